@@ -1,0 +1,359 @@
+"""A frame comes in; the JSON of each row's task goes out, or an error that names column, rows and reason."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from toloka_frames._columns import Specification
+from toloka_frames._errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+MAX_INPUT_BYTES = 1_048_576  # Toloka API, "Create a task": all input_values of one request
+MAX_OVERLAP = 30_000  # Toloka API, Task.overlap
+SHOWN_ROWS = 5
+PASSTHROUGH = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
+PREFIXES = ("INPUT:", "GOLDEN:", "HINT:text", "HINT:default_language", "TASK:overlap")
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which column of a frame is what: field names to column names."""
+
+    inputs: Mapping[str, str]
+    golden: Mapping[str, str]
+    hint: str | None
+    language: str | None
+    overlap: str | None
+    pool: str | None
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The rows of a frame, ready to be sent.
+
+    Attributes:
+        tasks: JSON text of each row's task.
+        input_bytes: Bytes of each row's `input_values` in it.
+    """
+
+    tasks: list[bytes]
+    input_bytes: list[int]
+
+
+def roles_of(frame: pd.DataFrame, input_columns: Sequence[str] | None, *, has_pool: bool) -> Roles:
+    """Tell the columns' roles from their names: plain field names, or the prefixes of the platform's own files.
+
+    Raises:
+        InputError: The frame is none, is empty, or has columns that have no role.
+    """
+    names = _names(frame)
+    pool = None if has_pool else "pool_id"
+    if pool is not None and pool not in names:
+        raise InputError("No pool to put the tasks in.", hint="Give pool_id=, or a column pool_id.")
+    if input_columns is not None:
+        inputs = _chosen(names, input_columns)
+    elif any(name.startswith("INPUT:") for name in names):
+        _refuse_others([name for name in names if name != pool and not _is_prefixed(name)])
+        inputs = _stripped(names, "INPUT:")
+    else:
+        inputs = {name: name for name in names if name != pool and not _is_prefixed(name)}
+    if not inputs or "" in inputs:
+        raise InputError("No column with a name holds input values.", hint="Name the columns as the project's input fields.")
+    special = {name: name for name in names if _is_prefixed(name)}
+    return Roles(
+        inputs,
+        _stripped(names, "GOLDEN:"),
+        special.get("HINT:text"),
+        special.get("HINT:default_language"),
+        special.get("TASK:overlap"),
+        pool,
+    )
+
+
+def cells_of(
+    frame: pd.DataFrame,
+    roles: Roles,
+    specification: Specification,
+    *,
+    pool_id: str,
+    overlap: int | None,
+    positions: Sequence[int],
+    strict: bool,
+) -> Cells:
+    """Turn the rows of one pool into JSON.
+
+    Args:
+        frame: The rows.
+        roles: What its columns are.
+        specification: The project's fields.
+        pool_id: The pool.
+        overlap: Answers wanted where no TASK:overlap says it, or None.
+        positions: The rows' positions in the whole upload.
+        strict: Whether what the project's specification does not allow is refused here; else the service tells it row by row.
+
+    Raises:
+        InputError: Something cannot be sent; it names the column and rows.
+    """
+    check = _Check(frame, positions, strict=strict)
+    inputs = check.fields(roles.inputs, specification.input, "input")
+    golden = check.fields(roles.golden, specification.output, "output")
+    texts = {name: check.column(column, "string") for name, column in _extras(roles)}
+    overlaps = check.overlaps(roles.overlap, overlap)
+    values = [check.dump(row, index) for index, row in enumerate(_records(inputs, len(frame)))]
+    check.sizes(values)
+    head = b'","pool_id":' + orjson.dumps(pool_id) + b',"input_values":'
+    tails = [orjson.dumps(rest)[1:] if rest else b"}" for rest in _rest(golden, texts, overlaps, len(frame))]
+    tasks = [
+        b'{"__item_idx":"%d%b%b%b%b' % (position, head, value, b"," if len(tail) > 1 else b"", tail)
+        for position, value, tail in zip(positions, values, tails, strict=True)
+    ]
+    return Cells(tasks, [len(value) for value in values])
+
+
+def _names(frame: Any) -> list[str]:
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(f"A pandas DataFrame is needed, and a {type(frame).__name__} came.")
+    names = list(frame.columns)
+    if not len(frame):
+        raise InputError("The frame has no rows, so there is nothing to create.")
+    wrong = [name for name in names if not isinstance(name, str)]
+    if wrong:
+        raise InputError(
+            f"Column names must be text; these are not: {wrong[:SHOWN_ROWS]!r}.",
+            hint="df.columns = df.columns.map(str)",
+        )
+    twice = frame.columns[frame.columns.duplicated()].tolist()
+    if twice:
+        raise InputError(f"Column names must differ; these stand twice: {twice[:SHOWN_ROWS]!r}.", column=twice[0])
+    return names
+
+
+def _is_prefixed(name: str) -> bool:
+    return name.startswith(PREFIXES[:2]) or name in PREFIXES[2:]
+
+
+def _stripped(names: Sequence[str], prefix: str) -> dict[str, str]:
+    return {name.removeprefix(prefix): name for name in names if name.startswith(prefix)}
+
+
+def _chosen(names: Sequence[str], input_columns: Sequence[str]) -> dict[str, str]:
+    for name in input_columns:
+        if name not in names:
+            raise InputError(f"input_columns names {name!r}, which the frame lacks{_nearest(name, names)}.", column=name)
+    return {name.removeprefix("INPUT:"): name for name in input_columns}
+
+
+def _refuse_others(others: Sequence[str]) -> None:
+    if others:
+        raise InputError(
+            f"Beside INPUT: columns these have no meaning for an upload: {', '.join(map(repr, others[:10]))}.",
+            column=others[0],
+            hint="Drop them, or name the input columns with input_columns=[...].",
+        )
+
+
+def _nearest(name: str, names: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"; the nearest is {near[0]!r}" if near else ""
+
+
+def _extras(roles: Roles) -> Iterator[tuple[str, str]]:
+    if roles.hint is not None:
+        yield "message_on_unknown_solution", roles.hint
+    if roles.language is not None:
+        yield "default_language", roles.language
+
+
+def _records(fields: Mapping[str, list[Any]], height: int) -> Iterator[dict[str, Any]]:
+    """A dict for each row, without what is missing."""
+    names = list(fields)
+    if not names:
+        yield from ({} for _ in range(height))
+    elif any(None in values for values in fields.values()):
+        for row in zip(*fields.values(), strict=True):
+            yield {name: value for name, value in zip(names, row, strict=True) if value is not None}
+    else:
+        for row in zip(*fields.values(), strict=True):
+            yield dict(zip(names, row, strict=True))
+
+
+def _rest(
+    golden: Mapping[str, list[Any]], texts: Mapping[str, list[Any]], overlaps: list[int | None], height: int
+) -> Iterator[dict[str, Any]]:
+    """What a task has besides its input values."""
+    known = list(_records(golden, height))
+    for index in range(height):
+        rest: dict[str, Any] = {}
+        if known[index]:
+            rest["known_solutions"] = [{"output_values": known[index], "correctness_weight": 1}]
+        for name, values in texts.items():
+            if values[index] is not None:
+                text = values[index]
+                rest |= {"localization_config": {name: text}} if name == "default_language" else {name: text}
+        if overlaps[index] is not None:
+            rest["overlap"] = overlaps[index]
+        yield rest
+
+
+class _Check:
+    """The frame's cells as JSON values, column by column; every complaint names column and rows."""
+
+    def __init__(self, frame: pd.DataFrame, positions: Sequence[int], *, strict: bool) -> None:
+        self._frame = frame
+        self._positions = positions
+        self._strict = strict
+
+    def fields(self, columns: Mapping[str, str], specs: Mapping[str, Mapping[str, Any]], kind: str) -> dict[str, list[Any]]:
+        """Values of fields, checked against their specification."""
+        fields = {}
+        for field, column in columns.items():
+            if self._strict and field not in specs:
+                raise InputError(
+                    f"Column {column!r}: the project has no {kind} field {field!r}{_nearest(field, list(specs))}.",
+                    column=column,
+                    hint=f"Its {kind} fields are {', '.join(specs) or 'none'}.",
+                )
+            fields[field] = self.column(column, str(specs.get(field, {}).get("type", "json")))
+        if kind == "input" and self._strict:
+            self._required(fields, columns, specs)
+        return fields
+
+    def column(self, name: str, declared: str) -> list[Any]:
+        """The values of a column, None where they are missing, of the type that the field is declared with."""
+        values = plain_values(self._frame[name])
+        kinds = set(map(type, values)) - {type(None)}
+        if float in kinds:
+            self._complain_where(name, values, _infinite, "is infinite, which JSON cannot say")
+        if float in kinds and declared == "integer" and all(type(each) is not float or each.is_integer() for each in values):
+            values = [int(each) if type(each) is float else each for each in values]
+        nested = kinds & {list, dict, tuple}
+        if nested:
+            self._complain_where(name, values, _holds_unsayable, "holds what JSON cannot say")
+        if kinds - {str, bool, int, float, list, dict, tuple}:
+            self._complain_where(name, values, _is_foreign, "is of a type that JSON has not", CONVERT)
+        if self._strict and not kinds <= _kinds(declared):
+            fits = _fitting(declared)
+            self._complain_where(name, values, lambda each: each is not None and not fits(each), f"is no {declared}", CONVERT)
+        return values
+
+    def overlaps(self, column: str | None, default: int | None) -> list[int | None]:
+        """The overlap of each row."""
+        if default is not None and not _is_overlap(default):
+            raise InputError(f"overlap={default!r}: a whole number from 1 to {MAX_OVERLAP:,} is needed.", column="overlap")
+        if column is None:
+            return [default] * len(self._frame)
+        values = self.column(column, "integer")
+        self._complain_where(
+            column, values, lambda each: each is not None and not _is_overlap(each), f"is not from 1 to {MAX_OVERLAP:,}"
+        )
+        return [default if each is None else each for each in values]
+
+    def dump(self, values: dict[str, Any], index: int) -> bytes:
+        """JSON text of a row's input values."""
+        try:
+            return orjson.dumps(values, option=PASSTHROUGH)
+        except TypeError as error:
+            raise InputError(
+                f"Row {self._positions[index]}: its input values cannot be written as JSON: {error}.",
+                rows=[self._positions[index]],
+            ) from error
+
+    def sizes(self, values: Sequence[bytes]) -> None:
+        """Refuse rows that no request can hold."""
+        large = [self._positions[index] for index, value in enumerate(values) if len(value) > MAX_INPUT_BYTES]
+        if large:
+            raise InputError(
+                f"Rows {_shown(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the most that a request can hold.",
+                rows=large[:SHOWN_ROWS],
+                hint="Put large contents at a URL and send that.",
+            )
+
+    def _required(
+        self, fields: Mapping[str, list[Any]], columns: Mapping[str, str], specs: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        for field, spec in specs.items():
+            if not spec.get("required", True):
+                continue
+            if field not in fields:
+                raise InputError(f"The project's input field {field!r} is required, and no column holds it.", column=field)
+            self._complain_where(
+                columns[field], fields[field], lambda each: each is None, "is missing, and the field is required"
+            )
+
+    def _complain_where(
+        self, column: str, values: Sequence[Any], wrong: Callable[[Any], bool], why: str, hint: str = ""
+    ) -> None:
+        rows = [self._positions[index] for index, value in enumerate(values) if wrong(value)]
+        if rows:
+            example = values[self._positions.index(rows[0])]
+            raise InputError(
+                f"Column {column!r}, rows {_shown(rows)}: the value {why} (as {str(example)[:60]!r}, {type(example).__name__}).",
+                column=column,
+                rows=rows[:SHOWN_ROWS],
+                hint=hint,
+            )
+
+
+CONVERT = (
+    "Convert the column first, as with df.astype({...: 'string'}) or .dt.strftime(...); read files with dtype=str to keep text."
+)
+
+
+def plain_values(series: pd.Series[Any]) -> list[Any]:
+    """A column's cells as Python values, None where they are missing."""
+    values: list[Any] = series.astype(object).where(series.notna(), None).tolist()
+    if any(issubclass(kind, np.generic | np.ndarray) for kind in set(map(type, values))):
+        return [each.tolist() if isinstance(each, np.generic | np.ndarray) else each for each in values]
+    return values
+
+
+def _shown(rows: Sequence[int]) -> str:
+    more = f" and {len(rows) - SHOWN_ROWS:,} more" if len(rows) > SHOWN_ROWS else ""
+    return ", ".join(map(str, rows[:SHOWN_ROWS])) + more
+
+
+def _kinds(declared: str) -> set[type]:
+    """The types of single values of a declared field type (Toloka API, "Input and output data")."""
+    kinds: dict[str, set[type]] = {"boolean": {bool}, "integer": {int}, "float": {int, float}}
+    kinds |= dict.fromkeys(("string", "url", "file", "coordinates"), {str})
+    return kinds.get(declared, set())
+
+
+def _fitting(declared: str) -> Callable[[Any], bool]:
+    """Whether a value is of a declared field type; of a type that is not known here all are."""
+    if declared.startswith("array_"):
+        fits = _fitting(declared.removeprefix("array_"))
+        return lambda value: isinstance(value, list | tuple) and all(map(fits, value))
+    kinds = _kinds(declared)
+    return lambda value: not kinds or type(value) in kinds
+
+
+def _is_overlap(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= MAX_OVERLAP
+
+
+def _infinite(value: Any) -> bool:
+    return type(value) is float and math.isinf(value)
+
+
+def _is_foreign(value: Any) -> bool:
+    return value is not None and type(value) not in (str, bool, int, float, list, dict, tuple)
+
+
+def _holds_unsayable(value: Any) -> bool:
+    """Whether a list or dict holds what JSON has no word for, at any depth."""
+    if isinstance(value, Mapping):
+        return not all(isinstance(key, str) for key in value) or any(map(_holds_unsayable, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds_unsayable, value))
+    return _is_foreign(value) or (type(value) is float and not math.isfinite(value))

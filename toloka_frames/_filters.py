@@ -1,0 +1,111 @@
+"""A filter's value as the user gives it comes in, the text of the query parameter goes out, or an error before any request."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
+
+from toloka_frames._errors import InputError
+from toloka_frames._values import instant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Instant: TypeAlias = str | date
+Filter: TypeAlias = Callable[[Any], str]
+
+
+def text(value: Any) -> str:
+    """An id or a name: text that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("text that is not empty is needed")
+    return value
+
+
+def integer(value: Any) -> str:
+    """A whole number."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError("a whole number is needed")  # noqa: TRY004 -- one error for all that is wrong with a value
+    return str(value)
+
+
+def moment(value: Any) -> str:
+    """An instant: ISO 8601 text, a datetime (naive is UTC), or a date; goes out as UTC without a zone."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time(), UTC)
+    try:
+        parsed = instant(value)
+    except ValueError:
+        raise ValueError("an instant is needed, as '2026-01-31', '2026-01-31T12:00:00' or a datetime") from None
+    return parsed.replace(tzinfo=None).isoformat()
+
+
+def one_of(literal: Any) -> Filter:
+    """One value of a Literal type."""
+    values = get_args(literal)
+
+    def check(value: Any) -> str:
+        if value not in values:
+            raise ValueError(f"one of {', '.join(values)} is needed{_nearest(str(value), values)}")
+        return str(value)
+
+    return check
+
+
+def some_of(filter_one: Filter) -> Filter:
+    """One value, or several of them (a list, or text with commas), which travel comma-joined."""
+
+    def check(value: Any) -> str:
+        values = value.split(",") if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
+        if not values:
+            raise ValueError("at least one value is needed")
+        return ",".join(filter_one(one) for one in values)
+
+    return check
+
+
+def compared(filters: Mapping[str, Filter]) -> dict[str, Filter]:
+    """The comparisons of each field: `_gt`, `_gte`, `_lt`, `_lte`."""
+    return {f"{name}_{how}": check for name, check in filters.items() for how in ("gt", "gte", "lt", "lte")}
+
+
+def checked(name: str, check: Filter, value: Any) -> str:
+    """One value, checked.
+
+    Raises:
+        InputError: It is none that the filter takes.
+    """
+    try:
+        return check(value)
+    except ValueError as error:
+        raise InputError(f"{name}={value!r}: {error}.", column=name) from error
+
+
+def within(maximum: int) -> Filter:
+    """A number of rows a page, from 1 to the list's maximum."""
+
+    def check(value: Any) -> str:
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= maximum:
+            raise ValueError(f"a whole number from 1 to {maximum:,} is needed")
+        return str(value)
+
+    return check
+
+
+def sorting(keys: tuple[str, ...]) -> Filter:
+    """Sort keys, earlier ones weigh more, `-` in front for descending."""
+    one = {sign + key: sign + key for sign in ("", "-") for key in keys}
+
+    def check(value: Any) -> str:
+        if value not in one:
+            raise ValueError(f"one of {', '.join(keys)}, '-' in front for descending, is needed{_nearest(str(value), keys)}")
+        return str(value)
+
+    return some_of(check)
+
+
+def _nearest(value: str, values: Iterable[str]) -> str:
+    near = difflib.get_close_matches(value.upper(), [each.upper() for each in values], n=1)
+    return f"; the nearest is {next(each for each in values if each.upper() == near[0])!r}" if near else ""

@@ -1,0 +1,79 @@
+"""An operation that was started comes in, the operation as it ended and its log go out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from toloka_frames._errors import InputError, OperationFailed, OperationTimeout
+from toloka_frames._progress import Meter, ProgressArg, showing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toloka_frames._http import Service
+
+FIRST_LOOK_SECONDS = 0.1
+LAST_LOOK_SECONDS = 2.0
+SLOWING = 1.4
+FINAL = ("SUCCESS", "FAIL")
+
+
+async def wait(
+    service: Service, operation: Mapping[str, Any] | str, timeout: float | None, progress: ProgressArg
+) -> dict[str, Any]:
+    """Wait for an operation's end and return it.
+
+    Raises:
+        OperationFailed: It ended with FAIL.
+        OperationTimeout: It has not ended in time.
+    """
+    operation = await get(service, operation) if isinstance(operation, str) else dict(operation)
+    if not isinstance(operation.get("id"), str):
+        raise InputError("This is no operation: it has no id.", hint="Give what the call that started it returned, or its id.")
+    with showing(progress, f"{operation.get('type', 'operation')}", total=100, unit="%", quiet=FIRST_LOOK_SECONDS) as meter:
+        ended = await _ended_in(service, operation, timeout, meter)
+        if ended["status"] == "FAIL":
+            raise OperationFailed(
+                f"The operation {ended['id']} ({ended.get('type')}) ended with FAIL.",
+                operation=ended,
+                hint="The reasons are in its log: await client.get_operation_log(operation_id).",
+            )
+    return ended
+
+
+async def ended(service: Service, operation: Mapping[str, Any], meter: Meter | None = None) -> dict[str, Any]:
+    """The operation once it has ended, SUCCESS or FAIL; looks often at first, then every two seconds."""
+    seconds = FIRST_LOOK_SECONDS
+    while operation.get("status") not in FINAL:
+        await asyncio.sleep(seconds)
+        seconds = min(seconds * SLOWING, LAST_LOOK_SECONDS)
+        operation = await get(service, str(operation["id"]))
+        if meter:
+            meter.rows = int(operation.get("progress") or 0)
+    return dict(operation)
+
+
+async def get(service: Service, operation_id: str) -> dict[str, Any]:
+    """An operation as it is now (Toloka API, "Get operation information")."""
+    operation: dict[str, Any] = await service.get(f"/v1/operations/{quote(operation_id, safe='')}")
+    return operation
+
+
+async def log(service: Service, operation_id: str) -> list[dict[str, Any]]:
+    """The log of an operation (Toloka API, "Get operation log"), whose entries come in no promised order."""
+    entries: list[dict[str, Any]] = await service.get(f"/v1/operations/{quote(operation_id, safe='')}/log")
+    return entries
+
+
+async def _ended_in(service: Service, operation: dict[str, Any], timeout: float | None, meter: Meter) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(timeout):
+            return await ended(service, operation, meter)
+    except TimeoutError as error:
+        raise OperationTimeout(
+            f"The operation {operation['id']} has not ended in {timeout:g} s.",
+            operation=operation,
+            hint="It goes on at the service: wait again with client.wait_operation(operation_id).",
+        ) from error

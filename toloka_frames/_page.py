@@ -1,0 +1,222 @@
+"""The bytes of a page come in, its rows as an Arrow record batch (or as dicts) go out.
+
+The fast way gives the whole page to Arrow's JSON reader with a schema made from the declared columns: no Python object a row,
+and no GIL. What that reader refuses (an unknown field, a value of another type, a doubled key, a free-form value that is not
+empty) is read by the exact way: Python's json, value by value, the rest into `extra`. Both give the same batch where both can.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pa_json
+
+from toloka_frames._columns import Column, JsonShape, Layout, Path, Step
+from toloka_frames._errors import BadAnswer
+from toloka_frames._values import batch_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EXCERPT_CHARS = 200
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of a list.
+
+    Attributes:
+        ids: The cursor value of each row of the wire, in the page's order.
+        has_more: Whether the list goes on behind this page.
+        batch: Its rows; more than ids where each element of a row's list has a row of its own.
+        parents: For each row of the batch, the position of the row of the wire that it came from.
+    """
+
+    ids: list[str]
+    has_more: bool
+    batch: pa.RecordBatch
+    parents: np.ndarray[Any, Any] | None = None
+
+    def keep(self, wanted: Sequence[bool]) -> Page:
+        """The page with some of the wire's rows only."""
+        mask = np.asarray(wanted, dtype=bool)
+        rows = self.batch.filter(pa.array(mask if self.parents is None else mask[self.parents]))
+        return replace(self, batch=rows, ids=[row for row, want in zip(self.ids, wanted, strict=True) if want])
+
+
+@dataclass(frozen=True)
+class DictPage:
+    """A page of a list with its rows as the wire has them."""
+
+    ids: list[str]
+    has_more: bool
+    rows: list[dict[str, Any]]
+
+    def keep(self, wanted: Sequence[bool]) -> DictPage:
+        """The page with some of its rows only."""
+        rows = [row for row, want in zip(self.rows, wanted, strict=True) if want]
+        return replace(self, rows=rows, ids=[row for row, want in zip(self.ids, wanted, strict=True) if want])
+
+
+def read_page(body: bytes, layout: Layout) -> Page:
+    """Read a page into a record batch of the layout's schema.
+
+    Raises:
+        BadAnswer: The body is no page of a list.
+    """
+    return _read_fast(body, layout) or _read_exactly(body, layout)
+
+
+def read_dicts(body: bytes, layout: Layout) -> DictPage:
+    """Read a page into dicts.
+
+    Raises:
+        BadAnswer: The body is no page of a list.
+    """
+    try:
+        page = json.loads(body)
+        rows, has_more = page[layout.rows], page["has_more"]
+        ids = [row[layout.cursor] for row in rows]
+    except (ValueError, LookupError, TypeError) as error:
+        raise _bad(body, layout) from error
+    if not isinstance(has_more, bool) or not all(isinstance(row, str) for row in ids):
+        raise _bad(body, layout)
+    return DictPage(ids, has_more, rows)
+
+
+def _read_fast(body: bytes, layout: Layout) -> Page | None:
+    table = _parsed(body, layout.wire)
+    if table is None or table.num_rows != 1:
+        return None
+    rows, has_more = table.column(0).chunk(0), table.column(1)[0].as_py()
+    if rows.null_count or has_more is None:
+        return None
+    structs = rows.flatten()
+    ids = structs.field(layout.cursor)
+    if structs.null_count or ids.null_count:
+        return None
+    reading = _Reading(structs, layout)
+    try:
+        columns = [reading.column(column) for column in layout.columns]
+    except _NotEmptyError:
+        return None
+    batch = pa.RecordBatch.from_arrays([*columns, pa.nulls(reading.height, pa.string())], schema=layout.schema)
+    return Page(ids.to_pylist(), has_more, batch, reading.parents)
+
+
+def _parsed(body: bytes, schema: pa.Schema) -> pa.Table | None:
+    try:
+        table = pa_json.read_json(
+            pa.BufferReader(body),
+            read_options=pa_json.ReadOptions(use_threads=False, block_size=len(body) + 1),
+            parse_options=pa_json.ParseOptions(schema, newlines_in_values=True, unexpected_field_behavior="error"),
+        )
+        table.validate(full=True)  # the reader lets bytes pass that are no UTF-8
+    except pa.ArrowInvalid:
+        return None
+    return table
+
+
+class _NotEmptyError(Exception):
+    """A free-form value is not empty, so its text is needed."""
+
+
+class _Reading:
+    """The struct array of a page while its columns are taken out, each nested part once."""
+
+    def __init__(self, structs: pa.StructArray, layout: Layout) -> None:
+        self._taken: dict[Path, pa.Array] = {(): structs}
+        self.parents: np.ndarray[Any, Any] | None = None
+        self.height = len(structs)
+        if layout.lists:
+            self._spread(structs, layout.lists)
+
+    def _spread(self, structs: pa.StructArray, lists: tuple[str, ...]) -> None:
+        lengths = [pc.list_value_length(structs.field(name)).fill_null(0).to_numpy() for name in lists]
+        heights = np.maximum.reduce([*lengths, np.ones(len(structs), dtype=np.int64)])
+        self.height = int(heights.sum())
+        self.parents = np.repeat(np.arange(len(structs)), heights)
+        self._positions = np.arange(self.height) - np.repeat(np.cumsum(heights) - heights, heights)
+
+    def column(self, column: Column) -> pa.Array:
+        array = self._array(column.path)
+        if column.json is not None:
+            array = _empty_json(array, column.json)
+        if column.link is not None:
+            array = pc.binary_join_element_wise(column.link, self._array(("pool_id",)), "/", array, "")
+        if self.parents is not None and Step.EACH not in column.path:
+            array = array.take(pa.array(self.parents))
+        return array
+
+    def _array(self, path: Path) -> pa.Array:
+        if path not in self._taken:
+            parent, step = self._array(path[:-1]), path[-1]
+            self._taken[path] = self._step(parent, step)
+        return self._taken[path]
+
+    def _step(self, parent: pa.Array, step: str | Step) -> pa.Array:
+        if step is Step.FIRST:
+            return _first(parent)
+        if step is Step.EACH:
+            return self._each(parent)
+        return pc.struct_field(parent, parent.type.get_field_index(step))
+
+    def _each(self, lists: pa.ListArray) -> pa.Array:
+        lengths = pc.list_value_length(lists).fill_null(0).to_numpy()[self.parents]
+        starts = lists.offsets.to_numpy()[:-1][self.parents]
+        return lists.values.take(pa.array(starts + self._positions, mask=self._positions >= lengths))
+
+
+def _empty_json(array: pa.Array, shape: JsonShape) -> pa.Array:
+    """The text of free-form values, all of which are empty."""
+    if pa.types.is_list(array.type) and pc.sum(pc.list_value_length(array)).as_py():
+        raise _NotEmptyError
+    return pc.if_else(array.is_valid(), "{}" if shape == "object" else "[]", pa.scalar(None, pa.string()))
+
+
+def _first(lists: pa.ListArray) -> pa.Array:
+    lengths = pc.list_value_length(lists).fill_null(0).to_numpy()
+    if (lengths > 1).any():
+        raise _NotEmptyError
+    return lists.values.take(pa.array(lists.offsets.to_numpy()[:-1], mask=lengths == 0))
+
+
+def _read_exactly(body: bytes, layout: Layout) -> Page:
+    page = read_dicts(body, layout)
+    if not layout.lists:
+        return Page(page.ids, page.has_more, batch_of(page.rows, layout.columns))
+    heights = [_height(row, layout.lists) for row in page.rows]
+    rows = [
+        _element(row, layout.lists, index) for row, height in zip(page.rows, heights, strict=True) for index in range(height)
+    ]
+    parents = np.repeat(np.arange(len(heights)), np.asarray(heights, dtype=np.int64))
+    return Page(page.ids, page.has_more, batch_of(rows, layout.columns), parents)
+
+
+def _height(row: dict[str, Any], lists: tuple[str, ...]) -> int:
+    return max(1, *(len(row[name]) for name in lists if isinstance(row.get(name), list)), 0)
+
+
+def _element(row: dict[str, Any], lists: tuple[str, ...], index: int) -> dict[str, Any]:
+    """The row with, in place of each list, its element at an index."""
+    spread = dict(row)
+    for name in lists:
+        elements = row.get(name)
+        if isinstance(elements, list):
+            spread[name] = elements[index] if index < len(elements) else None
+    return spread
+
+
+def _bad(body: bytes, layout: Layout) -> BadAnswer:
+    excerpt = body[:EXCERPT_CHARS].decode("utf-8", "replace")
+    what = f"{excerpt!r}" if body else "an empty body"
+    return BadAnswer(
+        f'200: a page {{"{layout.rows}": [...], "has_more": ...}} was expected, and {what} came.',
+        status=200,
+        hint="Something between you and Toloka may have answered instead: check url= and proxy=.",
+    )

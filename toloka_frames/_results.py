@@ -1,0 +1,92 @@
+"""What is learnt of each row of an upload comes in, one result row for each input row goes out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Status: TypeAlias = Literal["CREATED", "INVALID", "FAILED", "UNKNOWN", "NOT_SENT"]
+
+TEXT = pd.StringDtype("pyarrow")
+COLUMNS = ("status", "task_id", "error_field", "error_code", "error_message", "operation_id", "chunk")
+
+
+class Results:
+    """A row for each row of an upload; NOT_SENT until more is known."""
+
+    def __init__(self, index: pd.Index[Any]) -> None:
+        self._index = index
+        self._rows: list[dict[str, Any]] = [{"status": "NOT_SENT"} for _ in range(len(index))]
+
+    def put(self, rows: Iterable[int], **facts: Any) -> None:
+        """Write the same facts to some rows."""
+        for row in rows:
+            self._rows[row].update(facts)
+
+    def log(self, rows: Sequence[int], entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Write an operation's log to the rows of its chunk; return the entries that are about no row."""
+        mine, others = set(rows), []
+        for entry in entries:
+            position = _position(entry)
+            if position not in mine:
+                others.append(entry)
+            elif entry.get("success"):
+                self._created(position, entry)
+            else:
+                self._rows[position].update(status="INVALID", **first_error(entry.get("output")))
+        return others
+
+    def end(self, rows: Iterable[int], *, failed: bool) -> int:
+        """Settle the rows that the log left open; return how many rows were created."""
+        unsettled = [row for row in rows if self._rows[row]["status"] == "UNKNOWN"]
+        if failed:
+            self.put(unsettled, status="FAILED", error_message="Its request was refused because of other rows.")
+        else:
+            self.put(unsettled, error_message="The operation's log does not mention this row.")
+        return sum(self._rows[row]["status"] == "CREATED" for row in rows)
+
+    def frame(self) -> pd.DataFrame:
+        """The results on the input's index."""
+        frame = pd.DataFrame(self._rows, index=self._index, columns=list(COLUMNS))
+        return frame.astype({**dict.fromkeys(COLUMNS, TEXT), "chunk": "Int64"})
+
+    def counts(self) -> Counter[str]:
+        """Rows by status."""
+        return Counter(row["status"] for row in self._rows)
+
+    def summary(self) -> str:
+        """One sentence: how many rows have which status."""
+        return ", ".join(f"{count:,} {status}" for status, count in self.counts().most_common()) + "."
+
+    def _created(self, position: int, entry: Mapping[str, Any]) -> None:
+        task_id = (entry.get("output") or {}).get("task_id")
+        if task_id is not None:  # a valid row of a refused request has an entry too, without an id
+            self._rows[position].update(status="CREATED", task_id=task_id)
+
+
+def first_error(output: Any) -> dict[str, Any]:
+    """Field, code and message of the first complaint about a row.
+
+    Two shapes are documented (Toloka API, "Get operation log"): a map of fields, and the usual envelope with it as payload.
+    """
+    if not isinstance(output, dict):
+        return {"error_message": None if output is None else str(output)}
+    if isinstance(output.get("code"), str):
+        payload = output.get("payload")
+        inner = first_error(payload) if isinstance(payload, dict) and payload else {}
+        return {"error_code": output["code"], "error_message": output.get("message"), **inner}
+    for name, complaint in output.items():
+        details = complaint if isinstance(complaint, dict) else {"message": str(complaint)}
+        return {"error_field": name, "error_code": details.get("code"), "error_message": details.get("message")}
+    return {}
+
+
+def _position(entry: Mapping[str, Any]) -> int:
+    item = entry.get("input")
+    index = item.get("__item_idx") if isinstance(item, dict) else None
+    return int(index) if isinstance(index, str) and index.isdecimal() else -1

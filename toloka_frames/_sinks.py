@@ -1,0 +1,120 @@
+"""Record batches come in, a table, a pandas frame or a Parquet file goes out."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from toloka_frames._columns import BOOLEAN, FLOAT, INTEGER, TEXT
+from toloka_frames._errors import InputError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+
+DtypeBackend: TypeAlias = Literal["numpy_nullable", "pyarrow"]
+FilePath: TypeAlias = "str | os.PathLike[str]"
+
+ROW_GROUP_ROWS = 100_000
+ROW_GROUP_BYTES = 64 * 2**20
+
+
+def to_frame(table: pa.Table, dtype_backend: DtypeBackend | None = None) -> pd.DataFrame:
+    """A pandas frame of a table: string, Int64, boolean, float64, datetime64[us, UTC]; lists stay Arrow-backed.
+
+    Args:
+        table: The rows.
+        dtype_backend: None, "numpy_nullable" or "pyarrow" (no copy), as in `pandas.read_*`.
+    """
+    frame: pd.DataFrame = table.to_pandas(types_mapper=_mapper(dtype_backend))
+    return frame
+
+
+def check_dtype_backend(dtype_backend: str | None) -> None:
+    """Refuse a backend that pandas does not have, before anything is asked.
+
+    Raises:
+        InputError: It is none of None, "numpy_nullable" and "pyarrow".
+    """
+    if dtype_backend not in (None, "numpy_nullable", "pyarrow"):
+        raise InputError(f"dtype_backend={dtype_backend!r} is none of None, 'numpy_nullable', 'pyarrow'.")
+
+
+def _mapper(dtype_backend: DtypeBackend | None) -> Callable[[pa.DataType], Any]:
+    if dtype_backend == "pyarrow":
+        return pd.ArrowDtype
+    dtypes: dict[pa.DataType, Any] = {
+        TEXT: pd.StringDtype("pyarrow"),
+        INTEGER: pd.Int64Dtype(),
+        BOOLEAN: pd.BooleanDtype(),
+    }
+    if dtype_backend == "numpy_nullable":
+        dtypes[FLOAT] = pd.Float64Dtype()
+    # pandas would make a numpy array of each list, and a float of an int beside a null
+    return lambda arrow_type: pd.ArrowDtype(arrow_type) if pa.types.is_nested(arrow_type) else dtypes.get(arrow_type)
+
+
+class Regrouped:
+    """Batches of any height come in by `add`, tables of at most so many rows go out, the rest by `rest`."""
+
+    def __init__(self, schema: pa.Schema, rows: int, max_bytes: int | None = None) -> None:
+        self._schema = schema
+        self._rows = rows
+        self._max_bytes = max_bytes
+        self._batches: list[pa.RecordBatch] = []
+
+    def add(self, batch: pa.RecordBatch) -> Iterator[pa.Table]:
+        """Take a batch; yield what is full."""
+        self._batches.append(batch)
+        height = sum(len(part) for part in self._batches)
+        if self._max_bytes is not None and sum(part.nbytes for part in self._batches) >= self._max_bytes:
+            yield from self._cut(height)
+        while height >= self._rows:
+            yield from self._cut(self._rows)
+            height -= self._rows
+
+    def rest(self) -> Iterator[pa.Table]:
+        """Yield what is left."""
+        yield from self._cut(self._rows)
+
+    def _cut(self, rows: int) -> Iterator[pa.Table]:
+        table = pa.Table.from_batches(self._batches, self._schema)
+        if len(table):
+            yield table.slice(0, min(rows, self._rows))
+        self._batches = table.slice(rows).to_batches()
+
+
+class ParquetFile:
+    """A Parquet file that is written row group by row group beside its place and is moved there when it is whole."""
+
+    def __init__(self, path: FilePath, schema: pa.Schema) -> None:
+        self.path = Path(path)
+        self._part = self.path.with_name(f"{self.path.name}.part")
+        self._schema = schema
+        self._groups = Regrouped(schema, ROW_GROUP_ROWS, ROW_GROUP_BYTES)
+
+    def __enter__(self) -> Self:
+        self._writer = pq.ParquetWriter(self._part, self._schema, compression="zstd")
+        return self
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Take a batch; write a row group when there is one."""
+        for table in self._groups.add(batch):
+            self._writer.write_table(table)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if kind is None:
+            for table in self._groups.rest():
+                self._writer.write_table(table)
+        self._writer.close()
+        if kind is None:
+            self._part.replace(self.path)
+        else:
+            with contextlib.suppress(OSError):
+                self._part.unlink()

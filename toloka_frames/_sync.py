@@ -1,0 +1,193 @@
+"""Coroutines come in from ordinary code or from any event loop; they run on one loop of our own and their results go out.
+
+Connections belong to the loop that opened them, so every request of the process goes through one loop, which lives in a
+daemon thread. Whoever waits for it (a thread in `run`, a coroutine of another loop in `on_our_loop`) meanwhile calls what the
+work gave to `on_tick`: a display is drawn by its caller, never by the loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import threading
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import nest_asyncio
+
+from toloka_frames._errors import LoopError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+
+T = TypeVar("T")
+
+TICK_SECONDS = 0.1
+
+_ticks: contextvars.ContextVar[list[Callable[[], None]] | None] = contextvars.ContextVar("ticks", default=None)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine from ordinary code and return its result.
+
+    Works in a script, in a notebook cell, inside any running event loop and in any thread: the coroutine runs on the package's
+    own loop. On KeyboardInterrupt the coroutine is cancelled and has ended when the exception goes on.
+
+    Args:
+        work: A coroutine, as `client.get_pool("1080020")`.
+
+    Returns:
+        What the coroutine returns.
+
+    Raises:
+        LoopError: Called on the package's own loop, where waiting would stop the work that is waited for.
+    """
+    if _on_our_loop():
+        work.close()
+        raise LoopError(
+            "An ordinary call was made inside a coroutine that runs on toloka_frames' own loop.",
+            hint="Await the coroutine there, or the same name from `toloka_frames.aio`.",
+        )
+    job = _Job(work)
+    try:
+        while not concurrent.futures.wait([job.future], timeout=TICK_SECONDS).done:
+            job.tick()
+    except BaseException:
+        job.cancel()
+        concurrent.futures.wait([job.future])
+        raise
+    finally:
+        job.tick()
+    return job.future.result()
+
+
+async def on_our_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Await a coroutine that runs on our loop, from a coroutine of any loop; a cancellation reaches it and waits for it."""
+    if _on_our_loop():
+        return await work
+    job = _Job(work)
+    ended = asyncio.wrap_future(job.future)
+    try:
+        while not (await asyncio.wait({ended}, timeout=TICK_SECONDS))[0]:
+            job.tick()
+    except asyncio.CancelledError:
+        job.cancel()
+        await asyncio.wait({ended})
+        raise
+    finally:
+        job.tick()
+    return ended.result()
+
+
+def on_tick(callback: Callable[[], None]) -> None:
+    """Have a callback called by whoever waits for the present work, often while it lasts and once after its end."""
+    ticks = _ticks.get()
+    if ticks is not None:
+        ticks.append(callback)
+
+
+def iterate(items: AsyncIterator[T]) -> Iterator[T]:
+    """Read an async iterator on our loop, item by item; closing the iterator closes it there too."""
+    try:
+        while (item := run(_next(items))) is not _END:
+            yield item  # type: ignore[misc]
+    finally:
+        run(_close(items))
+
+
+async def aiterate(items: AsyncIterator[T]) -> AsyncIterator[T]:
+    """Read an async iterator that runs on our loop from a coroutine of any loop."""
+    try:
+        while (item := await on_our_loop(_next(items))) is not _END:
+            yield item  # type: ignore[misc]
+    finally:
+        await on_our_loop(_close(items))
+
+
+def iterate_callers(items: AsyncIterator[T]) -> Iterator[T]:
+    """Read an async iterator that belongs to the caller: on the caller's running loop where there is one, else on ours.
+
+    Raises:
+        LoopError: The caller's loop cannot be entered a second time (uvloop).
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        yield from iterate(items)
+        return
+    try:
+        nest_asyncio.apply(loop)
+    except ValueError as error:
+        raise LoopError(
+            f"The running event loop ({type(loop).__module__}) cannot be entered a second time to read these rows.",
+            hint="Use `await tf.aio.to_dataframe(...)`, or `to_arrow`, or `to_parquet`, from `toloka_frames.aio`.",
+        ) from error
+    while (item := loop.run_until_complete(_next(items))) is not _END:
+        yield item  # type: ignore[misc]
+
+
+class _End:
+    """What stands behind the last item: StopAsyncIteration cannot leave a future."""
+
+
+_END = _End()
+
+
+async def _next(items: AsyncIterator[T]) -> T | _End:
+    return await anext(items, _END)
+
+
+async def _close(items: AsyncIterator[Any]) -> None:
+    if hasattr(items, "aclose"):  # a generator has it, another iterator need not
+        await items.aclose()
+
+
+class _Job(Generic[T]):
+    """A coroutine on our loop: its future ends when the coroutine has ended, also after a cancellation."""
+
+    def __init__(self, work: Coroutine[Any, Any, T]) -> None:
+        self.future: concurrent.futures.Future[T] = concurrent.futures.Future()
+        self._callbacks: list[Callable[[], None]] = []
+        self._loop = _loop()
+        context = contextvars.copy_context()
+        context.run(_ticks.set, self._callbacks)
+        self._loop.call_soon_threadsafe(self._start, work, context=context)
+
+    def _start(self, work: Coroutine[Any, Any, T]) -> None:
+        self._task = self._loop.create_task(work)
+        self._task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            self.future.set_exception(asyncio.CancelledError())
+        elif error := task.exception():
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(task.result())
+
+    def cancel(self) -> None:
+        self._loop.call_soon_threadsafe(lambda: self._task.cancel())  # noqa: PLW0108 -- there is no task before the loop made it
+
+    def tick(self) -> None:
+        for callback in tuple(self._callbacks):
+            callback()
+
+
+_lock = threading.Lock()
+_thread_loop: asyncio.AbstractEventLoop | None = None
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    global _thread_loop  # noqa: PLW0603 -- one loop for the process is the point
+    with _lock:
+        if _thread_loop is None:
+            _thread_loop = asyncio.new_event_loop()
+            threading.Thread(target=_thread_loop.run_forever, name="toloka_frames", daemon=True).start()
+        return _thread_loop
+
+
+def _on_our_loop() -> bool:
+    try:
+        return asyncio.get_running_loop() is _thread_loop
+    except RuntimeError:
+        return False
