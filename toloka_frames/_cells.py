@@ -12,11 +12,12 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from toloka_frames._columns import Specification
 from toloka_frames._errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from toloka_frames._columns import Specification
 
 MAX_INPUT_BYTES = 1_048_576  # Toloka API, "Create a task": all input_values of one request
 MAX_OVERLAP = 30_000  # Toloka API, Task.overlap
@@ -273,7 +274,7 @@ class _Check:
         large = [self._positions[index] for index, value in enumerate(values) if len(value) > MAX_INPUT_BYTES]
         if large:
             raise InputError(
-                f"Rows {_shown(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the most that a request can hold.",
+                f"Rows {_shown(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the most one request can hold.",
                 rows=large[:SHOWN_ROWS],
                 hint="Put large contents at a URL and send that.",
             )
@@ -296,8 +297,9 @@ class _Check:
         rows = [self._positions[index] for index, value in enumerate(values) if wrong(value)]
         if rows:
             example = values[self._positions.index(rows[0])]
+            seen = f"{str(example)[:60]!r}, {type(example).__name__}"
             raise InputError(
-                f"Column {column!r}, rows {_shown(rows)}: the value {why} (as {str(example)[:60]!r}, {type(example).__name__}).",
+                f"Column {column!r}, rows {_shown(rows)}: the value {why} (as {seen}).",
                 column=column,
                 rows=rows[:SHOWN_ROWS],
                 hint=hint,
@@ -324,8 +326,9 @@ def _shown(rows: Sequence[int]) -> str:
 
 def _kinds(declared: str) -> set[type]:
     """The types of single values of a declared field type (Toloka API, "Input and output data")."""
+    if declared in ("string", "url", "file", "coordinates"):
+        return {str}
     kinds: dict[str, set[type]] = {"boolean": {bool}, "integer": {int}, "float": {int, float}}
-    kinds |= dict.fromkeys(("string", "url", "file", "coordinates"), {str})
     return kinds.get(declared, set())
 
 

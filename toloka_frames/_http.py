@@ -60,6 +60,7 @@ HINTS = {
     403: "The token is valid, but its account may not do this; see act_under_account_id= for a shared account.",
     404: "Check the id, and that it belongs to this environment and account.",
     413: "Send fewer rows at once; tf.create_tasks splits a frame by itself.",
+    429: "Come back at {retry_at}, or let the client wait: retries=tf.Retries(wait_for=('MIN', 'HOUR', 'DAY')).",
 }
 
 
@@ -68,8 +69,8 @@ class Retries:
     """How often and for what a request is repeated.
 
     Attributes:
-        attempts: Tries in all, at least 1. Between them the client waits with exponential backoff and full jitter (0.5 s, 1 s,
-            2 s ... at most 30 s), or as long as the service's Retry-After says.
+        attempts: Tries in all, at least 1. Between them the client waits with exponential backoff and full jitter (up to 0.5 s,
+            1 s, 2 s ... 30 s), or as long as the service's Retry-After says.
         wait_for: Quotas whose end is waited for (`payload.interval` of a 429, Toloka-Kit 1.2.3 `retry_quotas`): "MIN" is a
             minute, "HOUR" and "DAY" as much. Another quota raises `QuotaExceeded` at once.
     """
@@ -81,7 +82,7 @@ class Retries:
 class Token(httpx.Auth):
     """Adds the token to a request; shows it nowhere.
 
-    A token with exactly two dots, the first at position 22 to 24, is an API key, else OAuth (Toloka-Kit 1.2.3 and the Java SDK).
+    A token with exactly two dots, the first at position 22 to 24, is an API key, else OAuth (Toloka-Kit 1.2.3, Java SDK).
     """
 
     def __init__(self, token: str) -> None:
@@ -316,46 +317,50 @@ def _no_answer(request: httpx.Request, error: Exception) -> ConnectionFailed:
 
 def _unknown(request: httpx.Request, error: Exception) -> OutcomeUnknown:
     return OutcomeUnknown(
-        f"{request.method} {request.url.copy_with(query=None)} may or may not have taken effect ({type(error).__name__}: {error}).",
-        hint="This request has no idempotency key, so it was not repeated: look whether its object is there before trying again.",
+        f"{request.method} {request.url.copy_with(query=None)} may have taken effect or not ({type(error).__name__}: {error}).",
+        hint="This request has no idempotency key, so it was not repeated: look whether its object is there first.",
     )
 
 
 def _api_error(answer: httpx.Response) -> ApiError:
-    try:
-        body = json.loads(answer.content)
-    except ValueError:
-        body = None
-    if not isinstance(body, dict) or not isinstance(body.get("code"), str):
-        if answer.status_code not in (401, 403, 404, 409, 429):
-            return _bad_answer(answer)
-        body = {"message": _excerpt(answer), "payload": body}
+    body = _envelope(answer)
+    if body is None:
+        return _bad_answer(answer)
     status = answer.status_code
+    wait, interval = _retry_after(answer), _interval(body.get("payload"))
+    if wait is None and interval is not None:
+        wait = INTERVAL_SECONDS[interval]
+    retry_at = datetime.now(UTC) + timedelta(seconds=wait or 1.0)
     error = ERRORS.get(status, ApiError)(
-        f"{status} {body.get('code') or ''}: {body.get('message') or answer.reason_phrase}"[:1000],
+        f"{status} {body.get('code') or ''}: {body.get('message') or answer.reason_phrase}",
         status=status,
         code=body.get("code"),
         request_id=body.get("request_id"),
         payload=body.get("payload"),
         retryable=status in RETRYABLE,
-        hint=HINTS.get(status, ""),
+        hint=HINTS.get(status, "").format(retry_at=f"{retry_at:%Y-%m-%d %H:%M:%S} UTC"),
     )
-    error.retry_after = _retry_after(answer)
+    error.retry_after = wait
     if isinstance(error, QuotaExceeded):
-        _date(error)
+        error.interval, error.retry_at = interval, retry_at
     return error
 
 
-def _date(error: QuotaExceeded) -> None:
-    payload = error.payload
+def _envelope(answer: httpx.Response) -> dict[str, Any] | None:
+    """The error as the service words it; None when something else answered."""
+    try:
+        body = json.loads(answer.content)
+    except ValueError:
+        body = None
+    if isinstance(body, dict) and isinstance(body.get("code"), str):
+        return body
+    # some refusals come without the envelope: 409 with an empty body (archived pool) or a field map (equal bonuses)
+    return {"message": _excerpt(answer), "payload": body} if answer.status_code in ERRORS else None
+
+
+def _interval(payload: Any) -> str | None:
     interval = payload.get("interval") if isinstance(payload, dict) else None
-    if interval in INTERVAL_SECONDS:
-        error.interval = interval
-        if error.retry_after is None:
-            error.retry_after = INTERVAL_SECONDS[interval]
-    error.retry_at = datetime.now(UTC) + timedelta(seconds=error.retry_after or 1.0)
-    error.hint = f"Come back at {error.retry_at:%Y-%m-%d %H:%M:%S} UTC, or let the client wait: retries=tf.Retries(wait_for=('MIN', 'HOUR', 'DAY'))."
-    error.args = (f"{error.args[0]}\n{error.hint}",)
+    return interval if interval in INTERVAL_SECONDS else None
 
 
 def _bad_answer(answer: httpx.Response) -> BadAnswer:

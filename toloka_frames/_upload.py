@@ -1,7 +1,7 @@
 """A frame comes in, tasks are created from it in chunks, and one result row for each input row goes out.
 
-The way up: `_cells` makes JSON of the rows and refuses what cannot go, `_chunks` makes requests of them, each with an operation of
-its own, whose log says what became of each row.
+The way up: `_cells` makes JSON of the rows and refuses what cannot go, `_chunks` makes requests of them, each with an
+operation of its own, whose log says what became of each row.
 """
 
 from __future__ import annotations
