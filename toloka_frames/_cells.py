@@ -110,12 +110,16 @@ def cells_of(
     golden = check.fields(roles.golden, specification.output, "output")
     texts = {name: check.column(column, "string") for name, column in _extras(roles)}
     overlaps = check.overlaps(roles.overlap, overlap)
-    values = [check.dump(row, index) for index, row in enumerate(_records(inputs, len(frame)))]
+    values = [check.dump(row, position) for row, position in zip(_records(inputs, len(frame)), positions, strict=True)]
     check.sizes(values)
     head = b'","pool_id":' + orjson.dumps(pool_id) + b',"input_values":'
-    tails = [orjson.dumps(rest)[1:] if rest else b"}" for rest in _rest(golden, texts, overlaps, len(frame))]
+    if golden or texts or roles.overlap:
+        rests = zip(_rests(golden, texts, overlaps), positions, strict=True)
+        tails = [b"," + check.dump(rest, position)[1:] if rest else b"}" for rest, position in rests]
+    else:
+        tails = [b"}" if overlap is None else b',"overlap":%d}' % overlap] * len(frame)
     tasks = [
-        b'{"__item_idx":"%d%b%b%b%b' % (position, head, value, b"," if len(tail) > 1 else b"", tail)
+        b'{"__item_idx":"%d%b%b%b' % (position, head, value, tail)
         for position, value, tail in zip(positions, values, tails, strict=True)
     ]
     return Cells(tasks, [len(value) for value in values])
@@ -188,21 +192,19 @@ def _records(fields: Mapping[str, list[Any]], height: int) -> Iterator[dict[str,
             yield dict(zip(names, row, strict=True))
 
 
-def _rest(
-    golden: Mapping[str, list[Any]], texts: Mapping[str, list[Any]], overlaps: list[int | None], height: int
+def _rests(
+    golden: Mapping[str, list[Any]], texts: Mapping[str, list[Any]], overlaps: list[int | None]
 ) -> Iterator[dict[str, Any]]:
-    """What a task has besides its input values."""
-    known = list(_records(golden, height))
-    for index in range(height):
-        rest: dict[str, Any] = {}
-        if known[index]:
-            rest["known_solutions"] = [{"output_values": known[index], "correctness_weight": 1}]
-        for name, values in texts.items():
-            if values[index] is not None:
-                text = values[index]
-                rest |= {"localization_config": {name: text}} if name == "default_language" else {name: text}
-        if overlaps[index] is not None:
-            rest["overlap"] = overlaps[index]
+    """What each task has besides its input values."""
+    known = _records(golden, len(overlaps))
+    told = _records(texts, len(overlaps))
+    for solution, rest, overlap in zip(known, told, overlaps, strict=True):
+        if solution:
+            rest["known_solutions"] = [{"output_values": solution, "correctness_weight": 1}]
+        if "default_language" in rest:
+            rest["localization_config"] = {"default_language": rest.pop("default_language")}
+        if overlap is not None:
+            rest["overlap"] = overlap
         yield rest
 
 
@@ -259,14 +261,14 @@ class _Check:
         )
         return [default if each is None else each for each in values]
 
-    def dump(self, values: dict[str, Any], index: int) -> bytes:
-        """JSON text of a row's input values."""
+    def dump(self, values: dict[str, Any], position: int) -> bytes:
+        """JSON text of a row's values."""
         try:
             return orjson.dumps(values, option=PASSTHROUGH)
         except TypeError as error:
             raise InputError(
-                f"Row {self._positions[index]}: its input values cannot be written as JSON: {error}.",
-                rows=[self._positions[index]],
+                f"Row {position}: its values cannot be written as JSON: {error}.",
+                rows=[position],
             ) from error
 
     def sizes(self, values: Sequence[bytes]) -> None:
@@ -287,9 +289,9 @@ class _Check:
                 continue
             if field not in fields:
                 raise InputError(f"The project's input field {field!r} is required, and no column holds it.", column=field)
-            self._complain_where(
-                columns[field], fields[field], lambda each: each is None, "is missing, and the field is required"
-            )
+            if None in fields[field]:
+                why = "is missing, and the field is required"
+                self._complain_where(columns[field], fields[field], lambda each: each is None, why)
 
     def _complain_where(
         self, column: str, values: Sequence[Any], wrong: Callable[[Any], bool], why: str, hint: str = ""

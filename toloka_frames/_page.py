@@ -8,6 +8,7 @@ empty) is read by the exact way: Python's json, value by value, the rest into `e
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 EXCERPT_CHARS = 200
+TAIL = re.compile(rb'\]\s*,\s*"has_more"\s*:\s*true\s*\}\s*$')
+TAIL_BYTES = 100
+ROW_START = re.compile(rb"[\[,]\s*(?=\{)")
+LAST_ROW_BYTES = 100_000
+LAST_ROW_TRIES = 100
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,25 @@ def read_dicts(body: bytes, layout: Layout) -> DictPage:
     if not isinstance(has_more, bool) or not all(isinstance(row, str) for row in ids):
         raise _bad(body, layout)
     return DictPage(ids, has_more, rows)
+
+
+def last_id(body: bytes, layout: Layout) -> str | None:
+    """The cursor behind a page that has a following one, from its last row only; None where that cannot be told so cheaply.
+
+    The last row begins at the last brace behind which all is one JSON object up to the end of the list.
+    """
+    end = TAIL.search(body, max(len(body) - TAIL_BYTES, 0))
+    if end is None:
+        return None
+    starts = [match.end() for match in ROW_START.finditer(body, max(end.start() - LAST_ROW_BYTES, 0), end.start())]
+    for start in reversed(starts[-LAST_ROW_TRIES:]):
+        try:
+            row = json.loads(body[start : end.start()])
+        except ValueError:
+            continue
+        cursor: str | None = row.get(layout.cursor)
+        return cursor
+    return None
 
 
 def _read_fast(body: bytes, layout: Layout) -> Page | None:

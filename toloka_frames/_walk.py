@@ -8,6 +8,7 @@ import operator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from toloka_frames._errors import ScanInterrupted, TolokaError
+from toloka_frames._page import last_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -46,22 +47,59 @@ async def walk(
         ScanInterrupted: A later page was, or the list's order is broken; rows that came before were handed over.
     """
     guard = _Guard(query.get(f"{layout.cursor}_gt"))
-    while True:
-        try:
-            page = await _page(service, path, {**query, **guard.bound(layout.cursor)}, layout, read)
-        except TolokaError as error:
-            if guard.rows:
-                raise guard.interrupted(str(error)) from error
-            raise
-        wanted = guard.check(page)
-        yield page if all(wanted) else keep(page, wanted)
-        if not page.has_more:
-            return
+    requests = _Requests(service, path, query, f"{layout.cursor}_gt")
+    try:
+        while True:
+            try:
+                body = await requests.page(guard.cursor)
+                requests.expect(last_id(body, layout))
+                page = await asyncio.to_thread(read, body, layout)
+            except TolokaError as error:
+                if guard.rows:
+                    raise guard.interrupted(str(error)) from error
+                raise
+            wanted = guard.check(page)
+            yield page if all(wanted) else keep(page, wanted)
+            if not page.has_more:
+                return
+    finally:
+        requests.forget()
 
 
-async def _page(service: Service, path: str, query: Mapping[str, str], layout: Layout, read: Callable[[bytes, Layout], P]) -> P:
-    answer = await service.send("GET", path, query=query, repeatable=True)
-    return await asyncio.to_thread(read, answer.content, layout)
+class _Requests:
+    """The requests of a walk: each next one goes out while the page before it is still being read.
+
+    Its cursor is only expected then; when it turns out to be another one, the answer is dropped and the right one is asked for.
+    """
+
+    def __init__(self, service: Service, path: str, query: Mapping[str, str], bound: str) -> None:
+        self._service, self._path, self._query, self._bound = service, path, query, bound
+        self._ahead: asyncio.Task[bytes] | None = None
+        self._expected: str | None = None
+
+    async def page(self, cursor: str | None) -> bytes:
+        """The bytes of the page behind a cursor."""
+        ahead = self._ahead
+        if ahead is not None and self._expected == cursor:
+            self._ahead = None
+            return await ahead
+        self.forget()
+        return await self._ask(cursor)
+
+    def expect(self, cursor: str | None) -> None:
+        """Ask for the page behind a cursor before anybody wants it; None expects none."""
+        if cursor is not None:
+            self._expected, self._ahead = cursor, asyncio.create_task(self._ask(cursor))
+
+    def forget(self) -> None:
+        """Give up the request that is ahead."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+            self._ahead = None
+
+    async def _ask(self, cursor: str | None) -> bytes:
+        query = self._query if cursor is None else {**self._query, self._bound: cursor}
+        return (await self._service.send("GET", self._path, query=query, repeatable=True)).content
 
 
 class _Guard:
@@ -76,9 +114,6 @@ class _Guard:
         self.rows = 0
         self._seen: set[str] = set()
         self._key: Callable[[str], Any] | None = None
-
-    def bound(self, name: str) -> dict[str, str]:
-        return {} if self.cursor is None else {f"{name}_gt": self.cursor}
 
     def check(self, page: AnyPage) -> list[bool]:
         """Which rows of the page are new."""
