@@ -45,7 +45,9 @@ def main() -> None:
             "bytes only: httpx async": lambda: asyncio.run(floor(url, decode=len)),
             "httpx + json_normalize": lambda: normalised(url),
             "Scan.to_dataframe": lambda: scan(url).to_dataframe(progress=False),
-            "Scan.to_dataframe, dtype_backend='pyarrow'": lambda: scan(url).to_dataframe(dtype_backend="pyarrow", progress=False),
+            "Scan.to_dataframe, dtype_backend='pyarrow'": lambda: scan(url).to_dataframe(
+                dtype_backend="pyarrow", progress=False
+            ),
             "Scan.to_arrow": lambda: scan(url).to_arrow(progress=False),
         }
         table(f"{options.rows:,} app batches, pages of {PAGE_ROWS:,}, no latency", measured(pulls, options.rounds))
@@ -155,7 +157,9 @@ def measured(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[s
 def table(title: str, seconds: dict[str, list[float]]) -> None:
     """Print medians of the ratios to the first contender, round by round."""
     base = next(iter(seconds.values()))
-    print(f"\n{title} ({os.cpu_count()} cores, median of {len(base)} rounds in turns)\n\n| | x the floor | min | max |\n|---|---|---|---|")
+    print(
+        f"\n{title} ({os.cpu_count()} cores, median of {len(base)} rounds in turns)\n\n| | x the floor | min | max |\n|---|---|---|---|"
+    )
     for name, times in seconds.items():
         ratios = [one / other for one, other in zip(times, base, strict=True)]
         print(f"| {name} | {statistics.median(ratios):.2f} | {min(ratios):.2f} | {max(ratios):.2f} |")

@@ -1,0 +1,26 @@
+# Needs make and Python 3.11 or later; everything else is installed into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check bench
+demo: .venv/installed
+	$(BIN)/toloka-frames demo
+
+test: .venv/installed pythons check
+	$(BIN)/python -m pytest
+
+check: .venv/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/bench.py
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[local]' --group dev
+	touch $@
+
+include tests/pythons.mk
