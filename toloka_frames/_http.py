@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import weakref
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -31,6 +32,7 @@ from toloka_frames._errors import (
     ValidationFailed,
 )
 from toloka_frames._quota import Quota
+from toloka_frames._sync import start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -130,6 +132,8 @@ class Service:
             transport=transport,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=50),
         )
+        # a client that nobody closed closes its connections when it is forgotten
+        weakref.finalize(self, start, self._client.aclose).atexit = False
 
     async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> Any:
         """Ask for an object or a list.

@@ -86,6 +86,11 @@ def on_tick(callback: Callable[[], None]) -> None:
         ticks.append(callback)
 
 
+def start(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    """Begin a coroutine on our loop that nobody waits for."""
+    asyncio.run_coroutine_threadsafe(work(), _loop())
+
+
 def iterate(items: AsyncIterator[T]) -> Iterator[T]:
     """Read an async iterator on our loop, item by item; closing the iterator closes it there too."""
     try:
