@@ -86,19 +86,22 @@ def _unknown(row: Row, tree: Tree) -> Row:
     for key, value in row.items():
         if key not in tree:
             unknown[key] = value
-            continue
-        subtree = tree[key]
-        if subtree is not None and value is not None and (rest := _rest(value, subtree)):
+        elif (subtree := tree[key]) is None or value is None:
+            continue  # a declared value: whether it fits its column is told there
+        elif Step.FIRST in subtree or not isinstance(value, dict):
+            if not _holds_only(value, subtree):
+                unknown[key] = value
+        elif rest := _unknown(value, subtree):
             unknown[key] = rest
     return unknown
 
 
-def _rest(value: Any, tree: Tree) -> Any:
+def _holds_only(value: Any, tree: Tree) -> bool:
+    """Whether a list holds at most the one element that columns are declared for, and nothing else."""
     first = tree.get(Step.FIRST)
-    if first is None:
-        return _unknown(value, tree) if isinstance(value, dict) else value
-    fits = isinstance(value, list) and (not value or (len(value) == 1 and not _rest(value[0], first)))
-    return None if fits else value
+    if not isinstance(value, list) or first is None or len(value) > 1:
+        return False
+    return all(isinstance(each, dict) and not _unknown(each, first) for each in value)
 
 
 def _array(rows: Sequence[Row], column: Column, extras: list[Row]) -> pa.Array:
