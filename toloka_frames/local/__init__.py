@@ -1,0 +1,182 @@
+"""The Toloka service in this process, for trials and tests: the real protocol on a real socket, state in SQLite.
+
+A request comes in at `_service` (who asks, how often), finds its function by `_routes`, and is answered from the rows
+of `_store`; what takes time waits on the store's agenda until the next request, when `_agenda` does what is due.
+`_exports` fills the service from a real pool-result export, `_tolokers` works on its open pools.
+
+Nothing here is shared with the client. What the service knows of the wire is from the Toloka API's OpenAPI documents,
+Toloka-Kit 1.2.3 and the Java SDK.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+try:
+    from ._server import Server
+    from ._service import Service
+except ImportError as error:
+    raise ImportError("The local service needs Starlette and uvicorn: pip install 'toloka_frames[local]'") from error
+
+from ._agenda import settle
+from ._apps import offer_apps
+from ._exports import load_export
+from ._store import Store
+from ._tolokers import answer_pool
+
+if TYPE_CHECKING:
+    import os
+    from types import TracebackType
+
+    import pandas as pd
+
+    from toloka_frames._client import AsyncTolokaClient
+
+    from ._service import Request
+
+__all__ = ["LocalToloka"]
+
+
+class LocalToloka:
+    """A Toloka of your own, for trials and tests: no account, no money, nothing leaves this machine.
+
+    `with LocalToloka() as toloka: client = toloka.client()`; or `start()` and `close()`.
+
+    Args:
+        path: A file for the state, which then survives a restart. By default a temporary file, gone at the end.
+        port: The port on 127.0.0.1; 0 lets the system choose one.
+        token: What clients must present. By default a new one, or the one that the file has.
+        operation_seconds: How long operations and labelling take, in seconds.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        port: int = 0,
+        token: str | None = None,
+        operation_seconds: float = 0.2,
+    ) -> None:
+        self._path = path
+        self._port = port
+        self._given_token = token
+        self._operation_seconds = operation_seconds
+        self._running: _Running | None = None
+
+    def start(self) -> Self:
+        """Serve, if it does not yet.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        if self._running is None:
+            self._running = _Running(self._path, self._port, self._given_token, self._operation_seconds)
+        return self
+
+    def close(self) -> None:
+        """Stop serving; a temporary state is gone, a given file stays."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def _now(self) -> _Running:
+        if self._running is None:
+            raise RuntimeError("The local service is not running: use it in a with statement, or call start()")
+        return self._running
+
+    @property
+    def url(self) -> str:
+        """Where it serves, such as `http://127.0.0.1:40123`."""
+        return self._now.server.url
+
+    @property
+    def token(self) -> str:
+        """What clients must present, as an ApiKey or an OAuth token."""
+        return self._now.token
+
+    @property
+    def requests(self) -> list[Request]:
+        """The latest 10,000 requests answered since the start, oldest first."""
+        return list(self._now.service.requests)
+
+    def client(self, **options: Any) -> AsyncTolokaClient:
+        """A client of this service; `options` are those of `AsyncTolokaClient`."""
+        from toloka_frames._client import AsyncTolokaClient  # noqa: PLC0415  # the service can be had without a client
+
+        return AsyncTolokaClient(self.token, url=self.url, **options)
+
+    def load_export(self, source: str | os.PathLike[str] | pd.DataFrame) -> str:
+        """Turn a pool-result export into a project, a closed pool, its tasks, suites and assignments.
+
+        Ids, instants, statuses and rewards are those of the export; every field is of type string, and its cells are
+        text as the file has it. An empty cell is an absent value.
+
+        Args:
+            source: The TSV file of the platform, or a DataFrame with the same columns.
+
+        Returns:
+            The id of the pool.
+
+        Raises:
+            ValueError: A column that is needed is missing, or the service has these ids already.
+        """
+        return load_export(self._settled(), source)
+
+    def answer(self, pool_id: str, workers: int = 20, accuracy: float = 0.9, seed: int = 0) -> int:
+        """Let simulated Tolokers work on an open pool until it is done or nobody is left who may go on.
+
+        Every task has a hidden truth, which follows from its id (for a control task its known solution), and a worker
+        finds it with probability `accuracy`. The instants of the work run on from the present, or from the end of
+        earlier work in the pool, at the pace of people; so they lie ahead of the clock.
+
+        Args:
+            pool_id: The pool.
+            workers: How many Tolokers there are; each does a task at most once.
+            accuracy: Between 0 and 1.
+            seed: Another seed has other Tolokers, who err elsewhere.
+
+        Returns:
+            How many assignments were made.
+
+        Raises:
+            ValueError: There is no such pool, or it is not open.
+        """
+        return answer_pool(self._settled(), pool_id, workers=workers, accuracy=accuracy, seed=seed)
+
+    def _settled(self) -> Store:
+        settle(self._now.store)
+        return self._now.store
+
+
+class _Running:
+    """What exists between start and close."""
+
+    def __init__(self, path: str | os.PathLike[str] | None, port: int, token: str | None, operation_seconds: float) -> None:
+        folder = None if path else tempfile.mkdtemp(prefix="toloka-local-")
+        self._clear = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True) if folder else None
+        self.store = Store(str(path or Path(folder or "") / "toloka.db"), operation_seconds)
+        self.token = self.store.token(token)
+        offer_apps(self.store)
+        self.service = Service(self.store, self.token)
+        try:
+            self.server = Server(self.service, port)
+        except OSError:
+            self.store.close()
+            raise
+
+    def close(self) -> None:
+        self.server.close()
+        self.store.close()
+        if self._clear:
+            self._clear()

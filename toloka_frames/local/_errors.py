@@ -1,0 +1,90 @@
+"""What is wrong with a request -> the service's error envelope.
+
+Codes and messages are those of the Toloka API's OpenAPI document and of Toloka-Kit 1.2.3.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import orjson
+
+FieldError = dict[str, Any]
+FieldErrors = dict[str, FieldError]
+
+_FIELD_MESSAGES = {
+    "ARRAY_EXPECTED": "Value must be an array",
+    "ARRAY_SIZE_GREATER_THAN_MAX": "Array must not be longer than {}",
+    "ARRAY_SIZE_LESS_THAN_MIN": "Array must not be shorter than {}",
+    "BOOLEAN_EXPECTED": "Value must be a boolean",
+    "ENTITY_DOES_NOT_EXIST": "Entity does not exist",
+    "FLOAT_EXPECTED": "Value must be a number",
+    "INTEGER_EXPECTED": "Value must be an integer",
+    "INVALID_COORDINATES_SYNTAX": "Value must be in valid coordinates format",
+    "INVALID_DATE_TIME_SYNTAX": "Value must be in valid date and time format",
+    "INVALID_URL_SYNTAX": "Value must be in valid url format",
+    "NOT_NULL_BODY": "Request must have a body",
+    "OBJECT_EXPECTED": "Value must be an object",
+    "STRING_EXPECTED": "Value must be a string",
+    "STRING_LENGTH_GREATER_THAN_MAX": "String must not be longer than {}",
+    "STRING_LENGTH_LESS_THAN_MIN": "String must not be shorter than {}",
+    "UNKNOWN_ENUM_VALUE": "Value must be one of the known values",
+    "UUID_EXPECTED": "Value must be a valid UUID",
+    "VALUES_REQUIRED": "At least one value must be present",
+    "VALUE_GREATER_THAN_MAX": "Value must be less than or equal to {}",
+    "VALUE_LESS_THAN_MIN": "Value must be greater than or equal to {}",
+    "VALUE_NOT_ALLOWED": "Value is not allowed",
+    "VALUE_REQUIRED": "Value must be present and not equal to null",
+}
+
+
+class ServiceError(Exception):
+    """A request the service refuses; the HTTP face answers it as the error envelope."""
+
+    def __init__(self, status: int, code: str, message: str, payload: object = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.payload = payload
+
+    def envelope(self) -> dict[str, Any]:
+        """The body `{request_id, code, message, payload?}`."""
+        body = {"request_id": str(uuid.uuid4()), "code": self.code, "message": self.message}
+        return body if self.payload is None else {**body, "payload": self.payload}
+
+    def body(self) -> bytes:
+        """The envelope as JSON."""
+        return orjson.dumps(self.envelope())
+
+
+def field_error(code: str, *params: float) -> FieldError:
+    """One `{code, message, params?}`, as payloads, logs and `validation_errors` hold it."""
+    error: FieldError = {"code": code, "message": _FIELD_MESSAGES[code].format(*params)}
+    return {**error, "params": list(params)} if params else error
+
+
+def invalid(payload: object) -> ServiceError:
+    """400 for values that break a rule; `payload` maps fields (or positions) to field errors."""
+    return ServiceError(400, "VALIDATION_ERROR", "Validation failed", payload)
+
+
+def invalid_field(name: str, code: str, *params: float) -> ServiceError:
+    """400 for one field or query parameter."""
+    return invalid({name: field_error(code, *params)})
+
+
+def does_not_exist(what: str, row_id: str) -> ServiceError:
+    """404 for an object nobody has made."""
+    return ServiceError(404, "DOES_NOT_EXIST", f"There is no {what} with id {row_id}")
+
+
+def conflict(code: str, message: str) -> ServiceError:
+    """409 for an action that the present state does not allow."""
+    return ServiceError(409, code, message)
+
+
+def too_large(message: str) -> ServiceError:
+    """413 for more rows or bytes than one request may carry."""
+    return ServiceError(413, "ENTITY_TOO_LARGE", message)

@@ -1,0 +1,57 @@
+"""Work that takes its time -> an operation that runs by the clock (Toloka API, Operations)."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+import orjson
+
+from ._calls import Answer
+from ._ids import instant
+
+if TYPE_CHECKING:
+    from ._calls import Call
+    from ._store import Due, Row, Store
+
+
+def begin(store: Store, kind: str, parameters: Row, job: str, argument: Row, *, operation_id: str | None = None) -> Answer:
+    """Answer 202 with a new operation whose `job` is done `operation_seconds` from now.
+
+    The job gets `argument` and the `operation_id`, and tells how it went by `finish`.
+    """
+    now = time.time()
+    row = {
+        "id": operation_id or str(uuid.uuid4()),
+        "type": kind,
+        "status": "PENDING",
+        "submitted": instant(now),
+        "progress": 0,
+        "parameters": parameters,
+    }
+    store.add("operations", row)
+    store.schedule(now + store.operation_seconds / 4, "run_operation", operation_id=row["id"])
+    store.schedule(now + store.operation_seconds, job, operation_id=row["id"], **argument)
+    return Answer(202, orjson.dumps(row))
+
+
+def run_operation(store: Store, due: Due) -> None:
+    """The service takes a waiting operation up."""
+    row = store.get("operations", due.argument["operation_id"])
+    store.save("operations", {**row, "status": "RUNNING", "started": instant(due.at), "progress": 50})
+
+
+def finish(store: Store, due: Due, *, failed: bool = False, details: Row | None = None, log: bytes = b"[]") -> None:
+    """The operation has ended; `log` is the JSON array of its log."""
+    row = store.get("operations", due.argument["operation_id"])
+    row |= {"status": "FAIL" if failed else "SUCCESS", "finished": instant(due.at), "progress": 100}
+    store.save("operations", row if details is None else {**row, "details": details})
+    store.change("INSERT INTO logs VALUES (?, CAST(? AS TEXT))", ((row["id"], log),))
+
+
+def operation_log(store: Store, call: Call) -> Answer:
+    """Answer the log, an array that is empty until the operation has ended."""
+    row = store.get("operations", call.path["id"])
+    found = store.select("SELECT CAST(body AS BLOB) FROM logs WHERE operation_id = ?", (row["id"],))
+    return Answer(200, found[0][0] if found else b"[]")

@@ -1,0 +1,58 @@
+"""A project's form -> its row, with the specification that its tasks must keep (Toloka API, Projects)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from ._calls import Answer, Call, answer
+from ._errors import invalid
+from ._ids import instant
+from ._specs import check_spec
+
+if TYPE_CHECKING:
+    from ._store import Row, Store
+
+_FIRST_ID = 150001
+_REQUIRED = ("public_name", "task_spec", "assignments_issuing_type")
+_SERVICE_FIELDS = ("id", "owner", "status", "created")
+
+
+def create_project(store: Store, call: Call) -> Answer:
+    """Answer 201 with the new project."""
+    form = _form(call)
+    return answer(add_project(store, form, time.time()), 201)
+
+
+def add_project(store: Store, form: Row, at: float) -> Row:
+    """Make an active project as of `at` (Unix seconds)."""
+    row = {
+        "assignments_automerge_enabled": False,
+        **form,
+        "id": store.next_id("projects", _FIRST_ID),
+        "owner": store.owner,
+        "status": "ACTIVE",
+        "created": instant(at),
+    }
+    return store.add("projects", row)
+
+
+def replace_project(store: Store, call: Call) -> Answer:
+    """Answer 200 with the project in its new form."""
+    old = store.get("projects", call.path["id"])
+    return answer(store.save("projects", {**_form(call), **{name: old[name] for name in _SERVICE_FIELDS}}))
+
+
+def _form(call: Call) -> Row:
+    form = call.object(*_REQUIRED)
+    specs = form["task_spec"] if isinstance(form["task_spec"], dict) else {}
+    errors = check_spec(specs.get("input_spec"), "task_spec.input_spec")
+    errors |= check_spec(specs.get("output_spec"), "task_spec.output_spec")
+    if errors:
+        raise invalid(errors)
+    return {name: value for name, value in form.items() if name not in _SERVICE_FIELDS}
+
+
+def show_requester(store: Store, _call: Call) -> Answer:
+    """Answer the account: one requester with a balance that work does not lower."""
+    return answer({"id": store.owner["id"], "balance": 1000.0, "public_name": {"EN": "Local requester"}})

@@ -1,0 +1,203 @@
+"""An open pool -> suites mixed from its tasks and answered by simulated Tolokers."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from . import _draws
+from ._ids import instant, moment
+from ._pools import set_closed
+from ._suites import assignment_row, shown_task, suite_row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ._specs import Spec
+    from ._store import Row, Store
+
+_SHORTEST, _LONGEST = 20.0, 90.0
+_PAUSE = 1.0
+
+
+@dataclass
+class _Task:
+    """A task while it is being worked on; `left` is None for infinite overlap."""
+
+    row: Row
+    left: int | None
+    shown: orjson.Fragment
+    body: orjson.Fragment
+    done_by: set[str] = field(default_factory=set)
+
+    def open_to(self, user_id: str) -> bool:
+        """Whether this Toloker may still do it."""
+        return self.left != 0 and user_id not in self.done_by
+
+
+@dataclass(frozen=True)
+class _Suite:
+    """Who gets which tasks."""
+
+    user_id: str
+    tasks: Sequence[_Task]
+
+
+def answer_pool(store: Store, pool_id: str, *, workers: int, accuracy: float, seed: int) -> int:
+    """Let `workers` work on the pool; how many assignments they made.
+
+    Raises:
+        ValueError: There is no such pool, or it is not open.
+    """
+    with store.transaction():
+        pool = store.find("pools", pool_id)
+        if pool is None:
+            raise ValueError(f"There is no pool {pool_id}")
+        if pool["status"] != "OPEN":
+            raise ValueError(f"Pool {pool_id} is {pool['status']}: open it first (POST /api/v1/pools/{pool_id}/open)")
+        tasks = _tasks(store, pool_id)
+        users = [blake2b(f"{seed}/{number}".encode(), digest_size=16).hexdigest() for number in range(workers)]
+        suites = list(_mix(tasks, users, pool.get("mixer_config") or {"real_tasks_count": 1}, seed))
+        end = _work(store, pool, suites, _Judgement(store, pool, accuracy, seed))
+        _count_down(store, suites)
+        if not any(task.left for task in tasks if not _is_control(task)):
+            set_closed(store, pool, end, "COMPLETED")
+    return len(suites)
+
+
+def _tasks(store: Store, pool_id: str) -> list[_Task]:
+    done = defaultdict(set)
+    for task_id, user_id in store.select(
+        "SELECT value ->> 'id', user_id FROM assignments, json_each(body, '$.tasks') WHERE pool_id = ?", (int(pool_id),)
+    ):
+        done[task_id].add(user_id)
+    found = store.select("SELECT CAST(body AS BLOB) FROM tasks WHERE pool_id = ? ORDER BY id", (int(pool_id),))
+    return [_task(body, done) for (body,) in found]
+
+
+def _task(body: bytes, done: dict[str, set[str]]) -> _Task:
+    row = orjson.loads(body)
+    shown = orjson.Fragment(orjson.dumps(shown_task(row)))
+    finished = row if row["infinite_overlap"] else {**row, "remaining_overlap": 0}
+    left = None if row["infinite_overlap"] else row["remaining_overlap"]
+    return _Task(row, left, shown, orjson.Fragment(orjson.dumps(finished)), done[row["id"]])
+
+
+def _mix(tasks: Sequence[_Task], users: Sequence[str], mixer: Row, seed: int) -> Iterator[_Suite]:
+    """Suites of real tasks, block by block, with control and training tasks among them as the pool asks."""
+    training = [task for task in tasks if _is_training(task)]
+    golden = [task for task in tasks if _is_control(task) and not _is_training(task)]
+    real = sorted((task for task in tasks if not _is_control(task)), key=lambda task: -(task.left or 0))
+    size = max(1, mixer["real_tasks_count"])
+    for number, block in enumerate(real[start : start + size] for start in range(0, len(real), size)):
+        for suite in _share(block, users, number):
+            shown = [*_take(training, mixer.get("training_tasks_count", 0), suite.user_id), *suite.tasks]
+            for task in _take(golden, mixer.get("golden_tasks_count", 0), suite.user_id):
+                place = _draws.chance(seed, suite.user_id, task.row["id"]) * (len(shown) + 1)
+                shown.insert(int(place), task)
+            yield _Suite(suite.user_id, shown)
+
+
+def _share(block: Sequence[_Task], users: Sequence[str], number: int) -> Iterator[_Suite]:
+    """Each Toloker in turn gets what of the block still needs answers; the next block begins with the next one."""
+    first = number % max(1, len(users))
+    for user_id in (*users[first:], *users[:first]):
+        if not any(task.left != 0 for task in block):
+            return
+        taken = _take(block, len(block), user_id)
+        if taken:
+            yield _Suite(user_id, taken)
+
+
+def _is_control(task: _Task) -> bool:
+    return "known_solutions" in task.row
+
+
+def _is_training(task: _Task) -> bool:
+    return _is_control(task) and "message_on_unknown_solution" in task.row
+
+
+def _take(tasks: Sequence[_Task], count: int, user_id: str) -> list[_Task]:
+    """The first `count` tasks that this Toloker may do, done."""
+    found = [task for task, _ in zip((task for task in tasks if task.open_to(user_id)), range(count), strict=False)]
+    for task in found:
+        task.done_by.add(user_id)
+        if task.left is not None:
+            task.left -= 1
+    return found
+
+
+class _Judgement:
+    """What Tolokers answer."""
+
+    def __init__(self, store: Store, pool: Row, accuracy: float, seed: int) -> None:
+        self._spec: Spec = store.get("projects", pool["project_id"])["task_spec"]["output_spec"]
+        self._accuracy = accuracy
+        self._seed = seed
+
+    def solve(self, user_id: str, task: Row) -> dict[str, Any]:
+        truth = _draws.values(self._spec, task["id"])
+        if task.get("known_solutions"):
+            truth |= task["known_solutions"][0]["output_values"]
+        if _draws.chance(self._seed, user_id, task["id"]) < self._accuracy:
+            return truth
+        return _draws.other_values(self._spec, truth, self._seed, user_id, task["id"])
+
+
+def _work(store: Store, pool: Row, suites: Sequence[_Suite], judgement: _Judgement) -> float:
+    """Make the rows of suites and assignments; the moment when the last is done, in Unix seconds."""
+    start = _start(store, pool)
+    free: dict[str, float] = defaultdict(lambda: start)
+    rows = []
+    for suite in suites:
+        begun = free[suite.user_id]
+        ended = begun + _SHORTEST + _draws.chance(suite.user_id, suite.tasks[0].row["id"]) * (_LONGEST - _SHORTEST)
+        free[suite.user_id] = ended + _PAUSE
+        rows.append((begun, ended, suite))
+    rows.sort(key=lambda row: row[0])
+    made = [_rows(store, pool, suite, judgement, begun=begun, ended=ended) for begun, ended, suite in rows]
+    store.insert("task_suites", (orjson.dumps(suite) for suite, _ in made))
+    store.insert("assignments", (orjson.dumps(assignment) for _, assignment in made))
+    return max(free.values(), default=start)
+
+
+def _start(store: Store, pool: Row) -> float:
+    """Now, or after the work that other simulated Tolokers have done ahead of the clock."""
+    last = store.select("SELECT max(submitted) FROM assignments WHERE pool_id = ?", (int(pool["id"]),))[0][0]
+    return max(time.time(), moment(last) + _PAUSE) if last else time.time()
+
+
+def _rows(store: Store, pool: Row, suite: _Suite, judgement: _Judgement, *, begun: float, ended: float) -> tuple[Row, Row]:
+    suite_id, assignment_id = (store.object_ids.new(pool["id"], begun) for _ in range(2))
+    created = instant(begun)
+    instants = {"created": created, "submitted": instant(ended)}
+    status = "SUBMITTED"
+    if pool["auto_accept_solutions"]:
+        status = "ACCEPTED"
+        instants["accepted"] = instant(ended + 0.1)
+    shown = suite_row(suite_id, pool["id"], [task.shown for task in suite.tasks], created, overlap=1)
+    assignment = assignment_row(
+        assignment_id,
+        suite_id,
+        pool,
+        user_id=suite.user_id,
+        status=status,
+        tasks=[task.body for task in suite.tasks],
+        solutions=[judgement.solve(suite.user_id, task.row) for task in suite.tasks],
+        instants=instants,
+        reward=pool["reward_per_assignment"],
+    )
+    return shown, assignment
+
+
+def _count_down(store: Store, suites: Sequence[_Suite]) -> None:
+    touched = {task.row["id"]: task.left for suite in suites for task in suite.tasks if task.left is not None}
+    store.change(
+        "UPDATE tasks SET body = json_set(body, '$.remaining_overlap', ?) WHERE id = ?",
+        ((left, task_id) for task_id, left in touched.items()),
+    )
