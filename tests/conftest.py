@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 from scripted import Scripted
 
@@ -80,6 +81,17 @@ def make_pool(client: tf.AsyncTolokaClient) -> Callable[..., str]:
 @pytest.fixture
 def pool_id(make_pool: Callable[..., str]) -> str:
     return make_pool()
+
+
+@pytest.fixture
+def make_frame() -> Callable[[int], pd.DataFrame]:
+    """Makes a frame of so many valid rows."""
+
+    def make(rows: int) -> pd.DataFrame:
+        images = [f"https://example.com/{row}.jpg" for row in range(rows)]
+        return pd.DataFrame({"image": images, "text": [f"row {row}" for row in range(rows)], "number": list(range(rows))})
+
+    return make
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+"""Rows become requests that keep both limits, give back every row, and have the same operation id on every try."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toloka_frames._chunks import Chunk, cut
+
+CHUNK = Chunk(0, range(4), [b'{"a":1}', b'{"a":2}', b'{"a":3}', b'{"a":4}'], {"open_pool": "true"}, "upload")
+
+
+@given(st.lists(st.integers(1, 50)), st.integers(1, 7), st.integers(50, 120))
+def test_every_row_is_in_one_chunk_in_order_and_both_limits_hold(sizes: list[int], rows: int, limit: int) -> None:
+    parts = list(cut(sizes, rows, limit))
+    assert [row for part in parts for row in range(len(sizes))[part]] == list(range(len(sizes)))
+    assert all(0 < len(sizes[part]) <= rows and sum(sizes[part]) <= limit for part in parts)
+    for one, other in itertools.pairwise(parts):
+        assert len(sizes[one]) == rows or sum(sizes[one]) + sizes[other.start] > limit
+
+
+def test_chunks_are_as_long_as_they_can_be() -> None:
+    assert [(part.start, part.stop) for part in cut([1] * 25, 10, 100)] == [(0, 10), (10, 20), (20, 25)]
+    assert [(part.start, part.stop) for part in cut([40, 40, 40, 99], 10, 100)] == [(0, 2), (2, 3), (3, 4)]
+    assert list(cut([])) == []
+
+
+def test_the_operation_id_follows_from_upload_flags_and_content() -> None:
+    same = replace(CHUNK, tasks=list(CHUNK.tasks))
+    assert same.operation_id == CHUNK.operation_id
+    others = [
+        replace(CHUNK, upload="again"),
+        replace(CHUNK, flags={}),
+        replace(CHUNK, tasks=[*CHUNK.tasks[:3], b'{"a":5}']),
+    ]
+    assert len({CHUNK.operation_id, *(other.operation_id for other in others)}) == 4
+
+
+def test_halves_share_number_and_rows_and_only_the_last_opens_the_pool() -> None:
+    first, second = CHUNK.halves()
+    assert [*first.rows, *second.rows] == [0, 1, 2, 3]
+    assert first.body == b'[{"a":1},{"a":2}]'
+    assert (first.flags, second.flags) == ({}, {"open_pool": "true"})
+    assert first.operation_id != second.operation_id
