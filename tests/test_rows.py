@@ -1,0 +1,162 @@
+"""Rows from elsewhere become frames: columns are inferred, text stays text, nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import toloka_frames as tf
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+class KitObject:
+    """An object as Toloka-Kit's are."""
+
+    def __init__(self, **fields: Any) -> None:
+        self._fields = fields
+
+    def unstructure(self) -> dict[str, Any]:
+        return self._fields
+
+
+ROWS = [
+    {"id": "1", "input_values": {"image": "u", "n": None}, "meta": {}, "owner": {"id": "o"}},
+    {"id": "2", "input_values": {"image": "007", "n": 5, "late": True}, "tags": ["a"], "reward": Decimal("0.05")},
+]
+
+
+async def agenerated(rows: Any) -> AsyncIterator[Any]:
+    for row in rows:
+        await asyncio.sleep(0)
+        yield row
+
+
+def test_nested_fields_have_the_names_that_scans_give_them() -> None:
+    frame = tf.to_dataframe(ROWS)
+    assert list(frame) == ["id", "INPUT:image", "INPUT:n", "meta", "owner.id", "INPUT:late", "tags", "reward", "extra"]
+    assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == {
+        "id": "string",
+        "INPUT:image": "string",
+        "INPUT:n": "Int64",
+        "meta": "string",
+        "owner.id": "string",
+        "INPUT:late": "boolean",
+        "tags": "list<item: string>[pyarrow]",
+        "reward": "float64",
+        "extra": "string",
+    }
+    assert frame["INPUT:image"].tolist() == ["u", "007"]
+    assert frame["extra"].isna().all()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [ROWS, tuple(ROWS), iter(ROWS), (KitObject(**row) for row in ROWS), agenerated(ROWS)],
+    ids=["list", "tuple", "iterator", "Toloka-Kit objects", "async generator"],
+)
+def test_any_iterable_of_dicts_or_objects_will_do(rows: Any, tmp_path: Path) -> None:
+    path = tf.to_parquet(rows, tmp_path / "rows.parquet")
+    assert pq.read_table(path).equals(tf.to_arrow(ROWS))
+
+
+def test_async_code_reads_them_too(tmp_path: Path) -> None:
+    async def use() -> None:
+        assert (await tf.aio.to_arrow(agenerated(ROWS))).equals(tf.to_arrow(ROWS))
+        assert (await tf.aio.to_arrow(ROWS)).equals(tf.to_arrow(ROWS))
+        pd.testing.assert_frame_equal(await tf.aio.to_dataframe(agenerated(ROWS)), tf.to_dataframe(ROWS))
+        path = await tf.aio.to_parquet(agenerated(ROWS), tmp_path / "rows.parquet")
+        assert pq.read_table(path).equals(tf.to_arrow(ROWS))
+
+    asyncio.run(use())
+
+
+def test_a_scan_will_do_as_well(client: tf.AsyncTolokaClient, pool_id: str, tmp_path: Path) -> None:
+    del pool_id
+    scan = client.get_pools()
+    assert tf.to_arrow(scan).equals(scan.to_arrow())
+    assert len(tf.to_dataframe(scan, dtype_backend="pyarrow")) == 1
+    assert tf.to_parquet(scan, tmp_path / "pools.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted", "extra"),
+    [
+        (["2022-01-01", "x"], ["2022-01-01", "x"], None),
+        ([1, 2.5], [1.0, 2.5], None),
+        ([1, "2"], [1, None], '{"a":"2"}'),
+        (["1", 2], ["1", None], '{"a":2}'),
+        ([None, None], [None, None], None),
+        ([[1], [2, None]], [[1], [2, None]], None),
+        ([[1, "a"], []], ['[1,"a"]', "[]"], None),
+        ([[{"b": 1}]], ['[{"b":1}]'], None),
+        ([[], ["a"]], [[], ["a"]], None),
+        ([10**30], ["1000000000000000000000000000000"], None),
+        ([datetime(2022, 1, 1, tzinfo=UTC)], [datetime(2022, 1, 1, tzinfo=UTC)], None),
+        ([{}, {"b": 1}], None, None),
+    ],
+)
+def test_a_field_has_the_type_of_its_first_value(values: list[Any], wanted: list[Any] | None, extra: str | None) -> None:
+    table = tf.to_arrow([{"a": value} for value in values])
+    if wanted is None:
+        assert table["a.b"].to_pylist() == [None, 1]
+    else:
+        assert table["a"].to_pylist() == wanted
+        assert table["extra"].to_pylist()[-1] == extra
+
+
+def test_no_rows_are_an_empty_frame(tmp_path: Path) -> None:
+    assert list(tf.to_dataframe([])) == ["extra"]
+    assert len(pq.read_table(tf.to_parquet([], tmp_path / "none.parquet"))) == 0
+
+
+def test_a_long_stream_keeps_what_its_sample_did_not_show(tmp_path: Path) -> None:
+    rows = ({"a": number} if number < 25_000 else {"a": "late", "b": [1]} for number in range(25_001))
+    table = pq.read_table(tf.to_parquet(rows, tmp_path / "long.parquet"))
+    assert table["a"].to_pylist()[:-1] == list(range(25_000))
+    assert json.loads(table["extra"][-1].as_py()) == {"a": "late", "b": [1]}
+
+
+def test_a_stream_that_fails_leaves_no_file(tmp_path: Path) -> None:
+    def rows() -> Any:
+        yield {"a": 1}
+        raise OSError("lost")
+
+    with pytest.raises(OSError, match="lost"):
+        tf.to_parquet(rows(), tmp_path / "x.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("rows", [5, "text", b"bytes", {"a": 1}, [1], [None], [{1: "a"}], ["text"]], ids=str)
+def test_what_is_no_row_is_refused(rows: Any) -> None:
+    with pytest.raises(tf.InputError, match="iterable or async generator of dicts"):
+        tf.to_dataframe(rows)
+
+
+SCALARS = (
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+)
+VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(), SCALARS, max_size=3)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), VALUES), max_size=5))
+def test_whatever_comes_every_value_is_in_its_column_or_in_extra(rows: list[dict[str, Any]]) -> None:
+    table = tf.to_arrow(rows)
+    assert len(table) == len(rows)
+    for row, read in zip(rows, table.to_pylist(), strict=True):
+        extra = json.loads(read["extra"]) if read["extra"] else {}
+        for key, value in row.items():
+            if not isinstance(value, dict) and value is not None:
+                assert read.get(key) is not None or extra[key] == value

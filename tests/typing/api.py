@@ -1,0 +1,60 @@
+"""The public face as a typed user writes it; checked by mypy, never run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, assert_type
+
+import pandas as pd
+
+import toloka_frames as tf
+from toloka_frames.local import LocalToloka
+
+
+def reading(client: tf.AsyncTolokaClient) -> None:
+    """Scans and their sinks."""
+    scan = client.get_app_batches("P", status="NEW", created_gte=datetime(2026, 1, 1, tzinfo=UTC), batch_size=100)
+    assert_type(scan, tf.Scan)
+    assert_type(scan.to_dataframe(dtype_backend="pyarrow", progress="text"), pd.DataFrame)
+    assert_type(scan.to_parquet(Path("x.parquet")), Path)
+    for frame in scan.iter_dataframes(10):
+        assert_type(frame, pd.DataFrame)
+    for row in scan:
+        assert_type(row, dict[str, Any])
+    client.get_app_batches("P", status="new")  # type: ignore[arg-type]
+    client.get_app_batches("P", statsu="NEW")  # type: ignore[call-arg]
+    client.get_assignments(pool_id="1", status=["ACCEPTED", "REJECTED"])
+    tf.to_dataframe({"a": number} for number in range(3))
+
+
+async def awaiting(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> None:
+    """Coroutines."""
+    assert_type(await client.get_pool("1"), dict[str, Any])
+    assert_type(await client.find_pools(sort="-created", limit=5), dict[str, Any])
+    task = tf.Task(input_values={"image": "https://example.com/1.jpg"}, pool_id="1080020")
+    operation = await client.create_tasks_async([task], operation_id="0b8f5b0e-4b42-4d4e-9f2b-0d7c6a5b4c3d")
+    await client.wait_operation(operation, timeout=60.0)
+    assert_type(await tf.aio.create_tasks(frame, client, "1"), pd.DataFrame)
+    async with tf.AsyncTolokaClient("token", "SANDBOX", retries=tf.Retries(3, ("MIN", "HOUR"))) as other:
+        async for row in other.get_pools():
+            assert_type(row, dict[str, Any])
+
+
+def writing(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> None:
+    """Uploads."""
+
+    def show(progress: tf.Progress) -> None:
+        assert_type(progress.seconds_left, float | None)
+
+    results = frame.pipe(tf.create_tasks, client, pool_id="1080020", allow_defaults=True, progress=show)
+    assert_type(results, pd.DataFrame)
+    assert_type(tf.run(client.get_operation("x")), dict[str, Any])
+
+
+def trying() -> None:
+    """The service in this process."""
+    with LocalToloka() as toloka:
+        assert_type(toloka.client(retries=1), tf.AsyncTolokaClient)
+        assert_type(toloka.load_export("export.tsv"), str)
+        assert_type(toloka.answer("1", workers=5), int)
