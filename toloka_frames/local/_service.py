@@ -89,6 +89,8 @@ class Service:
     def _admit(self, request: HttpRequest, body: bytes) -> None:
         if request.headers.get("Authorization") not in self._credentials:
             raise ServiceError(401, "AUTHENTICATION_ERROR", "Authorization is missing or not the token of this service")
+        if request.headers.get("X-Act-Under-Account-ID", self._store.owner["id"]) != self._store.owner["id"]:
+            raise ServiceError(403, "ACCESS_DENIED", "That account has not shared its access")
         self._quota.spend(1)
         if body and request.headers.get("Content-Type", "").partition(";")[0].strip() != "application/json":
             raise ServiceError(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type must be application/json")

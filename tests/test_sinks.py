@@ -1,0 +1,80 @@
+"""Record batches of any height become frames, row groups and files of the height that is wanted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import toloka_frames as tf
+from toloka_frames._sinks import ROW_GROUP_ROWS, ParquetFile, Regrouped, check_dtype_backend, to_frame
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEMA = pa.schema([("n", pa.int64())])
+
+
+def batch(*numbers: int) -> pa.RecordBatch:
+    return pa.record_batch({"n": pa.array(numbers, pa.int64())}, schema=SCHEMA)
+
+
+@given(st.lists(st.integers(0, 9), max_size=8), st.integers(1, 12))
+def test_every_row_comes_out_once_in_order_in_groups_of_the_wanted_height(heights: list[int], rows: int) -> None:
+    groups = Regrouped(SCHEMA, rows)
+    numbers = iter(range(100))
+    out = [table for height in heights for table in groups.add(batch(*[next(numbers) for _ in range(height)]))]
+    out += list(groups.rest())
+    assert [number for table in out for number in table["n"].to_pylist()] == list(range(sum(heights)))
+    assert all(len(table) == rows for table in out[:-1])
+    assert all(0 < len(table) <= rows for table in out)
+
+
+def test_a_group_is_cut_early_where_it_grows_too_many_bytes() -> None:
+    groups = Regrouped(SCHEMA, 1_000, max_bytes=80)
+    assert [len(table) for table in groups.add(batch(*range(10)))] == [10]
+    assert list(groups.rest()) == []
+
+
+def test_a_parquet_file_has_row_groups_of_a_sensible_height(tmp_path: Path) -> None:
+    with ParquetFile(tmp_path / "x.parquet", SCHEMA) as file:
+        for start in range(0, 250_000, 1_000):
+            file.write(batch(*range(start, start + 1_000)))
+    written = pq.ParquetFile(tmp_path / "x.parquet")
+    assert [written.metadata.row_group(group).num_rows for group in range(3)] == [ROW_GROUP_ROWS, ROW_GROUP_ROWS, 50_000]
+    assert written.read()["n"].to_pylist() == list(range(250_000))
+    assert written.metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+def test_the_file_is_in_its_place_only_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    path.write_bytes(b"what was there")
+
+    def write() -> None:
+        with ParquetFile(path, SCHEMA) as file:
+            file.write(batch(1))
+            assert path.read_bytes() == b"what was there"
+            raise OSError("disk")
+
+    with pytest.raises(OSError, match="disk"):
+        write()
+    assert path.read_bytes() == b"what was there"
+    assert [each.name for each in tmp_path.iterdir()] == ["x.parquet"]
+
+
+def test_an_integer_beside_a_null_stays_an_integer() -> None:
+    table = pa.table({"i": pa.array([1, None]), "b": pa.array([True, None]), "l": pa.array([[1, None], None])})
+    frame = to_frame(table)
+    assert [str(dtype) for dtype in frame.dtypes] == ["Int64", "boolean", str(pd.ArrowDtype(table.schema.field("l").type))]
+    assert frame["l"][0] == [1, None]
+    assert frame["i"].tolist() == [1, pd.NA]
+
+
+def test_another_backend_is_refused() -> None:
+    with pytest.raises(tf.InputError, match="numpy_nullable"):
+        check_dtype_backend("polars")
