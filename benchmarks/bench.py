@@ -22,9 +22,10 @@ import orjson
 import pandas as pd
 
 import toloka_frames as tf
-from toloka_frames._cells import cells_of, roles_of
+from toloka_frames._cells import cells_of
 from toloka_frames._chunks import cut
 from toloka_frames._columns import Specification
+from toloka_frames._roles import roles_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

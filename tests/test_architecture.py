@@ -34,6 +34,7 @@ FLOORS = [
     "_results",
     "_chunks",
     "_cells",
+    "_roles",
     "_inference",
     "_sinks",
     "_page",
@@ -41,6 +42,7 @@ FLOORS = [
     "_values",
     "_columns",
     "_http",
+    "_answers",
     "_quota",
     "_progress",
     "_sync",
@@ -50,7 +52,7 @@ FLOORS = [
 
 # pandas and pyarrow are what the rows are made of; every other package has one home.
 HOMES = {
-    "httpx": {"_http", "_client"},  # _client: the type of transport= and timeout=
+    "httpx": {"_http", "_answers", "_client"},  # the latter two: its types
     "tenacity": {"_http"},
     "pyrate_limiter": {"_quota"},
     "nest_asyncio": {"_sync"},
@@ -58,7 +60,7 @@ HOMES = {
     "IPython": {"_progress"},
     "orjson": {"_cells", "local"},
     "numpy": {"_page", "_cells", "local"},
-    "pandas": {"_cells", "_results", "_sinks", "_scan", "_rows", "_upload", "_errors", "_demo", "aio", "local"},
+    "pandas": {"_cells", "_roles", "_results", "_sinks", "_scan", "_rows", "_upload", "_errors", "_demo", "aio", "local"},
     "pyarrow": {"_columns", "_values", "_page", "_inference", "_sinks", "_scan", "_rows", "_resources", "aio"},
     "starlette": {"local"},
     "uvicorn": {"local"},

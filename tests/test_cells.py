@@ -11,8 +11,9 @@ import pytest
 from conftest import INPUT_SPEC, OUTPUT_SPEC
 
 import toloka_frames as tf
-from toloka_frames._cells import cells_of, roles_of
+from toloka_frames._cells import cells_of
 from toloka_frames._columns import Specification
+from toloka_frames._roles import roles_of
 
 SPECIFICATION = Specification(INPUT_SPEC, OUTPUT_SPEC)
 

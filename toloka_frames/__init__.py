@@ -6,7 +6,7 @@ Down: `client.get_app_batches(...)` is a `Scan`
                            _sinks               -> frame | table | stream | Parquet
 
 Up: `df.pipe(tf.create_tasks, client, pool_id=...)`
-    _upload -> _cells                           rows -> checked JSON
+    _upload -> _roles -> _cells                 rows -> checked JSON
                _chunks                          -> requests that keep the limits, each with its operation id
                _http, _operations               -> sent, waited for, their logs read
                _results                         -> one row for each input row

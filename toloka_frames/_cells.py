@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,32 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
-import pandas as pd
 
 from toloka_frames._errors import InputError
+from toloka_frames._filters import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    import pandas as pd
+
     from toloka_frames._columns import Specification
+    from toloka_frames._roles import Roles
 
 MAX_INPUT_BYTES = 1_048_576  # Toloka API, "Create a task": all input_values of one request
 MAX_OVERLAP = 30_000  # Toloka API, Task.overlap
 SHOWN_ROWS = 5
 PASSTHROUGH = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
-PREFIXES = ("INPUT:", "GOLDEN:", "HINT:text", "HINT:default_language", "TASK:overlap")
-
-
-@dataclass(frozen=True)
-class Roles:
-    """Which column of a frame is what: field names to column names."""
-
-    inputs: Mapping[str, str]
-    golden: Mapping[str, str]
-    hint: str | None
-    language: str | None
-    overlap: str | None
-    pool: str | None
 
 
 @dataclass(frozen=True)
@@ -49,36 +38,6 @@ class Cells:
 
     tasks: list[bytes]
     input_bytes: list[int]
-
-
-def roles_of(frame: pd.DataFrame, input_columns: Sequence[str] | None, *, has_pool: bool) -> Roles:
-    """Tell the columns' roles from their names: plain field names, or the prefixes of the platform's own files.
-
-    Raises:
-        InputError: The frame is none, is empty, or has columns that have no role.
-    """
-    names = _names(frame)
-    pool = None if has_pool else "pool_id"
-    if pool is not None and pool not in names:
-        raise InputError("No pool to put the tasks in.", hint="Give pool_id=, or a column pool_id.")
-    if input_columns is not None:
-        inputs = _chosen(names, input_columns)
-    elif any(name.startswith("INPUT:") for name in names):
-        _refuse_others([name for name in names if name != pool and not _is_prefixed(name)])
-        inputs = _stripped(names, "INPUT:")
-    else:
-        inputs = {name: name for name in names if name != pool and not _is_prefixed(name)}
-    if not inputs or "" in inputs:
-        raise InputError("No column with a name holds input values.", hint="Name the columns as the project's input fields.")
-    special = {name: name for name in names if _is_prefixed(name)}
-    return Roles(
-        inputs,
-        _stripped(names, "GOLDEN:"),
-        special.get("HINT:text"),
-        special.get("HINT:default_language"),
-        special.get("TASK:overlap"),
-        pool,
-    )
 
 
 def cells_of(
@@ -123,53 +82,6 @@ def cells_of(
         for position, value, tail in zip(positions, values, tails, strict=True)
     ]
     return Cells(tasks, [len(value) for value in values])
-
-
-def _names(frame: Any) -> list[str]:
-    if not isinstance(frame, pd.DataFrame):
-        raise InputError(f"A pandas DataFrame is needed, and a {type(frame).__name__} came.")
-    names = list(frame.columns)
-    if not len(frame):
-        raise InputError("The frame has no rows, so there is nothing to create.")
-    wrong = [name for name in names if not isinstance(name, str)]
-    if wrong:
-        raise InputError(
-            f"Column names must be text; these are not: {wrong[:SHOWN_ROWS]!r}.",
-            hint="df.columns = df.columns.map(str)",
-        )
-    twice = frame.columns[frame.columns.duplicated()].tolist()
-    if twice:
-        raise InputError(f"Column names must differ; these stand twice: {twice[:SHOWN_ROWS]!r}.", column=twice[0])
-    return names
-
-
-def _is_prefixed(name: str) -> bool:
-    return name.startswith(PREFIXES[:2]) or name in PREFIXES[2:]
-
-
-def _stripped(names: Sequence[str], prefix: str) -> dict[str, str]:
-    return {name.removeprefix(prefix): name for name in names if name.startswith(prefix)}
-
-
-def _chosen(names: Sequence[str], input_columns: Sequence[str]) -> dict[str, str]:
-    for name in input_columns:
-        if name not in names:
-            raise InputError(f"input_columns names {name!r}, which the frame lacks{_nearest(name, names)}.", column=name)
-    return {name.removeprefix("INPUT:"): name for name in input_columns}
-
-
-def _refuse_others(others: Sequence[str]) -> None:
-    if others:
-        raise InputError(
-            f"Beside INPUT: columns these have no meaning for an upload: {', '.join(map(repr, others[:10]))}.",
-            column=others[0],
-            hint="Drop them, or name the input columns with input_columns=[...].",
-        )
-
-
-def _nearest(name: str, names: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"; the nearest is {near[0]!r}" if near else ""
 
 
 def _extras(roles: Roles) -> Iterator[tuple[str, str]]:
@@ -222,7 +134,7 @@ class _Check:
         for field, column in columns.items():
             if self._strict and field not in specs:
                 raise InputError(
-                    f"Column {column!r}: the project has no {kind} field {field!r}{_nearest(field, list(specs))}.",
+                    f"Column {column!r}: the project has no {kind} field {field!r}{nearest(field, list(specs))}.",
                     column=column,
                     hint=f"Its {kind} fields are {', '.join(specs) or 'none'}.",
                 )
@@ -237,8 +149,9 @@ class _Check:
         kinds = set(map(type, values)) - {type(None)}
         if float in kinds:
             self._complain_where(name, values, _infinite, "is infinite, which JSON cannot say")
-        if float in kinds and declared == "integer" and all(type(each) is not float or each.is_integer() for each in values):
-            values = [int(each) if type(each) is float else each for each in values]
+        if float in kinds and declared == "integer":
+            values = [int(each) if type(each) is float and each.is_integer() else each for each in values]
+            kinds = set(map(type, values)) - {type(None)}
         nested = kinds & {list, dict, tuple}
         if nested:
             self._complain_where(name, values, _holds_unsayable, "holds what JSON cannot say")
@@ -266,9 +179,9 @@ class _Check:
         try:
             return orjson.dumps(values, option=PASSTHROUGH)
         except TypeError as error:
+            field = next((name for name, value in values.items() if not _sayable(value)), None)
             raise InputError(
-                f"Row {position}: its values cannot be written as JSON: {error}.",
-                rows=[position],
+                f"Field {field!r}, row {position}: the value cannot be written as JSON: {error}.", column=field, rows=[position]
             ) from error
 
     def sizes(self, values: Sequence[bytes]) -> None:
@@ -353,6 +266,14 @@ def _infinite(value: Any) -> bool:
 
 def _is_foreign(value: Any) -> bool:
     return value is not None and type(value) not in (str, bool, int, float, list, dict, tuple)
+
+
+def _sayable(value: Any) -> bool:
+    try:
+        orjson.dumps(value, option=PASSTHROUGH)
+    except TypeError:
+        return False
+    return True
 
 
 def _holds_unsayable(value: Any) -> bool:

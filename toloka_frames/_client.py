@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self, TypedDict
-from urllib.parse import quote
 
 from toloka_frames import _operations
-from toloka_frames._filters import checked, text
+from toloka_frames._filters import checked, path_part, text
 from toloka_frames._http import TIMEOUT, Environment, Retries, json_body, service
 from toloka_frames._lists import Lists
 from toloka_frames._sync import on_our_loop
@@ -278,12 +277,10 @@ class AsyncTolokaClient(Lists):
         await self._act("/app/v0/app-projects/{}/batches/{}/start", app_project_id, batch_id)
 
     async def _get(self, path: str, *ids: str) -> dict[str, Any]:
-        answer: dict[str, Any] = await on_our_loop(self.service.get(_filled(path, ids)))
-        return answer
+        return await on_our_loop(self.service.get(_filled(path, ids)))
 
     async def _act(self, path: str, *ids: str) -> dict[str, Any] | None:
-        answer: dict[str, Any] | None = await on_our_loop(self.service.post(_filled(path, ids), {}, None, repeatable=False))
-        return answer
+        return await on_our_loop(self.service.act(_filled(path, ids)))
 
     async def _make(self, path: str, *ids: str, body: Mapping[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = await on_our_loop(self.service.post(_filled(path, ids), {}, json_body(body), repeatable=False))
@@ -291,4 +288,4 @@ class AsyncTolokaClient(Lists):
 
 
 def _filled(path: str, ids: Sequence[str]) -> str:
-    return path.format(*(quote(checked("id", text, id_), safe="") for id_ in ids))
+    return path.format(*(checked("id", path_part, id_) for id_ in ids))

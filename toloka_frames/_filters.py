@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args
+from urllib.parse import quote
 
 from toloka_frames._errors import InputError
 from toloka_frames._values import instant
@@ -21,7 +22,18 @@ def text(value: Any) -> str:
     """An id or a name: text that is not empty."""
     if not isinstance(value, str) or not value:
         raise ValueError("text that is not empty is needed")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("text that UTF-8 can spell is needed") from None
     return value
+
+
+def path_part(value: Any) -> str:
+    """An id that stands in a path, quoted."""
+    if value in (".", ".."):
+        raise ValueError(f"{value} is no id")
+    return quote(text(value), safe="")
 
 
 def integer(value: Any) -> str:
@@ -36,10 +48,9 @@ def moment(value: Any) -> str:
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time(), UTC)
     try:
-        parsed = instant(value)
-    except ValueError:
+        return instant(value).replace(tzinfo=None).isoformat(timespec="auto")
+    except (ValueError, OverflowError):
         raise ValueError("an instant is needed, as '2026-01-31', '2026-01-31T12:00:00' or a datetime") from None
-    return parsed.replace(tzinfo=None).isoformat()
 
 
 def one_of(literal: Any) -> Filter:
@@ -48,7 +59,7 @@ def one_of(literal: Any) -> Filter:
 
     def check(value: Any) -> str:
         if value not in values:
-            raise ValueError(f"one of {', '.join(values)} is needed{_nearest(str(value), values)}")
+            raise ValueError(f"one of {', '.join(values)} is needed{nearest(str(value), values)}")
         return str(value)
 
     return check
@@ -100,12 +111,13 @@ def sorting(keys: tuple[str, ...]) -> Filter:
 
     def check(value: Any) -> str:
         if value not in one:
-            raise ValueError(f"one of {', '.join(keys)}, '-' in front for descending, is needed{_nearest(str(value), keys)}")
+            raise ValueError(f"one of {', '.join(keys)}, '-' in front for descending, is needed{nearest(str(value), keys)}")
         return str(value)
 
     return some_of(check)
 
 
-def _nearest(value: str, values: Iterable[str]) -> str:
+def nearest(value: str, values: Iterable[str]) -> str:
+    """The rest of a sentence that names the known word next to one that is not known, or nothing."""
     near = difflib.get_close_matches(value.upper(), [each.upper() for each in values], n=1)
     return f"; the nearest is {next(each for each in values if each.upper() == near[0])!r}" if near else ""

@@ -1,6 +1,6 @@
 """A request of the API comes in, the bytes of its answer or an error that says what to do goes out.
 
-Authorises, keeps the limit of requests, repeats what may be repeated, translates failures. One `Service` is one account.
+Authorises, keeps the limit of requests, repeats what may be repeated. One `Service` is one account.
 """
 
 from __future__ import annotations
@@ -9,27 +9,19 @@ import json
 import os
 import weakref
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from toloka_frames._answers import RETRYABLE, Interval, decoded, refusal
 from toloka_frames._errors import (
-    AccessDenied,
     ApiError,
-    AuthenticationFailed,
-    BadAnswer,
     ConfigurationError,
-    Conflict,
     ConnectionFailed,
     InputError,
-    NotFound,
     OutcomeUnknown,
     QuotaExceeded,
-    TooLarge,
-    ValidationFailed,
 )
 from toloka_frames._quota import Quota
 from toloka_frames._sync import start
@@ -38,32 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
 Environment: TypeAlias = Literal["SANDBOX", "PRODUCTION"]
-Interval: TypeAlias = Literal["MIN", "HOUR", "DAY"]
 
 HOSTS = {"SANDBOX": "https://sandbox.toloka.dev", "PRODUCTION": "https://toloka.dev"}
 WEB_HOSTS = {"SANDBOX": "https://sandbox.toloka.yandex.com", "PRODUCTION": "https://platform.toloka.ai"}
 TIMEOUT = httpx.Timeout(120.0, connect=10.0, pool=None)
-RETRYABLE = frozenset({408, 429, 500, 502, 503, 504})
-INTERVAL_SECONDS = {"MIN": 60.0, "HOUR": 3_600.0, "DAY": 86_400.0}
-EXCERPT_CHARS = 200
+MISSING_HINT = "Give it as the first argument or in TOLOKA_TOKEN. Without an account: toloka_frames.local.LocalToloka."
+URL_HINT = "As 'https://toloka.example.com'."
 BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
-
-ERRORS: dict[int, type[ApiError]] = {
-    400: ValidationFailed,
-    401: AuthenticationFailed,
-    403: AccessDenied,
-    404: NotFound,
-    409: Conflict,
-    413: TooLarge,
-    429: QuotaExceeded,
-}
-HINTS = {
-    401: "Check the token, and that it belongs to this environment: sandbox and production have tokens of their own.",
-    403: "The token is valid, but its account may not do this; see act_under_account_id= for a shared account.",
-    404: "Check the id, and that it belongs to this environment and account.",
-    413: "Send fewer rows at once; tf.create_tasks splits a frame by itself.",
-    429: "Come back at {retry_at}, or let the client wait: retries=tf.Retries(wait_for=('MIN', 'HOUR', 'DAY')).",
-}
 
 
 @dataclass(frozen=True)
@@ -79,6 +52,12 @@ class Retries:
 
     attempts: int = 5
     wait_for: tuple[Interval, ...] = ("MIN",)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.attempts, int) or self.attempts < 1:
+            raise ConfigurationError(f"retries={self.attempts!r}: tries are counted from 1.")
+        if unknown := set(self.wait_for) - {"MIN", "HOUR", "DAY"}:
+            raise ConfigurationError(f"wait_for={sorted(unknown)!r}: the service's quotas are of a MIN, an HOUR or a DAY.")
 
 
 class Token(httpx.Auth):
@@ -122,46 +101,58 @@ class Service:
         self.web_url = web_url
         self.quota = Quota()
         self._retries = retries if isinstance(retries, Retries) else Retries(retries)
-        self._client = httpx.AsyncClient(
-            base_url=f"{base_url}/api",
-            auth=Token(token),
-            headers=headers,
-            timeout=timeout,
-            verify=verify,
-            proxy=proxy,
-            transport=transport,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=50),
-        )
+        try:
+            self._client = httpx.AsyncClient(
+                base_url=f"{base_url}/api",
+                auth=Token(token),
+                headers=headers,
+                timeout=timeout,
+                verify=verify,
+                proxy=proxy,
+                transport=transport,
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=50),
+            )
+        except (ValueError, TypeError, httpx.InvalidURL) as error:
+            raise ConfigurationError(f"proxy=, verify= or timeout= do not fit: {error}") from error
         # a client that nobody closed closes its connections when it is forgotten
         weakref.finalize(self, start, self._client.aclose).atexit = False
 
-    async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> Any:
-        """Ask for an object or a list.
+    async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Ask for an object.
 
         Raises:
-            ApiError: The service refused, or its answer is no JSON.
+            ApiError: The service refused, or its answer is no object.
             ConnectionFailed: No answer came.
         """
-        return _decoded(await self.send("GET", path, query=query, repeatable=True))
+        return decoded(await self.send("GET", path, query=query, repeatable=True), dict)
+
+    async def get_all(self, path: str) -> list[dict[str, Any]]:
+        """Ask for a list that has no pages; errors as in `get`."""
+        return decoded(await self.send("GET", path, repeatable=True), list)
 
     async def post(
         self,
         path: str,
         query: Mapping[str, str],
-        content: bytes | None,
+        content: bytes,
         *,
         repeatable: bool,
         retried: Callable[[str], object] | None = None,
-    ) -> Any:
-        """Have something done; None where the answer has no body.
+    ) -> dict[str, Any]:
+        """Have an object made.
 
         Raises:
-            ApiError: The service refused, or its answer is no JSON.
+            ApiError: The service refused, or its answer is no object.
             ConnectionFailed: No answer came.
             OutcomeUnknown: No answer came to a request that must not be repeated.
         """
         answer = await self.send("POST", path, query=query, content=content, repeatable=repeatable, retried=retried)
-        return _decoded(answer) if answer.content else None
+        return decoded(answer, dict)
+
+    async def act(self, path: str) -> dict[str, Any] | None:
+        """Have something done; None where the answer has no body. Errors as in `post`."""
+        answer = await self.send("POST", path, repeatable=False)
+        return decoded(answer, dict) if answer.content else None
 
     async def send(
         self,
@@ -210,14 +201,14 @@ class Service:
             answer = await self._client.send(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             raise _no_answer(request, error) from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise (_no_answer if repeatable else _unknown)(request, error) from error
         if answer.is_success:
             return answer
-        refusal = _api_error(answer)
+        refused = refusal(answer)
         if not repeatable and answer.status_code in RETRYABLE - {429}:
-            raise _unknown(request, refusal) from refusal
-        raise refusal
+            raise _unknown(request, refused) from refused
+        raise refused
 
 
 def service(
@@ -236,28 +227,19 @@ def service(
     """
     if not url and not environment:
         url, environment = os.environ.get("TOLOKA_URL"), os.environ.get("TOLOKA_ENVIRONMENT")
-    token = (os.environ.get("TOLOKA_TOKEN") if token is None else token) or ""
-    token = token.strip()
-    if not token or not token.isascii() or not token.isprintable():
-        raise ConfigurationError(
-            "There is no token." if not token else "The token holds characters that no token has.",
-            hint="Give it as the first argument or in TOLOKA_TOKEN. Without an account: toloka_frames.local.LocalToloka.",
-        )
     if bool(url) == bool(environment):
         raise ConfigurationError(
             "Exactly one of environment and url is needed.",
             hint='environment is "SANDBOX" or "PRODUCTION" (or TOLOKA_ENVIRONMENT); url is another host (or TOLOKA_URL).',
         )
+    token = _token(os.environ.get("TOLOKA_TOKEN", "") if token is None else token)
     headers = {"User-Agent": user_agent}
     if act_under_account_id is not None:
+        if not _fits_header(act_under_account_id):
+            raise ConfigurationError(f"act_under_account_id={act_under_account_id!r} is no id of a requester.")
         headers["X-Act-Under-Account-ID"] = act_under_account_id
-    return Service(
-        token,
-        _base_url(url, environment),
-        web_url=WEB_HOSTS.get(environment or "", WEB_HOSTS["PRODUCTION"]),
-        headers=headers,
-        **options,
-    )
+    web_url = WEB_HOSTS.get(environment or "", WEB_HOSTS["PRODUCTION"])
+    return Service(token, _base_url(url, environment), web_url=web_url, headers=headers, **options)
 
 
 def json_body(body: Any) -> bytes:
@@ -281,14 +263,27 @@ def _base_url(url: str | None, environment: str | None) -> str:
         return HOSTS[environment]
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise ConfigurationError(f"url={url!r} is no URL.") from error
+    except (httpx.InvalidURL, TypeError):
+        # not chained: what stands before an @ may be a password
+        shown = url.rpartition("@")[2] if isinstance(url, str) else url
+        raise ConfigurationError(f"url={shown!r} is no URL.", hint=URL_HINT) from None
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
-        raise ConfigurationError(
-            f"url={str(parsed.copy_with(username=None, password=None))!r} is no URL of a host.",
-            hint="As 'https://toloka.example.com'.",
-        )
+        shown = str(parsed).replace(f"{parsed.userinfo.decode()}@", "")
+        raise ConfigurationError(f"url={shown!r} is no URL of a host.", hint=URL_HINT)
     return url.rstrip("/")
+
+
+def _token(given: Any) -> str:
+    token = given.strip() if isinstance(given, str) else given
+    if not token:
+        raise ConfigurationError("There is no token.", hint=MISSING_HINT)
+    if not _fits_header(token):
+        raise ConfigurationError("The token holds characters that no token has, or is no text.", hint=MISSING_HINT)
+    return str(token)
+
+
+def _fits_header(value: Any) -> bool:
+    return isinstance(value, str) and bool(value) and value.isascii() and value.isprintable()
 
 
 def _may_repeat(error: BaseException, repeatable: bool, retries: Retries) -> bool:
@@ -324,79 +319,3 @@ def _unknown(request: httpx.Request, error: Exception) -> OutcomeUnknown:
         f"{request.method} {request.url.copy_with(query=None)} may have taken effect or not ({type(error).__name__}: {error}).",
         hint="This request has no idempotency key, so it was not repeated: look whether its object is there first.",
     )
-
-
-def _api_error(answer: httpx.Response) -> ApiError:
-    body = _envelope(answer)
-    if body is None:
-        return _bad_answer(answer)
-    status = answer.status_code
-    wait, interval = _retry_after(answer), _interval(body.get("payload"))
-    if wait is None and interval is not None:
-        wait = INTERVAL_SECONDS[interval]
-    retry_at = datetime.now(UTC) + timedelta(seconds=wait or 1.0)
-    error = ERRORS.get(status, ApiError)(
-        f"{status} {body.get('code') or ''}: {body.get('message') or answer.reason_phrase}",
-        status=status,
-        code=body.get("code"),
-        request_id=body.get("request_id"),
-        payload=body.get("payload"),
-        retryable=status in RETRYABLE,
-        hint=HINTS.get(status, "").format(retry_at=f"{retry_at:%Y-%m-%d %H:%M:%S} UTC"),
-    )
-    error.retry_after = wait
-    if isinstance(error, QuotaExceeded):
-        error.interval, error.retry_at = interval, retry_at
-    return error
-
-
-def _envelope(answer: httpx.Response) -> dict[str, Any] | None:
-    """The error as the service words it; None when something else answered."""
-    try:
-        body = json.loads(answer.content)
-    except ValueError:
-        body = None
-    if isinstance(body, dict) and isinstance(body.get("code"), str):
-        return body
-    # some refusals come without the envelope: 409 with an empty body (archived pool) or a field map (equal bonuses)
-    return {"message": _excerpt(answer), "payload": body} if answer.status_code in ERRORS else None
-
-
-def _interval(payload: Any) -> str | None:
-    interval = payload.get("interval") if isinstance(payload, dict) else None
-    return interval if interval in INTERVAL_SECONDS else None
-
-
-def _bad_answer(answer: httpx.Response) -> BadAnswer:
-    status = answer.status_code
-    error = BadAnswer(
-        f"{status}: JSON was expected, and {_excerpt(answer)} came.",
-        status=status,
-        retryable=status in RETRYABLE,
-        hint="Something between you and Toloka may have answered instead: check url= and proxy=.",
-    )
-    error.retry_after = _retry_after(answer)
-    return error
-
-
-def _decoded(answer: httpx.Response) -> Any:
-    try:
-        return json.loads(answer.content)
-    except ValueError as error:
-        raise _bad_answer(answer) from error
-
-
-def _excerpt(answer: httpx.Response) -> str:
-    text = answer.content[:EXCERPT_CHARS].decode("utf-8", "replace")
-    return repr(text) if text else "an empty body"
-
-
-def _retry_after(answer: httpx.Response) -> float | None:
-    """Seconds until another try, from either form of Retry-After (RFC 9110, section 10.2.3)."""
-    value = answer.headers.get("Retry-After", "").strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        return max((parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds(), 0.0)
-    except (TypeError, ValueError):
-        return None

@@ -6,12 +6,11 @@ once, in `_resources`.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from toloka_frames._filters import checked, sorting, within
+from toloka_frames._filters import checked, nearest, sorting, within
 from toloka_frames._question import question
 from toloka_frames._resources import (
     APP_BATCHES,
@@ -57,8 +56,7 @@ def suggesting(function: Callable[P, R]) -> Callable[P, R]:
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
         for name in kwargs:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                meant = f"; did you mean {near[0]!r}?" if near else f"; it takes {', '.join(list(known)[1:])}."
+                meant = nearest(name, known) or f"; it takes {', '.join(list(known)[1:])}"
                 raise TypeError(f"{function.__name__}() got an unexpected keyword argument {name!r}{meant}")
         return function(*args, **kwargs)
 
@@ -78,8 +76,7 @@ class Lists:
         how = {"sort": sorting(resource.sort), "limit": within(resource.max_limit)}
         query = {name: checked(name, how[name], given[name]) for name in how if given[name] is not None}
         asked = question(resource, {name: value for name, value in given.items() if name not in how})
-        page: dict[str, Any] = await on_our_loop(self.service.get(asked.path, query={**asked.query, **query}))
-        return page
+        return await on_our_loop(self.service.get(asked.path, query={**asked.query, **query}))
 
     @suggesting
     def get_projects(

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from toloka_frames._errors import InputError, OperationFailed, OperationTimeout
+from toloka_frames._errors import BadAnswer, InputError, OperationFailed, OperationTimeout
 from toloka_frames._progress import Meter, ProgressArg, showing
 
 if TYPE_CHECKING:
@@ -57,14 +57,23 @@ async def ended(service: Service, operation: Mapping[str, Any], meter: Meter | N
 
 async def get(service: Service, operation_id: str) -> dict[str, Any]:
     """An operation as it is now (Toloka API, "Get operation information")."""
-    operation: dict[str, Any] = await service.get(f"/v1/operations/{quote(operation_id, safe='')}")
+    return checked(await service.get(f"/v1/operations/{quote(operation_id, safe='')}"))
+
+
+def checked(operation: dict[str, Any]) -> dict[str, Any]:
+    """An answer that is an operation.
+
+    Raises:
+        BadAnswer: It has no id or no status.
+    """
+    if not isinstance(operation.get("id"), str) or not isinstance(operation.get("status"), str):
+        raise BadAnswer(f"200: an operation was expected, and {str(operation)[:200]} came.", status=200)
     return operation
 
 
 async def log(service: Service, operation_id: str) -> list[dict[str, Any]]:
     """The log of an operation (Toloka API, "Get operation log"), whose entries come in no promised order."""
-    entries: list[dict[str, Any]] = await service.get(f"/v1/operations/{quote(operation_id, safe='')}/log")
-    return entries
+    return await service.get_all(f"/v1/operations/{quote(operation_id, safe='')}/log")
 
 
 async def _ended_in(service: Service, operation: dict[str, Any], timeout: float | None, meter: Meter) -> dict[str, Any]:

@@ -171,7 +171,7 @@ def choose(progress: ProgressArg) -> Display:
     if callable(progress):
         return _Call(progress)
     displays: dict[str, type[Display]] = {"notebook": Card, "text": Text, "log": Log}
-    if progress not in displays:
+    if not isinstance(progress, str) or progress not in displays:
         raise InputError(
             f"progress={progress!r} is no way to show progress.",
             hint=f"One of 'auto', {list(displays)}, False, or a callable.",

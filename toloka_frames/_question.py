@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from toloka_frames._errors import InputError
-from toloka_frames._filters import checked, text
+from toloka_frames._filters import checked, path_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +31,7 @@ class Question:
     @property
     def path(self) -> str:
         """The path behind `/api`, ids quoted."""
-        return self.resource.path.format(**{name: quote(value, safe="") for name, value in self.places.items()})
+        return self.resource.path.format(**{name: path_part(value) for name, value in self.places.items()})
 
     def __str__(self) -> str:
         asked = ", ".join(f"{name}={value!r}" for name, value in {**self.places, **self.query}.items())
@@ -46,7 +45,9 @@ def question(resource: Resource, given: Mapping[str, Any]) -> Question:
         InputError: A value is none that the list takes, or one that it needs is missing.
     """
     filters = resource.filters
-    places = {name: checked(name, text, value) for name, value in given.items() if name not in filters}
+    places = {name: value for name, value in given.items() if name not in filters}
+    for name, value in places.items():
+        checked(name, path_part, value)
     query = {
         name: checked(name, filters[name], value) for name, value in given.items() if name in filters and value is not None
     }

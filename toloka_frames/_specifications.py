@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from toloka_frames._columns import NO_FIELDS, Specification
-from toloka_frames._errors import BadAnswer
 from toloka_frames._resources import APP_ITEMS, ASSIGNMENTS, TASKS
 
 if TYPE_CHECKING:
@@ -27,16 +26,16 @@ async def of_list(service: Service, question: Question) -> Specification:
 
 async def of_pool(service: Service, pool_id: str) -> tuple[dict[str, Any], Specification]:
     """A pool and the specification of its project (Toloka API, Project.task_spec)."""
-    pool = await _object(service, f"/v1/pools/{quote(pool_id, safe='')}")
-    project = await _object(service, f"/v1/projects/{quote(str(pool.get('project_id')), safe='')}")
+    pool = await service.get(f"/v1/pools/{quote(pool_id, safe='')}")
+    project = await service.get(f"/v1/projects/{quote(str(pool.get('project_id')), safe='')}")
     task_spec = project.get("task_spec") or {}
     return pool, Specification(task_spec.get("input_spec") or {}, task_spec.get("output_spec") or {})
 
 
 async def of_app_project(service: Service, app_project_id: str) -> Specification:
     """The specification of an app project's app (Apps API, App.input_spec and output_spec)."""
-    project = await _object(service, f"/app/v0/app-projects/{quote(app_project_id, safe='')}")
-    app = await _object(service, f"/app/v0/apps/{quote(str(project.get('app_id')), safe='')}")
+    project = await service.get(f"/app/v0/app-projects/{quote(app_project_id, safe='')}")
+    app = await service.get(f"/app/v0/apps/{quote(str(project.get('app_id')), safe='')}")
     return Specification(app.get("input_spec") or {}, app.get("output_spec") or {})
 
 
@@ -45,11 +44,4 @@ async def _pool_id(service: Service, given: Mapping[str, str]) -> str:
         return given["pool_id"]
     kind = "tasks" if "task_id" in given else "task-suites"
     id_ = given["task_id"] if "task_id" in given else given["task_suite_id"]
-    return str((await _object(service, f"/v1/{kind}/{quote(id_, safe='')}")).get("pool_id"))
-
-
-async def _object(service: Service, path: str) -> dict[str, Any]:
-    answer = await service.get(path)
-    if not isinstance(answer, dict):
-        raise BadAnswer(f"200: an object was expected at {path}, and a {type(answer).__name__} came.", status=200)
-    return answer
+    return str((await service.get(f"/v1/{kind}/{quote(id_, safe='')}")).get("pool_id"))

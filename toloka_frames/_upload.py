@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames import _operations, _specifications
-from toloka_frames._cells import cells_of, plain_values, roles_of
+from toloka_frames._cells import cells_of, plain_values
 from toloka_frames._chunks import Chunk, cut
 from toloka_frames._errors import (
     ApiError,
@@ -26,6 +26,7 @@ from toloka_frames._errors import (
 from toloka_frames._filters import checked, text
 from toloka_frames._progress import Meter, ProgressArg, showing
 from toloka_frames._results import Results, first_error
+from toloka_frames._roles import roles_of
 from toloka_frames._sync import run
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from toloka_frames._client import AsyncTolokaClient
 
 CONCURRENCY = 4
+BAD_REQUEST = 400
 
 
 def create_tasks(
@@ -150,7 +152,9 @@ class Upload:
             return
         pools: dict[str, list[int]] = {}
         for position, pool_id in enumerate(plain_values(self.df[self._roles.pool])):
-            pools.setdefault(checked(f"pool_id of row {position}", text, pool_id), []).append(position)
+            if not isinstance(pool_id, str) or not pool_id:
+                raise InputError(f"pool_id={pool_id!r} in row {position}: text is needed.", column="pool_id", rows=[position])
+            pools.setdefault(pool_id, []).append(position)
         yield from pools.items()
 
     async def _cells(self, pool_id: str, rows: Sequence[int]) -> Cells:
@@ -219,10 +223,10 @@ class Upload:
                 raise
             return await _operations.get(self._service, chunk.operation_id)
         except ApiError as error:
-            if not error.retryable:
+            if error.status >= BAD_REQUEST and not error.retryable:  # an odd answer of 2xx says nothing of what was done
                 self._refused(chunk, error)
             raise
-        return dict(answer)
+        return _operations.checked(answer)
 
     def _refused(self, chunk: Chunk, error: ApiError) -> None:
         self.results.put(chunk.rows, status="FAILED", error_code=error.code, error_message=str(error))

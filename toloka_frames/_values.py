@@ -47,11 +47,12 @@ def instant(value: Any) -> datetime:
 
     Raises:
         ValueError: It is no instant, or finer than a microsecond.
+        OverflowError: It is before the year 1 or after 9999.
     """
     if isinstance(value, str) and INSTANT_TEXT.fullmatch(value):
         value = datetime.fromisoformat(value)
-    if not isinstance(value, datetime):
-        raise ValueError(value)  # noqa: TRY004 -- one error for all that is no instant
+    if not isinstance(value, datetime) or value != value or getattr(value, "nanosecond", None):  # noqa: PLR0124 -- NaT is not itself
+        raise ValueError(value)
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 

@@ -1,0 +1,144 @@
+"""An answer of the service comes in, what its JSON says or the error that it means goes out."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+
+from toloka_frames._errors import (
+    AccessDenied,
+    ApiError,
+    AuthenticationFailed,
+    BadAnswer,
+    Conflict,
+    NotFound,
+    QuotaExceeded,
+    TooLarge,
+    ValidationFailed,
+)
+
+if TYPE_CHECKING:
+    import httpx
+
+Interval: TypeAlias = Literal["MIN", "HOUR", "DAY"]
+
+T = TypeVar("T", dict[str, Any], list[dict[str, Any]])
+
+RETRYABLE = frozenset({408, 429, 500, 502, 503, 504})
+INTERVAL_SECONDS = {"MIN": 60.0, "HOUR": 3_600.0, "DAY": 86_400.0}
+YEAR_SECONDS = 365 * 86_400.0
+EXCERPT_CHARS = 200
+
+ERRORS: dict[int, type[ApiError]] = {
+    400: ValidationFailed,
+    401: AuthenticationFailed,
+    403: AccessDenied,
+    404: NotFound,
+    409: Conflict,
+    413: TooLarge,
+    429: QuotaExceeded,
+}
+HINTS = {
+    401: "Check the token, and that it belongs to this environment: sandbox and production have tokens of their own.",
+    403: "The token is valid, but its account may not do this; see act_under_account_id= for a shared account.",
+    404: "Check the id, and that it belongs to this environment and account.",
+    413: "Send fewer rows at once; tf.create_tasks splits a frame by itself.",
+    429: "Come back at {retry_at}, or let the client wait: retries=tf.Retries(wait_for=('MIN', 'HOUR', 'DAY')).",
+}
+
+
+def refusal(answer: httpx.Response) -> ApiError:
+    """The error that an answer with a status of 4xx or 5xx means."""
+    body = _envelope(answer)
+    if body is None:
+        return _bad_answer(answer)
+    status = answer.status_code
+    wait, interval = _retry_after(answer), _interval(body.get("payload"))
+    if wait is None and interval is not None:
+        wait = INTERVAL_SECONDS[interval]
+    retry_at = datetime.now(UTC) + timedelta(seconds=wait or 1.0)
+    error = ERRORS.get(status, ApiError)(
+        f"{status} {body.get('code') or ''}: {body.get('message') or answer.reason_phrase}",
+        status=status,
+        code=body.get("code"),
+        request_id=body.get("request_id"),
+        payload=body.get("payload"),
+        retryable=status in RETRYABLE,
+        hint=HINTS.get(status, "").format(retry_at=f"{retry_at:%Y-%m-%d %H:%M:%S} UTC"),
+    )
+    error.retry_after = wait
+    if isinstance(error, QuotaExceeded):
+        error.interval, error.retry_at = interval, retry_at
+    return error
+
+
+def decoded(answer: httpx.Response, shape: type[T]) -> T:
+    """What an answer's JSON says.
+
+    Args:
+        answer: The answer.
+        shape: dict for an object, list for a list of objects.
+
+    Raises:
+        BadAnswer: It is no JSON, or of another shape.
+    """
+    try:
+        said = json.loads(answer.content)
+    except (ValueError, RecursionError) as error:
+        raise _bad_answer(answer) from error
+    if not isinstance(said, shape) or (isinstance(said, list) and not all(isinstance(each, dict) for each in said)):
+        raise _bad_answer(answer)
+    return said
+
+
+def _envelope(answer: httpx.Response) -> dict[str, Any] | None:
+    """The error as the service words it; None when something else answered."""
+    try:
+        body = json.loads(_content(answer))
+    except (ValueError, RecursionError):
+        body = None
+    if isinstance(body, dict) and isinstance(body.get("code"), str):
+        return body
+    # some refusals come without the envelope: 409 with an empty body (archived pool) or a field map (equal bonuses)
+    return {"message": _excerpt(answer), "payload": body} if answer.status_code in ERRORS else None
+
+
+def _interval(payload: Any) -> str | None:
+    interval = payload.get("interval") if isinstance(payload, dict) else None
+    return interval if isinstance(interval, str) and interval in INTERVAL_SECONDS else None
+
+
+def _bad_answer(answer: httpx.Response) -> BadAnswer:
+    status = answer.status_code
+    error = BadAnswer(
+        f"{status}: JSON was expected, and {_excerpt(answer)} came.",
+        status=status,
+        retryable=status in RETRYABLE,
+        hint="Something between you and Toloka may have answered instead: check url= and proxy=.",
+    )
+    error.retry_after = _retry_after(answer)
+    return error
+
+
+def _excerpt(answer: httpx.Response) -> str:
+    text = _content(answer).decode("utf-8", "replace")[:EXCERPT_CHARS]
+    return repr(text) if text else "an empty body"
+
+
+def _content(answer: httpx.Response) -> bytes:
+    """The body; a proxy that repeats the request's headers in it does not get the token into a message."""
+    token = answer.request.headers.get("Authorization", "").partition(" ")[2].encode()
+    return answer.content.replace(token, b"***") if token else answer.content
+
+
+def _retry_after(answer: httpx.Response) -> float | None:
+    """Seconds until another try, from either form of Retry-After (RFC 9110, section 10.2.3); at most a year."""
+    value = answer.headers.get("Retry-After", "").strip()
+    if value.isdecimal():
+        return min(float(value), YEAR_SECONDS)
+    try:
+        return max((parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds(), 0.0)
+    except (TypeError, ValueError):
+        return None
