@@ -158,9 +158,8 @@ def measured(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[s
 def table(title: str, seconds: dict[str, list[float]]) -> None:
     """Print medians of the ratios to the first contender, round by round."""
     base = next(iter(seconds.values()))
-    print(
-        f"\n{title} ({os.cpu_count()} cores, median of {len(base)} rounds in turns)\n\n| | x the floor | min | max |\n|---|---|---|---|"
-    )
+    print(f"\n{title} ({os.cpu_count()} cores, median of {len(base)} rounds in turns)\n")
+    print("| | x the floor | min | max |\n|---|---|---|---|")
     for name, times in seconds.items():
         ratios = [one / other for one, other in zip(times, base, strict=True)]
         print(f"| {name} | {statistics.median(ratios):.2f} | {min(ratios):.2f} | {max(ratios):.2f} |")

@@ -63,8 +63,8 @@ def test_entries_that_name_no_row_of_the_chunk_are_given_back(position: object) 
 def test_a_row_that_the_log_does_not_mention_is_unknown_and_a_refused_one_failed() -> None:
     results = Results(pd.RangeIndex(2))
     results.put(range(2), status="UNKNOWN")
-    results.end([0], failed=False)
-    results.end([1], failed=True)
+    assert results.end([0], failed=False) == 1
+    assert results.end([1], failed=True) == 1
     assert results.frame()["status"].tolist() == ["UNKNOWN", "FAILED"]
     assert results.frame()["error_message"].notna().all()
 

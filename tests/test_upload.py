@@ -143,8 +143,21 @@ def test_without_skipping_one_bad_row_refuses_its_request_and_the_error_holds_ev
     assert results["status"].tolist() == ["FAILED", "INVALID", "FAILED"]
     assert results["error_code"][1] == "INVALID_URL_SYNTAX"
     assert len(client.get_tasks(pool_id).to_dataframe()) == 0
+    assert isinstance(caught.value.__cause__, tf.OperationFailed)
     with pytest.raises(tf.UploadError):
         up(frame, client, pool_id)  # the operation that exists already ended with FAIL, and FAIL is FAIL
+    frame.loc[1, "image"] = "https://example.com/mended.jpg"
+    missing = frame[(results["status"] != "CREATED").to_numpy()]
+    assert up(missing, client, pool_id)["status"].eq("CREATED").all()
+
+
+def test_a_refused_request_stops_the_upload(client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka) -> None:
+    frame = IMAGES.copy()
+    frame.loc[0, "image"] = "no address"
+    with pytest.raises(tf.UploadError) as caught:
+        up(frame, client, pool_id, concurrency=1)
+    assert caught.value.results["status"].value_counts().to_dict() == {"NOT_SENT": 15_000, "FAILED": 9_999, "INVALID": 1}
+    assert len(posts(toloka)) == 1
 
 
 def test_rows_without_a_reason_of_their_own_still_say_one(

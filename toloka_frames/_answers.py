@@ -87,9 +87,9 @@ def decoded(answer: httpx.Response, shape: type[T]) -> T:
     try:
         said = json.loads(answer.content)
     except (ValueError, RecursionError) as error:
-        raise _bad_answer(answer) from error
+        raise _bad_answer(answer, shape) from error
     if not isinstance(said, shape) or (isinstance(said, list) and not all(isinstance(each, dict) for each in said)):
-        raise _bad_answer(answer)
+        raise _bad_answer(answer, shape)
     return said
 
 
@@ -110,10 +110,10 @@ def _interval(payload: Any) -> str | None:
     return interval if isinstance(interval, str) and interval in INTERVAL_SECONDS else None
 
 
-def _bad_answer(answer: httpx.Response) -> BadAnswer:
+def _bad_answer(answer: httpx.Response, shape: type = dict) -> BadAnswer:
     status = answer.status_code
     error = BadAnswer(
-        f"{status}: JSON was expected, and {_excerpt(answer)} came.",
+        f"{status}: JSON was expected ({'an object' if shape is dict else 'a list of objects'}), and {_excerpt(answer)} came.",
         status=status,
         retryable=status in RETRYABLE,
         hint="Something between you and Toloka may have answered instead: check url= and proxy=.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from toloka_frames._cells import MAX_INPUT_BYTES
@@ -39,7 +40,7 @@ class Chunk:
         """The JSON text of the request."""
         return b"[" + b",".join(self.tasks) + b"]"
 
-    @property
+    @cached_property
     def operation_id(self) -> str:
         """The request's idempotency key: the same for the same upload and content, also in another process."""
         content = hashlib.sha256(self.body).hexdigest()

@@ -42,13 +42,13 @@ class Results:
         return others
 
     def end(self, rows: Iterable[int], *, failed: bool) -> int:
-        """Settle the rows that the log left open; return how many rows were created."""
+        """Settle the rows that the log left open, and return how many these are."""
         unsettled = [row for row in rows if self._rows[row]["status"] == "UNKNOWN"]
         if failed:
-            self.put(unsettled, status="FAILED", error_message="Its request was refused because of other rows.")
+            self.put(unsettled, status="FAILED", error_message="The request that carried it ended with FAIL.")
         else:
             self.put(unsettled, error_message="The operation's log does not mention this row.")
-        return sum(self._rows[row]["status"] == "CREATED" for row in rows)
+        return len(unsettled)
 
     def frame(self) -> pd.DataFrame:
         """The results on the input's index."""

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
 CONCURRENCY = 4
 BAD_REQUEST = 400
+GO_ON = (
+    "`.results` of this error has a row for each input row. The same call again settles UNKNOWN and NOT_SENT rows; "
+    "mend the others and send only what is missing: df[(error.results['status'] != 'CREATED').to_numpy()]."
+)
 
 
 def create_tasks(
@@ -204,11 +208,13 @@ class Upload:
             for half in chunk.halves():
                 await self._create(half, meter)
             return
+        meter.waiting = ""
         operation = await _operations.ended(self._service, operation)
         others = self.results.log(chunk.rows, await _operations.log(self._service, chunk.operation_id))
         meter.rows += len(chunk.rows)
-        self.results.end(chunk.rows, failed=operation["status"] == "FAIL")
-        self._raise_for_pool(others)
+        if self.results.end(chunk.rows, failed=operation["status"] == "FAIL"):
+            raise _failed(operation)
+        _raise_for_pool(others)
 
     async def _start(self, chunk: Chunk, meter: Meter) -> dict[str, Any]:
         """The operation of a chunk: a new one, or the one that an earlier try began."""
@@ -231,25 +237,31 @@ class Upload:
     def _refused(self, chunk: Chunk, error: ApiError) -> None:
         self.results.put(chunk.rows, status="FAILED", error_code=error.code, error_message=str(error))
 
-    def _raise_for_pool(self, others: Sequence[Mapping[str, Any]]) -> None:
-        for entry in others:
-            if entry.get("type") == "POOL_OPEN" and not entry.get("success"):
-                why = first_error(entry.get("output"))
-                raise OperationFailed(
-                    f"The tasks are there, but the pool was not opened: {why.get('error_code')}: {why.get('error_message')}",
-                    operation=entry,
-                    hint="Open it with client.open_pool(pool_id).",
-                )
-
     def _raise_for_results(self) -> None:
         fine = {"CREATED", "INVALID"} if self._skips else {"CREATED"}
         if self._error or set(self.results.counts()) - fine:
-            why = f"{self._error}\n" if self._error else ""
             raise UploadError(
-                f"{self.results.summary()}\n{why}".strip(),
-                results=self.results.frame(),
-                hint="`.results` of this error has a row for each input row; the same call again goes on where it ended.",
+                f"{self.results.summary()} {self._error or ''}".strip(), results=self.results.frame(), hint=GO_ON
             ) from self._error
+
+
+def _failed(operation: Mapping[str, Any]) -> OperationFailed:
+    return OperationFailed(
+        f"The operation {operation['id']} ended with {operation['status']}, and not all its rows are accounted for.",
+        operation=operation,
+        hint="One INVALID row has its whole request refused; skip_invalid_items=True leaves out only these rows.",
+    )
+
+
+def _raise_for_pool(others: Sequence[Mapping[str, Any]]) -> None:
+    for entry in others:
+        if entry.get("type") == "POOL_OPEN" and not entry.get("success"):
+            why = first_error(entry.get("output"))
+            raise OperationFailed(
+                f"The tasks are there, but the pool was not opened: {why.get('error_code')}: {why.get('error_message')}",
+                operation=entry,
+                hint="Open it with client.open_pool(pool_id).",
+            )
 
 
 def _check_pool(pool: Mapping[str, Any]) -> None:
