@@ -43,6 +43,16 @@ def test_an_operation_id_makes_a_request_that_the_service_refuses_twice(client: 
     assert caught.value.code == "OPERATION_ALREADY_EXISTS"
 
 
+def test_a_lost_answer_to_an_operation_id_is_its_operation(scripted: Scripted) -> None:
+    exists = reply({"code": "OPERATION_ALREADY_EXISTS", "message": "again"}, 409)
+    running = {"id": "op", "status": "RUNNING"}
+    scripted.answers = [b"", exists, reply(running)]
+    assert tf.run(scripted.client().create_tasks_async([TASK], "op")) == running
+    assert [request.split("?")[0] for request in scripted.requests] == ["POST /api/v1/tasks"] * 2 + [
+        "GET /api/v1/operations/op"
+    ]
+
+
 def test_tasks_can_be_created_before_the_answer_comes(client: tf.AsyncTolokaClient, pool_id: str) -> None:
     made = tf.run(client.create_tasks_async({**TASK, "pool_id": pool_id}, async_mode=False))
     assert made["pool_id"] == pool_id

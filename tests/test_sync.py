@@ -126,6 +126,26 @@ def test_ctrl_c_cancels_the_work_waits_for_its_end_and_leaves_all_usable() -> No
     assert rest.splitlines() == ["work ended", "stopped", "still usable"]
 
 
+@pytest.mark.parametrize("runner", ["asyncio.run", "uvloop.run"])
+def test_ctrl_c_stops_an_ordinary_call_inside_a_running_loop_too(runner: str) -> None:
+    pytest.importorskip("uvloop", reason="uvloop does not exist for this system")
+    cell = INTERRUPTED.replace(
+        "try:\n    tf.run(work())",
+        f"""async def cell():
+    tf.run(work())
+
+try:
+    import uvloop
+    {runner}(cell())""",
+    )
+    with subprocess.Popen([sys.executable, "-c", cell], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=20)
+    assert rest.splitlines() == ["work ended", "stopped", "still usable"]
+
+
 def test_an_async_iterator_is_read_from_ordinary_code_and_closed() -> None:
     closed: list[str] = []
     numbers = iterate(count(10, closed))

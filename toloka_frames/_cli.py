@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+LAST_PORT = 65_535
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `toloka-frames`; returns the exit status."""
     options = _parser().parse_args(arguments)
@@ -51,5 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument("--out", type=Path, default=Path("answers.parquet"), help="where the answers go (%(default)s)")
     served = commands.add_parser("serve", help="run the local service alone")
     served.add_argument("--db", type=Path, help="a file that keeps its state")
-    served.add_argument("--port", type=int, default=8080, help="the port on 127.0.0.1 (%(default)s)")
+    served.add_argument("--port", type=_port, default=8080, help="the port on 127.0.0.1 (%(default)s)")
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 0 to {LAST_PORT} is needed")
+    return int(text)

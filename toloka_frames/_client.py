@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from toloka_frames import _operations
-from toloka_frames._filters import checked, path_part, text
+from toloka_frames._filters import checked, flag_or_none, path_part, text
 from toloka_frames._http import TIMEOUT, Environment, Retries, json_body, service
 from toloka_frames._lists import Lists
 from toloka_frames._sync import on_our_loop
@@ -197,11 +197,13 @@ class AsyncTolokaClient(Lists):
             "open_pool": open_pool,
             "skip_invalid_items": skip_invalid_items,
         }
-        query = {name: str(flag).lower() for name, flag in flags.items() if flag is not None}
+        query = {name: checked(name, flag_or_none, flag) for name, flag in flags.items() if flag is not None}
         if operation_id is not None:
-            query["operation_id"] = operation_id
+            query["operation_id"] = checked("operation_id", text, operation_id)
         body = json_body(tasks)
-        return await on_our_loop(self.service.post("/v1/tasks", query, body, repeatable=bool(operation_id) and async_mode))
+        if operation_id is not None and async_mode:
+            return await on_our_loop(_operations.begin(self.service, "/v1/tasks", query, body))
+        return await on_our_loop(self.service.post("/v1/tasks", query, body, repeatable=False))
 
     async def open_pool(self, pool_id: str) -> dict[str, Any] | None:
         """Open a pool: the operation to wait for, or None when it is open already. Raises `Conflict` (EMPTY_POOL and others).

@@ -43,7 +43,7 @@ def demo(data: Path | None, out: Path) -> None:
         client = toloka.client()
         print(f"A Toloka of your own answers at {toloka.url}: no account, no money.\n")
         show("Batches of an app project: client.get_app_batches(app_project_id).to_dataframe()", batches(client))
-        pool_id = toloka.load_export(frame) if is_export(frame) else uploaded(frame, client, toloka)
+        pool_id = loaded(frame, toloka) if is_export(frame) else uploaded(frame, client, toloka)
         answers = client.get_assignments(pool_id=pool_id)
         show("Answers: client.get_assignments(pool_id=pool_id).to_dataframe()", answers.to_dataframe())
         print(f"Written: {answers.to_parquet(out).resolve()}")
@@ -72,7 +72,7 @@ def animals() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "INPUT:image": [f"https://example.com/animals/{number}.jpg" for number in numbers],
-            "GOLDEN:animal": [ANIMALS[number % 4] if number % 50 == 0 else None for number in numbers],
+            "GOLDEN:animal": [ANIMALS[number // 50 % 4] if number % 50 == 0 else None for number in numbers],
         },
         dtype="string",
     )
@@ -81,6 +81,18 @@ def animals() -> pd.DataFrame:
 def is_export(frame: pd.DataFrame) -> bool:
     """Whether a frame is a pool-result export."""
     return any(str(name).startswith("ASSIGNMENT:") for name in frame)
+
+
+def loaded(frame: pd.DataFrame, toloka: LocalToloka) -> str:
+    """Turn an export into a pool with its answers.
+
+    Raises:
+        InputError: A column is missing.
+    """
+    try:
+        return toloka.load_export(frame)
+    except ValueError as error:
+        raise InputError(f"This is no whole pool-result export: {error}") from error
 
 
 def batches(client: AsyncTolokaClient) -> pd.DataFrame:

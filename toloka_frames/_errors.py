@@ -45,6 +45,17 @@ class TolokaError(Exception):
         super().__init__(f"{message}\n{hint}" if hint else message)
         self.hint = hint
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[TolokaError], args: tuple[Any, ...], facts: dict[str, Any]) -> TolokaError:
+    """An error as it was in another process."""
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(facts)
+    return error
+
 
 class ConfigurationError(TolokaError, ValueError):
     """The client cannot be made: token, environment and url do not fit together."""

@@ -43,6 +43,20 @@ def integer(value: Any) -> str:
     return str(value)
 
 
+def positive(value: Any) -> str:
+    """A whole number from 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError("a positive whole number is needed")
+    return str(value)
+
+
+def flag_or_none(value: Any) -> str:
+    """True or False; None leaves it to the service."""
+    if value is not None and not isinstance(value, bool):
+        raise ValueError("True, False or None is needed")
+    return str(value).lower()
+
+
 def moment(value: Any) -> str:
     """An instant: ISO 8601 text, a datetime (naive is UTC), or a date; goes out as UTC without a zone."""
     if isinstance(value, date) and not isinstance(value, datetime):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from toloka_frames._answers import RETRYABLE, Interval, decoded, refusal
+from toloka_frames._answers import INTERVAL_SECONDS, RETRYABLE, Interval, decoded, refusal
 from toloka_frames._errors import (
     ApiError,
     ConfigurationError,
@@ -45,7 +45,8 @@ class Retries:
 
     Attributes:
         attempts: Tries in all, at least 1. Between them the client waits with exponential backoff and full jitter (up to 0.5 s,
-            1 s, 2 s ... 30 s), or as long as the service's Retry-After says.
+            1 s, 2 s ... 30 s), or as long as the service's Retry-After says; where that is longer than the longest of
+            `wait_for`, the error is raised at once.
         wait_for: Quotas whose end is waited for (`payload.interval` of a 429, Toloka-Kit 1.2.3 `retry_quotas`): "MIN" is a
             minute, "HOUR" and "DAY" as much. Another quota raises `QuotaExceeded` at once.
     """
@@ -267,7 +268,7 @@ def _base_url(url: str | None, environment: str | None) -> str:
         # not chained: what stands before an @ may be a password
         shown = url.rpartition("@")[2] if isinstance(url, str) else url
         raise ConfigurationError(f"url={shown!r} is no URL.", hint=URL_HINT) from None
-    if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
+    if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo or parsed.query or parsed.fragment:
         shown = str(parsed).replace(f"{parsed.userinfo.decode()}@", "")
         raise ConfigurationError(f"url={shown!r} is no URL of a host.", hint=URL_HINT)
     return url.rstrip("/")
@@ -287,10 +288,12 @@ def _fits_header(value: Any) -> bool:
 
 
 def _may_repeat(error: BaseException, repeatable: bool, retries: Retries) -> bool:
-    if isinstance(error, QuotaExceeded):
-        return error.interval is None or error.interval in retries.wait_for
+    if isinstance(error, QuotaExceeded) and error.interval is not None:
+        return error.interval in retries.wait_for
     if isinstance(error, ApiError):
-        return error.retryable and repeatable
+        patience = max((INTERVAL_SECONDS[interval] for interval in retries.wait_for), default=INTERVAL_SECONDS["MIN"])
+        soon = (error.retry_after or 0.0) <= patience
+        return soon and error.retryable and (repeatable or isinstance(error, QuotaExceeded))
     return isinstance(error, ConnectionFailed)
 
 

@@ -50,13 +50,13 @@ R = TypeVar("R")
 
 def suggesting(function: Callable[P, R]) -> Callable[P, R]:
     """Have an unknown keyword answered with the nearest known one."""
-    known = inspect.signature(function).parameters
+    known = list(inspect.signature(function).parameters)[1:]
 
     @functools.wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
         for name in kwargs:
             if name not in known:
-                meant = nearest(name, known) or f"; it takes {', '.join(list(known)[1:])}"
+                meant = nearest(name, known) or f"; it takes {', '.join(known)}"
                 raise TypeError(f"{function.__name__}() got an unexpected keyword argument {name!r}{meant}")
         return function(*args, **kwargs)
 

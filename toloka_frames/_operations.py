@@ -6,11 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from toloka_frames._errors import BadAnswer, InputError, OperationFailed, OperationTimeout
+from toloka_frames._errors import BadAnswer, Conflict, InputError, OperationFailed, OperationTimeout
 from toloka_frames._progress import Meter, ProgressArg, showing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from toloka_frames._http import Service
 
@@ -18,6 +18,30 @@ FIRST_LOOK_SECONDS = 0.1
 LAST_LOOK_SECONDS = 2.0
 SLOWING = 1.4
 FINAL = ("SUCCESS", "FAIL")
+ALREADY_EXISTS = "OPERATION_ALREADY_EXISTS"
+
+
+async def begin(
+    service: Service, path: str, query: Mapping[str, str], content: bytes, retried: Callable[[str], object] | None = None
+) -> dict[str, Any]:
+    """Start an operation of an id of ours; where only the answer was lost, the one that the first try started.
+
+    Raises:
+        Conflict: There was an operation of this id before (code OPERATION_ALREADY_EXISTS), or the state does not allow it.
+    """
+    tries: list[str] = []
+
+    def again(reason: str) -> None:
+        tries.append(reason)
+        if retried:
+            retried(reason)
+
+    try:
+        return checked(await service.post(path, query, content, repeatable=True, retried=again))
+    except Conflict as error:
+        if not tries or error.code != ALREADY_EXISTS:
+            raise
+        return await get(service, query["operation_id"])
 
 
 async def wait(

@@ -253,7 +253,7 @@ class Card:
     def show(self, progress: Progress) -> None:
         """Draw the card, in the kernel's thread."""
         if self._handle is None:
-            self._open(progress)
+            self._open()
         self._bar.max = progress.total or max(progress.rows, 1)
         self._bar.value = progress.rows
         self._bar.bar_style = {"running": "info", "done": "success", "failed": "danger", "stopped": "warning"}[progress.state]
@@ -261,14 +261,14 @@ class Card:
         if progress.state != "running":
             self._handle.update({"text/plain": str(progress), "text/html": _static(progress)}, raw=True)
 
-    def _open(self, progress: Progress) -> None:
+    def _open(self) -> None:
         import ipywidgets  # noqa: PLC0415 -- only a notebook pays for it
         from IPython.display import display  # noqa: PLC0415 -- only a notebook has it
 
         self._bar = ipywidgets.IntProgress(min=0, layout=ipywidgets.Layout(width="100%"))
         self._text = ipywidgets.HTML()
         self._handle = display(  # type: ignore[no-untyped-call]
-            ipywidgets.VBox([self._bar, self._text]), display_id=f"toloka_frames {progress.title} {id(self)}"
+            ipywidgets.VBox([self._bar, self._text]), display_id=True
         )
 
 

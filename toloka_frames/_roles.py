@@ -92,7 +92,10 @@ def _chosen(names: Sequence[str], input_columns: Sequence[str]) -> dict[str, str
     for name in input_columns:
         if name not in names:
             raise InputError(f"input_columns names {name!r}, which the frame lacks{nearest(name, names)}.", column=name)
-    return {name.removeprefix("INPUT:"): name for name in input_columns}
+    fields = {name.removeprefix("INPUT:"): name for name in input_columns}
+    if len(fields) < len(input_columns):
+        raise InputError(f"input_columns={list(input_columns)!r}: two of them are the same field.")
+    return fields
 
 
 def _refuse_others(others: Sequence[str]) -> None:

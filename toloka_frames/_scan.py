@@ -12,8 +12,7 @@ import pyarrow as pa
 
 from toloka_frames import _specifications
 from toloka_frames._columns import EXTRA, Fields, Layout, expanded
-from toloka_frames._errors import InputError
-from toloka_frames._filters import checked, within
+from toloka_frames._filters import checked, positive, within
 from toloka_frames._page import DictPage, Page, read_dicts, read_page
 from toloka_frames._progress import Meter, ProgressArg, showing
 from toloka_frames._question import question
@@ -114,8 +113,7 @@ class Scan:
             InputError: `chunk_rows` is not a positive whole number.
         """
         check_dtype_backend(dtype_backend)
-        if not isinstance(chunk_rows, int) or chunk_rows < 1:
-            raise InputError(f"chunk_rows={chunk_rows!r}: a positive whole number is needed.", column="chunk_rows")
+        checked("chunk_rows", positive, chunk_rows)
         return self._frames(chunk_rows, dtype_backend)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:

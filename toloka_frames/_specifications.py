@@ -28,15 +28,15 @@ async def of_pool(service: Service, pool_id: str) -> tuple[dict[str, Any], Speci
     """A pool and the specification of its project (Toloka API, Project.task_spec)."""
     pool = await service.get(f"/v1/pools/{quote(pool_id, safe='')}")
     project = await service.get(f"/v1/projects/{quote(str(pool.get('project_id')), safe='')}")
-    task_spec = project.get("task_spec") or {}
-    return pool, Specification(task_spec.get("input_spec") or {}, task_spec.get("output_spec") or {})
+    spec = project.get("task_spec")
+    return pool, _specification(spec if isinstance(spec, dict) else {})
 
 
 async def of_app_project(service: Service, app_project_id: str) -> Specification:
     """The specification of an app project's app (Apps API, App.input_spec and output_spec)."""
     project = await service.get(f"/app/v0/app-projects/{quote(app_project_id, safe='')}")
     app = await service.get(f"/app/v0/apps/{quote(str(project.get('app_id')), safe='')}")
-    return Specification(app.get("input_spec") or {}, app.get("output_spec") or {})
+    return _specification(app)
 
 
 async def _pool_id(service: Service, given: Mapping[str, str]) -> str:
@@ -45,3 +45,7 @@ async def _pool_id(service: Service, given: Mapping[str, str]) -> str:
     kind = "tasks" if "task_id" in given else "task-suites"
     id_ = given["task_id"] if "task_id" in given else given["task_suite_id"]
     return str((await service.get(f"/v1/{kind}/{quote(id_, safe='')}")).get("pool_id"))
+
+
+def _specification(specs: Mapping[str, Any]) -> Specification:
+    return Specification(specs.get("input_spec") or {}, specs.get("output_spec") or {})

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import contextvars
+import signal
 import threading
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -50,8 +52,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         )
     job = _Job(work)
     try:
-        while not concurrent.futures.wait([job.future], timeout=TICK_SECONDS).done:
-            job.tick()
+        with _stopped_by_ctrl_c():
+            while not concurrent.futures.wait([job.future], timeout=TICK_SECONDS).done:
+                job.tick()
     except BaseException:
         job.cancel()
         concurrent.futures.wait([job.future])
@@ -131,6 +134,22 @@ def iterate_callers(items: AsyncIterator[T]) -> Iterator[T]:
         yield item  # type: ignore[misc]
 
 
+@contextlib.contextmanager
+def _stopped_by_ctrl_c() -> Iterator[None]:
+    """Have Ctrl-C raise KeyboardInterrupt here also inside a running loop.
+
+    A loop's own way (asyncio.run, an async cell of Jupyter) is to cancel a task, which cannot end while its thread waits here.
+    """
+    if not _in_a_loop() or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class _End:
     """What stands behind the last item: StopAsyncIteration cannot leave a future."""
 
@@ -192,7 +211,12 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 
 def _on_our_loop() -> bool:
+    return _in_a_loop() and asyncio.get_running_loop() is _thread_loop
+
+
+def _in_a_loop() -> bool:
     try:
-        return asyncio.get_running_loop() is _thread_loop
+        asyncio.get_running_loop()
     except RuntimeError:
         return False
+    return True

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from toloka_frames import _operations, _specifications
 from toloka_frames._cells import cells_of, plain_values
 from toloka_frames._chunks import Chunk, cut
+from toloka_frames._client import AsyncTolokaClient
 from toloka_frames._errors import (
     ApiError,
     Conflict,
@@ -23,7 +24,7 @@ from toloka_frames._errors import (
     UploadError,
     UploadInterrupted,
 )
-from toloka_frames._filters import checked, text
+from toloka_frames._filters import checked, flag_or_none, positive, text
 from toloka_frames._progress import Meter, ProgressArg, showing
 from toloka_frames._results import Results, first_error
 from toloka_frames._roles import roles_of
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toloka_frames._cells import Cells
-    from toloka_frames._client import AsyncTolokaClient
 
 CONCURRENCY = 4
 BAD_REQUEST = 400
@@ -118,8 +118,11 @@ class Upload:
 
     def __post_init__(self) -> None:
         self._roles = roles_of(self.df, self.input_columns, has_pool=self.pool_id is not None)
-        if not isinstance(self.concurrency, int) or self.concurrency < 1:
-            raise InputError(f"concurrency={self.concurrency!r}: a positive whole number is needed.", column="concurrency")
+        checked("concurrency", positive, self.concurrency)
+        for name, flag in self.flags.items():
+            checked(name, flag_or_none, flag)
+        if not isinstance(self.client, AsyncTolokaClient):
+            raise InputError(f"client is a {type(self.client).__name__}, not an AsyncTolokaClient.", column="client")
         self._service = self.client.service
         self._skips = bool(self.flags["skip_invalid_items"])
         self._error: TolokaError | None = None
@@ -138,7 +141,7 @@ class Upload:
         return self.results.frame()
 
     async def _prepare(self) -> list[Chunk]:
-        flags = {name: str(flag).lower() for name, flag in self.flags.items() if flag is not None and name != "open_pool"}
+        flags = {name: flag_or_none(flag) for name, flag in self.flags.items() if flag is not None and name != "open_pool"}
         chunks: list[Chunk] = []
         for pool_id, rows in self._pools():
             cells = await self._cells(pool_id, rows)
@@ -220,11 +223,11 @@ class Upload:
         """The operation of a chunk: a new one, or the one that an earlier try began."""
         query = {**chunk.flags, "async_mode": "true", "operation_id": chunk.operation_id}
         try:
-            answer = await self._service.post(
-                "/v1/tasks", query, chunk.body, repeatable=True, retried=lambda reason: _retried(meter, reason)
+            return await _operations.begin(
+                self._service, "/v1/tasks", query, chunk.body, lambda reason: _retried(meter, reason)
             )
         except Conflict as error:
-            if error.code != "OPERATION_ALREADY_EXISTS":
+            if error.code != _operations.ALREADY_EXISTS:
                 self._refused(chunk, error)
                 raise
             return await _operations.get(self._service, chunk.operation_id)
@@ -232,7 +235,6 @@ class Upload:
             if error.status >= BAD_REQUEST and not error.retryable:  # an odd answer of 2xx says nothing of what was done
                 self._refused(chunk, error)
             raise
-        return _operations.checked(answer)
 
     def _refused(self, chunk: Chunk, error: ApiError) -> None:
         self.results.put(chunk.rows, status="FAILED", error_code=error.code, error_message=str(error))

@@ -11,6 +11,7 @@ Toloka-Kit 1.2.3 and the Java SDK.
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import tempfile
 import weakref
 from pathlib import Path
@@ -71,7 +72,7 @@ class LocalToloka:
         """Serve, if it does not yet.
 
         Raises:
-            OSError: The port is taken.
+            OSError: The port is taken, or the file cannot hold the state.
         """
         if self._running is None:
             self._running = _Running(self._path, self._port, self._given_token, self._operation_seconds)
@@ -165,7 +166,11 @@ class _Running:
     def __init__(self, path: str | os.PathLike[str] | None, port: int, token: str | None, operation_seconds: float) -> None:
         folder = None if path else tempfile.mkdtemp(prefix="toloka-local-")
         self._clear = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True) if folder else None
-        self.store = Store(str(path or Path(folder or "") / "toloka.db"), operation_seconds)
+        file = str(path or Path(folder or "") / "toloka.db")
+        try:
+            self.store = Store(file, operation_seconds)
+        except sqlite3.Error as error:
+            raise OSError(f"{file} cannot hold the state: {error}") from error
         self.token = self.store.token(token)
         offer_apps(self.store)
         self.service = Service(self.store, self.token)

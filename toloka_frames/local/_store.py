@@ -44,10 +44,14 @@ class Store:
         self.object_ids = ObjectIds()
         self.lock = threading.RLock()
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        with self.transaction():
-            self._create_tables()
+        try:
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            with self.transaction():
+                self._create_tables()
+        except sqlite3.Error:
+            self._connection.close()
+            raise
         self.owner = {"id": self.setting("owner_id", secrets.token_hex(16)), "myself": True}
 
     def close(self) -> None:

@@ -1,0 +1,200 @@
+"""The errors are one tree, each with its facts, its cause, and a word on what to do."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+import re
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import httpx
+import pandas as pd
+import pytest
+from scripted import Scripted, reply
+
+import toloka_frames as tf
+from toloka_frames import _errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Kind: TypeAlias = type[BaseException]
+
+HERE = "http://127.0.0.1:9"
+ERRORS = [kind for _, kind in inspect.getmembers(_errors, inspect.isclass) if kind.__module__ == "toloka_frames"]
+FACTS: dict[str, dict[str, Any]] = {
+    "ApiError": {"status": 418},
+    "ScanInterrupted": {"cursor": "7", "rows": 7},
+    "OperationFailed": {"operation": {"id": "1"}},
+    "OperationTimeout": {"operation": {"id": "1"}},
+    "UploadError": {"results": pd.DataFrame({"status": ["FAILED"]})},
+    "UploadInterrupted": {"results": pd.DataFrame({"status": ["NOT_SENT"]})},
+}
+
+
+def facts_of(kind: Kind) -> dict[str, Any]:
+    return next((facts for name, facts in FACTS.items() if issubclass(kind, getattr(tf, name))), {})
+
+
+def drawn() -> dict[str, tuple[str | None, str]]:
+    """The docstring's tree: each name with the one that it hangs on and what is said of it."""
+    tree: dict[str, tuple[str | None, str]] = {}
+    above: list[str] = []
+    for line in (_errors.__doc__ or "").splitlines()[1:]:
+        found = re.fullmatch(r"((?:│   |├── |└── )*)(\w+)(.*)", line)
+        if found:
+            depth = len(found[1]) // 4
+            above = [*above[:depth], found[2]]
+            tree[found[2]] = (above[depth - 1] if depth else None, found[3])
+    return tree
+
+
+def test_the_tree_that_is_drawn_is_the_tree_of_the_classes() -> None:
+    ours = {kind.__name__ for kind in ERRORS}
+    real = {kind.__name__: next((base.__name__ for base in kind.__bases__ if base.__name__ in ours), None) for kind in ERRORS}
+    assert {name: parent for name, (parent, _) in drawn().items()} == real
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_what_an_error_also_is_stands_in_the_tree(kind: Kind) -> None:
+    said = drawn()[kind.__name__][1]
+    others = {base.__name__ for base in kind.__bases__ if base.__module__ == "builtins"} - {"Exception"}
+    assert set(re.findall(r"\b(?:ValueError|RuntimeError|TimeoutError|KeyboardInterrupt)\b", said)) == others
+
+
+def test_all_errors_but_a_stop_have_one_root() -> None:
+    assert {kind for kind in ERRORS if not issubclass(kind, tf.TolokaError)} == {tf.UploadInterrupted}
+    assert issubclass(tf.UploadInterrupted, KeyboardInterrupt)
+    assert not issubclass(tf.UploadInterrupted, Exception)
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_every_error_is_public(kind: Kind) -> None:
+    assert kind.__name__ in tf.__all__
+    assert getattr(tf, kind.__name__) is kind
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ERRORS if issubclass(kind, tf.TolokaError)])
+def test_a_hint_stands_at_the_end_of_the_message(kind: type[tf.TolokaError]) -> None:
+    hinted = kind("It went wrong.", hint="Try again.", **facts_of(kind))
+    assert (str(hinted), hinted.hint) == ("It went wrong.\nTry again.", "Try again.")
+    plain = kind("It went wrong.", **facts_of(kind))
+    assert (str(plain), plain.hint) == ("It went wrong.", "")
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_an_error_holds_its_facts(kind: Kind) -> None:
+    error = kind("It went wrong.", **facts_of(kind))
+    for name, value in facts_of(kind).items():
+        assert getattr(error, name) is value
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_the_attributes_that_are_documented_are_there(kind: Kind) -> None:
+    error = kind("It went wrong.", **facts_of(kind))
+    documented = re.findall(r"^ {4}(\w+): ", inspect.getdoc(kind) or "", re.MULTILINE)
+    assert [name for name in documented if not hasattr(error, name)] == []
+    public = {name for name in vars(error) if not name.startswith("_")}
+    inherited = {name for base in kind.__mro__ for name in re.findall(r"^\s+(\w+): ", base.__doc__ or "", re.MULTILINE)}
+    assert public <= inherited
+
+
+# -- causes: what was called against which answers, the error that comes, and what stands behind it
+
+POOL = reply({"id": "1", "project_id": "2", "status": "CLOSED", "mixer_config": {"real_tasks_count": 1}})
+NO_PROJECT = reply({"id": "2", "task_spec": {}})
+PAGE = reply({"items": [{"id": "1"}], "has_more": True})
+REFUSED = reply({"code": "CODE", "message": "m"}, 403)
+Call: TypeAlias = "Callable[[tf.AsyncTolokaClient], object]"
+
+CHAINS: dict[str, tuple[list[bytes], Call, Kind, Kind]] = {
+    "a broken connection": ([b""], lambda c: tf.run(c.get_pool("1")), tf.ConnectionFailed, httpx.TransportError),
+    "a lost answer": ([b""], lambda c: tf.run(c.open_pool("1")), tf.OutcomeUnknown, httpx.TransportError),
+    "a service in trouble": ([reply(b"", 502)], lambda c: tf.run(c.open_pool("1")), tf.OutcomeUnknown, tf.BadAnswer),
+    "no JSON": ([reply("{")], lambda c: tf.run(c.get_pool("1")), tf.BadAnswer, ValueError),
+    "no page": ([reply("{")], lambda c: c.get_pools().to_arrow(progress=False), tf.BadAnswer, ValueError),
+    "a second page refused": (
+        [PAGE, REFUSED],
+        lambda c: c.get_pools().to_arrow(progress=False),
+        tf.ScanInterrupted,
+        tf.AccessDenied,
+    ),
+    "a wrong filter": ([b""], lambda c: c.get_pools(status="open"), tf.InputError, ValueError),
+    "a body JSON has no word for": ([b""], lambda c: tf.run(c.create_project({"a": b""})), tf.InputError, TypeError),
+    "a slow operation": (
+        [reply({"id": "1", "status": "RUNNING"})],
+        lambda c: tf.run(c.wait_operation("1", timeout=0.01, progress=False)),
+        tf.OperationTimeout,
+        TimeoutError,
+    ),
+    "an upload refused": (
+        [POOL, NO_PROJECT, REFUSED],
+        lambda c: tf.create_tasks(pd.DataFrame({"a": ["b"]}), c, "1", skip_invalid_items=True, progress=False),
+        tf.UploadError,
+        tf.AccessDenied,
+    ),
+}
+
+
+@pytest.mark.parametrize(("answers", "call", "kind", "cause"), CHAINS.values(), ids=CHAINS)
+def test_an_error_has_its_cause_behind_it(
+    scripted: Scripted, answers: list[bytes], call: Call, kind: Kind, cause: Kind
+) -> None:
+    scripted.answers = list(answers)
+    client = scripted.client(retries=1)
+    with pytest.raises(kind) as caught:
+        call(client)
+    assert type(caught.value) is kind
+    assert isinstance(caught.value.__cause__, cause)
+    tf.run(client.aclose())
+
+
+def test_an_operation_that_failed_is_in_its_error(scripted: Scripted) -> None:
+    operation = {"id": "1", "type": "POOL.OPEN", "status": "FAIL", "details": {"why": "empty"}}
+    scripted.answers = [reply(operation)]
+    client = scripted.client()
+    with pytest.raises(tf.OperationFailed, match=r"POOL\.OPEN(.|\n)*get_operation_log") as caught:
+        tf.run(client.wait_operation("1", progress=False))
+    assert caught.value.operation == operation
+    tf.run(client.aclose())
+
+
+def test_an_operation_that_takes_too_long_is_in_its_error(scripted: Scripted) -> None:
+    scripted.answers = [reply({"id": "1", "status": "RUNNING"})]
+    client = scripted.client()
+    with pytest.raises(TimeoutError, match=r"0\.01 s(.|\n)*goes on at the service") as caught:
+        tf.run(client.wait_operation("1", timeout=0.01, progress=False))
+    assert isinstance(caught.value, tf.OperationTimeout)
+    assert caught.value.operation == {"id": "1", "status": "RUNNING"}
+    tf.run(client.aclose())
+
+
+def test_a_pull_that_ended_half_way_says_where(scripted: Scripted) -> None:
+    scripted.answers = [PAGE, REFUSED]
+    client = scripted.client(retries=1)
+    with pytest.raises(tf.ScanInterrupted, match="id_gt='1'") as caught:
+        client.get_pools().to_arrow(progress=False)
+    assert (caught.value.cursor, caught.value.rows) == ("1", 1)
+    tf.run(client.aclose())
+
+
+@pytest.mark.parametrize(
+    ("call", "builtin"),
+    [
+        (lambda: tf.AsyncTolokaClient("t", "NOWHERE"), ValueError),  # type: ignore[arg-type]
+        (lambda: tf.AsyncTolokaClient("t", url=HERE).get_pools(batch_size=0), ValueError),
+        (lambda: tf.create_tasks(pd.DataFrame(), tf.AsyncTolokaClient("t", url=HERE), "1"), ValueError),
+    ],
+)
+def test_who_expects_pythons_own_error_gets_it(call: Callable[[], object], builtin: type[Exception]) -> None:
+    with pytest.raises(builtin) as caught:
+        call()
+    assert isinstance(caught.value, tf.TolokaError)
+
+
+def test_an_error_survives_the_way_to_another_process() -> None:
+    error = tf.ScanInterrupted("ended", cursor="a", rows=3, hint="Go on.")
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 -- our own bytes
+    assert (type(copy), str(copy), copy.cursor, copy.rows, copy.hint) == (tf.ScanInterrupted, str(error), "a", 3, "Go on.")
+    refused = tf.NotFound("404", status=404, code="DOES_NOT_EXIST")
+    assert pickle.loads(pickle.dumps(refused)).code == "DOES_NOT_EXIST"  # noqa: S301 -- our own bytes

@@ -1,0 +1,117 @@
+"""A filter's value goes in as people have it, and out as the API takes it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import toloka_frames as tf
+from toloka_frames._filters import checked, compared, integer, moment, one_of, some_of, sorting, text, within
+
+if TYPE_CHECKING:
+    from toloka_frames._filters import Filter
+
+Colour = Literal["RED", "GREEN", "DARK_GREEN"]
+MOSCOW = timezone(timedelta(hours=3))
+
+ACCEPTED: dict[str, tuple[Filter, Any, str]] = {
+    "text": (text, "1080020", "1080020"),
+    "text as it is": (text, " a,b&c \u00f6 ", " a,b&c \u00f6 "),
+    "a whole number": (integer, 3, "3"),
+    "a negative number": (integer, -3, "-3"),
+    "a day": (moment, "2026-01-31", "2026-01-31T00:00:00"),
+    "an instant": (moment, "2026-01-31T12:00:00", "2026-01-31T12:00:00"),
+    "an instant without seconds": (moment, "2026-01-31T12:00", "2026-01-31T12:00:00"),
+    "an instant with a blank": (moment, "2026-01-31 12:00:00", "2026-01-31T12:00:00"),
+    "an instant with Z": (moment, "2026-01-31T12:00:00Z", "2026-01-31T12:00:00"),
+    "an instant with a zone": (moment, "2026-01-31T02:30:00+03:00", "2026-01-30T23:30:00"),
+    "milliseconds": (moment, "2026-01-31T12:00:00.190", "2026-01-31T12:00:00.190000"),
+    "microseconds": (moment, "2026-01-31T12:00:00.000001Z", "2026-01-31T12:00:00.000001"),
+    "a naive datetime": (moment, datetime(2026, 1, 31, 12), "2026-01-31T12:00:00"),  # noqa: DTZ001 -- naive is UTC
+    "a datetime in UTC": (moment, datetime(2026, 1, 31, 12, tzinfo=UTC), "2026-01-31T12:00:00"),
+    "a datetime elsewhere": (moment, datetime(2026, 1, 31, 2, 30, tzinfo=MOSCOW), "2026-01-30T23:30:00"),
+    "a date": (moment, date(2026, 1, 31), "2026-01-31T00:00:00"),
+    "a pandas Timestamp": (moment, pd.Timestamp("2026-01-31 12:00", tz="Europe/Paris"), "2026-01-31T11:00:00"),
+    "one of a kind": (one_of(Colour), "RED", "RED"),
+    "one where several can be": (some_of(one_of(Colour)), "RED", "RED"),
+    "several in a list": (some_of(one_of(Colour)), ["RED", "GREEN"], "RED,GREEN"),
+    "several in a tuple": (some_of(one_of(Colour)), ("GREEN", "RED"), "GREEN,RED"),
+    "several in a column": (some_of(one_of(Colour)), pd.Series(["RED", "GREEN"]), "RED,GREEN"),
+    "several in text": (some_of(one_of(Colour)), "RED,GREEN", "RED,GREEN"),
+    "several of a generator": (some_of(text), (name for name in ("a", "b")), "a,b"),
+    "the smallest page": (within(300), 1, "1"),
+    "the largest page": (within(300), 300, "300"),
+    "a sort key": (sorting(("id", "created")), "created", "created"),
+    "a sort key, descending": (sorting(("id", "created")), "-created", "-created"),
+    "sort keys": (sorting(("id", "created")), ["-created", "id"], "-created,id"),
+    "sort keys as text": (sorting(("id", "created")), "-created,id", "-created,id"),
+}
+
+REFUSED: dict[str, tuple[Filter, Any, str]] = {
+    "empty text": (text, "", "text that is not empty"),
+    "a number for text": (text, 1080020, "text that is not empty"),
+    "bytes for text": (text, b"a", "text that is not empty"),
+    "None for text": (text, None, "text that is not empty"),
+    "text for a number": (integer, "3", "whole number"),
+    "a float for a number": (integer, 3.0, "whole number"),
+    "truth for a number": (integer, True, "whole number"),
+    "a word for an instant": (moment, "today", "instant"),
+    "empty text for an instant": (moment, "", "instant"),
+    "a short day": (moment, "2026-1-31", "instant"),
+    "a day of no calendar": (moment, "2026-02-30", "instant"),
+    "an hour of no day": (moment, "2026-01-31T25:00:00", "instant"),
+    "a week": (moment, "2026-W05", "instant"),
+    "digits alone": (moment, "20260131", "instant"),
+    "nanoseconds": (moment, "2026-01-31T12:00:00.000000001", "instant"),
+    "a number for an instant": (moment, 1769817600, "instant"),
+    "an instant of numpy": (moment, np.datetime64("2026-01-31"), "instant"),
+    "another name": (one_of(Colour), "BLUE", "one of RED, GREEN, DARK_GREEN is needed"),
+    "a misspelt name": (one_of(Colour), "GREN", "the nearest is 'GREEN'"),
+    "a name in small letters": (one_of(Colour), "dark_green", "the nearest is 'DARK_GREEN'"),
+    "a list for one": (one_of(Colour), ["RED"], "one of RED"),
+    "a number for a name": (one_of(Colour), 5, "one of RED"),
+    "none of several": (some_of(text), [], "at least one"),
+    "an empty one of several": (some_of(text), ["a", ""], "text that is not empty"),
+    "a trailing comma": (some_of(text), "a,", "text that is not empty"),
+    "a number for several": (some_of(text), 5, "text that is not empty"),
+    "a page of no rows": (within(300), 0, "from 1 to 300"),
+    "a page too large": (within(100_000), 100_001, "from 1 to 100,000"),
+    "a page as text": (within(300), "300", "from 1 to 300"),
+    "a page as truth": (within(300), True, "from 1 to 300"),
+    "another sort key": (sorting(("id", "created")), "name", "one of id, created"),
+    "a misspelt sort key": (sorting(("id", "created")), "creatde", "the nearest is 'created'"),
+    "a plus": (sorting(("id", "created")), "+id", "one of id, created"),
+    "no sort key": (sorting(("id",)), [], "at least one"),
+}
+
+
+@pytest.mark.parametrize(("check", "given", "out"), ACCEPTED.values(), ids=ACCEPTED)
+def test_a_filter_takes(check: Filter, given: Any, out: str) -> None:
+    assert checked("name", check, given) == out
+
+
+@pytest.mark.parametrize(("check", "given", "says"), REFUSED.values(), ids=REFUSED)
+def test_a_filter_refuses(check: Filter, given: Any, says: str) -> None:
+    with pytest.raises(tf.InputError) as caught:
+        checked("name", check, given)
+    assert str(caught.value).startswith(f"name={given!r}: ")
+    assert says in str(caught.value)
+    assert caught.value.column == "name"
+    assert caught.value.rows == ()
+
+
+def test_a_field_that_is_compared_has_four_filters_of_its_kind() -> None:
+    assert compared({"id": text, "overlap": integer}) == {
+        "id_gt": text,
+        "id_gte": text,
+        "id_lt": text,
+        "id_lte": text,
+        "overlap_gt": integer,
+        "overlap_gte": integer,
+        "overlap_lt": integer,
+        "overlap_lte": integer,
+    }
