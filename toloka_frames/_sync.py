@@ -52,6 +52,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         )
     job = _Job(work)
     try:
+        job.start()
         with _stopped_by_ctrl_c():
             while not concurrent.futures.wait([job.future], timeout=TICK_SECONDS).done:
                 job.tick()
@@ -69,6 +70,7 @@ async def on_our_loop(work: Coroutine[Any, Any, T]) -> T:
     if _on_our_loop():
         return await work
     job = _Job(work)
+    job.start()
     ended = asyncio.wrap_future(job.future)
     try:
         while not (await asyncio.wait({ended}, timeout=TICK_SECONDS))[0]:
@@ -76,6 +78,7 @@ async def on_our_loop(work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         job.cancel()
         await asyncio.wait({ended})
+        ended.exception()  # looked at, so that asyncio does not complain that nobody did
         raise
     finally:
         job.tick()
@@ -167,19 +170,40 @@ async def _close(items: AsyncIterator[Any]) -> None:
 
 
 class _Job(Generic[T]):
-    """A coroutine on our loop: its future ends when the coroutine has ended, also after a cancellation."""
+    """A coroutine on our loop: its future ends when the coroutine has ended, also after a cancellation.
+
+    It can be cancelled from the moment it is made: Ctrl-C may come between any two lines of the caller.
+    """
 
     def __init__(self, work: Coroutine[Any, Any, T]) -> None:
         self.future: concurrent.futures.Future[T] = concurrent.futures.Future()
+        self._work = work
+        self._task: asyncio.Task[T] | None = None
         self._callbacks: list[Callable[[], None]] = []
         self._loop = _loop()
+
+    def start(self) -> None:
         context = contextvars.copy_context()
         context.run(_ticks.set, self._callbacks)
-        self._loop.call_soon_threadsafe(self._start, work, context=context)
+        self._loop.call_soon_threadsafe(self._begin, context=context)
 
-    def _start(self, work: Coroutine[Any, Any, T]) -> None:
-        self._task = self._loop.create_task(work)
+    def cancel(self) -> None:
+        self._loop.call_soon_threadsafe(self._stop)
+
+    def tick(self) -> None:
+        for callback in tuple(self._callbacks):
+            callback()
+
+    def _begin(self) -> None:
+        self._task = self._loop.create_task(self._work)
         self._task.add_done_callback(self._end)
+
+    def _stop(self) -> None:
+        if self._task is None:
+            self._work.close()
+            self.future.set_exception(asyncio.CancelledError())
+        else:
+            self._task.cancel()
 
     def _end(self, task: asyncio.Task[T]) -> None:
         if task.cancelled():
@@ -188,13 +212,6 @@ class _Job(Generic[T]):
             self.future.set_exception(error)
         else:
             self.future.set_result(task.result())
-
-    def cancel(self) -> None:
-        self._loop.call_soon_threadsafe(lambda: self._task.cancel())  # noqa: PLW0108 -- there is no task before the loop made it
-
-    def tick(self) -> None:
-        for callback in tuple(self._callbacks):
-            callback()
 
 
 _lock = threading.Lock()
