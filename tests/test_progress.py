@@ -88,14 +88,14 @@ def test_another_way_to_show_progress_is_refused(wrong: object) -> None:
 
 def test_the_line_tells_what_is_waited_for_and_how_long_it_takes() -> None:
     meter = Meter("tasks", 100, rows=25, retries=2, waiting="quota, 41 s")
-    meter.chunks.update(waiting=3, created=1)
+    meter.chunks.update(waiting=3, done=1)
     meter.started -= 5
     progress = meter.progress()
     assert progress.rate == pytest.approx(5, rel=0.1)
     assert progress.seconds_left == pytest.approx(15, rel=0.1)
     parts = str(progress).split(" · ")
     assert parts[0] == "tasks: 25 of 100 rows"
-    assert {"3 waiting, 1 created", "waiting: quota, 41 s", "2 retries"} <= set(parts)
+    assert {"requests: 3 waiting, 1 done", "waiting: quota, 41 s", "2 retries"} <= set(parts)
     assert Meter("x").progress().seconds_left is None
 
 
@@ -109,7 +109,7 @@ def test_an_upload_shows_rows_and_chunks(
 ) -> None:
     seen: list[tf.Progress] = []
     tf.create_tasks(make_frame(30), client, pool_id, allow_defaults=True, progress=seen.append)  # type: ignore[arg-type]
-    assert (seen[-1].rows, seen[-1].total, seen[-1].state, dict(seen[-1].chunks)["created"]) == (30, 30, "done", 1)
+    assert (seen[-1].rows, seen[-1].total, seen[-1].state, dict(seen[-1].chunks)["done"]) == (30, 30, "done", 1)
     assert seen[-1].note == "30 CREATED."
 
 

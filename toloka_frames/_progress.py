@@ -40,7 +40,7 @@ class Progress:
         rows: Rows done, or another unit.
         total: Rows in all, or None when the service does not say (its lists have no count).
         unit: What is counted: "rows", or "%" for an operation.
-        chunks: Requests of an upload by their state ("waiting", "sent", "created", "failed"); empty for a pull.
+        chunks: Requests of an upload by their state ("waiting", "sent", "done", "failed"); empty for a pull.
         waiting: What is waited for, as "quota, 41 s", or "".
         retries: Requests that were repeated.
         seconds: Time since the start.
@@ -78,7 +78,8 @@ class Progress:
         yield f"{self.title}: {self.rows:,}{total} {self.unit}"
         yield f"{self.rate:,.0f} {self.unit}/s" if self.seconds else ""
         yield f"{self.seconds_left:,.0f} s left" if self.seconds_left is not None else ""
-        yield ", ".join(f"{count} {state}" for state, count in self.chunks.items() if count)
+        requests = ", ".join(f"{count} {state}" for state, count in self.chunks.items() if count)
+        yield f"requests: {requests}" if requests else ""
         yield f"waiting: {self.waiting}" if self.waiting else ""
         yield f"{self.retries} retries" if self.retries else ""
         yield f"{self.state} in {self.seconds:,.1f} s" if self.state != "running" else ""
@@ -255,7 +256,7 @@ class Card:
         if self._handle is None:
             self._open()
         self._bar.max = progress.total or max(progress.rows, 1)
-        self._bar.value = progress.rows
+        self._bar.value = self._bar.max if progress.state == "done" else progress.rows
         self._bar.bar_style = {"running": "info", "done": "success", "failed": "danger", "stopped": "warning"}[progress.state]
         self._text.value = html.escape(str(progress))
         if progress.state != "running":

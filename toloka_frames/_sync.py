@@ -70,12 +70,12 @@ async def on_our_loop(work: Coroutine[Any, Any, T]) -> T:
     if _on_our_loop():
         return await work
     job = _Job(work)
-    job.start()
     ended = asyncio.wrap_future(job.future)
     try:
+        job.start()
         while not (await asyncio.wait({ended}, timeout=TICK_SECONDS))[0]:
             job.tick()
-    except asyncio.CancelledError:
+    except BaseException:
         job.cancel()
         await asyncio.wait({ended})
         ended.exception()  # looked at, so that asyncio does not complain that nobody did
@@ -133,8 +133,13 @@ def iterate_callers(items: AsyncIterator[T]) -> Iterator[T]:
             f"The running event loop ({type(loop).__module__}) cannot be entered a second time to read these rows.",
             hint="Use `await tf.aio.to_dataframe(...)`, or `to_arrow`, or `to_parquet`, from `toloka_frames.aio`.",
         ) from error
-    while (item := loop.run_until_complete(_next(items))) is not _END:
+    while (item := _entered(loop, items)) is not _END:
         yield item  # type: ignore[misc]
+
+
+def _entered(loop: asyncio.AbstractEventLoop, items: AsyncIterator[T]) -> T | _End:
+    with _stopped_by_ctrl_c():
+        return loop.run_until_complete(_next(items))
 
 
 @contextlib.contextmanager

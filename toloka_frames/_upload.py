@@ -192,7 +192,7 @@ class Upload:
             meter.chunks.update(waiting=-1, sent=1)
             try:
                 await self._create(chunk, meter)
-                meter.chunks.update(sent=-1, created=1)
+                meter.chunks.update(sent=-1, done=1)
             except TolokaError as error:
                 self._error = self._error or error
                 meter.chunks.update(sent=-1, failed=1)

@@ -1,0 +1,404 @@
+"""The notebooks, and cells that show what is special in a kernel, run in real Jupyter kernels: one for each Python at hand."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import nbformat
+import pytest
+from jupyter_client.manager import start_new_kernel
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from jupyter_client.blocking import BlockingKernelClient
+    from jupyter_client.manager import KernelManager
+    from nbformat import NotebookNode
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+OTHER_PYTHONS = ("3.12", "3.13")
+
+KERNEL = "python-under-test"
+CELL_SECONDS = 60
+STATE = "application/vnd.jupyter.widget-state+json"
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+POOL = '''
+import asyncio
+import sys
+import pandas as pd
+import toloka_frames as tf
+from toloka_frames.local import LocalToloka
+
+def new_pool(client):
+    """The id of a new pool."""
+    project = tf.run(client.create_project({
+        "public_name": "Cat or dog",
+        "public_description": "Look at the picture",
+        "assignments_issuing_type": "AUTOMATED",
+        "task_spec": {
+            "input_spec": {"image": {"type": "url", "required": True}},
+            "output_spec": {"result": {"type": "string", "allowed_values": ["cat", "dog"]}},
+            "view_spec": {"type": "classic", "markup": ""},
+        },
+    }))
+    return tf.run(client.create_pool({
+        "project_id": project["id"],
+        "private_name": "Pool",
+        "may_contain_adult_content": False,
+        "will_expire": "2050-01-01T00:00:00",
+        "reward_per_assignment": 0.05,
+        "assignment_max_duration_seconds": 600,
+        "defaults": {"default_overlap_for_new_task_suites": 1, "default_overlap_for_new_tasks": 3},
+        "mixer_config": {"real_tasks_count": 4, "golden_tasks_count": 1, "training_tasks_count": 0},
+    }))["id"]
+
+def pictures(count):
+    return pd.DataFrame({"image": [f"https://example.com/{number}.jpg" for number in range(count)]})
+'''
+# a client sends at most 300 requests a second, so a scan of single-row pages lasts long on any machine
+SCAN = """
+toloka = LocalToloka().start()
+client = toloka.client()
+pool_id = new_pool(client)
+created = pictures({rows}).pipe(tf.create_tasks, client, pool_id=pool_id, allow_defaults=True, progress=False)
+scan = client.get_tasks(pool_id=pool_id, batch_size=1)
+"""
+MIXED = (
+    """
+pool = await client.get_pool(pool_id)
+frame = client.get_tasks(pool_id=pool_id).to_dataframe()
+same = await client.get_pool(frame["pool_id"][0])
+(len(frame), same == pool)
+""",
+    """
+tf.run(client.get_pool(pool_id)) == pool
+""",
+    """
+async def first_three():
+    for task_id in frame["id"][:3]:
+        await asyncio.sleep(0)
+        assert asyncio.get_running_loop() is loop
+        yield await client.get_task(task_id)
+
+loop = asyncio.get_running_loop()
+tf.to_dataframe(first_three())["id"].tolist() == frame["id"][:3].tolist()
+""",
+    """
+asyncio.get_running_loop() is loop and (await client.get_pool(pool_id)) == pool
+""",
+    """
+(await tf.aio.to_dataframe(client.get_tasks(pool_id=pool_id))).equals(frame)
+""",
+    """
+async def both():
+    return client.get_tasks(pool_id=pool_id).to_arrow().num_rows, tf.run(client.get_pool(pool_id)) == pool
+
+await asyncio.gather(both(), both())
+""",
+    """
+scan.to_arrow().num_rows
+""",
+)
+PULLS = {
+    "to_dataframe": "scan.to_dataframe(progress=print)",
+    "to_parquet": "scan.to_parquet('tasks.parquet', progress=print)",
+    "for": "for count, row in enumerate(scan):\n    if count == 10: print('rows')",
+    "iter_dataframes": "for count, part in enumerate(scan.iter_dataframes(10)):\n    if count == 1: print('rows')",
+    "aio": "await tf.aio.to_dataframe(scan, progress=print)",
+    "behind await": "await client.get_pool(pool_id)\nscan.to_dataframe(progress=print)",
+    "own generator": """
+async def own():
+    print("rows")
+    async for row in scan:
+        yield row
+
+tf.to_dataframe(own())
+""",
+}
+AFTER = """
+pool = await client.get_pool(pool_id)
+before = len(toloka.requests)
+assert tf.run(client.get_pool(pool_id)) == pool
+len(toloka.requests) - before
+"""
+SLOW = """
+slow = LocalToloka(operation_seconds=30).start()
+slow_client = slow.client()
+slow_pool = new_pool(slow_client)
+"""
+END = "tf.run(client.aclose()); toloka.close()"
+LONG = 3_000
+PROMPT_SECONDS = 5
+
+
+class Executed(NamedTuple):
+    """A notebook after its cells ran, and where."""
+
+    notebook: NotebookNode
+    folder: Path
+    temporary: Path
+
+
+class Ran(NamedTuple):
+    """What a cell gave."""
+
+    text: str
+    complaints: str
+    error: str | None
+    seconds_after_stop: float
+
+
+class Console:
+    """A kernel that one types into."""
+
+    def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
+        self._manager = manager
+        self._client = client
+
+    def run(self, code: str, *, stop_at: str | None = None) -> Ran:
+        """Run a cell to its end; press Stop as soon as it has printed `stop_at`."""
+        sent, begun = self._client.execute(code), time.monotonic()
+        text, complaints, error, stopped = "", "", None, None
+        while time.monotonic() < begun + CELL_SECONDS:
+            message = self._client.get_iopub_msg(timeout=CELL_SECONDS)
+            if message["parent_header"].get("msg_id") != sent:
+                continue
+            content = message["content"]
+            if content.get("name") == "stderr":
+                complaints += content["text"]
+            else:
+                text += content.get("text", "") + content.get("data", {}).get("text/plain", "")
+            error = content.get("ename", error)
+            if stop_at and stopped is None and stop_at in text:
+                self._manager.interrupt_kernel()
+                stopped = time.monotonic()
+            if content.get("execution_state") == "idle":
+                return Ran(text, complaints, error, time.monotonic() - (stopped or time.monotonic()))
+        pytest.fail(f"the cell does not end: {text[-200:]}")
+
+
+def pythons() -> Iterator[Any]:
+    """Interpreters to run kernels with; those that are not here are skipped by name."""
+    yield pytest.param(Path(sys.executable), id=f"{sys.version_info.major}.{sys.version_info.minor}")
+    for version in OTHER_PYTHONS:
+        python = ROOT / f".venv-{version}" / "bin" / "python"
+        why = f"no .venv-{version}: make test makes it where Python {version} is found"
+        yield pytest.param(python, id=version, marks=pytest.mark.skipif(not python.exists(), reason=why))
+
+
+@pytest.fixture(scope="module", params=pythons())
+def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty home whose one kernel is of the interpreter under test."""
+    home = tmp_path_factory.mktemp("home")
+    kernel = home / "jupyter" / "kernels" / KERNEL
+    kernel.mkdir(parents=True)
+    argv = [str(request.param), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": KERNEL, "language": "python"}))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HOME", str(home))
+        environment.setenv("JUPYTER_PATH", str(home / "jupyter"))
+        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+            environment.setenv(name, str(home / name.lower()))
+        for name in ("TOLOKA_TOKEN", "TOLOKA_ENVIRONMENT", "TOLOKA_URL"):
+            environment.delenv(name, raising=False)
+        yield home
+
+
+@pytest.fixture(scope="module")
+def execute(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[NotebookNode], Executed]:
+    """Run a notebook in a folder of its own."""
+
+    def execute(notebook: NotebookNode) -> Executed:
+        folder, temporary = tmp_path_factory.mktemp("folder"), tmp_path_factory.mktemp("temporary")
+        assert home.exists()
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("TMPDIR", str(temporary))
+            where = {"metadata": {"path": str(folder)}}
+            NotebookClient(notebook, kernel_name=KERNEL, timeout=CELL_SECONDS, resources=where).execute()
+        return Executed(notebook, folder, temporary)
+
+    return execute
+
+
+@pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
+def executed(request: pytest.FixtureRequest, execute: Callable[[NotebookNode], Executed]) -> Executed:
+    return execute(nbformat.read(request.param, as_version=4))
+
+
+@pytest.fixture(scope="module")
+def mixed(execute: Callable[[NotebookNode], Executed]) -> Executed:
+    """Cells that mix what a kernel's running loop makes hard; each ends in what it came to."""
+    return execute(notebook_of(POOL, SCAN.format(rows=600), *MIXED, END))
+
+
+@pytest.fixture(scope="module")
+def console(home: Path) -> Iterator[Console]:
+    """A kernel with a client whose list of tasks takes ten seconds to read."""
+    manager, client = start_new_kernel(kernel_name=KERNEL, cwd=str(home))
+    made = Console(manager, client)
+    try:
+        begun = made.run(POOL + SCAN.format(rows=LONG) + "len(created)")
+        assert begun.text == str(LONG), begun
+        yield made
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert "widgets" not in notebook.metadata
+    for cell in code_cells(notebook):
+        assert cell.outputs == []
+        assert cell.execution_count is None
+
+
+def test_a_notebook_runs_without_an_error_or_a_warning(executed: Executed) -> None:
+    assert_clean(executed.notebook)
+
+
+def test_a_notebook_leaves_no_file_behind(executed: Executed) -> None:
+    assert list(executed.folder.iterdir()) == []
+    assert list(executed.temporary.iterdir()) == []
+
+
+def test_the_cards_of_a_notebook_reach_their_end(executed: Executed) -> None:
+    for bar, text in cards(executed.notebook):
+        assert_at_its_end(bar, text)
+
+
+def test_each_upload_has_a_card_of_its_own(execute: Callable[[NotebookNode], Executed]) -> None:
+    uploads = [f"pictures({rows}).pipe(tf.create_tasks, client, pool_id=pool_id, allow_defaults=True);" for rows in range(2, 8)]
+    notebook = execute(notebook_of(POOL, SCAN.format(rows=1), *uploads, END)).notebook
+    assert [(bar["value"], bar["max"], bar["bar_style"]) for bar, _ in cards(notebook)] == [
+        (rows, rows, "success") for rows in range(2, 8)
+    ]
+    starts = [f"tasks: {rows} of {rows} rows" for rows in range(2, 8)]
+    assert [data["text/plain"].partition(" · ")[0] for data in displayed(notebook)] == starts
+
+
+def test_a_saved_notebook_keeps_what_its_cards_showed(executed: Executed, tmp_path: Path) -> None:
+    texts = [text for _, text in cards(executed.notebook)]
+    shown = displayed(saved_without_widgets(executed.notebook, tmp_path))
+    assert [data["text/plain"] for data in shown] == texts
+    for data in shown:
+        assert VIEW not in data
+        assert re.match(r"tasks: [\d,]+ of [\d,]+ rows · ", data["text/plain"])
+        assert data["text/plain"] in data["text/html"]
+
+
+def test_await_and_ordinary_calls_mix_in_a_cell(mixed: Executed) -> None:
+    assert_clean(mixed.notebook)
+    assert results(mixed.notebook) == ["(600, True)", "True", "True", "True", "True", "[(600, True), (600, True)]", "600"]
+
+
+def test_a_long_pull_shows_a_card_that_stays_in_the_saved_notebook(mixed: Executed, tmp_path: Path) -> None:
+    ((bar, text),) = cards(mixed.notebook)
+    assert (bar["value"], bar["max"], bar["bar_style"]) == (600, 600, "success")
+    (data,) = displayed(saved_without_widgets(mixed.notebook, tmp_path))
+    assert data["text/plain"] == text
+    assert text.startswith("tasks: 600 rows · ")
+
+
+@pytest.mark.parametrize("code", PULLS.values(), ids=PULLS)
+def test_stop_ends_a_pull_at_once_and_the_client_goes_on(console: Console, code: str) -> None:
+    stopped = console.run(catching(code), stop_at="rows")
+    assert stopped.text.endswith("stopped here\n"), stopped
+    assert stopped.error is None, stopped
+    assert stopped.seconds_after_stop < PROMPT_SECONDS
+    after = console.run(AFTER)
+    assert (after.text, after.error) == ("1", None), "the pull that was stopped goes on asking"
+
+
+def test_stop_of_what_is_awaited_leaves_no_complaint(console: Console) -> None:
+    stopped = console.run(catching(PULLS["aio"]) + "\nimport gc; gc.collect();", stop_at="rows")
+    assert stopped.complaints == ""
+
+
+@pytest.mark.parametrize("before", ["", "await slow_client.get_pool(slow_pool)\n"], ids=["ordinary", "behind await"])
+def test_stop_ends_an_upload_at_once_and_says_what_is_known(console: Console, before: str) -> None:
+    assert console.run(SLOW).error is None
+    upload = "pictures(10).pipe(tf.create_tasks, slow_client, pool_id=slow_pool, allow_defaults=True, progress=print)"
+    stopped = console.run(before + upload, stop_at="1 sent")
+    assert stopped.error == "UploadInterrupted", stopped
+    assert stopped.seconds_after_stop < PROMPT_SECONDS
+    known = console.run("results = sys.last_value.results\nresults['status'].tolist() == ['UNKNOWN'] * 10")
+    assert known.text == "True", known
+    operation = console.run(
+        "operation_id = results['operation_id'][0]\n(await slow_client.get_operation(operation_id))['type']"
+    )
+    assert operation.text == "'TASK.BATCH_CREATE'", operation
+
+
+def catching(code: str) -> str:
+    """The cell with Stop caught inside: a traceback of some of these moments is more than IPython can print."""
+    return (
+        f"try:\n{textwrap.indent(code, '    ')}\nexcept (KeyboardInterrupt, asyncio.CancelledError):\n    print('stopped here')"
+    )
+
+
+def notebook_of(*cells: str) -> NotebookNode:
+    return new_notebook(cells=[new_code_cell(cell) for cell in cells])
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def outputs(notebook: NotebookNode, kind: str) -> list[NotebookNode]:
+    return [output for cell in code_cells(notebook) for output in cell.outputs if output.output_type == kind]
+
+
+def results(notebook: NotebookNode) -> list[str]:
+    """What the cells ended in."""
+    return [output.data["text/plain"] for output in outputs(notebook, "execute_result")]
+
+
+def displayed(notebook: NotebookNode) -> list[NotebookNode]:
+    return [output.data for output in outputs(notebook, "display_data")]
+
+
+def assert_clean(notebook: NotebookNode) -> None:
+    assert all(cell.execution_count for cell in code_cells(notebook))
+    assert outputs(notebook, "error") == []
+    assert [output.text for output in outputs(notebook, "stream") if output.name == "stderr"] == []
+
+
+def cards(notebook: NotebookNode) -> list[tuple[dict[str, Any], str]]:
+    """The bar and the text of each card, in the order of the cells, as the widgets' state has them."""
+    models = notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
+    boxes = [model["state"]["children"] for model in models.values() if model["model_name"] == "VBoxModel"]
+    children = [[models[name.removeprefix("IPY_MODEL_")]["state"] for name in box] for box in boxes]
+    return [(bar, text["value"]) for bar, text in children]
+
+
+def assert_at_its_end(bar: dict[str, Any], text: str) -> None:
+    if " · done in " in text:
+        assert bar["bar_style"] == "success"
+        assert bar["value"] == bar["max"]
+    else:
+        assert " · failed in " in text
+        assert bar["bar_style"] == "danger"
+
+
+def saved_without_widgets(notebook: NotebookNode, folder: Path) -> NotebookNode:
+    """The notebook as a reader has it who has no widgets."""
+    path = folder / "saved.ipynb"
+    nbformat.write(notebook, path)
+    read = nbformat.read(path, as_version=4)
+    read.metadata.pop("widgets", None)
+    return read
