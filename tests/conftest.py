@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from animals import INPUT_SPEC, OUTPUT_SPEC
 from scripted import Scripted
 
 import toloka_frames as tf
@@ -16,17 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
-
-INPUT_SPEC = {
-    "image": {"type": "url", "required": True},
-    "text": {"type": "string", "required": False},
-    "number": {"type": "integer", "required": False},
-    "share": {"type": "float", "required": False},
-    "flag": {"type": "boolean", "required": False},
-    "tags": {"type": "array_string", "required": False},
-    "meta": {"type": "json", "required": False},
-}
-OUTPUT_SPEC = {"result": {"type": "string", "required": True, "allowed_values": ["cat", "dog"]}}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import INPUT_SPEC, OUTPUT_SPEC
+from animals import INPUT_SPEC, OUTPUT_SPEC
 
 import toloka_frames as tf
 from toloka_frames._cells import cells_of

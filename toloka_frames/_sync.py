@@ -138,8 +138,14 @@ def iterate_callers(items: AsyncIterator[T]) -> Iterator[T]:
 
 
 def _entered(loop: asyncio.AbstractEventLoop, items: AsyncIterator[T]) -> T | _End:
-    with _stopped_by_ctrl_c():
-        return loop.run_until_complete(_next(items))
+    task = loop.create_task(_next(items))
+    try:
+        with _stopped_by_ctrl_c():
+            return loop.run_until_complete(task)
+    except BaseException:
+        if not task.cancel():
+            task.exception()  # looked at, so that asyncio does not complain that nobody did
+        raise
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import Wire
+from wire import Wire
 
 from toloka_frames.local import LocalToloka
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Wire
+    from wire import Wire
 
     from toloka_frames.local import LocalToloka
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from conftest import Wire
+    from wire import Wire
 
     from toloka_frames.local import LocalToloka
 

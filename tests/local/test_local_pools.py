@@ -3,10 +3,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import POOL, PROJECT
+from wire import POOL, PROJECT
 
 if TYPE_CHECKING:
-    from conftest import Wire
+    from wire import Wire
 
 
 @pytest.fixture

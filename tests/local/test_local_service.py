@@ -14,7 +14,7 @@ from toloka_frames.local import LocalToloka
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Wire
+    from wire import Wire
 
 
 def headers(toloka: LocalToloka) -> dict[str, str]:

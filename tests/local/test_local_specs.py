@@ -3,11 +3,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import PROJECT
+from wire import PROJECT
 
 if TYPE_CHECKING:
     import httpx
-    from conftest import Wire
+    from wire import Wire
 
 CASES = [
     ({"type": "string"}, ["", "a", "007"], {"STRING_EXPECTED": [1, True, []]}),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from conftest import Wire, task
+from wire import Wire, task
 
 from toloka_frames.local import LocalToloka
 

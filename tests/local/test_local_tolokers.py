@@ -5,7 +5,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import PROJECT, Wire
+from wire import PROJECT, Wire
 
 from toloka_frames.local import LocalToloka
 
