@@ -5,7 +5,7 @@ The way down: `_walk` asks for pages, `_page` makes record batches of them, `_si
 
 from __future__ import annotations
 
-import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -17,7 +17,7 @@ from toloka_frames._page import DictPage, Page, read_dicts, read_page
 from toloka_frames._progress import Meter, ProgressArg, showing
 from toloka_frames._question import question
 from toloka_frames._sinks import DtypeBackend, FilePath, ParquetFile, Regrouped, check_dtype_backend, to_frame
-from toloka_frames._sync import aiterate, iterate, run
+from toloka_frames._sync import aiterate, in_thread, iterate, run
 from toloka_frames._walk import walk
 
 if TYPE_CHECKING:
@@ -145,8 +145,9 @@ class Scan:
         """`to_parquet` for async code, by `toloka_frames.aio`."""
         with showing(progress, self._question.resource.name, quiet=QUIET_SECONDS) as meter:
             with ParquetFile(path, (await self.alayout()).schema) as file:
-                async for batch in self._batches(meter):
-                    await asyncio.to_thread(file.write, batch)
+                async with aclosing(self._batches(meter)) as batches:
+                    async for batch in batches:
+                        await in_thread(file.write, batch)
             return file.path
 
     async def alayout(self) -> Layout:
@@ -158,16 +159,16 @@ class Scan:
         return self._layout
 
     async def _batches(self, meter: Meter | None = None) -> AsyncGenerator[pa.RecordBatch, None]:
-        layout = await self.alayout()
-        async for page in walk(self._service, self._question.path, self._query(), layout, read_page, Page.keep):
-            if meter:
-                meter.rows += len(page.batch)
-            yield page.batch
+        pages = walk(self._service, self._question.path, self._query(), await self.alayout(), read_page, Page.keep)
+        async with aclosing(pages):
+            async for page in pages:
+                if meter:
+                    meter.rows += len(page.batch)
+                yield page.batch
 
-    async def _pages_of_dicts(self) -> AsyncGenerator[DictPage, None]:
+    def _pages_of_dicts(self) -> AsyncGenerator[DictPage, None]:
         layout = Layout(self._question.resource.rows, CURSOR, ())
-        async for page in walk(self._service, self._question.path, self._query(), layout, read_dicts, DictPage.keep):
-            yield page
+        return walk(self._service, self._question.path, self._query(), layout, read_dicts, DictPage.keep)
 
     def _query(self) -> dict[str, str]:
         return {**self._question.query, "sort": CURSOR, "limit": self._limit}

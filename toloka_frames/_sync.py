@@ -13,7 +13,7 @@ import contextlib
 import contextvars
 import signal
 import threading
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 import nest_asyncio
 
@@ -22,6 +22,7 @@ from toloka_frames._errors import LoopError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 TICK_SECONDS = 0.1
@@ -83,6 +84,16 @@ async def on_our_loop(work: Coroutine[Any, Any, T]) -> T:
     finally:
         job.tick()
     return ended.result()
+
+
+async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a function in a thread; a cancellation waits for its end, so that nothing is closed under it."""
+    ended = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+    try:
+        return await asyncio.shield(ended)
+    except asyncio.CancelledError:
+        await asyncio.wait({ended})
+        raise
 
 
 def on_tick(callback: Callable[[], None]) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from toloka_frames._errors import ScanInterrupted, TolokaError
 from toloka_frames._page import last_id
+from toloka_frames._sync import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
     from toloka_frames._columns import Layout
     from toloka_frames._http import Service
@@ -39,7 +40,7 @@ async def walk(
     layout: Layout,
     read: Callable[[bytes, Layout], P],
     keep: Callable[[P, Sequence[bool]], P],
-) -> AsyncIterator[P]:
+) -> AsyncGenerator[P, None]:
     """Ask for page after page, in the order of the cursor, each behind the last row of the one before.
 
     Raises:
@@ -53,7 +54,7 @@ async def walk(
             try:
                 body = await requests.page(guard.cursor)
                 requests.expect(last_id(body, layout))
-                page = await asyncio.to_thread(read, body, layout)
+                page = await in_thread(read, body, layout)
             except TolokaError as error:
                 if guard.rows:
                     raise guard.interrupted(str(error)) from error
@@ -63,7 +64,7 @@ async def walk(
             if not page.has_more:
                 return
     finally:
-        requests.forget()
+        await requests.forget()
 
 
 class _Requests:
@@ -83,7 +84,7 @@ class _Requests:
         if ahead is not None and self._expected == cursor:
             self._ahead = None
             return await ahead
-        self.forget()
+        await self.forget()
         return await self._ask(cursor)
 
     def expect(self, cursor: str | None) -> None:
@@ -91,11 +92,12 @@ class _Requests:
         if cursor is not None:
             self._expected, self._ahead = cursor, asyncio.create_task(self._ask(cursor))
 
-    def forget(self) -> None:
-        """Give up the request that is ahead."""
-        if self._ahead is not None:
-            self._ahead.cancel()
-            self._ahead = None
+    async def forget(self) -> None:
+        """Give up the request that is ahead, and wait until it has ended."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
 
     async def _ask(self, cursor: str | None) -> bytes:
         query = self._query if cursor is None else {**self._query, self._bound: cursor}
