@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 EXCERPT_CHARS = 200
 TAIL = re.compile(rb'\]\s*,\s*"has_more"\s*:\s*true\s*\}\s*$')
 TAIL_BYTES = 100
-ROW_START = re.compile(rb"[\[,]\s*(?=\{)")
-LAST_ROW_BYTES = 100_000
 LAST_ROW_TRIES = 100
 
 
@@ -101,15 +99,17 @@ def last_id(body: bytes, layout: Layout) -> str | None:
     The last row begins at the last brace behind which all is one JSON object up to the end of the list.
     """
     end = TAIL.search(body, max(len(body) - TAIL_BYTES, 0))
-    if end is None:
-        return None
-    starts = [match.end() for match in ROW_START.finditer(body, max(end.start() - LAST_ROW_BYTES, 0), end.start())]
-    for start in reversed(starts[-LAST_ROW_TRIES:]):
+    start = end.start() if end else 0
+    for _ in range(LAST_ROW_TRIES):
+        start = body.rfind(b"{", 0, start)
+        if end is None or start < 1:
+            return None
+        if body[start - 1] in b":":  # the value of a key, so no row of the list
+            continue
         try:
-            row = json.loads(body[start : end.start()])
+            cursor: str | None = json.loads(body[start : end.start()]).get(layout.cursor)
         except ValueError:
             continue
-        cursor: str | None = row.get(layout.cursor)
         return cursor
     return None
 

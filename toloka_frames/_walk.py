@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import operator
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from toloka_frames._errors import ScanInterrupted, TolokaError
 from toloka_frames._page import last_id
@@ -48,13 +49,11 @@ async def walk(
         ScanInterrupted: A later page was, or the list's order is broken; rows that came before were handed over.
     """
     guard = _Guard(query.get(f"{layout.cursor}_gt"))
-    requests = _Requests(service, path, query, f"{layout.cursor}_gt")
+    pages = _Pages(service, path, query, layout, read)
     try:
         while True:
             try:
-                body = await requests.page(guard.cursor)
-                requests.expect(last_id(body, layout))
-                page = await in_thread(read, body, layout)
+                page = await pages.behind(guard.cursor)
             except TolokaError as error:
                 if guard.rows:
                     raise guard.interrupted(str(error)) from error
@@ -64,44 +63,56 @@ async def walk(
             if not page.has_more:
                 return
     finally:
-        await requests.forget()
+        await pages.forget()
 
 
-class _Requests:
-    """The requests of a walk: each next one goes out while the page before it is still being read.
+class _Pages(Generic[P]):
+    """The pages of a walk: while one is being read, the next is asked for and begun to be read.
 
-    Its cursor is only expected then; when it turns out to be another one, the answer is dropped and the right one is asked for.
+    Its cursor is only expected then; when it turns out to be another one, the page is dropped and the right one is asked for.
     """
 
-    def __init__(self, service: Service, path: str, query: Mapping[str, str], bound: str) -> None:
-        self._service, self._path, self._query, self._bound = service, path, query, bound
-        self._ahead: asyncio.Task[bytes] | None = None
+    def __init__(
+        self, service: Service, path: str, query: Mapping[str, str], layout: Layout, read: Callable[[bytes, Layout], P]
+    ) -> None:
+        self._service, self._path, self._query, self._layout, self._read = service, path, query, layout, read
         self._expected: str | None = None
+        self._ahead: asyncio.Task[_Begun[P]] | None = None
 
-    async def page(self, cursor: str | None) -> bytes:
-        """The bytes of the page behind a cursor."""
-        ahead = self._ahead
-        if ahead is not None and self._expected == cursor:
-            self._ahead = None
-            return await ahead
-        await self.forget()
-        return await self._ask(cursor)
-
-    def expect(self, cursor: str | None) -> None:
-        """Ask for the page behind a cursor before anybody wants it; None expects none."""
-        if cursor is not None:
-            self._expected, self._ahead = cursor, asyncio.create_task(self._ask(cursor))
+    async def behind(self, cursor: str | None) -> P:
+        """The page behind a cursor."""
+        if self._ahead is None or self._expected != cursor:
+            await self.forget()
+            self._ahead = asyncio.create_task(self._begin(cursor))
+        begun = await self._ahead
+        self._ahead, self._expected = None, begun.next_cursor
+        if begun.next_cursor is not None:
+            self._ahead = asyncio.create_task(self._begin(begun.next_cursor))
+        return await begun.reading
 
     async def forget(self) -> None:
-        """Give up the request that is ahead, and wait until it has ended."""
+        """Give up the page that is ahead, and wait until nothing of it goes on."""
         ahead, self._ahead = self._ahead, None
-        if ahead is not None:
-            ahead.cancel()
-            await asyncio.gather(ahead, return_exceptions=True)
+        if ahead is None:
+            return
+        ahead.cancel()
+        (begun,) = await asyncio.gather(ahead, return_exceptions=True)
+        if isinstance(begun, _Begun):
+            begun.reading.cancel()
+            await asyncio.gather(begun.reading, return_exceptions=True)
 
-    async def _ask(self, cursor: str | None) -> bytes:
-        query = self._query if cursor is None else {**self._query, self._bound: cursor}
-        return (await self._service.send("GET", self._path, query=query, repeatable=True)).content
+    async def _begin(self, cursor: str | None) -> _Begun[P]:
+        query = self._query if cursor is None else {**self._query, f"{self._layout.cursor}_gt": cursor}
+        body = (await self._service.send("GET", self._path, query=query, repeatable=True)).content
+        return _Begun(last_id(body, self._layout), asyncio.create_task(in_thread(self._read, body, self._layout)))
+
+
+@dataclass(frozen=True)
+class _Begun(Generic[P]):
+    """A page that has come and is being read, and the cursor that is expected behind it."""
+
+    next_cursor: str | None
+    reading: asyncio.Task[P]
 
 
 class _Guard:
