@@ -221,13 +221,15 @@ class _Job(Generic[T]):
         self._task.add_done_callback(self._end)
 
     def _stop(self) -> None:
-        if self._task is None:
+        if self._task is not None:
+            self._task.cancel()
+        elif not self.future.done():
             self._work.close()
             self.future.set_exception(asyncio.CancelledError())
-        else:
-            self._task.cancel()
 
     def _end(self, task: asyncio.Task[T]) -> None:
+        # let go of here: a task that dies in the caller's thread runs asyncio's callbacks there, and they swallow a Ctrl-C
+        self._task = None
         if task.cancelled():
             self.future.set_exception(asyncio.CancelledError())
         elif error := task.exception():
