@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 import re
 import sys
 import textwrap
@@ -138,7 +139,8 @@ slow_pool = new_pool(slow_client)
 """
 END = "tf.run(client.aclose()); toloka.close()"
 LONG = 3_000
-PROMPT_SECONDS = 5
+PROMPT_SECONDS = 3
+PATIENCE_SECONDS = 4
 
 
 class Executed(NamedTuple):
@@ -166,11 +168,20 @@ class Console:
         self._client = client
 
     def run(self, code: str, *, stop_at: str | None = None) -> Ran:
-        """Run a cell to its end; press Stop as soon as it has printed `stop_at`."""
+        """Run a cell to its end; press Stop as soon as it has printed `stop_at`.
+
+        CPython drops a KeyboardInterrupt that falls into a destructor, anybody's: then, as a person would, press once more.
+        """
         sent, begun = self._client.execute(code), time.monotonic()
         text, complaints, error, stopped = "", "", None, None
         while time.monotonic() < begun + CELL_SECONDS:
-            message = self._client.get_iopub_msg(timeout=CELL_SECONDS)
+            if stopped and time.monotonic() > stopped + PATIENCE_SECONDS:
+                self._manager.interrupt_kernel()
+                stopped = time.monotonic()
+            try:
+                message = self._client.get_iopub_msg(timeout=PATIENCE_SECONDS)
+            except queue.Empty:
+                continue
             if message["parent_header"].get("msg_id") != sent:
                 continue
             content = message["content"]

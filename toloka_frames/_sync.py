@@ -8,9 +8,9 @@ work gave to `on_tick`: a display is drawn by its caller, never by the loop's th
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextlib
 import contextvars
+import os
 import signal
 import threading
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
@@ -51,39 +51,50 @@ def run(work: Coroutine[Any, Any, T]) -> T:
             "An ordinary call was made inside a coroutine that runs on toloka_frames' own loop.",
             hint="Await the coroutine there, or the same name from `toloka_frames.aio`.",
         )
-    job = _Job(work)
+    # a bare lock, because futures and events take theirs in Python, where Ctrl-C can leave them taken for ever
+    ended = threading.Lock()
+    ended.acquire()
+    job = _Job(work, ended.release)
     try:
         job.start()
         with _stopped_by_ctrl_c():
-            while not concurrent.futures.wait([job.future], timeout=TICK_SECONDS).done:
+            while not job.ended:
+                ended.acquire(timeout=TICK_SECONDS)
                 job.tick()
     except BaseException:
         job.cancel()
-        concurrent.futures.wait([job.future])
+        while not job.ended:
+            ended.acquire(timeout=TICK_SECONDS)
         raise
     finally:
         job.tick()
-    return job.future.result()
+    return job.result()
 
 
 async def on_our_loop(work: Coroutine[Any, Any, T]) -> T:
     """Await a coroutine that runs on our loop, from a coroutine of any loop; a cancellation reaches it and waits for it."""
     if _on_our_loop():
         return await work
-    job = _Job(work)
-    ended = asyncio.wrap_future(job.future)
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    job = _Job(work, lambda: loop.call_soon_threadsafe(ended.set))
     try:
         job.start()
-        while not (await asyncio.wait({ended}, timeout=TICK_SECONDS))[0]:
+        while not job.ended:
+            await _set_or_tick(ended)
             job.tick()
     except BaseException:
         job.cancel()
-        await asyncio.wait({ended})
-        ended.exception()  # looked at, so that asyncio does not complain that nobody did
+        while not job.ended:
+            await _set_or_tick(ended)
         raise
     finally:
         job.tick()
-    return ended.result()
+    return job.result()
+
+
+async def _set_or_tick(ended: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(ended.wait(), TICK_SECONDS)
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -105,7 +116,8 @@ def on_tick(callback: Callable[[], None]) -> None:
 
 def start(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
     """Begin a coroutine on our loop that nobody waits for."""
-    asyncio.run_coroutine_threadsafe(work(), _loop())
+    if _thread_loop is not None:  # where no loop was made yet, nothing on it is open
+        asyncio.run_coroutine_threadsafe(work(), _thread_loop)
 
 
 def iterate(items: AsyncIterator[T]) -> Iterator[T]:
@@ -114,7 +126,10 @@ def iterate(items: AsyncIterator[T]) -> Iterator[T]:
         while (item := run(_next(items))) is not _END:
             yield item  # type: ignore[misc]
     finally:
-        run(_close(items))
+        if _on_our_loop():  # collected there, as garbage
+            start(lambda: _close(items))
+        else:
+            run(_close(items))
 
 
 async def aiterate(items: AsyncIterator[T]) -> AsyncIterator[T]:
@@ -192,15 +207,18 @@ async def _close(items: AsyncIterator[Any]) -> None:
 
 
 class _Job(Generic[T]):
-    """A coroutine on our loop: its future ends when the coroutine has ended, also after a cancellation.
+    """A coroutine on our loop, ended when the coroutine has ended, also after a cancellation.
 
     It can be cancelled from the moment it is made: Ctrl-C may come between any two lines of the caller.
     """
 
-    def __init__(self, work: Coroutine[Any, Any, T]) -> None:
-        self.future: concurrent.futures.Future[T] = concurrent.futures.Future()
+    def __init__(self, work: Coroutine[Any, Any, T], tell: Callable[[], object]) -> None:
+        self.ended = False
         self._work = work
+        self._tell = tell
         self._task: asyncio.Task[T] | None = None
+        self._outcome: list[T] = []
+        self._error: BaseException | None = None
         self._callbacks: list[Callable[[], None]] = []
         self._loop = _loop()
 
@@ -216,6 +234,11 @@ class _Job(Generic[T]):
         for callback in tuple(self._callbacks):
             callback()
 
+    def result(self) -> T:
+        if self._error is not None:
+            raise self._error
+        return self._outcome[0]
+
     def _begin(self) -> None:
         self._task = self._loop.create_task(self._work)
         self._task.add_done_callback(self._end)
@@ -223,19 +246,23 @@ class _Job(Generic[T]):
     def _stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
-        elif not self.future.done():
+        elif not self.ended:
             self._work.close()
-            self.future.set_exception(asyncio.CancelledError())
+            self._finish(asyncio.CancelledError())
 
     def _end(self, task: asyncio.Task[T]) -> None:
         # let go of here: a task that dies in the caller's thread runs asyncio's callbacks there, and they swallow a Ctrl-C
         self._task = None
-        if task.cancelled():
-            self.future.set_exception(asyncio.CancelledError())
-        elif error := task.exception():
-            self.future.set_exception(error)
-        else:
-            self.future.set_result(task.result())
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is None:
+            self._outcome.append(task.result())
+        self._finish(error)
+
+    def _finish(self, error: BaseException | None) -> None:
+        self._error = error
+        self.ended = True
+        with contextlib.suppress(RuntimeError):  # the caller's loop is closed: nobody waits any more
+            self._tell()
 
 
 _lock = threading.Lock()
@@ -247,8 +274,25 @@ def _loop() -> asyncio.AbstractEventLoop:
     with _lock:
         if _thread_loop is None:
             _thread_loop = asyncio.new_event_loop()
-            threading.Thread(target=_thread_loop.run_forever, name="toloka_frames", daemon=True).start()
+            threading.Thread(target=_run_for_ever, args=(_thread_loop,), name="toloka_frames", daemon=True).start()
         return _thread_loop
+
+
+def _run_for_ever(loop: asyncio.AbstractEventLoop) -> None:
+    while True:
+        # what a coroutine raises of these goes to its caller; the loop itself goes on for the others
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):
+            loop.run_forever()
+
+
+def _forget_loop() -> None:
+    """A forked child has the loop's object without its thread: it makes a loop of its own."""
+    global _thread_loop, _lock
+    _thread_loop, _lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_loop)
 
 
 def _on_our_loop() -> bool:
