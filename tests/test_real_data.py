@@ -25,7 +25,7 @@ EXPORTS = [
 
 def read(path: Path) -> pd.DataFrame:
     """A file of the platform, every cell as text, an empty one missing."""
-    return pd.read_csv(path, sep="\t", dtype="string", keep_default_na=False, na_values=[""])
+    return pd.read_csv(path, sep="\t", dtype="string[pyarrow]", keep_default_na=False, na_values=[""])
 
 
 def by_row(frame: pd.DataFrame) -> pd.DataFrame:

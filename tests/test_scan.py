@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from typing import TYPE_CHECKING, Any
 
@@ -214,7 +215,11 @@ def test_one_client_serves_every_loop_and_ordinary_code_in_turns(
         requester = await client.get_requester()
         return len(scan.to_dataframe(progress=False)) + len(requester["id"])
 
-    runner = asyncio.run
+    made = asyncio.new_event_loop()
     if loop == "uvloop":
-        runner = pytest.importorskip("uvloop", reason="uvloop does not exist for this system").run
-    assert runner(use()) == runner(use()) == ROWS + len(tf.run(client.get_requester())["id"])
+        made.close()
+        made = pytest.importorskip("uvloop", reason="uvloop does not exist for this system").new_event_loop()
+    with contextlib.closing(made):
+        assert (
+            made.run_until_complete(use()) == made.run_until_complete(use()) == ROWS + len(tf.run(client.get_requester())["id"])
+        )

@@ -35,6 +35,16 @@ def test_every_row_comes_out_once_in_order_in_groups_of_the_wanted_height(height
     assert all(0 < len(table) <= rows for table in out)
 
 
+@given(st.lists(st.integers(0, 30), max_size=8), st.integers(1, 12), st.integers(1, 200))
+def test_no_row_is_lost_whichever_limit_is_reached_first(heights: list[int], rows: int, limit: int) -> None:
+    groups = Regrouped(SCHEMA, rows, limit)
+    numbers = iter(range(1_000))
+    out = [table for height in heights for table in groups.add(batch(*[next(numbers) for _ in range(height)]))]
+    out += list(groups.rest())
+    assert [number for table in out for number in table["n"].to_pylist()] == list(range(sum(heights)))
+    assert all(0 < len(table) <= rows for table in out)
+
+
 def test_a_group_is_cut_early_where_it_grows_too_many_bytes() -> None:
     groups = Regrouped(SCHEMA, 1_000, max_bytes=80)
     assert [len(table) for table in groups.add(batch(*range(10)))] == [10]

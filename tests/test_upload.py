@@ -102,6 +102,28 @@ def test_the_same_call_again_creates_nothing_and_gives_the_same_results(
     assert len(client.get_tasks(pool_id).to_dataframe()) == 100
 
 
+def test_columns_in_another_order_are_the_same_rows(
+    client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
+) -> None:
+    frame = make_frame(5)
+    first = up(frame, client, pool_id)
+    pd.testing.assert_frame_equal(up(frame[["text", "number", "image"]], client, pool_id), first)
+
+
+def test_rows_that_are_there_are_not_created_again_with_other_flags(client: tf.AsyncTolokaClient, pool_id: str) -> None:
+    frame = IMAGES.head(12_000).copy()
+    frame.loc[0, "image"] = "no address"
+    with pytest.raises(tf.UploadError) as caught:
+        up(frame, client, pool_id)
+    assert caught.value.results["status"].value_counts().to_dict() == {"FAILED": 9_999, "CREATED": 2_000, "INVALID": 1}
+    results = up(frame, client, pool_id, skip_invalid_items=True)
+    assert results["status"].value_counts().to_dict() == {"CREATED": 11_999, "INVALID": 1}
+    again = up(frame, client, pool_id, skip_invalid_items=True, open_pool=True)
+    pd.testing.assert_frame_equal(again, results)
+    assert len(client.get_tasks(pool_id).to_dataframe(progress=False)) == 11_999
+    assert tf.run(client.get_pool(pool_id))["status"] == "OPEN"
+
+
 def test_rows_may_name_their_pools(
     client: tf.AsyncTolokaClient, make_pool: Callable[..., str], make_frame: Callable[[int], pd.DataFrame]
 ) -> None:

@@ -96,7 +96,7 @@ def decoded(answer: httpx.Response, shape: type[T]) -> T:
 def _envelope(answer: httpx.Response) -> dict[str, Any] | None:
     """The error as the service words it; None when something else answered."""
     try:
-        body = json.loads(_content(answer))
+        body = json.loads(answer.content)
     except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict) and isinstance(body.get("code"), str):
@@ -123,14 +123,8 @@ def _bad_answer(answer: httpx.Response, shape: type = dict) -> BadAnswer:
 
 
 def _excerpt(answer: httpx.Response) -> str:
-    text = _content(answer).decode("utf-8", "replace")[:EXCERPT_CHARS]
+    text = answer.content[:EXCERPT_CHARS].decode("utf-8", "replace")
     return repr(text) if text else "an empty body"
-
-
-def _content(answer: httpx.Response) -> bytes:
-    """The body; a proxy that repeats the request's headers in it does not get the token into a message."""
-    token = answer.request.headers.get("Authorization", "").partition(" ")[2].encode()
-    return answer.content.replace(token, b"***") if token else answer.content
 
 
 def _retry_after(answer: httpx.Response) -> float | None:

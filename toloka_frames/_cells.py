@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
+import pandas as pd
 
 from toloka_frames._errors import InputError
 from toloka_frames._filters import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    import pandas as pd
 
     from toloka_frames._columns import Specification
     from toloka_frames._roles import Roles
@@ -92,15 +91,16 @@ def _extras(roles: Roles) -> Iterator[tuple[str, str]]:
 
 
 def _records(fields: Mapping[str, list[Any]], height: int) -> Iterator[dict[str, Any]]:
-    """A dict for each row, without what is missing."""
-    names = list(fields)
+    """A dict for each row, without what is missing; its keys are in order, so that the order of columns changes no content."""
+    names = sorted(fields)
+    columns = [fields[name] for name in names]
     if not names:
         yield from ({} for _ in range(height))
-    elif any(None in values for values in fields.values()):
-        for row in zip(*fields.values(), strict=True):
+    elif any(None in values for values in columns):
+        for row in zip(*columns, strict=True):
             yield {name: value for name, value in zip(names, row, strict=True) if value is not None}
     else:
-        for row in zip(*fields.values(), strict=True):
+        for row in zip(*columns, strict=True):
             yield dict(zip(names, row, strict=True))
 
 
@@ -228,6 +228,8 @@ CONVERT = (
 
 def plain_values(series: pd.Series[Any]) -> list[Any]:
     """A column's cells as Python values, None where they are missing."""
+    if isinstance(series.dtype, pd.ArrowDtype):  # as objects, its lists would be arrays and ints beside a null floats
+        return [None if each is pd.NA else each for each in series.tolist()]
     values: list[Any] = series.astype(object).where(series.notna(), None).tolist()
     if any(issubclass(kind, np.generic | np.ndarray) for kind in set(map(type, values))):
         return [each.tolist() if isinstance(each, np.generic | np.ndarray) else each for each in values]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -23,17 +23,19 @@ class Chunk:
 
     Attributes:
         number: Its place in the upload, from 0; the halves of a chunk that was too large share it.
+        pool_id: The pool of its tasks.
         rows: Positions of its rows in the upload.
         tasks: JSON text of each row's task.
-        flags: The request's query, but for the operation id.
         upload: What tells this upload from another one of the same rows.
+        opens_pool: Whether the pool shall be opened when its tasks are there.
     """
 
     number: int
+    pool_id: str
     rows: Sequence[int]
     tasks: Sequence[bytes]
-    flags: Mapping[str, str]
     upload: str
+    opens_pool: bool = False
 
     @property
     def body(self) -> bytes:
@@ -42,16 +44,21 @@ class Chunk:
 
     @cached_property
     def operation_id(self) -> str:
-        """The request's idempotency key: the same for the same upload and content, also in another process."""
-        content = hashlib.sha256(self.body).hexdigest()
-        return str(uuid.uuid5(NAMESPACE, "\n".join((self.upload, *map(str, sorted(self.flags.items())), content))))
+        """The request's idempotency key: the same for the same upload and content, also in another process.
+
+        Flags are no part of it: the same rows asked for in another way are still the same rows, to be paid for once.
+        """
+        return str(uuid.uuid5(NAMESPACE, f"{self.upload}\n{hashlib.sha256(self.body).hexdigest()}"))
+
+    def second_id(self, flags: Mapping[str, str]) -> str:
+        """The key for another try with other flags, after the first one ended with FAIL and so created nothing."""
+        return str(uuid.uuid5(NAMESPACE, f"{self.operation_id}\n{sorted(flags.items())}"))
 
     def halves(self) -> Iterator[Chunk]:
         """The same rows in two requests; the second keeps a wish to open the pool."""
         middle = len(self.rows) // 2
-        first = {name: value for name, value in self.flags.items() if name != "open_pool"}
-        yield Chunk(self.number, self.rows[:middle], self.tasks[:middle], first, self.upload)
-        yield Chunk(self.number, self.rows[middle:], self.tasks[middle:], self.flags, self.upload)
+        yield replace(self, rows=self.rows[:middle], tasks=self.tasks[:middle], opens_pool=False)
+        yield replace(self, rows=self.rows[middle:], tasks=self.tasks[middle:])
 
 
 def cut(sizes: Sequence[int], max_rows: int = MAX_ROWS, max_bytes: int = MAX_INPUT_BYTES) -> Iterator[slice]:

@@ -114,7 +114,8 @@ class Service:
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=50),
             )
         except (ValueError, TypeError, httpx.InvalidURL) as error:
-            raise ConfigurationError(f"proxy=, verify= or timeout= do not fit: {error}") from error
+            # neither told nor chained: httpx repeats the proxy's address, which may hold a password
+            raise ConfigurationError(f"proxy=, verify= or timeout= do not fit ({type(error).__name__}).") from None
         # a client that nobody closed closes its connections when it is forgotten
         weakref.finalize(self, start, self._client.aclose).atexit = False
 
@@ -199,7 +200,7 @@ class Service:
     async def _once(self, request: httpx.Request, repeatable: bool) -> httpx.Response:
         await self.quota.request()
         try:
-            answer = await self._client.send(request)
+            answer = _without_token(await self._client.send(request))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             raise _no_answer(request, error) from error
         except httpx.RequestError as error:
@@ -210,6 +211,14 @@ class Service:
         if not repeatable and answer.status_code in RETRYABLE - {429}:
             raise _unknown(request, refused) from refused
         raise refused
+
+
+def _without_token(answer: httpx.Response) -> httpx.Response:
+    """The answer; a page that repeats the request's headers does not get the token into a message."""
+    token = answer.request.headers["Authorization"].partition(" ")[2].encode()
+    if token not in answer.content:
+        return answer
+    return httpx.Response(answer.status_code, content=answer.content.replace(token, b"***"), request=answer.request)
 
 
 def service(
@@ -288,12 +297,13 @@ def _fits_header(value: Any) -> bool:
 
 
 def _may_repeat(error: BaseException, repeatable: bool, retries: Retries) -> bool:
-    if isinstance(error, QuotaExceeded) and error.interval is not None:
-        return error.interval in retries.wait_for
     if isinstance(error, ApiError):
         patience = max((INTERVAL_SECONDS[interval] for interval in retries.wait_for), default=INTERVAL_SECONDS["MIN"])
-        soon = (error.retry_after or 0.0) <= patience
-        return soon and error.retryable and (repeatable or isinstance(error, QuotaExceeded))
+        if (error.retry_after or 0.0) > patience:
+            return False
+        if isinstance(error, QuotaExceeded) and error.interval is not None:
+            return error.interval in retries.wait_for
+        return error.retryable and (repeatable or isinstance(error, QuotaExceeded))
     return isinstance(error, ConnectionFailed)
 
 

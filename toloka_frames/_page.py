@@ -108,7 +108,7 @@ def last_id(body: bytes, layout: Layout) -> str | None:
             continue
         try:
             cursor: str | None = json.loads(body[start : end.start()]).get(layout.cursor)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         return cursor
     return None

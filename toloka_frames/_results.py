@@ -38,7 +38,8 @@ class Results:
             elif entry.get("success"):
                 self._created(position, entry)
             else:
-                self._rows[position].update(status="INVALID", **first_error(entry.get("output")))
+                complaint = first_error(entry.get("output"))
+                self._rows[position].update(status="INVALID", **{name: _told(fact) for name, fact in complaint.items()})
         return others
 
     def end(self, rows: Iterable[int], *, failed: bool) -> int:
@@ -64,8 +65,9 @@ class Results:
         return ", ".join(f"{count:,} {status}" for status, count in self.counts().most_common()) + "."
 
     def _created(self, position: int, entry: Mapping[str, Any]) -> None:
-        task_id = (entry.get("output") or {}).get("task_id")
-        if task_id is not None:  # a valid row of a refused request has an entry too, without an id
+        output = entry.get("output")
+        task_id = output.get("task_id") if isinstance(output, dict) else None
+        if isinstance(task_id, str):  # a valid row of a refused request has an entry too, without an id
             self._rows[position].update(status="CREATED", task_id=task_id)
 
 
@@ -86,7 +88,12 @@ def first_error(output: Any) -> dict[str, Any]:
     return {}
 
 
+def _told(fact: Any) -> str | None:
+    """What can stand in a column: text that UTF-8 can spell."""
+    return None if fact is None else str(fact).encode("utf-8", "replace").decode()
+
+
 def _position(entry: Mapping[str, Any]) -> int:
     item = entry.get("input")
     index = item.get("__item_idx") if isinstance(item, dict) else None
-    return int(index) if isinstance(index, str) and index.isdecimal() else -1
+    return int(str(index)) if str(index).isdecimal() else -1

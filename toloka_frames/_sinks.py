@@ -73,21 +73,21 @@ class Regrouped:
         """Take a batch; yield what is full."""
         self._batches.append(batch)
         height = sum(len(part) for part in self._batches)
-        if self._max_bytes is not None and sum(part.nbytes for part in self._batches) >= self._max_bytes:
-            yield from self._cut(height)
         while height >= self._rows:
-            yield from self._cut(self._rows)
+            yield self._cut()
             height -= self._rows
+        if self._max_bytes is not None and sum(part.nbytes for part in self._batches) >= self._max_bytes:
+            yield from self.rest()
 
     def rest(self) -> Iterator[pa.Table]:
-        """Yield what is left."""
-        yield from self._cut(self._rows)
+        """Yield what is left, which is less than a whole table."""
+        if any(len(part) for part in self._batches):
+            yield self._cut()
 
-    def _cut(self, rows: int) -> Iterator[pa.Table]:
+    def _cut(self) -> pa.Table:
         table = pa.Table.from_batches(self._batches, self._schema)
-        if len(table):
-            yield table.slice(0, min(rows, self._rows))
-        self._batches = table.slice(rows).to_batches()
+        self._batches = table.slice(self._rows).to_batches()
+        return table.slice(0, self._rows)
 
 
 class ParquetFile:
@@ -109,12 +109,13 @@ class ParquetFile:
             self._writer.write_table(table)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        if kind is None:
-            for table in self._groups.rest():
-                self._writer.write_table(table)
-        self._writer.close()
-        if kind is None:
-            self._part.replace(self.path)
-        else:
-            with contextlib.suppress(OSError):
+        try:
+            if kind is None:
+                for table in self._groups.rest():
+                    self._writer.write_table(table)
+            self._writer.close()
+            if kind is None:
+                self._part.replace(self.path)
+        finally:
+            with contextlib.suppress(OSError):  # it has moved to its place, or is not whole
                 self._part.unlink()

@@ -7,7 +7,7 @@ operation of its own, whose log says what became of each row.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames import _operations, _specifications
@@ -16,15 +16,14 @@ from toloka_frames._chunks import Chunk, cut
 from toloka_frames._client import AsyncTolokaClient
 from toloka_frames._errors import (
     ApiError,
-    Conflict,
     InputError,
     OperationFailed,
-    TolokaError,
+    QuotaExceeded,
     TooLarge,
     UploadError,
     UploadInterrupted,
 )
-from toloka_frames._filters import checked, flag_or_none, positive, text
+from toloka_frames._filters import checked, flag_or_none, path_part, positive, text
 from toloka_frames._progress import Meter, ProgressArg, showing
 from toloka_frames._results import Results, first_error
 from toloka_frames._roles import roles_of
@@ -41,7 +40,8 @@ CONCURRENCY = 4
 BAD_REQUEST = 400
 GO_ON = (
     "`.results` of this error has a row for each input row. The same call again settles UNKNOWN and NOT_SENT rows; "
-    "mend the others and send only what is missing: df[(error.results['status'] != 'CREATED').to_numpy()]."
+    "mend the others and send only what is missing: df[(error.results['status'] != 'CREATED').to_numpy()]. "
+    "Where the cause was elsewhere (the project, the pool) and is mended, give these rows an upload_id= of their own."
 )
 
 
@@ -125,7 +125,7 @@ class Upload:
             raise InputError(f"client is a {type(self.client).__name__}, not an AsyncTolokaClient.", column="client")
         self._service = self.client.service
         self._skips = bool(self.flags["skip_invalid_items"])
-        self._error: TolokaError | None = None
+        self._error: Exception | None = None
         self.results = Results(self.df.index)
 
     async def go(self, progress: ProgressArg) -> pd.DataFrame:
@@ -134,23 +134,21 @@ class Upload:
             chunks = await self._prepare()
             meter.chunks["waiting"] = len(chunks)
             # a pool is opened by the last request for it, which goes when all others have ended
-            await self._send([chunk for chunk in chunks if "open_pool" not in chunk.flags], meter)
-            await self._send([chunk for chunk in chunks if "open_pool" in chunk.flags], meter)
+            await self._send([chunk for chunk in chunks if not chunk.opens_pool], meter)
+            await self._send([chunk for chunk in chunks if chunk.opens_pool], meter)
             meter.note = self.results.summary()
             self._raise_for_results()
         return self.results.frame()
 
     async def _prepare(self) -> list[Chunk]:
-        flags = {name: flag_or_none(flag) for name, flag in self.flags.items() if flag is not None and name != "open_pool"}
+        upload = f"{self._service.url}\n{self.upload_id!r}"
         chunks: list[Chunk] = []
         for pool_id, rows in self._pools():
             cells = await self._cells(pool_id, rows)
-            for part in cut(cells.input_bytes):
-                chunks.append(
-                    Chunk(len(chunks), rows[part], cells.tasks[part], flags, f"{self._service.url}\n{self.upload_id}")
-                )
-            if self.flags["open_pool"]:
-                chunks[-1] = replace(chunks[-1], flags={**flags, "open_pool": "true"})
+            parts = list(cut(cells.input_bytes))
+            for part in parts:
+                opens_pool = bool(self.flags["open_pool"]) and part is parts[-1]
+                chunks.append(Chunk(len(chunks), pool_id, rows[part], cells.tasks[part], upload, opens_pool))
         return chunks
 
     def _pools(self) -> Iterator[tuple[str, Sequence[int]]]:
@@ -193,51 +191,65 @@ class Upload:
             try:
                 await self._create(chunk, meter)
                 meter.chunks.update(sent=-1, done=1)
-            except TolokaError as error:
+            except Exception as error:  # noqa: BLE001 -- whatever it is, it must not hide what was created
                 self._error = self._error or error
                 meter.chunks.update(sent=-1, failed=1)
 
     async def _create(self, chunk: Chunk, meter: Meter) -> None:
         """One request and what follows from it."""
         await self._service.quota.tasks(len(chunk.rows), lambda seconds: _waiting(meter, seconds))
-        meter.waiting = ""
-        self.results.put(chunk.rows, status="UNKNOWN", operation_id=chunk.operation_id, chunk=chunk.number)
         try:
             operation = await self._start(chunk, meter)
         except TooLarge:
             if len(chunk.rows) == 1:
                 raise
-            self.results.put(chunk.rows, status="NOT_SENT", operation_id=None)
             for half in chunk.halves():
                 await self._create(half, meter)
             return
-        meter.waiting = ""
         operation = await _operations.ended(self._service, operation)
-        others = self.results.log(chunk.rows, await _operations.log(self._service, chunk.operation_id))
+        others = self.results.log(chunk.rows, await _operations.log(self._service, operation["id"]))
         meter.rows += len(chunk.rows)
         if self.results.end(chunk.rows, failed=operation["status"] == "FAIL"):
             raise _failed(operation)
         _raise_for_pool(others)
+        if chunk.opens_pool and not operation.get("parameters", {}).get("open_pool"):
+            await self._open(chunk.pool_id)
 
     async def _start(self, chunk: Chunk, meter: Meter) -> dict[str, Any]:
-        """The operation of a chunk: a new one, or the one that an earlier try began."""
-        query = {**chunk.flags, "async_mode": "true", "operation_id": chunk.operation_id}
+        """The operation of a chunk: a new one, or the one that an earlier call began."""
+        flags = {name: str(flag).lower() for name, flag in self.flags.items() if flag is not None and name != "open_pool"}
+        operation = await self._post(chunk, chunk.operation_id, flags, meter)
+        if operation["status"] == "FAIL" and not _asked_with(operation, flags):
+            operation = await self._post(chunk, chunk.second_id(flags), flags, meter)
+        return operation
+
+    async def _post(self, chunk: Chunk, operation_id: str, flags: Mapping[str, str], meter: Meter) -> dict[str, Any]:
+        self.results.put(chunk.rows, status="UNKNOWN", operation_id=operation_id, chunk=chunk.number)
+        query = {**flags, "async_mode": "true", "operation_id": operation_id}
+        query |= {"open_pool": "true"} if chunk.opens_pool else {}
+        meter.waiting = ""
         try:
             return await _operations.begin(
                 self._service, "/v1/tasks", query, chunk.body, lambda reason: _retried(meter, reason)
             )
-        except Conflict as error:
-            if error.code != _operations.ALREADY_EXISTS:
-                self._refused(chunk, error)
-                raise
-            return await _operations.get(self._service, chunk.operation_id)
         except ApiError as error:
-            if error.status >= BAD_REQUEST and not error.retryable:  # an odd answer of 2xx says nothing of what was done
-                self._refused(chunk, error)
+            if error.code == _operations.ALREADY_EXISTS:
+                return await _operations.ended(self._service, await _operations.get(self._service, operation_id))
+            self._refused(chunk, error)
             raise
 
     def _refused(self, chunk: Chunk, error: ApiError) -> None:
-        self.results.put(chunk.rows, status="FAILED", error_code=error.code, error_message=str(error))
+        """Say of a chunk what a refusal says: an odd answer of 2xx, or one of a service in trouble, says nothing."""
+        if isinstance(error, TooLarge | QuotaExceeded):
+            self.results.put(chunk.rows, status="NOT_SENT", operation_id=None)
+        elif error.status >= BAD_REQUEST and not error.retryable:
+            self.results.put(chunk.rows, status="FAILED", error_code=error.code, error_message=str(error))
+
+    async def _open(self, pool_id: str) -> None:
+        """Open the pool of tasks that an earlier call created without that wish."""
+        operation = await self._service.act(f"/v1/pools/{path_part(pool_id)}/open")
+        if operation and (await _operations.ended(self._service, operation))["status"] == "FAIL":
+            raise OperationFailed("The tasks are there, but the pool was not opened.", operation=operation)
 
     def _raise_for_results(self) -> None:
         fine = {"CREATED", "INVALID"} if self._skips else {"CREATED"}
@@ -247,11 +259,19 @@ class Upload:
             ) from self._error
 
 
+def _asked_with(operation: Mapping[str, Any], flags: Mapping[str, str]) -> bool:
+    """Whether an operation was begun with these flags (Toloka API, Operation.parameters)."""
+    parameters = operation.get("parameters")
+    if not isinstance(parameters, dict):
+        return True
+    return all(bool(parameters.get(name)) == (flags.get(name) == "true") for name in ("allow_defaults", "skip_invalid_items"))
+
+
 def _failed(operation: Mapping[str, Any]) -> OperationFailed:
     return OperationFailed(
         f"The operation {operation['id']} ended with {operation['status']}, and not all its rows are accounted for.",
         operation=operation,
-        hint="One INVALID row has its whole request refused; skip_invalid_items=True leaves out only these rows.",
+        hint="One INVALID row has its whole request refused; with skip_invalid_items=True the others are created.",
     )
 
 

@@ -19,7 +19,7 @@ Row: TypeAlias = "dict[str, Any]"
 Tree: TypeAlias = "dict[str | Step, Tree | None]"
 
 INT64 = range(-(2**63), 2**63)
-INSTANT_TEXT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
+INSTANT_TEXT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
 
 
 def batch_of(rows: Sequence[Row], columns: Sequence[Column]) -> pa.RecordBatch:
@@ -102,7 +102,7 @@ def _holds_only(value: Any, tree: Tree) -> bool:
     first = tree.get(Step.FIRST)
     if not isinstance(value, list) or first is None or len(value) > 1:
         return False
-    return all(isinstance(each, dict) and not _unknown(each, first) for each in value)
+    return all(each is None or (isinstance(each, dict) and not _unknown(each, first)) for each in value)
 
 
 def _array(rows: Sequence[Row], column: Column, extras: list[Row]) -> pa.Array:

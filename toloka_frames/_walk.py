@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -32,6 +31,8 @@ class AnyPage(Protocol):
 
 
 P = TypeVar("P", bound="AnyPage")
+
+ORDER_ROWS = 20  # from so many rows on, it is no accident that their ids ascend
 
 
 async def walk(
@@ -119,19 +120,18 @@ class _Guard:
     """Where a walk is, and what tells that the list repeats itself.
 
     While ids ascend (as numbers, or as text), a row that is not behind the last page can only be one of that page again; a list
-    whose first page is in no such order is remembered whole.
+    whose first rows are in no such order is remembered whole.
     """
 
     def __init__(self, cursor: str | None) -> None:
         self.cursor = cursor
         self.rows = 0
-        self._seen: set[str] = set()
+        self._seen: dict[str, None] = {}
         self._key: Callable[[str], Any] | None = None
+        self._settled = False
 
     def check(self, page: AnyPage) -> list[bool]:
         """Which rows of the page are new."""
-        if not self.rows:
-            self._key = _order(page.ids)
         wanted = [True] * len(page.ids) if self._all_behind(page.ids) else [self._is_new(each) for each in page.ids]
         if page.has_more and not any(wanted):
             raise self.interrupted("a page brought no new row and says that there are more.")
@@ -143,22 +143,23 @@ class _Guard:
         if self._key is None or not ids:
             return False
         keys = list(map(self._key, ids))
-        behind = not self.rows or self._key(self.cursor or "") < keys[0]
-        return behind and all(map(operator.lt, keys, keys[1:]))
+        return self._key(self.cursor or "") < keys[0] and all(map(operator.lt, keys, keys[1:]))
 
     def _is_new(self, each: str) -> bool:
         if each in self._seen:
             return False
-        if self._key and self.rows and self._key(each) <= self._key(self.cursor or ""):
+        if self._key and self._key(each) <= self._key(self.cursor or ""):
             raise self.interrupted(f"the row {each!r} came behind {self.cursor!r}, against the list's order.")
-        self._seen.add(each)
+        self._seen[each] = None
         return True
 
     def _remember(self, ids: list[str]) -> None:
-        if self._key:
-            self._seen = set(ids)
         if ids:
             self.cursor = max(ids, key=self._key) if self._key else ids[-1]
+        if not self._settled and len(self._seen) >= ORDER_ROWS:
+            self._settled, self._key = True, _order(list(self._seen))
+        if self._key:
+            self._seen = dict.fromkeys(ids)
 
     def interrupted(self, why: str) -> ScanInterrupted:
         return ScanInterrupted(
@@ -170,7 +171,11 @@ class _Guard:
 
 
 def _order(ids: list[str]) -> Callable[[str], Any] | None:
-    """What the ids of a page ascend by: their number, their text, or nothing."""
-    key = int if all(map(str.isdecimal, ids)) else str
+    """What ids ascend by: their number, their text, or nothing."""
+    key = _number if all(map(str.isdecimal, ids)) else str
     keys: list[Any] = list(map(key, ids))
-    return key if all(one <= other for one, other in itertools.pairwise(keys)) else None
+    return key if all(map(operator.lt, keys, keys[1:])) else None
+
+
+def _number(text: str) -> tuple[int, str]:
+    return len(text), text

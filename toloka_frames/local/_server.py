@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import threading
@@ -38,11 +39,15 @@ class Server:
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         )
         self._server = uvicorn.Server(config)
-        sockets = {"sockets": [self._socket]}
-        self._thread = threading.Thread(target=self._server.run, kwargs=sockets, name="toloka-local", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="toloka-local", daemon=True)
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
             time.sleep(0.001)
+
+    def _serve(self) -> None:
+        # a runner of our own: asyncio.run may have been replaced (nest_asyncio), and uvicorn's own call would use that
+        with asyncio.Runner() as runner:
+            runner.run(self._server.serve(sockets=[self._socket]))
 
     def close(self) -> None:
         """Stop serving: idle connections are dropped, an answer in the making gets a second."""
