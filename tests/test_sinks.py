@@ -85,6 +85,14 @@ def test_an_integer_beside_a_null_stays_an_integer() -> None:
     assert frame["i"].tolist() == [1, pd.NA]
 
 
+@pytest.mark.parametrize("name", ["", "missing/x.parquet"], ids=["a folder", "in a folder that is not there"])
+def test_a_place_that_cannot_hold_the_file_is_refused_at_once(name: str, tmp_path: Path) -> None:
+    with pytest.raises(tf.InputError, match="folder"):
+        ParquetFile(tmp_path / name, SCHEMA)
+    with pytest.raises(tf.InputError, match="folder"):
+        tf.AsyncTolokaClient("token", url="http://127.0.0.1:1").get_pools().to_parquet(tmp_path / name)
+
+
 def test_another_backend_is_refused() -> None:
     with pytest.raises(tf.InputError, match="numpy_nullable"):
         check_dtype_backend("polars")

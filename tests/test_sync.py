@@ -65,6 +65,35 @@ def test_an_ordinary_call_on_our_own_loop_is_an_error_that_says_what_to_do() -> 
         run(inside())
 
 
+@pytest.mark.parametrize("work", [5, None, asyncio.sleep, tf])
+def test_what_is_no_coroutine_is_refused(work: object) -> None:
+    with pytest.raises(tf.InputError, match="takes a coroutine"):
+        run(work)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()], ids=["SystemExit", "KeyboardInterrupt"])
+def test_what_ends_other_loops_goes_to_the_caller_and_ours_goes_on(error: BaseException) -> None:
+    async def end() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        run(end())
+    assert run(asyncio.sleep(0, "still there")) == "still there"
+
+
+def test_a_forked_child_has_a_loop_of_its_own() -> None:
+    code = """
+import asyncio, os
+import toloka_frames as tf
+tf.run(asyncio.sleep(0))
+child = os.fork()
+if not child:
+    os._exit(tf.run(asyncio.sleep(0, 7)))
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
+
+
 def test_work_on_our_own_loop_is_awaited_in_place() -> None:
     async def outer() -> bool:
         return (await on_our_loop(where())) == await where()

@@ -60,7 +60,7 @@ def refusal(answer: httpx.Response) -> ApiError:
         wait = INTERVAL_SECONDS[interval]
     retry_at = datetime.now(UTC) + timedelta(seconds=wait or 1.0)
     error = ERRORS.get(status, ApiError)(
-        f"{status} {body.get('code') or ''}: {body.get('message') or answer.reason_phrase}",
+        f"{status} {body.get('code') or ''}: {body.get('message') or answer.reason_phrase}{_first_field(body.get('payload'))}",
         status=status,
         code=body.get("code"),
         request_id=body.get("request_id"),
@@ -103,6 +103,14 @@ def _envelope(answer: httpx.Response) -> dict[str, Any] | None:
         return body
     # some refusals come without the envelope: 409 with an empty body (archived pool) or a field map (equal bonuses)
     return {"message": _excerpt(answer), "payload": body} if answer.status_code in ERRORS else None
+
+
+def _first_field(payload: Any) -> str:
+    """The first field that a refusal complains about."""
+    for name, complaint in payload.items() if isinstance(payload, dict) else ():
+        if isinstance(complaint, dict) and isinstance(complaint.get("code"), str):
+            return f" ({name}: {complaint['code']})"
+    return ""
 
 
 def _interval(payload: Any) -> str | None:

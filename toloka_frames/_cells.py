@@ -159,7 +159,13 @@ class _Check:
             self._complain_where(name, values, _is_foreign, "is of a type that JSON has not", CONVERT)
         if self._strict and not kinds <= _kinds(declared):
             fits = _fitting(declared)
-            self._complain_where(name, values, lambda each: each is not None and not fits(each), f"is no {declared}", CONVERT)
+            self._complain_where(
+                name,
+                values,
+                lambda each: each is not None and not fits(each),
+                f"is no {declared}",
+                CONVERSIONS.get(declared, CONVERT),
+            )
         return values
 
     def overlaps(self, column: str | None, default: int | None) -> list[int | None]:
@@ -221,9 +227,12 @@ class _Check:
             )
 
 
-CONVERT = (
-    "Convert the column first, as with df.astype({...: 'string'}) or .dt.strftime(...); read files with dtype=str to keep text."
-)
+CONVERT = "Convert the column first: astype('string'), dt.strftime(...); files that hold text are read with dtype=str."
+CONVERSIONS = {
+    "integer": "Convert the column first, as with astype('Int64').",
+    "float": "Convert the column first, as with astype('float64').",
+    "boolean": "Convert the column first, as with .map({'yes': True, 'no': False}).",
+}
 
 
 def plain_values(series: pd.Series[Any]) -> list[Any]:

@@ -41,7 +41,8 @@ def serve(path: Path | None, port: int) -> None:
 
     with LocalToloka(path, port=port) as toloka:
         print(f"Toloka's API at {toloka.url}, state in {path or 'a temporary file'}; Ctrl-C stops it.")
-        print(f"tf.AsyncTolokaClient({toloka.token!r}, url={toloka.url!r})", flush=True)
+        print(f"tf.AsyncTolokaClient({toloka.token!r}, url={toloka.url!r})")
+        print(f"or in the shell: export TOLOKA_TOKEN={toloka.token} TOLOKA_URL={toloka.url}", flush=True)
         threading.Event().wait()
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from toloka_frames import _operations
+from toloka_frames._errors import InputError
 from toloka_frames._filters import checked, flag_or_none, path_part, text
 from toloka_frames._http import TIMEOUT, Environment, Retries, json_body, service
 from toloka_frames._lists import Lists
@@ -12,8 +14,6 @@ from toloka_frames._sync import on_our_loop
 from toloka_frames._version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import httpx
 
     from toloka_frames._progress import ProgressArg
@@ -200,6 +200,13 @@ class AsyncTolokaClient(Lists):
         query = {name: checked(name, flag_or_none, flag) for name, flag in flags.items() if flag is not None}
         if operation_id is not None:
             query["operation_id"] = checked("operation_id", text, operation_id)
+        rows = [tasks] if isinstance(tasks, Mapping) else tasks
+        if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
+            raise InputError(
+                f"tasks is a {type(tasks).__name__}: a task or a list of tasks is needed, each a dict as tf.Task.",
+                column="tasks",
+                hint="A whole frame goes up with df.pipe(tf.create_tasks, client, pool_id).",
+            )
         body = json_body(tasks)
         if operation_id is not None and async_mode:
             return await on_our_loop(_operations.begin(self.service, "/v1/tasks", query, body))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from toloka_frames._errors import InputError
+from toloka_frames._sinks import parquet_place
 from toloka_frames._sync import run
 from toloka_frames._upload import create_tasks
 
@@ -38,6 +39,7 @@ def demo(data: Path | None, out: Path) -> None:
     """
     from toloka_frames.local import LocalToloka  # noqa: PLC0415 -- an extra, needed only here and by `serve`
 
+    parquet_place(out)
     frame = animals() if data is None else read(data)
     with LocalToloka() as toloka:
         client = toloka.client()
@@ -57,10 +59,11 @@ def read(path: Path) -> pd.DataFrame:
     """
     separators = {".tsv": "\t", ".csv": ",", ".txt": "\t"}
     try:
-        if path.suffix == ".parquet":
+        kind = path.suffix.lower()
+        if kind == ".parquet":
             return pd.read_parquet(path)
-        if path.suffix in separators:
-            return pd.read_csv(path, sep=separators[path.suffix], dtype="string", keep_default_na=False, na_values=[""])
+        if kind in separators:
+            return pd.read_csv(path, sep=separators[kind], dtype="string", keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
     raise InputError(f"{path} is neither .tsv, .csv nor .parquet.")

@@ -21,7 +21,7 @@ Filter: TypeAlias = Callable[[Any], str]
 def text(value: Any) -> str:
     """An id or a name: text that is not empty."""
     if not isinstance(value, str) or not value:
-        raise ValueError("text that is not empty is needed")
+        raise ValueError("text that is not empty is needed, as '1080020'")
     try:
         value.encode()
     except UnicodeEncodeError:

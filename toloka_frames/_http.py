@@ -199,6 +199,8 @@ class Service:
 
     async def _once(self, request: httpx.Request, repeatable: bool) -> httpx.Response:
         await self.quota.request()
+        if self._client.is_closed:
+            raise ConfigurationError("This client was closed.", hint="Make another one.")
         try:
             answer = _without_token(await self._client.send(request))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:

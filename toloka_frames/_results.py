@@ -64,6 +64,15 @@ class Results:
         """One sentence: how many rows have which status."""
         return ", ".join(f"{count:,} {status}" for status, count in self.counts().most_common()) + "."
 
+    def commonest_error(self) -> str:
+        """What is wrong with most of the rows that are wrong, or nothing."""
+        told = Counter(
+            f"{row.get('error_field') or 'task'}: {row.get('error_code')}, {row.get('error_message')}"
+            for row in self._rows
+            if row["status"] == "INVALID"
+        )
+        return f"Most often: {told.most_common(1)[0][0]}." if told else ""
+
     def _created(self, position: int, entry: Mapping[str, Any]) -> None:
         output = entry.get("output")
         task_id = output.get("task_id") if isinstance(output, dict) else None

@@ -15,18 +15,23 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from toloka_frames._progress import ProgressArg
 
-def to_dataframe(rows: Scan | Rows, *, dtype_backend: DtypeBackend | None = None) -> pd.DataFrame:
+
+def to_dataframe(
+    rows: Scan | Rows, *, dtype_backend: DtypeBackend | None = None, progress: ProgressArg = "auto"
+) -> pd.DataFrame:
     """Rows from anywhere as a pandas frame.
 
     Args:
         rows: A scan, or any iterable or async generator of dicts or of objects with `unstructure()`, as Toloka-Kit's.
         dtype_backend: As in `Scan.to_dataframe`.
+        progress: Of a scan, as in `Scan.to_dataframe`.
 
     Returns:
         A frame with a RangeIndex; of a scan as `Scan.to_dataframe`. Else nested dicts are flattened with dots, the fields of
         `input_values`, `output_values`, `input_data` and `output_data` are `INPUT:*` and `OUTPUT:*`, text stays text, and a
-        field has the type of its first value; what is of another type is in `extra` as JSON text.
+        field has the type of its first value, a float where ints and floats mix; what does not fit is in `extra` as JSON.
 
     Raises:
         InputError: The rows are no dicts.
@@ -35,30 +40,31 @@ def to_dataframe(rows: Scan | Rows, *, dtype_backend: DtypeBackend | None = None
     Source: Toloka-Kit 1.2.3 for `unstructure()`.
     """
     check_dtype_backend(dtype_backend)
-    return to_frame(to_arrow(rows), dtype_backend)
+    return to_frame(to_arrow(rows, progress=progress), dtype_backend)
 
 
-def to_arrow(rows: Scan | Rows) -> pa.Table:
+def to_arrow(rows: Scan | Rows, *, progress: ProgressArg = "auto") -> pa.Table:
     """Rows from anywhere as an Arrow table; arguments, columns, units, errors and source as in `to_dataframe`."""
     if isinstance(rows, Scan):
-        return rows.to_arrow()
+        return rows.to_arrow(progress=progress)
     framing = Framing(None)
     collected = list(batches(rows, framing))
     return pa.Table.from_batches(collected, framing.schema)
 
 
-def to_parquet(rows: Scan | Rows, path: FilePath) -> Path:
+def to_parquet(rows: Scan | Rows, path: FilePath, *, progress: ProgressArg = "auto") -> Path:
     """Rows from anywhere as a Parquet file, in bounded memory.
 
     Args:
         rows: As in `to_dataframe`; the first 10,000 rows settle the columns, what fits none of them later is in `extra`.
         path: The file; it is there when it is whole.
+        progress: Of a scan, as in `Scan.to_dataframe`.
 
     Returns:
         The path. Errors and source as in `to_dataframe`.
     """
     if isinstance(rows, Scan):
-        return rows.to_parquet(path)
+        return rows.to_parquet(path, progress=progress)
     framing = Framing(SAMPLE_ROWS)
     stream = batches(rows, framing)
     first = next(stream)

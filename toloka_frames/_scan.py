@@ -16,7 +16,7 @@ from toloka_frames._filters import checked, positive, within
 from toloka_frames._page import DictPage, Page, read_dicts, read_page
 from toloka_frames._progress import Meter, ProgressArg, showing
 from toloka_frames._question import question
-from toloka_frames._sinks import DtypeBackend, FilePath, ParquetFile, Regrouped, check_dtype_backend, to_frame
+from toloka_frames._sinks import DtypeBackend, FilePath, ParquetFile, Regrouped, check_dtype_backend, parquet_place, to_frame
 from toloka_frames._sync import aiterate, in_thread, iterate, run
 from toloka_frames._walk import walk
 
@@ -97,6 +97,7 @@ class Scan:
             The path.
 
         Raises:
+            InputError: The path is a folder, or its folder is not there; nothing was asked.
             ApiError: The service refused.
             ScanInterrupted: The pull ended half-way; no file is left.
         """
@@ -143,6 +144,7 @@ class Scan:
 
     async def ato_parquet(self, path: FilePath, progress: ProgressArg) -> Path:
         """`to_parquet` for async code, by `toloka_frames.aio`."""
+        parquet_place(path)
         with showing(progress, self._question.resource.name, quiet=QUIET_SECONDS) as meter:
             with ParquetFile(path, (await self.alayout()).schema) as file:
                 async with aclosing(self._batches(meter)) as batches:

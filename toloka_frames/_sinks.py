@@ -90,11 +90,25 @@ class Regrouped:
         return table.slice(0, self._rows)
 
 
+def parquet_place(path: FilePath) -> Path:
+    """Where a file will be written, checked before anything is asked.
+
+    Raises:
+        InputError: It is a folder, or its folder is not there.
+    """
+    place = Path(path).expanduser()
+    if place.is_dir():
+        raise InputError(f"{place} is a folder, and a file is to be written.", hint=f"As {str(place / 'rows.parquet')!r}.")
+    if not place.parent.is_dir():
+        raise InputError(f"The folder {place.parent} is not there.", hint=f"Path({str(place.parent)!r}).mkdir(parents=True)")
+    return place
+
+
 class ParquetFile:
     """A Parquet file that is written row group by row group beside its place and is moved there when it is whole."""
 
     def __init__(self, path: FilePath, schema: pa.Schema) -> None:
-        self.path = Path(path)
+        self.path = parquet_place(path)
         self._part = self.path.with_name(f"{self.path.name}.part")
         self._schema = schema
         self._groups = Regrouped(schema, ROW_GROUP_ROWS, ROW_GROUP_BYTES)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 import nest_asyncio
 
-from toloka_frames._errors import LoopError
+from toloka_frames._errors import InputError, LoopError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -43,8 +43,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         What the coroutine returns.
 
     Raises:
+        InputError: It is no coroutine.
         LoopError: Called on the package's own loop, where waiting would stop the work that is waited for.
     """
+    if not asyncio.iscoroutine(work):
+        raise InputError(
+            f"tf.run takes a coroutine, and a {type(work).__name__} came.",
+            hint="As tf.run(client.get_pool(pool_id)); a Scan has to_dataframe() and its kin instead.",
+        )
     if _on_our_loop():
         work.close()
         raise LoopError(

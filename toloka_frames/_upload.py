@@ -254,9 +254,8 @@ class Upload:
     def _raise_for_results(self) -> None:
         fine = {"CREATED", "INVALID"} if self._skips else {"CREATED"}
         if self._error or set(self.results.counts()) - fine:
-            raise UploadError(
-                f"{self.results.summary()} {self._error or ''}".strip(), results=self.results.frame(), hint=GO_ON
-            ) from self._error
+            said = (self.results.summary(), self.results.commonest_error(), str(self._error or ""))
+            raise UploadError(" ".join(filter(None, said)), results=self.results.frame(), hint=GO_ON) from self._error
 
 
 def _asked_with(operation: Mapping[str, Any], flags: Mapping[str, str]) -> bool:

@@ -176,6 +176,8 @@ def _integer(value: Any) -> int:
 def _float(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise TypeError(value)
+    if isinstance(value, int) and int(float(value)) != value:  # a float would be another number
+        raise ValueError(value)
     return float(value)
 
 

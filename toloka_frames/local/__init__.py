@@ -115,7 +115,7 @@ class LocalToloka:
         """A client of this service; `options` are those of `AsyncTolokaClient`."""
         from toloka_frames._client import AsyncTolokaClient  # noqa: PLC0415  # the service can be had without a client
 
-        return AsyncTolokaClient(self.token, url=self.url, **options)
+        return AsyncTolokaClient(**({"token": self.token, "url": self.url} | options))
 
     def load_export(self, source: str | os.PathLike[str] | pd.DataFrame) -> str:
         """Turn a pool-result export into a project, a closed pool, its tasks, suites and assignments.
