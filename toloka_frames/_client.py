@@ -204,7 +204,6 @@ class AsyncTolokaClient(Lists):
         if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
             raise InputError(
                 f"tasks is a {type(tasks).__name__}: a task or a list of tasks is needed, each a dict as tf.Task.",
-                column="tasks",
                 hint="A whole frame goes up with df.pipe(tf.create_tasks, client, pool_id).",
             )
         body = json_body(tasks)
