@@ -212,14 +212,16 @@ class Upload:
         if self.results.end(chunk.rows, failed=operation["status"] == "FAIL"):
             raise _failed(operation)
         _raise_for_pool(others)
-        if chunk.opens_pool and not operation.get("parameters", {}).get("open_pool"):
+        if chunk.opens_pool and not _asked_with(operation, {"open_pool": "true"}):
             await self._open(chunk.pool_id)
 
     async def _start(self, chunk: Chunk, meter: Meter) -> dict[str, Any]:
         """The operation of a chunk: a new one, or the one that an earlier call began."""
         flags = {name: str(flag).lower() for name, flag in self.flags.items() if flag is not None and name != "open_pool"}
         operation = await self._post(chunk, chunk.operation_id, flags, meter)
-        if operation["status"] == "FAIL" and not _asked_with(operation, flags):
+        asked = dict.fromkeys(("allow_defaults", "skip_invalid_items"), "false") | flags
+        # what ended with FAIL created nothing, so that asking in another way is a new try; in the same way it is the same FAIL
+        if operation["status"] == "FAIL" and not _asked_with(operation, asked):
             operation = await self._post(chunk, chunk.second_id(flags), flags, meter)
         return operation
 
@@ -259,11 +261,11 @@ class Upload:
 
 
 def _asked_with(operation: Mapping[str, Any], flags: Mapping[str, str]) -> bool:
-    """Whether an operation was begun with these flags (Toloka API, Operation.parameters)."""
+    """Whether an operation was begun with these flags, as far as it tells (Toloka API, Operation.parameters)."""
     parameters = operation.get("parameters")
-    if not isinstance(parameters, dict):
-        return True
-    return all(bool(parameters.get(name)) == (flags.get(name) == "true") for name in ("allow_defaults", "skip_invalid_items"))
+    return not isinstance(parameters, dict) or all(
+        bool(parameters.get(name, False)) == (flag == "true") for name, flag in flags.items()
+    )
 
 
 def _failed(operation: Mapping[str, Any]) -> OperationFailed:
