@@ -76,6 +76,7 @@ def cells_of(
         tails = [b"," + check.dump(rest, position)[1:] if rest else b"}" for rest, position in rests]
     else:
         tails = [b"}" if overlap is None else b',"overlap":%d}' % overlap] * len(frame)
+    # the position is echoed by the operation's log, whose order is not promised: it alone ties an entry to its row
     tasks = [
         b'{"__item_idx":"%d%b%b%b' % (position, head, value, tail)
         for position, value, tail in zip(positions, values, tails, strict=True)

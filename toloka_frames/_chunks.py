@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 MAX_ROWS = 10_000  # Toloka-Kit 1.2.3: tasks in one asynchronous request
+# any constant would do, but with another one every upload would be a new one
 NAMESPACE = uuid.UUID("6f0b6bd4-29d3-5f0e-9e5c-1b1f0a7c6c55")
 
 

@@ -207,6 +207,7 @@ class AsyncTolokaClient(Lists):
                 hint="A whole frame goes up with df.pipe(tf.create_tasks, client, pool_id).",
             )
         body = json_body(tasks)
+        # without async_mode the service does not heed the key (Toloka API, "Create a task or multiple tasks")
         if operation_id is not None and async_mode:
             return await on_our_loop(_operations.begin(self.service, "/v1/tasks", query, body))
         return await on_our_loop(self.service.post("/v1/tasks", query, body, repeatable=False))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 BOOLEAN = pa.bool_()
 FLOAT = pa.float64()
+# the finest instants that the services write have six digits
 INSTANT = pa.timestamp("us", tz="UTC")
 INTEGER = pa.int64()
 TEXT = pa.string()

@@ -59,6 +59,7 @@ def flag_or_none(value: Any) -> str:
 
 def moment(value: Any) -> str:
     """An instant: ISO 8601 text, a datetime (naive is UTC), or a date; goes out as UTC without a zone."""
+    # a bare date is the instant it begins with, as in the API's own examples
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time(), UTC)
     try:

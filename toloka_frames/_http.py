@@ -33,6 +33,7 @@ Environment: TypeAlias = Literal["SANDBOX", "PRODUCTION"]
 
 HOSTS = {"SANDBOX": "https://sandbox.toloka.dev", "PRODUCTION": "https://toloka.dev"}
 WEB_HOSTS = {"SANDBOX": "https://sandbox.toloka.yandex.com", "PRODUCTION": "https://platform.toloka.ai"}
+# a page of many rows takes the service long; a wait for a free connection is no failure of it
 TIMEOUT = httpx.Timeout(120.0, connect=10.0, pool=None)
 MISSING_HINT = "Give it as the first argument or in TOLOKA_TOKEN. Without an account: toloka_frames.local.LocalToloka."
 URL_HINT = "As 'https://toloka.example.com'."
@@ -111,6 +112,7 @@ class Service:
                 verify=verify,
                 proxy=proxy,
                 transport=transport,
+                # the quota keeps requests few; a limit of connections would only make them fail
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=50),
             )
         except (ValueError, TypeError, httpx.InvalidURL) as error:
@@ -203,6 +205,7 @@ class Service:
             raise ConfigurationError("This client was closed.", hint="Make another one.")
         try:
             answer = _without_token(await self._client.send(request))
+        # of these none has reached the service, so that even a request without a key may go again
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             raise _no_answer(request, error) from error
         except httpx.RequestError as error:

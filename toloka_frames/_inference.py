@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from toloka_frames._values import Row
 
+# a stream into a file needs its schema early; what the sample does not show is kept in `extra`
 SAMPLE_ROWS = 10_000
 
 Rows = Iterable[Any] | AsyncIterable[Any]

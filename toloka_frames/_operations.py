@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from toloka_frames._http import Service
 
+# small operations end at once and large ones take minutes: look often at first, then ever less
 FIRST_LOOK_SECONDS = 0.1
 LAST_LOOK_SECONDS = 2.0
 SLOWING = 1.4

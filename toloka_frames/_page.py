@@ -135,6 +135,7 @@ def _read_fast(body: bytes, layout: Layout) -> Page | None:
 
 
 def _parsed(body: bytes, schema: pa.Schema) -> pa.Table | None:
+    # one block, so that the page is one row of the reader; no threads of its own, because pages are read side by side
     try:
         table = pa_json.read_json(
             pa.BufferReader(body),
@@ -158,11 +159,13 @@ class _Reading:
         self._taken: dict[Path, pa.Array] = {(): structs}
         self.parents: np.ndarray[Any, Any] | None = None
         self.height = len(structs)
+        # each task of an assignment gets a row, as in the platform's exports
         if layout.lists:
             self._spread(structs, layout.lists)
 
     def _spread(self, structs: pa.StructArray, lists: tuple[str, ...]) -> None:
         lengths = [pc.list_value_length(structs.field(name)).fill_null(0).to_numpy() for name in lists]
+        # at least one row: an assignment without tasks is not lost
         heights = np.maximum.reduce([*lengths, np.ones(len(structs), dtype=np.int64)])
         self.height = int(heights.sum())
         self.parents = np.repeat(np.arange(len(structs)), heights)

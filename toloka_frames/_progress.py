@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 State: TypeAlias = Literal["running", "done", "failed", "stopped"]
 
-QUIET_SECONDS = 0.5
 LOG_SECONDS = 10.0
 TEXT_SECONDS = 0.2
 
@@ -259,6 +258,7 @@ class Card:
         self._bar.value = self._bar.max if progress.state == "done" else progress.rows
         self._bar.bar_style = {"running": "info", "done": "success", "failed": "danger", "stopped": "warning"}[progress.state]
         self._text.value = html.escape(str(progress))
+        # a widget's view is empty where its model is gone, as in a saved notebook: static output takes its place
         if progress.state != "running":
             self._handle.update({"text/plain": str(progress), "text/html": _static(progress)}, raw=True)
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from toloka_frames._http import Service
     from toloka_frames._resources import Resource
 
+# quick pulls leave the cell alone
 QUIET_SECONDS = 0.5
 CURSOR = "id"
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DtypeBackend: TypeAlias = Literal["numpy_nullable", "pyarrow"]
 FilePath: TypeAlias = "str | os.PathLike[str]"
 
+# large enough that readers skip by statistics, small enough that memory does not grow with the number of rows
 ROW_GROUP_ROWS = 100_000
 ROW_GROUP_BYTES = 64 * 2**20
 

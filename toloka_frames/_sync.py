@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# as often as an eye sees a card move; on Windows also how long Ctrl-C waits for a lock
 TICK_SECONDS = 0.1
 
 _ticks: contextvars.ContextVar[list[Callable[[], None]] | None] = contextvars.ContextVar("ticks", default=None)

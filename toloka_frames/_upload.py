@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from toloka_frames._cells import Cells
 
+# the service makes one operation's tasks in seconds; more requests at once meet its quota sooner than they save time
 CONCURRENCY = 4
 BAD_REQUEST = 400
 GO_ON = (
@@ -184,6 +185,7 @@ class Upload:
 
     async def _work(self, queue: Iterator[Chunk], meter: Meter) -> None:
         """Send chunk after chunk until there is none, or one has failed."""
+        # an iterator shared by the workers is a queue: between two awaits nobody else runs
         for chunk in queue:
             if self._error:
                 return

@@ -29,6 +29,7 @@ def batch_of(rows: Sequence[Row], columns: Sequence[Column]) -> pa.RecordBatch:
     a JSON object of the same nesting as on the wire.
     """
     tree = _tree(columns)
+    # one dict a row, to which the columns below add what does not fit them
     extras = [_unknown(row, tree) for row in rows]
     arrays = [_array(rows, column, extras) for column in columns]
     arrays.append(pa.array([json_text(extra) if extra else None for extra in extras], TEXT))

@@ -86,6 +86,7 @@ class _Pages(Generic[P]):
             await self.forget()
             self._ahead = asyncio.create_task(self._begin(cursor))
         begun = await self._ahead
+        # the next request is on its way before this page is read: reading and waiting cost the longer of both, not their sum
         self._ahead, self._expected = None, begun.next_cursor
         if begun.next_cursor is not None:
             self._ahead = asyncio.create_task(self._begin(begun.next_cursor))
