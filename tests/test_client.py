@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import uuid
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,11 @@ def test_a_client_closes_its_connections(scripted: Scripted) -> None:
             return await client.get_requester()
 
     assert asyncio.run(use()) == {"id": "me"}
+
+
+def test_a_client_is_not_pickled_and_says_what_to_do() -> None:
+    with pytest.raises(TypeError, match="make one in each process"):
+        pickle.dumps(tf.AsyncTolokaClient("token", "SANDBOX"))
 
 
 def test_what_is_shown_of_a_client_is_its_address(scripted: Scripted) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypedDict
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypedDict
 
 from toloka_frames import _operations
 from toloka_frames._errors import InputError
@@ -90,6 +90,9 @@ class AsyncTolokaClient(Lists):
             proxy=proxy,
             transport=transport,
         )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A client holds a token and connections, so it is not pickled: make one in each process.")
 
     def __repr__(self) -> str:
         return f"<AsyncTolokaClient of {self.service.url}>"
