@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import pickle
 import re
@@ -29,6 +30,7 @@ FACTS: dict[str, dict[str, Any]] = {
     "OperationTimeout": {"operation": {"id": "1"}},
     "UploadError": {"results": pd.DataFrame({"status": ["FAILED"]})},
     "UploadInterrupted": {"results": pd.DataFrame({"status": ["NOT_SENT"]})},
+    "UploadCancelled": {"results": pd.DataFrame({"status": ["NOT_SENT"]})},
 }
 
 
@@ -63,7 +65,8 @@ def test_what_an_error_also_is_stands_in_the_tree(kind: Kind) -> None:
 
 
 def test_all_errors_but_a_stop_have_one_root() -> None:
-    assert {kind for kind in ERRORS if not issubclass(kind, tf.TolokaError)} == {tf.UploadInterrupted}
+    assert {kind for kind in ERRORS if not issubclass(kind, tf.TolokaError)} == {tf.UploadInterrupted, tf.UploadCancelled}
+    assert issubclass(tf.UploadCancelled, asyncio.CancelledError)
     assert issubclass(tf.UploadInterrupted, KeyboardInterrupt)
     assert not issubclass(tf.UploadInterrupted, Exception)
 

@@ -315,6 +315,29 @@ def test_async_code_awaits_the_same(
     pd.testing.assert_frame_equal(results, up(frame, client, pool_id))
 
 
+def test_a_cancelled_upload_keeps_what_is_known() -> None:
+    async def stop_when_some_are_there(service: Service) -> pd.DataFrame:
+        some_are_there = asyncio.Event()
+
+        def look(progress: tf.Progress) -> None:
+            if progress.rows:
+                some_are_there.set()
+
+        upload = tf.aio.create_tasks(IMAGES, service.client(), "1", concurrency=1, progress=look)
+        task = asyncio.create_task(upload)
+        await some_are_there.wait()
+        task.cancel()
+        with pytest.raises(tf.UploadCancelled, match="goes on") as caught:
+            await task
+        return caught.value.results
+
+    with Service() as service:
+        service.refuse = lambda number, _: b"LOST" if number > 1 else None
+        counts = asyncio.run(stop_when_some_are_there(service))["status"].value_counts()
+        assert counts["CREATED"] == 10_000
+        assert counts.sum() == 25_000
+
+
 STOPPED = """
 import sys
 import pandas as pd

@@ -21,10 +21,12 @@ TolokaError
 └── UploadError            not every row of an upload was created
 
 UploadInterrupted          Stop was pressed during an upload (a KeyboardInterrupt, so that `except Exception` lets it pass)
+UploadCancelled            the same in async code (an asyncio.CancelledError)
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -211,6 +213,18 @@ class UploadError(TolokaError):
 
 class UploadInterrupted(KeyboardInterrupt):
     """Stop was pressed during an upload.
+
+    Attributes:
+        results: One row per input row, on the input's index, as `create_tasks` returns it.
+    """
+
+    def __init__(self, message: str, *, results: pd.DataFrame) -> None:
+        super().__init__(message)
+        self.results = results
+
+
+class UploadCancelled(asyncio.CancelledError):
+    """An awaited upload was cancelled, as Stop does in a notebook.
 
     Attributes:
         results: One row per input row, on the input's index, as `create_tasks` returns it.

@@ -100,8 +100,7 @@ def create_tasks(
     try:
         return run(upload.go(progress))
     except KeyboardInterrupt as stop:
-        summary = f"{upload.results.summary()} The same call again goes on."
-        raise UploadInterrupted(summary, results=upload.results.frame()) from stop
+        raise UploadInterrupted(upload.stopped(), results=upload.results.frame()) from stop
 
 
 @dataclass
@@ -140,6 +139,10 @@ class Upload:
             meter.note = self.results.summary()
             self._raise_for_results()
         return self.results.frame()
+
+    def stopped(self) -> str:
+        """What to say when it was stopped."""
+        return f"{self.results.summary()} The same call again goes on."
 
     async def _prepare(self) -> list[Chunk]:
         upload = f"{self._service.url}\n{self.upload_id!r}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from toloka_frames import _upload
+from toloka_frames._errors import UploadCancelled
 from toloka_frames._inference import SAMPLE_ROWS, Framing, Rows, abatches
 from toloka_frames._scan import Scan
 from toloka_frames._sinks import DtypeBackend, FilePath, ParquetFile, check_dtype_backend, to_frame
@@ -69,7 +71,14 @@ async def create_tasks(
     concurrency: int = _upload.CONCURRENCY,
     progress: ProgressArg = "auto",
 ) -> pd.DataFrame:
-    """`tf.create_tasks` for async code; arguments, result, units, errors and source as there."""
+    """`tf.create_tasks` for async code; arguments, result, units, errors and source as there.
+
+    Raises:
+        UploadCancelled: The awaiting task was cancelled, as Stop does; `.results` says what is known.
+    """
     flags = {"allow_defaults": allow_defaults, "open_pool": open_pool, "skip_invalid_items": skip_invalid_items}
     upload = _upload.Upload(df, client, pool_id, flags, overlap, input_columns, upload_id, concurrency)
-    return await on_our_loop(upload.go(progress))
+    try:
+        return await on_our_loop(upload.go(progress))
+    except asyncio.CancelledError as stop:
+        raise UploadCancelled(upload.stopped(), results=upload.results.frame()) from stop
