@@ -116,6 +116,14 @@ def test_a_field_has_the_type_of_its_first_value(values: list[Any], wanted: list
         assert table["extra"].to_pylist()[-1] == extra
 
 
+@pytest.mark.parametrize("row", [{"extra": 1, "b": 2}, {"a.b": 1, "a": {"b": 2}}], ids=["extra", "a dotted key"])
+def test_a_field_with_the_name_of_another_column_is_kept_in_extra(row: dict[str, Any]) -> None:
+    (read,) = tf.to_arrow([row]).to_pylist()
+    names = tf.to_arrow([row]).schema.names
+    assert len(names) == len(set(names))
+    assert read["extra"] in ('{"extra":1}', '{"a":{"b":2}}')
+
+
 def test_no_rows_are_an_empty_frame(tmp_path: Path) -> None:
     assert list(tf.to_dataframe([])) == ["extra"]
     assert len(pq.read_table(tf.to_parquet([], tmp_path / "none.parquet"))) == 0

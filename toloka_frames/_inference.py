@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from toloka_frames._columns import BOOLEAN, FLOAT, INSTANT, INTEGER, TEXT, Column, Layout, column_name
+from toloka_frames._columns import BOOLEAN, EXTRA, FLOAT, INSTANT, INTEGER, TEXT, Column, Layout, column_name
 from toloka_frames._errors import InputError
 from toloka_frames._sync import iterate_callers
 from toloka_frames._values import INT64, batch_of
@@ -109,10 +109,14 @@ def infer(rows: Sequence[Row]) -> Iterator[Column]:
             if empty or widens:
                 samples[path] = value
     nested = {path[:depth] for path in samples for depth in range(1, len(path))}
+    # what would have the name of another column is, having none of its own, kept in `extra`
+    names = {EXTRA}
     for path, sample in samples.items():
-        if path not in nested:
+        name = column_name(path)
+        if path not in nested and name not in names:
+            names.add(name)
             arrow_type, json = _inferred(sample)
-            yield Column(column_name(path), path, arrow_type, json)
+            yield Column(name, path, arrow_type, json)
 
 
 def _iterable(rows: Any) -> Iterable[Any]:
