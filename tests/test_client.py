@@ -100,6 +100,11 @@ def test_a_client_closes_its_connections(scripted: Scripted) -> None:
     assert asyncio.run(use()) == {"id": "me"}
 
 
+def test_data_that_holds_the_word_that_is_the_token_comes_as_it_is(scripted: Scripted) -> None:
+    scripted.answers = [reply({"id": "1", "private_name": "a-token of thanks"})]
+    assert tf.run(scripted.client().get_pool("1"))["private_name"] == "a-token of thanks"
+
+
 def test_a_client_is_not_pickled_and_says_what_to_do() -> None:
     with pytest.raises(TypeError, match="make one in each process"):
         pickle.dumps(tf.AsyncTolokaClient("token", "SANDBOX"))

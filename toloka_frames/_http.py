@@ -219,11 +219,17 @@ class Service:
 
 
 def _without_token(answer: httpx.Response) -> httpx.Response:
-    """The answer; a page that repeats the request's headers does not get the token into a message."""
-    token = answer.request.headers["Authorization"].partition(" ")[2].encode()
-    if token not in answer.content:
+    """The answer; a page that repeats the request's headers does not get the token into a message.
+
+    In an answer of 2xx only the header's whole value counts: a token may be a word that stands in somebody's data.
+    """
+    value = answer.request.headers["Authorization"].encode()
+    secret = value if answer.is_success else value.partition(b" ")[2]
+    if secret not in answer.content:
         return answer
-    return httpx.Response(answer.status_code, content=answer.content.replace(token, b"***"), request=answer.request)
+    content = answer.content.replace(secret, b"***")
+    headers = {name: text for name, text in answer.headers.items() if name == "retry-after"}
+    return httpx.Response(answer.status_code, headers=headers, content=content, request=answer.request)
 
 
 def service(
