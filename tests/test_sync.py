@@ -146,13 +146,17 @@ print(tf.run(asyncio.sleep(0, "still usable")))
 """
 
 
-def test_ctrl_c_cancels_the_work_waits_for_its_end_and_leaves_all_usable() -> None:
-    with subprocess.Popen([sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, text=True) as process:
+def stopped(code: str) -> list[str]:
+    """What a child prints after Ctrl-C came when its work had started."""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
         process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=20)
-    assert rest.splitlines() == ["work ended", "stopped", "still usable"]
+        return process.communicate(timeout=20)[0].splitlines()
+
+
+def test_ctrl_c_cancels_the_work_waits_for_its_end_and_leaves_all_usable() -> None:
+    assert stopped(INTERRUPTED) == ["work ended", "stopped", "still usable"]
 
 
 @pytest.mark.parametrize("runner", ["asyncio.run", "uvloop.run"])
@@ -167,12 +171,7 @@ try:
     import uvloop
     {runner}(cell())""",
     )
-    with subprocess.Popen([sys.executable, "-c", cell], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "started\n"
-        process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=20)
-    assert rest.splitlines() == ["work ended", "stopped", "still usable"]
+    assert stopped(cell) == ["work ended", "stopped", "still usable"]
 
 
 def test_an_async_iterator_is_read_from_ordinary_code_and_closed() -> None:

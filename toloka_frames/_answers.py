@@ -93,6 +93,16 @@ def decoded(answer: httpx.Response, shape: type[T]) -> T:
     return said
 
 
+def bad_answer(status: int, content: bytes, expected: str, *, retryable: bool = False) -> BadAnswer:
+    """The error of an answer that is not what the API promises, with the beginning of what came."""
+    return BadAnswer(
+        f"{status}: {expected}, and {_excerpt(content)} came.",
+        status=status,
+        retryable=retryable,
+        hint="Something between you and Toloka may have answered instead: check url= and proxy=.",
+    )
+
+
 def _envelope(answer: httpx.Response) -> dict[str, Any] | None:
     """The error as the service words it; None when something else answered."""
     try:
@@ -102,7 +112,7 @@ def _envelope(answer: httpx.Response) -> dict[str, Any] | None:
     if isinstance(body, dict) and isinstance(body.get("code"), str):
         return body
     # some refusals come without the envelope: 409 with an empty body (archived pool) or a field map (equal bonuses)
-    return {"message": _excerpt(answer), "payload": body} if answer.status_code in ERRORS else None
+    return {"message": _excerpt(answer.content), "payload": body} if answer.status_code in ERRORS else None
 
 
 def _first_field(payload: Any) -> str:
@@ -119,19 +129,17 @@ def _interval(payload: Any) -> str | None:
 
 
 def _bad_answer(answer: httpx.Response, shape: type = dict) -> BadAnswer:
-    status = answer.status_code
-    error = BadAnswer(
-        f"{status}: JSON was expected ({'an object' if shape is dict else 'a list of objects'}), and {_excerpt(answer)} came.",
-        status=status,
-        retryable=status in RETRYABLE,
-        hint="Something between you and Toloka may have answered instead: check url= and proxy=.",
+    status, expected = (
+        answer.status_code,
+        "JSON was expected (an object)" if shape is dict else "JSON was expected (a list of objects)",
     )
+    error = bad_answer(status, answer.content, expected, retryable=status in RETRYABLE)
     error.retry_after = _retry_after(answer)
     return error
 
 
-def _excerpt(answer: httpx.Response) -> str:
-    text = answer.content[:EXCERPT_CHARS].decode("utf-8", "replace")
+def _excerpt(content: bytes) -> str:
+    text = content[:EXCERPT_CHARS].decode("utf-8", "replace")
     return repr(text) if text else "an empty body"
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MAX_INPUT_BYTES = 1_048_576  # Toloka API, "Create a task": all input_values of one request
 MAX_OVERLAP = 30_000  # Toloka API, Task.overlap
 SHOWN_ROWS = 5
+JSON_TYPES = {str, bool, int, float, list, dict, tuple}
 PASSTHROUGH = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
@@ -156,7 +157,7 @@ class _Check:
         nested = kinds & {list, dict, tuple}
         if nested:
             self._complain_where(name, values, _holds_unsayable, "holds what JSON cannot say")
-        if kinds - {str, bool, int, float, list, dict, tuple}:
+        if kinds - JSON_TYPES:
             self._complain_where(name, values, _is_foreign, "is of a type that JSON has not", CONVERT)
         if self._strict and not kinds <= _kinds(declared):
             fits = _fitting(declared)
@@ -277,7 +278,7 @@ def _infinite(value: Any) -> bool:
 
 
 def _is_foreign(value: Any) -> bool:
-    return value is not None and type(value) not in (str, bool, int, float, list, dict, tuple)
+    return value is not None and type(value) not in JSON_TYPES
 
 
 def _sayable(value: Any) -> bool:

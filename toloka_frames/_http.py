@@ -58,7 +58,7 @@ class Retries:
     def __post_init__(self) -> None:
         if not isinstance(self.attempts, int) or self.attempts < 1:
             raise ConfigurationError(f"retries={self.attempts!r}: tries are counted from 1.")
-        if unknown := set(self.wait_for) - {"MIN", "HOUR", "DAY"}:
+        if unknown := set(self.wait_for) - set(INTERVAL_SECONDS):
             raise ConfigurationError(f"wait_for={sorted(unknown)!r}: the service's quotas are of a MIN, an HOUR or a DAY.")
 
 

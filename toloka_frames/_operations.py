@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from toloka_frames._errors import BadAnswer, Conflict, InputError, OperationFailed, OperationTimeout
+from toloka_frames._answers import bad_answer
+from toloka_frames._errors import Conflict, InputError, OperationFailed, OperationTimeout
 from toloka_frames._progress import Meter, ProgressArg, showing
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def checked(operation: dict[str, Any]) -> dict[str, Any]:
         BadAnswer: It has no id or no status.
     """
     if not isinstance(operation.get("id"), str) or not isinstance(operation.get("status"), str):
-        raise BadAnswer(f"200: an operation was expected, and {str(operation)[:200]} came.", status=200)
+        raise bad_answer(200, str(operation).encode(), "an operation was expected")
     return operation
 
 

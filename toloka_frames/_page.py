@@ -17,14 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pa_json
 
+from toloka_frames._answers import bad_answer
 from toloka_frames._columns import Column, JsonShape, Layout, Path, Step
-from toloka_frames._errors import BadAnswer
 from toloka_frames._values import batch_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EXCERPT_CHARS = 200
+    from toloka_frames._errors import BadAnswer
+
 TAIL = re.compile(rb'\]\s*,\s*"has_more"\s*:\s*true\s*\}\s*$')
 TAIL_BYTES = 100
 LAST_ROW_TRIES = 100
@@ -241,10 +242,4 @@ def _element(row: dict[str, Any], lists: tuple[str, ...], index: int) -> dict[st
 
 
 def _bad(body: bytes, layout: Layout) -> BadAnswer:
-    excerpt = body[:EXCERPT_CHARS].decode("utf-8", "replace")
-    what = f"{excerpt!r}" if body else "an empty body"
-    return BadAnswer(
-        f'200: a page {{"{layout.rows}": [...], "has_more": ...}} was expected, and {what} came.',
-        status=200,
-        hint="Something between you and Toloka may have answered instead: check url= and proxy=.",
-    )
+    return bad_answer(200, body, f'a page {{"{layout.rows}": [...], "has_more": ...}} was expected')

@@ -154,11 +154,10 @@ def iterate_callers(items: AsyncIterator[T]) -> Iterator[T]:
     Raises:
         LoopError: The caller's loop cannot be entered a second time (uvloop).
     """
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
+    if not _in_a_loop():
         yield from iterate(items)
         return
+    loop = asyncio.get_running_loop()
     try:
         nest_asyncio.apply(loop)
     except ValueError as error:
