@@ -18,6 +18,8 @@ TolokaError
 ├── ScanInterrupted        a pull ended half-way
 ├── OperationFailed        an operation ended with FAIL
 ├── OperationTimeout       an operation has not ended in time (also a TimeoutError)
+├── LedgerError            the ledger of uploads cannot be read or written
+├── CopyError              a folder of parts cannot be gone on with, or is not what its manifest says
 └── UploadError            not every row of an upload was created
 
 UploadInterrupted          Stop was pressed during an upload (a KeyboardInterrupt, so that `except Exception` lets it pass)
@@ -32,6 +34,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     import pandas as pd
 
@@ -197,6 +200,30 @@ class OperationTimeout(TolokaError, TimeoutError):
     def __init__(self, message: str, *, operation: Mapping[str, Any], hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.operation = operation
+
+
+class LedgerError(TolokaError):
+    """The ledger of uploads cannot be read or written; nothing more is sent without it.
+
+    Attributes:
+        path: The ledger's file.
+    """
+
+    def __init__(self, message: str, *, path: Path, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+
+
+class CopyError(TolokaError):
+    """A folder of parts cannot be gone on with, or is not what its manifest says; it is left as it is.
+
+    Attributes:
+        path: The folder.
+    """
+
+    def __init__(self, message: str, *, path: Path, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
 
 
 class UploadError(TolokaError):
