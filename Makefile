@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench
+.PHONY: demo test check bench soak
 demo: .venv/installed
 	$(BIN)/toloka-frames demo
 
@@ -13,6 +13,11 @@ check: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# Hundreds of processes that are killed, at random lines that are printed; `make soak SOAK_SEED=7` repeats them.
+soak: SOAK_SEED ?= $(shell date +%s)
+soak: .venv/installed
+	SOAK_POINTS=200 SOAK_SEED=$(SOAK_SEED) $(BIN)/python -m pytest -s -v tests/test_exactly_once.py tests/test_copy.py
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench.py

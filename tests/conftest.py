@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from animals import INPUT_SPEC, OUTPUT_SPEC
+from animals import pool_made_by
 from scripted import Scripted
 
 import toloka_frames as tf
@@ -27,6 +28,13 @@ def data() -> Path:
     return DATA
 
 
+@pytest.fixture(autouse=True)
+def data_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder where this test's ledger is, instead of the user's own."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
 @pytest.fixture
 def toloka() -> Iterator[LocalToloka]:
     with LocalToloka(operation_seconds=0.05) as service:
@@ -43,29 +51,7 @@ def client(toloka: LocalToloka) -> Iterator[tf.AsyncTolokaClient]:
 @pytest.fixture
 def make_pool(client: tf.AsyncTolokaClient) -> Callable[..., str]:
     """Makes a project of these fields and a pool in it; returns the pool's id."""
-
-    def make(input_spec: dict[str, Any] = INPUT_SPEC, output_spec: dict[str, Any] = OUTPUT_SPEC, **fields: Any) -> str:
-        spec = {"input_spec": input_spec, "output_spec": output_spec, "view_spec": {"type": "classic", "markup": ""}}
-        project = {
-            "public_name": "Animals",
-            "public_description": "Which one?",
-            "assignments_issuing_type": "AUTOMATED",
-            "task_spec": spec,
-        }
-        pool = {
-            "project_id": tf.run(client.create_project(project))["id"],
-            "private_name": "Pool",
-            "may_contain_adult_content": False,
-            "will_expire": "2099-01-01T00:00:00",
-            "reward_per_assignment": 0.02,
-            "assignment_max_duration_seconds": 600,
-            "auto_accept_solutions": True,
-            "defaults": {"default_overlap_for_new_tasks": 2, "default_overlap_for_new_task_suites": 2},
-            "mixer_config": {"real_tasks_count": 4, "golden_tasks_count": 1, "training_tasks_count": 0},
-        }
-        return str(tf.run(client.create_pool(pool | fields))["id"])
-
-    return make
+    return partial(pool_made_by, client)
 
 
 @pytest.fixture

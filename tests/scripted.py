@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import uuid
 from typing import TYPE_CHECKING, Any, Self
 
 import toloka_frames as tf
@@ -32,6 +33,8 @@ class Scripted:
         self.answers: list[bytes | Callable[[str], bytes]] = []
         self.requests: list[str] = []
         self.bodies: list[bytes] = []
+        # a server that gets the port of an earlier one is another account: limits are kept for the life of the process
+        self.token = f"a-token-{uuid.uuid4().hex}"
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
 
@@ -48,7 +51,7 @@ class Scripted:
         self._loop.close()
 
     def client(self, **options: Any) -> tf.AsyncTolokaClient:
-        return tf.AsyncTolokaClient("a-token", url=self.url, **options)
+        return tf.AsyncTolokaClient(self.token, url=self.url, **options)
 
     async def _stop(self) -> None:
         self._server.close()
@@ -71,10 +74,13 @@ class Scripted:
         length = next((int(line[15:]) for line in head.splitlines() if line.lower().startswith("content-length:")), 0)
         self.bodies.append(await reader.readexactly(length))
         self.requests.append(head.split(" HTTP")[0])
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        raw = answer if isinstance(answer, bytes) else answer(head)
+        raw = await self._said(head)
         writer.write(raw)
         await writer.drain()
         head_end = raw.find(b"\r\n\r\n") + 4
         declared = next((int(line[16:]) for line in raw[:head_end].split(b"\r\n") if line.startswith(b"Content-Length: ")), -1)
         return declared == len(raw) - head_end
+
+    async def _said(self, head: str) -> bytes:
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return answer if isinstance(answer, bytes) else answer(head)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from toloka_frames._chunks import Chunk, cut
 
-CHUNK = Chunk(0, "1", range(4), [b'{"a":1}', b'{"a":2}', b'{"a":3}', b'{"a":4}'], "upload", opens_pool=True)
+CHUNK = Chunk(0, "1", range(4), [b'{"a":1}', b'{"a":2}', b'{"a":3}', b'{"a":4}'], "key")
 
 
 @given(st.lists(st.integers(1, 50)), st.integers(1, 7), st.integers(50, 120))
@@ -29,8 +29,8 @@ def test_chunks_are_as_long_as_they_can_be() -> None:
 
 
 def test_the_operation_id_follows_from_upload_and_content_only() -> None:
-    assert replace(CHUNK, tasks=list(CHUNK.tasks), opens_pool=False).operation_id == CHUNK.operation_id
-    others = [replace(CHUNK, upload="again"), replace(CHUNK, tasks=[*CHUNK.tasks[:3], b'{"a":5}'])]
+    assert replace(CHUNK, tasks=list(CHUNK.tasks), number=7, sent_as="x").operation_id == CHUNK.operation_id
+    others = [replace(CHUNK, key="again"), replace(CHUNK, tasks=[*CHUNK.tasks[:3], b'{"a":5}'])]
     assert len({CHUNK.operation_id, *(other.operation_id for other in others)}) == 3
 
 
@@ -40,9 +40,9 @@ def test_another_try_with_other_flags_has_an_id_of_its_own() -> None:
     assert len({CHUNK.operation_id, CHUNK.second_id(flags), CHUNK.second_id({})}) == 3
 
 
-def test_halves_share_number_and_rows_and_only_the_last_opens_the_pool() -> None:
-    first, second = CHUNK.halves()
+def test_halves_share_the_number_and_the_rows_and_are_operations_of_their_own() -> None:
+    first, second = replace(CHUNK, sent_as="too large").halves()
     assert [*first.rows, *second.rows] == [0, 1, 2, 3]
     assert first.body == b'[{"a":1},{"a":2}]'
-    assert (first.opens_pool, second.opens_pool) == (False, True)
+    assert (first.number, second.number, first.sent_as, second.sent_as) == (0, 0, None, None)
     assert first.operation_id != second.operation_id

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import pickle
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
@@ -28,6 +29,8 @@ FACTS: dict[str, dict[str, Any]] = {
     "ScanInterrupted": {"cursor": "7", "rows": 7},
     "OperationFailed": {"operation": {"id": "1"}},
     "OperationTimeout": {"operation": {"id": "1"}},
+    "LedgerError": {"path": Path("uploads.db")},
+    "CopyError": {"path": Path("copy")},
     "UploadError": {"results": pd.DataFrame({"status": ["FAILED"]})},
     "UploadInterrupted": {"results": pd.DataFrame({"status": ["NOT_SENT"]})},
     "UploadCancelled": {"results": pd.DataFrame({"status": ["NOT_SENT"]})},

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pandas as pd
 import pytest
-from scripted import Scripted, reply
+from scripted import reply
+from taking import LONG, Service
 
 import toloka_frames as tf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from toloka_frames.local import LocalToloka
-
-POOL = reply({"id": "1", "project_id": "2", "status": "OPEN", "mixer_config": {"real_tasks_count": 1}})
-PROJECT = reply({"id": "2", "task_spec": {"input_spec": {"image": {"type": "url"}}, "output_spec": {}}})
 
 
 def up(frame: pd.DataFrame, client: tf.AsyncTolokaClient, pool_id: str | None = "1", **options: Any) -> pd.DataFrame:
@@ -32,6 +30,12 @@ def up(frame: pd.DataFrame, client: tf.AsyncTolokaClient, pool_id: str | None = 
 
 def posts(toloka: LocalToloka) -> list[Any]:
     return [request for request in toloka.requests if (request.method, request.path) == ("POST", "/api/v1/tasks")]
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with Service() as service:
+        yield service
 
 
 INDEXES = {
@@ -139,7 +143,8 @@ def test_rows_may_name_their_pools(
 def test_the_pool_is_opened_when_all_tasks_are_there(client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka) -> None:
     frame = pd.DataFrame({"image": [f"https://example.com/{row}" for row in range(12_000)]})
     up(frame, client, pool_id, open_pool=True)
-    assert [request.query.get("open_pool") for request in posts(toloka)] == [None, "true"]
+    opened = [request.status for request in toloka.requests if request.path == f"/api/v1/pools/{pool_id}/open"]
+    assert opened == [202]
     assert tf.run(client.get_pool(pool_id))["status"] == "OPEN"
     assert len(client.get_tasks(pool_id).to_dataframe(progress=False)) == 12_000
 
@@ -151,7 +156,7 @@ def test_a_pool_that_cannot_be_opened_is_an_error_with_the_created_tasks(
     with pytest.raises(tf.UploadError, match="the pool was not opened") as caught:
         up(make_frame(3), client, expired, open_pool=True)
     assert caught.value.results["status"].tolist() == ["CREATED"] * 3
-    assert isinstance(caught.value.__cause__, tf.OperationFailed)
+    assert isinstance(caught.value.__cause__, tf.Conflict)
 
 
 def test_without_skipping_one_bad_row_refuses_its_request_and_the_error_holds_every_row(
@@ -188,49 +193,6 @@ def test_rows_without_a_reason_of_their_own_still_say_one(
     with pytest.raises(tf.UploadError) as caught:
         up(make_frame(2), client, make_pool(), allow_defaults=False)
     assert caught.value.results["error_field"].notna().all()
-
-
-class Service(Scripted):
-    """Takes tasks; what it says to each POST can be told."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.answers = [self._route]
-        self.refuse: Callable[[int, list[Any]], bytes | None] = lambda *_: None
-        self.taken: dict[str, list[Any]] = {}
-        self.posts = 0
-
-    def _route(self, head: str) -> bytes:
-        url = urlsplit(head.split(" ")[1])
-        name = url.path.removeprefix("/api/v1/")
-        if head.startswith("POST"):
-            return self._take(parse_qs(url.query)["operation_id"][0])
-        if name.endswith("/log"):
-            return reply(self._log(name.split("/")[1]))
-        if name.startswith("operations/"):
-            return reply({"id": name.split("/")[1], "status": "SUCCESS", "type": "TASK.BATCH_CREATE"})
-        return POOL if name.startswith("pools") else PROJECT
-
-    def _take(self, operation_id: str) -> bytes:
-        tasks = json.loads(self.bodies[-1])
-        self.posts += 1
-        if operation_id in self.taken:
-            return reply({"code": "OPERATION_ALREADY_EXISTS", "message": "again"}, 409)
-        refusal = self.refuse(self.posts, tasks)
-        if refusal is None or refusal.startswith(b"LOST"):
-            self.taken[operation_id] = tasks
-        return reply({"id": operation_id, "status": "RUNNING"}, 202) if refusal is None else refusal.removeprefix(b"LOST")
-
-    def _log(self, operation_id: str) -> list[Any]:
-        tasks = self.taken[operation_id]
-        return [
-            {"type": "TASK_CREATE", "success": True, "input": task, "output": {"task_id": f"t{task['__item_idx']}"}}
-            for task in tasks
-        ]
-
-    @property
-    def created(self) -> list[str]:
-        return sorted(task["input_values"]["image"] for tasks in self.taken.values() for task in tasks)
 
 
 IMAGES = pd.DataFrame({"image": [f"https://example.com/{row:05}" for row in range(25_000)]})
@@ -285,25 +247,30 @@ def test_an_unknown_end_is_called_unknown() -> None:
 
 
 class Counting(Service):
-    """Counts the connections that are open at once."""
+    """Holds the answers to POSTs until so many are in flight, and counts the most that there were at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int) -> None:
         super().__init__()
-        self.open = self.most = 0
+        self.together = asyncio.Barrier(expected)
+        self.now = self.most = 0
 
-    async def _talk(self, *streams: Any) -> None:
-        self.open += 1
-        self.most = max(self.most, self.open)
-        try:
-            await super()._talk(*streams)
-        finally:
-            self.open -= 1
+    async def _said(self, head: str) -> bytes:
+        if not head.startswith("POST"):
+            return await super()._said(head)
+        self.now += 1
+        self.most = max(self.most, self.now)
+        raw = await super()._said(head)
+        if self.posts <= self.together.parties:
+            async with asyncio.timeout(10):
+                await self.together.wait()
+        self.now -= 1
+        return raw
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 3])
 def test_as_many_requests_are_in_flight_as_asked_for(concurrency: int) -> None:
-    with Counting() as service:
-        up(IMAGES, service.client(), concurrency=concurrency)
+    with Counting(concurrency) as service:
+        up(LONG, service.client(), concurrency=concurrency)
         assert service.most == concurrency
 
 
@@ -333,9 +300,11 @@ def test_a_cancelled_upload_keeps_what_is_known() -> None:
 
     with Service() as service:
         service.refuse = lambda number, _: b"LOST" if number > 1 else None
-        counts = asyncio.run(stop_when_some_are_there(service))["status"].value_counts()
-        assert counts["CREATED"] == 10_000
-        assert counts.sum() == 25_000
+        results = asyncio.run(stop_when_some_are_there(service))
+        assert results["status"].eq("CREATED").sum() >= 10_000
+        assert len(results) == 25_000
+        assert up(IMAGES, service.client())["status"].eq("CREATED").all()
+        assert service.created == IMAGES["image"].tolist()
 
 
 STOPPED = """
@@ -370,3 +339,224 @@ def test_ctrl_c_stops_sending_and_keeps_what_is_known() -> None:
         assert last == "stopped True True 40000 True"
         sent = service.posts
         assert sent <= 8
+
+
+def test_rows_under_a_name_of_the_users_are_the_same_upload(
+    client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame], toloka: LocalToloka
+) -> None:
+    first = up(make_frame(5), client, pool_id, upload_id="monday")
+    pd.testing.assert_frame_equal(up(make_frame(5), client, pool_id, upload_id="monday"), first)
+    assert len(posts(toloka)) == 1
+    assert tf.uploads()["upload_id"].tolist() == ["monday"]
+
+
+CHANGED: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
+    "a value": (lambda frame: frame.assign(text=frame["text"].where(frame["number"] != 3, "other")), "rows 3 "),
+    "many values": (lambda frame: frame.assign(text="other"), r"rows 0, 1, 2, 3, 4 and 5 more"),
+    "more rows": (lambda frame: pd.concat([frame, frame.head(1)]), "had 10 rows, and 11 came"),
+    "the overlap": (lambda frame: frame.assign(**{"TASK:overlap": 7}), "overlap"),
+}
+
+
+@pytest.mark.parametrize(("change", "told"), CHANGED.values(), ids=CHANGED)
+def test_other_rows_under_the_name_of_an_upload_are_refused_and_the_difference_is_told(
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+    told: str,
+    client: tf.AsyncTolokaClient,
+    pool_id: str,
+    make_frame: Callable[[int], pd.DataFrame],
+    toloka: LocalToloka,
+) -> None:
+    up(make_frame(10), client, pool_id, upload_id="monday")
+    with pytest.raises(tf.InputError, match=told) as caught:
+        up(change(make_frame(10)), client, pool_id, upload_id="monday")
+    assert caught.value.column == "upload_id"
+    assert len(posts(toloka)) == 1
+
+
+def test_an_upload_goes_on_without_its_frame(service: Service) -> None:
+    service.refuse = lambda number, _: reply({"code": "ACCESS_DENIED", "message": "no"}, 403) if number > 1 else None
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES.set_index("image", drop=False), service.client(), concurrency=1)
+    service.refuse = lambda *_: None
+    results = tf.resume(caught.value.upload_id, service.client(), progress=False)
+    assert results["status"].eq("CREATED").all()
+    assert results.index.equals(pd.RangeIndex(25_000))
+    assert service.created == IMAGES["image"].tolist()
+    pd.testing.assert_frame_equal(tf.resume(caught.value.upload_id, service.client(), progress=False), results)
+    assert service.posts == 4
+
+
+@pytest.mark.parametrize("verb", [tf.resume, tf.reconcile])
+def test_an_upload_that_the_account_does_not_have_is_an_error(verb: Callable[..., Any], service: Service) -> None:
+    with pytest.raises(tf.InputError, match="no upload 'mine'"):
+        verb("mine", service.client())
+
+
+def test_what_became_of_unknown_rows_is_asked_for_without_sending(service: Service) -> None:
+    service.refuse = lambda number, _: b"LOST" if number == 1 else reply("<html>", 502, Retry_After="0")
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES, service.client(retries=1), concurrency=2)
+    assert set(caught.value.results["status"]) <= {"UNKNOWN", "NOT_SENT"}
+    sent = service.posts
+    results = tf.reconcile(caught.value.upload_id, service.client(), progress=False)
+    assert results["status"].value_counts().to_dict() == {"NOT_SENT": 15_000, "CREATED": 10_000}
+    assert service.posts == sent
+    state = tf.uploads().iloc[0]
+    assert (state["state"], state["created"], state["unknown"], state["not_sent"]) == ("UNFINISHED", 10_000, 0, 15_000)
+
+
+def test_async_code_resumes_and_reconciles(service: Service) -> None:
+    async def both() -> list[pd.DataFrame]:
+        client = service.client()
+        first = await tf.aio.create_tasks(IMAGES, client, "1", upload_id="mine", progress=False)
+        return [
+            first,
+            await tf.aio.resume("mine", client, progress=False),
+            await tf.aio.reconcile("mine", client, progress=False),
+        ]
+
+    first, resumed, reconciled = asyncio.run(both())
+    pd.testing.assert_frame_equal(resumed, first)
+    pd.testing.assert_frame_equal(reconciled, first)
+
+
+def test_the_pool_is_opened_once_for_an_upload(
+    client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
+) -> None:
+    up(make_frame(3), client, pool_id, open_pool=True)
+    tf.run(client.wait_operation(tf.run(client.close_pool(pool_id))))
+    up(make_frame(3), client, pool_id, open_pool=True)
+    assert tf.run(client.get_pool(pool_id))["status"] == "CLOSED"
+
+
+def test_the_results_of_a_finished_upload_come_back_also_when_its_pool_takes_no_more_tasks(
+    client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
+) -> None:
+    first = up(make_frame(3), client, pool_id)
+    tf.run(client.wait_operation(tf.run(client.service.act(f"/v1/pools/{pool_id}/archive"))))
+    pd.testing.assert_frame_equal(up(make_frame(3), client, pool_id), first)
+    with pytest.raises(tf.InputError, match="archived"):
+        up(make_frame(4), client, pool_id)
+
+
+def test_a_renewed_token_is_the_same_account(service: Service) -> None:
+    first = up(IMAGES.head(5), service.client())
+    renewed = tf.AsyncTolokaClient("another-token", url=service.url)
+    pd.testing.assert_frame_equal(up(IMAGES.head(5), renewed), first)
+    assert service.posts == 1
+
+
+def test_without_a_ledger_nothing_is_sent(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "uploads.db").write_text("no database " * 100)
+    for ledger in (tmp_path / "uploads.db", tmp_path, tmp_path / "missing" / "uploads.db"):
+        with pytest.raises(tf.LedgerError):
+            up(IMAGES.head(5), service.client(), ledger=ledger)
+    assert service.posts == 0
+
+
+FULL_DISK = """
+import resource, sys
+import pandas as pd
+import toloka_frames as tf
+
+url, ledger, limit = sys.argv[1:]
+client = tf.AsyncTolokaClient("a-token", url=url)
+frame = pd.DataFrame({"image": [f"https://example.com/{row:03}/{'x' * 100_000}" for row in range(30)]})
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+try:
+    tf.create_tasks(frame, client, "1", ledger=ledger, concurrency=1, progress=False)
+except tf.LedgerError as error:
+    print("nothing was sent", "ledger" in str(error))
+except tf.UploadError as error:
+    print("stopped", type(error.__cause__).__name__, len(error.results))
+else:
+    print("done")
+"""
+
+
+def test_a_full_disk_stops_the_upload_and_nothing_is_lost(service: Service, tmp_path: Path) -> None:
+    """A file that may not grow is what a full disk looks like to SQLite; the log of changes is the file that grows first."""
+    said = []
+    for limit in (100_000, 3_200_000, 3_700_000, 4_500_000, 100_000_000):
+        sent = service.posts
+        command = [sys.executable, "-c", FULL_DISK, service.url, tmp_path / "uploads.db", str(limit)]
+        said.append(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip())
+        assert said[-1] != "nothing was sent True" or service.posts == sent
+    assert said[0] == "nothing was sent True"
+    assert "stopped LedgerError 30" in said
+    assert said[-1] == "done"
+    assert service.created == LONG["image"].tolist()
+
+
+TWICE = """
+import sys
+import pandas as pd
+import toloka_frames as tf
+
+client = tf.AsyncTolokaClient("a-token", url=sys.argv[1])
+frame = pd.DataFrame({"image": [f"https://example.com/{row:03}/{'x' * 100_000}" for row in range(30)]})
+print(tf.create_tasks(frame, client, "1", progress=False)["status"].eq("CREATED").all())
+"""
+
+
+def test_two_processes_that_upload_the_same_rows_send_them_once(service: Service) -> None:
+    command = [sys.executable, "-c", TWICE, service.url]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate(timeout=60)[0] for process in both] == ["True\n"] * 2
+    assert service.posts == 3
+    assert service.created == LONG["image"].tolist()
+
+
+def test_two_threads_that_upload_the_same_rows_send_them_once(service: Service) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda client: up(LONG, client), [service.client(), service.client()])
+    pd.testing.assert_frame_equal(one, other)
+    assert service.posts == 3
+
+
+def stopped_at(number: int, service: Service, shown: list[tf.Progress]) -> tf.UploadCancelled | None:
+    """The error of an upload that is stopped when the service gets its n-th request; None when it has ended before."""
+
+    async def upload() -> pd.DataFrame:
+        task = asyncio.ensure_future(tf.aio.create_tasks(LONG, service.client(), "1", concurrency=2, progress=shown.append))
+        loop, answer = asyncio.get_running_loop(), service.answers[0]
+
+        def answer_and_stop(head: str) -> bytes:
+            if len(service.requests) == number:
+                loop.call_soon_threadsafe(task.cancel)
+            return answer(head)  # type: ignore[operator]
+
+        service.answers = [answer_and_stop]
+        return await task
+
+    try:
+        asyncio.run(upload())
+    except tf.UploadCancelled as stopped:
+        return stopped
+    return None
+
+
+async def still_running() -> list[str]:
+    return [str(task) for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+
+@pytest.mark.parametrize("number", range(1, 16))
+def test_a_stop_at_any_request_keeps_what_is_known_and_leaves_nothing_running(number: int, service: Service) -> None:
+    shown: list[tf.Progress] = []
+    stopped = stopped_at(number, service, shown)
+    assert (stopped is None) == (len(service.requests) < number)
+    sent = service.posts
+    assert tf.run(still_running()) == []
+    assert service.posts == sent
+    if stopped is not None and stopped.upload_id:
+        results = stopped.results
+        assert shown[-1].state == "stopped"
+        assert "goes on" in shown[-1].note
+        assert stopped.upload_id in str(stopped)
+        assert set(results["status"]) <= {"CREATED", "UNKNOWN", "NOT_SENT"}
+        assert results["status"].eq("CREATED").sum() <= len(service.created)
+        assert results["status"].ne("NOT_SENT").sum() >= len(service.created)
+    assert up(LONG, service.client())["status"].eq("CREATED").all()
+    assert service.created == LONG["image"].tolist()
+    assert service.posts <= 5

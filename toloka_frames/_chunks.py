@@ -27,16 +27,16 @@ class Chunk:
         pool_id: The pool of its tasks.
         rows: Positions of its rows in the upload.
         tasks: JSON text of each row's task.
-        upload: What tells this upload from another one of the same rows.
-        opens_pool: Whether the pool shall be opened when its tasks are there.
+        key: What tells its upload from others: account, path, and the name that the user gave.
+        sent_as: The operation that an earlier call began for it, whose end is not known; None when there is none.
     """
 
     number: int
     pool_id: str
     rows: Sequence[int]
     tasks: Sequence[bytes]
-    upload: str
-    opens_pool: bool = False
+    key: str
+    sent_as: str | None = None
 
     @property
     def body(self) -> bytes:
@@ -44,22 +44,29 @@ class Chunk:
         return b"[" + b",".join(self.tasks) + b"]"
 
     @cached_property
+    def content(self) -> str:
+        """A hash of the request's body."""
+        return hashlib.sha256(self.body).hexdigest()
+
+    @cached_property
     def operation_id(self) -> str:
         """The request's idempotency key: the same for the same upload and content, also in another process.
 
         Flags are no part of it: the same rows asked for in another way are still the same rows, to be paid for once.
         """
-        return str(uuid.uuid5(NAMESPACE, f"{self.upload}\n{hashlib.sha256(self.body).hexdigest()}"))
+        return str(uuid.uuid5(NAMESPACE, f"{self.key}\n{self.content}"))
 
     def second_id(self, flags: Mapping[str, str]) -> str:
         """The key for another try with other flags, after the first one ended with FAIL and so created nothing."""
         return str(uuid.uuid5(NAMESPACE, f"{self.operation_id}\n{sorted(flags.items())}"))
 
-    def halves(self) -> Iterator[Chunk]:
-        """The same rows in two requests; the second keeps a wish to open the pool."""
+    def halves(self) -> tuple[Chunk, Chunk]:
+        """The same rows in two requests."""
         middle = len(self.rows) // 2
-        yield replace(self, rows=self.rows[:middle], tasks=self.tasks[:middle], opens_pool=False)
-        yield replace(self, rows=self.rows[middle:], tasks=self.tasks[middle:])
+        return (
+            replace(self, rows=self.rows[:middle], tasks=self.tasks[:middle], sent_as=None),
+            replace(self, rows=self.rows[middle:], tasks=self.tasks[middle:], sent_as=None),
+        )
 
 
 def cut(sizes: Sequence[int], max_rows: int = MAX_ROWS, max_bytes: int = MAX_INPUT_BYTES) -> Iterator[slice]:

@@ -44,7 +44,11 @@ class TolokaError(Exception):
 
     Attributes:
         hint: What to do about it, one sentence, or "".
+        may_have_taken_effect: Whether a request that changes something may have done so, in the last of its tries or in one
+            before; False when each was refused by the service (4xx) or never reached it.
     """
+
+    may_have_taken_effect: bool = False
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(f"{message}\n{hint}" if hint else message)
@@ -90,6 +94,8 @@ class ConnectionFailed(TolokaError):
 
 class OutcomeUnknown(TolokaError):
     """A request without an idempotency key was sent and its answer never came, so it may have taken effect."""
+
+    may_have_taken_effect = True
 
 
 class ApiError(TolokaError):
@@ -231,11 +237,13 @@ class UploadError(TolokaError):
 
     Attributes:
         results: One row per input row, on the input's index, as `create_tasks` returns it.
+        upload_id: The upload's name in the ledger, for `tf.resume` and `tf.reconcile`; "" when nothing was sent.
     """
 
-    def __init__(self, message: str, *, results: pd.DataFrame, hint: str = "") -> None:
+    def __init__(self, message: str, *, results: pd.DataFrame, upload_id: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.results = results
+        self.upload_id = upload_id
 
 
 class UploadInterrupted(KeyboardInterrupt):
@@ -243,11 +251,13 @@ class UploadInterrupted(KeyboardInterrupt):
 
     Attributes:
         results: One row per input row, on the input's index, as `create_tasks` returns it.
+        upload_id: The upload's name in the ledger, for `tf.resume` and `tf.reconcile`; "" when nothing was sent.
     """
 
-    def __init__(self, message: str, *, results: pd.DataFrame) -> None:
+    def __init__(self, message: str, *, results: pd.DataFrame, upload_id: str = "") -> None:
         super().__init__(message)
         self.results = results
+        self.upload_id = upload_id
 
 
 class UploadCancelled(asyncio.CancelledError):
@@ -255,8 +265,10 @@ class UploadCancelled(asyncio.CancelledError):
 
     Attributes:
         results: One row per input row, on the input's index, as `create_tasks` returns it.
+        upload_id: The upload's name in the ledger, for `tf.resume` and `tf.reconcile`; "" when nothing was sent.
     """
 
-    def __init__(self, message: str, *, results: pd.DataFrame) -> None:
+    def __init__(self, message: str, *, results: pd.DataFrame, upload_id: str = "") -> None:
         super().__init__(message)
         self.results = results
+        self.upload_id = upload_id

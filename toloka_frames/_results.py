@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Status: TypeAlias = Literal["CREATED", "INVALID", "FAILED", "UNKNOWN", "NOT_SENT"]
 
@@ -28,19 +28,28 @@ class Results:
         for row in rows:
             self._rows[row].update(facts)
 
-    def log(self, rows: Sequence[int], entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Write an operation's log to the rows of its chunk; return the entries that are about no row."""
-        mine, others = set(rows), []
+    def restore(self, outcomes: Iterable[Mapping[str, Any]]) -> None:
+        """Write what the ledger knows of rows: the position as `row`, and their columns."""
+        for outcome in outcomes:
+            self._rows[outcome["row"]].update({name: fact for name, fact in outcome.items() if name != "row"})
+
+    def rows(self, rows: Iterable[int]) -> Iterator[dict[str, Any]]:
+        """What the ledger keeps of rows."""
+        for row in rows:
+            yield {"row": row, **{name: self._rows[row].get(name) for name in COLUMNS}}
+
+    def log(self, rows: Sequence[int], entries: Iterable[Mapping[str, Any]]) -> None:
+        """Write an operation's log to the rows of its chunk."""
+        mine = set(rows)
         for entry in entries:
             position = _position(entry)
             if position not in mine:
-                others.append(entry)
-            elif entry.get("success"):
+                continue
+            if entry.get("success"):
                 self._created(position, entry)
             else:
                 complaint = first_error(entry.get("output"))
                 self._rows[position].update(status="INVALID", **{name: _told(fact) for name, fact in complaint.items()})
-        return others
 
     def end(self, rows: Iterable[int], *, failed: bool) -> int:
         """Settle the rows that the log left open, and return how many these are."""

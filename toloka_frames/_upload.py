@@ -1,44 +1,42 @@
 """A frame comes in, tasks are created from it in chunks, and one result row for each input row goes out.
 
-The way up: `_cells` makes JSON of the rows and refuses what cannot go, `_chunks` makes requests of them, each with an
-operation of its own, whose log says what became of each row.
+The way up: `_plan` makes checked JSON of the rows and cuts it into requests, `_ledger` has them on disk, `_sending` sends what
+is not yet settled. The same call again, `resume` and `reconcile` find in the ledger what is left to do.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import os
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames import _operations, _specifications
-from toloka_frames._cells import cells_of, plain_values
-from toloka_frames._chunks import Chunk, cut
+import pandas as pd
+
+from toloka_frames import _operations
 from toloka_frames._client import AsyncTolokaClient
-from toloka_frames._errors import (
-    ApiError,
-    InputError,
-    OperationFailed,
-    QuotaExceeded,
-    TooLarge,
-    UploadError,
-    UploadInterrupted,
-)
+from toloka_frames._errors import InputError, OperationFailed, TolokaError, UploadError, UploadInterrupted
 from toloka_frames._filters import checked, flag_or_none, path_part, positive, text
+from toloka_frames._ledger import Ledger
+from toloka_frames._plan import check_pool, planned
 from toloka_frames._progress import Meter, ProgressArg, showing
-from toloka_frames._results import Results, first_error
+from toloka_frames._results import TEXT, Results
 from toloka_frames._roles import roles_of
-from toloka_frames._sync import run
+from toloka_frames._sending import Sending, failure
+from toloka_frames._sync import in_thread, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 
-    import pandas as pd
-
-    from toloka_frames._cells import Cells
+    from toloka_frames._chunks import Chunk
+    from toloka_frames._ledger import Record, UploadLock
+    from toloka_frames._plan import Plan
+    from toloka_frames._sinks import FilePath
 
 # the service makes one operation's tasks in seconds; more requests at once meet its quota sooner than they save time
 CONCURRENCY = 4
-BAD_REQUEST = 400
+LOCK_LOOK_SECONDS = 0.2
+SHOWN_ROWS = 5
 GO_ON = (
     "`.results` of this error has a row for each input row. The same call again settles UNKNOWN and NOT_SENT rows; "
     "mend the others and send only what is missing: df[(error.results['status'] != 'CREATED').to_numpy()]. "
@@ -57,6 +55,7 @@ def create_tasks(
     overlap: int | None = None,
     input_columns: Sequence[str] | None = None,
     upload_id: str | None = None,
+    ledger: FilePath | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
 ) -> pd.DataFrame:
@@ -64,22 +63,25 @@ def create_tasks(
 
     The columns are the project's input fields; or those of the platform's own upload files: `INPUT:*`, `GOLDEN:*` (a known
     solution), `HINT:text`, `TASK:overlap`. Missing cells are left out. Everything is converted and checked before anything is
-    sent.
+    sent, and is in the ledger before it is sent.
 
-    The same call again (same rows, pool and parameters) creates nothing twice: each request has an operation id that is derived
-    from its content, and the service refuses a second one.
+    The same call again (same rows in the same order, same account and pool) creates nothing twice, also after a restart, a lost
+    answer or a killed process: it goes on where the first one ended, and returns the same results without sending when that was
+    the end. Flags are not part of this: rows that are there stay as they are.
 
     Args:
         df: The rows, on any index.
         client: The account.
         pool_id: The pool; or give a column `pool_id`.
         allow_defaults: Whether the overlap comes from the pool's defaults where a task has none.
-        open_pool: Whether the pool is opened when all tasks are there.
+        open_pool: Whether the pool is opened, once, when all tasks are there.
         skip_invalid_items: Whether valid rows are created though others are not valid; the service then tells what is wrong
             with each of these.
         overlap: Answers wanted for each task, 1 to 30,000, where no `TASK:overlap` says it.
         input_columns: The columns that hold input values, when the frame has others too.
-        upload_id: A name of yours that makes this another upload of the same rows.
+        upload_id: A name of yours. With another name the same rows are another upload; other rows under a name that the ledger
+            has are refused.
+        ledger: The SQLite file that holds what was sent; by default `uploads.db` in the user's data folder.
         concurrency: Requests in flight at once.
         progress: "auto", "notebook", "text", "log", False or a callable that gets `tf.Progress`.
 
@@ -88,227 +90,278 @@ def create_tasks(
         `task_id`, `error_field`, `error_code`, `error_message`, `operation_id`, and Int64 `chunk`.
 
     Raises:
-        InputError: A column or row cannot be sent; nothing was sent.
+        InputError: A column or row cannot be sent, or the name is that of other rows; nothing was sent.
+        LedgerError: The ledger cannot be used; nothing was sent.
         UploadError: A row was not created (other than INVALID ones with skip_invalid_items); `.results` is the whole frame.
         UploadInterrupted: Stop was pressed; `.results` says what is known.
 
-    Source: Toloka API, "Create a task or multiple tasks": at most 1,048,576 bytes of input_values a request; Toloka-Kit 1.2.3:
-    at most 10,000 tasks.
+    Source: Toloka API, "Create a task or multiple tasks": at most 1,048,576 bytes of input_values a request, and an
+    operation_id is refused a second time; Toloka-Kit 1.2.3: at most 10,000 tasks.
     """
     flags = {"allow_defaults": allow_defaults, "open_pool": open_pool, "skip_invalid_items": skip_invalid_items}
-    upload = Upload(df, client, pool_id, flags, overlap, input_columns, upload_id, concurrency)
+    upload = Upload(client, ledger, concurrency)
+    return _finished(upload, upload.create(df, pool_id, flags, overlap, input_columns, upload_id, progress))
+
+
+def resume(
+    upload_id: str,
+    client: AsyncTolokaClient,
+    *,
+    ledger: FilePath | None = None,
+    concurrency: int = CONCURRENCY,
+    progress: ProgressArg = "auto",
+) -> pd.DataFrame:
+    """Go on with an upload without its frame; the rows that are not settled are in the ledger.
+
+    Args:
+        upload_id: Its name, as `tf.uploads()` and the errors of an upload tell it.
+        client: The account that began it.
+        ledger: As in `create_tasks`.
+        concurrency: Requests in flight at once.
+        progress: As in `create_tasks`.
+
+    Returns:
+        The results as of `create_tasks`, a row for each row of its frame, on a RangeIndex; errors as there.
+
+    Raises:
+        InputError: This account has no upload of this name in the ledger.
+    """
+    upload = Upload(client, ledger, concurrency)
+    return _finished(upload, upload.resume(upload_id, progress))
+
+
+def reconcile(
+    upload_id: str, client: AsyncTolokaClient, *, ledger: FilePath | None = None, progress: ProgressArg = "auto"
+) -> pd.DataFrame:
+    """Ask the service what became of every UNKNOWN row of an upload, and send nothing.
+
+    Args:
+        upload_id: Its name, as `tf.uploads()` and the errors of an upload tell it.
+        client: The account that began it.
+        ledger: As in `create_tasks`.
+        progress: As in `create_tasks`.
+
+    Returns:
+        The results as of `create_tasks`, a row for each row of its frame, on a RangeIndex. What the service does not know of is
+        NOT_SENT; a row stays UNKNOWN only where an operation's log does not tell of it.
+
+    Raises:
+        InputError: This account has no upload of this name in the ledger.
+        ApiError: The service refused to tell.
+    """
+    upload = Upload(client, ledger, CONCURRENCY)
+    return _finished(upload, upload.reconcile(upload_id, progress))
+
+
+def uploads(ledger: FilePath | None = None) -> pd.DataFrame:
+    """All uploads of the ledger, the oldest first.
+
+    Args:
+        ledger: As in `create_tasks`.
+
+    Returns:
+        A row for each: string columns `upload_id`, `account`, `kind` ("tasks"), `state` (DONE, FAILED, UNFINISHED), `pool_ids`
+        (comma list); Int64 counts of its `rows`, and of those `created`, `invalid`, `failed`, `unknown`, `not_sent`; and
+        `begun`, `ended` (datetime64[us, UTC], missing while rows are not settled).
+
+    Raises:
+        LedgerError: The ledger cannot be used.
+    """
+    with Ledger(_file(ledger)) as opened:
+        frame = pd.DataFrame(opened.uploads(), columns=list(UPLOADS))
+    return frame.astype(UPLOADS)
+
+
+UPLOADS: dict[str, Any] = {
+    **dict.fromkeys(("upload_id", "account", "kind", "state", "pool_ids"), TEXT),
+    **dict.fromkeys(("rows", "created", "invalid", "failed", "unknown", "not_sent"), "Int64"),
+    **dict.fromkeys(("begun", "ended"), "datetime64[us, UTC]"),
+}
+
+
+def _finished(upload: Upload, work: Coroutine[Any, Any, pd.DataFrame]) -> pd.DataFrame:
     try:
-        return run(upload.go(progress))
+        return run(work)
     except KeyboardInterrupt as stop:
-        raise UploadInterrupted(upload.stopped(), results=upload.results.frame()) from stop
+        raise UploadInterrupted(upload.stopped(), results=upload.results.frame(), upload_id=upload.upload_id) from stop
 
 
-@dataclass
 class Upload:
     """One upload while it goes on; its results can be read at any time."""
 
-    df: pd.DataFrame
-    client: AsyncTolokaClient
-    pool_id: str | None
-    flags: Mapping[str, bool | None]
-    overlap: int | None
-    input_columns: Sequence[str] | None
-    upload_id: str | None
-    concurrency: int
+    def __init__(self, client: AsyncTolokaClient, ledger: FilePath | None, concurrency: int) -> None:
+        if not isinstance(client, AsyncTolokaClient):
+            raise InputError(f"client is a {type(client).__name__}, not an AsyncTolokaClient.", column="client")
+        checked("concurrency", positive, concurrency)
+        self._service = client.service
+        self._ledger = _file(ledger)
+        self._concurrency = concurrency
+        self.upload_id = ""
+        self.results = Results(pd.RangeIndex(0))
 
-    def __post_init__(self) -> None:
-        self._roles = roles_of(self.df, self.input_columns, has_pool=self.pool_id is not None)
-        checked("concurrency", positive, self.concurrency)
-        for name, flag in self.flags.items():
-            checked(name, flag_or_none, flag)
-        if not isinstance(self.client, AsyncTolokaClient):
-            raise InputError(f"client is a {type(self.client).__name__}, not an AsyncTolokaClient.", column="client")
-        self._service = self.client.service
-        self._skips = bool(self.flags["skip_invalid_items"])
-        self._error: Exception | None = None
-        self.results = Results(self.df.index)
-
-    async def go(self, progress: ProgressArg) -> pd.DataFrame:
+    async def create(
+        self,
+        frame: pd.DataFrame,
+        pool_id: str | None,
+        flags: Mapping[str, bool | None],
+        overlap: int | None,
+        input_columns: Sequence[str] | None,
+        upload_id: str | None,
+        progress: ProgressArg,
+    ) -> pd.DataFrame:
         """Check all rows, then send them; raise when one was not created."""
-        with showing(progress, "tasks", total=len(self.df)) as meter:
-            chunks = await self._prepare()
-            meter.chunks["waiting"] = len(chunks)
-            # a pool is opened by the last request for it, which goes when all others have ended
-            await self._send([chunk for chunk in chunks if not chunk.opens_pool], meter)
-            await self._send([chunk for chunk in chunks if chunk.opens_pool], meter)
-            meter.note = self.results.summary()
-            self._raise_for_results()
-        return self.results.frame()
+        roles = roles_of(frame, input_columns, has_pool=pool_id is not None)
+        for name, flag in flags.items():
+            checked(name, flag_or_none, flag)
+        if upload_id is not None:
+            checked("upload_id", text, upload_id)
+        self.results = Results(frame.index)
+        strict = not flags["skip_invalid_items"]
+        with showing(progress, "tasks", total=len(frame)) as meter:
+            plan = await planned(
+                self._service, frame, roles, pool_id=pool_id, overlap=overlap, upload_id=upload_id, strict=strict
+            )
+            async with self._opened(plan.account, plan.upload_id, meter) as ledger:
+                record = await in_thread(_entered, ledger, plan, flags)
+                return await self._carry_out(ledger, record, flags, meter)
+
+    async def resume(self, upload_id: str, progress: ProgressArg) -> pd.DataFrame:
+        """Send what the ledger says is left; raise when a row was not created."""
+        checked("upload_id", text, upload_id)
+        with showing(progress, "tasks") as meter:
+            account = await self._service.account()
+            async with self._opened(account, upload_id, meter) as ledger:
+                record = await in_thread(_found, ledger, account, upload_id)
+                self.results = Results(pd.RangeIndex(record.rows))
+                return await self._carry_out(ledger, record, record.flags, meter)
+
+    async def reconcile(self, upload_id: str, progress: ProgressArg) -> pd.DataFrame:
+        """Look at what was begun, and send nothing."""
+        checked("upload_id", text, upload_id)
+        with showing(progress, "tasks") as meter:
+            account = await self._service.account()
+            async with self._opened(account, upload_id, meter) as ledger:
+                record = await in_thread(_found, ledger, account, upload_id)
+                self.results = Results(pd.RangeIndex(record.rows))
+                sending, chunks = await self._begun(ledger, record, record.flags, meter)
+                await sending.look([chunk for chunk in chunks if chunk.sent_as])
+                meter.note = self.results.summary()
+                return self.results.frame()
 
     def stopped(self) -> str:
         """What to say when it was stopped."""
-        return f"{self.results.summary()} The same call again goes on."
+        without = f" Without the frame: tf.resume({self.upload_id!r}, client)." if self.upload_id else ""
+        return f"{self.results.summary()} Running the same again goes on.{without}"
 
-    async def _prepare(self) -> list[Chunk]:
-        upload = f"{self._service.url}\n{self.upload_id!r}"
-        chunks: list[Chunk] = []
-        for pool_id, rows in self._pools():
-            cells = await self._cells(pool_id, rows)
-            parts = list(cut(cells.input_bytes))
-            for part in parts:
-                opens_pool = bool(self.flags["open_pool"]) and part is parts[-1]
-                chunks.append(Chunk(len(chunks), pool_id, rows[part], cells.tasks[part], upload, opens_pool))
-        return chunks
-
-    def _pools(self) -> Iterator[tuple[str, Sequence[int]]]:
-        if self.pool_id is not None:
-            yield checked("pool_id", text, self.pool_id), range(len(self.df))
-            return
-        pools: dict[str, list[int]] = {}
-        for position, pool_id in enumerate(plain_values(self.df[self._roles.pool])):
-            if not isinstance(pool_id, str) or not pool_id:
-                raise InputError(f"pool_id={pool_id!r} in row {position}: text is needed.", column="pool_id", rows=[position])
-            pools.setdefault(pool_id, []).append(position)
-        yield from pools.items()
-
-    async def _cells(self, pool_id: str, rows: Sequence[int]) -> Cells:
-        pool, specification = await _specifications.of_pool(self._service, pool_id)
-        _check_pool(pool)
-        frame = self.df if len(rows) == len(self.df) else self.df.iloc[list(rows)]
-        return cells_of(
-            frame,
-            self._roles,
-            specification,
-            pool_id=pool_id,
-            overlap=self.overlap,
-            positions=rows,
-            strict=not self._skips,
-        )
-
-    async def _send(self, chunks: Sequence[Chunk], meter: Meter) -> None:
-        queue = iter(chunks)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(self.concurrency, len(chunks))):
-                group.create_task(self._work(queue, meter))
-
-    async def _work(self, queue: Iterator[Chunk], meter: Meter) -> None:
-        """Send chunk after chunk until there is none, or one has failed."""
-        # an iterator shared by the workers is a queue: between two awaits nobody else runs
-        for chunk in queue:
-            if self._error:
-                return
-            meter.chunks.update(waiting=-1, sent=1)
+    @asynccontextmanager
+    async def _opened(self, account: str, upload_id: str, meter: Meter) -> AsyncIterator[Ledger]:
+        """The ledger, while nobody else works on this upload."""
+        with await in_thread(Ledger, self._ledger) as ledger:
+            lock = ledger.lock(account, upload_id)
             try:
-                await self._create(chunk, meter)
-                meter.chunks.update(sent=-1, done=1)
-            except Exception as error:  # noqa: BLE001 -- whatever it is, it must not hide what was created
-                self._error = self._error or error
-                meter.chunks.update(sent=-1, failed=1)
-
-    async def _create(self, chunk: Chunk, meter: Meter) -> None:
-        """One request and what follows from it."""
-        await self._service.quota.tasks(len(chunk.rows), lambda seconds: _waiting(meter, seconds))
-        try:
-            operation = await self._start(chunk, meter)
-        except TooLarge:
-            if len(chunk.rows) == 1:
+                await _taken(lock, meter)
+                self.upload_id = upload_id
+                yield ledger
+            except asyncio.CancelledError:
+                meter.note = self.stopped()
                 raise
-            for half in chunk.halves():
-                await self._create(half, meter)
-            return
-        operation = await _operations.ended(self._service, operation)
-        others = self.results.log(chunk.rows, await _operations.log(self._service, operation["id"]))
-        meter.rows += len(chunk.rows)
-        if self.results.end(chunk.rows, failed=operation["status"] == "FAIL"):
-            raise _failed(operation)
-        _raise_for_pool(others)
-        if chunk.opens_pool and not _asked_with(operation, {"open_pool": "true"}):
-            await self._open(chunk.pool_id)
+            finally:
+                lock.give_back()
 
-    async def _start(self, chunk: Chunk, meter: Meter) -> dict[str, Any]:
-        """The operation of a chunk: a new one, or the one that an earlier call began."""
-        flags = {name: str(flag).lower() for name, flag in self.flags.items() if flag is not None and name != "open_pool"}
-        operation = await self._post(chunk, chunk.operation_id, flags, meter)
-        asked = dict.fromkeys(("allow_defaults", "skip_invalid_items"), "false") | flags
-        # what ended with FAIL created nothing, so that asking in another way is a new try; in the same way it is the same FAIL
-        if operation["status"] == "FAIL" and not _asked_with(operation, asked):
-            operation = await self._post(chunk, chunk.second_id(flags), flags, meter)
-        return operation
+    async def _carry_out(self, ledger: Ledger, record: Record, flags: Mapping[str, bool | None], meter: Meter) -> pd.DataFrame:
+        sending, chunks = await self._begun(ledger, record, flags, meter)
+        await sending.send(chunks, self._concurrency)
+        meter.note = self.results.summary()
+        self._raise_for_results(sending.error, skips=bool(flags["skip_invalid_items"]))
+        if flags["open_pool"]:
+            await self._open(ledger, record)
+        if record.ended and not chunks:
+            meter.note += f" All of it was settled on {record.ended:%Y-%m-%d %H:%M} UTC; nothing was sent."
+        return self.results.frame()
 
-    async def _post(self, chunk: Chunk, operation_id: str, flags: Mapping[str, str], meter: Meter) -> dict[str, Any]:
-        self.results.put(chunk.rows, status="UNKNOWN", operation_id=operation_id, chunk=chunk.number)
-        query = {**flags, "async_mode": "true", "operation_id": operation_id}
-        query |= {"open_pool": "true"} if chunk.opens_pool else {}
-        meter.waiting = ""
-        try:
-            return await _operations.begin(
-                self._service, "/v1/tasks", query, chunk.body, lambda reason: _retried(meter, reason)
-            )
-        except ApiError as error:
-            if error.code == _operations.ALREADY_EXISTS:
-                return await _operations.ended(self._service, await _operations.get(self._service, operation_id))
-            self._refused(chunk, error)
-            raise
+    async def _begun(
+        self, ledger: Ledger, record: Record, flags: Mapping[str, bool | None], meter: Meter
+    ) -> tuple[Sending, list[Chunk]]:
+        """What earlier calls have settled stands in the results; what is left goes out."""
+        sent = {name: str(flag).lower() for name, flag in flags.items() if flag is not None and name != "open_pool"}
+        await in_thread(ledger.ask, record.id, flags)
+        self.results.restore(await in_thread(ledger.outcomes, record.id))
+        chunks = await in_thread(ledger.chunks, record.id, sent)
+        meter.total, meter.rows = record.rows, record.rows - sum(len(chunk.rows) for chunk in chunks)
+        sending = Sending(self._service, ledger, record, sent, self.results, meter)
+        for operation_id in await in_thread(ledger.failures, record.id, sent):
+            sending.error = failure({"id": operation_id, "status": "FAIL"})
+        return sending, chunks
 
-    def _refused(self, chunk: Chunk, error: ApiError) -> None:
-        """Say of a chunk what a refusal says: an odd answer of 2xx, or one of a service in trouble, says nothing."""
-        if isinstance(error, TooLarge | QuotaExceeded):
-            self.results.put(chunk.rows, status="NOT_SENT", operation_id=None)
-        elif error.status >= BAD_REQUEST and not error.retryable:
-            self.results.put(chunk.rows, status="FAILED", error_code=error.code, error_message=str(error))
+    async def _open(self, ledger: Ledger, record: Record) -> None:
+        """Open each pool once: it may have been closed on purpose since."""
+        for pool_id in await in_thread(ledger.pools_to_open, record.id):
+            try:
+                operation = await self._service.act(f"/v1/pools/{path_part(pool_id)}/open")
+                if operation and (await _operations.ended(self._service, operation))["status"] == "FAIL":
+                    raise OperationFailed(f"The operation {operation['id']} ended with FAIL.", operation=operation)
+            except TolokaError as error:
+                raise UploadError(
+                    f"{self.results.summary()} The tasks are there, but the pool was not opened: {error}",
+                    results=self.results.frame(),
+                    upload_id=self.upload_id,
+                    hint="Make the same call again, or open it with client.open_pool(pool_id).",
+                ) from error
+            await in_thread(ledger.open, record.id, pool_id)
 
-    async def _open(self, pool_id: str) -> None:
-        """Open the pool of tasks that an earlier call created without that wish."""
-        operation = await self._service.act(f"/v1/pools/{path_part(pool_id)}/open")
-        if operation and (await _operations.ended(self._service, operation))["status"] == "FAIL":
-            raise OperationFailed("The tasks are there, but the pool was not opened.", operation=operation)
-
-    def _raise_for_results(self) -> None:
-        fine = {"CREATED", "INVALID"} if self._skips else {"CREATED"}
-        if self._error or set(self.results.counts()) - fine:
-            said = (self.results.summary(), self.results.commonest_error(), str(self._error or ""))
-            raise UploadError(" ".join(filter(None, said)), results=self.results.frame(), hint=GO_ON) from self._error
+    def _raise_for_results(self, error: Exception | None, *, skips: bool) -> None:
+        fine = {"CREATED", "INVALID"} if skips else {"CREATED"}
+        if error or set(self.results.counts()) - fine:
+            said = " ".join(filter(None, (self.results.summary(), self.results.commonest_error(), str(error or ""))))
+            raise UploadError(said, results=self.results.frame(), upload_id=self.upload_id, hint=GO_ON) from error
 
 
-def _asked_with(operation: Mapping[str, Any], flags: Mapping[str, str]) -> bool:
-    """Whether an operation was begun with these flags, as far as it tells (Toloka API, Operation.parameters)."""
-    parameters = operation.get("parameters")
-    return not isinstance(parameters, dict) or all(
-        bool(parameters.get(name, False)) == (flag == "true") for name, flag in flags.items()
-    )
-
-
-def _failed(operation: Mapping[str, Any]) -> OperationFailed:
-    return OperationFailed(
-        f"The operation {operation['id']} ended with {operation['status']}, and not all its rows are accounted for.",
-        operation=operation,
-        hint="One INVALID row has its whole request refused; with skip_invalid_items=True the others are created.",
-    )
-
-
-def _raise_for_pool(others: Sequence[Mapping[str, Any]]) -> None:
-    for entry in others:
-        if entry.get("type") == "POOL_OPEN" and not entry.get("success"):
-            why = first_error(entry.get("output"))
-            raise OperationFailed(
-                f"The tasks are there, but the pool was not opened: {why.get('error_code')}: {why.get('error_message')}",
-                operation=entry,
-                hint="Open it with client.open_pool(pool_id).",
-            )
-
-
-def _check_pool(pool: Mapping[str, Any]) -> None:
-    """Refuse a pool that takes no tasks (Toloka API, "Create a task")."""
-    name = f"The pool {pool.get('id')} ({pool.get('private_name')})"
-    if pool.get("status") == "ARCHIVED":
-        raise InputError(f"{name} is archived and takes no tasks.", column="pool_id")
-    if not pool.get("mixer_config"):
+def _entered(ledger: Ledger, plan: Plan, flags: Mapping[str, bool | None]) -> Record:
+    """The plan's place in the ledger: a new one, or that of an earlier call."""
+    record = ledger.find(plan.account, plan.upload_id)
+    if record is None:
+        for pool in plan.pools.values():
+            check_pool(pool)
+        ledger.add(plan, flags)
+        return _found(ledger, plan.account, plan.upload_id)
+    if record.content != plan.content:
         raise InputError(
-            f"{name} has no mixer_config, so it takes task suites, not tasks.",
-            column="pool_id",
-            hint="Make the pool with smart mixing: mixer_config={'real_tasks_count': ..., 'golden_tasks_count': ...}.",
+            f"upload_id={plan.upload_id!r} is in the ledger with other rows: {_difference(record, plan)}.",
+            column="upload_id",
+            hint="Give these rows another upload_id=, or send the rows of then.",
         )
+    return record
 
 
-def _waiting(meter: Meter, seconds: float) -> None:
-    meter.waiting = f"quota, {seconds:,.0f} s"
+def _found(ledger: Ledger, account: str, upload_id: str) -> Record:
+    record = ledger.find(account, upload_id)
+    if record is None:
+        raise InputError(
+            f"This account has no upload {upload_id!r} in the ledger {ledger.path}.",
+            column="upload_id",
+            hint="tf.uploads() shows all; another ledger is given with ledger=...",
+        )
+    return record
 
 
-def _retried(meter: Meter, reason: str) -> None:
-    meter.retries += 1
-    meter.waiting = reason
+def _difference(record: Record, plan: Plan) -> str:
+    if record.rows != len(plan.digests):
+        return f"it had {record.rows:,} rows, and {len(plan.digests):,} came"
+    rows = [row for row, (then, now) in enumerate(zip(record.digests, plan.digests, strict=True)) if then != now]
+    more = f" and {len(rows) - SHOWN_ROWS:,} more" if len(rows) > SHOWN_ROWS else ""
+    return f"what differs are rows {', '.join(map(str, rows[:SHOWN_ROWS]))}{more} (values, pool or overlap)"
+
+
+async def _taken(lock: UploadLock, meter: Meter) -> None:
+    """Wait for the lock of an upload, which another process may have for hours."""
+    if lock.take():
+        return
+    with meter.wait("another process that sends this upload"):
+        while not lock.take():
+            await asyncio.sleep(LOCK_LOOK_SECONDS)
+
+
+def _file(ledger: FilePath | None) -> FilePath | None:
+    if ledger is not None and not isinstance(ledger, str | os.PathLike):
+        raise InputError(f"ledger={ledger!r} is no path of a file.", column="ledger")
+    return ledger

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from toloka_frames import _upload
 from toloka_frames._errors import UploadCancelled
 from toloka_frames._inference import SAMPLE_ROWS, Framing, Rows, abatches
-from toloka_frames._scan import Scan
-from toloka_frames._sinks import DtypeBackend, FilePath, ParquetFile, check_dtype_backend, to_frame
+from toloka_frames._scan import LAG, Scan
+from toloka_frames._sinks import DtypeBackend, FilePath, ParquetFile, check_dtype_backend, check_resume, to_frame
 from toloka_frames._sync import on_our_loop
+from toloka_frames._upload import CONCURRENCY, Upload
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
+    from datetime import timedelta
     from pathlib import Path
 
     import pandas as pd
 
     from toloka_frames._client import AsyncTolokaClient
+    from toloka_frames._copy import Synced
     from toloka_frames._progress import ProgressArg
 
-__all__ = ["create_tasks", "to_arrow", "to_dataframe", "to_parquet"]
+__all__ = ["create_tasks", "reconcile", "resume", "sync", "to_arrow", "to_dataframe", "to_parquet"]
 
 
 async def to_dataframe(
@@ -43,10 +45,11 @@ async def to_arrow(rows: Scan | Rows, *, progress: ProgressArg = "auto") -> pa.T
     return pa.Table.from_batches(collected, framing.schema)
 
 
-async def to_parquet(rows: Scan | Rows, path: FilePath, *, progress: ProgressArg = "auto") -> Path:
+async def to_parquet(rows: Scan | Rows, path: FilePath, *, resume: bool = False, progress: ProgressArg = "auto") -> Path:
     """`tf.to_parquet` for async code; of a scan with its progress. Units, errors and source as there."""
     if isinstance(rows, Scan):
-        return await on_our_loop(rows.ato_parquet(path, progress))
+        return await on_our_loop(rows.ato_parquet(path, resume, progress))
+    check_resume(resume)
     framing = Framing(SAMPLE_ROWS)
     stream = abatches(rows, framing)
     first = await anext(stream)
@@ -55,6 +58,11 @@ async def to_parquet(rows: Scan | Rows, path: FilePath, *, progress: ProgressArg
         async for batch in stream:
             file.write(batch)
     return file.path
+
+
+async def sync(scan: Scan, folder: FilePath, *, lag: timedelta = LAG, progress: ProgressArg = "auto") -> Synced:
+    """`tf.sync` for async code; arguments, result, units, errors and source as there."""
+    return await on_our_loop(scan.acopy_to(folder, lag, progress))
 
 
 async def create_tasks(
@@ -68,7 +76,8 @@ async def create_tasks(
     overlap: int | None = None,
     input_columns: Sequence[str] | None = None,
     upload_id: str | None = None,
-    concurrency: int = _upload.CONCURRENCY,
+    ledger: FilePath | None = None,
+    concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
 ) -> pd.DataFrame:
     """`tf.create_tasks` for async code; arguments, result, units, errors and source as there.
@@ -77,8 +86,33 @@ async def create_tasks(
         UploadCancelled: The awaiting task was cancelled, as Stop does; `.results` says what is known.
     """
     flags = {"allow_defaults": allow_defaults, "open_pool": open_pool, "skip_invalid_items": skip_invalid_items}
-    upload = _upload.Upload(df, client, pool_id, flags, overlap, input_columns, upload_id, concurrency)
+    upload = Upload(client, ledger, concurrency)
+    return await _finished(upload, upload.create(df, pool_id, flags, overlap, input_columns, upload_id, progress))
+
+
+async def resume(
+    upload_id: str,
+    client: AsyncTolokaClient,
+    *,
+    ledger: FilePath | None = None,
+    concurrency: int = CONCURRENCY,
+    progress: ProgressArg = "auto",
+) -> pd.DataFrame:
+    """`tf.resume` for async code; arguments, result, errors and source as there, `UploadCancelled` as in `create_tasks`."""
+    upload = Upload(client, ledger, concurrency)
+    return await _finished(upload, upload.resume(upload_id, progress))
+
+
+async def reconcile(
+    upload_id: str, client: AsyncTolokaClient, *, ledger: FilePath | None = None, progress: ProgressArg = "auto"
+) -> pd.DataFrame:
+    """`tf.reconcile` for async code; arguments, result, errors and source as there."""
+    upload = Upload(client, ledger, CONCURRENCY)
+    return await _finished(upload, upload.reconcile(upload_id, progress))
+
+
+async def _finished(upload: Upload, work: Coroutine[Any, Any, pd.DataFrame]) -> pd.DataFrame:
     try:
-        return await on_our_loop(upload.go(progress))
+        return await on_our_loop(work)
     except asyncio.CancelledError as stop:
-        raise UploadCancelled(upload.stopped(), results=upload.results.frame()) from stop
+        raise UploadCancelled(upload.stopped(), results=upload.results.frame(), upload_id=upload.upload_id) from stop

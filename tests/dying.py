@@ -1,0 +1,60 @@
+"""A process that uploads a frame and kills itself at a line of our code; run by tests/test_exactly_once.py.
+
+    python dying.py URL TOKEN POOL ROWS KILL_AT
+
+KILL_AT counts the lines that are run in the rooms between the plan and the wire; 0 lets it live and prints their number.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+import toloka_frames as tf
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+ROOMS = {"_upload.py", "_ledger.py", "_sending.py", "_operations.py", "_http.py"}
+PADDING = "x" * 1_500  # so that a request holds some 650 rows
+
+
+def frame_of(rows: int) -> pd.DataFrame:
+    """The rows that are uploaded, each with a text of its own."""
+    images = [f"https://example.com/{row}.jpg" for row in range(rows)]
+    return pd.DataFrame({"image": images, "text": [f"{row} {PADDING}" for row in range(rows)]})
+
+
+def die_at(line: int) -> count[int]:
+    """Have this process killed at the n-th line that it runs in our rooms; returns the counter."""
+    lines = count(1)
+
+    def trace(frame: FrameType, event: str, _: object) -> object:
+        if event == "call":
+            return trace if os.path.basename(frame.f_code.co_filename) in ROOMS else None  # noqa: PTH119 -- called very often
+        if event == "line" and next(lines) == line:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    threading.settrace(trace)  # type: ignore[arg-type]
+    sys.settrace(trace)  # type: ignore[arg-type]
+    return lines
+
+
+def main(url: str, token: str, pool_id: str, rows: str, kill_at: str) -> None:
+    client = tf.AsyncTolokaClient(token, url=url)
+    frame = frame_of(int(rows))
+    lines = die_at(int(kill_at))
+    tf.create_tasks(frame, client, pool_id, allow_defaults=True, progress=False)
+    sys.settrace(None)
+    print(next(lines))  # noqa: T201 -- this is what it is asked for
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,272 @@
+"""What will be sent is on disk before it is sent, in one file that is ours alone; what is left to do can be read from it."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from array import array
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+
+import toloka_frames as tf
+from toloka_frames._chunks import Chunk
+from toloka_frames._ledger import Ledger, Record
+from toloka_frames._plan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+ASKED = {"allow_defaults": True, "open_pool": None, "skip_invalid_items": None}
+FLAGS = {"allow_defaults": "true"}
+
+
+def chunk(number: int, rows: Sequence[int], pool_id: str = "1", key: str = "key") -> Chunk:
+    return Chunk(number, pool_id, rows, [b'{"__item_idx":"%d","text":"\\n"}' % row for row in rows], key)
+
+
+def plan(*chunks: Chunk, upload_id: str = "mine", account: str = "me") -> Plan:
+    rows = sum(len(each.rows) for each in chunks)
+    return Plan(account, "/v1/tasks", upload_id, "key", "content", array("I", range(rows)), chunks, {})
+
+
+def outcomes(rows: Sequence[int], status: str = "CREATED") -> list[dict[str, Any]]:
+    nothing = dict.fromkeys(("error_field", "error_code", "error_message"))
+    return [{"row": row, "status": status, "task_id": f"t{row}" if status == "CREATED" else None, **nothing} for row in rows]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger(tmp_path / "uploads.db") as opened:
+        yield opened
+
+
+def added(ledger: Ledger, *chunks: Chunk) -> Record:
+    ledger.add(plan(*chunks), ASKED)
+    record = ledger.find("me", "mine")
+    assert record is not None
+    return record
+
+
+def test_what_was_written_is_read_back_by_another_process(ledger: Ledger) -> None:
+    chunks = [chunk(0, range(3)), chunk(1, [3, 5, 6, 9], pool_id="2"), chunk(1, [4, 7, 8])]
+    record = added(ledger, *chunks)
+    with Ledger(ledger.path) as again:
+        assert again.find("me", "mine") == record
+        left = again.chunks(record.id, FLAGS)
+    assert [(each.number, each.pool_id, list(each.rows), each.tasks) for each in left] == [
+        (each.number, each.pool_id, list(each.rows), each.tasks) for each in chunks
+    ]
+    assert [each.operation_id for each in left] == [each.operation_id for each in chunks]
+    assert (record.rows, record.flags, list(record.digests), record.ended) == (10, ASKED, list(range(10)), None)
+
+
+def test_an_upload_is_known_by_its_account_and_name(ledger: Ledger) -> None:
+    added(ledger, chunk(0, range(3)))
+    assert ledger.find("me", "other") is None
+    assert ledger.find("you", "mine") is None
+    ledger.add(plan(chunk(0, range(3)), account="you"), ASKED)
+    assert len(ledger.uploads()) == 2
+
+
+def test_a_chunk_that_was_begun_is_left_with_its_operation_and_its_rows_are_unknown(ledger: Ledger) -> None:
+    first, second = chunk(0, range(2)), chunk(1, range(2, 4))
+    record = added(ledger, first, second)
+    ledger.begin(record.id, second, "an-operation", FLAGS)
+    assert [each.sent_as for each in ledger.chunks(record.id, FLAGS)] == [None, "an-operation"]
+    unknown = {"status": "UNKNOWN", "operation_id": "an-operation", "chunk": 1}
+    assert ledger.outcomes(record.id) == [{"row": 2, **unknown}, {"row": 3, **unknown}]
+    ledger.withdraw(record.id, second)
+    assert [each.sent_as for each in ledger.chunks(record.id, FLAGS)] == [None, None]
+    assert ledger.outcomes(record.id) == []
+
+
+def test_a_chunk_that_is_done_is_not_left_and_its_tasks_are_forgotten(ledger: Ledger) -> None:
+    first, second = chunk(0, range(2)), chunk(1, range(2, 4))
+    record = added(ledger, first, second)
+    for each in (first, second):
+        ledger.begin(record.id, each, each.operation_id, FLAGS)
+    ledger.end(record.id, first, "done", outcomes(first.rows))
+    assert [each.number for each in ledger.chunks(record.id, FLAGS)] == [1]
+    known = [each for each in ledger.outcomes(record.id) if each["chunk"] == 0]
+    assert [(each["row"], each["status"], each["task_id"]) for each in known] == [(0, "CREATED", "t0"), (1, "CREATED", "t1")]
+    assert {each["operation_id"] for each in known} == {first.operation_id}
+    assert ledger.find("me", "mine").ended is None  # type: ignore[union-attr]
+    ledger.end(record.id, second, "done", outcomes(second.rows))
+    assert ledger.find("me", "mine").ended is not None  # type: ignore[union-attr]
+    assert b"__item_idx" not in dumped(ledger.path)
+
+
+def dumped(path: Path) -> bytes:
+    with sqlite3.connect(path) as sqlite:
+        text = "\n".join(map(str, sqlite.execute("select * from chunks"))).encode()
+    sqlite.close()
+    return text
+
+
+def test_a_chunk_that_failed_is_left_only_for_other_flags(ledger: Ledger) -> None:
+    only = chunk(0, range(2))
+    record = added(ledger, only)
+    ledger.begin(record.id, only, "an-operation", FLAGS)
+    ledger.end(record.id, only, "failed", outcomes(only.rows, "FAILED"))
+    assert ledger.chunks(record.id, FLAGS) == []
+    assert ledger.failures(record.id, FLAGS) == ["an-operation"]
+    others = FLAGS | {"skip_invalid_items": "true"}
+    assert [each.sent_as for each in ledger.chunks(record.id, others)] == ["an-operation"]
+    assert ledger.failures(record.id, others) == []
+    ledger.begin(record.id, only, "another", others)
+    assert {(each["status"], each["operation_id"]) for each in ledger.outcomes(record.id)} == {("UNKNOWN", "another")}
+
+
+def test_a_chunk_that_was_refused_is_left_as_if_it_had_not_been_sent(ledger: Ledger) -> None:
+    only = chunk(0, range(2))
+    record = added(ledger, only)
+    ledger.begin(record.id, only, only.operation_id, FLAGS)
+    ledger.end(record.id, only, "refused", outcomes(only.rows, "FAILED"))
+    assert [each.sent_as for each in ledger.chunks(record.id, FLAGS)] == [None]
+
+
+def test_halves_take_the_place_of_a_chunk(ledger: Ledger) -> None:
+    first, second = chunk(0, range(5)), chunk(1, range(5, 7))
+    record = added(ledger, first, second)
+    ledger.split(record.id, first, first.halves())
+    left = ledger.chunks(record.id, FLAGS)
+    assert [(each.number, list(each.rows)) for each in left] == [(0, [0, 1]), (0, [2, 3, 4]), (1, [5, 6])]
+
+
+def test_a_pool_is_to_be_opened_until_it_was_opened(ledger: Ledger) -> None:
+    record = added(ledger, chunk(0, [0, 1]), chunk(1, [2], pool_id="2"))
+    ledger.open(record.id, "1")
+    ledger.open(record.id, "1")
+    assert ledger.pools_to_open(record.id) == ["2"]
+
+
+def test_the_frame_of_uploads_counts_rows_by_what_became_of_them(ledger: Ledger) -> None:
+    chunks = [chunk(0, range(4)), chunk(1, range(4, 7)), chunk(2, range(7, 9)), chunk(3, [9])]
+    record = added(ledger, *chunks)
+    for each in chunks[:3]:
+        ledger.begin(record.id, each, each.operation_id, FLAGS)
+    ledger.end(record.id, chunks[0], "done", outcomes(range(3)) + outcomes([3], "INVALID"))
+    ledger.end(record.id, chunks[1], "refused", outcomes(range(4, 7), "FAILED"))
+    ledger.add(plan(chunk(0, range(2)), upload_id="other"), ASKED)
+    frame = tf.uploads(ledger.path)
+    assert frame["upload_id"].tolist() == ["mine", "other"]
+    assert frame["state"].tolist() == ["FAILED", "UNFINISHED"]
+    counts = frame.loc[0, ["rows", "created", "invalid", "failed", "unknown", "not_sent"]]
+    assert counts.tolist() == [10, 3, 1, 3, 2, 1]
+    assert frame.dtypes.astype(str).to_dict() == {
+        **dict.fromkeys(("upload_id", "account", "kind", "state", "pool_ids"), "string"),
+        **dict.fromkeys(("rows", "created", "invalid", "failed", "unknown", "not_sent"), "Int64"),
+        **dict.fromkeys(("begun", "ended"), "datetime64[us, UTC]"),
+    }
+    assert frame["begun"].notna().all()
+    assert frame["ended"].isna().all()
+
+
+def test_a_ledger_without_uploads_is_an_empty_frame(tmp_path: Path) -> None:
+    frame = tf.uploads(tmp_path / "new.db")
+    assert len(frame) == 0
+    assert isinstance(frame["begun"].dtype, pd.DatetimeTZDtype)
+
+
+def test_by_default_the_ledger_is_in_the_users_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if sys.platform != "linux":
+        pytest.skip("elsewhere the folder does not follow XDG_DATA_HOME")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert len(tf.uploads()) == 0
+    assert (tmp_path / "data" / "toloka_frames" / "uploads.db").is_file()
+    assert (tmp_path / "data" / "toloka_frames").stat().st_mode & 0o077 == 0
+
+
+def other_sqlite(path: Path) -> None:
+    with sqlite3.connect(path) as sqlite:
+        sqlite.execute("create table uploads (mine text)")
+    sqlite.close()
+
+
+def newer(path: Path) -> None:
+    with Ledger(path):
+        pass
+    with sqlite3.connect(path) as sqlite:
+        sqlite.execute("pragma user_version = 999")
+    sqlite.close()
+
+
+def damaged(path: Path) -> None:
+    with Ledger(path) as ledger:
+        added(ledger, *(chunk(number, range(number * 100, number * 100 + 100)) for number in range(20)))
+    content = bytearray(path.read_bytes())
+    content[100:4096] = b"\xff" * 3996
+    path.write_bytes(content)
+
+
+UNUSABLE = {
+    "text": lambda path: path.write_text("no database " * 100),
+    "another SQLite file": other_sqlite,
+    "a newer ledger": newer,
+    "a damaged ledger": damaged,
+}
+
+
+@pytest.mark.parametrize("make", UNUSABLE.values(), ids=UNUSABLE)
+def test_a_file_that_is_no_ledger_of_ours_is_named_and_left_alone(make: Any, tmp_path: Path) -> None:
+    path = tmp_path / "uploads.db"
+    make(path)
+    before = path.read_bytes()
+    with pytest.raises(tf.LedgerError, match=r"uploads\.db") as caught:
+        tf.uploads(path)
+    assert caught.value.path == path
+    assert "ledger=" in caught.value.hint
+    assert path.read_bytes() == before
+
+
+def test_a_place_where_no_file_can_be_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path, tmp_path / "missing" / "uploads.db", tmp_path / "file" / "uploads.db"):
+        with pytest.raises(tf.LedgerError) as caught:
+            tf.uploads(path)
+        assert str(path) in str(caught.value)
+        assert caught.value.__cause__ is not None
+
+
+def test_only_one_has_the_lock_of_an_upload(ledger: Ledger) -> None:
+    first, second, other = ledger.lock("me", "mine"), ledger.lock("me", "mine"), ledger.lock("me", "other")
+    assert first.take()
+    assert not second.take()
+    assert other.take()
+    second.give_back()
+    assert not second.take()
+    first.give_back()
+    assert second.take()
+    second.give_back()
+    other.give_back()
+    assert list(ledger.path.parent.glob("*.lock")) == []
+
+
+HOLDER = """
+import sys
+from toloka_frames._ledger import Ledger
+
+with Ledger(sys.argv[1]) as ledger:
+    lock = ledger.lock("me", "mine")
+    print(lock.take(), flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_lock_of_a_killed_process_is_free(ledger: Ledger) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, ledger.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "True\n"
+        lock = ledger.lock("me", "mine")
+        assert not lock.take()
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        assert lock.take()
+        lock.give_back()

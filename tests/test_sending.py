@@ -1,0 +1,172 @@
+"""Each chunk is sent once, whatever becomes of answers and calls; what is not known is asked for and never guessed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+from scripted import reply
+from taking import Service
+
+import toloka_frames as tf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+IMAGES = pd.DataFrame({"image": [f"https://example.com/{row:05}" for row in range(25_000)]})
+TOO_LARGE = reply({"code": "ENTITY_TOO_LARGE", "message": "!"}, 413)
+FORBIDDEN = reply({"code": "ACCESS_DENIED", "message": "no"}, 403)
+QUOTA = reply({"code": "TOO_MANY_REQUESTS", "message": "no", "payload": {"interval": "DAY"}}, 429)
+BROKEN = reply("<html>502 Bad Gateway</html>", 502, Retry_After="0")
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with Service() as service:
+        yield service
+
+
+def up(frame: pd.DataFrame, client: tf.AsyncTolokaClient, **options: Any) -> pd.DataFrame:
+    return tf.create_tasks(frame, client, "1", **({"progress": False} | options))
+
+
+def counts(results: pd.DataFrame) -> dict[str, int]:
+    return results["status"].value_counts().to_dict()
+
+
+def test_what_is_done_is_returned_without_sending(service: Service) -> None:
+    first = up(IMAGES, service.client())
+    sent = len(service.requests)
+    notes: list[tf.Progress] = []
+    pd.testing.assert_frame_equal(up(IMAGES, service.client(), progress=notes.append), first)
+    assert [request for request in service.requests[sent:] if "operations" in request or "POST" in request] == []
+    assert "nothing was sent" in str(notes[-1])
+    assert notes[-1].rows == notes[-1].total == 25_000
+
+
+def test_a_call_goes_on_with_what_the_last_one_did_not_settle(service: Service) -> None:
+    service.refuse = lambda number, _: FORBIDDEN if number == 2 else None
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES, service.client(), concurrency=1)
+    assert counts(caught.value.results) == {"CREATED": 10_000, "FAILED": 10_000, "NOT_SENT": 5_000}
+    service.refuse = lambda *_: None
+    assert counts(up(IMAGES, service.client())) == {"CREATED": 25_000}
+    assert service.posts == 4
+    assert service.created == IMAGES["image"].tolist()
+
+
+def test_an_operation_without_an_answer_is_looked_at_first_and_not_sent_again(service: Service) -> None:
+    service.refuse = lambda *_: b"LOST"
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES.head(5), service.client(retries=1))
+    assert counts(caught.value.results) == {"UNKNOWN": 5}
+    assert caught.value.results["operation_id"].notna().all()
+    assert counts(up(IMAGES.head(5), service.client())) == {"CREATED": 5}
+    assert service.posts == 1
+
+
+def test_an_answer_that_is_none_has_the_operation_looked_at_at_once(service: Service) -> None:
+    service.refuse = lambda *_: b"LOST" + BROKEN
+    assert counts(up(IMAGES.head(5), service.client(retries=1))) == {"CREATED": 5}
+    assert service.posts == 1
+
+
+def test_what_was_begun_and_never_arrived_is_sent_as_the_same_operation(service: Service) -> None:
+    service.refuse = lambda *_: BROKEN
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES.head(5), service.client(retries=1))
+    assert counts(caught.value.results) == {"UNKNOWN": 5}
+    service.refuse = lambda *_: None
+    results = up(IMAGES.head(5), service.client())
+    assert counts(results) == {"CREATED": 5}
+    assert results["operation_id"].tolist() == caught.value.results["operation_id"].tolist()
+
+
+def test_a_request_that_never_left_is_not_unknown(service: Service) -> None:
+    client = service.client(retries=1)
+    tf.run(client.get_requester())
+    up(IMAGES.head(1), client)
+    nobody = tf.AsyncTolokaClient("a-token", url="http://127.0.0.1:9", retries=1)
+    with pytest.raises(tf.ConnectionFailed):  # the pool is asked for first, so nothing is in the ledger
+        up(IMAGES.head(5), nobody)
+    assert len(tf.uploads()) == 1
+
+
+def test_a_spent_quota_of_the_day_leaves_rows_that_were_not_sent(service: Service) -> None:
+    service.refuse = lambda number, _: QUOTA if number > 1 else None
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES, service.client(), concurrency=1)
+    assert counts(caught.value.results) == {"NOT_SENT": 15_000, "CREATED": 10_000}
+    assert isinstance(caught.value.__cause__, tf.QuotaExceeded)
+    assert tf.uploads()[["created", "unknown", "not_sent"]].iloc[0].tolist() == [10_000, 0, 15_000]
+
+
+def test_an_operation_that_failed_is_reported_as_failed_however_often_it_is_asked_for(service: Service) -> None:
+    def fail(_: int, __: list[Any]) -> bytes | None:
+        service.failed = set(service.taken) | {operation_of(service)}
+        return None
+
+    service.refuse = fail
+    for _ in range(2):
+        with pytest.raises(tf.UploadError) as caught:
+            up(IMAGES.head(5), service.client())
+        assert counts(caught.value.results) == {"FAILED": 5}
+        assert isinstance(caught.value.__cause__, tf.OperationFailed)
+    assert service.posts == 1
+
+
+def test_an_operation_that_exists_and_failed_is_reported_as_failed_also_without_the_ledger(
+    service: Service, tmp_path: Path
+) -> None:
+    def fail(_: int, __: list[Any]) -> bytes | None:
+        service.failed = {operation_of(service)}
+        return None
+
+    service.refuse = fail
+    for ledger in ("one.db", "other.db"):
+        with pytest.raises(tf.UploadError) as caught:
+            up(IMAGES.head(5), service.client(), ledger=tmp_path / ledger)
+        assert counts(caught.value.results) == {"FAILED": 5}
+    assert service.posts == 2
+    assert service.created == []
+
+
+def operation_of(service: Service) -> str:
+    return service.requests[-1].split("operation_id=")[1].split("&")[0]
+
+
+def test_a_lost_ledger_creates_nothing_twice(service: Service, tmp_path: Path) -> None:
+    first = up(IMAGES, service.client(), ledger=tmp_path / "one.db")
+    pd.testing.assert_frame_equal(up(IMAGES, service.client(), ledger=tmp_path / "other.db"), first)
+    assert service.created == IMAGES["image"].tolist()
+
+
+def test_the_halves_of_a_chunk_are_remembered(service: Service) -> None:
+    service.refuse = lambda number, tasks: TOO_LARGE if len(tasks) > 6_000 else FORBIDDEN if number > 2 else None
+    with pytest.raises(tf.UploadError):
+        up(IMAGES, service.client(), concurrency=1)
+    service.refuse = lambda *_: None  # whole chunks would be taken now
+    assert counts(up(IMAGES, service.client())) == {"CREATED": 25_000}
+    assert service.created == IMAGES["image"].tolist()
+
+
+def test_a_row_that_is_too_large_alone_is_an_error_and_is_not_halved_for_ever(service: Service) -> None:
+    service.refuse = lambda *_: TOO_LARGE
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES.head(4), service.client())
+    assert counts(caught.value.results) == {"NOT_SENT": 3, "FAILED": 1}
+    assert isinstance(caught.value.__cause__, tf.TooLarge)
+    assert service.posts == 3
+
+
+def test_a_row_that_the_log_does_not_tell_of_is_looked_at_again(service: Service) -> None:
+    tell: Callable[[str], list[Any]] = service._log
+    service._log = lambda operation_id: tell(operation_id)[1:]  # type: ignore[method-assign]
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES.head(5), service.client())
+    assert counts(caught.value.results) == {"CREATED": 4, "UNKNOWN": 1}
+    service._log = tell  # type: ignore[method-assign]
+    assert counts(up(IMAGES.head(5), service.client())) == {"CREATED": 5}
+    assert service.posts == 1

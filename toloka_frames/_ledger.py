@@ -1,0 +1,405 @@
+"""What is about to be sent and what became of it comes in; it is on disk before it is sent, and what is left to do goes out.
+
+One SQLite file holds all uploads: a row for each upload, a row for each chunk, a row for what became of each input row. What
+is not yet settled keeps the JSON of its tasks, so that an upload can go on without the frame. No token is ever in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import sqlite3
+import threading
+from array import array
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+
+import platformdirs
+from filelock import FileLock, Timeout
+
+from toloka_frames._chunks import Chunk
+from toloka_frames._errors import LedgerError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from toloka_frames._plan import Plan
+
+# waiting: not sent; begun: sent, its end not known; refused: not taken; done, failed: how its operation ended
+State: TypeAlias = Literal["waiting", "begun", "refused", "done", "failed"]
+
+APPLICATION_ID = 0x746F6C66  # "tolf": tells our file from any other SQLite file
+VERSION = 1
+BUSY_SECONDS = 30.0
+DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+SCHEMA = """
+create table uploads (
+    id integer primary key, account text not null, upload_id text not null, path text not null, key text not null,
+    rows integer not null, content text not null, digests blob not null, flags text not null,
+    begun text not null, ended text, unique (account, upload_id)
+);
+create table chunks (
+    upload integer not null references uploads, operation_id text not null, number integer not null, pool_id text not null,
+    spans text not null, rows integer not null, content text not null, state text not null, sent_as text, flags text,
+    begun text, ended text, created integer not null default 0, tasks blob,
+    primary key (upload, operation_id)
+);
+create table outcomes (
+    upload integer not null, row integer not null, operation_id text not null, status text not null, task_id text,
+    error_field text, error_code text, error_message text,
+    primary key (upload, row)
+) without rowid;
+create table opened (upload integer not null, pool_id text not null, primary key (upload, pool_id)) without rowid;
+"""
+
+
+@dataclass(frozen=True)
+class Record:
+    """An upload as the ledger has it.
+
+    Attributes:
+        id: Its number in the ledger.
+        upload_id: Its name.
+        path: Where it goes, behind `/api`.
+        rows: How many input rows it has.
+        content: A hash of all rows.
+        digests: Four bytes for each row.
+        flags: What the last call asked for.
+        ended: When all its rows were settled, or None.
+    """
+
+    id: int
+    upload_id: str
+    path: str
+    rows: int
+    content: str
+    digests: array[int]
+    flags: Mapping[str, bool | None]
+    ended: datetime | None
+
+
+class Ledger:
+    """An open ledger; its methods may be called from any thread, and each change is on disk when it returns.
+
+    Raises:
+        LedgerError: The file cannot be used; it is left as it is.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None) -> None:
+        self.path = Path(path).expanduser() if path is not None else _default_place()
+        self._lock = threading.Lock()
+        with self._explained():
+            self._sqlite = sqlite3.connect(self.path, BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            with self._explained():
+                self._prepare()
+        except BaseException:
+            self._sqlite.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._sqlite.close()
+
+    def lock(self, account: str, upload_id: str) -> UploadLock:
+        """The lock of one upload, so that two processes do not send it at once."""
+        name = hashlib.sha256(f"{account}\n{upload_id}".encode()).hexdigest()[:16]
+        return UploadLock(self.path.with_name(f"{self.path.name}-{name}.lock"), self.path)
+
+    def find(self, account: str, upload_id: str) -> Record | None:
+        """The upload of this name, if there is one."""
+        found = self._read(
+            "select id, upload_id, path, rows, content, digests, flags, ended from uploads"
+            " where account = ? and upload_id = ?",
+            (account, upload_id),
+        )
+        if not found:
+            return None
+        number, name, path, rows, content, digests, flags, ended = found[0]
+        ended_at = datetime.fromisoformat(ended) if ended else None
+        return Record(number, name, path, rows, content, array("I", digests), json.loads(flags), ended_at)
+
+    def add(self, plan: Plan, flags: Mapping[str, bool | None]) -> None:
+        """Write down an upload and all its chunks."""
+        with self._change() as sqlite:
+            upload = sqlite.execute(
+                "insert into uploads (account, upload_id, path, key, rows, content, digests, flags, begun)"
+                " values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    plan.account,
+                    plan.upload_id,
+                    plan.path,
+                    plan.key,
+                    len(plan.digests),
+                    plan.content,
+                    plan.digests.tobytes(),
+                    json.dumps(dict(flags)),
+                    _now(),
+                ),
+            ).lastrowid
+            _insert(sqlite, upload, plan.chunks)
+
+    def ask(self, upload: int, flags: Mapping[str, bool | None]) -> None:
+        """Write down what this call asks for; chunks that failed when asked for in another way are to be tried again."""
+        with self._change() as sqlite:
+            sqlite.execute("update uploads set flags = ? where id = ?", (json.dumps(dict(flags)), upload))
+
+    def chunks(self, upload: int, flags: Mapping[str, str]) -> list[Chunk]:
+        """The chunks that are left to be sent or looked at; those that failed with other flags are among them."""
+        sql = (
+            "select number, pool_id, spans, tasks, key, iif(state in ('begun', 'failed'), sent_as, null)"
+            " from chunks join uploads on upload = id"
+            " where upload = ? and (state in ('waiting', 'begun', 'refused') or (state = 'failed' and chunks.flags <> ?))"
+            " order by number, chunks.rowid"
+        )
+        left = self._read(sql, (upload, _said(flags)))
+        return [Chunk(number, pool, _rows(spans), tasks.split(b"\n"), *rest) for number, pool, spans, tasks, *rest in left]
+
+    def outcomes(self, upload: int) -> list[dict[str, Any]]:
+        """What is known of each row that was sent: its position as `row`, and its columns of the result."""
+        sql = (
+            "select row, status, task_id, error_field, error_code, error_message, sent_as as operation_id, number as chunk"
+            " from outcomes join chunks using (upload, operation_id) where upload = ?"
+        )
+        begun = "select spans, sent_as, number from chunks where upload = ? and state = 'begun'"
+        unknown = [
+            {"row": row, "status": "UNKNOWN", "operation_id": sent_as, "chunk": number}
+            for spans, sent_as, number in self._read(begun, (upload,))
+            for row in _rows(spans)
+        ]
+        return self._read_dicts(sql, (upload,)) + unknown
+
+    def failures(self, upload: int, flags: Mapping[str, str]) -> list[str]:
+        """The operations of these flags that ended with FAIL."""
+        sql = "select sent_as from chunks where upload = ? and state = 'failed' and flags = ?"
+        return [each for (each,) in self._read(sql, (upload, _said(flags)))]
+
+    def begin(self, upload: int, chunk: Chunk, operation_id: str, flags: Mapping[str, str]) -> None:
+        """Write down that a chunk is about to be sent as this operation."""
+        with self._change() as sqlite:
+            _forget_outcomes(sqlite, upload, chunk)
+            sqlite.execute(
+                "update chunks set state = 'begun', sent_as = ?, flags = ?, begun = ?, ended = null"
+                " where upload = ? and operation_id = ?",
+                (operation_id, _said(flags), _now(), upload, chunk.operation_id),
+            )
+
+    def withdraw(self, upload: int, chunk: Chunk) -> None:
+        """Write down that a chunk that was begun did not reach the service."""
+        with self._change() as sqlite:
+            sqlite.execute(
+                "update chunks set state = 'waiting', sent_as = null, begun = null where upload = ? and operation_id = ?",
+                (upload, chunk.operation_id),
+            )
+
+    def split(self, upload: int, chunk: Chunk, halves: Sequence[Chunk]) -> None:
+        """Write down that other chunks take the place of one that was too large."""
+        with self._change() as sqlite:
+            sqlite.execute("delete from chunks where upload = ? and operation_id = ?", (upload, chunk.operation_id))
+            _insert(sqlite, upload, halves)
+
+    def end(self, upload: int, chunk: Chunk, state: State, outcomes: Iterable[Mapping[str, Any]]) -> None:
+        """Write down what became of a chunk and its rows; of one that is done the tasks are no longer needed."""
+        rows = [{"upload": upload, "key": chunk.operation_id, **outcome} for outcome in outcomes]
+        created = sum(row["status"] == "CREATED" for row in rows)
+        with self._change() as sqlite:
+            sqlite.executemany(
+                "insert or replace into outcomes values"
+                " (:upload, :row, :key, :status, :task_id, :error_field, :error_code, :error_message)",
+                rows,
+            )
+            sqlite.execute(
+                "update chunks set state = ?, ended = ?, created = ?, tasks = iif(? = 'done', null, tasks)"
+                " where upload = ? and operation_id = ?",
+                (state, _now(), created, state, upload, chunk.operation_id),
+            )
+            sqlite.execute(
+                "update uploads set ended = ? where id = ?"
+                " and not exists (select 1 from chunks where upload = uploads.id and state <> 'done')",
+                (_now(), upload),
+            )
+
+    def pools_to_open(self, upload: int) -> list[str]:
+        """The pools of this upload that it has not opened yet."""
+        sql = "select pool_id from chunks where upload = ?1 except select pool_id from opened where upload = ?1"
+        return [pool for (pool,) in self._read(sql, (upload,))]
+
+    def open(self, upload: int, pool_id: str) -> None:
+        """Write down that this upload has opened a pool."""
+        with self._change() as sqlite:
+            sqlite.execute("insert or ignore into opened values (?, ?)", (upload, pool_id))
+
+    def uploads(self) -> list[dict[str, Any]]:
+        """All uploads with their counts of rows, the oldest first."""
+        return self._read_dicts(
+            """
+            with ends as (
+                select upload, sum(status = 'INVALID') as invalid, sum(status = 'FAILED') as failed
+                from outcomes group by upload
+            )
+            select upload_id, account, replace(path, '/v1/', '') as kind,
+                case when uploads.ended is not null then 'DONE' when sum(state in ('refused', 'failed')) then 'FAILED'
+                    else 'UNFINISHED' end as state,
+                group_concat(distinct pool_id) as pool_ids, uploads.rows, sum(created) as created,
+                coalesce(invalid, 0) as invalid, coalesce(failed, 0) as failed,
+                sum(iif(state = 'begun', chunks.rows, 0)) as unknown, sum(iif(state = 'waiting', chunks.rows, 0)) as not_sent,
+                uploads.begun, uploads.ended
+            from uploads join chunks on chunks.upload = id left join ends on ends.upload = id group by id order by id
+            """,
+            (),
+        )
+
+    def _prepare(self) -> None:
+        sqlite = self._sqlite
+        # what is no file of ours is found out before anything is written to it
+        (tables,) = sqlite.execute("select count(*) from sqlite_schema").fetchone()
+        (mine,) = sqlite.execute("pragma application_id").fetchone()
+        (version,) = sqlite.execute("pragma user_version").fetchone()
+        if tables and (mine != APPLICATION_ID or version > VERSION):
+            what = "was written by a newer version of toloka_frames" if mine == APPLICATION_ID else "holds something else"
+            raise LedgerError(f"{self.path} {what}, and is left as it is.", path=self.path, hint=ANOTHER)
+        sqlite.execute("pragma journal_mode = wal")
+        # a change is on disk when it returns: with less, a power cut could forget what was already sent
+        sqlite.execute("pragma synchronous = full")
+        if not tables:
+            self._create()
+
+    def _create(self) -> None:
+        sqlite = self._sqlite
+        sqlite.execute("begin immediate")
+        try:
+            if not sqlite.execute("select count(*) from sqlite_schema").fetchone()[0]:  # another process may have been first
+                for statement in filter(str.strip, SCHEMA.split(";")):
+                    sqlite.execute(statement)
+                sqlite.execute(f"pragma application_id = {APPLICATION_ID}")
+                sqlite.execute(f"pragma user_version = {VERSION}")
+        except BaseException:
+            sqlite.execute("rollback")
+            raise
+        sqlite.execute("commit")
+
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        """All changes of the block or none."""
+        with self._lock, self._explained():
+            self._sqlite.execute("begin immediate")
+            try:
+                yield self._sqlite
+                self._sqlite.execute("commit")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):  # SQLite itself has rolled back what a full disk stopped
+                    self._sqlite.execute("rollback")
+                raise
+
+    def _read(self, sql: str, parameters: Sequence[object]) -> list[Any]:
+        with self._lock, self._explained():
+            return self._sqlite.execute(sql, parameters).fetchall()
+
+    def _read_dicts(self, sql: str, parameters: Sequence[object]) -> list[dict[str, Any]]:
+        with self._lock, self._explained():
+            cursor = self._sqlite.execute(sql, parameters)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED
+            what = "is damaged or no ledger, and is left as it is" if damaged else "cannot be used"
+            raise LedgerError(f"The ledger {self.path} {what}: {error}.", path=self.path, hint=ANOTHER) from error
+
+
+ANOTHER = "Move it away or give another file with ledger=...; the same rows keep their operation ids and are created once."
+
+
+class UploadLock:
+    """Held by the one process that sends an upload; the system lets go of it when that process dies."""
+
+    def __init__(self, path: Path, ledger: Path) -> None:
+        # not thread-local: it may be taken in one thread and given back in another
+        self._lock = FileLock(path, thread_local=False)
+        self._ledger = ledger
+
+    def take(self) -> bool:
+        """Take it, if nobody has it."""
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            return False
+        except OSError as error:
+            why = f"The lock of an upload cannot be made beside the ledger {self._ledger}: {error}."
+            raise LedgerError(why, path=self._ledger, hint=ANOTHER) from error
+        return True
+
+    def give_back(self) -> None:
+        """Let go of it, if it was taken."""
+        if not self._lock.is_locked:
+            return
+        # removed while it is held: whoever waits for it sees that its file is gone and makes a new one
+        with contextlib.suppress(OSError):
+            Path(self._lock.lock_file).unlink()
+        self._lock.release()
+
+
+def _default_place() -> Path:
+    place = platformdirs.user_data_path("toloka_frames", appauthor=False) / "uploads.db"
+    try:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerError(f"The folder of the ledger cannot be made: {error}.", path=place, hint=ANOTHER) from error
+    return place
+
+
+def _insert(sqlite: sqlite3.Connection, upload: int | None, chunks: Iterable[Chunk]) -> None:
+    sqlite.executemany(
+        "insert into chunks (upload, operation_id, number, pool_id, spans, rows, content, state, tasks)"
+        " values (?, ?, ?, ?, ?, ?, ?, 'waiting', ?)",
+        (
+            (
+                upload,
+                chunk.operation_id,
+                chunk.number,
+                chunk.pool_id,
+                _spans(chunk.rows),
+                len(chunk.rows),
+                chunk.content,
+                b"\n".join(chunk.tasks),
+            )
+            for chunk in chunks
+        ),
+    )
+
+
+def _forget_outcomes(sqlite: sqlite3.Connection, upload: int, chunk: Chunk) -> None:
+    sqlite.execute("delete from outcomes where upload = ? and operation_id = ?", (upload, chunk.operation_id))
+
+
+def _spans(rows: Sequence[int]) -> str:
+    """Positions as runs, first and behind the last: [[0, 10000]]."""
+    if isinstance(rows, range):
+        return json.dumps([[rows.start, rows.stop]])
+    runs = ([row for _, row in run] for _, run in groupby(enumerate(rows), lambda each: each[1] - each[0]))
+    return json.dumps([[run[0], run[-1] + 1] for run in runs])
+
+
+def _rows(spans: str) -> Sequence[int]:
+    runs = [range(*run) for run in json.loads(spans)]
+    return runs[0] if len(runs) == 1 else [row for run in runs for row in run]
+
+
+def _said(flags: Mapping[str, str]) -> str:
+    return json.dumps(flags, sort_keys=True)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
