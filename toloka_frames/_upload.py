@@ -357,7 +357,7 @@ async def _taken(lock: UploadLock, meter: Meter) -> None:
     if lock.take():
         return
     with meter.wait("another process that sends this upload"):
-        while not lock.take():
+        while not lock.take():  # noqa: ASYNC110 -- a lock of the system tells nobody when it is free
             await asyncio.sleep(LOCK_LOOK_SECONDS)
 
 
