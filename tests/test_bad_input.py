@@ -526,20 +526,21 @@ def test_a_made_project_without_its_object_is_a_bad_answer(scripted: Scripted, b
     tf.run(client.aclose())
 
 
+REQUESTER = reply({"id": "me"})
 POOL = reply({"id": "1", "project_id": "2", "status": "CLOSED", "mixer_config": {"real_tasks_count": 1}})
 PROJECT = reply({"id": "2", "task_spec": {"input_spec": {"image": {"type": "url"}}, "output_spec": {}}})
 BEGUN = reply({"id": "3", "status": "RUNNING"}, 202)
 DONE = reply({"id": "3", "status": "SUCCESS"}, 202)
 
 ODD_UPLOADS = {
-    "no operation": [POOL, PROJECT, reply(b"", 202)],
-    "a list for an operation": [POOL, PROJECT, reply([1], 202)],
-    "an operation without id": [POOL, PROJECT, reply({"status": "RUNNING"}, 202)],
-    "HTML for an operation": [POOL, PROJECT, reply(HTML)],
-    "a list for a running operation": [POOL, PROJECT, BEGUN, reply([1])],
-    "an object for a log": [POOL, PROJECT, DONE, reply({"a": 1})],
-    "null in a log": [POOL, PROJECT, DONE, reply([None])],
-    "HTML for a log": [POOL, PROJECT, DONE, reply(HTML)],
+    "no operation": [REQUESTER, POOL, PROJECT, reply(b"", 202)],
+    "a list for an operation": [REQUESTER, POOL, PROJECT, reply([1], 202)],
+    "an operation without id": [REQUESTER, POOL, PROJECT, reply({"status": "RUNNING"}, 202)],
+    "HTML for an operation": [REQUESTER, POOL, PROJECT, reply(HTML)],
+    "a list for a running operation": [REQUESTER, POOL, PROJECT, BEGUN, reply([1])],
+    "an object for a log": [REQUESTER, POOL, PROJECT, DONE, reply({"a": 1})],
+    "null in a log": [REQUESTER, POOL, PROJECT, DONE, reply([None])],
+    "HTML for a log": [REQUESTER, POOL, PROJECT, DONE, reply(HTML)],
 }
 
 

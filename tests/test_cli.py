@@ -112,6 +112,25 @@ def test_a_service_with_a_file_comes_back_at_its_port_and_remembers(tmp_path: Pa
         assert stopped(process) in (0, 130)
 
 
+def test_a_service_that_is_killed_goes_on_with_all_that_it_had_answered(tmp_path: Path) -> None:
+    with serving(tmp_path, "--db", "toloka.db", "--port", "0") as (process, _, client):
+        made = [tf.run(client.create_project(PROJECT)) for _ in range(20)]
+        process.kill()
+        process.wait(A_WHILE)
+        port = client.service.url.rpartition(":")[2]
+        with serving(tmp_path, "--db", "toloka.db", "--port", port):
+            assert [tf.run(client.get_project(project["id"])) for project in made] == made
+            assert tf.run(client.create_project(PROJECT))["id"] not in {project["id"] for project in made}
+
+
+def test_a_second_service_on_one_file_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with serving(tmp_path, "--db", "toloka.db", "--port", "0") as (_, _, client):
+        done = called("serve", "--db", "toloka.db", "--port", "0", folder=tmp_path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert re.fullmatch(r"toloka\.db .* in use\n", done.stderr)
+        assert tf.run(client.get_requester())["id"]
+
+
 def test_a_port_that_is_taken_is_told_without_a_traceback(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = called("serve", "--port", str(taken.getsockname()[1]), folder=tmp_path)

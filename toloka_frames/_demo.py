@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -120,7 +121,11 @@ def uploaded(frame: pd.DataFrame, client: AsyncTolokaClient, toloka: LocalToloka
         print("All rows are control tasks; they go up as ordinary ones here, so that there is work to do.\n")
         frame = frame.filter(like="INPUT:")
     pool_id = str(run(client.create_pool(pool_for(project["id"], frame)))["id"])
-    results = frame.pipe(create_tasks, client, pool_id, allow_defaults=True, open_pool=True, progress="text")
+    with TemporaryDirectory() as folder:  # the user's own ledger has nothing to do with a trial
+        ledger = f"{folder}/uploads.db"
+        results = frame.pipe(
+            create_tasks, client, pool_id, allow_defaults=True, open_pool=True, ledger=ledger, progress="text"
+        )
     show("Uploaded: df.pipe(tf.create_tasks, client, pool_id, allow_defaults=True, open_pool=True)", results)
     print(f"Simulated Tolokers made {toloka.answer(pool_id):,} assignments.\n")
     return pool_id

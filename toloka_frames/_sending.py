@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 BAD_REQUEST = 400
 UNKNOWN = {"status": "UNKNOWN", "error_field": None, "error_code": None, "error_message": None}
-# an operation that has begun mostly ends within seconds; who pressed Stop should not wait longer for what it made
-GRACE_SECONDS = 3.0
+# most of what is in flight ends in that time, and whoever pressed Stop is not kept waiting
+GRACE_SECONDS = 1.5
 
 
 class Sending:

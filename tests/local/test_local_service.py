@@ -133,6 +133,16 @@ def test_a_file_keeps_token_and_state(tmp_path: Path) -> None:
         assert kept.json() == made
 
 
+def test_a_file_serves_one_service_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "toloka.db"
+    with LocalToloka(path) as toloka:
+        with pytest.raises(OSError, match=r"toloka\.db.* another service has it in use"):
+            LocalToloka(path).start()
+        assert httpx.get(f"{toloka.url}/api/v1/requester", headers=headers(toloka)).status_code == 200
+    with LocalToloka(path):
+        pass
+
+
 def test_a_temporary_state_is_gone_after_close() -> None:
     toloka = LocalToloka().start()
     first = toloka.token

@@ -1,8 +1,9 @@
 """The Toloka service in this process, for trials and tests: the real protocol on a real socket, state in SQLite.
 
-A request comes in at `_service` (who asks, how often), finds its function by `_routes`, and is answered from the rows
-of `_store`; what takes time waits on the store's agenda until the next request, when `_agenda` does what is due.
-`_exports` fills the service from a real pool-result export, `_tolokers` works on its open pools.
+A request comes in at `_server`, is let in by `_service` (who asks, how often), finds its function by `_routes`, and is
+answered from the rows of `_store`; what takes time waits on the store's agenda until the next request, when `_agenda`
+does what is due. What shall go wrong is said to `_faults`, decided by `_plan` and made by `_wire`. `_exports` fills the
+service from a real pool-result export, `_tolokers` works on its open pools.
 
 Nothing here is shared with the client. What the service knows of the wire is from the Toloka API's OpenAPI documents,
 Toloka-Kit 1.2.3 and the Java SDK.
@@ -26,6 +27,9 @@ except ImportError as error:
 from ._agenda import settle
 from ._apps import offer_apps
 from ._exports import load_export
+from ._faults import Faults
+from ._plan import Fault, Plan
+from ._replies import Request
 from ._store import Store
 from ._tolokers import answer_pool
 
@@ -37,9 +41,7 @@ if TYPE_CHECKING:
 
     from toloka_frames._client import AsyncTolokaClient
 
-    from ._service import Request
-
-__all__ = ["LocalToloka"]
+__all__ = ["Fault", "Faults", "LocalToloka", "Request"]
 
 
 class LocalToloka:
@@ -52,6 +54,9 @@ class LocalToloka:
         port: The port on 127.0.0.1; 0 lets the system choose one.
         token: What clients must present. By default a new one, or the one that the file has.
         operation_seconds: How long operations and labelling take, in seconds.
+
+    Attributes:
+        faults: What shall go wrong, for tests of what you build on the client.
     """
 
     def __init__(
@@ -67,15 +72,17 @@ class LocalToloka:
         self._given_token = token
         self._operation_seconds = operation_seconds
         self._running: _Running | None = None
+        self._plan = Plan()
+        self.faults = Faults(self._plan)
 
     def start(self) -> Self:
         """Serve, if it does not yet.
 
         Raises:
-            OSError: The port is taken, or the file cannot hold the state.
+            OSError: The port is taken, the file cannot hold the state, or another service has the file in use.
         """
         if self._running is None:
-            self._running = _Running(self._path, self._port, self._given_token, self._operation_seconds)
+            self._running = _Running(self._path, self._port, self._given_token, self._operation_seconds, self._plan)
         return self
 
     def close(self) -> None:
@@ -108,7 +115,7 @@ class LocalToloka:
 
     @property
     def requests(self) -> list[Request]:
-        """The latest 10,000 requests answered since the start, oldest first."""
+        """The latest 10,000 requests since the start, oldest first; also those whose answer a fault kept back."""
         return list(self._now.service.requests)
 
     def client(self, **options: Any) -> AsyncTolokaClient:
@@ -163,17 +170,21 @@ class LocalToloka:
 class _Running:
     """What exists between start and close."""
 
-    def __init__(self, path: str | os.PathLike[str] | None, port: int, token: str | None, operation_seconds: float) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str] | None, port: int, token: str | None, operation_seconds: float, plan: Plan
+    ) -> None:
         folder = None if path else tempfile.mkdtemp(prefix="toloka-local-")
         self._clear = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True) if folder else None
         file = str(path or Path(folder or "") / "toloka.db")
         try:
             self.store = Store(file, operation_seconds)
         except sqlite3.Error as error:
-            raise OSError(f"{file} cannot hold the state: {error}") from error
+            busy = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+            why = "another service has it in use" if busy else error
+            raise OSError(f"{file} cannot hold the state: {why}") from error
         self.token = self.store.token(token)
         offer_apps(self.store)
-        self.service = Service(self.store, self.token)
+        self.service = Service(self.store, self.token, plan)
         try:
             self.server = Server(self.service, port)
         except OSError:

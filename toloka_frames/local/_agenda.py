@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ._apps import ready_app_project
 from ._batches import halt_batch, label_batch, process_batch
 from ._items import label_items, take_items
-from ._operations import run_operation
+from ._operations import fail_operation, run_operation
 from ._pools import change_pool
 from ._tasks import create_due_tasks
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("toloka_frames.local")
 _JOBS: dict[str, Callable[[Store, Due], None]] = {
     "run_operation": run_operation,
+    "fail_operation": fail_operation,
     "change_pool": change_pool,
     "create_tasks": create_due_tasks,
     "ready_app_project": ready_app_project,

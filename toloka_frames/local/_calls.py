@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import orjson
@@ -10,7 +10,7 @@ import orjson
 from ._errors import ServiceError, field_error, invalid, invalid_field
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ._specs import Json
     from ._store import Row
@@ -23,6 +23,7 @@ class Call:
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
+    hidden: Callable[[], float] = float  # asked by lists: for how many seconds they hide a new row
 
     def json(self) -> Json:
         """The body's value; ServiceError 400 when it is missing or no JSON."""
@@ -53,10 +54,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """A status and a JSON body, empty where the service says nothing."""
+    """A status and a body, which is JSON unless the headers say otherwise, and empty where the service says nothing."""
 
     status: int
     body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def answer(row: object, status: int = 200) -> Answer:

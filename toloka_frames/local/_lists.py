@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ._calls import Call
     from ._store import Store
 
+_SECONDS_A_DAY = 86_400
 _COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _CODES: dict[str, str] = {
     "instant": "INVALID_DATE_TIME_SYNTAX",
@@ -83,6 +84,9 @@ def list_rows(store: Store, call: Call, listing: Listing) -> Answer:
     where = _where(listing, parameters)
     if listing.cursor and parameters.get("after_id"):
         _after(store, listing, parameters["after_id"], keys, where)
+    hidden = call.hidden()
+    if hidden:
+        where.add("made <= julianday('now') - ?", hidden / _SECONDS_A_DAY)
     order = ", ".join(f"{name} {'DESC' if falling else 'ASC'}" for name, falling in keys)
     found = store.select(
         f"SELECT CAST({listing.body} AS BLOB) FROM {listing.table}"  # noqa: S608  # all names are ours

@@ -36,6 +36,17 @@ def begin(store: Store, kind: str, parameters: Row, job: str, argument: Row, *, 
     return Answer(202, orjson.dumps(row))
 
 
+def doom(store: Store, begun: Answer) -> None:
+    """Let the operation that was just begun fail at its end and do nothing."""
+    sql = "UPDATE agenda SET job = 'fail_operation' WHERE job != 'run_operation' AND argument ->> 'operation_id' = ?"
+    store.change(sql, ((orjson.loads(begun.body)["id"],),))
+
+
+def fail_operation(store: Store, due: Due) -> None:
+    """The moment of an operation that was to fail."""
+    finish(store, due, failed=True)
+
+
 def run_operation(store: Store, due: Due) -> None:
     """The service takes a waiting operation up."""
     row = store.get("operations", due.argument["operation_id"])

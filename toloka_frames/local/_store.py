@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+_BUSY_SECONDS = 1
+
 
 @dataclass(frozen=True)
 class Due:
@@ -32,7 +34,7 @@ class Due:
 
 
 class Store:
-    """The state of the service: one SQLite connection behind one lock.
+    """The state of the service: one SQLite connection behind one lock, and the file kept from other processes.
 
     Args:
         path: The file; made when it is not there.
@@ -43,8 +45,9 @@ class Store:
         self.operation_seconds = operation_seconds
         self.object_ids = ObjectIds()
         self.lock = threading.RLock()
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
+            self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # by a lock of the system, which dies with its process
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             with self.transaction():
@@ -62,7 +65,8 @@ class Store:
     def _create_tables(self) -> None:
         for name, table in TABLES.items():
             columns = ", ".join(column.sql for column in table.columns)
-            self._connection.execute(f"CREATE TABLE IF NOT EXISTS {name} (body TEXT NOT NULL, {columns})")
+            made = "made REAL DEFAULT (julianday('now'))"  # unlike `created`, by the clock: Tolokers work ahead of it
+            self._connection.execute(f"CREATE TABLE IF NOT EXISTS {name} (body TEXT NOT NULL, {made}, {columns})")
             self._connection.execute(f"CREATE UNIQUE INDEX IF NOT EXISTS {name}_id ON {name} (id)")
             for number, columns in enumerate(table.indexes):
                 self._connection.execute(f"CREATE INDEX IF NOT EXISTS {name}_{number} ON {name} ({columns})")
