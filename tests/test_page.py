@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wire_rows import columns_of, rows_of, told
 
 import toloka_frames as tf
 from toloka_frames._columns import Column, Layout, Specification, expanded
@@ -19,23 +20,9 @@ from toloka_frames._resources import APP_BATCHES, APP_ITEMS, ASSIGNMENTS, POOLS,
 if TYPE_CHECKING:
     from pathlib import Path
 
-SPECIFICATION = Specification(
-    {
-        "image": {"type": "url"},
-        "text": {"type": "string"},
-        "number": {"type": "integer"},
-        "share": {"type": "float"},
-        "flag": {"type": "boolean"},
-        "tags": {"type": "array_string"},
-        "counts": {"type": "array_integer"},
-        "meta": {"type": "json"},
-    },
-    {"result": {"type": "string"}, "sure": {"type": "float"}},
-)
-
 
 def layout_of(resource: Resource) -> Layout:
-    return Layout(resource.rows, "id", tuple(expanded(resource.columns, SPECIFICATION, "https://web")))
+    return Layout(resource.rows, "id", columns_of(resource))
 
 
 def body_of(rows: list[dict[str, Any]], key: str = "items", *, has_more: bool = False) -> bytes:
@@ -225,6 +212,7 @@ BAD = {
     "a row is null": b'{"items":[null],"has_more":false}',
     "a row without an id": b'{"items":[{}],"has_more":false}',
     "an id that is a number": b'{"items":[{"id":1}],"has_more":false}',
+    "an id that cannot be asked for": b'{"items":[{"id":"a"},{"id":"\\ud800"}],"has_more":true}',
     "no UTF-8": b'{"items":[{"id":"\xff"}],"has_more":false}',
     "two pages": b'{"items":[],"has_more":false}{"items":[],"has_more":false}',
     "another kind of page": b'{"content":[],"has_more":false}',
@@ -269,52 +257,35 @@ def test_the_objects_of_the_live_api_fit_the_declared_columns(data: Path) -> Non
         assert "extra" not in row
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=6,
-)
-VALUES = st.dictionaries(st.sampled_from([*SPECIFICATION.input, "unheard"]), JSON, max_size=9)
-ROWS = st.lists(
-    st.fixed_dictionaries(
-        {"id": st.text(min_size=1)},
-        optional={"input_values": VALUES | JSON, "known_solutions": JSON, "created": JSON, "overlap": JSON, "new": JSON},
-    ),
-    max_size=4,
-)
+LISTS = [TASKS, ASSIGNMENTS, APP_ITEMS, APP_BATCHES, POOLS, PROJECTS]
+IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=5)
 
 
-def without_nulls(value: Any) -> Any:
-    """A value without null members, which the service uses like absent ones."""
-    if isinstance(value, dict):
-        return {key: inner for key, each in value.items() if (inner := without_nulls(each)) is not None}
-    return value
-
-
-@settings(max_examples=300, deadline=None)
-@given(ROWS)
-def test_whatever_comes_the_schema_holds_and_nothing_is_lost(rows: list[dict[str, Any]]) -> None:
-    layout = layout_of(TASKS)
-    page = read_page(json.dumps({"items": rows, "has_more": False}).encode(), layout)
+@pytest.mark.parametrize("resource", [each for each in LISTS if each is not ASSIGNMENTS], ids=lambda each: each.name)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_whatever_comes_the_schema_holds_and_nothing_is_lost(resource: Resource, data: st.DataObject) -> None:
+    layout = layout_of(resource)
+    rows = data.draw(st.lists(rows_of(resource, IDS), max_size=3))
+    page = read_page(json.dumps({resource.rows: rows, "has_more": False}).encode(), layout)
     assert page.batch.schema == layout.schema
     assert page.ids == [row["id"] for row in rows]
     page.batch.validate(full=True)
-    for row, read_row in zip(rows, page.batch.to_pylist(), strict=True):
-        extra = json.loads(read_row["extra"]) if read_row["extra"] else {}
-        for key, value in row.items():
-            if key in ("id", "input_values", "known_solutions"):
-                continue
-            typed = read_row.get(key)
-            assert value is None or typed is not None or extra[key] == value
-        values = row.get("input_values")
-        inside = without_nulls(values) if isinstance(values, dict) else {}
-        for field, value in inside.items():
-            typed = read_row.get(f"INPUT:{field}")
-            assert typed is not None or extra["input_values"][field] == values[field]
-            if isinstance(value, str) and isinstance(typed, str) and field != "meta":
-                assert typed == value
-        if values is not None and not isinstance(values, dict):
-            assert extra["input_values"] == values
+    assert all(told(row, layout.columns, read) for row, read in zip(rows, page.batch.to_pylist(), strict=True))
+
+
+@pytest.mark.parametrize("resource", LISTS, ids=lambda each: each.name)
+@pytest.mark.parametrize("wild", [False, True], ids=["fitting", "wild"])
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_both_ways_agree_on_all_that_both_can_read(resource: Resource, wild: bool, data: st.DataObject) -> None:
+    layout = layout_of(resource)
+    rows = data.draw(st.lists(rows_of(resource, IDS, wild=wild), max_size=3))
+    body = json.dumps({resource.rows: rows, "has_more": True}).encode()
+    fast, exact = _read_fast(body, layout), _read_exactly(body, layout)
+    assert fast is not None or wild
+    assert exact.batch.schema == layout.schema
+    assert fast is None or (fast.ids, fast.has_more, fast.batch.to_pylist()) == (exact.ids, True, exact.batch.to_pylist())
 
 
 def test_a_page_can_be_told_from_its_parts() -> None:

@@ -82,10 +82,13 @@ def test_every_sink_gives_the_same_rows(scan: tf.Scan, tmp_path: Path) -> None:
     assert table.schema == scan.schema
     assert scan.to_reader().read_all().equals(table)
     assert pa.table(scan).equals(table)
-    path = scan.to_parquet(tmp_path / "tasks.parquet", progress=False)
-    assert path == tmp_path / "tasks.parquet"
+    folder = tmp_path / "files"
+    folder.mkdir()
+    path = scan.to_parquet(folder / "tasks.parquet", progress=False)
+    assert path == folder / "tasks.parquet"
     assert pq.read_table(path).equals(table)
-    assert [each.name for each in tmp_path.iterdir()] == ["tasks.parquet"]
+    assert [each.name for each in folder.iterdir()] == ["tasks.parquet"]
+    assert pq.read_table(scan.to_parquet(folder / "parts", resume=True)).equals(table)
     frames = list(scan.iter_dataframes(100))
     assert [len(frame) for frame in frames] == [100, 100, 50]
     pd.testing.assert_frame_equal(pd.concat(frames, ignore_index=True), scan.to_dataframe(progress=False))

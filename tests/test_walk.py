@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import Scripted, reply
+from wire_rows import ANY_TEXT, FIELDS, SPECIFICATION, columns_of, rows_of, told
 
 import toloka_frames as tf
+from toloka_frames._resources import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -116,6 +119,29 @@ def test_a_page_whose_cursor_could_not_be_foreseen_is_asked_for_again(scripted: 
     assert projects_of(scripted, first, page("c")) == ["b", "a", "c"]
     spaced = reply('{"has_more": true, "items": [{"id": "a"}]}')
     assert projects_of(scripted, spaced, page("c")) == ["a", "c"]
+
+
+ASCENDING = st.integers(10, 99).map(str)
+TASK_ROWS = rows_of(TASKS, ASCENDING | ANY_TEXT)
+TASK_PAGES = st.lists(st.tuples(st.lists(TASK_ROWS, max_size=3), st.booleans()), min_size=1, max_size=5)
+SPECS = reply({"id": "1", "project_id": "1", "task_spec": {"input_spec": FIELDS, "output_spec": SPECIFICATION.output}})
+
+
+@settings(max_examples=80, deadline=None)
+@given(TASK_PAGES)
+def test_whatever_pages_hold_every_batch_has_the_schema_and_every_row_is_told_once(pages: list[tuple[list[Any], bool]]) -> None:
+    with Scripted() as scripted:
+        scripted.answers = [SPECS, SPECS, *(reply({"items": rows, "has_more": more}) for rows, more in pages)]
+        scan = scripted.client(retries=1).get_tasks(pool_id="1")
+        schema, batches = scan.schema, []
+        with contextlib.suppress(tf.ScanInterrupted, tf.BadAnswer):
+            batches.extend(scan.to_reader())
+        assert all(batch.schema == schema for batch in batches)
+        assert len(scripted.requests) <= 2 + len(pages) + 9
+    came = [row for batch in batches for row in batch.to_pylist()]
+    first = {row["id"]: row for rows, _ in reversed(pages) for row in reversed(rows)}
+    assert len({row["id"] for row in came}) == len(came)
+    assert all(told(first[row["id"]], columns_of(TASKS), row) for row in came)
 
 
 @settings(max_examples=60, deadline=None)

@@ -58,7 +58,7 @@ def refusal(answer: httpx.Response) -> ApiError:
     wait, interval = _retry_after(answer), _interval(body.get("payload"))
     if wait is None and interval is not None:
         wait = INTERVAL_SECONDS[interval]
-    retry_at = datetime.now(UTC) + timedelta(seconds=wait or 1.0)
+    retry_at = _after(wait)
     error = ERRORS.get(status, ApiError)(
         f"{status} {body.get('code') or ''}: {body.get('message') or answer.reason_phrase}{_first_field(body.get('payload'))}",
         status=status,
@@ -69,9 +69,28 @@ def refusal(answer: httpx.Response) -> ApiError:
         hint=HINTS.get(status, "").format(retry_at=f"{retry_at:%Y-%m-%d %H:%M:%S} UTC"),
     )
     error.retry_after = wait
+    error.may_have_taken_effect = _may_have_changed(answer)
     if isinstance(error, QuotaExceeded):
         error.interval, error.retry_at = interval, retry_at
     return error
+
+
+def used_up(what: str, interval: str | None, seconds: float) -> QuotaExceeded:
+    """The error of a request that is not sent, because the service would refuse it for so long."""
+    retry_at = _after(seconds)
+    error = QuotaExceeded(
+        f"429 is to be expected: the quota of {what} a {interval or 'second'} is used up.",
+        status=429,
+        retryable=True,
+        hint=HINTS[429].format(retry_at=f"{retry_at:%Y-%m-%d %H:%M:%S} UTC"),
+    )
+    error.retry_after, error.interval, error.retry_at = seconds, interval, retry_at
+    return error
+
+
+def date_of(answer: httpx.Response) -> datetime | None:
+    """When the service sent an answer, to the second, by its own clock (RFC 9110, section 6.6.1)."""
+    return _http_date(answer.headers.get("Date", ""))
 
 
 def decoded(answer: httpx.Response, shape: type[T]) -> T:
@@ -135,7 +154,14 @@ def _bad_answer(answer: httpx.Response, shape: type = dict) -> BadAnswer:
     )
     error = bad_answer(status, answer.content, expected, retryable=status in RETRYABLE)
     error.retry_after = _retry_after(answer)
+    error.may_have_taken_effect = _may_have_changed(answer)
     return error
+
+
+def _may_have_changed(answer: httpx.Response) -> bool:
+    """Whether the request may have taken effect: what the service refuses (4xx) has not, a gateway's 408 may."""
+    refused = 400 <= answer.status_code < 500 and answer.status_code != 408  # noqa: PLR2004 -- HTTP's own numbers
+    return answer.request.method != "GET" and not refused
 
 
 def _excerpt(content: bytes) -> str:
@@ -148,7 +174,17 @@ def _retry_after(answer: httpx.Response) -> float | None:
     value = answer.headers.get("Retry-After", "").strip()
     if value.isdecimal():
         return min(float(value), YEAR_SECONDS)
+    then, now = _http_date(value), date_of(answer) or datetime.now(UTC)
+    return None if then is None else min(max((then - now).total_seconds(), 0.0), YEAR_SECONDS)
+
+
+def _http_date(value: str) -> datetime | None:
     try:
-        return max((parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds(), 0.0)
+        date = parsedate_to_datetime(value)
     except (TypeError, ValueError):
         return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+def _after(seconds: float | None) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=1.0 if seconds is None else seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 MAX_INPUT_BYTES = 1_048_576  # Toloka API, "Create a task": all input_values of one request
 MAX_OVERLAP = 30_000  # Toloka API, Task.overlap
+MAX_LEVELS = 200  # orjson writes 254, of which a task has some around its values
 SHOWN_ROWS = 5
 JSON_TYPES = {str, bool, int, float, list, dict, tuple}
 PASSTHROUGH = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -69,12 +71,11 @@ def cells_of(
     golden = check.fields(roles.golden, specification.output, "output")
     texts = {name: check.column(column, "string") for name, column in _extras(roles)}
     overlaps = check.overlaps(roles.overlap, overlap)
-    values = [check.dump(row, position) for row, position in zip(_records(inputs, len(frame)), positions, strict=True)]
+    values = [check.dump(row) for row in _records(inputs, len(frame))]
     check.sizes(values)
     head = b'","pool_id":' + orjson.dumps(pool_id) + b',"input_values":'
     if golden or texts or roles.overlap:
-        rests = zip(_rests(golden, texts, overlaps), positions, strict=True)
-        tails = [b"," + check.dump(rest, position)[1:] if rest else b"}" for rest, position in rests]
+        tails = [b"," + check.dump(rest)[1:] if rest else b"}" for rest in _rests(golden, texts, overlaps)]
     else:
         tails = [b"}" if overlap is None else b',"overlap":%d}' % overlap] * len(frame)
     # the position is echoed by the operation's log, whose order is not promised: it alone ties an entry to its row
@@ -129,6 +130,7 @@ class _Check:
         self._frame = frame
         self._positions = positions
         self._strict = strict
+        self._columns: dict[str, list[Any]] = {}
 
     def fields(self, columns: Mapping[str, str], specs: Mapping[str, Mapping[str, Any]], kind: str) -> dict[str, list[Any]]:
         """Values of fields, checked against their specification."""
@@ -156,7 +158,8 @@ class _Check:
             kinds = set(map(type, values)) - {type(None)}
         nested = kinds & {list, dict, tuple}
         if nested:
-            self._complain_where(name, values, _holds_unsayable, "holds what JSON cannot say")
+            why = f"holds what JSON cannot say, or more than {MAX_LEVELS} levels"
+            self._complain_where(name, values, _holds_unsayable, why)
         if kinds - JSON_TYPES:
             self._complain_where(name, values, _is_foreign, "is of a type that JSON has not", CONVERT)
         if self._strict and not kinds <= _kinds(declared):
@@ -168,6 +171,7 @@ class _Check:
                 f"is no {declared}",
                 CONVERSIONS.get(declared, CONVERT),
             )
+        self._columns[name] = values
         return values
 
     def overlaps(self, column: str | None, default: int | None) -> list[int | None]:
@@ -182,15 +186,15 @@ class _Check:
         )
         return [default if each is None else each for each in values]
 
-    def dump(self, values: dict[str, Any], position: int) -> bytes:
+    def dump(self, values: dict[str, Any]) -> bytes:
         """JSON text of a row's values."""
         try:
             return orjson.dumps(values, option=PASSTHROUGH)
         except TypeError as error:
-            field = next((name for name, value in values.items() if not _sayable(value)), None)
-            raise InputError(
-                f"Field {field!r}, row {position}: the value cannot be written as JSON: {error}.", column=field, rows=[position]
-            ) from error
+            why = f"cannot be written as JSON: {error}"
+            for column, cells in self._columns.items():
+                self._complain_where(column, cells, partial(_is_unwritable, column), why)
+            raise
 
     def sizes(self, values: Sequence[bytes]) -> None:
         """Refuse rows that no request can hold."""
@@ -220,9 +224,8 @@ class _Check:
         rows = [self._positions[index] for index, value in enumerate(values) if wrong(value)]
         if rows:
             example = values[self._positions.index(rows[0])]
-            seen = f"{str(example)[:60]!r}, {type(example).__name__}"
             raise InputError(
-                f"Column {column!r}, rows {_shown(rows)}: the value {why} (as {seen}).",
+                f"Column {column!r}, rows {_shown(rows)}: the value {why} (as {_seen(example)}).",
                 column=column,
                 rows=rows[:SHOWN_ROWS],
                 hint=hint,
@@ -240,16 +243,32 @@ CONVERSIONS = {
 def plain_values(series: pd.Series[Any]) -> list[Any]:
     """A column's cells as Python values, None where they are missing."""
     if isinstance(series.dtype, pd.ArrowDtype):  # as objects, its lists would be arrays and ints beside a null floats
-        return [None if each is pd.NA else each for each in series.tolist()]
-    values: list[Any] = series.astype(object).where(series.notna(), None).tolist()
-    if any(issubclass(kind, np.generic | np.ndarray) for kind in set(map(type, values))):
-        return [each.tolist() if isinstance(each, np.generic | np.ndarray) else each for each in values]
-    return values
+        values = [None if each is pd.NA else each for each in series.tolist()]
+    else:
+        values = series.astype(object).where(series.notna(), None).tolist()
+        if not any(issubclass(kind, np.generic | np.ndarray) for kind in set(map(type, values))):
+            return values
+        values = [each.tolist() if _has_plain(each) else each for each in values]
+    # a NaN beside Arrow's nulls or in an array without dimensions is a value to pandas
+    return [None if type(each) is float and math.isnan(each) else each for each in values]
+
+
+def _has_plain(value: Any) -> bool:
+    """Whether NumPy turns a value into what it is in Python; instants would be bare numbers."""
+    return isinstance(value, np.generic | np.ndarray) and value.dtype.kind not in "mM"
 
 
 def _shown(rows: Sequence[int]) -> str:
     more = f" and {len(rows) - SHOWN_ROWS:,} more" if len(rows) > SHOWN_ROWS else ""
     return ", ".join(map(str, rows[:SHOWN_ROWS])) + more
+
+
+def _seen(value: Any) -> str:
+    try:
+        shown = str(value)[:60]
+    except (ValueError, RecursionError):  # thousands of digits, or of lists in each other
+        shown = "..."
+    return f"{shown!r}, {type(value).__name__}"
 
 
 def _kinds(declared: str) -> set[type]:
@@ -281,18 +300,20 @@ def _is_foreign(value: Any) -> bool:
     return value is not None and type(value) not in JSON_TYPES
 
 
-def _sayable(value: Any) -> bool:
+def _is_unwritable(name: str, value: Any) -> bool:
     try:
-        orjson.dumps(value, option=PASSTHROUGH)
+        orjson.dumps({} if value is None else {name: value}, option=PASSTHROUGH)
     except TypeError:
-        return False
-    return True
+        return True
+    return False
 
 
-def _holds_unsayable(value: Any) -> bool:
-    """Whether a list or dict holds what JSON has no word for, at any depth."""
+def _holds_unsayable(value: Any, levels: int = MAX_LEVELS) -> bool:
+    """Whether a list or dict holds what JSON has no word for, at any depth, or is too deep."""
     if isinstance(value, Mapping):
-        return not all(isinstance(key, str) for key in value) or any(map(_holds_unsayable, value.values()))
+        if not all(isinstance(key, str) for key in value):
+            return True
+        value = list(value.values())
     if isinstance(value, list | tuple):
-        return any(map(_holds_unsayable, value))
+        return not levels or any(_holds_unsayable(each, levels - 1) for each in value)
     return _is_foreign(value) or (type(value) is float and not math.isfinite(value))

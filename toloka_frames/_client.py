@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from toloka_frames import _operations
+from toloka_frames._connections import Token
 from toloka_frames._errors import InputError
 from toloka_frames._filters import checked, flag_or_none, path_part, text
-from toloka_frames._http import TIMEOUT, Environment, Retries, json_body, service
+from toloka_frames._http import TIMEOUT, Environment, json_body, service
 from toloka_frames._lists import Lists
-from toloka_frames._sync import on_our_loop
+from toloka_frames._sync import on_our_loop, run
 from toloka_frames._version import __version__
 
 if TYPE_CHECKING:
     import httpx
+    import pandas as pd
 
     from toloka_frames._progress import ProgressArg
+    from toloka_frames._retries import Retries
 
 
 class Task(TypedDict, total=False):
@@ -46,7 +49,8 @@ class AsyncTolokaClient(Lists):
 
     Lists are scans (`get_app_batches(...).to_dataframe()`); everything else is a coroutine that returns dicts as the API has
     them: `await` it in a notebook or async code, or wait for it with `tf.run(...)`. One client serves all threads and event
-    loops: its requests go through one loop of the package's own, over connections that are kept.
+    loops: its requests go through one loop of the package's own, over connections that are kept. A forked process makes
+    connections of its own; a pickled client leaves its token behind and takes TOLOKA_TOKEN where it is unpickled.
 
     Args:
         token: An API key or OAuth token; TOLOKA_TOKEN when not given.
@@ -78,8 +82,11 @@ class AsyncTolokaClient(Lists):
         proxy: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        # at once, because tracebacks with variables would show it
+        secret = Token(token)
+        del token
         self.service = service(
-            token,
+            secret,
             environment,
             url=url,
             act_under_account_id=act_under_account_id,
@@ -90,9 +97,6 @@ class AsyncTolokaClient(Lists):
             proxy=proxy,
             transport=transport,
         )
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("A client holds a token and connections, so it is not pickled: make one in each process.")
 
     def __repr__(self) -> str:
         return f"<AsyncTolokaClient of {self.service.url}>"
@@ -106,6 +110,22 @@ class AsyncTolokaClient(Lists):
     async def aclose(self) -> None:
         """Close the connections."""
         await on_our_loop(self.service.aclose())
+
+    def quota(self) -> pd.DataFrame:
+        """The account's limits, as all its clients in this process have used them up; nothing is asked of the service.
+
+        Returns:
+            A row for each limit, with string columns `what` ("requests", "tasks", or a call that was refused, as
+            "POST /v1/projects") and `interval` ("second", "MIN", "HOUR", "DAY"), Int64 `most`, `used` and `left` (null where
+            only a refusal told of the limit), `closed_until` (datetime64[us, UTC]; NaT when it is open), and Int64 `refusals`
+            (429 answers).
+
+        Raises:
+            LoopError: Called on the package's own loop.
+
+        Source: Toloka API, "Restrictions"; Toloka-Kit 1.2.3 for tasks and for `payload.interval` of a 429.
+        """
+        return run(self.service.quota.frame())
 
     async def get_requester(self) -> dict[str, Any]:
         """The account: id, balance (US dollars), names. Source: Toloka API, "Get information about the requester"."""
@@ -209,11 +229,9 @@ class AsyncTolokaClient(Lists):
                 f"tasks is a {type(tasks).__name__}: a task or a list of tasks is needed, each a dict as tf.Task.",
                 hint="A whole frame goes up with df.pipe(tf.create_tasks, client, pool_id).",
             )
-        body = json_body(tasks)
         # without async_mode the service does not heed the key (Toloka API, "Create a task or multiple tasks")
-        if operation_id is not None and async_mode:
-            return await on_our_loop(_operations.begin(self.service, "/v1/tasks", query, body))
-        return await on_our_loop(self.service.post("/v1/tasks", query, body, repeatable=False))
+        keyed = operation_id is not None and async_mode
+        return await on_our_loop(self._create_tasks(len(rows), query, json_body(tasks), keyed))
 
     async def open_pool(self, pool_id: str) -> dict[str, Any] | None:
         """Open a pool: the operation to wait for, or None when it is open already. Raises `Conflict` (EMPTY_POOL and others).
@@ -287,6 +305,12 @@ class AsyncTolokaClient(Lists):
         Source: Apps API, "Start processing a batch".
         """
         await self._act("/app/v0/app-projects/{}/batches/{}/start", app_project_id, batch_id)
+
+    async def _create_tasks(self, count: int, query: Mapping[str, str], body: bytes, keyed: bool) -> dict[str, Any]:
+        await self.service.quota.tasks(count)
+        if keyed:
+            return await _operations.begin(self.service, "/v1/tasks", query, body)
+        return await self.service.post("/v1/tasks", query, body, repeatable=False)
 
     async def _get(self, path: str, *ids: str) -> dict[str, Any]:
         return await on_our_loop(self.service.get(_filled(path, ids)))

@@ -5,121 +5,103 @@ Authorises, keeps the limit of requests, repeats what may be repeated. One `Serv
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-import weakref
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import httpx
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from toloka_frames._answers import INTERVAL_SECONDS, RETRYABLE, Interval, decoded, refusal
+from toloka_frames._answers import RETRYABLE, date_of, decoded, refusal
+from toloka_frames._connections import Connections, Token, fits_header
 from toloka_frames._errors import (
-    ApiError,
+    AccessDenied,
     ConfigurationError,
     ConnectionFailed,
     InputError,
+    NotFound,
     OutcomeUnknown,
     QuotaExceeded,
+    TolokaError,
 )
-from toloka_frames._quota import Quota
-from toloka_frames._sync import start
+from toloka_frames._quota import Quota, limits_of
+from toloka_frames._retries import Retries, retrying
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Mapping
 
 Environment: TypeAlias = Literal["SANDBOX", "PRODUCTION"]
 
 HOSTS = {"SANDBOX": "https://sandbox.toloka.dev", "PRODUCTION": "https://toloka.dev"}
 WEB_HOSTS = {"SANDBOX": "https://sandbox.toloka.yandex.com", "PRODUCTION": "https://platform.toloka.ai"}
+ACT_UNDER = "X-Act-Under-Account-ID"
 # a page of many rows takes the service long; a wait for a free connection is no failure of it
 TIMEOUT = httpx.Timeout(120.0, connect=10.0, pool=None)
-MISSING_HINT = "Give it as the first argument or in TOLOKA_TOKEN. Without an account: toloka_frames.local.LocalToloka."
+UNPICKLED_HINT = "Set TOLOKA_TOKEN in the process where it is unpickled."
 URL_HINT = "As 'https://toloka.example.com'."
-BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
-
-
-@dataclass(frozen=True)
-class Retries:
-    """How often and for what a request is repeated.
-
-    Attributes:
-        attempts: Tries in all, at least 1. Between them the client waits with exponential backoff and full jitter (up to 0.5 s,
-            1 s, 2 s ... 30 s), or as long as the service's Retry-After says; where that is longer than the longest of
-            `wait_for`, the error is raised at once.
-        wait_for: Quotas whose end is waited for (`payload.interval` of a 429, Toloka-Kit 1.2.3 `retry_quotas`): "MIN" is a
-            minute, "HOUR" and "DAY" as much. Another quota raises `QuotaExceeded` at once.
-    """
-
-    attempts: int = 5
-    wait_for: tuple[Interval, ...] = ("MIN",)
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.attempts, int) or self.attempts < 1:
-            raise ConfigurationError(f"retries={self.attempts!r}: tries are counted from 1.")
-        if unknown := set(self.wait_for) - set(INTERVAL_SECONDS):
-            raise ConfigurationError(f"wait_for={sorted(unknown)!r}: the service's quotas are of a MIN, an HOUR or a DAY.")
-
-
-class Token(httpx.Auth):
-    """Adds the token to a request; shows it nowhere.
-
-    A token with exactly two dots, the first at position 22 to 24, is an API key, else OAuth (Toloka-Kit 1.2.3, Java SDK).
-    """
-
-    def __init__(self, token: str) -> None:
-        dots = [index for index, char in enumerate(token) if char == "."]
-        scheme = "ApiKey" if len(dots) == 2 and 22 <= dots[0] <= 24 else "OAuth"  # noqa: PLR2004 -- see the docstring
-        # a closure, because displays of objects show attributes
-        self.auth_flow = lambda request: _authorised(request, f"{scheme} {token}")  # type: ignore[method-assign]
-
-    def __repr__(self) -> str:
-        return "Token(...)"
-
-
-def _authorised(request: httpx.Request, value: str) -> Generator[httpx.Request, httpx.Response, None]:
-    request.headers["Authorization"] = value
-    yield request
+# every other part of a path is an id: /v1/pools/1080020/open
+ID = re.compile(r"(/[a-z-]+)/(?!v\d/)[^/]+")
+# of these none has reached the service, so that even a request without a key may go again
+UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
 class Service:
-    """The API of one account, over connections that are kept."""
+    """The API of one account, over connections that are kept; goes into a pickle without its token.
+
+    Args:
+        token: The token.
+        base_url: Host.
+        headers: Headers of every request.
+        web_url: Host of the pages for people.
+        retries: Tries for each request.
+        options: timeout, verify, proxy and transport of httpx.
+    """
 
     def __init__(
         self,
-        token: str,
+        token: Token,
         base_url: str,
+        headers: Mapping[str, str],
         *,
         web_url: str = WEB_HOSTS["PRODUCTION"],
-        headers: Mapping[str, str] | None = None,
-        timeout: float | httpx.Timeout | None = TIMEOUT,
         retries: Retries | int = 5,
-        verify: Any = True,
-        proxy: str | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
+        **options: Any,
     ) -> None:
         self.url = base_url
         self.web_url = web_url
-        self.quota = Quota()
+        self._headers = headers
         self._retries = retries if isinstance(retries, Retries) else Retries(retries)
-        try:
-            self._client = httpx.AsyncClient(
-                base_url=f"{base_url}/api",
-                auth=Token(token),
-                headers=headers,
-                timeout=timeout,
-                verify=verify,
-                proxy=proxy,
-                transport=transport,
-                # the quota keeps requests few; a limit of connections would only make them fail
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=50),
-            )
-        except (ValueError, TypeError, httpx.InvalidURL) as error:
-            # neither told nor chained: httpx repeats the proxy's address, which may hold a password
-            raise ConfigurationError(f"proxy=, verify= or timeout= do not fit ({type(error).__name__}).") from None
-        # a client that nobody closed closes its connections when it is forgotten
-        weakref.finalize(self, start, self._client.aclose).atexit = False
+        self._connections = Connections(token, base_url, headers, options)
+        self.quota = Quota(limits_of(base_url, token.digest, headers.get(ACT_UNDER, "")), self._retries)
+        self._account: str | None = None
+        self._ahead = timedelta()
+        self._asking: dict[int, asyncio.Lock] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        facts = {"web_url": self.web_url, "retries": self._retries, **self._connections.options()}
+        return _unpickled, (self.url, self._headers, facts)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def now(self) -> datetime:
+        """The time by the service's clock (UTC), never ahead of it; by ours while the service has not told its own."""
+        return datetime.now(UTC) + self._ahead
+
+    async def account(self) -> str:
+        """The id of the requester, which outlives a token; where the service does not tell it, what stands for it.
+
+        Source: Toloka API, "Get information about the requester".
+        """
+        async with self._asking.setdefault(os.getpid(), asyncio.Lock()):
+            if self._account is None:
+                self._account = await self._requester() or self._headers.get(ACT_UNDER, self.url)
+        return self._account
 
     async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Ask for an object.
@@ -134,15 +116,7 @@ class Service:
         """Ask for a list that has no pages; errors as in `get`."""
         return decoded(await self.send("GET", path, repeatable=True), list)
 
-    async def post(
-        self,
-        path: str,
-        query: Mapping[str, str],
-        content: bytes,
-        *,
-        repeatable: bool,
-        retried: Callable[[str], object] | None = None,
-    ) -> dict[str, Any]:
+    async def post(self, path: str, query: Mapping[str, str], content: bytes, *, repeatable: bool) -> dict[str, Any]:
         """Have an object made.
 
         Raises:
@@ -150,8 +124,7 @@ class Service:
             ConnectionFailed: No answer came.
             OutcomeUnknown: No answer came to a request that must not be repeated.
         """
-        answer = await self.send("POST", path, query=query, content=content, repeatable=repeatable, retried=retried)
-        return decoded(answer, dict)
+        return decoded(await self.send("POST", path, query=query, content=content, repeatable=repeatable), dict)
 
     async def act(self, path: str) -> dict[str, Any] | None:
         """Have something done; None where the answer has no body. Errors as in `post`."""
@@ -166,9 +139,8 @@ class Service:
         query: Mapping[str, str] | None = None,
         content: bytes | None = None,
         repeatable: bool,
-        retried: Callable[[str], object] | None = None,
     ) -> httpx.Response:
-        """Send a request and return its answer with a status of 2xx.
+        """Send a request and return its answer with a status of 2xx; the present meter shows what is waited for.
 
         Args:
             method: HTTP method.
@@ -176,7 +148,6 @@ class Service:
             query: Query parameters as text.
             content: JSON text of the body.
             repeatable: Whether sending it twice does what sending it once does.
-            retried: Called with a word before each wait for another try.
 
         Raises:
             ApiError: The service refused.
@@ -184,38 +155,59 @@ class Service:
             OutcomeUnknown: No answer came, or one of a service in trouble, to a request that must not be repeated.
         """
         headers = {} if content is None else {"Content-Type": "application/json"}
-        request = self._client.build_request(method, path, params=query, content=content, headers=headers)
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(lambda error: _may_repeat(error, repeatable, self._retries)),
-            wait=_wait,
-            stop=stop_after_attempt(self._retries.attempts),
-            before_sleep=None if retried is None else lambda state: _tell(retried, state),
-            reraise=True,
-        )
-        answer: httpx.Response = await retrying(self._once, request, repeatable)
+        request = self._connections.client().build_request(method, path, params=query, content=content, headers=headers)
+        call = " ".join([method, ID.sub(r"\1/*", path)])
+        tries = retrying(self._retries, repeatable=repeatable)
+        answer: httpx.Response = await tries(self._try, request, call, repeatable, [])
         return answer
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._connections.aclose()
 
-    async def _once(self, request: httpx.Request, repeatable: bool) -> httpx.Response:
-        await self.quota.request()
-        if self._client.is_closed:
-            raise ConfigurationError("This client was closed.", hint="Make another one.")
+    async def _requester(self) -> str | None:
         try:
-            answer = _without_token(await self._client.send(request))
-        # of these none has reached the service, so that even a request without a key may go again
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-            raise _no_answer(request, error) from error
-        except httpx.RequestError as error:
-            raise (_no_answer if repeatable else _unknown)(request, error) from error
+            requester = (await self.get("/v1/requester")).get("id")
+        except (NotFound, AccessDenied):
+            return None
+        return requester if isinstance(requester, str) else None
+
+    async def _try(self, request: httpx.Request, call: str, repeatable: bool, effects: list[bool]) -> httpx.Response:
+        """One of several tries, whose error tells of those before as well."""
+        try:
+            return await self._once(request, call, repeatable)
+        except TolokaError as error:
+            effects.append(error.may_have_taken_effect)
+            error.may_have_taken_effect = any(effects)
+            raise
+
+    async def _once(self, request: httpx.Request, call: str, repeatable: bool) -> httpx.Response:
+        await self.quota.request(call)
+        answer = await self._answer(request, repeatable)
         if answer.is_success:
             return answer
         refused = refusal(answer)
+        if isinstance(refused, QuotaExceeded):
+            self.quota.refused(call, refused)
         if not repeatable and answer.status_code in RETRYABLE - {429}:
             raise _unknown(request, refused) from refused
         raise refused
+
+    async def _answer(self, request: httpx.Request, repeatable: bool) -> httpx.Response:
+        try:
+            answer = await self._connections.client().send(request)
+            if date := date_of(answer):
+                self._ahead = date - datetime.now(UTC)
+            return _without_token(answer)
+        except UNREACHED as error:
+            raise _no_answer(request, error) from _bare(error)
+        except httpx.RequestError as error:
+            failed = (_no_answer if repeatable else _unknown)(request, error)
+            failed.may_have_taken_effect = request.method != "GET"
+            raise failed from _bare(error)
+        finally:
+            # answers and errors hold the request, and are looked into
+            request.headers.pop("Authorization", None)
 
 
 def _without_token(answer: httpx.Response) -> httpx.Response:
@@ -228,12 +220,12 @@ def _without_token(answer: httpx.Response) -> httpx.Response:
     if secret not in answer.content:
         return answer
     content = answer.content.replace(secret, b"***")
-    headers = {name: text for name, text in answer.headers.items() if name == "retry-after"}
+    headers = {name: text for name, text in answer.headers.items() if name in ("date", "retry-after")}
     return httpx.Response(answer.status_code, headers=headers, content=content, request=answer.request)
 
 
 def service(
-    token: str | None,
+    token: Token,
     environment: str | None,
     *,
     url: str | None,
@@ -253,14 +245,23 @@ def service(
             "Exactly one of environment and url is needed.",
             hint='environment is "SANDBOX" or "PRODUCTION" (or TOLOKA_ENVIRONMENT); url is another host (or TOLOKA_URL).',
         )
-    token = _token(os.environ.get("TOLOKA_TOKEN", "") if token is None else token)
+    token.check()
     headers = {"User-Agent": user_agent}
     if act_under_account_id is not None:
-        if not _fits_header(act_under_account_id):
+        if not fits_header(act_under_account_id):
             raise ConfigurationError(f"act_under_account_id={act_under_account_id!r} is no id of a requester.")
-        headers["X-Act-Under-Account-ID"] = act_under_account_id
+        headers[ACT_UNDER] = act_under_account_id
     web_url = WEB_HOSTS.get(environment or "", WEB_HOSTS["PRODUCTION"])
-    return Service(token, _base_url(url, environment), web_url=web_url, headers=headers, **options)
+    return Service(token, _base_url(url, environment), headers, web_url=web_url, **options)
+
+
+def _unpickled(url: str, headers: Mapping[str, str], facts: Mapping[str, Any]) -> Service:
+    token = Token(None)
+    try:
+        token.check()
+    except ConfigurationError as error:
+        raise ConfigurationError("A client leaves its token behind when it is pickled.", hint=UNPICKLED_HINT) from error
+    return Service(token, url, headers, **facts)
 
 
 def json_body(body: Any) -> bytes:
@@ -294,41 +295,10 @@ def _base_url(url: str | None, environment: str | None) -> str:
     return url.rstrip("/")
 
 
-def _token(given: Any) -> str:
-    token = given.strip() if isinstance(given, str) else given
-    if not token:
-        raise ConfigurationError("There is no token.", hint=MISSING_HINT)
-    if not _fits_header(token):
-        raise ConfigurationError("The token holds characters that no token has, or is no text.", hint=MISSING_HINT)
-    return str(token)
-
-
-def _fits_header(value: Any) -> bool:
-    return isinstance(value, str) and bool(value) and value.isascii() and value.isprintable()
-
-
-def _may_repeat(error: BaseException, repeatable: bool, retries: Retries) -> bool:
-    if isinstance(error, ApiError):
-        patience = max((INTERVAL_SECONDS[interval] for interval in retries.wait_for), default=INTERVAL_SECONDS["MIN"])
-        if (error.retry_after or 0.0) > patience:
-            return False
-        if isinstance(error, QuotaExceeded) and error.interval is not None:
-            return error.interval in retries.wait_for
-        return error.retryable and (repeatable or isinstance(error, QuotaExceeded))
-    return isinstance(error, ConnectionFailed)
-
-
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, ApiError) and error.retry_after is not None:
-        return error.retry_after
-    return BACKOFF(state)
-
-
-def _tell(retried: Callable[[str], object], state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    what = "quota" if isinstance(error, QuotaExceeded) else "the service"
-    retried(f"{what}, {state.upcoming_sleep:,.0f} s")
+def _bare(error: httpx.RequestError) -> httpx.RequestError:
+    """An error without the frames that it came through, whose variables hold the token: tracebacks may show variables."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _no_answer(request: httpx.Request, error: Exception) -> ConnectionFailed:

@@ -11,7 +11,7 @@ from toloka_frames._errors import Conflict, InputError, OperationFailed, Operati
 from toloka_frames._progress import Meter, ProgressArg, showing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from toloka_frames._http import Service
 
@@ -23,25 +23,17 @@ FINAL = ("SUCCESS", "FAIL")
 ALREADY_EXISTS = "OPERATION_ALREADY_EXISTS"
 
 
-async def begin(
-    service: Service, path: str, query: Mapping[str, str], content: bytes, retried: Callable[[str], object] | None = None
-) -> dict[str, Any]:
-    """Start an operation of an id of ours; where only the answer was lost, the one that the first try started.
+async def begin(service: Service, path: str, query: Mapping[str, str], content: bytes) -> dict[str, Any]:
+    """Start an operation of an id of ours; where only the answer was lost, the one that an earlier try started.
 
     Raises:
         Conflict: There was an operation of this id before (code OPERATION_ALREADY_EXISTS), or the state does not allow it.
+        TolokaError: Another; `may_have_taken_effect` says whether the operation may have been started.
     """
-    tries: list[str] = []
-
-    def again(reason: str) -> None:
-        tries.append(reason)
-        if retried:
-            retried(reason)
-
     try:
-        return checked(await service.post(path, query, content, repeatable=True, retried=again))
+        return checked(await service.post(path, query, content, repeatable=True), posted=True)
     except Conflict as error:
-        if not tries or error.code != ALREADY_EXISTS:
+        if error.code != ALREADY_EXISTS or not error.may_have_taken_effect:
             raise
         return await get(service, query["operation_id"])
 
@@ -86,14 +78,16 @@ async def get(service: Service, operation_id: str) -> dict[str, Any]:
     return checked(await service.get(f"/v1/operations/{quote(operation_id, safe='')}"))
 
 
-def checked(operation: dict[str, Any]) -> dict[str, Any]:
-    """An answer that is an operation.
+def checked(operation: dict[str, Any], *, posted: bool = False) -> dict[str, Any]:
+    """An answer that is an operation; `posted` says that it was to be started.
 
     Raises:
         BadAnswer: It has no id or no status.
     """
     if not isinstance(operation.get("id"), str) or not isinstance(operation.get("status"), str):
-        raise bad_answer(200, str(operation).encode(), "an operation was expected")
+        error = bad_answer(200, str(operation).encode(), "an operation was expected")
+        error.may_have_taken_effect = posted
+        raise error
     return operation
 
 
@@ -106,9 +100,10 @@ async def _ended_in(service: Service, operation: dict[str, Any], timeout: float 
     try:
         async with asyncio.timeout(timeout):
             return await ended(service, operation, meter)
-    except TimeoutError as error:
+    except TimeoutError:
+        # not chained: the variables of the request that was cut off hold the token
         raise OperationTimeout(
             f"The operation {operation['id']} has not ended in {timeout:g} s.",
             operation=operation,
             hint="It goes on at the service: wait again with client.wait_operation(operation_id).",
-        ) from error
+        ) from None

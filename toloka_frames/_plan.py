@@ -106,10 +106,15 @@ def _pools(frame: pd.DataFrame, roles: Roles, pool_id: str | None) -> Iterator[t
         return
     pools: dict[str, list[int]] = {}
     for position, pool in enumerate(plain_values(frame[roles.pool])):
-        if not isinstance(pool, str) or not pool:
-            raise InputError(f"pool_id={pool!r} in row {position}: text is needed.", column="pool_id", rows=[position])
-        pools.setdefault(pool, []).append(position)
+        pools.setdefault(_named(pool, position), []).append(position)
     yield from pools.items()
+
+
+def _named(pool: Any, position: int) -> str:
+    try:
+        return text(pool)
+    except ValueError as error:
+        raise InputError(f"pool_id={pool!r} in row {position}: {error}.", column="pool_id", rows=[position]) from error
 
 
 def _fingerprints(chunks: Sequence[Chunk], rows: int) -> tuple[str, array[int]]:

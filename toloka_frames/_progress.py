@@ -1,17 +1,19 @@
 """What the work counts comes in; a card, a line of text, a log line or a call of the user's goes out.
 
-The work writes to a `Meter`; its caller's thread draws what the meter holds (see `_sync`), and a display that fails is put
-away: it never stops the data.
+The work writes to the `present` meter, whatever layer it is in; its caller's thread draws what the meter holds (see `_sync`),
+and a display that fails is put away: it never stops the data.
 """
 
 from __future__ import annotations
 
 import html
 import logging
+import math
 import sys
 import time
 from collections import Counter
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
@@ -97,16 +99,32 @@ class Meter:
     unit: str = "rows"
     rows: int = 0
     retries: int = 0
-    waiting: str = ""
     note: str = ""
     state: State = "running"
     chunks: Counter[str] = field(default_factory=Counter)
     started: float = field(default_factory=time.monotonic)
     ended: float | None = None
+    waits: list[tuple[float, str]] = field(default_factory=list)
+
+    @contextmanager
+    def wait(self, reason: str, seconds: float | None = None) -> Iterator[None]:
+        """Say during the block what is waited for, and how long where it is known; several workers may wait at once."""
+        wait = (time.monotonic() + seconds if seconds is not None else math.inf, reason)
+        self.waits.append(wait)
+        try:
+            yield
+        finally:
+            self.waits.remove(wait)
+
+    @property
+    def waiting(self) -> str:
+        """The longest of the waits with the seconds that are left of it, or ""."""
+        end, reason = max(tuple(self.waits), default=(math.inf, ""))
+        return reason if end == math.inf else f"{reason}, {math.ceil(max(end - time.monotonic(), 0.0)):,} s"
 
     def end(self, state: State) -> None:
         """Stop the clock."""
-        self.state, self.waiting, self.ended = state, "", time.monotonic()
+        self.state, self.ended = state, time.monotonic()
 
     def progress(self) -> Progress:
         """The present state, frozen."""
@@ -118,11 +136,19 @@ class Meter:
             self.total,
             self.unit,
             dict(self.chunks),
-            self.waiting,
+            self.waiting if self.state == "running" else "",
             self.retries,
             seconds,
             self.note,
         )
+
+
+_present: ContextVar[Meter | None] = ContextVar("present meter", default=None)
+
+
+def present() -> Meter:
+    """The meter that is shown for the present work; where nothing is shown, one that nobody looks at."""
+    return _present.get() or Meter("")
 
 
 class Display(Protocol):
@@ -136,7 +162,7 @@ class Display(Protocol):
 def showing(
     progress: ProgressArg, title: str, *, total: int | None = None, unit: str = "rows", quiet: float = 0.0
 ) -> Iterator[Meter]:
-    """Show a meter from now to the end of the block.
+    """Show a meter from now to the end of the block, and have it `present` there and in the tasks that are begun there.
 
     Args:
         progress: How: "auto", "notebook", "text", "log", False or a callable that gets `Progress`.
@@ -150,12 +176,19 @@ def showing(
     """
     meter = Meter(title, total, unit)
     on_tick(_Drawing(meter, choose(progress), quiet).draw)
+    before = _present.get()
+    _present.set(meter)
     try:
         yield meter
     except BaseException as error:
         meter.end("failed" if isinstance(error, Exception) else "stopped")
         raise
-    meter.end("done")
+    else:
+        meter.end("done")
+    finally:
+        # an async generator can be closed in another context than it was begun in, where another meter is present
+        if _present.get() is meter:
+            _present.set(before)
 
 
 def choose(progress: ProgressArg) -> Display:

@@ -1,60 +1,200 @@
 """What a request will use up comes in; it goes on when the service's limits allow it.
 
-The limits are kept by the client, as sliding windows, so that they are not discovered by refusals.
+The limits are kept as sliding windows, one set for each account in a process, so that they are not discovered by refusals; what
+a refusal tells all the same holds for every client of the account.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import copy
+import hashlib
+import os
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
+from toloka_frames._answers import used_up
+from toloka_frames._progress import present
+from toloka_frames._retries import Retries, waits_for
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
+
+    from toloka_frames._errors import QuotaExceeded
 
 SECOND, MINUTE, DAY = 1_000, 60_000, 86_400_000
+INTERVALS = {SECOND: None, MINUTE: "MIN", DAY: "DAY"}
 
 # Toloka API, "Restrictions": 300 requests a second. For tasks its pages say 200,000 a minute and 4,000,000 a day, and
 # Toloka-Kit 1.2.3 says half of that; the lower figures are safe under both.
-REQUESTS = (Rate(300, SECOND),)
-TASKS = (Rate(100_000, MINUTE), Rate(2_000_000, DAY))
+RATES = {"requests": (Rate(300, SECOND),), "tasks": (Rate(100_000, MINUTE), Rate(2_000_000, DAY))}
+CREATE_TASKS = "POST /v1/tasks"
+
+TYPES: dict[str, Any] = {
+    "what": pd.StringDtype("pyarrow"),
+    "interval": pd.StringDtype("pyarrow"),
+    "most": "Int64",
+    "used": "Int64",
+    "left": "Int64",
+    "closed_until": "datetime64[us, UTC]",
+    "refusals": "Int64",
+}
 
 
+@dataclass(frozen=True)
 class Quota:
-    """The limits of one client."""
+    """The limits of an account, and how long one of its clients waits for them."""
+
+    limits: Limits
+    retries: Retries
+
+    async def request(self, call: str) -> None:
+        """Wait until one more request is allowed, of this method and path.
+
+        Raises:
+            QuotaExceeded: That takes longer than the client may wait.
+        """
+        await self._take("requests", 1, _counted(call))
+
+    async def tasks(self, count: int) -> None:
+        """Wait until so many more tasks are allowed; errors as in `request`."""
+        await self._take("tasks", count, "tasks")
+
+    def refused(self, call: str, error: QuotaExceeded) -> None:
+        """Have all clients of the account heed what a refusal says."""
+        what = "requests" if error.interval is None else _counted(call)
+        self.limits.close(what, error.interval, 1.0 if error.retry_after is None else error.retry_after)
+
+    async def frame(self) -> pd.DataFrame:
+        """A row for each limit, as `client.quota()` gives it."""
+        return pd.DataFrame(self.limits.rows(), columns=list(TYPES)).astype(TYPES)
+
+    async def _take(self, what: str, count: int, counted: str) -> None:
+        while (wait := self.limits.take(what, count, counted)) is not None:
+            if not waits_for(self.retries, wait.interval, wait.seconds):
+                raise used_up(wait.what, wait.interval, wait.seconds)
+            with present().wait("quota", wait.seconds):
+                await asyncio.sleep(wait.seconds)
+
+
+@dataclass(frozen=True, order=True)
+class Wait:
+    """What stands against a request, and for how long."""
+
+    seconds: float
+    what: str
+    interval: str | None = field(compare=False)
+
+
+@dataclass
+class Closing:
+    """What refusals said of a limit: until when (of the loop's clock) nothing is allowed, and how many there were."""
+
+    until: float = 0.0
+    refusals: int = 0
+
+
+class Limits:
+    """What an account has used up, counted over all its clients in this process."""
 
     def __init__(self) -> None:
-        self._requests = InMemoryBucket(list(REQUESTS))
-        self._tasks = InMemoryBucket(list(TASKS))
+        self._windows = {what: InMemoryBucket(list(rates)) for what, rates in RATES.items()}
+        self._closings: dict[tuple[str, str | None], Closing] = {}
 
-    async def request(self) -> None:
-        """Wait until one more request is allowed."""
-        await _acquire(self._requests, 1, _unseen)
+    def take(self, what: str, count: int, counted: str) -> Wait | None:
+        """Use up so much, or say what stands against it; `counted` is what else it counts as."""
+        now = asyncio.get_running_loop().time()
+        closed = [
+            Wait(closing.until - now, name, interval)
+            for (name, interval), closing in self._closings.items()
+            if name in (what, counted) and closing.until > now
+        ]
+        return max(closed) if closed else self._put(what, count, int(now * SECOND))
 
-    async def tasks(self, count: int, waiting: Callable[[float], object]) -> None:
-        """Wait until so many more tasks are allowed; `waiting` is told how many seconds that takes."""
-        await _acquire(self._tasks, count, waiting)
+    def close(self, what: str, interval: str | None, seconds: float) -> None:
+        """Allow nothing for so long."""
+        closing = self._closings.setdefault((what, interval), Closing())
+        closing.until = max(closing.until, asyncio.get_running_loop().time() + seconds)
+        closing.refusals += 1
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The limits that are kept, and those that refusals told of."""
+        rows = {(row["what"], row["interval"]): row for row in self._kept()}
+        for (what, interval), closing in self._closings.items():
+            name = interval or "second"
+            row = rows.setdefault((what, name), {"what": what, "interval": name, "closed_until": 0.0})
+            row |= {"refusals": closing.refusals, "closed_until": max(row["closed_until"], closing.until)}
+        return [row | {"closed_until": _instant(row["closed_until"])} for row in rows.values()]
+
+    def unlock(self) -> None:
+        """Make locks anew in a forked child: a thread of the parent may have held the old ones."""
+        self._windows = {what: copy.copy(window) for what, window in self._windows.items()}
+
+    def _put(self, what: str, count: int, now: int) -> Wait | None:
+        window = self._windows[what]
+        # more than a minute may have at all goes when the minute is empty: the service says what it thinks of that
+        item = RateItem("", now, min(count, window.rates[0].limit))
+        window.leak(now)
+        if window.put(item):
+            return None
+        return max(
+            Wait((_room_at(window, rate, item.weight) - now) / SECOND, what, INTERVALS[rate.interval]) for rate in window.rates
+        )
+
+    def _kept(self) -> Iterator[dict[str, Any]]:
+        now = int(asyncio.get_running_loop().time() * SECOND)
+        for what, window in self._windows.items():
+            for rate in window.rates:
+                used = len(window.items) - bisect_left(window.items, now - rate.interval, key=_timestamp)
+                yield {
+                    "what": what,
+                    "interval": INTERVALS[rate.interval] or "second",
+                    "most": rate.limit,
+                    "used": used,
+                    "left": rate.limit - used,
+                    "closed_until": _room_at(window, rate, 1) / SECOND,
+                    "refusals": 0,
+                }
 
 
-async def _acquire(bucket: InMemoryBucket, weight: int, waiting: Callable[[float], object]) -> None:
-    while True:
-        item = RateItem("", _now(bucket), weight)
-        bucket.leak(item.timestamp)
-        if bucket.put(item):
-            return
-        milliseconds = bucket.waiting(item)
-        assert isinstance(milliseconds, int)  # noqa: S101 -- a bucket in memory waits for nothing to tell it
-        seconds = max(milliseconds, 1) / SECOND
-        waiting(seconds)
-        await asyncio.sleep(seconds)
+_accounts: dict[bytes, Limits] = {}
 
 
-def _now(bucket: InMemoryBucket) -> int:
-    now = bucket.now()  # type: ignore[no-untyped-call]
-    assert isinstance(now, int)  # noqa: S101 -- a bucket in memory has no clock that must be awaited
-    return now
+def limits_of(*account: str) -> Limits:
+    """The limits of an account, told apart by address, token and the like, of which only a digest is kept."""
+    return _accounts.setdefault(hashlib.sha256("\n".join(account).encode()).digest(), Limits())
 
 
-def _unseen(seconds: float) -> None:
-    """A wait of less than a second is not worth a word."""
+def _counted(call: str) -> str:
+    """What the service's quotas of a minute and more count: tasks, or the calls of one method and path."""
+    return "tasks" if call == CREATE_TASKS else call
+
+
+def _room_at(window: InMemoryBucket, rate: Rate, count: int) -> int:
+    """When a rate has room for so many, in milliseconds of the loop's clock; 0 when it always had."""
+    position = len(window.items) - 1 - (rate.limit - count)
+    return window.items[position].timestamp + rate.interval + 1 if position >= 0 else 0
+
+
+def _instant(until: float) -> datetime | None:
+    """An instant of the loop's clock by the calendar; None when it is over."""
+    seconds = until - asyncio.get_running_loop().time()
+    return datetime.now(UTC) + timedelta(seconds=seconds) if seconds > 0 else None
+
+
+def _timestamp(item: RateItem) -> int:
+    return item.timestamp
+
+
+def _unlock() -> None:
+    for limits in _accounts.values():
+        limits.unlock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)

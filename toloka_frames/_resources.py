@@ -75,6 +75,25 @@ PAGE_ROWS = 10_000
 
 
 @dataclass(frozen=True)
+class Life:
+    """Which columns tell how a row of a list lives.
+
+    Attributes:
+        id: Its id.
+        created: When it was made, which the list can be compared by; None where it cannot.
+        status: Its state; None where it has none, so that every row is final.
+        final: The states that it does not leave.
+        passing: What is another each time it is asked for.
+    """
+
+    id: str = "id"
+    created: str | None = None
+    status: str | None = None
+    final: tuple[str, ...] = ()
+    passing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Resource:
     """A list of the API.
 
@@ -87,6 +106,7 @@ class Resource:
         sort: Sort keys.
         columns: The columns of its frames.
         one_of: Filters of which at least one is needed; empty when none is.
+        life: How its rows live.
     """
 
     name: str
@@ -97,6 +117,7 @@ class Resource:
     sort: tuple[str, ...]
     columns: tuple[Column | Fields, ...]
     one_of: tuple[str, ...] = ()
+    life: Life = Life()
 
     @property
     def page_rows(self) -> int:
@@ -136,6 +157,7 @@ PROJECTS = Resource(
         *_flat(BOOLEAN, "sensitive"),
         *OWNER,
     ),
+    life=Life(created="created", status="status", final=("ARCHIVED",)),
 )
 
 POOLS = Resource(
@@ -161,6 +183,7 @@ POOLS = Resource(
         *_flat(TEXT, "dynamic_pricing_config", "training_config", "speed_quality_balance", "metadata", json="object"),
         *OWNER,
     ),
+    life=Life(created="created", status="status", final=("ARCHIVED",)),
 )
 
 TASK_COLUMNS = (
@@ -207,6 +230,7 @@ TASKS = Resource(
         *_task("", ()),
     ),
     one_of=("pool_id",),
+    life=Life(created="created"),
 )
 
 IN_TASK: Path = ("tasks", Step.EACH)
@@ -259,6 +283,12 @@ ASSIGNMENTS = Resource(
         *_task("TASK:", IN_TASK),
     ),
     one_of=("pool_id", "task_id", "task_suite_id"),
+    life=Life(
+        id="ASSIGNMENT:assignment_id",
+        created="ASSIGNMENT:started",
+        status="ASSIGNMENT:status",
+        final=("ACCEPTED", "SKIPPED", "EXPIRED"),  # what is REJECTED can still be accepted
+    ),
 )
 
 OPERATIONS = Resource(
@@ -315,6 +345,7 @@ APP_PROJECTS = Resource(
         *_flat(BOOLEAN, "read_only"),
         *_flat(TEXT, "app.id", "app.name"),
     ),
+    life=Life(created="created", status="status", final=("ARCHIVED", "ARCHIVE", "ERROR")),
 )
 
 APP_ITEMS = Resource(
@@ -332,6 +363,7 @@ APP_ITEMS = Resource(
         *_flat(TEXT, "errors", json="array"),
         *_flat(INSTANT, "created_at", "started_at", "finished_at"),
     ),
+    life=Life(created="created_at", status="status", final=("COMPLETED", "ERROR", "CANCELLED", "ARCHIVE")),
 )
 
 ITEM_STATES = ("NEW", "QUEUED", "PROCESSING", "COMPLETED", "ERROR", "CANCELLED", "NO_MONEY", "ARCHIVE", "STOPPED")
@@ -360,5 +392,11 @@ APP_BATCHES = Resource(
         ),
         *_flat(TEXT, "last_items_import.errors", "validation_errors", json="object"),
         *_flat(INSTANT, "eta", "etd", "app_project_eta", "current_time"),
+    ),
+    life=Life(
+        created="created_at",
+        status="status",
+        final=("COMPLETED", "ERROR", "CANCELLED", "ARCHIVE"),
+        passing=("current_time",),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,8 @@ def _stripped(names: Sequence[str], prefix: str) -> dict[str, str]:
 
 
 def _chosen(names: Sequence[str], input_columns: Sequence[str]) -> dict[str, str]:
-    if isinstance(input_columns, str) or not all(isinstance(name, str) for name in input_columns):
+    many = isinstance(input_columns, Collection) and not isinstance(input_columns, str)
+    if not many or not all(isinstance(name, str) for name in input_columns):
         raise InputError(f"input_columns={input_columns!r}: a list of column names is needed.")
     for name in input_columns:
         if name not in names:

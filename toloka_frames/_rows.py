@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from toloka_frames._inference import SAMPLE_ROWS, Framing, Rows, batches
 from toloka_frames._scan import Scan
-from toloka_frames._sinks import DtypeBackend, FilePath, ParquetFile, check_dtype_backend, to_frame
+from toloka_frames._sinks import DtypeBackend, FilePath, ParquetFile, check_dtype_backend, check_resume, to_frame
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,19 +52,21 @@ def to_arrow(rows: Scan | Rows, *, progress: ProgressArg = "auto") -> pa.Table:
     return pa.Table.from_batches(collected, framing.schema)
 
 
-def to_parquet(rows: Scan | Rows, path: FilePath, *, progress: ProgressArg = "auto") -> Path:
+def to_parquet(rows: Scan | Rows, path: FilePath, *, resume: bool = False, progress: ProgressArg = "auto") -> Path:
     """Rows from anywhere as a Parquet file, in bounded memory.
 
     Args:
         rows: As in `to_dataframe`; the first 10,000 rows settle the columns, what fits none of them later is in `extra`.
         path: The file; it is there when it is whole.
+        resume: Of a scan, pull into a folder and go on there after a kill, as in `Scan.to_parquet`.
         progress: Of a scan, as in `Scan.to_dataframe`.
 
     Returns:
         The path. Errors and source as in `to_dataframe`.
     """
     if isinstance(rows, Scan):
-        return rows.to_parquet(path, progress=progress)
+        return rows.to_parquet(path, resume=resume, progress=progress)
+    check_resume(resume)
     framing = Framing(SAMPLE_ROWS)
     stream = batches(rows, framing)
     first = next(stream)

@@ -6,19 +6,20 @@ The way down: `_walk` asks for pages, `_page` makes record batches of them, `_si
 from __future__ import annotations
 
 from contextlib import aclosing
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from toloka_frames import _specifications
-from toloka_frames._columns import EXTRA, Fields, Layout, expanded
+from toloka_frames._columns import EXTRA, Fields
+from toloka_frames._copy import Synced, copy, pull
+from toloka_frames._errors import InputError
 from toloka_frames._filters import checked, positive, within
-from toloka_frames._page import DictPage, Page, read_dicts, read_page
 from toloka_frames._progress import Meter, ProgressArg, showing
 from toloka_frames._question import question
 from toloka_frames._sinks import DtypeBackend, FilePath, ParquetFile, Regrouped, check_dtype_backend, parquet_place, to_frame
 from toloka_frames._sync import aiterate, in_thread, iterate, run
-from toloka_frames._walk import walk
+from toloka_frames._walk import Source
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 # quick pulls leave the cell alone
 QUIET_SECONDS = 0.5
-CURSOR = "id"
+# rows become visible late: Toloka-Kit 1.2.0 made its own cursors stay a minute behind the clock
+LAG = timedelta(minutes=1)
 
 
 class Scan:
@@ -47,23 +49,19 @@ class Scan:
     def __init__(self, service: Service, resource: Resource, given: Mapping[str, Any]) -> None:
         given = dict(given)
         batch_size = given.pop("batch_size", None)
-        self._service = service
-        self._limit = checked(
-            "batch_size", within(resource.max_limit), resource.page_rows if batch_size is None else batch_size
-        )
-        self._question = question(resource, given)
-        self._layout: Layout | None = None
+        limit = checked("batch_size", within(resource.max_limit), resource.page_rows if batch_size is None else batch_size)
+        self._source = Source(service, question(resource, given), limit)
+        self._title = resource.name
 
     def __repr__(self) -> str:
-        columns = [
-            place.prefix + ":*" if isinstance(place, Fields) else place.name for place in self._question.resource.columns
-        ]
-        return f"<Scan of {self._question}, pages of {self._limit} rows>\ncolumns: {', '.join([*columns, EXTRA])}"
+        asked = self._source.question
+        columns = [place.prefix + ":*" if isinstance(place, Fields) else place.name for place in asked.resource.columns]
+        return f"<Scan of {asked}, pages of {self._source.limit} rows>\ncolumns: {', '.join([*columns, EXTRA])}"
 
     @property
     def schema(self) -> pa.Schema:
         """The Arrow schema of every batch; asks for the project's specification where the columns depend on it."""
-        return run(self.alayout()).schema
+        return run(self._source.layout()).schema
 
     def to_dataframe(self, *, dtype_backend: DtypeBackend | None = None, progress: ProgressArg = "auto") -> pd.DataFrame:
         """All rows as a pandas frame with a RangeIndex.
@@ -87,22 +85,30 @@ class Scan:
         """All rows as an Arrow table of this scan's schema; arguments and errors as in `to_dataframe`."""
         return run(self.ato_arrow(progress))
 
-    def to_parquet(self, path: FilePath, *, progress: ProgressArg = "auto") -> Path:
-        """Stream all rows into a Parquet file, row group by row group; memory does not grow with the number of rows.
+    def to_parquet(self, path: FilePath, *, resume: bool = False, progress: ProgressArg = "auto") -> Path:
+        """Stream all rows into a Parquet file, or with `resume=True` into a folder of them; memory does not grow with the rows.
 
         Args:
-            path: The file; it is there when it is whole, until then its rows are in `<path>.part`.
+            path: The file; it is there when it is whole, until then its rows are in `<path>.part`. With `resume=True` a folder,
+                which pandas and pyarrow read by its name, DuckDB and Polars as `<path>/*.parquet`.
+            resume: Pull into parts of 100,000 rows or 64 MiB of Arrow, each in place when it is whole, with a manifest. After a
+                kill, an error or Stop, the same call goes on where the parts end: nothing twice, nothing lost. When the copy
+                is complete, the call asks only whose account it is and returns. Where a list can be compared by `created` and
+                no upper bound was given, the copy holds what was created until its beginning, by the service's clock.
+                `tf.verify(path)` checks it.
             progress: As in `to_dataframe`.
 
         Returns:
             The path.
 
         Raises:
-            InputError: The path is a folder, or its folder is not there; nothing was asked.
+            InputError: The path is a folder (with `resume=True`: a file), or its folder is not there; nothing was asked.
             ApiError: The service refused.
-            ScanInterrupted: The pull ended half-way; no file is left.
+            ScanInterrupted: The pull ended half-way; no file is left, or with `resume=True` the parts that are whole.
+            CopyError: With `resume=True`: the folder holds a copy of something else, is damaged, is being written by another
+                call, or cannot be written; it is left as it is.
         """
-        return run(self.ato_parquet(path, progress))
+        return run(self.ato_parquet(path, resume, progress))
 
     def to_reader(self) -> pa.RecordBatchReader:
         """The rows as a stream of record batches, a page at a time as they are read; memory holds a few pages."""
@@ -120,12 +126,12 @@ class Scan:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Rows as the wire has them, in ordinary code."""
-        for page in iterate(self._pages_of_dicts()):
+        for page in iterate(self._source.dicts()):
             yield from page.rows
 
     async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
         """Rows as the wire has them, in async code of any loop."""
-        async for page in aiterate(self._pages_of_dicts()):
+        async for page in aiterate(self._source.dicts()):
             for row in page.rows:
                 yield row
 
@@ -139,42 +145,36 @@ class Scan:
 
     async def ato_arrow(self, progress: ProgressArg) -> pa.Table:
         """`to_arrow` for async code, by `toloka_frames.aio`."""
-        with showing(progress, self._question.resource.name, quiet=QUIET_SECONDS) as meter:
-            schema = (await self.alayout()).schema
+        with showing(progress, self._title, quiet=QUIET_SECONDS) as meter:
+            schema = (await self._source.layout()).schema
             return pa.Table.from_batches([batch async for batch in self._batches(meter)], schema)
 
-    async def ato_parquet(self, path: FilePath, progress: ProgressArg) -> Path:
+    async def ato_parquet(self, path: FilePath, resume: bool, progress: ProgressArg) -> Path:
         """`to_parquet` for async code, by `toloka_frames.aio`."""
+        if resume:
+            with showing(progress, self._title) as meter:
+                return await pull(self._source, path, meter)
         parquet_place(path)
-        with showing(progress, self._question.resource.name, quiet=QUIET_SECONDS) as meter:
-            with ParquetFile(path, (await self.alayout()).schema) as file:
+        with showing(progress, self._title, quiet=QUIET_SECONDS) as meter:
+            with ParquetFile(path, (await self._source.layout()).schema) as file:
                 async with aclosing(self._batches(meter)) as batches:
                     async for batch in batches:
                         await in_thread(file.write, batch)
             return file.path
 
-    async def alayout(self) -> Layout:
-        """What pages are read with; asks for the specification once."""
-        if self._layout is None:
-            specification = await _specifications.of_list(self._service, self._question)
-            columns = tuple(expanded(self._question.resource.columns, specification, self._service.web_url))
-            self._layout = Layout(self._question.resource.rows, CURSOR, columns)
-        return self._layout
+    async def acopy_to(self, folder: FilePath, lag: timedelta, progress: ProgressArg) -> Synced:
+        """`sync` for async code, by `toloka_frames.aio`."""
+        if not isinstance(lag, timedelta) or lag < timedelta(0):
+            raise InputError(f"lag={lag!r}: a timedelta that is not negative is needed.", column="lag")
+        with showing(progress, self._title) as meter:
+            return await copy(self._source, folder, lag, meter)
 
     async def _batches(self, meter: Meter | None = None) -> AsyncGenerator[pa.RecordBatch, None]:
-        pages = walk(self._service, self._question.path, self._query(), await self.alayout(), read_page, Page.keep)
-        async with aclosing(pages):
-            async for page in pages:
+        async with aclosing(self._source.pages()) as pages:
+            async for _, page in pages:
                 if meter:
                     meter.rows += len(page.batch)
                 yield page.batch
-
-    def _pages_of_dicts(self) -> AsyncGenerator[DictPage, None]:
-        layout = Layout(self._question.resource.rows, CURSOR, ())
-        return walk(self._service, self._question.path, self._query(), layout, read_dicts, DictPage.keep)
-
-    def _query(self) -> dict[str, str]:
-        return {**self._question.query, "sort": CURSOR, "limit": self._limit}
 
     def _frames(self, chunk_rows: int, dtype_backend: DtypeBackend | None) -> Iterator[pd.DataFrame]:
         regrouped = Regrouped(self.schema, chunk_rows)
@@ -183,3 +183,37 @@ class Scan:
                 yield to_frame(table, dtype_backend)
         for table in regrouped.rest():
             yield to_frame(table, dtype_backend)
+
+
+def sync(scan: Scan, folder: FilePath, *, lag: timedelta = LAG, progress: ProgressArg = "auto") -> Synced:
+    """Make a copy of a list in a folder of Parquet parts, or bring it up to date: run it as often as you like.
+
+    Each call goes on with what an earlier one did not finish, asks again for the rows of the copy that can still change, and
+    adds the rows created since then. A row that is another now takes the place of the old one; the copy is never without it,
+    and never has it twice, also for those who read it meanwhile and after a kill at any moment.
+
+    Final, and not asked for again, are: ACCEPTED, SKIPPED and EXPIRED assignments; COMPLETED, ERROR, CANCELLED and ARCHIVE app
+    items and batches; ARCHIVED pools, projects and app projects, and ERROR app projects; all tasks (they have no status, and a
+    later change of their overlap is not followed). The time of asking, `current_time` of app batches, is no change.
+
+    Args:
+        scan: What to copy, the same each time. Its filters must be ones that a row passes for ever or never: ids, and
+            `created_gte`. Apps and operations cannot be asked for by `created` and so not be synced.
+        folder: The folder; it is made, and holds `part-00000.parquet` and so on. `tf.verify(folder)` checks it.
+        lag: How far the copy stays behind the service's clock, because rows become visible late. A row that becomes visible
+            later than this, with a `created` that is copied already, is missed.
+        progress: As in `Scan.to_dataframe`.
+
+    Returns:
+        What was done. Rows are counted as the list has them: an assignment is one, though it has a row for each of its tasks.
+
+    Raises:
+        InputError: The list or a filter does not allow it, `lag` is no length of time, or the folder cannot be one.
+        ApiError: The service refused.
+        ScanInterrupted: The service failed half-way; what came is kept, and the next call goes on.
+        CopyError: The folder holds a copy of something else, is damaged, is being written by another call, or cannot be
+            written.
+
+    Source: Toloka-Kit 1.2.0's changelog for the lag; Toloka API, "Get list of assignments", and Apps API for the states.
+    """
+    return run(scan.acopy_to(folder, lag, progress))

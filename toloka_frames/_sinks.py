@@ -47,6 +47,16 @@ def check_dtype_backend(dtype_backend: str | None) -> None:
         raise InputError(f"dtype_backend={dtype_backend!r} is none of None, 'numpy_nullable', 'pyarrow'.")
 
 
+def check_resume(resume: bool) -> None:
+    """Refuse to go on with rows that cannot be asked for again.
+
+    Raises:
+        InputError: It is asked for.
+    """
+    if resume:
+        raise InputError("resume=True is for a scan: rows from elsewhere cannot be asked for again.", column="resume")
+
+
 def _mapper(dtype_backend: DtypeBackend | None) -> Callable[[pa.DataType], Any]:
     if dtype_backend == "pyarrow":
         return pd.ArrowDtype

@@ -100,8 +100,10 @@ async def on_our_loop(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _set_or_tick(ended: asyncio.Event) -> None:
+    # not wait_for, which until Python 3.12 lets a cancellation get lost that comes with the end
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(ended.wait(), TICK_SECONDS)
+        async with asyncio.timeout(TICK_SECONDS):
+            await ended.wait()
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

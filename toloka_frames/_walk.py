@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import operator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from toloka_frames import _specifications
+from toloka_frames._columns import Layout, expanded
 from toloka_frames._errors import ScanInterrupted, TolokaError
-from toloka_frames._page import last_id
+from toloka_frames._page import DictPage, Page, last_id, read_dicts, read_page
 from toloka_frames._sync import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
-    from toloka_frames._columns import Layout
     from toloka_frames._http import Service
+    from toloka_frames._question import Question
 
 
 class AnyPage(Protocol):
@@ -32,7 +35,50 @@ class AnyPage(Protocol):
 
 P = TypeVar("P", bound="AnyPage")
 
+CURSOR = "id"
 ORDER_ROWS = 20  # from so many rows on, it is no accident that their ids ascend
+
+
+class Source:
+    """A list and what is asked of it: where the rows of a scan come from, any number of times.
+
+    Attributes:
+        service: Whom is asked.
+        question: What.
+        limit: Rows a page.
+    """
+
+    def __init__(self, service: Service, question: Question, limit: str) -> None:
+        self.service = service
+        self.question = question
+        self.limit = limit
+        self._layout: Layout | None = None
+
+    async def layout(self) -> Layout:
+        """What pages are read with; asks for the specification once."""
+        if self._layout is None:
+            specification = await _specifications.of_list(self.service, self.question)
+            columns = tuple(expanded(self.question.resource.columns, specification, self.service.web_url))
+            self._layout = Layout(self.question.resource.rows, CURSOR, columns)
+        return self._layout
+
+    async def pages(self, filters: Mapping[str, str] | None = None) -> AsyncGenerator[tuple[str | None, Page], None]:
+        """Pages as record batches, each with the cursor behind it; `filters` go before those of the question."""
+        pages = walk(self.service, self.question.path, self._query(filters), await self.layout(), read_page, Page.keep)
+        async with aclosing(pages):
+            async for each in pages:
+                yield each
+
+    async def dicts(self) -> AsyncGenerator[DictPage, None]:
+        """Pages with their rows as the wire has them."""
+        layout = Layout(self.question.resource.rows, CURSOR, ())
+        pages = walk(self.service, self.question.path, self._query(), layout, read_dicts, DictPage.keep)
+        async with aclosing(pages):
+            async for _, page in pages:
+                yield page
+
+    def _query(self, filters: Mapping[str, str] | None = None) -> dict[str, str]:
+        return {**self.question.query, **(filters or {}), "sort": CURSOR, "limit": self.limit}
 
 
 async def walk(
@@ -42,8 +88,11 @@ async def walk(
     layout: Layout,
     read: Callable[[bytes, Layout], P],
     keep: Callable[[P, Sequence[bool]], P],
-) -> AsyncGenerator[P, None]:
+) -> AsyncGenerator[tuple[str | None, P], None]:
     """Ask for page after page, in the order of the cursor, each behind the last row of the one before.
+
+    Yields:
+        The cursor behind the page, and the page.
 
     Raises:
         ApiError: The first page was refused.
@@ -60,7 +109,7 @@ async def walk(
                     raise guard.interrupted(str(error)) from error
                 raise
             wanted = guard.check(page)
-            yield page if all(wanted) else keep(page, wanted)
+            yield guard.cursor, page if all(wanted) else keep(page, wanted)
             if not page.has_more:
                 return
     finally:
@@ -167,7 +216,8 @@ class _Guard:
             f"The pull ended after {self.rows:,} rows: {why}",
             cursor=self.cursor,
             rows=self.rows,
-            hint=f"Go on behind the last row with id_gt={self.cursor!r}.",
+            hint=f"Go on behind the last row with id_gt={self.cursor!r}; a copy in a folder (to_parquet with resume=True, "
+            "tf.sync) goes on by itself when the same call is run again.",
         )
 
 
