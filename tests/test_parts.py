@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import toloka_frames as tf
-from toloka_frames._parts import Folder, Manifest
+from toloka_frames._manifest import Manifest
+from toloka_frames._parts import Folder
 from toloka_frames._resources import Life
 
 if TYPE_CHECKING:

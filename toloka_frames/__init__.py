@@ -47,7 +47,7 @@ from toloka_frames._errors import (
     UploadInterrupted,
     ValidationFailed,
 )
-from toloka_frames._parts import verify
+from toloka_frames._manifest import verify
 from toloka_frames._progress import Progress
 from toloka_frames._retries import Retries
 from toloka_frames._rows import to_arrow, to_dataframe, to_parquet

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toloka_frames._errors import InputError, ScanInterrupted
-from toloka_frames._parts import Folder, Manifest, folder_place, is_open
+from toloka_frames._manifest import Manifest
+from toloka_frames._parts import Folder, folder_place, is_open
 from toloka_frames._sinks import ROW_GROUP_BYTES, ROW_GROUP_ROWS, FilePath
 from toloka_frames._sync import in_thread
 

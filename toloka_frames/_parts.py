@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,120 +18,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from toloka_frames._columns import INTEGER, TEXT
+from toloka_frames._columns import TEXT
 from toloka_frames._errors import CopyError, InputError
-from toloka_frames._sinks import FilePath, to_frame
+from toloka_frames._manifest import MANIFEST, Manifest, Part, read_manifest, sound_bytes, spelt, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    import pandas as pd
+    from collections.abc import Sequence
 
     from toloka_frames._resources import Life
+    from toloka_frames._sinks import FilePath
 
-FORMAT = 1
-MANIFEST = "_manifest.json"
 LOCK = "_lock"
-ANEW = "Bring it back, or begin anew in another folder."
 # a copy is gone on with by a call that has these in common with the one that began it
 IDENTITY = ("made_by", "list", "path", "query", "account")
-PART_COLUMNS = pa.schema(
-    [("file", TEXT), *((name, INTEGER) for name in ("rows", "list_rows", "open_rows", "bytes")), ("sha256", TEXT)]
-)
-
-
-@dataclass(frozen=True)
-class Part:
-    """A file of a copy.
-
-    Attributes:
-        file: Its name.
-        rows: Rows of the file.
-        list_rows: Rows of the list that they came from.
-        open_rows: Those of them that can still change.
-        bytes: Its size.
-        sha256: Its checksum.
-    """
-
-    file: str
-    rows: int
-    list_rows: int
-    open_rows: int
-    bytes: int
-    sha256: str
-
-    @property
-    def staged(self) -> str:
-        """Its name until it is in its place."""
-        return f".{self.file}.{self.sha256[:16]}"
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a copy is of and how far it is.
-
-    Attributes:
-        made_by: "to_parquet" or "sync".
-        list: The list's name.
-        path: Its path.
-        query: Its filters.
-        account: The requester's id.
-        started: When the copy was begun (UTC).
-        columns: The columns and their types; empty until they are known.
-        since: Rows created after this instant are being copied; None for all.
-        until: Those created up to this instant; None for all.
-        cursor: The id behind which the copy goes on; None at the beginning.
-        complete: Whether all rows of these bounds are there.
-        ended: When these bounds were complete (UTC).
-        parts: Its files.
-    """
-
-    made_by: str
-    list: str
-    path: str
-    query: Mapping[str, str]
-    account: str
-    started: str
-    columns: Mapping[str, str] = field(default_factory=dict)
-    since: str | None = None
-    until: str | None = None
-    cursor: str | None = None
-    complete: bool = False
-    ended: str | None = None
-    parts: tuple[Part, ...] = ()
-
-    @property
-    def rows(self) -> int:
-        """Rows of the list that are there."""
-        return sum(part.list_rows for part in self.parts)
-
-
-def verify(path: FilePath) -> pd.DataFrame:
-    """Read every byte of a copy made by `to_parquet(..., resume=True)` or `tf.sync`, and compare it with its manifest.
-
-    Args:
-        path: The folder. It is not to be written meanwhile.
-
-    Returns:
-        One row for each part: `file` (string), `rows` of the file, `list_rows` (rows of the list: an assignment is one, though
-        it has a row for each task), `open_rows` (those that can still change), `bytes` (all Int64), `sha256` (string).
-
-    Raises:
-        CopyError: There is no manifest or it is damaged, a part is missing, damaged or not of this copy, or the copy is not
-            complete.
-    """
-    place = Path(path).expanduser()
-    manifest = read_manifest(place)
-    if manifest is None:
-        raise CopyError(f"{place} holds no copy: there is no {MANIFEST}.", path=place)
-    for part in manifest.parts:
-        with told(place):
-            rows = pq.read_metadata(pa.BufferReader(_sound_bytes(place, part))).num_rows
-        if rows != part.rows:
-            raise CopyError(f"{part.file} has {rows:,} rows, and the manifest says {part.rows:,}.", path=place)
-    if not manifest.complete:
-        raise CopyError(f"{place} is not complete.", path=place, hint="Run the call that began it again: it goes on.")
-    return to_frame(pa.Table.from_pylist([asdict(part) for part in manifest.parts], PART_COLUMNS))
 
 
 def folder_place(path: FilePath) -> Path:
@@ -147,32 +45,6 @@ def folder_place(path: FilePath) -> Path:
     if not place.parent.is_dir():
         raise InputError(f"The folder {place.parent} is not there.", hint=f"Path({str(place.parent)!r}).mkdir(parents=True)")
     return place
-
-
-def read_manifest(place: Path) -> Manifest | None:
-    """The manifest of a folder; None where there is none and nothing else that a reader would take for a part.
-
-    Raises:
-        CopyError: It is damaged or of a newer version, a part that it names is missing, or there are other Parquet files.
-    """
-    try:
-        manifest = _parsed((place / MANIFEST).read_bytes(), place)
-    except FileNotFoundError:
-        manifest = None
-    except OSError as error:
-        raise _failed(place, error) from error
-    named = {part.file: part for part in manifest.parts} if manifest else {}
-    if foreign := sorted(file.name for file in place.glob("*.parquet") if file.name not in named):
-        raise CopyError(f"{place} holds {', '.join(foreign)}, which no manifest names.", path=place)
-    if missing := sorted(name for name, part in named.items() if not located(place, part).exists()):
-        raise CopyError(f"{', '.join(missing)} is missing in {place}.", path=place, hint=ANEW)
-    return manifest
-
-
-def located(place: Path, part: Part) -> Path:
-    """Where a part is: one that is staged has not moved to its place yet."""
-    staged = place / part.staged
-    return staged if staged.exists() else place / part.file
 
 
 class Folder:
@@ -232,7 +104,7 @@ class Folder:
     def read(self, number: int) -> pa.Table:
         """The rows of a part, which are as they were written."""
         with told(self.path):
-            return pq.read_table(pa.BufferReader(_sound_bytes(self.path, self.manifest.parts[number])))
+            return pq.read_table(pa.BufferReader(sound_bytes(self.path, self.manifest.parts[number])))
 
     def read_columns(self, number: int, columns: Sequence[str]) -> pa.Table:
         """Some columns of a part."""
@@ -269,7 +141,7 @@ class Folder:
         return part
 
     def _commit(self, manifest: Manifest) -> None:
-        _write(self.path / MANIFEST, _spelt(manifest))
+        _write(self.path / MANIFEST, spelt(manifest))
         self.manifest = manifest
         self._settle()
 
@@ -289,50 +161,6 @@ def is_open(table: pa.Table, life: Life) -> pa.ChunkedArray:
         return pa.chunked_array([pa.repeat(pa.scalar(value=False), len(table))])
     final = pc.is_in(table[life.status], value_set=pa.array(life.final, TEXT))
     return pc.and_not(pc.is_valid(table[life.created]), final)
-
-
-@contextlib.contextmanager
-def told(place: Path) -> Iterator[None]:
-    """Have what the disk or Parquet refuses told as an error of the copy."""
-    try:
-        yield
-    except (OSError, pa.ArrowException) as error:
-        raise _failed(place, error) from error
-
-
-def _failed(place: Path, error: Exception) -> CopyError:
-    hint = "What is whole stays; the same call goes on when this is mended."
-    return CopyError(f"The copy in {place} cannot go on ({type(error).__name__}: {error}).", path=place, hint=hint)
-
-
-def _sound_bytes(place: Path, part: Part) -> bytes:
-    content = located(place, part).read_bytes()
-    if hashlib.sha256(content).hexdigest() != part.sha256:
-        raise CopyError(f"{part.file} in {place} is not as it was written: its checksum is another.", path=place, hint=ANEW)
-    return content
-
-
-def _spelt(manifest: Manifest) -> bytes:
-    said = asdict(manifest)
-    return json.dumps({"format": FORMAT, "checksum": _checksum(said), **said}, indent=1).encode()
-
-
-def _checksum(said: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-
-def _parsed(content: bytes, place: Path) -> Manifest:
-    damaged = CopyError(f"The manifest of {place} is damaged.", path=place, hint=ANEW)
-    try:
-        said = json.loads(content)
-        version, checksum = said.pop("format"), said.pop("checksum")
-        if version > FORMAT:
-            raise CopyError(f"{place} was written by a newer version of toloka_frames.", path=place, hint="Update it.")
-        if checksum != _checksum(said):
-            raise damaged
-        return Manifest(**{**said, "parts": tuple(Part(**part) for part in said["parts"])})
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise damaged from error
 
 
 def _write(place: Path, content: Any) -> None:

@@ -83,7 +83,7 @@ class Scan:
 
     def to_arrow(self, *, progress: ProgressArg = "auto") -> pa.Table:
         """All rows as an Arrow table of this scan's schema; arguments and errors as in `to_dataframe`."""
-        return run(self.ato_arrow(progress))
+        return run(self._awaited_arrow(progress))
 
     def to_parquet(self, path: FilePath, *, resume: bool = False, progress: ProgressArg = "auto") -> Path:
         """Stream all rows into a Parquet file, or with `resume=True` into a folder of them; memory does not grow with the rows.
@@ -108,7 +108,7 @@ class Scan:
             CopyError: With `resume=True`: the folder holds a copy of something else, is damaged, is being written by another
                 call, or cannot be written; it is left as it is.
         """
-        return run(self.ato_parquet(path, resume, progress))
+        return run(self._awaited_parquet(path, resume, progress))
 
     def to_reader(self) -> pa.RecordBatchReader:
         """The rows as a stream of record batches, a page at a time as they are read; memory holds a few pages."""
@@ -143,13 +143,13 @@ class Scan:
         """The schema as an Arrow C schema (Arrow PyCapsule interface)."""
         return self.schema.__arrow_c_schema__()
 
-    async def ato_arrow(self, progress: ProgressArg) -> pa.Table:
+    async def _awaited_arrow(self, progress: ProgressArg) -> pa.Table:
         """`to_arrow` for async code, by `toloka_frames.aio`."""
         with showing(progress, self._title, quiet=QUIET_SECONDS) as meter:
             schema = (await self._source.layout()).schema
             return pa.Table.from_batches([batch async for batch in self._batches(meter)], schema)
 
-    async def ato_parquet(self, path: FilePath, resume: bool, progress: ProgressArg) -> Path:
+    async def _awaited_parquet(self, path: FilePath, resume: bool, progress: ProgressArg) -> Path:
         """`to_parquet` for async code, by `toloka_frames.aio`."""
         if resume:
             with showing(progress, self._title) as meter:
@@ -162,7 +162,7 @@ class Scan:
                         await in_thread(file.write, batch)
             return file.path
 
-    async def acopy_to(self, folder: FilePath, lag: timedelta, progress: ProgressArg) -> Synced:
+    async def _awaited_sync(self, folder: FilePath, lag: timedelta, progress: ProgressArg) -> Synced:
         """`sync` for async code, by `toloka_frames.aio`."""
         if not isinstance(lag, timedelta) or lag < timedelta(0):
             raise InputError(f"lag={lag!r}: a timedelta that is not negative is needed.", column="lag")
@@ -216,4 +216,4 @@ def sync(scan: Scan, folder: FilePath, *, lag: timedelta = LAG, progress: Progre
 
     Source: Toloka-Kit 1.2.0's changelog for the lag; Toloka API, "Get list of assignments", and Apps API for the states.
     """
-    return run(scan.acopy_to(folder, lag, progress))
+    return run(scan._awaited_sync(folder, lag, progress))  # noqa: SLF001 -- this verb is a part of Scan, as in aio

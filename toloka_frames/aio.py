@@ -39,7 +39,7 @@ async def to_dataframe(
 async def to_arrow(rows: Scan | Rows, *, progress: ProgressArg = "auto") -> pa.Table:
     """`tf.to_arrow` for async code; of a scan with its progress. Units, errors and source as there."""
     if isinstance(rows, Scan):
-        return await on_our_loop(rows.ato_arrow(progress))
+        return await on_our_loop(rows._awaited_arrow(progress))
     framing = Framing(None)
     collected = [batch async for batch in abatches(rows, framing)]
     return pa.Table.from_batches(collected, framing.schema)
@@ -48,7 +48,7 @@ async def to_arrow(rows: Scan | Rows, *, progress: ProgressArg = "auto") -> pa.T
 async def to_parquet(rows: Scan | Rows, path: FilePath, *, resume: bool = False, progress: ProgressArg = "auto") -> Path:
     """`tf.to_parquet` for async code; of a scan with its progress. Units, errors and source as there."""
     if isinstance(rows, Scan):
-        return await on_our_loop(rows.ato_parquet(path, resume, progress))
+        return await on_our_loop(rows._awaited_parquet(path, resume, progress))
     check_resume(resume)
     framing = Framing(SAMPLE_ROWS)
     stream = abatches(rows, framing)
@@ -62,7 +62,7 @@ async def to_parquet(rows: Scan | Rows, path: FilePath, *, resume: bool = False,
 
 async def sync(scan: Scan, folder: FilePath, *, lag: timedelta = LAG, progress: ProgressArg = "auto") -> Synced:
     """`tf.sync` for async code; arguments, result, units, errors and source as there."""
-    return await on_our_loop(scan.acopy_to(folder, lag, progress))
+    return await on_our_loop(scan._awaited_sync(folder, lag, progress))
 
 
 async def create_tasks(
