@@ -117,6 +117,35 @@ def test_an_operation_that_failed_is_reported_as_failed_however_often_it_is_aske
     assert service.posts == 1
 
 
+def test_an_operation_that_failed_keeps_no_other_rows_back_when_the_call_is_made_again(service: Service) -> None:
+    def fail_the_first(number: int, _: list[Any]) -> bytes | None:
+        if number == 1:
+            service.failed = {operation_of(service)}
+        return None
+
+    service.refuse = fail_the_first
+    seen = []
+    for _ in range(3):
+        with pytest.raises(tf.UploadError) as caught:
+            up(IMAGES, service.client(), concurrency=1)
+        seen.append(counts(caught.value.results))
+    again = {"CREATED": 15_000, "FAILED": 10_000}
+    assert seen == [{"FAILED": 10_000, "NOT_SENT": 15_000}, again, again]
+    assert service.posts == 3
+
+
+def test_what_failed_is_told_when_it_is_asked_for(service: Service) -> None:
+    def fail(_: int, __: list[Any]) -> bytes | None:
+        service.failed = {operation_of(service)}
+        return b"LOST"
+
+    service.refuse = fail
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES.head(5), service.client(retries=1))
+    assert counts(caught.value.results) == {"UNKNOWN": 5}
+    assert counts(tf.reconcile(caught.value.upload_id, service.client(), progress=False)) == {"FAILED": 5}
+
+
 def test_an_operation_that_exists_and_failed_is_reported_as_failed_also_without_the_ledger(
     service: Service, tmp_path: Path
 ) -> None:

@@ -123,9 +123,7 @@ def uploaded(frame: pd.DataFrame, client: AsyncTolokaClient, toloka: LocalToloka
     pool_id = str(run(client.create_pool(pool_for(project["id"], frame)))["id"])
     with TemporaryDirectory() as folder:  # the user's own ledger has nothing to do with a trial
         ledger = f"{folder}/uploads.db"
-        results = frame.pipe(
-            create_tasks, client, pool_id, allow_defaults=True, open_pool=True, ledger=ledger, progress="text"
-        )
+        results = frame.pipe(create_tasks, client, pool_id, allow_defaults=True, open_pool=True, ledger=ledger, progress="text")
     show("Uploaded: df.pipe(tf.create_tasks, client, pool_id, allow_defaults=True, open_pool=True)", results)
     print(f"Simulated Tolokers made {toloka.answer(pool_id):,} assignments.\n")
     return pool_id

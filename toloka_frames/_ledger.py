@@ -117,8 +117,7 @@ class Ledger:
     def find(self, account: str, upload_id: str) -> Record | None:
         """The upload of this name, if there is one."""
         found = self._read(
-            "select id, upload_id, path, rows, content, digests, flags, ended from uploads"
-            " where account = ? and upload_id = ?",
+            "select id, upload_id, path, rows, content, digests, flags, ended from uploads where account = ? and upload_id = ?",
             (account, upload_id),
         )
         if not found:

@@ -6,6 +6,7 @@ Everything is in the ledger before it is sent. What an earlier call has begun is
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames import _operations
@@ -28,12 +29,17 @@ GRACE_SECONDS = 1.5
 
 
 class Sending:
-    """The requests of one upload while they go on; `error` is the first that stopped it."""
+    """The requests of one upload while they go on.
+
+    Attributes:
+        flags: What each of them asks for.
+        error: The first that stopped it.
+    """
 
     def __init__(
         self, service: Service, ledger: Ledger, record: Record, flags: Mapping[str, str], results: Results, meter: Meter
     ) -> None:
-        self._service, self._ledger, self._record, self._flags = service, ledger, record, flags
+        self._service, self._ledger, self._record, self.flags = service, ledger, record, flags
         self._results, self._meter = results, meter
         self._stopping = False
         self.error: Exception | None = None
@@ -62,7 +68,8 @@ class Sending:
                 await in_thread(self._ledger.withdraw, self._record.id, chunk)
                 self._results.put(chunk.rows, status="NOT_SENT", operation_id=None, chunk=None)
             else:
-                await self._settle(chunk, *await self._ended(operation))
+                with contextlib.suppress(OperationFailed):  # the results tell it row by row
+                    await self._settle(chunk, *await self._ended(operation))
 
     async def _work(self, queue: Iterator[Chunk]) -> None:
         """Take chunk after chunk until there is none, or one has failed."""
@@ -91,8 +98,8 @@ class Sending:
                 return
         ended, log = await self._ended(operation)
         # what ended with FAIL created nothing, so that asking in another way is a new try; in the same way it is the same FAIL
-        if ended["status"] == "FAIL" and not _asked_with(ended, self._flags) and not _has_created(log):
-            ended, log = await self._ended(await self._post(chunk, chunk.second_id(self._flags)))
+        if ended["status"] == "FAIL" and not _asked_with(ended, self.flags) and not _has_created(log):
+            ended, log = await self._ended(await self._post(chunk, chunk.second_id(self.flags)))
         await self._settle(chunk, ended, log)
 
     async def _halve(self, chunk: Chunk) -> None:
@@ -116,9 +123,9 @@ class Sending:
         await self._service.quota.tasks(len(chunk.rows))
         if self._stopping:
             raise asyncio.CancelledError
-        await in_thread(self._ledger.begin, self._record.id, chunk, operation_id, self._flags)
+        await in_thread(self._ledger.begin, self._record.id, chunk, operation_id, self.flags)
         self._results.put(chunk.rows, **UNKNOWN, operation_id=operation_id, chunk=chunk.number)
-        query = {**self._flags, "async_mode": "true", "operation_id": operation_id}
+        query = {**self.flags, "async_mode": "true", "operation_id": operation_id}
         try:
             return await _operations.begin(self._service, self._record.path, query, chunk.body)
         except TolokaError as error:

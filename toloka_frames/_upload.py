@@ -223,6 +223,7 @@ class Upload:
             )
             async with self._opened(plan.account, plan.upload_id, meter) as ledger:
                 record = await in_thread(_entered, ledger, plan, flags)
+                del plan  # its JSON is in the ledger now, and need not be in memory twice
                 return await self._carry_out(ledger, record, flags, meter)
 
     async def resume(self, upload_id: str, progress: ProgressArg) -> pd.DataFrame:
@@ -251,12 +252,12 @@ class Upload:
     def stopped(self) -> str:
         """What to say when it was stopped."""
         without = f" Without the frame: tf.resume({self.upload_id!r}, client)." if self.upload_id else ""
-        return f"{self.results.summary()} Running the same again goes on.{without}"
+        return f"{self.results.summary()} Running the same cell again goes on.{without}"
 
     @asynccontextmanager
     async def _opened(self, account: str, upload_id: str, meter: Meter) -> AsyncIterator[Ledger]:
         """The ledger, while nobody else works on this upload."""
-        with await in_thread(Ledger, self._ledger) as ledger:
+        with Ledger(self._ledger) as ledger:
             lock = ledger.lock(account, upload_id)
             try:
                 await _taken(lock, meter)
@@ -270,9 +271,12 @@ class Upload:
 
     async def _carry_out(self, ledger: Ledger, record: Record, flags: Mapping[str, bool | None], meter: Meter) -> pd.DataFrame:
         sending, chunks = await self._begun(ledger, record, flags, meter)
+        # an operation that failed in an earlier call does not keep the other rows back, but it is told at the end
+        failed = await in_thread(ledger.failures, record.id, sending.flags)
         await sending.send(chunks, self._concurrency)
         meter.note = self.results.summary()
-        self._raise_for_results(sending.error, skips=bool(flags["skip_invalid_items"]))
+        earlier = failure({"id": failed[0], "status": "FAIL"}) if failed else None
+        self._raise_for_results(sending.error or earlier, skips=bool(flags["skip_invalid_items"]))
         if flags["open_pool"]:
             await self._open(ledger, record)
         if record.ended and not chunks:
@@ -288,10 +292,7 @@ class Upload:
         self.results.restore(await in_thread(ledger.outcomes, record.id))
         chunks = await in_thread(ledger.chunks, record.id, sent)
         meter.total, meter.rows = record.rows, record.rows - sum(len(chunk.rows) for chunk in chunks)
-        sending = Sending(self._service, ledger, record, sent, self.results, meter)
-        for operation_id in await in_thread(ledger.failures, record.id, sent):
-            sending.error = failure({"id": operation_id, "status": "FAIL"})
-        return sending, chunks
+        return Sending(self._service, ledger, record, sent, self.results, meter), chunks
 
     async def _open(self, ledger: Ledger, record: Record) -> None:
         """Open each pool once: it may have been closed on purpose since."""
