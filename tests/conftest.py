@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 from animals import pool_made_by
-from scripted import Scripted
+from scripted import TOKEN, Scripted
 
 import toloka_frames as tf
 from toloka_frames.local import LocalToloka
@@ -26,6 +28,31 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"the real data is not part of the project and does not lie at {DATA.parent.name}/{DATA.name} beside it")
     return DATA
+
+
+# the shape of the tokens of LocalToloka, and the one that scripted servers get
+TOKENS = re.compile(rb"[0-9a-f]{22}\.[0-9a-f]{8}\.[0-9a-f]{32}|" + re.escape(TOKEN.encode()))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_that_was_written_holds_a_token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """All files of all tests, and all that was logged, are searched when the last test has run."""
+    folder = tmp_path_factory.getbasetemp()
+    log = logging.FileHandler(folder / "everything.log", encoding="utf-8")
+    logging.getLogger().addHandler(log)
+    level, _ = logging.getLogger().level, logging.getLogger().setLevel(logging.DEBUG)
+    yield
+    logging.getLogger().setLevel(level)
+    logging.getLogger().removeHandler(log)
+    log.close()
+    written = [path for path in folder.rglob("*") if path.is_file() and not is_state_of_the_service(path)]
+    assert written
+    assert [str(path) for path in written if TOKENS.search(path.read_bytes())] == []
+
+
+def is_state_of_the_service(path: Path) -> bool:
+    """The service of the tests keeps its own token."""
+    return path.name.startswith("toloka.db")
 
 
 @pytest.fixture(autouse=True)

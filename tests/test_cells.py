@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from animals import INPUT_SPEC, OUTPUT_SPEC
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import toloka_frames as tf
 from toloka_frames._cells import cells_of
@@ -16,6 +20,16 @@ from toloka_frames._columns import Specification
 from toloka_frames._roles import roles_of
 
 SPECIFICATION = Specification(INPUT_SPEC, OUTPUT_SPEC)
+CIRCLE: list[Any] = []
+CIRCLE.append(CIRCLE)
+
+
+def nested(levels: int) -> Any:
+    """Lists in lists, so many levels deep."""
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
 
 
 def sent(
@@ -56,6 +70,11 @@ def column(values: Any, name: str = "meta", dtype: Any = None) -> list[Any]:
         ([np.bool_(True), pd.NA], object, "flag", [True, "absent"]),
         ([["a"], None, [], ("b",)], object, "tags", [["a"], "absent", [], ["b"]]),
         ([np.array(["a", "b"]), None], object, "tags", [["a", "b"], "absent"]),
+        ([["a"], None, []], pd.ArrowDtype(pa.list_(pa.string())), "tags", [["a"], "absent", []]),
+        ([{"a": 1}, None, {}], pd.ArrowDtype(pa.struct({"a": pa.int64()})), "meta", [{"a": 1}, "absent", {"a": None}]),
+        ([2**53 + 1, None], pd.ArrowDtype(pa.int64()), "number", [2**53 + 1, "absent"]),
+        ([2**53 + 1, None], "Int64", "number", [2**53 + 1, "absent"]),
+        ([2**64 - 1, 0], "uint64", "number", [2**64 - 1, 0]),
         ([{"a": [1, None]}, None, "x", 5, True], object, "meta", [{"a": [1, None]}, "absent", "x", 5, True]),
     ],
 )
@@ -68,6 +87,58 @@ def test_a_cell_is_sent_as_what_it_is(values: Any, dtype: Any, name: str, wanted
 @pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
 def test_what_is_missing_is_left_out(missing: Any) -> None:
     assert column([missing, "x"], "text", object) == ["absent", "x"]
+
+
+def test_a_nan_is_left_out_also_where_pandas_takes_it_for_a_value() -> None:
+    beside_nulls = pd.arrays.ArrowExtensionArray(pa.array([0.5, math.nan, None]))
+    assert column(beside_nulls, "share") == [0.5, "absent", "absent"]
+    assert column([np.array(math.nan), 0.5], "share", object) == ["absent", 0.5]
+
+
+def test_zero_keeps_its_sign() -> None:
+    assert [math.copysign(1, each) for each in column([0.0, -0.0], "share")] == [1, -1]
+
+
+CELLS = st.lists(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(-1e15, 1e15)
+    | st.text(max_size=5)
+    | st.lists(st.none() | st.text(max_size=3) | st.integers(0, 9), max_size=3),
+    min_size=1,
+    max_size=8,
+)
+
+
+def fits(field: str, value: Any) -> bool:
+    """Whether a value may stand in a field, said by the type that it is declared with."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return (
+        value is None
+        or {
+            "text": isinstance(value, str),
+            "number": number and value == int(value),
+            "share": number,
+            "flag": isinstance(value, bool),
+            "tags": isinstance(value, list) and all(isinstance(each, str) for each in value),
+            "meta": True,
+        }[field]
+    )
+
+
+@settings(deadline=None, max_examples=300, derandomize=True)
+@given(values=CELLS, field=st.sampled_from(["text", "number", "share", "flag", "tags", "meta"]))
+def test_what_does_not_fit_its_field_is_named_by_column_and_rows_and_all_else_goes_out(values: list[Any], field: str) -> None:
+    wrong = [row for row, value in enumerate(values) if not fits(field, value)]
+    if wrong:
+        with pytest.raises(tf.InputError, match=f"is no {INPUT_SPEC[field]['type']}") as caught:
+            column(values, field, object)
+        assert (caught.value.column, list(caught.value.rows)) == (field, wrong[:5])
+        return
+    wanted = [int(each) if field == "number" and each is not None else each for each in values]
+    # as text, because 1, 1.0 and True are equal
+    assert json.dumps(column(values, field, object)) == json.dumps(["absent" if each is None else each for each in wanted])
 
 
 def test_the_platforms_own_columns_make_control_and_training_tasks() -> None:
@@ -115,3 +186,48 @@ def test_what_json_cannot_say_is_refused_even_then() -> None:
     with pytest.raises(tf.InputError, match="infinite") as caught:
         sent(pd.DataFrame({"share": [1.0, np.inf]}), strict=False)
     assert (caught.value.column, caught.value.rows) == ("share", (1,))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.datetime64("2026-01-01", "ns"),
+        np.timedelta64(1, "ns"),
+        np.array(["2026-01-01"], dtype="datetime64[ns]"),
+        pd.Period("2026-01"),
+        10**5_000,
+        nested(201),
+        nested(5_000),
+        CIRCLE,
+        {"\ud800": 1},
+    ],
+    ids=["instant", "time span", "instants", "period", "5,000 digits", "201 levels", "5,000 levels", "circle", "key"],
+)
+def test_no_cell_goes_out_as_something_else(value: Any) -> None:
+    with pytest.raises(tf.InputError, match="Column 'meta', rows 1:") as caught:
+        column([None, value, "x"], "meta", object)
+    assert (caught.value.column, caught.value.rows) == ("meta", (1,))
+
+
+def test_lists_may_be_two_hundred_deep() -> None:
+    assert column([nested(200)]) == [nested(200)]
+
+
+def test_digits_by_the_thousand_do_not_hide_what_is_wrong() -> None:
+    with pytest.raises(tf.InputError, match="is no string") as caught:
+        column(["x", 10**5_000], "text", object)
+    assert caught.value.rows == (1,)
+
+
+@pytest.mark.parametrize("name", ["INPUT:text", "GOLDEN:result", "HINT:text", "HINT:default_language"])
+def test_what_cannot_be_written_is_named_by_its_column_and_all_its_rows(name: str) -> None:
+    halves = pd.Series(["\ud800", "x", "\udfff"], dtype=object)
+    with pytest.raises(tf.InputError, match="cannot be written as JSON") as caught:
+        sent(pd.DataFrame({"INPUT:image": ["https://e.com/1"] * 3, name: halves}))
+    assert (caught.value.column, caught.value.rows) == (name, (0, 2))
+
+
+@pytest.mark.parametrize("columns", [5, iter(["image"]), ["image", 5]], ids=["number", "iterator", "number among names"])
+def test_input_columns_that_are_no_list_of_names_are_refused(columns: Any) -> None:
+    with pytest.raises(tf.InputError, match="input_columns"):
+        sent(pd.DataFrame({"image": ["https://e.com/1"]}), input_columns=columns)

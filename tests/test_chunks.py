@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toloka_frames._chunks import Chunk, cut
@@ -46,3 +46,17 @@ def test_halves_share_the_number_and_the_rows_and_are_operations_of_their_own() 
     assert first.body == b'[{"a":1},{"a":2}]'
     assert (first.number, second.number, first.sent_as, second.sent_as) == (0, 0, None, None)
     assert first.operation_id != second.operation_id
+
+
+@settings(deadline=None, max_examples=50, derandomize=True)
+@given(st.lists(st.integers(0, 200), min_size=1, max_size=40, unique=True))
+def test_halves_of_halves_have_every_row_with_its_task_once_down_to_single_rows(rows: list[int]) -> None:
+    whole = replace(CHUNK, rows=rows, tasks=[b'{"row":%d}' % row for row in rows])
+    level = [whole]
+    seen = {whole.operation_id}
+    while any(len(chunk.rows) > 1 for chunk in level):
+        level = [half for chunk in level for half in (chunk.halves() if len(chunk.rows) > 1 else [chunk])]
+        seen |= {chunk.operation_id for chunk in level}
+        assert [row for chunk in level for row in chunk.rows] == rows
+        assert [task for chunk in level for task in chunk.tasks] == whole.tasks
+    assert len(seen) == 2 * len(rows) - 1

@@ -92,7 +92,8 @@ def test_a_pull_into_parts_holds_what_the_list_holds(scan: tf.Scan, shelf: Shelf
 
 def test_no_token_is_in_a_copy(scan: tf.Scan, shelf: Shelf, tmp_path: Path) -> None:
     shelf.add(ids(5))
-    assert all(b"a-token" not in content for content in content_of(tf.sync(scan, tmp_path / "copy", lag=NO_LAG).path).values())
+    written = content_of(tf.sync(scan, tmp_path / "copy", lag=NO_LAG).path)
+    assert all(b"token-that-nobody-may-see" not in content for content in written.values())
 
 
 def test_parts_have_a_hundred_thousand_rows_and_whole_pages(scripted: Scripted, shelf: Shelf, tmp_path: Path) -> None:
@@ -239,7 +240,8 @@ def subprocess_pull(server: Scripted, folder: Path) -> None:
 
 
 def pull_in_process(url: str, folder: str) -> None:
-    tf.AsyncTolokaClient("a-token", url=url).get_assignments(pool_id="1", batch_size=10).to_parquet(folder, resume=True)
+    client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=url)
+    client.get_assignments(pool_id="1", batch_size=10).to_parquet(folder, resume=True)
 
 
 # A copy that is brought up to date
@@ -443,7 +445,7 @@ def count(frame, event, argument):
     return count
 
 def work(verb, url, folder):
-    scan = tf.AsyncTolokaClient("a-token", url=url).get_assignments(pool_id="1", batch_size=25_000)
+    scan = tf.AsyncTolokaClient("token-that-nobody-may-see", url=url).get_assignments(pool_id="1", batch_size=25_000)
     tf.sync(scan, folder) if verb == "sync" else scan.to_parquet(folder, resume=True)
 
 for line in sys.stdin:
@@ -544,7 +546,7 @@ import toloka_frames as tf
 
 url, folder, size, resume = sys.argv[1:]
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), resource.RLIM_INFINITY))
-scan = tf.AsyncTolokaClient("a-token", url=url).get_assignments(pool_id="1", batch_size=25_000)
+scan = tf.AsyncTolokaClient("token-that-nobody-may-see", url=url).get_assignments(pool_id="1", batch_size=25_000)
 try:
     scan.to_parquet(folder, resume=resume == "resume")
 except tf.CopyError as error:

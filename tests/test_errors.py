@@ -108,6 +108,7 @@ def test_the_attributes_that_are_documented_are_there(kind: Kind) -> None:
 # -- causes: what was called against which answers, the error that comes, and what stands behind it
 
 POOL = reply({"id": "1", "project_id": "2", "status": "CLOSED", "mixer_config": {"real_tasks_count": 1}})
+REQUESTER = reply({"id": "me"})
 NO_PROJECT = reply({"id": "2", "task_spec": {}})
 PAGE = reply({"items": [{"id": "1"}], "has_more": True})
 REFUSED = reply({"code": "CODE", "message": "m"}, 403)
@@ -127,14 +128,8 @@ CHAINS: dict[str, tuple[list[bytes], Call, Kind, Kind]] = {
     ),
     "a wrong filter": ([b""], lambda c: c.get_pools(status="open"), tf.InputError, ValueError),
     "a body JSON has no word for": ([b""], lambda c: tf.run(c.create_project({"a": b""})), tf.InputError, TypeError),
-    "a slow operation": (
-        [reply({"id": "1", "status": "RUNNING"})],
-        lambda c: tf.run(c.wait_operation("1", timeout=0.01, progress=False)),
-        tf.OperationTimeout,
-        TimeoutError,
-    ),
     "an upload refused": (
-        [POOL, NO_PROJECT, REFUSED],
+        [REQUESTER, POOL, NO_PROJECT, REFUSED],
         lambda c: tf.create_tasks(pd.DataFrame({"a": ["b"]}), c, "1", skip_invalid_items=True, progress=False),
         tf.UploadError,
         tf.AccessDenied,

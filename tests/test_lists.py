@@ -146,7 +146,7 @@ MISSPELT = {
 
 @pytest.mark.parametrize(("method", "keyword", "says"), MISSPELT.values(), ids=MISSPELT)
 def test_a_misspelt_keyword_is_a_type_error_that_names_the_nearest(method: str, keyword: str, says: str | None) -> None:
-    client = tf.AsyncTolokaClient("a-token", url=HERE)
+    client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=HERE)
     args = needed(RESOURCES[method.partition("_")[2]])
     with pytest.raises(TypeError, match=re.escape(f"{method}() got an unexpected keyword argument {keyword!r}")) as caught:
         getattr(client, method)(*args, **{keyword: "a"})
@@ -155,7 +155,7 @@ def test_a_misspelt_keyword_is_a_type_error_that_names_the_nearest(method: str, 
 
 @each_list
 def test_every_keyword_is_found_behind_a_typing_error(name: str) -> None:
-    client = tf.AsyncTolokaClient("a-token", url=HERE)
+    client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=HERE)
     for keyword in parameters(f"get_{name}"):
         with pytest.raises(TypeError, match=f"the nearest is '{keyword}'"):
             getattr(client, f"get_{name}")(*needed(RESOURCES[name]), **{f"{keyword}x": "a"})

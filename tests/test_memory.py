@@ -52,7 +52,7 @@ def slowly(items):
     return rows
 
 url, sink, rows, folder = sys.argv[1:]
-scan = tf.AsyncTolokaClient("a-token", url=url).get_tasks(pool_id="1", overlap=int(rows))
+scan = tf.AsyncTolokaClient("token-that-nobody-may-see", url=url).get_tasks(pool_id="1", overlap=int(rows))
 if sink == "to_reader":
     came = slowly(scan.to_reader())
 elif sink == "iter_dataframes":

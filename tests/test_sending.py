@@ -88,7 +88,7 @@ def test_a_request_that_never_left_is_not_unknown(service: Service) -> None:
     client = service.client(retries=1)
     tf.run(client.get_requester())
     up(IMAGES.head(1), client)
-    nobody = tf.AsyncTolokaClient("a-token", url="http://127.0.0.1:9", retries=1)
+    nobody = tf.AsyncTolokaClient("token-that-nobody-may-see", url="http://127.0.0.1:9", retries=1)
     with pytest.raises(tf.ConnectionFailed):  # the pool is asked for first, so nothing is in the ledger
         up(IMAGES.head(5), nobody)
     assert len(tf.uploads()) == 1

@@ -312,7 +312,7 @@ import sys
 import pandas as pd
 import toloka_frames as tf
 
-client = tf.AsyncTolokaClient("a-token", url=sys.argv[1])
+client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=sys.argv[1])
 frame = pd.DataFrame({"image": [f"https://example.com/{row}" for row in range(40_000)]})
 try:
     frame.pipe(tf.create_tasks, client, "1", concurrency=1, progress=lambda p: print(p.rows, flush=True))
@@ -461,7 +461,7 @@ import pandas as pd
 import toloka_frames as tf
 
 url, ledger, limit = sys.argv[1:]
-client = tf.AsyncTolokaClient("a-token", url=url)
+client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=url)
 frame = pd.DataFrame({"image": [f"https://example.com/{row:03}/{'x' * 100_000}" for row in range(30)]})
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
 try:
@@ -494,7 +494,7 @@ import sys
 import pandas as pd
 import toloka_frames as tf
 
-client = tf.AsyncTolokaClient("a-token", url=sys.argv[1])
+client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=sys.argv[1])
 frame = pd.DataFrame({"image": [f"https://example.com/{row:03}/{'x' * 100_000}" for row in range(30)]})
 print(tf.create_tasks(frame, client, "1", progress=False)["status"].eq("CREATED").all())
 """

@@ -13,7 +13,7 @@ from toloka_frames import _specifications
 from toloka_frames._cells import cells_of, plain_values
 from toloka_frames._chunks import NAMESPACE, Chunk, cut
 from toloka_frames._errors import InputError
-from toloka_frames._filters import checked, text
+from toloka_frames._filters import checked, path_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -102,7 +102,8 @@ def check_pool(pool: Mapping[str, Any]) -> None:
 def _pools(frame: pd.DataFrame, roles: Roles, pool_id: str | None) -> Iterator[tuple[str, Sequence[int]]]:
     """Each pool with the positions of its rows."""
     if pool_id is not None:
-        yield checked("pool_id", text, pool_id), range(len(frame))
+        checked("pool_id", path_part, pool_id)
+        yield pool_id, range(len(frame))
         return
     pools: dict[str, list[int]] = {}
     for position, pool in enumerate(plain_values(frame[roles.pool])):
@@ -112,9 +113,10 @@ def _pools(frame: pd.DataFrame, roles: Roles, pool_id: str | None) -> Iterator[t
 
 def _named(pool: Any, position: int) -> str:
     try:
-        return text(pool)
+        path_part(pool)
     except ValueError as error:
         raise InputError(f"pool_id={pool!r} in row {position}: {error}.", column="pool_id", rows=[position]) from error
+    return str(pool)
 
 
 def _fingerprints(chunks: Sequence[Chunk], rows: int) -> tuple[str, array[int]]:

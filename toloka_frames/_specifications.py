@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from toloka_frames._columns import NO_FIELDS, Specification
+from toloka_frames._filters import path_part
 from toloka_frames._resources import APP_ITEMS, ASSIGNMENTS, TASKS
 
 if TYPE_CHECKING:
@@ -26,16 +26,16 @@ async def of_list(service: Service, question: Question) -> Specification:
 
 async def of_pool(service: Service, pool_id: str) -> tuple[dict[str, Any], Specification]:
     """A pool and the specification of its project (Toloka API, Project.task_spec)."""
-    pool = await service.get(f"/v1/pools/{quote(pool_id, safe='')}")
-    project = await service.get(f"/v1/projects/{quote(str(pool.get('project_id')), safe='')}")
+    pool = await service.get(f"/v1/pools/{path_part(pool_id)}")
+    project = await service.get(f"/v1/projects/{path_part(str(pool.get('project_id')))}")
     spec = project.get("task_spec")
     return pool, _specification(spec if isinstance(spec, dict) else {})
 
 
 async def of_app_project(service: Service, app_project_id: str) -> Specification:
     """The specification of an app project's app (Apps API, App.input_spec and output_spec)."""
-    project = await service.get(f"/app/v0/app-projects/{quote(app_project_id, safe='')}")
-    app = await service.get(f"/app/v0/apps/{quote(str(project.get('app_id')), safe='')}")
+    project = await service.get(f"/app/v0/app-projects/{path_part(app_project_id)}")
+    app = await service.get(f"/app/v0/apps/{path_part(str(project.get('app_id')))}")
     return _specification(app)
 
 
@@ -44,7 +44,7 @@ async def _pool_id(service: Service, given: Mapping[str, str]) -> str:
         return given["pool_id"]
     kind = "tasks" if "task_id" in given else "task-suites"
     id_ = given["task_id"] if "task_id" in given else given["task_suite_id"]
-    return str((await service.get(f"/v1/{kind}/{quote(id_, safe='')}")).get("pool_id"))
+    return str((await service.get(f"/v1/{kind}/{path_part(id_)}")).get("pool_id"))
 
 
 def _specification(specs: Mapping[str, Any]) -> Specification:
