@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import pickle
 import uuid
 from typing import TYPE_CHECKING
 
@@ -90,6 +89,15 @@ def test_another_account_must_have_shared_its_access(toloka: LocalToloka, client
         tf.run(toloka.client(act_under_account_id="another").get_requester())
 
 
+def test_a_client_that_was_closed_says_so_and_may_be_closed_again(scripted: Scripted) -> None:
+    client = scripted.client()
+    for _ in range(2):
+        tf.run(client.aclose())
+    with pytest.raises(tf.ConfigurationError, match=r"was closed.\nMake another one"):
+        tf.run(client.get_requester())
+    assert scripted.requests == []
+
+
 def test_a_client_closes_its_connections(scripted: Scripted) -> None:
     scripted.answers = [reply({"id": "me"})]
 
@@ -101,13 +109,16 @@ def test_a_client_closes_its_connections(scripted: Scripted) -> None:
 
 
 def test_data_that_holds_the_word_that_is_the_token_comes_as_it_is(scripted: Scripted) -> None:
-    scripted.answers = [reply({"id": "1", "private_name": "a-token of thanks"})]
-    assert tf.run(scripted.client().get_pool("1"))["private_name"] == "a-token of thanks"
+    scripted.answers = [reply({"id": "1", "private_name": "token-that-nobody-may-see of thanks"})]
+    assert tf.run(scripted.client().get_pool("1"))["private_name"] == "token-that-nobody-may-see of thanks"
 
 
-def test_a_client_is_not_pickled_and_says_what_to_do() -> None:
-    with pytest.raises(TypeError, match="make one in each process"):
-        pickle.dumps(tf.AsyncTolokaClient("token", "SANDBOX"))
+def test_tasks_of_single_requests_count_in_the_quota(scripted: Scripted) -> None:
+    scripted.answers = [reply({"id": "op", "status": "RUNNING"})]
+    client = scripted.client()
+    for tasks in ([TASK] * 7, TASK, []):
+        tf.run(client.create_tasks_async(tasks))
+    assert client.quota()["used"].tolist() == [3, 8, 8]
 
 
 def test_what_is_shown_of_a_client_is_its_address(scripted: Scripted) -> None:

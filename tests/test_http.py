@@ -234,6 +234,10 @@ def test_where_nobody_listens_the_outcome_is_known(
     assert not caught.value.may_have_taken_effect
 
 
+def a_look(client: Client) -> Coroutine[Any, Any, Any]:
+    return client.wait_operation(KEY, progress=False)
+
+
 TRIES: dict[str, tuple[list[bytes], bool]] = {
     "a refusal": ([refusal(400)], False),
     "a quota": ([over_quota("DAY")], False),
@@ -254,8 +258,7 @@ TRIES: dict[str, tuple[list[bytes], bool]] = {
 def test_an_error_tells_whether_one_of_its_tries_may_have_taken_effect(
     scripted: Scripted, client_of: Callable[..., Client], answers: list[bytes], may: bool
 ) -> None:
-    looking: Call = lambda client: client.wait_operation(KEY, progress=False)  # noqa: E731 -- as the calls above
-    for call, changes in ((KEYED["tasks with a key"], True), (looking, False)):
+    for call, changes in ((KEYED["tasks with a key"], True), (a_look, False)):
         scripted.answers = [*answers]
         with pytest.raises(tf.TolokaError) as caught:
             tf.run(call(client_of(retries=len(answers))))

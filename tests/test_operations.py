@@ -6,8 +6,41 @@ import pytest
 from scripted import Scripted, reply
 
 import toloka_frames as tf
+from toloka_frames import _operations
 
 RUNNING = {"id": "op", "type": "POOL.OPEN", "status": "RUNNING", "progress": 40}
+
+
+EXISTS = reply({"code": "OPERATION_ALREADY_EXISTS", "message": "again"}, 409)
+LOST = b""
+
+
+def begin(scripted: Scripted, *answers: bytes) -> dict[str, object]:
+    scripted.answers = list(answers)
+    service = scripted.client(retries=len(answers)).service
+    return tf.run(_operations.begin(service, "/v1/tasks", {"operation_id": "op"}, b"[]"))
+
+
+def test_an_operation_whose_answer_was_lost_is_looked_for(scripted: Scripted) -> None:
+    assert begin(scripted, LOST, EXISTS, reply(RUNNING)) == RUNNING
+    assert scripted.requests == ["POST /api/v1/tasks?operation_id=op"] * 2 + ["GET /api/v1/operations/op"]
+
+
+@pytest.mark.parametrize("refusals", [[], [reply({"code": "CODE", "message": "m"}, 429, Retry_After="0")]], ids=["none", "429"])
+def test_an_operation_of_an_earlier_call_is_a_conflict(scripted: Scripted, refusals: list[bytes]) -> None:
+    with pytest.raises(tf.Conflict) as caught:
+        begin(scripted, *refusals, EXISTS)
+    assert caught.value.code == "OPERATION_ALREADY_EXISTS"
+    assert not caught.value.may_have_taken_effect
+
+
+def test_an_answer_that_is_no_operation_leaves_open_whether_there_is_one(scripted: Scripted) -> None:
+    with pytest.raises(tf.BadAnswer, match="an operation was expected") as caught:
+        begin(scripted, reply({"id": "op"}))
+    assert caught.value.may_have_taken_effect
+    with pytest.raises(tf.BadAnswer) as looked:
+        tf.run(_operations.get(scripted.client().service, "op"))
+    assert not looked.value.may_have_taken_effect
 
 
 def wait(scripted: Scripted, *, timeout: float | None = None) -> dict[str, object] | None:

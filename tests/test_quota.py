@@ -290,7 +290,7 @@ def test_who_may_not_wait_so_long_is_told_at_once_and_who_may_waits() -> None:
     ids=str,
 )
 def test_clients_of_one_account_share_its_limits(other: dict[str, str], shares: bool) -> None:
-    one, two = (tf.AsyncTolokaClient(**{"token": "a-token-for-this", "url": "http://a"} | more) for more in ({}, other))
+    one, two = (tf.AsyncTolokaClient(**{"token": "token-of-this", "url": "http://a"} | more) for more in ({}, other))
     before = one.quota()["used"][1]
     tf.run(two.service.quota.tasks(5))
     assert one.quota()["used"].tolist()[1:] == [before + 5 * shares] * 2

@@ -99,7 +99,8 @@ class AsyncTolokaClient(Lists):
         )
 
     def __repr__(self) -> str:
-        return f"<AsyncTolokaClient of {self.service.url}>"
+        # tracebacks with variables also show a client that could not be made
+        return f"<AsyncTolokaClient of {self.service.url}>" if vars(self) else "<AsyncTolokaClient>"
 
     async def __aenter__(self) -> Self:
         return self

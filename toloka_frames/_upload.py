@@ -228,22 +228,14 @@ class Upload:
 
     async def resume(self, upload_id: str, progress: ProgressArg) -> pd.DataFrame:
         """Send what the ledger says is left; raise when a row was not created."""
-        checked("upload_id", text, upload_id)
         with showing(progress, "tasks") as meter:
-            account = await self._service.account()
-            async with self._opened(account, upload_id, meter) as ledger:
-                record = await in_thread(_found, ledger, account, upload_id)
-                self.results = Results(pd.RangeIndex(record.rows))
+            async with self._kept(upload_id, meter) as (ledger, record):
                 return await self._carry_out(ledger, record, record.flags, meter)
 
     async def reconcile(self, upload_id: str, progress: ProgressArg) -> pd.DataFrame:
         """Look at what was begun, and send nothing."""
-        checked("upload_id", text, upload_id)
         with showing(progress, "tasks") as meter:
-            account = await self._service.account()
-            async with self._opened(account, upload_id, meter) as ledger:
-                record = await in_thread(_found, ledger, account, upload_id)
-                self.results = Results(pd.RangeIndex(record.rows))
+            async with self._kept(upload_id, meter) as (ledger, record):
                 sending, chunks = await self._begun(ledger, record, record.flags, meter)
                 await sending.look([chunk for chunk in chunks if chunk.sent_as])
                 meter.note = self.results.summary()
@@ -253,6 +245,16 @@ class Upload:
         """What to say when it was stopped."""
         without = f" Without the frame: tf.resume({self.upload_id!r}, client)." if self.upload_id else ""
         return f"{self.results.summary()} Running the same cell again goes on.{without}"
+
+    @asynccontextmanager
+    async def _kept(self, upload_id: str, meter: Meter) -> AsyncIterator[tuple[Ledger, Record]]:
+        """An upload that the ledger has."""
+        checked("upload_id", text, upload_id)
+        account = await self._service.account()
+        async with self._opened(account, upload_id, meter) as ledger:
+            record = await in_thread(_found, ledger, account, upload_id)
+            self.results = Results(pd.RangeIndex(record.rows))
+            yield ledger, record
 
     @asynccontextmanager
     async def _opened(self, account: str, upload_id: str, meter: Meter) -> AsyncIterator[Ledger]:
