@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import contextmanager
+from itertools import count, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,21 +99,14 @@ def check_exactly_once(client: AsyncTolokaClient, pool_id: str, rows: int = ROWS
     assert tasks.set_index("id").loc[results["task_id"], "INPUT:image"].tolist() == frame["image"].tolist()
 
 
-def points(lines: int) -> list[int]:
-    """Lines to die at: one in each of as many equal parts of the way."""
-    print(f"seed {SEED}: {POINTS} points of {lines:,} lines")  # noqa: T201 -- to be run again with
-    chosen = random.Random(SEED)  # noqa: S311 -- to be repeated, not to be secret
-    return [1, *(int(lines * (part + chosen.random()) / POINTS) + 1 for part in range(POINTS - 1))]
-
-
 def new_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> Path:
     """A data folder of its own for each upload that is killed, so that its ledger is its own."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / name))
     return tmp_path / name
 
 
-def killed_and_gone_on(number: int, kill_at: int, toloka: LocalToloka, home: Path) -> set[str]:
-    """Kill an upload at a line, go on, check; returns the states that the kill has left in the ledger."""
+def killed_and_gone_on(number: int, kill_at: int, toloka: LocalToloka, home: Path) -> tuple[int, set[str]]:
+    """Kill an upload at a line, go on, check; returns how it ended, and the states of the ledger then."""
     client = toloka.client()
     pool_id = pool_made_by(client)
     for plan in FAULTS[number % len(FAULTS)]:
@@ -123,16 +117,25 @@ def killed_and_gone_on(number: int, kill_at: int, toloka: LocalToloka, home: Pat
     gone_on(client, pool_id, without_frame=number % 3 == 0)
     check_exactly_once(client, pool_id)
     tf.run(client.aclose())
-    return left
+    return ended.returncode, left
 
 
 def test_an_upload_that_is_killed_at_any_line_goes_on_and_creates_each_row_once(
     lines: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    print(f"seed {SEED}: {POINTS} points of {lines:,} lines")  # noqa: T201 -- to be run again with
     seen: set[str] = set()
-    for number, kill_at in enumerate(points(lines)):
-        with LocalToloka(operation_seconds=0.02) as toloka:
-            seen |= killed_and_gone_on(number, kill_at, toloka, new_home(monkeypatch, tmp_path, f"home{number}"))
+    chosen = random.Random(SEED)  # noqa: S311 -- to be repeated, not to be secret
+    for number in range(POINTS):
+        # one in each of as many equal parts of the way; where a fault has ended the upload before, an earlier one
+        ended, kill_at = 0, int(lines * (number + chosen.random()) / POINTS) if number else 1
+        for home in map("home{}-{}".format, repeat(number), count()):
+            with LocalToloka(operation_seconds=0.02) as toloka:
+                ended, left = killed_and_gone_on(number, kill_at, toloka, new_home(monkeypatch, tmp_path, home))
+            seen |= left
+            if ended == -signal.SIGKILL:
+                break
+            kill_at = chosen.randrange(1, kill_at)
     assert {"no ledger", "waiting", "begun", "done"} <= seen
     assert "SOAK_POINTS" not in os.environ or {"no upload", "refused", "failed"} <= seen
 

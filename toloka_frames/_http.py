@@ -1,6 +1,7 @@
 """A request of the API comes in, the bytes of its answer or an error that says what to do goes out.
 
-Authorises, keeps the limit of requests, repeats what may be repeated. One `Service` is one account.
+On its way it waits for the account's limits (`_quota`), goes over connections of this process (`_connections`), and is repeated
+where that may help (`_retries`). One `Service` is one account.
 """
 
 from __future__ import annotations

@@ -7,9 +7,7 @@ a refusal tells all the same holds for every client of the account.
 from __future__ import annotations
 
 import asyncio
-import copy
 import hashlib
-import os
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -131,10 +129,6 @@ class Limits:
             row |= {"refusals": closing.refusals, "closed_until": max(row["closed_until"], closing.until)}
         return [row | {"closed_until": _instant(row["closed_until"])} for row in rows.values()]
 
-    def unlock(self) -> None:
-        """Make locks anew in a forked child: a thread of the parent may have held the old ones."""
-        self._windows = {what: copy.copy(window) for what, window in self._windows.items()}
-
     def _put(self, what: str, count: int, now: int) -> Wait | None:
         window = self._windows[what]
         # more than a minute may have at all goes when the minute is empty: the service says what it thinks of that
@@ -189,12 +183,3 @@ def _instant(until: float) -> datetime | None:
 
 def _timestamp(item: RateItem) -> int:
     return item.timestamp
-
-
-def _unlock() -> None:
-    for limits in _accounts.values():
-        limits.unlock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_unlock)

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 # as often as an eye sees a card move; on Windows also how long Ctrl-C waits for a lock
 TICK_SECONDS = 0.1
+# a callback that takes longer than this does not hold up a fork
+STANDSTILL_SECONDS = 1.0
 
 _ticks: contextvars.ContextVar[list[Callable[[], None]] | None] = contextvars.ContextVar("ticks", default=None)
 
@@ -293,14 +295,35 @@ def _run_for_ever(loop: asyncio.AbstractEventLoop) -> None:
             loop.run_forever()
 
 
+def _stand_still() -> None:
+    """Before a fork: our loop waits, so that its thread holds no lock, which nobody would release in the child."""
+    _forking.acquire()
+    if _thread_loop is not None and not _on_our_loop():
+        stands = threading.Event()
+        _thread_loop.call_soon_threadsafe(_wait_for_fork, stands)
+        stands.wait(STANDSTILL_SECONDS)
+
+
+def _wait_for_fork(stands: threading.Event) -> None:
+    stands.set()
+    with _forking:
+        pass  # the fork is over
+
+
+def _go_on() -> None:
+    _forking.release()
+
+
 def _forget_loop() -> None:
     """A forked child has the loop's object without its thread: it makes a loop of its own."""
-    global _thread_loop, _lock
-    _thread_loop, _lock = None, threading.Lock()
+    global _thread_loop, _lock, _forking
+    _thread_loop, _lock, _forking = None, threading.Lock(), threading.Lock()
 
+
+_forking = threading.Lock()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_loop)
+    os.register_at_fork(before=_stand_still, after_in_parent=_go_on, after_in_child=_forget_loop)
 
 
 def _on_our_loop() -> bool:
