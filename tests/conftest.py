@@ -52,7 +52,7 @@ def nothing_that_was_written_holds_a_token(tmp_path_factory: pytest.TempPathFact
 
 def is_state_of_the_service(path: Path) -> bool:
     """The service of the tests keeps its own token."""
-    return path.name.startswith("toloka.db")
+    return ".db" in path.name and not path.name.startswith("uploads.db")
 
 
 @pytest.fixture(autouse=True)

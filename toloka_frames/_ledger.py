@@ -94,7 +94,7 @@ class Ledger:
         self.path = Path(path).expanduser() if path is not None else _default_place()
         self._lock = threading.Lock()
         with self._explained():
-            self._sqlite = sqlite3.connect(self.path, BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            self._sqlite = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             with self._explained():
                 self._prepare()
