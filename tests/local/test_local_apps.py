@@ -255,3 +255,13 @@ def test_the_lists_of_a_project_that_is_not_are_not(wire: Wire) -> None:
     assert (
         wire.post(f"{PROJECTS}/{other['id']}/items", {"input_data": {"text": "a"}, "batch_id": batch["id"]}).status_code == 400
     )
+
+
+def test_a_batch_at_once_comes_back_labelled(wire: Wire) -> None:
+    project = new_project(wire)
+    reply = wire.post(f"/app/v0/app-projects/{project['id']}/batches/sync", {"name": "Now", "items": texts(2)})
+    batch, items = reply.json()["batch"], reply.json()["items"]
+    assert (reply.status_code, batch["name"], batch["status"], batch["items_processed_count"]) == (200, "Now", "COMPLETED", 2)
+    assert {one["status"] for one in items} == {"COMPLETED"}
+    assert all(one["output_data"]["result"] for one in items)
+    assert wire.get(f"/app/v0/app-projects/{project['id']}/items", batch_id=batch["id"])["content"] == items

@@ -1,16 +1,39 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+import operator
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pytest
+from wire import Wire, task
+
+from toloka_frames.local import LocalToloka
 
 if TYPE_CHECKING:
-    from wire import Wire
+    from collections.abc import Iterator
 
-    from toloka_frames.local import LocalToloka
+BOUNDS = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
 
-BOUNDS = ("gt", "gte", "lt", "lte")
+CREATED = ("id", "created")
+# each list: what must be asked for, what is compared, what it sorts by
+LISTS: dict[str, tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]] = {
+    "/v1/projects": ({}, CREATED, (*CREATED, "public_name", "private_comment")),
+    "/v1/pools": ({}, (*CREATED, "last_started"), (*CREATED, "last_started")),
+    "/v1/trainings": ({}, CREATED, (*CREATED, "last_started")),
+    "/v1/tasks": ({"pool_id": "$pool"}, (*CREATED, "overlap"), CREATED),
+    "/v1/task-suites": ({"pool_id": "$suites"}, (*CREATED, "overlap"), CREATED),
+    "/v1/assignments": ({"pool_id": "$pool"}, (*CREATED, "submitted", "accepted"), (*CREATED, "submitted", "accepted")),
+    "/v1/aggregated-solutions/$solutions": ({}, ("task_id",), ("task_id",)),
+    "/v1/skills": ({}, CREATED, CREATED),
+    "/v1/user-skills": ({}, (*CREATED, "modified"), (*CREATED, "modified")),
+    "/v1/user-restrictions": ({}, CREATED, CREATED),
+    "/v1/user-bonuses": ({}, CREATED, CREATED),
+    "/v1/attachments": ({"pool_id": "$pool"}, CREATED, CREATED),
+    "/v1/message-threads": ({}, CREATED, CREATED),
+    "/v1/operations": ({}, ("id", "submitted", "finished"), ("id", "submitted", "finished")),
+    "/v1/webhook-subscriptions": ({}, CREATED, CREATED),
+}
 
 
 def frame(lines: list[str]) -> pd.DataFrame:
@@ -54,6 +77,14 @@ def test_limits_keep_their_bounds(wire: Wire) -> None:
         "/v1/task-suites?pool_id=1": 100_000,
         "/v1/assignments?pool_id=1": 100_000,
         "/v1/operations": 500,
+        "/v1/trainings": 300,
+        "/v1/skills": 100,
+        "/v1/user-skills": 1_000,
+        "/v1/user-restrictions": 500,
+        "/v1/user-bonuses": 300,
+        "/v1/attachments?pool_id=1": 100,
+        "/v1/message-threads": 300,
+        "/v1/webhook-subscriptions": 300,
         "/app/v0/apps": 1_000,
         "/app/v0/app-projects": 5_000,
     }
@@ -162,3 +193,82 @@ def test_operations_are_listed_by_type_and_status(wire: Wire) -> None:
 
 def test_a_parameter_nobody_knows_is_ignored(wire: Wire) -> None:
     assert wire.get("/v1/pools", colour="red") == {"items": [], "has_more": False}
+
+
+@pytest.fixture(scope="module")
+def full() -> Iterator[tuple[Wire, dict[str, str]]]:
+    """A service with some rows in every list, and the ids that paths and filters need."""
+    with LocalToloka(operation_seconds=0) as toloka:
+        wire = Wire(toloka)
+        with wire.http:
+            yield wire, filled(toloka, wire)
+
+
+def filled(toloka: LocalToloka, wire: Wire) -> dict[str, str]:
+    projects = [wire.project(public_name=name, private_comment=name * 2) for name in ("b", "c", "a")]
+    pool_id, suites, _ = (wire.pool(projects[0], **more) for more in ({}, {"mixer_config": None}, {}))
+    for overlap in (3, 1, 2):
+        wire.tasks(pool_id, 2, overlap=overlap)
+        wire.post("/v1/task-suites", {"pool_id": suites, "overlap": overlap, "tasks": [task(overlap)]})
+        wire.post("/v1/trainings", {**TRAINING, "project_id": projects[0]["id"]})
+    wire.done(f"/v1/pools/{suites}/open")
+    wire.done(f"/v1/pools/{pool_id}/open")
+    toloka.answer(pool_id)
+    for row in wire.get("/v1/assignments", pool_id=pool_id)["items"][:3]:
+        toloka.attach(row["id"], "a.png", b"x")
+        user = {"user_id": row["user_id"]}
+        skill = wire.post("/v1/skills", {"name": row["id"]}).json()
+        wire.http.put("/v1/user-skills", json={**user, "skill_id": skill["id"], "value": 5})
+        wire.http.put("/v1/user-restrictions", json={**user, "scope": "POOL", "pool_id": pool_id})
+        wire.post("/v1/user-bonuses", {**user, "amount": 1, "without_message": True})
+        message = {"topic": {}, "text": {}, "answerable": True, "recipients_select_type": "ALL"}
+        wire.post("/v1/message-threads/compose", message)
+        hook = {"event_type": "POOL_CLOSED", "webhook_url": f"https://example.com/{row['id']}", "pool_id": pool_id}
+        wire.http.put("/v1/webhook-subscriptions", json=hook)
+    aggregation = {"type": "DAWID_SKENE", "pool_id": pool_id, "fields": [{"name": "result"}]}
+    solutions = wire.post("/v1/aggregated-solutions/aggregate-by-pool", aggregation).json()["id"]
+    assert wire.finished(solutions)["status"] == "SUCCESS"
+    return {"$pool": pool_id, "$suites": suites, "$solutions": solutions}
+
+
+TRAINING = {"private_name": "Training", "inherited_instructions": True, "training_tasks_in_task_suite_count": 1}
+
+
+def order(row: dict[str, Any], name: str) -> tuple[int, Any]:
+    """How rows compare: decimal ids and overlaps as numbers, instants padded, the absent before all."""
+    value = row.get(name)
+    if value is None:
+        return (0, "")
+    if isinstance(value, int) or (name == "id" and value.isdecimal()):
+        return (1, int(value))
+    return (1, value.ljust(26, "0") if name not in {"id", "task_id"} else value)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_every_list_is_walked_compared_and_sorted_as_its_rows_are(full: tuple[Wire, dict[str, str]], path: str) -> None:
+    wire, ids = full
+    needed, compared, keys = LISTS[path]
+    query = {name: ids[value] for name, value in needed.items()}
+    path = path.replace("$solutions", ids["$solutions"])
+    main = compared[0]
+    rows = wire.get(path, **query, sort=main)["items"]
+    assert len(rows) >= 3
+    assert rows == sorted(rows, key=lambda row: order(row, main))
+    assert walked(wire, path, query, main) == rows
+    for key in keys:
+        found = [order(row, key) for row in wire.get(path, **query, sort=f"-{key}")["items"]]
+        assert found == sorted((order(row, key) for row in rows), reverse=True)
+    for name in compared:
+        pivot = next(row for row in rows if row.get(name) is not None)
+        for bound, holds in BOUNDS.items():
+            expected = [row for row in rows if row.get(name) is not None and holds(order(row, name), order(pivot, name))]
+            assert wire.get(path, **query, sort=main, **{f"{name}_{bound}": pivot[name]})["items"] == expected
+
+
+def walked(wire: Wire, path: str, query: dict[str, str], key: str) -> list[dict[str, Any]]:
+    page = wire.get(path, **query, sort=key, limit=2)
+    rows = page["items"]
+    while page["has_more"]:
+        page = wire.get(path, **query, sort=key, limit=2, **{f"{key}_gt": rows[-1][key]})
+        rows = rows + page["items"]
+    return rows

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from wire import PROJECT, Wire
+from wire import PROJECT, Wire, task
 
 from toloka_frames.local import LocalToloka
 
@@ -112,10 +112,10 @@ def test_control_tasks_are_mixed_in(toloka: LocalToloka, wire: Wire) -> None:
     wire.done(f"/v1/pools/{pool_id}/open")
     toloka.answer(pool_id, accuracy=1.0)
     for row in assignments(wire, pool_id):
-        kinds = Counter(("known_solutions" in task) + ("message_on_unknown_solution" in task) for task in row["tasks"])
+        kinds = Counter(("known_solutions" in one) + ("message_on_unknown_solution" in one) for one in row["tasks"])
         assert kinds == {0: 4, 1: 1, 2: 1}
-        for task, solution in zip(row["tasks"], row["solutions"], strict=True):
-            if "known_solutions" in task:
+        for one, solution in zip(row["tasks"], row["solutions"], strict=True):
+            if "known_solutions" in one:
                 assert solution["output_values"] == {"result": "cat"}
 
 
@@ -133,13 +133,13 @@ def test_people_are_as_right_as_they_are_told_to_be(toloka: LocalToloka, wire: W
 
 def test_the_same_seed_gives_the_same_answers(tmp_path: Path) -> None:
     found = []
-    original = tmp_path / "original.db"
+    original = tmp_path / "toloka.db"
     with LocalToloka(original) as toloka:
         wire = Wire(toloka)
         with wire.http:
             pool_id = opened(wire, 40)
     for name, seed in (("first", 1), ("second", 1), ("third", 2)):
-        copy = tmp_path / f"{name}.db"
+        copy = tmp_path / f"toloka.db.{name}"
         copy.write_bytes(original.read_bytes())
         with LocalToloka(copy) as toloka:
             wire = Wire(toloka)
@@ -192,3 +192,21 @@ def test_ten_thousand_tasks_are_answered_in_seconds(toloka: LocalToloka, wire: W
     begun = time.monotonic()
     assert toloka.answer(pool_id) == 2_500
     assert time.monotonic() - begun < 4
+
+
+def test_suites_that_the_requester_sent_are_answered_as_often_as_they_ask(toloka: LocalToloka, wire: Wire) -> None:
+    pool_id = wire.pool(mixer_config=None)
+    sent = [{"pool_id": pool_id, "overlap": number, "tasks": [task(number), task(9)]} for number in (1, 2, 5)]
+    suites = list(wire.post("/v1/task-suites", sent).json()["items"].values())
+    wire.done(f"/v1/pools/{pool_id}/open")
+    assert toloka.answer(pool_id, workers=4) == 1 + 2 + 4
+    assert toloka.answer(pool_id, workers=4) == 0
+    assert wire.get(f"/v1/pools/{pool_id}")["status"] == "OPEN"
+    assert toloka.answer(pool_id, workers=1, seed=1) == 1
+    assert wire.get(f"/v1/pools/{pool_id}")["last_close_reason"] == "COMPLETED"
+    rows = wire.get("/v1/assignments", pool_id=pool_id)["items"]
+    shown = {suite["id"]: [one["id"] for one in suite["tasks"]] for suite in suites}
+    assert all([one["id"] for one in row["tasks"]] == shown[row["task_suite_id"]] for row in rows)
+    assert len({(row["user_id"], row["task_suite_id"]) for row in rows}) == 8
+    assert {row["remaining_overlap"] for row in wire.get("/v1/task-suites", pool_id=pool_id)["items"]} == {0}
+    assert not any(row["mixed"] for row in rows)

@@ -5,6 +5,9 @@ answered from the rows of `_store`; what takes time waits on the store's agenda 
 does what is due. What shall go wrong is said to `_faults`, decided by `_plan` and made by `_wire`. `_exports` fills the
 service from a real pool-result export, `_tolokers` works on its open pools.
 
+Of the service's quotas it keeps those of requests, tasks and suites, but none by the hour or day and none of other objects.
+Nothing leaves this machine: no message is delivered, no webhook called.
+
 Nothing here is shared with the client. What the service knows of the wire is from the Toloka API's OpenAPI documents,
 Toloka-Kit 1.2.3 and the Java SDK.
 """
@@ -26,6 +29,7 @@ except ImportError as error:
 
 from ._agenda import settle
 from ._apps import offer_apps
+from ._attachments import attach
 from ._exports import load_export
 from ._faults import Faults
 from ._plan import Fault, Plan
@@ -161,6 +165,23 @@ class LocalToloka:
             ValueError: There is no such pool, or it is not open.
         """
         return answer_pool(self._settled(), pool_id, workers=workers, accuracy=accuracy, seed=seed)
+
+    def attach(self, assignment_id: str, name: str, data: bytes, *, media_type: str = "application/octet-stream") -> str:
+        """Let the Toloker of an assignment send a file with it.
+
+        Args:
+            assignment_id: The assignment.
+            name: The file's name.
+            data: Its bytes.
+            media_type: What they are.
+
+        Returns:
+            The id of the attachment, which an output field of type `file` would hold.
+
+        Raises:
+            ValueError: There is no such assignment.
+        """
+        return attach(self._settled(), assignment_id, name, data, media_type)
 
     def _settled(self) -> Store:
         settle(self._now.store)

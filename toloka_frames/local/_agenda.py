@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
+from ._aggregation import aggregate
 from ._apps import ready_app_project
 from ._batches import halt_batch, label_batch, process_batch
+from ._bonuses import BONUSES
+from ._creation import create_due
 from ._items import label_items, take_items
+from ._opening import change_pool, reopen_pool
 from ._operations import fail_operation, run_operation
-from ._pools import change_pool
-from ._tasks import create_due_tasks
+from ._projects import archive_due_project
+from ._suites import SUITES
+from ._tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +28,10 @@ _JOBS: dict[str, Callable[[Store, Due], None]] = {
     "run_operation": run_operation,
     "fail_operation": fail_operation,
     "change_pool": change_pool,
-    "create_tasks": create_due_tasks,
+    "reopen_pool": reopen_pool,
+    "archive_project": archive_due_project,
+    "aggregate": aggregate,
+    **{f"create_{kind.table}": partial(create_due, kind=kind) for kind in (TASKS, SUITES, BONUSES)},
     "ready_app_project": ready_app_project,
     "take_items": take_items,
     "label_items": label_items,

@@ -1,16 +1,18 @@
-"""A requester's verdict -> the assignment accepted or rejected (Toloka API, Update an assignment)."""
+"""What a Toloker made of a suite -> its row; a verdict -> the row accepted or rejected (Toloka API, Assignments)."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._calls import Answer, Call, answer
 from ._errors import ServiceError, field_error, invalid
 from ._ids import instant, moment
 
 if TYPE_CHECKING:
-    from ._store import Store
+    from collections.abc import Mapping, Sequence
+
+    from ._store import Row, Store
 
 _FROM = {"ACCEPTED": ("SUBMITTED", "REJECTED"), "REJECTED": ("SUBMITTED",)}
 _LONGEST_COMMENT = 2048
@@ -35,3 +37,35 @@ def judge_assignment(store: Store, call: Call) -> Answer:
     at = max(time.time(), moment(row["submitted"]) + 0.001)
     row |= {"status": status, status.lower(): instant(at)}
     return answer(store.save("assignments", row if comment is None else {**row, "public_comment": comment}))
+
+
+def assignment_row(
+    assignment_id: str,
+    suite_id: str,
+    pool: Mapping[str, Any],
+    *,
+    user_id: str,
+    status: str,
+    tasks: Sequence[Any],
+    solutions: Sequence[Mapping[str, Any]] | None,
+    instants: Mapping[str, str],
+    reward: float,
+    mixed: bool = True,
+) -> Row:
+    """An assignment; `solutions` are output values in the order of `tasks`, `instants` those that it has."""
+    row = {
+        "id": assignment_id,
+        "task_suite_id": suite_id,
+        "pool_id": pool["id"],
+        "user_id": user_id,
+        "status": status,
+        "reward": reward,
+        "tasks": tasks,
+        "mixed": mixed,
+        "automerged": False,
+        "owner": pool["owner"],
+        **instants,
+    }
+    if solutions is not None:
+        row["solutions"] = [{"output_values": values} for values in solutions]
+    return row

@@ -59,6 +59,14 @@ class ServiceError(Exception):
         return orjson.dumps(self.envelope())
 
 
+class BareError(ServiceError):
+    """A refusal whose body is its payload alone, without the envelope."""
+
+    def envelope(self) -> dict[str, Any]:
+        """The payload."""
+        return dict(self.payload) if isinstance(self.payload, dict) else {}
+
+
 def field_error(code: str, *params: float) -> FieldError:
     """One `{code, message, params?}`, as payloads, logs and `validation_errors` hold it."""
     error: FieldError = {"code": code, "message": _FIELD_MESSAGES[code].format(*params)}

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 import orjson
 import pandas as pd
 
+from ._assignments import assignment_row
 from ._ids import instant, made_at, moment, pool_prefix
+from ._opening import next_pool_id
 from ._pools import add_pool
 from ._projects import add_project
-from ._suites import assignment_row, shown_task, suite_row
+from ._suites import shown_task, suite_row
 from ._tasks import task_row
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
 Cells = dict[str, str]
 
-_FIRST_POOL = 42000001
 _YEAR = 365 * 24 * 3600
 _STATUSES = {"APPROVED": "ACCEPTED"}
 _UNANSWERED = frozenset({"ACTIVE", "SKIPPED", "EXPIRED"})
@@ -90,7 +91,7 @@ def _frame_rows(frame: pd.DataFrame) -> Iterator[Cells]:
 
 
 def _load(store: Store, rows: list[Cells]) -> str:
-    pool_id = _pool_id(rows) or store.next_id("pools", _FIRST_POOL)
+    pool_id = _pool_id(rows) or next_pool_id(store)
     assignments = _assignments(store, rows, pool_id)
     now = time.time()
     begun = min(one.created(now) for one in assignments)
@@ -209,7 +210,7 @@ def _suites(assignments: Iterable[_Assignment], tasks: Mapping[str, Row], pool_i
     for suite_id, done in by_suite.items():
         created = made_at(suite_id) or done[0].created(begun)
         shown = [shown_task(tasks[row["ASSIGNMENT:task_id"]]) for row in done[0].rows]
-        yield suite_row(suite_id, pool_id, shown, instant(created), overlap=len(done))
+        yield suite_row(suite_id, pool_id, shown, instant(created), len(done), remaining=0, mixed=True)
 
 
 def _assignment(one: _Assignment, tasks: Mapping[str, Row], pool: Row, begun: float) -> Row:

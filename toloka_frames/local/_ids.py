@@ -51,7 +51,7 @@ def made_at(row_id: str) -> float | None:
 
 
 class ObjectIds:
-    """Ids of tasks, suites and assignments; those of one second differ by a counter, so text order is time order."""
+    """Ids of tasks, suites, assignments and the like; a counter follows the second, so text order is time order."""
 
     def __init__(self) -> None:
         self._process = secrets.token_hex(5)
@@ -59,4 +59,8 @@ class ObjectIds:
 
     def new(self, pool_id: str, at: float) -> str:
         """The id of an object of the pool made at `at` (Unix seconds)."""
-        return f"{int(pool_id):010x}--{int(at):08x}{self._process}{next(self._counter) & 0xFFFFFF:06x}"
+        return f"{int(pool_id):010x}--{self.plain(at)}"
+
+    def plain(self, at: float) -> str:
+        """The id of an object of no pool: a message thread, a webhook subscription."""
+        return f"{int(at):08x}{self._process}{next(self._counter) & 0xFFFFFF:06x}"

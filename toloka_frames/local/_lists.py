@@ -24,9 +24,10 @@ _CODES: dict[str, str] = {
     "instant": "INVALID_DATE_TIME_SYNTAX",
     "decimal": "INTEGER_EXPECTED",
     "integer": "INTEGER_EXPECTED",
+    "boolean": "BOOLEAN_EXPECTED",
 }
 
-Filter = Literal["equal", "any_of", "holds_task"]
+Filter = Literal["equal", "any_of", "holds_task", "in_folder", "not_in_folder"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Listing:
         cursor: Whether `after_id` is understood.
         parent: Table and path parameter of the object that must exist for the list to.
         body: The SQL expression of a row's JSON.
+        key: The column by which rows are sorted when nothing is said, and at last when they are otherwise equal.
     """
 
     table: str
@@ -57,6 +59,7 @@ class Listing:
     cursor: bool = False
     parent: tuple[str, str] | None = None
     body: str = "body"
+    key: str = "id"
 
     def column(self, name: str) -> Column:
         """The table's column of that name."""
@@ -80,7 +83,7 @@ def list_rows(store: Store, call: Call, listing: Listing) -> Answer:
         store.get(table, call.path[name])
     parameters = {**call.query, **call.path}
     limit = _limit(listing, parameters.get("limit"))
-    keys = _sort_keys(listing, parameters.get("sort", "id"))
+    keys = _sort_keys(listing, parameters.get("sort", listing.key))
     where = _where(listing, parameters)
     if listing.cursor and parameters.get("after_id"):
         _after(store, listing, parameters["after_id"], keys, where)
@@ -111,6 +114,12 @@ def show_row(store: Store, call: Call, table: str, body: str = "body") -> Answer
     return Answer(200, found[0][0])
 
 
+def delete_row(store: Store, call: Call, table: str) -> Answer:
+    """Answer 204 with nothing: the row is gone; ServiceError 404 if there was none."""
+    store.delete(table, store.get(table, call.path["id"]))
+    return Answer(204)
+
+
 def _limit(listing: Listing, given: str | None) -> int:
     if given is None:
         return listing.default
@@ -129,7 +138,7 @@ def _sort_keys(listing: Listing, sort: str) -> list[tuple[str, bool]]:
     keys = [(key.strip().removeprefix("-"), key.strip().startswith("-")) for key in sort.split(",")]
     if any(name not in listing.sort_keys for name, _ in keys):
         raise invalid_field("sort", "UNKNOWN_ENUM_VALUE")
-    return keys if any(name == "id" for name, _ in keys) else [*keys, ("id", keys[-1][1])]
+    return keys if any(name == listing.key for name, _ in keys) else [*keys, (listing.key, keys[-1][1])]
 
 
 def _where(listing: Listing, parameters: Mapping[str, str]) -> _Where:
@@ -160,6 +169,11 @@ def _add_filter(where: _Where, listing: Listing, name: str, filter_: Filter, tex
             where.add(f"{name} IN ({', '.join('?' * len(values))})", *values)
         case "holds_task":
             where.add("EXISTS (SELECT 1 FROM json_each(body, '$.tasks') WHERE value ->> 'id' = ?)", text)
+        case "in_folder" | "not_in_folder":
+            some = "EXISTS" if filter_ == "in_folder" else "NOT EXISTS"
+            folders = text.split(",")
+            marks = ", ".join("?" * len(folders))
+            where.add(f"{some} (SELECT 1 FROM json_each(body, '$.folders') WHERE value IN ({marks}))", *folders)  # noqa: S608
 
 
 def _parse(column: Column, parameter: str, text: str) -> str | int:

@@ -22,18 +22,29 @@ def begin(store: Store, kind: str, parameters: Row, job: str, argument: Row, *, 
     The job gets `argument` and the `operation_id`, and tells how it went by `finish`.
     """
     now = time.time()
-    row = {
-        "id": operation_id or str(uuid.uuid4()),
-        "type": kind,
-        "status": "PENDING",
-        "submitted": instant(now),
-        "progress": 0,
-        "parameters": parameters,
-    }
-    store.add("operations", row)
+    row = store.add("operations", _row(kind, parameters, operation_id, now))
     store.schedule(now + store.operation_seconds / 4, "run_operation", operation_id=row["id"])
     store.schedule(now + store.operation_seconds, job, operation_id=row["id"], **argument)
     return Answer(202, orjson.dumps(row))
+
+
+def _row(kind: str, parameters: Row, operation_id: str | None, at: float) -> Row:
+    return {
+        "id": operation_id or str(uuid.uuid4()),
+        "type": kind,
+        "status": "PENDING",
+        "submitted": instant(at),
+        "progress": 0,
+        "parameters": parameters,
+    }
+
+
+def record(store: Store, kind: str, parameters: Row, operation_id: str, *, details: Row, log: bytes) -> None:
+    """Note what a request has done at once as an operation of that id, which has ended."""
+    now = time.time()
+    row = {**_row(kind, parameters, operation_id, now), "started": instant(now)}
+    store.add("operations", row)
+    _end(store, row, now, failed=False, details=details, log=log)
 
 
 def doom(store: Store, begun: Answer) -> None:
@@ -56,7 +67,11 @@ def run_operation(store: Store, due: Due) -> None:
 def finish(store: Store, due: Due, *, failed: bool = False, details: Row | None = None, log: bytes = b"[]") -> None:
     """The operation has ended; `log` is the JSON array of its log."""
     row = store.get("operations", due.argument["operation_id"])
-    row |= {"status": "FAIL" if failed else "SUCCESS", "finished": instant(due.at), "progress": 100}
+    _end(store, row, due.at, failed=failed, details=details, log=log)
+
+
+def _end(store: Store, row: Row, at: float, *, failed: bool, details: Row | None, log: bytes) -> None:
+    row |= {"status": "FAIL" if failed else "SUCCESS", "finished": instant(at), "progress": 100}
     store.save("operations", row if details is None else {**row, "details": details})
     store.change("INSERT INTO logs VALUES (?, CAST(? AS TEXT))", ((row["id"], log),))
 

@@ -6,12 +6,13 @@ import time
 from typing import TYPE_CHECKING
 
 from ._calls import Answer, Call, answer
-from ._errors import invalid
+from ._errors import ServiceError, conflict, invalid
 from ._ids import instant
+from ._operations import begin, finish
 from ._specs import check_spec
 
 if TYPE_CHECKING:
-    from ._store import Row, Store
+    from ._store import Due, Row, Store
 
 _FIRST_ID = 150001
 _REQUIRED = ("public_name", "task_spec", "assignments_issuing_type")
@@ -41,6 +42,35 @@ def replace_project(store: Store, call: Call) -> Answer:
     """Answer 200 with the project in its new form."""
     old = store.get("projects", call.path["id"])
     return answer(store.save("projects", {**_form(call), **{name: old[name] for name in _SERVICE_FIELDS}}))
+
+
+def archive_project(store: Store, call: Call) -> Answer:
+    """Answer 202 with an operation; 409 for an archived project and for one with pools that are not."""
+    project = store.get("projects", call.path["id"])
+    _refuse_archiving(store, project)
+    argument = {"project_id": project["id"]}
+    return begin(store, "PROJECT.ARCHIVE", argument, "archive_project", argument)
+
+
+def _refuse_archiving(store: Store, project: Row) -> None:
+    if project["status"] == "ARCHIVED":
+        raise conflict("PROJECT_INAPPROPRIATE_STATUS", f"Project {project['id']} is archived")
+    for table in ("pools", "trainings"):
+        sql = f"SELECT id FROM {table} WHERE project_id = ? AND status != 'ARCHIVED' LIMIT 1"  # noqa: S608  # names are ours
+        if store.select(sql, (int(project["id"]),)):
+            raise conflict("UNARCHIVED_POOLS_CONFLICT", f"Project {project['id']} has {table} that are not archived")
+
+
+def archive_due_project(store: Store, due: Due) -> None:
+    """The operation's moment: the project is archived, unless it has a new pool meanwhile."""
+    project = store.get("projects", due.argument["project_id"])
+    try:
+        _refuse_archiving(store, project)
+    except ServiceError:
+        finish(store, due, failed=True, details={})
+    else:
+        store.save("projects", {**project, "status": "ARCHIVED"})
+        finish(store, due, details={})
 
 
 def _form(call: Call) -> Row:

@@ -9,6 +9,7 @@ from ._errors import ServiceError
 
 REQUESTS_PER_SECOND = 300
 TASKS_PER_MINUTE = 200_000
+SUITES_PER_MINUTE = 100_000
 
 
 class Quota:

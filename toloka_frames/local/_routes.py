@@ -1,4 +1,4 @@
-"""Method and path -> the function that answers, and what each list understands."""
+"""Method and path -> the function that answers."""
 
 from __future__ import annotations
 
@@ -7,148 +7,138 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
-from . import _apps, _assignments, _batches, _items, _operations, _pools, _projects, _tasks
-from ._lists import Listing, list_rows, show_row
-from ._quota import TASKS_PER_MINUTE, Quota
+from . import (
+    _aggregation,
+    _apps,
+    _assignments,
+    _attachments,
+    _batches,
+    _items,
+    _listings,
+    _messages,
+    _operations,
+    _overlaps,
+    _pools,
+    _projects,
+    _restrictions,
+    _skills,
+    _trainings,
+    _users,
+    _webhooks,
+)
+from ._bonuses import BONUSES
+from ._creation import create
+from ._lists import delete_row, list_rows, show_row
+from ._opening import POOLS, TRAININGS, Kind, archive_pool, clone_pool, close_pool, open_pool
+from ._quota import SUITES_PER_MINUTE, TASKS_PER_MINUTE, Quota
+from ._suites import SUITES
+from ._tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ._calls import Answer, Call
+    from ._lists import Listing
     from ._store import Store
-
-_CREATED = ("id", "created")
-_TASK_LIMIT = 100_000
-
-_PROJECTS = Listing(
-    "projects",
-    {"status": "any_of", "owner": "equal"},
-    compared=_CREATED,
-    sort_keys=(*_CREATED, "public_name", "private_comment"),
-    maximum=300,
-)
-_POOLS = Listing(
-    "pools",
-    {"status": "any_of", "project_id": "equal"},
-    compared=(*_CREATED, "last_started"),
-    sort_keys=(*_CREATED, "last_started"),
-    maximum=300,
-    default=20,
-)
-_TASKS = Listing(
-    "tasks",
-    {"pool_id": "equal", "overlap": "equal"},
-    compared=(*_CREATED, "overlap"),
-    sort_keys=_CREATED,
-    maximum=_TASK_LIMIT,
-    required=("pool_id",),
-)
-_TASK_SUITES = Listing(
-    "task_suites",
-    {"pool_id": "equal", "task_id": "holds_task", "overlap": "equal"},
-    compared=(*_CREATED, "overlap"),
-    sort_keys=_CREATED,
-    maximum=_TASK_LIMIT,
-    required=("pool_id", "task_id"),
-)
-_ASSIGNMENT_INSTANTS = (*_CREATED, "submitted", "accepted", "rejected", "skipped", "expired")
-_ASSIGNMENTS = Listing(
-    "assignments",
-    {
-        "pool_id": "equal",
-        "task_id": "holds_task",
-        "task_suite_id": "equal",
-        "status": "any_of",
-        "user_id": "equal",
-    },
-    compared=_ASSIGNMENT_INSTANTS,
-    sort_keys=_ASSIGNMENT_INSTANTS,
-    maximum=_TASK_LIMIT,
-    required=("pool_id", "task_id", "task_suite_id"),
-)
-_OPERATIONS = Listing(
-    "operations",
-    {"type": "equal", "status": "any_of"},
-    compared=("id", "submitted", "finished"),
-    sort_keys=("id", "submitted", "finished"),
-    maximum=500,
-)
-
-
-_APP_PROJECTS = Listing(
-    "app_projects",
-    {"app_id": "equal", "parent_app_project_id": "equal", "status": "any_of"},
-    compared=("id", "name", "created"),
-    sort_keys=("id", "name", "created"),
-    maximum=5_000,
-    default=100,
-    rows="content",
-    cursor=True,
-)
-_APPS = Listing(
-    "apps",
-    {},
-    compared=("id",),
-    sort_keys=("id",),
-    maximum=1_000,
-    default=100,
-    rows="content",
-    cursor=True,
-    body="json_remove(body, '$.constraints_description', '$.param_spec', '$.input_spec', '$.output_spec',"
-    " '$.input_format_info')",
-)
-_ITEMS = Listing(
-    "app_items",
-    {"app_project_id": "equal", "batch_id": "equal", "status": "any_of"},
-    compared=("id", "created", "finished"),
-    sort_keys=("id", "created", "finished", "status"),
-    maximum=1_000,
-    default=100,
-    rows="content",
-    cursor=True,
-    parent=("app_projects", "app_project_id"),
-)
-_BATCH_BODY = "json_set(body, '$.current_time', strftime('%Y-%m-%dT%H:%M:%f', 'now'))"
-_BATCHES = Listing(
-    "app_batches",
-    {"app_project_id": "equal", "status": "any_of"},
-    compared=("id", "name", "created"),
-    sort_keys=("id", "name", "created", "status"),
-    maximum=1_000,
-    default=100,
-    rows="content",
-    cursor=True,
-    parent=("app_projects", "app_project_id"),
-    body=_BATCH_BODY,
-)
 
 
 def routes() -> list[Route]:
     """Every call that the service knows; the names in a path are columns of the row it is about."""
-    return [*_requester_routes(), *_app_routes()]
+    return [*_requester_routes(), *_task_routes(), *_user_routes(), *_other_routes(), *_app_routes()]
 
 
 def _requester_routes() -> list[Route]:
-    create_tasks = partial(_tasks.create_tasks, quota=Quota(TASKS_PER_MINUTE, 60, "MIN"))
     return [
-        *_rows("/api/v1/projects", _PROJECTS),
+        *_rows("/api/v1/projects", _listings.PROJECTS),
         _route("POST", "/api/v1/projects", _projects.create_project),
         _route("PUT", "/api/v1/projects/{id}", _projects.replace_project),
-        *_rows("/api/v1/pools", _POOLS),
+        _route("POST", "/api/v1/projects/{id}/archive", _projects.archive_project),
+        *_rows("/api/v1/pools", _listings.POOLS),
         _route("POST", "/api/v1/pools", _pools.create_pool),
         _route("PUT", "/api/v1/pools/{id}", _pools.replace_pool),
         _route("PATCH", "/api/v1/pools/{id}", _pools.patch_pool),
-        _route("POST", "/api/v1/pools/{id}/open", _pools.open_pool),
-        _route("POST", "/api/v1/pools/{id}/close", _pools.close_pool),
-        _route("POST", "/api/v1/pools/{id}/archive", _pools.archive_pool),
-        *_rows("/api/v1/tasks", _TASKS),
-        _route("POST", "/api/v1/tasks", create_tasks),
-        *_rows("/api/v1/task-suites", _TASK_SUITES),
-        *_rows("/api/v1/assignments", _ASSIGNMENTS),
-        _route("PATCH", "/api/v1/assignments/{id}", _assignments.judge_assignment),
-        *_rows("/api/v1/operations", _OPERATIONS),
+        *_opening_routes("/api/v1/pools/{id}", POOLS),
+        *_rows("/api/v1/trainings", _listings.TRAININGS),
+        _route("POST", "/api/v1/trainings", _trainings.create_training),
+        _route("PUT", "/api/v1/trainings/{id}", _trainings.replace_training),
+        *_opening_routes("/api/v1/trainings/{id}", TRAININGS),
+        *_rows("/api/v1/operations", _listings.OPERATIONS),
         _route("GET", "/api/v1/operations/{id}/log", _operations.operation_log),
         _route("GET", "/api/v1/requester", _projects.show_requester),
+    ]
+
+
+def _opening_routes(path: str, kind: Kind) -> list[Route]:
+    return [
+        _route("POST", f"{path}/open", partial(open_pool, kind=kind)),
+        _route("POST", f"{path}/close", partial(close_pool, kind=kind, reason="MANUAL")),
+        _route("POST", f"{path}/close-for-update", partial(close_pool, kind=kind, reason="FOR_UPDATE")),
+        _route("POST", f"{path}/archive", partial(archive_pool, kind=kind)),
+        _route("POST", f"{path}/clone", partial(clone_pool, kind=kind)),
+    ]
+
+
+def _task_routes() -> list[Route]:
+    tasks, suites = "/api/v1/tasks", "/api/v1/task-suites"
+    return [
+        *_rows(tasks, _listings.TASKS),
+        _route("POST", tasks, partial(create, kind=TASKS, quota=Quota(TASKS_PER_MINUTE, 60, "MIN"))),
+        *_overlap_routes(tasks, "tasks"),
+        *_rows(suites, _listings.TASK_SUITES),
+        _route("POST", suites, partial(create, kind=SUITES, quota=Quota(SUITES_PER_MINUTE, 60, "MIN"))),
+        *_overlap_routes(suites, "task_suites"),
+        *_rows("/api/v1/assignments", _listings.ASSIGNMENTS),
+        _route("PATCH", "/api/v1/assignments/{id}", _assignments.judge_assignment),
+    ]
+
+
+def _overlap_routes(path: str, table: str) -> list[Route]:
+    return [
+        _route("PATCH", f"{path}/{{id}}", partial(_overlaps.patch_overlap, table=table)),
+        _route("PATCH", f"{path}/{{id}}/set-overlap-or-min", partial(_overlaps.set_overlap_or_min, table=table)),
+    ]
+
+
+def _user_routes() -> list[Route]:
+    bonuses, skills, levels, bans = (
+        f"/api/v1/{name}" for name in ("user-bonuses", "skills", "user-skills", "user-restrictions")
+    )
+    return [
+        *_rows(bonuses, _listings.BONUSES),
+        _route("POST", bonuses, partial(create, kind=BONUSES)),
+        *_rows(skills, _listings.SKILLS),
+        _route("POST", skills, _skills.create_skill),
+        _route("PUT", f"{skills}/{{id}}", _skills.replace_skill),
+        *_rows(levels, _listings.USER_SKILLS),
+        _route("PUT", levels, _skills.set_user_skill),
+        _route("DELETE", f"{levels}/{{id}}", partial(delete_row, table="user_skills")),
+        _route("GET", bans, partial(_restrictions.list_restrictions, listing=_listings.RESTRICTIONS)),
+        _route("GET", f"{bans}/{{id}}", partial(show_row, table="user_restrictions")),
+        _route("PUT", bans, _restrictions.set_restriction),
+        _route("DELETE", f"{bans}/{{id}}", partial(delete_row, table="user_restrictions")),
+        _route("GET", "/api/v1/user-metadata/{id}", _users.show_user),
+    ]
+
+
+def _other_routes() -> list[Route]:
+    solutions, files, threads, hooks = (
+        f"/api/v1/{name}" for name in ("aggregated-solutions", "attachments", "message-threads", "webhook-subscriptions")
+    )
+    return [
+        _route("POST", f"{solutions}/aggregate-by-pool", _aggregation.aggregate_pool),
+        _route("POST", f"{solutions}/aggregate-by-task", _aggregation.aggregate_task),
+        _route("GET", f"{solutions}/{{operation_id}}", partial(list_rows, listing=_listings.SOLUTIONS)),
+        *_rows(files, _listings.ATTACHMENTS),
+        _route("GET", f"{files}/{{id}}/download", _attachments.download_attachment),
+        _route("GET", threads, partial(list_rows, listing=_listings.MESSAGES)),
+        _route("POST", f"{threads}/compose", _messages.compose_message),
+        _route("POST", f"{threads}/{{id}}/reply", _messages.reply_to_message),
+        _route("POST", f"{threads}/{{id}}/add-to-folders", _messages.add_to_folders),
+        _route("POST", f"{threads}/{{id}}/remove-from-folders", _messages.remove_from_folders),
+        *_rows(hooks, _listings.WEBHOOKS),
+        _route("PUT", hooks, _webhooks.set_subscriptions),
+        _route("DELETE", f"{hooks}/{{id}}", partial(delete_row, table="webhook_subscriptions")),
+        _route("POST", f"{hooks}/{{id}}/test", _webhooks.test_subscription),
     ]
 
 
@@ -164,17 +154,18 @@ def _app_routes() -> list[Route]:
         "unarchive": _batches.unarchive_batch,
     }
     return [
-        *_rows("/api/app/v0/apps", _APPS),
-        _route("GET", projects, partial(_apps.list_app_projects, listing=_APP_PROJECTS)),
+        *_rows("/api/app/v0/apps", _listings.APPS),
+        _route("GET", projects, partial(_apps.list_app_projects, listing=_listings.APP_PROJECTS)),
         _route("GET", f"{projects}/{{id}}", partial(show_row, table="app_projects")),
         _route("POST", projects, _apps.create_app_project),
         _route("POST", f"{projects}/{{id}}/archive", _apps.archive_app_project),
         _route("POST", f"{projects}/{{id}}/unarchive", _apps.unarchive_app_project),
-        *_rows(items, _ITEMS),
+        *_rows(items, _listings.ITEMS),
         _route("POST", items, _items.create_item),
         _route("POST", f"{items}/bulk", _items.create_items),
-        *_rows(batches, _BATCHES, _BATCH_BODY),
+        *_rows(batches, _listings.BATCHES, _listings.BATCH_BODY),
         _route("POST", batches, _batches.create_batch),
+        _route("POST", f"{batches}/sync", _batches.create_batch_at_once),
         _route("PATCH", f"{batches}/{{id}}", _batches.patch_batch),
         *(_route("POST", f"{batches}/{{id}}/{name}", action) for name, action in batch_actions.items()),
     ]

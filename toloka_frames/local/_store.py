@@ -71,6 +71,7 @@ class Store:
             for number, columns in enumerate(table.indexes):
                 self._connection.execute(f"CREATE INDEX IF NOT EXISTS {name}_{number} ON {name} ({columns})")
         self._connection.execute("CREATE TABLE IF NOT EXISTS logs (operation_id TEXT PRIMARY KEY, body TEXT NOT NULL)")
+        self._connection.execute("CREATE TABLE IF NOT EXISTS files (attachment_id TEXT PRIMARY KEY, data BLOB NOT NULL)")
         self._connection.execute("CREATE TABLE IF NOT EXISTS agenda (at REAL, job TEXT, argument TEXT)")
         self._connection.execute("CREATE INDEX IF NOT EXISTS agenda_at ON agenda (at)")
         self._connection.execute("CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
@@ -126,6 +127,17 @@ class Store:
             return None
         found = self.select(f"SELECT body FROM {table} WHERE id = ?", (key,))  # noqa: S608  # all names are ours
         return orjson.loads(found[0][0]) if found else None
+
+    def find_by(self, table: str, **values: object) -> Row | None:
+        """The first row whose columns have these values, if there is one."""
+        same = " AND ".join(f"{name} = ?" for name in values)
+        found = self.select(f"SELECT body FROM {table} WHERE {same} LIMIT 1", tuple(values.values()))  # noqa: S608  # all names are ours
+        return orjson.loads(found[0][0]) if found else None
+
+    def delete(self, table: str, row: Row) -> None:
+        """Take a row away."""
+        key = TABLES[table].column("id").value(row["id"])
+        self.change(f"DELETE FROM {table} WHERE id = ?", ((key,),))  # noqa: S608  # all names are ours
 
     def get(self, table: str, row_id: str) -> Row:
         """The row with that id; ServiceError 404 if there is none."""

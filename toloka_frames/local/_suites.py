@@ -1,16 +1,27 @@
-"""Tasks handed out together, and what a Toloker made of them -> rows of a suite and of an assignment.
+"""Tasks handed out together -> what is wrong with each suite, and its row (Toloka API, Create task suites).
 
-Shapes: Toloka API, Get a list of task suites, Get a list of assignments.
+The tasks of a suite get ids of their own, by which solutions and aggregation tell them apart.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._creation import Checked, Kind, not_an_object
+from ._errors import conflict, field_error, too_large
+from ._ids import instant
+from ._opening import refuse_archived
+from ._overlaps import check_order, check_overlap
+from ._tasks import ASYNC_TASKS, SYNC_TASKS, Places, check_task_values, pools_of, refuse_bytes, task_values
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ._store import Row
+    from ._creation import Options
+    from ._errors import FieldErrors
+    from ._specs import Json
+    from ._store import Row, Store
+    from ._tasks import Place
 
 _SHOWN = (
     "id",
@@ -20,6 +31,71 @@ _SHOWN = (
     "origin_task_id",
     "localization_config",
 )
+_KEPT = ("longitude", "latitude", "traits_all_of", "traits_any_of", "traits_none_of_any")
+
+
+def _admit(store: Store, sent: Sequence[Json], later: bool) -> None:
+    tasks = [task for suite in sent if isinstance(suite, dict) for task in _tasks(suite)]
+    count, most, what = (len(sent), ASYNC_TASKS, "suites") if later else (len(tasks), SYNC_TASKS, "tasks in suites")
+    if count > most:
+        raise too_large(f"One request may carry {most} {what}, this one has {count}")
+    refuse_bytes(tasks)
+    for pool in pools_of(store, sent):
+        refuse_archived(pool)
+        if pool.get("mixer_config"):
+            raise conflict("POOL_TASK_TYPE_CONFLICT", f"Pool {pool['id']} has a mixer_config: it takes tasks, not task suites")
+
+
+def _tasks(suite: Row) -> list[Json]:
+    tasks = suite.get("tasks")
+    return tasks if isinstance(tasks, list) else []
+
+
+def _check(store: Store, sent: Sequence[Json], options: Options) -> list[Checked]:
+    places = Places(store)
+    return [_check_suite(suite, options, places) for suite in sent]
+
+
+def _check_suite(suite: Json, options: Options, places: Places) -> Checked:
+    if not isinstance(suite, dict):
+        return not_an_object(suite, "task_suite")
+    place, errors = places.find(suite)
+    if place is None:
+        return Checked(suite, errors, {})
+    added, errors = check_overlap(suite, place.default("default_overlap_for_new_task_suites") if options.allow_defaults else {})
+    return Checked(suite, errors | check_order(suite) | _check_tasks(suite.get("tasks"), place), added)
+
+
+def _check_tasks(tasks: Json, place: Place) -> FieldErrors:
+    if not isinstance(tasks, list):
+        return {"tasks": field_error("VALUE_REQUIRED" if tasks is None else "ARRAY_EXPECTED")}
+    if not tasks:
+        return {"tasks": field_error("VALUES_REQUIRED")}
+    errors: FieldErrors = {}
+    for position, task in enumerate(tasks):
+        errors |= _check_task(task, place, f"tasks.{position}")
+    return errors
+
+
+def _check_task(task: Json, place: Place, path: str) -> FieldErrors:
+    if not isinstance(task, dict):
+        return {path: field_error("OBJECT_EXPECTED")}
+    if task.get("baseline_solutions") is not None:
+        return {f"{path}.baseline_solutions": field_error("VALUE_NOT_ALLOWED")}
+    return check_task_values(task, place, f"{path}.")
+
+
+def _rows(store: Store, valid: Sequence[Checked], at: float) -> list[Row]:
+    return [_row(store, one, at) for one in valid]
+
+
+def _row(store: Store, one: Checked, at: float) -> Row:
+    pool_id, overlap = one.sent["pool_id"], one.added["overlap"]
+    tasks = [{"id": store.object_ids.new(pool_id, at), **task_values(task)} for task in one.sent["tasks"]]
+    row = suite_row(store.object_ids.new(pool_id, at), pool_id, tasks, instant(at), overlap, mixed=False)
+    row |= {name: one.sent[name] for name in _KEPT if one.sent.get(name) is not None}
+    row |= {name: one.sent.get(name) or [] for name in ("reserved_for", "unavailable_for")}
+    return row | {"issuing_order_override": one.sent.get("issuing_order_override") or 0.0}
 
 
 def shown_task(task: Mapping[str, Any]) -> Row:
@@ -27,50 +103,40 @@ def shown_task(task: Mapping[str, Any]) -> Row:
     return {name: task[name] for name in _SHOWN if name in task}
 
 
-def suite_row(suite_id: str, pool_id: str, tasks: Sequence[Any], created: str, overlap: int) -> Row:
-    """A suite that smart mixing made and that has its `overlap` answers; `tasks` as from `shown_task`."""
+def suite_row(
+    suite_id: str,
+    pool_id: str,
+    tasks: Sequence[Any],
+    created: str,
+    overlap: int | None,
+    *,
+    remaining: int | None = None,
+    mixed: bool,
+) -> Row:
+    """A suite with `tasks` as from `shown_task`, `overlap` None when it is infinite, and as much `remaining` if not less."""
+    left = overlap if remaining is None else remaining
     return {
         "id": suite_id,
         "pool_id": pool_id,
         "tasks": tasks,
-        "overlap": overlap,
-        "infinite_overlap": False,
-        "remaining_overlap": 0,
+        **({} if overlap is None else {"overlap": overlap, "remaining_overlap": left}),
+        "infinite_overlap": overlap is None,
         "reserved_for": [],
         "unavailable_for": [],
         "issuing_order_override": 0.0,
-        "mixed": True,
+        "mixed": mixed,
         "automerged": False,
         "created": created,
     }
 
 
-def assignment_row(
-    assignment_id: str,
-    suite_id: str,
-    pool: Mapping[str, Any],
-    *,
-    user_id: str,
-    status: str,
-    tasks: Sequence[Any],
-    solutions: Sequence[Mapping[str, Any]] | None,
-    instants: Mapping[str, str],
-    reward: float,
-) -> Row:
-    """An assignment; `solutions` are output values in the order of `tasks`, `instants` those that it has."""
-    row = {
-        "id": assignment_id,
-        "task_suite_id": suite_id,
-        "pool_id": pool["id"],
-        "user_id": user_id,
-        "status": status,
-        "reward": reward,
-        "tasks": tasks,
-        "mixed": True,
-        "automerged": False,
-        "owner": pool["owner"],
-        **instants,
-    }
-    if solutions is not None:
-        row["solutions"] = [{"output_values": values} for values in solutions]
-    return row
+SUITES = Kind(
+    "TASK_SUITE",
+    "task_suites",
+    verb="CREATE",
+    options=("skip_invalid_items", "allow_defaults", "open_pool"),
+    once=False,
+    admit=_admit,
+    check=_check,
+    rows=_rows,
+)

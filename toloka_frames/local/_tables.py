@@ -8,6 +8,7 @@ from typing import Literal
 
 from ._ids import comparable
 
+_BOOLEANS = ("false", "true")
 _INTEGER = re.compile("-?[0-9]{1,18}")  # all of which SQLite can hold
 
 
@@ -16,7 +17,7 @@ class Column:
     """A field of the JSON row by which lists filter and sort, kept as a column that SQLite itself fills."""
 
     name: str
-    kind: Literal["text", "decimal", "integer", "instant"] = "text"
+    kind: Literal["text", "decimal", "integer", "instant", "boolean"] = "text"
     path: str = ""
 
     @property
@@ -37,6 +38,8 @@ class Column:
                 return comparable(text)
             case "text":
                 return text
+            case "boolean":
+                return _BOOLEANS.index(text.lower())
         if not _INTEGER.fullmatch(text):
             raise ValueError(text)
         return int(text)
@@ -80,6 +83,7 @@ TABLES = {
         ),
     ),
     "pools": Table("pool", (_DECIMAL, _STATUS, Column("project_id", "decimal"), *_instants("created", "last_started"))),
+    "trainings": Table("training", (_DECIMAL, _STATUS, Column("project_id", "decimal"), *_instants("created", "last_started"))),
     "tasks": Table("task", (_TEXT, _POOL, Column("overlap", "integer"), *_instants("created")), _IN_POOL),
     "task_suites": Table("task suite", (_TEXT, _POOL, Column("overlap", "integer"), *_instants("created")), _IN_POOL),
     "assignments": Table(
@@ -93,6 +97,53 @@ TABLES = {
             *_instants("created", "submitted", "accepted", "rejected", "skipped", "expired"),
         ),
         (*_IN_POOL, "pool_id, submitted, id", "task_suite_id"),
+    ),
+    "aggregated_solutions": Table(
+        "aggregated solution", (_TEXT, Column("operation_id"), Column("task_id")), ("operation_id, task_id",)
+    ),
+    "attachments": Table(
+        "attachment",
+        (
+            _TEXT,
+            Column("name"),
+            Column("type", path="attachment_type"),
+            Column("pool_id", "decimal", "details.pool_id"),
+            Column("assignment_id", path="details.assignment_id"),
+            Column("user_id", path="details.user_id"),
+            Column("owner_id", path="owner.id"),
+            Column("owner_company_id", path="owner.company_id"),
+            *_instants("created"),
+        ),
+        ("pool_id, id", "assignment_id, id"),
+    ),
+    "message_threads": Table("message thread", (_TEXT, *_instants("created"))),
+    "webhook_subscriptions": Table(
+        "webhook subscription",
+        (_TEXT, Column("event_type"), Column("webhook_url"), _POOL, *_instants("created")),
+        ("pool_id, id",),
+    ),
+    "user_bonuses": Table(
+        "user bonus",
+        (_DECIMAL, Column("user_id"), Column("assignment_id"), Column("private_comment"), *_instants("created")),
+        ("user_id", "assignment_id"),
+    ),
+    "skills": Table("skill", (_DECIMAL, Column("name"), Column("global", "boolean"), *_instants("created", "modified"))),
+    "user_skills": Table(
+        "user skill",
+        (_DECIMAL, Column("user_id"), Column("skill_id", "decimal"), *_instants("created", "modified")),
+        ("skill_id, user_id",),
+    ),
+    "user_restrictions": Table(
+        "user restriction",
+        (
+            _DECIMAL,
+            Column("user_id"),
+            Column("scope"),
+            Column("project_id", "decimal"),
+            _POOL,
+            *_instants("created"),
+        ),
+        ("user_id",),
     ),
     "operations": Table("operation", (_TEXT, Column("type"), _STATUS, *_instants("submitted", "finished"))),
     "apps": Table("app", (_TEXT,)),

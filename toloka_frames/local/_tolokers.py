@@ -1,4 +1,4 @@
-"""An open pool -> suites mixed from its tasks and answered by simulated Tolokers."""
+"""An open pool -> suites, mixed from its tasks or sent by the requester, answered by simulated Tolokers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from . import _draws
+from ._assignments import assignment_row
 from ._ids import instant, moment
-from ._pools import set_closed
-from ._suites import assignment_row, shown_task, suite_row
+from ._opening import set_closed
+from ._suites import shown_task, suite_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,10 +43,11 @@ class _Task:
 
 @dataclass(frozen=True)
 class _Suite:
-    """Who gets which tasks."""
+    """Who gets which tasks; `id` is that of a suite which the requester sent."""
 
     user_id: str
     tasks: Sequence[_Task]
+    id: str | None = None
 
 
 def answer_pool(store: Store, pool_id: str, *, workers: int, accuracy: float, seed: int) -> int:
@@ -60,14 +62,45 @@ def answer_pool(store: Store, pool_id: str, *, workers: int, accuracy: float, se
             raise ValueError(f"There is no pool {pool_id}")
         if pool["status"] != "OPEN":
             raise ValueError(f"Pool {pool_id} is {pool['status']}: open it first (POST /api/v1/pools/{pool_id}/open)")
-        tasks = _tasks(store, pool_id)
         users = [blake2b(f"{seed}/{number}".encode(), digest_size=16).hexdigest() for number in range(workers)]
-        suites = list(_mix(tasks, users, pool.get("mixer_config") or {"real_tasks_count": 1}, seed))
+        tasks = _tasks(store, pool_id)
+        mixer = pool.get("mixer_config")
+        suites = list(_mix(tasks, users, mixer, seed) if mixer else _hand_out(store, pool, users))
         end = _work(store, pool, suites, _Judgement(store, pool, accuracy, seed))
-        _count_down(store, suites)
-        if not any(task.left for task in tasks if not _is_control(task)):
+        if mixer:
+            _count_down(store, suites)
+        else:
+            _count_down_suites(store, suites)
+        if not _has_work(store, pool_id, tasks):
             set_closed(store, pool, end, "COMPLETED")
     return len(suites)
+
+
+def _has_work(store: Store, pool_id: str, tasks: Sequence[_Task]) -> bool:
+    unfinished = "SELECT 1 FROM task_suites WHERE pool_id = ? AND body ->> '$.remaining_overlap' > 0 LIMIT 1"
+    return any(task.left for task in tasks if not _is_control(task)) or bool(store.select(unfinished, (int(pool_id),)))
+
+
+def _hand_out(store: Store, pool: Row, users: Sequence[str]) -> Iterator[_Suite]:
+    """Each suite that the requester sent goes to as many Tolokers as its overlap asks for, none of whom has done it."""
+    done = defaultdict(set)
+    for suite_id, user_id in store.select(
+        "SELECT task_suite_id, user_id FROM assignments WHERE pool_id = ?", (int(pool["id"]),)
+    ):
+        done[suite_id].add(user_id)
+    found = store.select("SELECT body FROM task_suites WHERE pool_id = ? ORDER BY id", (int(pool["id"]),))
+    for number, row in enumerate(orjson.loads(body) for (body,) in found):
+        tasks = [_suite_task(row, task) for task in row["tasks"]]
+        first = number % max(1, len(users))
+        free = [user_id for user_id in (*users[first:], *users[:first]) if user_id not in done[row["id"]]]
+        for user_id in free[: row.get("remaining_overlap")]:
+            yield _Suite(user_id, tasks, row["id"])
+
+
+def _suite_task(suite: Row, task: Row) -> _Task:
+    whole: Row = {name: suite[name] for name in ("pool_id", "created", "overlap", "infinite_overlap") if name in suite}
+    whole |= task
+    return _Task(whole, None, orjson.Fragment(orjson.dumps(task)), orjson.Fragment(orjson.dumps(whole)))
 
 
 def _tasks(store: Store, pool_id: str) -> list[_Task]:
@@ -161,7 +194,7 @@ def _work(store: Store, pool: Row, suites: Sequence[_Suite], judgement: _Judgeme
         rows.append((begun, ended, suite))
     rows.sort(key=lambda row: row[0])
     made = [_rows(store, pool, suite, judgement, begun=begun, ended=ended) for begun, ended, suite in rows]
-    store.insert("task_suites", (orjson.dumps(suite) for suite, _ in made))
+    store.insert("task_suites", (orjson.dumps(suite) for suite, _ in made if suite["mixed"]))
     store.insert("assignments", (orjson.dumps(assignment) for _, assignment in made))
     return max(free.values(), default=start)
 
@@ -174,13 +207,14 @@ def _start(store: Store, pool: Row) -> float:
 
 def _rows(store: Store, pool: Row, suite: _Suite, judgement: _Judgement, *, begun: float, ended: float) -> tuple[Row, Row]:
     suite_id, assignment_id = (store.object_ids.new(pool["id"], begun) for _ in range(2))
+    suite_id, mixed = suite.id or suite_id, suite.id is None
     created = instant(begun)
     instants = {"created": created, "submitted": instant(ended)}
     status = "SUBMITTED"
     if pool["auto_accept_solutions"]:
         status = "ACCEPTED"
         instants["accepted"] = instant(ended + 0.1)
-    shown = suite_row(suite_id, pool["id"], [task.shown for task in suite.tasks], created, overlap=1)
+    shown = suite_row(suite_id, pool["id"], [task.shown for task in suite.tasks], created, 1, remaining=0, mixed=mixed)
     assignment = assignment_row(
         assignment_id,
         suite_id,
@@ -191,8 +225,17 @@ def _rows(store: Store, pool: Row, suite: _Suite, judgement: _Judgement, *, begu
         solutions=[judgement.solve(suite.user_id, task.row) for task in suite.tasks],
         instants=instants,
         reward=pool["reward_per_assignment"],
+        mixed=mixed,
     )
     return shown, assignment
+
+
+def _count_down_suites(store: Store, suites: Sequence[_Suite]) -> None:
+    store.change(
+        "UPDATE task_suites SET body = json_set(body, '$.remaining_overlap', body ->> '$.remaining_overlap' - 1)"
+        " WHERE id = ? AND body ->> '$.remaining_overlap' IS NOT NULL",
+        ((suite.id,) for suite in suites),
+    )
 
 
 def _count_down(store: Store, suites: Sequence[_Suite]) -> None:

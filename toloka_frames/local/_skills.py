@@ -1,0 +1,88 @@
+"""A skill's form -> its row; a Toloker's value in a skill -> set, changed, taken away (Toloka API, Skills, User skills)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from ._calls import Answer, Call, answer
+from ._errors import field_error, invalid
+from ._ids import instant
+from ._users import check_user
+
+if TYPE_CHECKING:
+    from ._errors import FieldErrors
+    from ._specs import Json
+    from ._store import Row, Store
+
+_FIRST_SKILL = 37825
+_FIRST_USER_SKILL = 1813606616
+_FORM = ("name", "public_name", "public_requester_description", "private_comment", "hidden", "skill_ttl_hours")
+_BY_LANGUAGE = ("public_name", "public_requester_description")
+_LOWEST, _HIGHEST = 0, 100
+
+
+def create_skill(store: Store, call: Call) -> Answer:
+    """Answer 201 with the new skill."""
+    form = _skill_form(call)
+    service = {
+        "id": store.next_id("skills", _FIRST_SKILL),
+        "owner": store.owner,
+        "training": False,
+        "deprecated": False,
+        "global": False,
+        "created": instant(time.time()),
+    }
+    return answer(store.add("skills", {**form, **service}), 201)
+
+
+def replace_skill(store: Store, call: Call) -> Answer:
+    """Answer 200 with the skill in its new form."""
+    old = store.get("skills", call.path["id"])
+    kept = {name: old[name] for name in ("id", "owner", "training", "global", "created")}
+    deprecated = call.object().get("deprecated", old["deprecated"])
+    return answer(store.save("skills", {**_skill_form(call), "deprecated": bool(deprecated), **kept}))
+
+
+def _skill_form(call: Call) -> Row:
+    form = call.object("name")
+    errors: FieldErrors = {}
+    if not isinstance(form["name"], str):
+        errors["name"] = field_error("STRING_EXPECTED")
+    for name in _BY_LANGUAGE:
+        if not isinstance(form.get(name) or {}, dict):
+            errors[name] = field_error("OBJECT_EXPECTED")
+    if not isinstance(form.get("hidden", True), bool):
+        errors["hidden"] = field_error("BOOLEAN_EXPECTED")
+    if not isinstance(form.get("skill_ttl_hours") or 1, int):
+        errors["skill_ttl_hours"] = field_error("INTEGER_EXPECTED")
+    if errors:
+        raise invalid(errors)
+    return {"hidden": True} | {name: form[name] for name in _FORM if form.get(name) is not None}
+
+
+def set_user_skill(store: Store, call: Call) -> Answer:
+    """Answer 201 with a Toloker's first value in a skill, 200 with another one."""
+    form = call.object("skill_id", "user_id", "value")
+    errors = check_user(store, form["user_id"]) | _check_value(form["value"])
+    if store.find("skills", form["skill_id"]) is None:
+        errors["skill_id"] = field_error("ENTITY_DOES_NOT_EXIST")
+    if errors:
+        raise invalid(errors)
+    now = instant(time.time())
+    level = {"value": int(form["value"] + 0.5), "exact_value": float(form["value"]), "modified": now}
+    old = store.find_by("user_skills", skill_id=int(form["skill_id"]), user_id=form["user_id"])
+    if old:
+        return answer(store.save("user_skills", {**old, **level}))
+    row_id = store.next_id("user_skills", _FIRST_USER_SKILL)
+    who = {"id": row_id, "skill_id": form["skill_id"], "user_id": form["user_id"]}
+    return answer(store.add("user_skills", {**who, **level, "created": now}), 201)
+
+
+def _check_value(value: Json) -> FieldErrors:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return {"value": field_error("FLOAT_EXPECTED")}
+    if not _LOWEST <= value <= _HIGHEST:
+        bound = ("VALUE_LESS_THAN_MIN", _LOWEST) if value < _LOWEST else ("VALUE_GREATER_THAN_MAX", _HIGHEST)
+        return {"value": field_error(*bound)}
+    return {}

@@ -1,0 +1,66 @@
+"""A training's form -> its row (Toloka API, Trainings)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from ._calls import Answer, Call, answer
+from ._errors import field_error, invalid
+from ._ids import instant
+from ._opening import next_pool_id, refuse_archived, service_fields, without_service_fields
+from ._pools import check_project
+
+if TYPE_CHECKING:
+    from ._errors import FieldErrors
+    from ._specs import Json
+    from ._store import Row, Store
+
+_REQUIRED = ("project_id", "private_name", "inherited_instructions", "training_tasks_in_task_suite_count")
+_DEFAULTS = {
+    "may_contain_adult_content": False,
+    "mix_tasks_in_creation_order": True,
+    "shuffle_tasks_in_task_suite": True,
+}
+_BOUNDS = {
+    "training_tasks_in_task_suite_count": (0, 500),
+    "task_suites_required_to_pass": (0, 500),
+    "assignment_max_duration_seconds": (5, 2_147_483_647),
+    "retry_training_after_days": (1, None),
+}
+
+
+def create_training(store: Store, call: Call) -> Answer:
+    """Answer 201 with the new training, which is closed."""
+    form = _form(store, call)
+    service = {"id": next_pool_id(store), "owner": store.owner, "status": "CLOSED", "created": instant(time.time())}
+    return answer(store.add("trainings", {**form, **service}), 201)
+
+
+def replace_training(store: Store, call: Call) -> Answer:
+    """Answer 200 with the training in its new form; 409 for an archived one."""
+    old = store.get("trainings", call.path["id"])
+    refuse_archived(old)
+    return answer(store.save("trainings", {**_form(store, call), **service_fields(old)}))
+
+
+def _form(store: Store, call: Call) -> Row:
+    form = call.object(*_REQUIRED)
+    errors = check_project(store, form["project_id"])
+    for name, bounds in _BOUNDS.items():
+        errors |= _check_count(name, form.get(name), *bounds)
+    if not isinstance(form["inherited_instructions"], bool):
+        errors["inherited_instructions"] = field_error("BOOLEAN_EXPECTED")
+    if errors:
+        raise invalid(errors)
+    return {**_DEFAULTS, **without_service_fields(form)}
+
+
+def _check_count(name: str, value: Json, least: int, most: int | None) -> FieldErrors:
+    if value is None:
+        return {}
+    if not isinstance(value, int) or isinstance(value, bool):
+        return {name: field_error("INTEGER_EXPECTED")}
+    if value < least:
+        return {name: field_error("VALUE_LESS_THAN_MIN", least)}
+    return {name: field_error("VALUE_GREATER_THAN_MAX", most)} if most is not None and value > most else {}
