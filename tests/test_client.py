@@ -118,7 +118,7 @@ def test_tasks_of_single_requests_count_in_the_quota(scripted: Scripted) -> None
     client = scripted.client()
     for tasks in ([TASK] * 7, TASK, []):
         tf.run(client.create_tasks_async(tasks))
-    assert client.quota()["used"].tolist() == [3, 8, 8]
+    assert client.quota()["used"].tolist() == [3, 8, 8, 0, 0]
 
 
 def test_what_is_shown_of_a_client_is_its_address(scripted: Scripted) -> None:

@@ -4,35 +4,27 @@ from __future__ import annotations
 
 import inspect
 import re
-import typing
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from every_list import RESOURCES
 from scripted import Scripted, reply
 
 import toloka_frames as tf
-from toloka_frames import _lists, _resources
-from toloka_frames._filters import integer, moment
+from toloka_frames import _lists
+from toloka_frames._filters import flag, integer, moment, text
 from toloka_frames._lists import Lists
-from toloka_frames._resources import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-RESOURCES = {each.name.replace(" ", "_"): each for each in vars(_resources).values() if isinstance(each, Resource)}
+    from toloka_frames._resources import Resource
+
 HERE = "http://127.0.0.1:9"
 
 each_list = pytest.mark.parametrize("name", RESOURCES)
-
-
-def places(resource: Resource) -> list[str]:
-    return re.findall(r"{(\w+)}", resource.path)
-
-
-def needed(resource: Resource) -> list[str]:
-    """What a list cannot be asked without."""
-    return places(resource) or (list(resource.one_of) if len(resource.one_of) == 1 else [])
 
 
 def parameters(method: str) -> dict[str, inspect.Parameter]:
@@ -41,28 +33,27 @@ def parameters(method: str) -> dict[str, inspect.Parameter]:
     return found
 
 
-def literal_of(annotation: str) -> tuple[str, ...] | None:
-    """The values of the Literal that an annotation names, as text."""
-    found = re.search(r"\w+(?:Status|Type|Scope)\b", annotation)
-    return typing.get_args(getattr(_resources, found[0])) if found else None
+def literal_of(annotation: Any) -> tuple[str, ...] | None:
+    """The values of the Literal in an annotation."""
+    return next((get_args(each) for each in get_args(annotation) if get_origin(each) is Literal), None)
 
 
 def test_every_list_has_its_two_methods_and_every_method_its_list() -> None:
     methods = {name for name in vars(Lists) if name.startswith(("get_", "find_"))}
     assert methods == {f"{verb}_{name}" for verb in ("get", "find") for name in RESOURCES}
-    assert len(RESOURCES) == 9
+    assert len(RESOURCES) == 19
 
 
 @each_list
 def test_a_scan_takes_exactly_the_lists_filters(name: str) -> None:
     resource = RESOURCES[name]
-    assert set(parameters(f"get_{name}")) == {*places(resource), *resource.filters, "batch_size"}
+    assert set(parameters(f"get_{name}")) == {*resource.places, *resource.filters, "batch_size"}
 
 
 @each_list
 def test_a_page_takes_exactly_the_lists_filters(name: str) -> None:
     resource = RESOURCES[name]
-    assert set(parameters(f"find_{name}")) == {*places(resource), *resource.filters, "sort", "limit"}
+    assert set(parameters(f"find_{name}")) == {*resource.places, *resource.filters, "sort", "limit"}
 
 
 @each_list
@@ -70,7 +61,7 @@ def test_a_page_takes_exactly_the_lists_filters(name: str) -> None:
 def test_only_what_is_needed_goes_by_position(name: str, verb: str) -> None:
     found = parameters(f"{verb}_{name}")
     by_position = [each.name for each in found.values() if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
-    assert by_position == needed(RESOURCES[name])
+    assert by_position == list(RESOURCES[name].needed)
     assert [each.name for each in found.values() if each.default is inspect.Parameter.empty] == by_position
     assert {each.default for each in found.values() if each.name not in by_position} == {None}
 
@@ -83,25 +74,32 @@ def test_both_methods_have_their_filters_in_one_order_and_of_one_type(name: str)
 
 
 @each_list
-def test_the_types_of_a_signature_are_those_that_the_filters_take(name: str) -> None:
+@pytest.mark.parametrize("verb", ["get", "find"])
+def test_type_checkers_know_the_keywords_that_the_signature_shows(name: str, verb: str) -> None:
+    written = inspect.unwrap(getattr(Lists, f"{verb}_{name}")).__annotations__["filters"]
+    assert written == f"Unpack[keywords.{RESOURCES[name].keywords.__name__}]"
+
+
+TYPES: dict[Any, Any] = {str: text, int: integer, bool: flag}
+
+
+@each_list
+def test_the_filters_take_what_the_types_of_a_signature_say(name: str) -> None:
     filters = RESOURCES[name].filters
     for key, parameter in parameters(f"get_{name}").items():
-        annotation = str(parameter.annotation)
-        if key == "batch_size":
-            assert annotation == "int | None"
-        elif key not in filters:
-            assert annotation == "str"
-        elif values := literal_of(annotation):
+        kinds = [each for each in get_args(parameter.annotation) if each is not type(None)]
+        if key not in filters or not kinds:
+            assert parameter.annotation == ("int | None" if key == "batch_size" else "str")
+        elif values := literal_of(parameter.annotation):
             assert [filters[key](value) for value in values] == list(values)
             with pytest.raises(ValueError, match=", ".join(map(re.escape, values))):
                 filters[key]("NOTHING")
-        elif filters[key] is integer:
-            assert annotation == "int | None"
-        elif filters[key] is moment:
-            assert annotation == "Instant | None"
+        elif len(kinds) == 1:
+            assert filters[key] is TYPES[kinds[0]]
+        elif date in kinds:
+            assert filters[key] is moment
         else:
-            assert annotation.removesuffix(" | None") in ("str", "str | Sequence[str]")
-            assert filters[key]("a") == "a"
+            assert filters[key](["a", "b"]) == filters[key]("a,b") == "a,b"
 
 
 @each_list
@@ -132,6 +130,15 @@ def test_a_signature_is_seen_through(name: str, verb: str) -> None:
     assert method.__doc__
 
 
+@each_list
+@pytest.mark.parametrize("verb", ["get", "find"])
+def test_completion_in_a_notebook_knows_every_keyword(name: str, verb: str) -> None:
+    jedi = pytest.importorskip("jedi", reason="the completion that IPython brings is not there")
+    client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=HERE)
+    completed = jedi.Interpreter(f"client.{verb}_{name}(", [{"client": client}]).complete()
+    assert {f"{each}=" for each in parameters(f"{verb}_{name}")} <= {each.name for each in completed}
+
+
 MISSPELT = {
     "a swapped letter": ("get_app_batches", "statsu", "the nearest is 'status'"),
     "a missing underscore": ("get_app_batches", "createdgte", "the nearest is 'created_gte'"),
@@ -147,7 +154,7 @@ MISSPELT = {
 @pytest.mark.parametrize(("method", "keyword", "says"), MISSPELT.values(), ids=MISSPELT)
 def test_a_misspelt_keyword_is_a_type_error_that_names_the_nearest(method: str, keyword: str, says: str | None) -> None:
     client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=HERE)
-    args = needed(RESOURCES[method.partition("_")[2]])
+    args = RESOURCES[method.partition("_")[2]].needed
     with pytest.raises(TypeError, match=re.escape(f"{method}() got an unexpected keyword argument {keyword!r}")) as caught:
         getattr(client, method)(*args, **{keyword: "a"})
     assert (says or "") in str(caught.value)
@@ -158,14 +165,14 @@ def test_every_keyword_is_found_behind_a_typing_error(name: str) -> None:
     client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=HERE)
     for keyword in parameters(f"get_{name}"):
         with pytest.raises(TypeError, match=f"the nearest is '{keyword}'"):
-            getattr(client, f"get_{name}")(*needed(RESOURCES[name]), **{f"{keyword}x": "a"})
+            getattr(client, f"get_{name}")(*list(RESOURCES[name].needed), **{f"{keyword}x": "a"})
 
 
-def example(resource: Resource, keyword: str, annotation: str) -> Any:
+def example(resource: Resource, keyword: str, annotation: Any) -> Any:
     """A value that a filter takes."""
     if values := literal_of(annotation):
         return values[-1]
-    return {integer: 3, moment: "2026-01-31"}.get(resource.filters.get(keyword), "a/b")  # type: ignore[arg-type, call-overload]
+    return {integer: 3, moment: "2026-01-31", flag: True}.get(resource.filters.get(keyword), "a/b")  # type: ignore[arg-type, call-overload]
 
 
 @each_list
@@ -174,15 +181,15 @@ def test_every_filter_reaches_the_wire_under_its_own_name(name: str, scripted: S
     scripted.answers = [reply({resource.rows: [], "has_more": False})]
     client = scripted.client()
     given = {
-        key: example(resource, key, str(each.annotation))
+        key: example(resource, key, each.annotation)
         for key, each in parameters(f"find_{name}").items()
         if key not in ("sort", "limit")
     }
     page = tf.run(getattr(client, f"find_{name}")(**given, sort=list(resource.sort), limit=resource.max_limit))
     assert page == {resource.rows: [], "has_more": False}
     asked = urlsplit(scripted.requests[0].removeprefix("GET "))
-    assert asked.path == "/api" + resource.path.format(**dict.fromkeys(places(resource), "a%2Fb"))
-    expected = {key: resource.filters[key](value) for key, value in given.items() if key in resource.filters}
+    assert asked.path == "/api" + resource.path.format(**dict.fromkeys(resource.places, "a%2Fb"))
+    expected = {key.rstrip("_"): resource.filters[key](value) for key, value in given.items() if key in resource.filters}
     expected |= {"sort": ",".join(resource.sort), "limit": str(resource.max_limit)}
     assert dict(parse_qsl(asked.query)) == expected
     tf.run(client.aclose())
@@ -204,11 +211,11 @@ def test_a_scan_asks_for_pages_of_a_size_in_the_order_of_ids(
     given, limit = size(resource)
     scripted.answers = [reply({resource.rows: [], "has_more": False})]
     client = scripted.client()
-    one = dict.fromkeys(needed(resource) or resource.one_of[:1], "1")
+    one = dict.fromkeys(resource.needed or resource.one_of[:1], "1")
     assert list(getattr(client, f"get_{name}")(**one, **given)) == []
     query = dict(parse_qsl(urlsplit(scripted.requests[0]).query))
     assert query == {key: value for key, value in one.items() if key in resource.filters} | {
-        "sort": "id",
+        "sort": resource.cursor,
         "limit": str(limit),
     }
     tf.run(client.aclose())

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import toloka_frames as tf
+from toloka_frames._app_resources import APP_BATCHES, APP_ITEMS, APP_PROJECTS
+from toloka_frames._people_resources import SKILLS, USER_RESTRICTIONS
+from toloka_frames._pool_resources import AGGREGATED_SOLUTIONS, ASSIGNMENTS, ATTACHMENTS, POOLS, TASK_SUITES, TASKS
 from toloka_frames._question import question
-from toloka_frames._resources import APP_BATCHES, APP_ITEMS, APP_PROJECTS, ASSIGNMENTS, POOLS, TASKS
 
 if TYPE_CHECKING:
     from toloka_frames._resources import Resource
@@ -35,6 +37,14 @@ ASKED: dict[str, tuple[Resource, dict[str, Any], str, dict[str, str]]] = {
         "/app/v0/app-projects",
         {"scope": "REQUESTER_LIST", "requester_ids": "a,b"},
     ),
+    "a word of Python's own": (SKILLS, {"global_": False}, "/v1/skills", {"global": "false"}),
+    "a scope with its project": (
+        USER_RESTRICTIONS,
+        {"scope": "PROJECT", "project_id": "1"},
+        "/v1/user-restrictions",
+        {"scope": "PROJECT", "project_id": "1"},
+    ),
+    "an operation in the path": (AGGREGATED_SOLUTIONS, {"operation_id": "a"}, "/v1/aggregated-solutions/a", {}),
     "a place in the path": (APP_BATCHES, {"app_project_id": "Q2d"}, "/app/v0/app-projects/Q2d/batches", {}),
     "a place that is quoted": (
         APP_ITEMS,
@@ -65,6 +75,11 @@ def test_a_question_says_in_words_what_it_asks() -> None:
         (POOLS, {"status": "open"}, "status"),
         (TASKS, {"pool_id": None}, "pool_id"),
         (ASSIGNMENTS, {"user_id": "a"}, "pool_id"),
+        (TASK_SUITES, {"overlap": 3}, "pool_id"),
+        (ATTACHMENTS, {"user_id": "a"}, "pool_id"),
+        (USER_RESTRICTIONS, {"scope": "PROJECT", "pool_id": "1"}, "project_id"),
+        (USER_RESTRICTIONS, {"scope": "POOL"}, "pool_id"),
+        (SKILLS, {"global_": 1}, "global_"),
     ],
 )
 def test_a_question_that_cannot_be_asked_is_refused(resource: Resource, given: dict[str, Any], column: str) -> None:

@@ -48,3 +48,19 @@ def test_a_project_without_fields_gives_a_list_without_them(scripted: Scripted) 
         "HINT:text",
         "HINT:default_language",
     ]
+
+
+def test_aggregated_solutions_have_the_fields_of_the_operations_pool(scripted: Scripted) -> None:
+    operation = {"id": "op", "status": "SUCCESS", "parameters": {"pool_id": "1"}}
+    spec = {"output_spec": {"result": {"type": "string"}, "sure": {"type": "float"}}}
+    scripted.answers = [reply(operation), reply({"id": "1", "project_id": "2"}), reply({"id": "2", "task_spec": spec})]
+    names = scripted.client().get_aggregated_solutions("op").schema.names
+    assert names == ["task_id", "pool_id", "OUTPUT:result", "OUTPUT:sure", "confidence", "extra"]
+    assert [request.partition("/v1/")[2] for request in scripted.requests] == ["operations/op", "pools/1", "projects/2"]
+
+
+def test_task_suites_of_a_task_have_the_fields_of_its_pool(scripted: Scripted) -> None:
+    spec = {"input_spec": {"image": {"type": "url"}}}
+    task = {"id": "t", "pool_id": "1"}
+    scripted.answers = [reply(task), reply({"id": "1", "project_id": "2"}), reply({"id": "2", "task_spec": spec})]
+    assert "INPUT:image" in scripted.client().get_task_suites(task_id="t").schema.names

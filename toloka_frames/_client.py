@@ -1,4 +1,7 @@
-"""A call of the API comes in as a method, what the service has goes out: scans of lists, plain dicts for all else."""
+"""A call of the API comes in as a method, what the service has goes out: scans of lists, plain dicts for all else.
+
+Lists are in `_lists`, single calls in `_pool_calls`, `_people_calls` and `_app_calls`; here are the client and operations.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from toloka_frames import _operations
+from toloka_frames._app_calls import AppCalls
 from toloka_frames._connections import Token
 from toloka_frames._errors import InputError
-from toloka_frames._filters import checked, flag_or_none, path_part, text
+from toloka_frames._filters import checked, flag_or_none, text
 from toloka_frames._http import TIMEOUT, Environment, json_body, service
 from toloka_frames._lists import Lists
+from toloka_frames._people_calls import PeopleCalls
+from toloka_frames._pool_calls import PoolCalls
 from toloka_frames._sync import on_our_loop, run
 from toloka_frames._version import __version__
 
@@ -44,7 +50,7 @@ class Task(TypedDict, total=False):
     traits_none_of_any: list[str]
 
 
-class AsyncTolokaClient(Lists):
+class AsyncTolokaClient(Lists, PoolCalls, PeopleCalls, AppCalls):
     """An account at Toloka.
 
     Lists are scans (`get_app_batches(...).to_dataframe()`); everything else is a coroutine that returns dicts as the API has
@@ -128,63 +134,6 @@ class AsyncTolokaClient(Lists):
         """
         return run(self.service.quota.frame())
 
-    async def get_requester(self) -> dict[str, Any]:
-        """The account: id, balance (US dollars), names. Source: Toloka API, "Get information about the requester"."""
-        return await self._get("/v1/requester")
-
-    async def get_project(self, project_id: str) -> dict[str, Any]:
-        """A project. Raises `NotFound`. Source: Toloka API, "Get project data"."""
-        return await self._get("/v1/projects/{}", project_id)
-
-    async def get_pool(self, pool_id: str) -> dict[str, Any]:
-        """A pool. Raises `NotFound`. Source: Toloka API, "Get pool data"."""
-        return await self._get("/v1/pools/{}", pool_id)
-
-    async def get_task(self, task_id: str) -> dict[str, Any]:
-        """A task. Raises `NotFound`. Source: Toloka API, "Get a task"."""
-        return await self._get("/v1/tasks/{}", task_id)
-
-    async def get_assignment(self, assignment_id: str) -> dict[str, Any]:
-        """An assignment. Raises `NotFound`. Source: Toloka API, "Get an assignment"."""
-        return await self._get("/v1/assignments/{}", assignment_id)
-
-    async def get_app(self, app_id: str) -> dict[str, Any]:
-        """An app with its input_spec and output_spec. Raises `NotFound`. Source: Apps API, "Get a solution"."""
-        return await self._get("/app/v0/apps/{}", app_id)
-
-    async def get_app_project(self, app_project_id: str) -> dict[str, Any]:
-        """An app project. Raises `NotFound`. Source: Apps API, "Get a project"."""
-        return await self._get("/app/v0/app-projects/{}", app_project_id)
-
-    async def get_app_item(self, app_project_id: str, app_item_id: str) -> dict[str, Any]:
-        """An item of an app project. Raises `NotFound`. Source: Apps API, "Get a task item"."""
-        return await self._get("/app/v0/app-projects/{}/items/{}", app_project_id, app_item_id)
-
-    async def get_app_batch(self, app_project_id: str, batch_id: str) -> dict[str, Any]:
-        """A batch of an app project. Raises `NotFound`. Source: Apps API, "Get a batch"."""
-        return await self._get("/app/v0/app-projects/{}/batches/{}", app_project_id, batch_id)
-
-    async def create_project(self, project: Mapping[str, Any]) -> dict[str, Any]:
-        """Make a project and return it.
-
-        Args:
-            project: As the API has it, with `task_spec` as the most important part.
-
-        Raises:
-            ValidationFailed: A field is invalid; `.payload` says which.
-            OutcomeUnknown: The answer was lost; the project may exist (this call has no idempotency key).
-
-        Source: Toloka API, "Create a project" (20 a minute, 100 a day).
-        """
-        return await self._make("/v1/projects", body=project)
-
-    async def create_pool(self, pool: Mapping[str, Any]) -> dict[str, Any]:
-        """Make a pool, which is CLOSED at first, and return it; rewards in US dollars. Errors as in `create_project`.
-
-        Source: Toloka API, "Create a pool" (20 a minute, 100 a day).
-        """
-        return await self._make("/v1/pools", body=pool)
-
     async def create_tasks_async(
         self,
         tasks: Sequence[Task] | Task,
@@ -234,20 +183,6 @@ class AsyncTolokaClient(Lists):
         keyed = operation_id is not None and async_mode
         return await on_our_loop(self._create_tasks(len(rows), query, json_body(tasks), keyed))
 
-    async def open_pool(self, pool_id: str) -> dict[str, Any] | None:
-        """Open a pool: the operation to wait for, or None when it is open already. Raises `Conflict` (EMPTY_POOL and others).
-
-        Source: Toloka API, "Open a pool".
-        """
-        return await self._act("/v1/pools/{}/open", pool_id)
-
-    async def close_pool(self, pool_id: str) -> dict[str, Any] | None:
-        """Close a pool: the operation to wait for, or None when it is closed already.
-
-        Source: Toloka API, "Close a pool".
-        """
-        return await self._act("/v1/pools/{}/close", pool_id)
-
     async def get_operation(self, operation_id: str) -> dict[str, Any]:
         """An operation as it is now. Raises `NotFound`. Source: Toloka API, "Get operation information"."""
         return await self._get("/v1/operations/{}", operation_id)
@@ -284,45 +219,8 @@ class AsyncTolokaClient(Lists):
             return None
         return await on_our_loop(_operations.wait(self.service, operation, timeout, progress))
 
-    async def create_app_project(self, app_project: Mapping[str, Any]) -> dict[str, Any]:
-        """Make an app project and return it; its status is CREATING at first. Errors as in `create_project`.
-
-        Source: Apps API, "Create a project".
-        """
-        return await self._make("/app/v0/app-projects", body=app_project)
-
-    async def create_app_batch(self, app_project_id: str, batch: Mapping[str, Any]) -> dict[str, Any]:
-        """Make a batch with its items (`{"items": [...], "name": ...}`, at most 10,000) and return it.
-
-        Errors as in `create_project`.
-
-        Source: Apps API, "Create a batch".
-        """
-        return await self._make("/app/v0/app-projects/{}/batches", app_project_id, body=batch)
-
-    async def start_app_batch(self, app_project_id: str, batch_id: str) -> None:
-        """Have the items of a batch labelled. Raises `Conflict` when its state does not allow it.
-
-        Source: Apps API, "Start processing a batch".
-        """
-        await self._act("/app/v0/app-projects/{}/batches/{}/start", app_project_id, batch_id)
-
     async def _create_tasks(self, count: int, query: Mapping[str, str], body: bytes, keyed: bool) -> dict[str, Any]:
-        await self.service.quota.tasks(count)
+        await self.service.quota.objects("tasks", count)
         if keyed:
             return await _operations.begin(self.service, "/v1/tasks", query, body)
         return await self.service.post("/v1/tasks", query, body, repeatable=False)
-
-    async def _get(self, path: str, *ids: str) -> dict[str, Any]:
-        return await on_our_loop(self.service.get(_filled(path, ids)))
-
-    async def _act(self, path: str, *ids: str) -> dict[str, Any] | None:
-        return await on_our_loop(self.service.act(_filled(path, ids)))
-
-    async def _make(self, path: str, *ids: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = await on_our_loop(self.service.post(_filled(path, ids), {}, json_body(body), repeatable=False))
-        return answer
-
-
-def _filled(path: str, ids: Sequence[str]) -> str:
-    return path.format(*(checked("id", path_part, id_) for id_ in ids))

@@ -1,66 +1,49 @@
 """Filters come in as keywords, a `Scan` of the list or one page of it goes out: two methods for each list of the API.
 
-The signatures are written out, so that Shift+Tab, completion and type checkers know every filter; what the filters take is said
-once, in `_resources`.
+Which keywords a list takes is said once, in `_keywords`: type checkers read it there, and `listed` writes it into the signature
+and the docstring, so that Shift+Tab and completion know every one.
 """
 
 from __future__ import annotations
 
-import functools
-import inspect
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from toloka_frames._filters import checked, nearest, sorting, within
-from toloka_frames._question import question
-from toloka_frames._resources import (
-    APP_BATCHES,
-    APP_ITEMS,
-    APP_PROJECTS,
-    APPS,
-    ASSIGNMENTS,
+from toloka_frames._app_resources import APP_BATCHES, APP_ITEMS, APP_PROJECTS, APPS
+from toloka_frames._filters import checked, sorting, within
+from toloka_frames._people_resources import (
+    MESSAGE_THREADS,
     OPERATIONS,
+    SKILLS,
+    USER_BONUSES,
+    USER_RESTRICTIONS,
+    USER_SKILLS,
+    WEBHOOK_SUBSCRIPTIONS,
+)
+from toloka_frames._pool_resources import (
+    AGGREGATED_SOLUTIONS,
+    ASSIGNMENTS,
+    ATTACHMENTS,
     POOLS,
     PROJECTS,
+    TASK_SUITES,
     TASKS,
-    Resource,
+    TRAININGS,
 )
+from toloka_frames._question import question
 from toloka_frames._scan import Scan
+from toloka_frames._signatures import listed
 from toloka_frames._sync import on_our_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
+    from typing import Unpack
 
-    from toloka_frames._filters import Instant
+    from toloka_frames import _keywords as keywords
     from toloka_frames._http import Service
-    from toloka_frames._resources import (
-        AppBatchStatus,
-        AppItemStatus,
-        AppProjectScope,
-        AppProjectStatus,
-        AssignmentStatus,
-        OperationStatus,
-        OperationType,
-        PoolStatus,
-        ProjectStatus,
-    )
+    from toloka_frames._resources import Resource
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def suggesting(function: Callable[P, R]) -> Callable[P, R]:
-    """Have an unknown keyword answered with the nearest known one."""
-    known = list(inspect.signature(function).parameters)[1:]
-
-    @functools.wraps(function)
-    def called(*args: P.args, **kwargs: P.kwargs) -> R:
-        for name in kwargs:
-            if name not in known:
-                meant = nearest(name, known) or f"; it takes {', '.join(known)}"
-                raise TypeError(f"{function.__name__}() got an unexpected keyword argument {name!r}{meant}")
-        return function(*args, **kwargs)
-
-    return called
+Sort: TypeAlias = str | Sequence[str] | None
 
 
 class Lists:
@@ -68,762 +51,331 @@ class Lists:
 
     service: Service
 
-    def _scan(self, resource: Resource, given: Mapping[str, Any]) -> Scan:
-        return Scan(self.service, resource, _without_self(given))
+    def _scan(self, resource: Resource, batch_size: int | None, given: Mapping[str, Any], **needed: str) -> Scan:
+        return Scan(self.service, resource, {**needed, **given, "batch_size": batch_size})
 
-    async def _find(self, resource: Resource, given: Mapping[str, Any]) -> dict[str, Any]:
-        given = _without_self(given)
-        how = {"sort": sorting(resource.sort), "limit": within(resource.max_limit)}
-        query = {name: checked(name, how[name], given[name]) for name in how if given[name] is not None}
-        asked = question(resource, {name: value for name, value in given.items() if name not in how})
-        return await on_our_loop(self.service.get(asked.path, query={**asked.query, **query}))
+    async def _find(
+        self, resource: Resource, sort: Sort, limit: int | None, given: Mapping[str, Any], **needed: str
+    ) -> dict[str, Any]:
+        asked = question(resource, {**needed, **given})
+        query = dict(asked.query)
+        if sort is not None:
+            query["sort"] = checked("sort", sorting(resource.sort), sort)
+        if limit is not None:
+            query["limit"] = checked("limit", within(resource.max_limit), limit)
+        return await on_our_loop(self.service.get(asked.path, query=query))
 
-    @suggesting
-    def get_projects(
-        self,
-        *,
-        status: ProjectStatus | None = None,
-        owner: str | None = None,
-        id_gt: str | None = None,
-        id_gte: str | None = None,
-        id_lt: str | None = None,
-        id_lte: str | None = None,
-        created_gt: Instant | None = None,
-        created_gte: Instant | None = None,
-        created_lt: Instant | None = None,
-        created_lte: Instant | None = None,
-        batch_size: int | None = None,
-    ) -> Scan:
+    @listed(PROJECTS)
+    def get_projects(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Projects]) -> Scan:
         """Projects: a scan that asks when its rows are wanted.
-
-        Args:
-            status: Projects in this status only.
-            owner: Projects of this requester only: an id, or "MY".
-            id_gt: Ids greater than this one.
-            id_gte: Ids greater than or equal to this one.
-            id_lt: Ids less than this one.
-            id_lte: Ids less than or equal to this one.
-            created_gt: Created after this instant (UTC).
-            created_gte: Created at or after this instant (UTC).
-            created_lt: Created before this instant (UTC).
-            created_lte: Created at or before this instant (UTC).
-            batch_size: Rows a page, at most 300; 300 unless given.
-
-        Returns:
-            A `Scan`: to_dataframe, to_arrow, to_reader, iter_dataframes, to_parquet, iteration, Arrow stream.
-
-        Raises:
-            InputError: A value is none that the list takes; nothing was asked.
 
         Source: Toloka API, "Get list of projects".
         """
-        return self._scan(PROJECTS, locals())
+        return self._scan(PROJECTS, batch_size, filters)
 
-    @suggesting
+    @listed(PROJECTS)
     async def find_projects(
-        self,
-        *,
-        status: ProjectStatus | None = None,
-        owner: str | None = None,
-        id_gt: str | None = None,
-        id_gte: str | None = None,
-        id_lt: str | None = None,
-        id_lte: str | None = None,
-        created_gt: Instant | None = None,
-        created_gte: Instant | None = None,
-        created_lt: Instant | None = None,
-        created_lte: Instant | None = None,
-        sort: str | Sequence[str] | None = None,
-        limit: int | None = None,
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Projects]
     ) -> dict[str, Any]:
-        """One page of projects, as the wire has it: `{"items": [...], "has_more": bool}`.
+        """One page of projects."""
+        return await self._find(PROJECTS, sort, limit, filters)
 
-        Filters, errors and source are those of `get_projects`; `sort` takes keys, '-' in front for descending, `limit`
-        the rows of the page (at most 300).
-        """
-        return await self._find(PROJECTS, locals())
-
-    @suggesting
-    def get_pools(
-        self,
-        *,
-        status: PoolStatus | None = None,
-        project_id: str | None = None,
-        id_gt: str | None = None,
-        id_gte: str | None = None,
-        id_lt: str | None = None,
-        id_lte: str | None = None,
-        created_gt: Instant | None = None,
-        created_gte: Instant | None = None,
-        created_lt: Instant | None = None,
-        created_lte: Instant | None = None,
-        last_started_gt: Instant | None = None,
-        last_started_gte: Instant | None = None,
-        last_started_lt: Instant | None = None,
-        last_started_lte: Instant | None = None,
-        batch_size: int | None = None,
-    ) -> Scan:
+    @listed(POOLS)
+    def get_pools(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Pools]) -> Scan:
         """Pools: a scan that asks when its rows are wanted.
-
-        Args:
-            status: Pools in this status only.
-            project_id: Pools of this project only.
-            id_gt: Ids greater than this one.
-            id_gte: Ids greater than or equal to this one.
-            id_lt: Ids less than this one.
-            id_lte: Ids less than or equal to this one.
-            created_gt: Created after this instant (UTC).
-            created_gte: Created at or after this instant (UTC).
-            created_lt: Created before this instant (UTC).
-            created_lte: Created at or before this instant (UTC).
-            last_started_gt: Last started after this instant (UTC).
-            last_started_gte: Last started at or after this instant (UTC).
-            last_started_lt: Last started before this instant (UTC).
-            last_started_lte: Last started at or before this instant (UTC).
-            batch_size: Rows a page, at most 300; 300 unless given.
-
-        Returns:
-            A `Scan`: to_dataframe, to_arrow, to_reader, iter_dataframes, to_parquet, iteration, Arrow stream.
-
-        Raises:
-            InputError: A value is none that the list takes; nothing was asked.
 
         Source: Toloka API, "Get list of pools".
         """
-        return self._scan(POOLS, locals())
+        return self._scan(POOLS, batch_size, filters)
 
-    @suggesting
+    @listed(POOLS)
     async def find_pools(
-        self,
-        *,
-        status: PoolStatus | None = None,
-        project_id: str | None = None,
-        id_gt: str | None = None,
-        id_gte: str | None = None,
-        id_lt: str | None = None,
-        id_lte: str | None = None,
-        created_gt: Instant | None = None,
-        created_gte: Instant | None = None,
-        created_lt: Instant | None = None,
-        created_lte: Instant | None = None,
-        last_started_gt: Instant | None = None,
-        last_started_gte: Instant | None = None,
-        last_started_lt: Instant | None = None,
-        last_started_lte: Instant | None = None,
-        sort: str | Sequence[str] | None = None,
-        limit: int | None = None,
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Pools]
     ) -> dict[str, Any]:
-        """One page of pools, as the wire has it: `{"items": [...], "has_more": bool}`.
+        """One page of pools."""
+        return await self._find(POOLS, sort, limit, filters)
 
-        Filters, errors and source are those of `get_pools`; `sort` takes keys, '-' in front for descending, `limit`
-        the rows of the page (at most 300).
+    @listed(TRAININGS)
+    def get_trainings(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Trainings]) -> Scan:
+        """Trainings (training pools): a scan that asks when its rows are wanted.
+
+        Source: Toloka API, "Get list of training pools".
         """
-        return await self._find(POOLS, locals())
+        return self._scan(TRAININGS, batch_size, filters)
 
-    @suggesting
-    def get_tasks(
-        self,
-        pool_id: str,
-        *,
-        overlap: int | None = None,
-        id_gt: str | None = None,
-        id_gte: str | None = None,
-        id_lt: str | None = None,
-        id_lte: str | None = None,
-        created_gt: Instant | None = None,
-        created_gte: Instant | None = None,
-        created_lt: Instant | None = None,
-        created_lte: Instant | None = None,
-        overlap_gt: int | None = None,
-        overlap_gte: int | None = None,
-        overlap_lt: int | None = None,
-        overlap_lte: int | None = None,
-        batch_size: int | None = None,
-    ) -> Scan:
+    @listed(TRAININGS)
+    async def find_trainings(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Trainings]
+    ) -> dict[str, Any]:
+        """One page of trainings."""
+        return await self._find(TRAININGS, sort, limit, filters)
+
+    @listed(TASKS)
+    def get_tasks(self, pool_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.Tasks]) -> Scan:
         """Tasks of a pool: a scan that asks when its rows are wanted.
 
         Columns: `INPUT:*`, `GOLDEN:*` (the first known solution), `HINT:text`, `HINT:default_language`, and the task's own
         fields under their names.
 
-        Args:
-            pool_id: The pool.
-            overlap: Tasks with this overlap only.
-            id_gt: Ids greater than this one.
-            id_gte: Ids greater than or equal to this one.
-            id_lt: Ids less than this one.
-            id_lte: Ids less than or equal to this one.
-            created_gt: Created after this instant (UTC).
-            created_gte: Created at or after this instant (UTC).
-            created_lt: Created before this instant (UTC).
-            created_lte: Created at or before this instant (UTC).
-            overlap_gt: Overlap greater than this number.
-            overlap_gte: Overlap greater than or equal to this number.
-            overlap_lt: Overlap less than this number.
-            overlap_lte: Overlap less than or equal to this number.
-            batch_size: Rows a page, at most 100,000; 10,000 unless given.
-
-        Returns:
-            A `Scan`: to_dataframe, to_arrow, to_reader, iter_dataframes, to_parquet, iteration, Arrow stream.
-
-        Raises:
-            InputError: A value is none that the list takes; nothing was asked.
-
         Source: Toloka API, "Get list of tasks".
         """
-        return self._scan(TASKS, locals())
+        return self._scan(TASKS, batch_size, filters, pool_id=pool_id)
 
-    @suggesting
+    @listed(TASKS)
     async def find_tasks(
-        self,
-        pool_id: str,
-        *,
-        overlap: int | None = None,
-        id_gt: str | None = None,
-        id_gte: str | None = None,
-        id_lt: str | None = None,
-        id_lte: str | None = None,
-        created_gt: Instant | None = None,
-        created_gte: Instant | None = None,
-        created_lt: Instant | None = None,
-        created_lte: Instant | None = None,
-        overlap_gt: int | None = None,
-        overlap_gte: int | None = None,
-        overlap_lt: int | None = None,
-        overlap_lte: int | None = None,
-        sort: str | Sequence[str] | None = None,
-        limit: int | None = None,
+        self, pool_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Tasks]
     ) -> dict[str, Any]:
-        """One page of tasks, as the wire has it: `{"items": [...], "has_more": bool}`.
+        """One page of tasks."""
+        return await self._find(TASKS, sort, limit, filters, pool_id=pool_id)
 
-        Filters, errors and source are those of `get_tasks`; `sort` takes keys, '-' in front for descending, `limit`
-        the rows of the page (at most 100,000).
+    @listed(TASK_SUITES)
+    def get_task_suites(self, *, batch_size: int | None = None, **filters: Unpack[keywords.TaskSuites]) -> Scan:
+        """Task suites, a row for each task of each as in the platform's files: a scan that asks when its rows are wanted.
+
+        Columns: `INPUT:*`, `GOLDEN:*`, `HINT:*`, `TASK:*` for the task's other fields (`TASK:id` where smart mixing made
+        the suite) and `SUITE:*` for the suite's own (`SUITE:id`, `SUITE:overlap`).
+
+        Source: Toloka API, "Get list of task suites".
         """
-        return await self._find(TASKS, locals())
+        return self._scan(TASK_SUITES, batch_size, filters)
 
-    @suggesting
-    def get_assignments(
-        self,
-        *,
-        pool_id: str | None = None,
-        task_id: str | None = None,
-        task_suite_id: str | None = None,
-        status: AssignmentStatus | Sequence[AssignmentStatus] | None = None,
-        user_id: str | None = None,
-        id_gt: str | None = None,
-        id_gte: str | None = None,
-        id_lt: str | None = None,
-        id_lte: str | None = None,
-        created_gt: Instant | None = None,
-        created_gte: Instant | None = None,
-        created_lt: Instant | None = None,
-        created_lte: Instant | None = None,
-        submitted_gt: Instant | None = None,
-        submitted_gte: Instant | None = None,
-        submitted_lt: Instant | None = None,
-        submitted_lte: Instant | None = None,
-        accepted_gt: Instant | None = None,
-        accepted_gte: Instant | None = None,
-        accepted_lt: Instant | None = None,
-        accepted_lte: Instant | None = None,
-        rejected_gt: Instant | None = None,
-        rejected_gte: Instant | None = None,
-        rejected_lt: Instant | None = None,
-        rejected_lte: Instant | None = None,
-        skipped_gt: Instant | None = None,
-        skipped_gte: Instant | None = None,
-        skipped_lt: Instant | None = None,
-        skipped_lte: Instant | None = None,
-        expired_gt: Instant | None = None,
-        expired_gte: Instant | None = None,
-        expired_lt: Instant | None = None,
-        expired_lte: Instant | None = None,
-        batch_size: int | None = None,
-    ) -> Scan:
+    @listed(TASK_SUITES)
+    async def find_task_suites(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.TaskSuites]
+    ) -> dict[str, Any]:
+        """One page of task suites."""
+        return await self._find(TASK_SUITES, sort, limit, filters)
+
+    @listed(ASSIGNMENTS)
+    def get_assignments(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Assignments]) -> Scan:
         """Assignments, a row for each task of each: a scan that asks when its rows are wanted.
 
         Columns: those of the platform's own export: `INPUT:*`, `OUTPUT:*`, `GOLDEN:*`, `HINT:*`, `ASSIGNMENT:*`
         (`ASSIGNMENT:reward` in US dollars, float64), and `TASK:*` for the task's other fields.
 
-        Args:
-            pool_id: Assignments in this pool only. One of pool_id, task_id, task_suite_id is needed.
-            task_id: Assignments with this task only.
-            task_suite_id: Assignments of this task suite only.
-            status: Assignments in this status, or one of these, only.
-            user_id: Assignments of this Toloker only.
-            id_gt: Ids greater than this one.
-            id_gte: Ids greater than or equal to this one.
-            id_lt: Ids less than this one.
-            id_lte: Ids less than or equal to this one.
-            created_gt: Created after this instant (UTC).
-            created_gte: Created at or after this instant (UTC).
-            created_lt: Created before this instant (UTC).
-            created_lte: Created at or before this instant (UTC).
-            submitted_gt: Submitted after this instant (UTC).
-            submitted_gte: Submitted at or after this instant (UTC).
-            submitted_lt: Submitted before this instant (UTC).
-            submitted_lte: Submitted at or before this instant (UTC).
-            accepted_gt: Accepted after this instant (UTC).
-            accepted_gte: Accepted at or after this instant (UTC).
-            accepted_lt: Accepted before this instant (UTC).
-            accepted_lte: Accepted at or before this instant (UTC).
-            rejected_gt: Rejected after this instant (UTC).
-            rejected_gte: Rejected at or after this instant (UTC).
-            rejected_lt: Rejected before this instant (UTC).
-            rejected_lte: Rejected at or before this instant (UTC).
-            skipped_gt: Skipped after this instant (UTC).
-            skipped_gte: Skipped at or after this instant (UTC).
-            skipped_lt: Skipped before this instant (UTC).
-            skipped_lte: Skipped at or before this instant (UTC).
-            expired_gt: Expired after this instant (UTC).
-            expired_gte: Expired at or after this instant (UTC).
-            expired_lt: Expired before this instant (UTC).
-            expired_lte: Expired at or before this instant (UTC).
-            batch_size: Rows a page, at most 100,000; 10,000 unless given.
-
-        Returns:
-            A `Scan`: to_dataframe, to_arrow, to_reader, iter_dataframes, to_parquet, iteration, Arrow stream.
-
-        Raises:
-            InputError: A value is none that the list takes; nothing was asked.
-
         Source: Toloka API, "Get list of assignments".
         """
-        return self._scan(ASSIGNMENTS, locals())
+        return self._scan(ASSIGNMENTS, batch_size, filters)
 
-    @suggesting
+    @listed(ASSIGNMENTS)
     async def find_assignments(
-        self,
-        *,
-        pool_id: str | None = None,
-        task_id: str | None = None,
-        task_suite_id: str | None = None,
-        status: AssignmentStatus | Sequence[AssignmentStatus] | None = None,
-        user_id: str | None = None,
-        id_gt: str | None = None,
-        id_gte: str | None = None,
-        id_lt: str | None = None,
-        id_lte: str | None = None,
-        created_gt: Instant | None = None,
-        created_gte: Instant | None = None,
-        created_lt: Instant | None = None,
-        created_lte: Instant | None = None,
-        submitted_gt: Instant | None = None,
-        submitted_gte: Instant | None = None,
-        submitted_lt: Instant | None = None,
-        submitted_lte: Instant | None = None,
-        accepted_gt: Instant | None = None,
-        accepted_gte: Instant | None = None,
-        accepted_lt: Instant | None = None,
-        accepted_lte: Instant | None = None,
-        rejected_gt: Instant | None = None,
-        rejected_gte: Instant | None = None,
-        rejected_lt: Instant | None = None,
-        rejected_lte: Instant | None = None,
-        skipped_gt: Instant | None = None,
-        skipped_gte: Instant | None = None,
-        skipped_lt: Instant | None = None,
-        skipped_lte: Instant | None = None,
-        expired_gt: Instant | None = None,
-        expired_gte: Instant | None = None,
-        expired_lt: Instant | None = None,
-        expired_lte: Instant | None = None,
-        sort: str | Sequence[str] | None = None,
-        limit: int | None = None,
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Assignments]
     ) -> dict[str, Any]:
-        """One page of assignments, as the wire has it: `{"items": [...], "has_more": bool}`.
+        """One page of assignments."""
+        return await self._find(ASSIGNMENTS, sort, limit, filters)
 
-        Filters, errors and source are those of `get_assignments`; `sort` takes keys, '-' in front for descending, `limit`
-        the rows of the page (at most 100,000).
-        """
-        return await self._find(ASSIGNMENTS, locals())
-
-    @suggesting
-    def get_operations(
-        self,
-        *,
-        type: OperationType | None = None,
-        status: OperationStatus | None = None,
-        id_gt: str | None = None,
-        id_gte: str | None = None,
-        id_lt: str | None = None,
-        id_lte: str | None = None,
-        submitted_gt: Instant | None = None,
-        submitted_gte: Instant | None = None,
-        submitted_lt: Instant | None = None,
-        submitted_lte: Instant | None = None,
-        finished_gt: Instant | None = None,
-        finished_gte: Instant | None = None,
-        finished_lt: Instant | None = None,
-        finished_lte: Instant | None = None,
-        batch_size: int | None = None,
+    @listed(AGGREGATED_SOLUTIONS)
+    def get_aggregated_solutions(
+        self, operation_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.AggregatedSolutions]
     ) -> Scan:
+        """Aggregated solutions of a pool's tasks: a scan that asks when its rows are wanted.
+
+        Columns: `task_id`, `pool_id`, `OUTPUT:*` and `confidence` (float64, 0 to 1). They are walked by `task_id`.
+
+        Source: Toloka API, "Get list of aggregated results".
+        """
+        return self._scan(AGGREGATED_SOLUTIONS, batch_size, filters, operation_id=operation_id)
+
+    @listed(AGGREGATED_SOLUTIONS)
+    async def find_aggregated_solutions(
+        self, operation_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AggregatedSolutions]
+    ) -> dict[str, Any]:
+        """One page of aggregated solutions."""
+        return await self._find(AGGREGATED_SOLUTIONS, sort, limit, filters, operation_id=operation_id)
+
+    @listed(ATTACHMENTS)
+    def get_attachments(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Attachments]) -> Scan:
+        """Files that Tolokers sent (`download_attachment` fetches one): a scan that asks when its rows are wanted.
+
+        Source: Toloka API, "Get list of files"; Toloka-Kit 1.2.3 for the filters by owner.
+        """
+        return self._scan(ATTACHMENTS, batch_size, filters)
+
+    @listed(ATTACHMENTS)
+    async def find_attachments(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Attachments]
+    ) -> dict[str, Any]:
+        """One page of attachments."""
+        return await self._find(ATTACHMENTS, sort, limit, filters)
+
+    @listed(SKILLS)
+    def get_skills(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Skills]) -> Scan:
+        """Skills: a scan that asks when its rows are wanted.
+
+        Source: Toloka API, "Get list of skills".
+        """
+        return self._scan(SKILLS, batch_size, filters)
+
+    @listed(SKILLS)
+    async def find_skills(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Skills]
+    ) -> dict[str, Any]:
+        """One page of skills."""
+        return await self._find(SKILLS, sort, limit, filters)
+
+    @listed(USER_SKILLS)
+    def get_user_skills(self, *, batch_size: int | None = None, **filters: Unpack[keywords.UserSkills]) -> Scan:
+        """Values of Tolokers' skills: a scan that asks when its rows are wanted.
+
+        Columns: `value` (Int64, 0 to 100, rounded) and `exact_value` (float64) among others.
+
+        Source: Toloka API, "Get list of Toloker skills".
+        """
+        return self._scan(USER_SKILLS, batch_size, filters)
+
+    @listed(USER_SKILLS)
+    async def find_user_skills(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserSkills]
+    ) -> dict[str, Any]:
+        """One page of user skills."""
+        return await self._find(USER_SKILLS, sort, limit, filters)
+
+    @listed(USER_RESTRICTIONS)
+    def get_user_restrictions(self, *, batch_size: int | None = None, **filters: Unpack[keywords.UserRestrictions]) -> Scan:
+        """Bans of Tolokers: a scan that asks when its rows are wanted.
+
+        Source: Toloka API, "Get list of bans".
+        """
+        return self._scan(USER_RESTRICTIONS, batch_size, filters)
+
+    @listed(USER_RESTRICTIONS)
+    async def find_user_restrictions(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserRestrictions]
+    ) -> dict[str, Any]:
+        """One page of user restrictions."""
+        return await self._find(USER_RESTRICTIONS, sort, limit, filters)
+
+    @listed(USER_BONUSES)
+    def get_user_bonuses(self, *, batch_size: int | None = None, **filters: Unpack[keywords.UserBonuses]) -> Scan:
+        """Bonuses that were paid: a scan that asks when its rows are wanted.
+
+        Columns: `amount` in US dollars (float64) among others.
+
+        Source: Toloka API, "Get list of bonuses"; Toloka-Kit 1.2.3 for the filter by comment.
+        """
+        return self._scan(USER_BONUSES, batch_size, filters)
+
+    @listed(USER_BONUSES)
+    async def find_user_bonuses(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserBonuses]
+    ) -> dict[str, Any]:
+        """One page of user bonuses."""
+        return await self._find(USER_BONUSES, sort, limit, filters)
+
+    @listed(MESSAGE_THREADS)
+    def get_message_threads(self, *, batch_size: int | None = None, **filters: Unpack[keywords.MessageThreads]) -> Scan:
+        """Message threads: a scan that asks when its rows are wanted.
+
+        Columns: `topic`, `interlocutors` and `messages` (newest first) as JSON text, `folders` a list of strings, among others.
+
+        Source: Toloka API, "Get list of message threads".
+        """
+        return self._scan(MESSAGE_THREADS, batch_size, filters)
+
+    @listed(MESSAGE_THREADS)
+    async def find_message_threads(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.MessageThreads]
+    ) -> dict[str, Any]:
+        """One page of message threads."""
+        return await self._find(MESSAGE_THREADS, sort, limit, filters)
+
+    @listed(OPERATIONS)
+    def get_operations(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Operations]) -> Scan:
         """Operations of the account: a scan that asks when its rows are wanted.
-
-        Args:
-            type: Operations of this type only.
-            status: Operations in this status only.
-            id_gt: Ids greater than this one.
-            id_gte: Ids greater than or equal to this one.
-            id_lt: Ids less than this one.
-            id_lte: Ids less than or equal to this one.
-            submitted_gt: Submitted after this instant (UTC).
-            submitted_gte: Submitted at or after this instant (UTC).
-            submitted_lt: Submitted before this instant (UTC).
-            submitted_lte: Submitted at or before this instant (UTC).
-            finished_gt: Finished after this instant (UTC).
-            finished_gte: Finished at or after this instant (UTC).
-            finished_lt: Finished before this instant (UTC).
-            finished_lte: Finished at or before this instant (UTC).
-            batch_size: Rows a page, at most 500; 500 unless given.
-
-        Returns:
-            A `Scan`: to_dataframe, to_arrow, to_reader, iter_dataframes, to_parquet, iteration, Arrow stream.
-
-        Raises:
-            InputError: A value is none that the list takes; nothing was asked.
 
         Source: Toloka API, "Get list of operations".
         """
-        return self._scan(OPERATIONS, locals())
+        return self._scan(OPERATIONS, batch_size, filters)
 
-    @suggesting
+    @listed(OPERATIONS)
     async def find_operations(
-        self,
-        *,
-        type: OperationType | None = None,
-        status: OperationStatus | None = None,
-        id_gt: str | None = None,
-        id_gte: str | None = None,
-        id_lt: str | None = None,
-        id_lte: str | None = None,
-        submitted_gt: Instant | None = None,
-        submitted_gte: Instant | None = None,
-        submitted_lt: Instant | None = None,
-        submitted_lte: Instant | None = None,
-        finished_gt: Instant | None = None,
-        finished_gte: Instant | None = None,
-        finished_lt: Instant | None = None,
-        finished_lte: Instant | None = None,
-        sort: str | Sequence[str] | None = None,
-        limit: int | None = None,
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Operations]
     ) -> dict[str, Any]:
-        """One page of operations, as the wire has it: `{"items": [...], "has_more": bool}`.
+        """One page of operations."""
+        return await self._find(OPERATIONS, sort, limit, filters)
 
-        Filters, errors and source are those of `get_operations`; `sort` takes keys, '-' in front for descending, `limit`
-        the rows of the page (at most 500).
-        """
-        return await self._find(OPERATIONS, locals())
-
-    @suggesting
-    def get_apps(
-        self,
-        *,
-        lang: str | None = None,
-        after_id: str | None = None,
-        id_gt: str | None = None,
-        id_gte: str | None = None,
-        id_lt: str | None = None,
-        id_lte: str | None = None,
-        batch_size: int | None = None,
+    @listed(WEBHOOK_SUBSCRIPTIONS)
+    def get_webhook_subscriptions(
+        self, *, batch_size: int | None = None, **filters: Unpack[keywords.WebhookSubscriptions]
     ) -> Scan:
+        """Subscriptions to events: a scan that asks when its rows are wanted.
+
+        Source: Toloka API, "Get list of subscriptions".
+        """
+        return self._scan(WEBHOOK_SUBSCRIPTIONS, batch_size, filters)
+
+    @listed(WEBHOOK_SUBSCRIPTIONS)
+    async def find_webhook_subscriptions(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.WebhookSubscriptions]
+    ) -> dict[str, Any]:
+        """One page of webhook subscriptions."""
+        return await self._find(WEBHOOK_SUBSCRIPTIONS, sort, limit, filters)
+
+    @listed(APPS)
+    def get_apps(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Apps]) -> Scan:
         """Apps: ready-made solutions that app projects are made of: a scan that asks when its rows are wanted.
-
-        Args:
-            lang: The language of names and descriptions, as "EN".
-            after_id: Apps behind this one, in the order of the walk, only.
-            id_gt: Ids greater than this one.
-            id_gte: Ids greater than or equal to this one.
-            id_lt: Ids less than this one.
-            id_lte: Ids less than or equal to this one.
-            batch_size: Rows a page, at most 1,000; 1,000 unless given.
-
-        Returns:
-            A `Scan`: to_dataframe, to_arrow, to_reader, iter_dataframes, to_parquet, iteration, Arrow stream.
-
-        Raises:
-            InputError: A value is none that the list takes; nothing was asked.
 
         Source: Apps API, "Get a list of solutions".
         """
-        return self._scan(APPS, locals())
+        return self._scan(APPS, batch_size, filters)
 
-    @suggesting
+    @listed(APPS)
     async def find_apps(
-        self,
-        *,
-        lang: str | None = None,
-        after_id: str | None = None,
-        id_gt: str | None = None,
-        id_gte: str | None = None,
-        id_lt: str | None = None,
-        id_lte: str | None = None,
-        sort: str | Sequence[str] | None = None,
-        limit: int | None = None,
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Apps]
     ) -> dict[str, Any]:
-        """One page of apps, as the wire has it: `{"content": [...], "has_more": bool}`.
+        """One page of apps."""
+        return await self._find(APPS, sort, limit, filters)
 
-        Filters, errors and source are those of `get_apps`; `sort` takes keys, '-' in front for descending, `limit`
-        the rows of the page (at most 1,000).
-        """
-        return await self._find(APPS, locals())
-
-    @suggesting
-    def get_app_projects(
-        self,
-        *,
-        app_id: str | None = None,
-        parent_app_project_id: str | None = None,
-        status: AppProjectStatus | None = None,
-        scope: AppProjectScope | None = None,
-        requester_ids: str | Sequence[str] | None = None,
-        after_id: str | None = None,
-        id_gt: str | None = None,
-        id_gte: str | None = None,
-        id_lt: str | None = None,
-        id_lte: str | None = None,
-        name_gt: str | None = None,
-        name_gte: str | None = None,
-        name_lt: str | None = None,
-        name_lte: str | None = None,
-        created_gt: Instant | None = None,
-        created_gte: Instant | None = None,
-        created_lt: Instant | None = None,
-        created_lte: Instant | None = None,
-        batch_size: int | None = None,
-    ) -> Scan:
+    @listed(APP_PROJECTS)
+    def get_app_projects(self, *, batch_size: int | None = None, **filters: Unpack[keywords.AppProjects]) -> Scan:
         """App projects: a scan that asks when its rows are wanted.
-
-        Args:
-            app_id: Projects of this app only.
-            parent_app_project_id: Clones of this project only.
-            status: Projects in this status only.
-            scope: Whose projects: "MY", "COMPANY" or "REQUESTER_LIST".
-            requester_ids: Whose projects, with scope "REQUESTER_LIST".
-            after_id: Projects behind this one, in the order of the walk, only.
-            id_gt: Ids greater than this one.
-            id_gte: Ids greater than or equal to this one.
-            id_lt: Ids less than this one.
-            id_lte: Ids less than or equal to this one.
-            name_gt: Names greater than this one, as text.
-            name_gte: Names greater than or equal to this one, as text.
-            name_lt: Names less than this one, as text.
-            name_lte: Names less than or equal to this one, as text.
-            created_gt: Created after this instant (UTC).
-            created_gte: Created at or after this instant (UTC).
-            created_lt: Created before this instant (UTC).
-            created_lte: Created at or before this instant (UTC).
-            batch_size: Rows a page, at most 5,000; 5,000 unless given.
-
-        Returns:
-            A `Scan`: to_dataframe, to_arrow, to_reader, iter_dataframes, to_parquet, iteration, Arrow stream.
-
-        Raises:
-            InputError: A value is none that the list takes; nothing was asked.
 
         Source: Apps API, "Get a list of projects".
         """
-        return self._scan(APP_PROJECTS, locals())
+        return self._scan(APP_PROJECTS, batch_size, filters)
 
-    @suggesting
+    @listed(APP_PROJECTS)
     async def find_app_projects(
-        self,
-        *,
-        app_id: str | None = None,
-        parent_app_project_id: str | None = None,
-        status: AppProjectStatus | None = None,
-        scope: AppProjectScope | None = None,
-        requester_ids: str | Sequence[str] | None = None,
-        after_id: str | None = None,
-        id_gt: str | None = None,
-        id_gte: str | None = None,
-        id_lt: str | None = None,
-        id_lte: str | None = None,
-        name_gt: str | None = None,
-        name_gte: str | None = None,
-        name_lt: str | None = None,
-        name_lte: str | None = None,
-        created_gt: Instant | None = None,
-        created_gte: Instant | None = None,
-        created_lt: Instant | None = None,
-        created_lte: Instant | None = None,
-        sort: str | Sequence[str] | None = None,
-        limit: int | None = None,
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppProjects]
     ) -> dict[str, Any]:
-        """One page of app projects, as the wire has it: `{"content": [...], "has_more": bool}`.
+        """One page of app projects."""
+        return await self._find(APP_PROJECTS, sort, limit, filters)
 
-        Filters, errors and source are those of `get_app_projects`; `sort` takes keys, '-' in front for descending, `limit`
-        the rows of the page (at most 5,000).
-        """
-        return await self._find(APP_PROJECTS, locals())
-
-    @suggesting
+    @listed(APP_ITEMS)
     def get_app_items(
-        self,
-        app_project_id: str,
-        *,
-        batch_id: str | None = None,
-        status: AppItemStatus | None = None,
-        after_id: str | None = None,
-        id_gt: str | None = None,
-        id_gte: str | None = None,
-        id_lt: str | None = None,
-        id_lte: str | None = None,
-        created_gt: Instant | None = None,
-        created_gte: Instant | None = None,
-        created_lt: Instant | None = None,
-        created_lte: Instant | None = None,
-        finished_gt: Instant | None = None,
-        finished_gte: Instant | None = None,
-        finished_lt: Instant | None = None,
-        finished_lte: Instant | None = None,
-        batch_size: int | None = None,
+        self, app_project_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.AppItems]
     ) -> Scan:
         """Items of an app project: a scan that asks when its rows are wanted.
 
         Columns: `INPUT:*` and `OUTPUT:*` from the app's specification, and the item's own fields under their names.
 
-        Args:
-            app_project_id: The app project.
-            batch_id: Items of this batch only.
-            status: Items in this status only.
-            after_id: Items behind this one, in the order of the walk, only.
-            id_gt: Ids greater than this one.
-            id_gte: Ids greater than or equal to this one.
-            id_lt: Ids less than this one.
-            id_lte: Ids less than or equal to this one.
-            created_gt: Created after this instant (UTC).
-            created_gte: Created at or after this instant (UTC).
-            created_lt: Created before this instant (UTC).
-            created_lte: Created at or before this instant (UTC).
-            finished_gt: Finished after this instant (UTC).
-            finished_gte: Finished at or after this instant (UTC).
-            finished_lt: Finished before this instant (UTC).
-            finished_lte: Finished at or before this instant (UTC).
-            batch_size: Rows a page, at most 1,000; 1,000 unless given.
-
-        Returns:
-            A `Scan`: to_dataframe, to_arrow, to_reader, iter_dataframes, to_parquet, iteration, Arrow stream.
-
-        Raises:
-            InputError: A value is none that the list takes; nothing was asked.
-
         Source: Apps API, "Get a list of task items".
         """
-        return self._scan(APP_ITEMS, locals())
+        return self._scan(APP_ITEMS, batch_size, filters, app_project_id=app_project_id)
 
-    @suggesting
+    @listed(APP_ITEMS)
     async def find_app_items(
-        self,
-        app_project_id: str,
-        *,
-        batch_id: str | None = None,
-        status: AppItemStatus | None = None,
-        after_id: str | None = None,
-        id_gt: str | None = None,
-        id_gte: str | None = None,
-        id_lt: str | None = None,
-        id_lte: str | None = None,
-        created_gt: Instant | None = None,
-        created_gte: Instant | None = None,
-        created_lt: Instant | None = None,
-        created_lte: Instant | None = None,
-        finished_gt: Instant | None = None,
-        finished_gte: Instant | None = None,
-        finished_lt: Instant | None = None,
-        finished_lte: Instant | None = None,
-        sort: str | Sequence[str] | None = None,
-        limit: int | None = None,
+        self, app_project_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppItems]
     ) -> dict[str, Any]:
-        """One page of app items, as the wire has it: `{"content": [...], "has_more": bool}`.
+        """One page of app items."""
+        return await self._find(APP_ITEMS, sort, limit, filters, app_project_id=app_project_id)
 
-        Filters, errors and source are those of `get_app_items`; `sort` takes keys, '-' in front for descending, `limit`
-        the rows of the page (at most 1,000).
-        """
-        return await self._find(APP_ITEMS, locals())
-
-    @suggesting
+    @listed(APP_BATCHES)
     def get_app_batches(
-        self,
-        app_project_id: str,
-        *,
-        status: AppBatchStatus | None = None,
-        after_id: str | None = None,
-        id_gt: str | None = None,
-        id_gte: str | None = None,
-        id_lt: str | None = None,
-        id_lte: str | None = None,
-        name_gt: str | None = None,
-        name_gte: str | None = None,
-        name_lt: str | None = None,
-        name_lte: str | None = None,
-        created_gt: Instant | None = None,
-        created_gte: Instant | None = None,
-        created_lt: Instant | None = None,
-        created_lte: Instant | None = None,
-        batch_size: int | None = None,
+        self, app_project_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.AppBatches]
     ) -> Scan:
         """Batches of an app project: a scan that asks when its rows are wanted.
 
         Columns: the batch's fields, nested ones dotted (`items_per_state.NEW`, `last_items_import.records_count`); costs in
         US dollars.
 
-        Args:
-            app_project_id: The app project.
-            status: Batches in this status only.
-            after_id: Batches behind this one, in the order of the walk, only.
-            id_gt: Ids greater than this one.
-            id_gte: Ids greater than or equal to this one.
-            id_lt: Ids less than this one.
-            id_lte: Ids less than or equal to this one.
-            name_gt: Names greater than this one, as text.
-            name_gte: Names greater than or equal to this one, as text.
-            name_lt: Names less than this one, as text.
-            name_lte: Names less than or equal to this one, as text.
-            created_gt: Created after this instant (UTC).
-            created_gte: Created at or after this instant (UTC).
-            created_lt: Created before this instant (UTC).
-            created_lte: Created at or before this instant (UTC).
-            batch_size: Rows a page, at most 1,000; 1,000 unless given.
-
-        Returns:
-            A `Scan`: to_dataframe, to_arrow, to_reader, iter_dataframes, to_parquet, iteration, Arrow stream.
-
-        Raises:
-            InputError: A value is none that the list takes; nothing was asked.
-
         Source: Apps API, "Get project batches".
         """
-        return self._scan(APP_BATCHES, locals())
+        return self._scan(APP_BATCHES, batch_size, filters, app_project_id=app_project_id)
 
-    @suggesting
+    @listed(APP_BATCHES)
     async def find_app_batches(
-        self,
-        app_project_id: str,
-        *,
-        status: AppBatchStatus | None = None,
-        after_id: str | None = None,
-        id_gt: str | None = None,
-        id_gte: str | None = None,
-        id_lt: str | None = None,
-        id_lte: str | None = None,
-        name_gt: str | None = None,
-        name_gte: str | None = None,
-        name_lt: str | None = None,
-        name_lte: str | None = None,
-        created_gt: Instant | None = None,
-        created_gte: Instant | None = None,
-        created_lt: Instant | None = None,
-        created_lte: Instant | None = None,
-        sort: str | Sequence[str] | None = None,
-        limit: int | None = None,
+        self, app_project_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppBatches]
     ) -> dict[str, Any]:
-        """One page of app batches, as the wire has it: `{"content": [...], "has_more": bool}`.
-
-        Filters, errors and source are those of `get_app_batches`; `sort` takes keys, '-' in front for descending, `limit`
-        the rows of the page (at most 1,000).
-        """
-        return await self._find(APP_BATCHES, locals())
-
-
-def _without_self(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if name != "self"}
+        """One page of app batches."""
+        return await self._find(APP_BATCHES, sort, limit, filters, app_project_id=app_project_id)

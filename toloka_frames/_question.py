@@ -49,8 +49,14 @@ def question(resource: Resource, given: Mapping[str, Any]) -> Question:
     for name, value in places.items():
         checked(name, path_part, value)
     query = {
-        name: checked(name, filters[name], value) for name, value in given.items() if name in filters and value is not None
+        # an underscore keeps a name from being a word of Python's own
+        name.rstrip("_"): checked(name, filters[name], value)
+        for name, value in given.items()
+        if name in filters and value is not None
     }
     if resource.one_of and not any(name in query for name in resource.one_of):
         raise InputError(f"{resource.name} are asked for with {' or '.join(resource.one_of)}.", column=resource.one_of[0])
+    for (name, value), needed in resource.needs.items():
+        if query.get(name) == value and needed not in query:
+            raise InputError(f"{name}={value!r} is asked for with {needed}.", column=needed)
     return Question(resource, places, query)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames._columns import NO_FIELDS, Specification
+from toloka_frames._columns import NO_FIELDS, Fields, Specification
 from toloka_frames._filters import path_part
-from toloka_frames._resources import APP_ITEMS, ASSIGNMENTS, TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,11 +16,11 @@ if TYPE_CHECKING:
 
 async def of_list(service: Service, question: Question) -> Specification:
     """The specification behind a list's dynamic columns; empty for a list that has none."""
-    if question.resource is APP_ITEMS:
+    if not any(isinstance(column, Fields) for column in question.resource.columns):
+        return NO_FIELDS
+    if "app_project_id" in question.places:
         return await of_app_project(service, question.places["app_project_id"])
-    if question.resource in (TASKS, ASSIGNMENTS):
-        return (await of_pool(service, await _pool_id(service, question.query)))[1]
-    return NO_FIELDS
+    return (await of_pool(service, await _pool_id(service, {**question.places, **question.query})))[1]
 
 
 async def of_pool(service: Service, pool_id: str) -> tuple[dict[str, Any], Specification]:
@@ -42,8 +41,10 @@ async def of_app_project(service: Service, app_project_id: str) -> Specification
 async def _pool_id(service: Service, given: Mapping[str, str]) -> str:
     if "pool_id" in given:
         return given["pool_id"]
-    kind = "tasks" if "task_id" in given else "task-suites"
-    id_ = given["task_id"] if "task_id" in given else given["task_suite_id"]
+    if "operation_id" in given:
+        operation = await service.get(f"/v1/operations/{path_part(given['operation_id'])}")
+        return str((operation.get("parameters") or {}).get("pool_id"))
+    kind, id_ = ("tasks", given["task_id"]) if "task_id" in given else ("task-suites", given["task_suite_id"])
     return str((await service.get(f"/v1/{kind}/{path_part(id_)}")).get("pool_id"))
 
 

@@ -25,6 +25,13 @@ def reading(client: tf.AsyncTolokaClient) -> None:
     client.get_app_batches("P", status="new")  # type: ignore[arg-type]
     client.get_app_batches("P", statsu="NEW")  # type: ignore[call-arg]
     client.get_assignments(pool_id="1", status=["ACCEPTED", "REJECTED"])
+    client.get_assignments(pool_id="1", status=["ACCEPTED", "REJECT"])  # type: ignore[list-item]
+    client.get_tasks("1", overlap_gte="3")  # type: ignore[arg-type]
+    client.get_tasks()  # type: ignore[call-arg]
+    client.get_task_suites(task_id="t", created_gte="2026-01-01")
+    client.get_skills(global_=True)
+    client.get_message_threads(folder=["INBOX", "UNREAD"], folder_ne="IMPORTANT")
+    assert_type(client.get_aggregated_solutions("op", task_id_gt="a", batch_size=10), tf.Scan)
     tf.to_dataframe({"a": number} for number in range(3))
 
 
@@ -32,6 +39,14 @@ async def awaiting(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> None:
     """Coroutines."""
     assert_type(await client.get_pool("1"), dict[str, Any])
     assert_type(await client.find_pools(sort="-created", limit=5), dict[str, Any])
+    assert_type(await client.find_user_bonuses(user_id="a", sort=["-created", "id"]), dict[str, Any])
+    await client.find_pools(sort="-created", limits=5)  # type: ignore[call-arg]
+    assert_type(await client.close_pool("1"), dict[str, Any] | None)
+    assert_type(await client.set_user_skill(skill_id="1", user_id="a", value=87.5), dict[str, Any])
+    assert_type(await client.download_attachment("a", "x.png"), Path)
+    aggregation = await client.aggregate_solutions_by_pool(type="DAWID_SKENE", pool_id="1", fields=[{"name": "result"}])
+    assert_type(await client.wait_operation(aggregation), dict[str, Any] | None)
+    await client.aggregate_solutions_by_pool(type="DAWID", pool_id="1", fields=[])  # type: ignore[arg-type]
     task = tf.Task(input_values={"image": "https://example.com/1.jpg"}, pool_id="1080020")
     operation = await client.create_tasks_async([task], operation_id="0b8f5b0e-4b42-4d4e-9f2b-0d7c6a5b4c3d")
     await client.wait_operation(operation, timeout=60.0)
@@ -58,3 +73,11 @@ def trying() -> None:
         assert_type(toloka.client(retries=1), tf.AsyncTolokaClient)
         assert_type(toloka.load_export("export.tsv"), str)
         assert_type(toloka.answer("1", workers=5), int)
+
+
+def piping(frame: pd.DataFrame) -> None:
+    """Helpers for pipes."""
+    assert_type(frame.pipe(tf.to_crowdkit, "result", task="INPUT:image"), pd.DataFrame)
+    assert_type(frame.pipe(tf.cost, frame, by=["pool", "day"]), pd.DataFrame)
+    frame.pipe(tf.quality).pipe(tf.plot_workers).set_title("Workers")
+    tf.cost(frame, by="month")  # type: ignore[arg-type]

@@ -1,0 +1,97 @@
+"""A call about apps, their projects, items and batches comes in, what the service has goes out as a dict."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from toloka_frames._calls import Calls
+from toloka_frames._filters import checked, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class AppCalls(Calls):
+    """Single calls of the Apps API."""
+
+    async def get_app(self, app_id: str, lang: str | None = None) -> dict[str, Any]:
+        """An app with its input_spec and output_spec. Raises `NotFound`.
+
+        Args:
+            app_id: The app.
+            lang: The language of names and descriptions, as "EN".
+
+        Source: Apps API, "Get a solution".
+        """
+        query = None if lang is None else {"lang": checked("lang", text, lang)}
+        return await self._get("/app/v0/apps/{}", app_id, query=query)
+
+    async def get_app_project(self, app_project_id: str) -> dict[str, Any]:
+        """An app project. Raises `NotFound`. Source: Apps API, "Get a project"."""
+        return await self._get("/app/v0/app-projects/{}", app_project_id)
+
+    async def create_app_project(self, app_project: Mapping[str, Any]) -> dict[str, Any]:
+        """Make an app project and return it; its status is CREATING at first. Errors as in `create_project`.
+
+        Source: Apps API, "Create a project".
+        """
+        return await self._make("/app/v0/app-projects", body=app_project)
+
+    async def archive_app_project(self, app_project_id: str) -> None:
+        """Archive an app project. Raises `Conflict` when its state does not allow it. Source: Apps API, "Archive project"."""
+        await self._act("/app/v0/app-projects/{}/archive", app_project_id)
+
+    async def unarchive_app_project(self, app_project_id: str) -> None:
+        """Bring back an archived app project. Raises `Conflict`. Source: Apps API, "Unarchive project"."""
+        await self._act("/app/v0/app-projects/{}/unarchive", app_project_id)
+
+    async def get_app_item(self, app_project_id: str, app_item_id: str) -> dict[str, Any]:
+        """An item of an app project. Raises `NotFound`. Source: Apps API, "Get a task item"."""
+        return await self._get("/app/v0/app-projects/{}/items/{}", app_project_id, app_item_id)
+
+    async def create_app_item(self, app_project_id: str, app_item: Mapping[str, Any]) -> dict[str, Any]:
+        """Have one item labelled (`{"input_data": {...}}`, with `batch_id` in a batch) and return it.
+
+        Errors as in `create_project`. Source: Apps API, "Add new item".
+        """
+        return await self._make("/app/v0/app-projects/{}/items", app_project_id, body=app_item)
+
+    async def get_app_batch(self, app_project_id: str, batch_id: str) -> dict[str, Any]:
+        """A batch of an app project. Raises `NotFound`. Source: Apps API, "Get a batch"."""
+        return await self._get("/app/v0/app-projects/{}/batches/{}", app_project_id, batch_id)
+
+    async def create_app_batch(self, app_project_id: str, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """Make a batch with its items (`{"items": [...], "name": ...}`, at most 10,000) and return it.
+
+        Errors as in `create_project`.
+
+        Source: Apps API, "Create a batch".
+        """
+        return await self._make("/app/v0/app-projects/{}/batches", app_project_id, body=batch)
+
+    async def patch_app_batch(self, app_project_id: str, batch_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+        """Change a batch's `name` or `priority_order` ("ONE" to "FIVE") and return it. Source: Apps API, "Update batch"."""
+        return await self._patch("/app/v0/app-projects/{}/batches/{}", app_project_id, batch_id, body=patch)
+
+    async def start_app_batch(self, app_project_id: str, batch_id: str) -> None:
+        """Have the items of a batch labelled. Raises `Conflict` when its state does not allow it.
+
+        Source: Apps API, "Start processing a batch".
+        """
+        await self._act("/app/v0/app-projects/{}/batches/{}/start", app_project_id, batch_id)
+
+    async def stop_app_batch(self, app_project_id: str, batch_id: str) -> None:
+        """Stop a batch that is PROCESSING. Raises `Conflict`. Source: Apps API, "Stop batch processing"."""
+        await self._act("/app/v0/app-projects/{}/batches/{}/stop", app_project_id, batch_id)
+
+    async def resume_app_batch(self, app_project_id: str, batch_id: str) -> None:
+        """Go on with a batch that was stopped. Raises `Conflict`. Source: Apps API, "Resume batch processing"."""
+        await self._act("/app/v0/app-projects/{}/batches/{}/resume", app_project_id, batch_id)
+
+    async def archive_app_batch(self, app_project_id: str, batch_id: str) -> None:
+        """Archive a batch that is not PROCESSING. Raises `Conflict`. Source: Apps API, "Archive batch"."""
+        await self._act("/app/v0/app-projects/{}/batches/{}/archive", app_project_id, batch_id)
+
+    async def unarchive_app_batch(self, app_project_id: str, batch_id: str) -> None:
+        """Bring an archived batch back to the state it had. Raises `Conflict`. Source: Apps API, "Unarchive batch"."""
+        await self._act("/app/v0/app-projects/{}/batches/{}/unarchive", app_project_id, batch_id)
