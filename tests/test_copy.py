@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import json
 import multiprocessing
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import duckdb
 import pandas as pd
@@ -18,11 +22,14 @@ import polars as pl
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+from every_list import RESOURCES
 from scripted import Scripted, reply
 from shelf import Shelf
 
 import toloka_frames as tf
-from toloka_frames._resources import APP_BATCHES, APP_ITEMS, APP_PROJECTS, APPS, ASSIGNMENTS, OPERATIONS, POOLS, PROJECTS, TASKS
+from toloka_frames._manifest import Manifest, read_manifest
+from toloka_frames._parts import Folder
+from toloka_frames._pool_resources import ASSIGNMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,6 +151,7 @@ def test_a_complete_pull_asks_for_no_row_and_says_so(scan: tf.Scan, shelf: Shelf
 
 
 def test_a_pull_holds_what_was_there_at_its_beginning(scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path) -> None:
+    shelf.wait(days=36_500)  # so that our clock is not the later one
     there = shelf.add(ids(40))
     shelf.wait(seconds=2)
 
@@ -153,6 +161,22 @@ def test_a_pull_holds_what_was_there_at_its_beginning(scan: tf.Scan, shelf: Shel
 
     scripted.answers = [*[shelf] * 4, later, shelf]
     assert sorted(rows_of(scan.to_parquet(tmp_path / "copy", resume=True))) == there
+
+
+def test_a_service_whose_clock_is_late_keeps_no_row_from_a_pull(scan: tf.Scan, shelf: Shelf, tmp_path: Path) -> None:
+    shelf.add(ids(40))
+    shelf.wait(days=-1)
+    assert rows_of(scan.to_parquet(tmp_path / "copy", resume=True)) == shelf.states
+
+
+def test_a_service_whose_clock_is_early_does_not_make_a_sync_pass_what_is_to_come(
+    scan: tf.Scan, shelf: Shelf, tmp_path: Path
+) -> None:
+    shelf.add(ids(5))
+    shelf.wait(days=36_500)
+    assert tf.sync(scan, tmp_path / "copy", lag=NO_LAG).rows == 5
+    until = cast("Manifest", read_manifest(tmp_path / "copy")).until
+    assert "2026-01-01" < (until or "") <= f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def test_a_bound_that_was_given_is_kept(scripted: Scripted, shelf: Shelf, tmp_path: Path) -> None:
@@ -305,6 +329,59 @@ def test_open_rows_with_less_than_a_page_between_them_are_asked_for_together(
     assert pages_asked(scripted) - before == 10
 
 
+def test_rows_without_a_time_of_creation_are_added_once_though_every_window_has_them(
+    scripted: Scripted, shelf: Shelf, tmp_path: Path
+) -> None:
+    undated = ["0-undated"]
+
+    def answer(head: str) -> bytes:
+        said = shelf(head)
+        if "/assignments" not in head:
+            return said
+        page = json.loads(said.split(b"\r\n\r\n", 1)[1])
+        if "id_gt" not in head:
+            page["items"] = [*({"id": each, "status": "ACTIVE"} for each in undated), *page["items"]]
+        return reply(page, Date=format_datetime(shelf.now, usegmt=True))
+
+    scripted.answers = [answer]
+    for round_, rows in enumerate((26, 25, 26)):
+        shelf.add(ids(25, 25 * round_), "ACCEPTED")
+        shelf.wait(minutes=2)
+        assert tf.sync(scan_of(scripted), tmp_path / "copy").added == rows
+        undated = ["0-undated", *(["0-undated-too"] if round_ else [])]
+    assert sorted(rows_of(tmp_path / "copy")) == sorted([*undated, *shelf.states])
+
+
+class Milliseconds(Shelf):
+    """A service that shows instants in milliseconds, and compares them as they are."""
+
+    def _row(self, each: str) -> bytes:
+        return re.sub(rb'\d{3}"}$', b'"}', super()._row(each))
+
+
+def test_open_rows_are_found_where_more_of_their_time_is_compared_than_shown(scripted: Scripted, tmp_path: Path) -> None:
+    shelf = Milliseconds()
+    scripted.answers = [shelf]
+    shelf.add(ids(5), seconds=1.000789)
+    shelf.wait(minutes=2)
+    tf.sync(scan_of(scripted), tmp_path / "copy")
+    shelf.states = dict.fromkeys(shelf.states, "EXPIRED")
+    assert tf.sync(scan_of(scripted), tmp_path / "copy").changed == 5
+
+
+def test_rows_that_an_older_version_took_for_open_are_not_asked_for(
+    scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path
+) -> None:
+    shelf.add(ids(5), "ACCEPTED")
+    shelf.wait(minutes=2)
+    folder = tf.sync(scan, tmp_path / "copy").path
+    with Folder(folder, ASSIGNMENTS.life, cast("Manifest", read_manifest(folder))) as opened:
+        opened.note(parts=tuple(dataclasses.replace(part, open_rows=1) for part in opened.manifest.parts))
+    before = pages_asked(scripted)
+    assert tf.sync(scan, folder) == tf.Synced(folder, added=0, changed=0, rows=5)
+    assert pages_asked(scripted) == before
+
+
 def test_every_part_is_followed(scripted: Scripted, shelf: Shelf, tmp_path: Path) -> None:
     shelf.add(ids(150_000), "ACCEPTED", seconds=0.0001)
     open_rows = ids(150_000)[::50_001]
@@ -360,6 +437,28 @@ def test_the_time_of_asking_is_no_change(scripted: Scripted, tmp_path: Path) -> 
     assert "created_gte" in asked[-1]
 
 
+def test_fields_that_have_changed_places_keep_those_of_the_copy(
+    scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path
+) -> None:
+    shelf.fields["more"] = {"type": "integer", "required": False}
+    shelf.add(ids(25))
+    shelf.wait(minutes=2)
+    scripted.answers = failing_after(shelf, 5)
+    with pytest.raises(tf.ScanInterrupted):
+        scan.to_parquet(tmp_path / "pulled", resume=True)
+    tf.sync(scan, tmp_path / "synced")
+    shelf.fields = dict(reversed(shelf.fields.items()))
+    shelf.add(ids(5, 25))
+    shelf.states["00000003"] = "EXPIRED"
+    shelf.wait(minutes=2)
+    other = scan_of(scripted)
+    assert other.schema.names != scan.schema.names
+    assert tf.sync(other, tmp_path / "synced") == tf.Synced(tmp_path / "synced", added=5, changed=1, rows=30)
+    other.to_parquet(tmp_path / "pulled", resume=True)
+    for folder in (tmp_path / "pulled", tmp_path / "synced"):
+        assert pq.read_table(folder).schema.names == scan.schema.names
+
+
 def test_a_sync_that_fails_half_way_goes_on(scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shelf.add(ids(95))
@@ -373,18 +472,73 @@ def test_a_sync_that_fails_half_way_goes_on(scan: tf.Scan, shelf: Shelf, scripte
     assert rows_of(folder) == shelf.states
 
 
+def test_what_was_asked_again_is_kept_when_the_service_fails(
+    scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shelf.add(ids(95))
+    shelf.wait(minutes=2)
+    tf.sync(scan, folder)
+    shelf.states = dict.fromkeys(shelf.states, "EXPIRED")
+    scripted.answers = failing_after(shelf, 4)
+    with pytest.raises(tf.ScanInterrupted) as caught:
+        tf.sync(scan, folder)
+    assert "the same call goes on" in caught.value.__notes__[0]
+    assert list(rows_of(folder).values()).count("EXPIRED") == 40
+    assert tf.sync(scan, folder).changed == 55
+
+
+def test_what_was_asked_again_is_kept_when_the_next_window_fails_at_once(
+    scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shelf.add(ids(95), "ACCEPTED")
+    shelf.states |= {"00000003": "SUBMITTED", "00000090": "SUBMITTED"}
+    shelf.wait(minutes=2)
+    tf.sync(scan, folder)
+    shelf.states |= {"00000003": "ACCEPTED", "00000090": "ACCEPTED"}
+    scripted.answers = failing_after(shelf, 1)
+    with pytest.raises(tf.ApiError) as caught:
+        tf.sync(scan, folder)
+    assert "What came is kept" in caught.value.__notes__[0]
+    assert rows_of(folder) == shelf.states | {"00000090": "SUBMITTED"}
+
+
+def test_new_rows_come_before_those_that_are_asked_again(
+    scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shelf.add(ids(95))
+    shelf.wait(minutes=2)
+    tf.sync(scan, folder)
+    shelf.add(ids(10, 95))
+    shelf.wait(minutes=2)
+    requester = scripted.client(retries=1)
+    scripted.answers = failing_after(shelf, 6)  # the requester, pool, project, the new rows and two pages
+    with pytest.raises(tf.ScanInterrupted):
+        tf.sync(requester.get_assignments(pool_id="1", batch_size=10), folder)
+    assert rows_of(folder) == shelf.states
+
+
+def test_a_first_page_that_is_refused_begins_no_copy(scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path) -> None:
+    scripted.answers = failing_after(shelf, 3)
+    with pytest.raises(tf.ApiError) as caught:
+        tf.sync(scan, tmp_path / "copy")
+    assert not hasattr(caught.value, "__notes__")
+    assert [file.name for file in (tmp_path / "copy").iterdir()] == ["_lock"]
+
+
 def test_a_thousand_rows_in_no_order_of_time_are_each_there_once(scripted: Scripted, shelf: Shelf, tmp_path: Path) -> None:
     chance = random.Random(7)  # noqa: S311 -- the same each time
-    scan = scan_of(scripted, 40)
     for round_ in range(6):
         shelf.add([f"{chance.getrandbits(80):020x}" for _ in range(170)], seconds=0.3)
         for each in list(shelf.states):
             if shelf.states[each] == "ACTIVE" and chance.random() < 0.5:
                 shelf.states[each] = "EXPIRED"
         shelf.wait(seconds=30)
-        tf.sync(scan, tmp_path / "copy", lag=timedelta(seconds=20 * (round_ % 3)))
+        tf.sync(scan_of(scripted, 40), tmp_path / "copy", lag=timedelta(seconds=20 * (round_ % 3)))
     shelf.wait(minutes=5)
-    tf.sync(scan, tmp_path / "copy")
+    tf.sync(scan_of(scripted, 40), tmp_path / "copy")
     assert rows_of(tmp_path / "copy") == shelf.states
 
 
@@ -398,11 +552,64 @@ def test_a_filter_that_a_row_can_leave_is_refused_before_anything_is_asked(
     assert scripted.requests == []
 
 
-@pytest.mark.parametrize("lag", [timedelta(seconds=-1), 60, None], ids=str)
+def test_created_gt_is_refused_with_what_to_give_in_its_place(scripted: Scripted, tmp_path: Path) -> None:
+    with pytest.raises(tf.InputError, match="created_gte"):
+        tf.sync(scan_of(scripted, created_gt="2026-01-01"), tmp_path / "copy")
+
+
+def test_app_projects_of_a_scope_can_be_synced(scripted: Scripted, tmp_path: Path) -> None:
+    scripted.answers = [reply({"id": "me", "content": [], "has_more": False})]
+    scan = scripted.client().get_app_projects(scope="REQUESTER_LIST", requester_ids=["a", "b"])
+    assert tf.sync(scan, tmp_path / "copy").rows == 0
+
+
+@pytest.mark.parametrize("lag", [timedelta(seconds=-1), timedelta.max, 60, None], ids=str)
 def test_a_lag_that_is_no_length_of_time_is_refused(scan: tf.Scan, scripted: Scripted, lag: Any, tmp_path: Path) -> None:
     with pytest.raises(tf.InputError, match="lag"):
         tf.sync(scan, tmp_path / "copy", lag=lag)
     assert scripted.requests == []
+
+
+def test_what_is_no_scan_cannot_be_synced(tmp_path: Path) -> None:
+    for rows in (None, "tasks", [{"id": "1"}]):
+        with pytest.raises(tf.InputError, match="Scan"):
+            tf.sync(rows, tmp_path / "copy")  # type: ignore[arg-type]
+        with pytest.raises(tf.InputError, match="Scan"):
+            asyncio.run(tf.aio.sync(rows, tmp_path / "copy"))  # type: ignore[arg-type]
+
+
+def test_resume_is_true_or_false(scan: tf.Scan, scripted: Scripted, tmp_path: Path) -> None:
+    with pytest.raises(tf.InputError, match="resume='False'"):
+        scan.to_parquet(tmp_path / "copy", resume="False")  # type: ignore[arg-type]
+    assert scripted.requests == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_copy_is_no_place_for_a_single_file(scan: tf.Scan, shelf: Shelf, tmp_path: Path) -> None:
+    shelf.add(ids(5))
+    folder = scan.to_parquet(tmp_path / "copy", resume=True)
+    with pytest.raises(tf.InputError, match="resume=True goes on with it"):
+        scan.to_parquet(folder)
+    with pytest.raises(tf.InputError, match="another folder"):
+        scan.to_parquet(folder / "rows.parquet")
+    assert tf.verify(folder)["rows"].tolist() == [5]
+
+
+def test_a_copy_is_where_its_name_pointed_when_the_call_was_made(
+    scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.add(ids(5))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def meanwhile(head: str) -> bytes:
+        os.chdir(tmp_path / "elsewhere")
+        return shelf(head)
+
+    scripted.answers = [meanwhile]
+    assert scan.to_parquet("copy", resume=True) == tmp_path / "copy"
+    assert rows_of(tmp_path / "copy") == shelf.states
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_lists_that_cannot_be_asked_for_by_creation_are_refused(scripted: Scripted, tmp_path: Path) -> None:
@@ -412,11 +619,37 @@ def test_lists_that_cannot_be_asked_for_by_creation_are_refused(scripted: Script
     assert scripted.requests == []
 
 
-@pytest.mark.parametrize(
-    "resource",
-    [PROJECTS, POOLS, TASKS, ASSIGNMENTS, OPERATIONS, APPS, APP_PROJECTS, APP_ITEMS, APP_BATCHES],
-    ids=lambda resource: resource.name,
-)
+def test_a_copy_of_aggregated_solutions_goes_on_behind_its_last_task(scripted: Scripted, tmp_path: Path) -> None:
+    def answer(head: str) -> bytes:
+        path, _, query = head.split(" ")[1].partition("?")
+        if "aggregated" not in path:
+            return reply({"id": "1", "project_id": "1", "parameters": {"pool_id": "1"}, "task_spec": {}})
+        if "task_id_gt=b" in query:
+            return reply({"items": [{"task_id": "c"}], "has_more": False}) if failed else refused
+        return reply({"items": [{"task_id": "a"}, {"task_id": "b"}], "has_more": True})
+
+    failed: list[tf.ScanInterrupted] = []
+    refused = reply({"code": "INTERNAL_ERROR", "message": "oops"}, 500)
+    scripted.answers = [answer]
+    scan = scripted.client(retries=1).get_aggregated_solutions("op")
+    with pytest.raises(tf.ScanInterrupted) as caught:
+        scan.to_parquet(tmp_path / "copy", resume=True, progress=False)
+    failed.append(caught.value)
+    scan.to_parquet(tmp_path / "copy", resume=True, progress=False)
+    assert pd.read_parquet(tmp_path / "copy")["task_id"].tolist() == ["a", "b", "c"]
+    assert sum("aggregated" in request and "task_id_gt" not in request for request in scripted.requests) == 1
+
+
+def test_lists_whose_rows_change_or_go_away_untold_are_refused(scripted: Scripted, tmp_path: Path) -> None:
+    client = scripted.client()
+    fluid = [client.get_skills(), client.get_user_skills(), client.get_user_restrictions()]
+    for scan in [*fluid, client.get_message_threads(), client.get_webhook_subscriptions()]:
+        with pytest.raises(tf.InputError, match="no state tells of it"):
+            tf.sync(scan, tmp_path / "copy")
+    assert scripted.requests == []
+
+
+@pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
 def test_how_rows_live_is_told_in_columns_that_are_there(resource: Resource) -> None:
     life, columns = resource.life, {column.name for column in resource.columns if hasattr(column, "name")}
     assert {life.id, *filter(None, (life.created, life.status)), *life.passing} <= columns

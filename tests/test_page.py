@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+from every_list import RESOURCES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire_rows import columns_of, rows_of, told
@@ -15,14 +16,16 @@ from wire_rows import columns_of, rows_of, told
 import toloka_frames as tf
 from toloka_frames._columns import Column, Layout, Specification, expanded
 from toloka_frames._page import Page, _read_exactly, _read_fast, last_id, read_dicts, read_page
-from toloka_frames._resources import APP_BATCHES, APP_ITEMS, ASSIGNMENTS, POOLS, PROJECTS, TASKS, Resource
+from toloka_frames._pool_resources import ASSIGNMENTS, POOLS, PROJECTS, TASK_SUITES, TASKS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from toloka_frames._resources import Resource
+
 
 def layout_of(resource: Resource) -> Layout:
-    return Layout(resource.rows, "id", columns_of(resource))
+    return Layout(resource.rows, resource.cursor, columns_of(resource))
 
 
 def body_of(rows: list[dict[str, Any]], key: str = "items", *, has_more: bool = False) -> bytes:
@@ -59,10 +62,10 @@ def test_a_page_that_fits_is_read_without_python_objects() -> None:
     assert _read_fast(body_of([TASK, {"id": "b"}]), layout_of(TASKS)) is not None
 
 
-@pytest.mark.parametrize("resource", [TASKS, ASSIGNMENTS, APP_ITEMS, APP_BATCHES, POOLS, PROJECTS], ids=lambda r: r.name)
-@pytest.mark.parametrize("rows", [[], [{"id": "a"}], [{"id": "a"}, {"id": "b"}]], ids=["none", "one bare row", "two bare rows"])
-def test_both_ways_give_the_same_batch_for_empty_and_all_null_pages(resource: Resource, rows: list[dict[str, Any]]) -> None:
-    layout, body = layout_of(resource), body_of(rows, resource.rows)
+@pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
+@pytest.mark.parametrize("ids", ["", "a", "ab"], ids=["none", "one bare row", "two bare rows"])
+def test_both_ways_give_the_same_batch_for_empty_and_all_null_pages(resource: Resource, ids: str) -> None:
+    layout, body = layout_of(resource), body_of([{resource.cursor: each} for each in ids], resource.rows)
     fast, exact = _read_fast(body, layout), _read_exactly(body, layout)
     assert fast is not None
     assert fast.batch.equals(exact.batch)
@@ -106,6 +109,12 @@ def test_dropping_an_assignment_drops_all_its_rows() -> None:
     page = read_page(body_of([ASSIGNMENT, {"id": "A2"}]), layout_of(ASSIGNMENTS)).keep([False, True])
     assert page.ids == ["A2"]
     assert page.batch["ASSIGNMENT:assignment_id"].to_pylist() == ["A2"]
+
+
+def test_assignments_can_be_dropped_again_and_again() -> None:
+    page = read_page(body_of([{"id": "A0"}, ASSIGNMENT, {"id": "A2"}]), layout_of(ASSIGNMENTS)).keep([False, True, True])
+    assert page.keep([True, False]).batch["ASSIGNMENT:assignment_id"].to_pylist() == ["A1", "A1", "A1"]
+    assert page.keep([False, True]).keep([True]).batch["ASSIGNMENT:assignment_id"].to_pylist() == ["A2"]
 
 
 @pytest.mark.parametrize(
@@ -257,11 +266,13 @@ def test_the_objects_of_the_live_api_fit_the_declared_columns(data: Path) -> Non
         assert "extra" not in row
 
 
-LISTS = [TASKS, ASSIGNMENTS, APP_ITEMS, APP_BATCHES, POOLS, PROJECTS]
 IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=5)
 
 
-@pytest.mark.parametrize("resource", [each for each in LISTS if each is not ASSIGNMENTS], ids=lambda each: each.name)
+ONE_ROW_EACH = {name: each for name, each in RESOURCES.items() if each not in (ASSIGNMENTS, TASK_SUITES)}
+
+
+@pytest.mark.parametrize("resource", ONE_ROW_EACH.values(), ids=ONE_ROW_EACH)
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_whatever_comes_the_schema_holds_and_nothing_is_lost(resource: Resource, data: st.DataObject) -> None:
@@ -269,12 +280,12 @@ def test_whatever_comes_the_schema_holds_and_nothing_is_lost(resource: Resource,
     rows = data.draw(st.lists(rows_of(resource, IDS), max_size=3))
     page = read_page(json.dumps({resource.rows: rows, "has_more": False}).encode(), layout)
     assert page.batch.schema == layout.schema
-    assert page.ids == [row["id"] for row in rows]
+    assert page.ids == [row[resource.cursor] for row in rows]
     page.batch.validate(full=True)
     assert all(told(row, layout.columns, read) for row, read in zip(rows, page.batch.to_pylist(), strict=True))
 
 
-@pytest.mark.parametrize("resource", LISTS, ids=lambda each: each.name)
+@pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
 @pytest.mark.parametrize("wild", [False, True], ids=["fitting", "wild"])
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())

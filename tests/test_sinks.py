@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
@@ -77,6 +77,16 @@ def test_the_file_is_in_its_place_only_when_it_is_whole(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["x.parquet"]
 
 
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    with ParquetFile(tmp_path / "x.parquet", SCHEMA) as slow:
+        slow.write(batch(1))
+        with ParquetFile(tmp_path / "x.parquet", SCHEMA) as quick:
+            quick.write(batch(2, 3))
+        assert pq.read_table(tmp_path / "x.parquet")["n"].to_pylist() == [2, 3]
+    assert pq.read_table(tmp_path / "x.parquet")["n"].to_pylist() == [1]
+    assert [each.name for each in tmp_path.iterdir()] == ["x.parquet"]
+
+
 def test_an_integer_beside_a_null_stays_an_integer() -> None:
     table = pa.table({"i": pa.array([1, None]), "b": pa.array([True, None]), "l": pa.array([[1, None], None])})
     frame = to_frame(table)
@@ -91,6 +101,29 @@ def test_a_place_that_cannot_hold_the_file_is_refused_at_once(name: str, tmp_pat
         ParquetFile(tmp_path / name, SCHEMA)
     with pytest.raises(tf.InputError, match="folder"):
         tf.AsyncTolokaClient("token", url="http://127.0.0.1:1").get_pools().to_parquet(tmp_path / name)
+
+
+@pytest.mark.parametrize("path", [None, 5, b"x", "a\0b", "~nosuchuser/x", "x" * 5_000], ids=lambda path: repr(path)[:20])
+def test_what_is_no_path_is_refused_before_anything_is_asked(path: Any) -> None:
+    pools = tf.AsyncTolokaClient("token", url="http://127.0.0.1:1").get_pools()
+    uses = [pools.to_parquet, lambda path: pools.to_parquet(path, resume=True), lambda path: tf.sync(pools, path), tf.verify]
+    for use in uses:
+        with pytest.raises(tf.InputError, match="name of a file or folder") as caught:
+            use(path)
+        assert caught.value.column == "path"
+
+
+def test_a_file_is_written_where_its_name_pointed_when_the_call_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = ParquetFile("x.parquet", SCHEMA)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    with file:
+        file.write(batch(1))
+    assert file.path == tmp_path / "x.parquet"
+    assert file.path.is_file()
 
 
 def test_another_backend_is_refused() -> None:

@@ -13,7 +13,7 @@ from scripted import Scripted, reply
 from wire_rows import ANY_TEXT, FIELDS, SPECIFICATION, columns_of, rows_of, told
 
 import toloka_frames as tf
-from toloka_frames._resources import TASKS
+from toloka_frames._pool_resources import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,6 +53,10 @@ def test_pages_are_asked_for_behind_the_last_row_with_the_same_filters(scripted:
 
 def test_a_walk_goes_on_behind_a_cursor_that_was_given(scripted: Scripted) -> None:
     assert projects_of(scripted, serving("abcdefg", 3), id_gt="c") == list("defg")
+
+
+def test_the_row_of_a_cursor_that_was_given_is_not_asked_for_and_does_not_come(scripted: Scripted) -> None:
+    assert projects_of(scripted, page("c", "d", has_more=True), page("d", "e"), id_gt="c") == ["d", "e"]
 
 
 def test_numbers_ascend_as_numbers(scripted: Scripted) -> None:
@@ -107,6 +111,21 @@ def test_a_pull_that_fails_half_way_says_where_it_was_and_can_go_on(scripted: Sc
     assert (caught.value.cursor, caught.value.rows) == ("b", 2)
     assert isinstance(caught.value.__cause__, tf.ApiError)
     assert projects_of(scripted, serving("abcd", 2), id_gt=caught.value.cursor) == ["c", "d"]
+
+
+def test_aggregated_solutions_are_walked_by_their_tasks(scripted: Scripted) -> None:
+    def solutions(*tasks: str, has_more: bool = False) -> bytes:
+        return reply({"items": [{"task_id": each, "pool_id": "1"} for each in tasks], "has_more": has_more})
+
+    refused = reply({"code": "INTERNAL_ERROR", "message": "oops"}, 500)
+    scripted.answers = [solutions("a", "b", has_more=True), solutions("c", has_more=True), refused]
+    rows = []
+    with pytest.raises(tf.ScanInterrupted, match="task_id_gt='c'"):
+        rows.extend(row["task_id"] for row in scripted.client(retries=1).get_aggregated_solutions("op"))
+    assert rows == ["a", "b", "c"]
+    queries = [parse_qs(urlsplit(request.split(" ")[1]).query) for request in scripted.requests]
+    assert [query.get("task_id_gt") for query in queries] == [None, ["b"], ["c"]]
+    assert all(query["sort"] == ["task_id"] and "id_gt" not in query for query in queries)
 
 
 def test_a_refusal_of_the_first_page_is_what_it_is(scripted: Scripted) -> None:

@@ -6,27 +6,20 @@ import contextlib
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from toloka_frames._columns import INTEGER, TEXT
 from toloka_frames._errors import CopyError
-from toloka_frames._sinks import FilePath, to_frame
+from toloka_frames._sinks import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    import pandas as pd
+    from pathlib import Path
 
 FORMAT = 1
-MANIFEST = "_manifest.json"
 ANEW = "Bring it back, or begin anew in another folder."
-PART_COLUMNS = pa.schema(
-    [("file", TEXT), *((name, INTEGER) for name in ("rows", "list_rows", "open_rows", "bytes")), ("sha256", TEXT)]
-)
+FOREIGN = "Move what is not of the copy elsewhere; where the manifest is lost, begin anew in another folder."
 
 
 @dataclass(frozen=True)
@@ -95,34 +88,6 @@ class Manifest:
         return sum(part.list_rows for part in self.parts)
 
 
-def verify(path: FilePath) -> pd.DataFrame:
-    """Read every byte of a copy made by `to_parquet(..., resume=True)` or `tf.sync`, and compare it with its manifest.
-
-    Args:
-        path: The folder. It is not to be written meanwhile.
-
-    Returns:
-        One row for each part: `file` (string), `rows` of the file, `list_rows` (rows of the list: an assignment is one, though
-        it has a row for each task), `open_rows` (those that can still change), `bytes` (all Int64), `sha256` (string).
-
-    Raises:
-        CopyError: There is no manifest or it is damaged, a part is missing, damaged or not of this copy, or the copy is not
-            complete.
-    """
-    place = Path(path).expanduser()
-    manifest = read_manifest(place)
-    if manifest is None:
-        raise CopyError(f"{place} holds no copy: there is no {MANIFEST}.", path=place)
-    for part in manifest.parts:
-        with told(place):
-            rows = pq.read_metadata(pa.BufferReader(sound_bytes(place, part))).num_rows
-        if rows != part.rows:
-            raise CopyError(f"{part.file} has {rows:,} rows, and the manifest says {part.rows:,}.", path=place)
-    if not manifest.complete:
-        raise CopyError(f"{place} is not complete.", path=place, hint="Run the call that began it again: it goes on.")
-    return to_frame(pa.Table.from_pylist([asdict(part) for part in manifest.parts], PART_COLUMNS))
-
-
 def read_manifest(place: Path) -> Manifest | None:
     """The manifest of a folder; None where there is none and nothing else that a reader would take for a part.
 
@@ -137,7 +102,7 @@ def read_manifest(place: Path) -> Manifest | None:
         raise _failed(place, error) from error
     named = {part.file: part for part in manifest.parts} if manifest else {}
     if foreign := sorted(file.name for file in place.glob("*.parquet") if file.name not in named):
-        raise CopyError(f"{place} holds {', '.join(foreign)}, which no manifest names.", path=place)
+        raise CopyError(f"{place} holds {', '.join(foreign)}, which no manifest names.", path=place, hint=FOREIGN)
     if missing := sorted(name for name, part in named.items() if not located(place, part).exists()):
         raise CopyError(f"{', '.join(missing)} is missing in {place}.", path=place, hint=ANEW)
     return manifest

@@ -50,8 +50,12 @@ class Page:
     def keep(self, wanted: Sequence[bool]) -> Page:
         """The page with some of the wire's rows only."""
         mask = np.asarray(wanted, dtype=bool)
-        rows = self.batch.filter(pa.array(mask if self.parents is None else mask[self.parents]))
-        return replace(self, batch=rows, ids=[row for row, want in zip(self.ids, wanted, strict=True) if want])
+        ids = [row for row, want in zip(self.ids, wanted, strict=True) if want]
+        if self.parents is None:
+            return replace(self, batch=self.batch.filter(pa.array(mask)), ids=ids)
+        kept = mask[self.parents]
+        parents = (np.cumsum(mask) - 1)[self.parents[kept]]
+        return replace(self, batch=self.batch.filter(pa.array(kept)), ids=ids, parents=parents)
 
 
 @dataclass(frozen=True)

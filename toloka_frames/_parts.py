@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from dataclasses import replace
-from pathlib import Path
+import re
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
@@ -18,32 +18,103 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from toloka_frames._columns import TEXT
+from toloka_frames._columns import INTEGER, TEXT
 from toloka_frames._errors import CopyError, InputError
-from toloka_frames._manifest import MANIFEST, Manifest, Part, read_manifest, sound_bytes, spelt, told
+from toloka_frames._manifest import Manifest, Part, read_manifest, sound_bytes, spelt, told
+from toloka_frames._sinks import MANIFEST, is_copy, place_of, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
+
+    import pandas as pd
 
     from toloka_frames._resources import Life
     from toloka_frames._sinks import FilePath
 
 LOCK = "_lock"
+STAGED = ".part-[0-9]*.parquet.*"
+# what a call that was killed can leave; parts without a manifest are told as such
+OURS = re.compile(rf"{LOCK}|{re.escape(MANIFEST)}\.new|\.?part-\d+\.parquet.*")
 # a copy is gone on with by a call that has these in common with the one that began it
 IDENTITY = ("made_by", "list", "path", "query", "account")
+PART_COLUMNS = pa.schema(
+    [("file", TEXT), *((name, INTEGER) for name in ("rows", "list_rows", "open_rows", "bytes")), ("sha256", TEXT)]
+)
+
+
+def verify(path: FilePath) -> pd.DataFrame:
+    """Read every byte of a copy made by `to_parquet(..., resume=True)` or `tf.sync`, and compare it with its manifest.
+
+    Args:
+        path: The folder. It is not to be written meanwhile.
+
+    Returns:
+        One row for each part: `file` (string), `rows` of the file, `list_rows` (rows of the list: an assignment is one, though
+        it has a row for each task), `open_rows` (those that can still change), `bytes` (all Int64), `sha256` (string).
+
+    Raises:
+        InputError: The path is no folder.
+        CopyError: There is no manifest or it is damaged, a part is missing, damaged or not of this copy, the copy is not
+            complete, or another call is writing it.
+    """
+    place = place_of(path)
+    if not place.is_dir():
+        raise InputError(f"{place} is no folder, and so no copy.", column="path", hint="Give the folder of parts.")
+    manifest = None
+    with contextlib.suppress(CopyError):
+        manifest = _verified(place)
+    if manifest is None:
+        manifest = _verified_alone(place) if (place / LOCK).exists() else _verified(place)
+    return to_frame(pa.Table.from_pylist([asdict(part) for part in manifest.parts], PART_COLUMNS))
+
+
+def _verified_alone(place: Path) -> Manifest:
+    """Look again where no other call can be in the midst of its work: then what was seen is so."""
+    lock = FileLock(place / LOCK, thread_local=False)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise _busy(place) from None
+    except OSError:
+        pass  # nobody can write here
+    try:
+        return _verified(place)
+    finally:
+        lock.release()
+
+
+def _verified(place: Path) -> Manifest:
+    manifest = read_manifest(place)
+    if manifest is None:
+        raise CopyError(f"{place} holds no copy: there is no {MANIFEST}.", path=place)
+    for part in manifest.parts:
+        with told(place):
+            rows = pq.read_metadata(pa.BufferReader(sound_bytes(place, part))).num_rows
+        if rows != part.rows:
+            raise CopyError(f"{part.file} has {rows:,} rows, and the manifest says {part.rows:,}.", path=place)
+    # until the last part is in its place, readers do not see it
+    if not manifest.complete or any((place / part.staged).exists() for part in manifest.parts):
+        raise CopyError(f"{place} is not complete.", path=place, hint="Run the call that began it again: it goes on.")
+    return manifest
 
 
 def folder_place(path: FilePath) -> Path:
     """Where a folder of parts will be, checked before anything is asked.
 
     Raises:
-        InputError: It is a file, or the folder that it is to be in is not there.
+        InputError: It is a file or holds other things than a copy, or the folder that it is to be in is not there.
     """
-    place = Path(path).expanduser()
+    place = place_of(path)
     if place.exists() and not place.is_dir():
         raise InputError(f"{place} is a file, and a folder is to be written.")
     if not place.parent.is_dir():
         raise InputError(f"The folder {place.parent} is not there.", hint=f"Path({str(place.parent)!r}).mkdir(parents=True)")
+    with told(place):
+        names = sorted(file.name for file in place.iterdir()) if place.exists() and not is_copy(place) else []
+    if others := [name for name in names if not OURS.fullmatch(name)]:
+        hint = f"Name a new folder, as {str(place / 'copy')!r}: it is made."
+        raise InputError(f"{place} is no copy and not empty: it holds {others[0]}.", column="path", hint=hint)
     return place
 
 
@@ -54,19 +125,20 @@ class Folder:
         path: The folder.
         life: How its rows live.
         manifest: What it holds, on disk too.
+        schema: Its columns, once they were matched.
     """
 
     def __init__(self, path: Path, life: Life, wanted: Manifest) -> None:
         self.path = path
         self.manifest = wanted
+        self.schema = pa.schema([])
         self.life = life
         self._lock = FileLock(path / LOCK, thread_local=False)
 
     def __enter__(self) -> Self:
         with told(self.path):
             self.path.mkdir(exist_ok=True)
-            read_manifest(self.path)  # a folder that cannot be gone on with is left alone, without a lock too
-            self._acquire()
+            self._acquire(finished=self._look())
             try:
                 self._open()
             except BaseException:
@@ -78,7 +150,7 @@ class Folder:
         self._lock.release()
 
     def match(self, schema: pa.Schema) -> None:
-        """Go on with these columns only.
+        """Go on with these columns only, in the order of those that are there.
 
         Raises:
             CopyError: The copy has others.
@@ -86,8 +158,10 @@ class Folder:
         columns = {column.name: str(column.type) for column in schema}
         there = self.manifest.columns or columns
         if apart := sorted(name for name in {*there, *columns} if there.get(name) != columns.get(name)):
-            raise self._other(f"its columns differ in {', '.join(apart)}")
-        self.manifest = replace(self.manifest, columns=columns)
+            hint = "The project's fields have changed since the copy was begun: begin anew in another folder."
+            raise self._other(f"its columns differ in {', '.join(apart)}", hint)
+        self.schema = pa.schema([schema.field(name) for name in there])
+        self.manifest = replace(self.manifest, columns=dict(there))
 
     def put(self, number: int, table: pa.Table, **changes: Any) -> None:
         """Have a table as the part of that number, in place of the one before or as a new one; other changes with it."""
@@ -109,13 +183,32 @@ class Folder:
     def read_columns(self, number: int, columns: Sequence[str]) -> pa.Table:
         """Some columns of a part."""
         with told(self.path):
-            return pq.read_table(self.path / self.manifest.parts[number].file, columns=list(columns), partitioning=None)
+            part = self.manifest.parts[number]
+            try:
+                return pq.read_table(self.path / part.file, columns=list(columns), partitioning=None)
+            except (OSError, pa.ArrowException):
+                sound_bytes(self.path, part)  # tells it where the part is not as it was written
+                raise
 
-    def _acquire(self) -> None:
+    def _look(self) -> bool:
+        """Leave a folder that cannot be gone on with alone, without a lock too; whether nothing is left to be written."""
+        try:
+            found = read_manifest(self.path)
+        except CopyError:
+            # where a lock is, another call may be between its manifest and its parts: who has the lock sees what is so
+            if not (self.path / LOCK).exists():
+                raise
+            return False
+        return found is not None and found.made_by == "to_parquet" and found.complete
+
+    def _acquire(self, *, finished: bool) -> None:
         try:
             self._lock.acquire(blocking=False)
         except Timeout:
-            raise CopyError(f"{self.path} is being written by another call.", path=self.path) from None
+            raise _busy(self.path) from None
+        except OSError:
+            if not finished:  # a pull that is complete can be in a folder that nobody can write to
+                raise
 
     def _open(self) -> None:
         found = read_manifest(self.path)
@@ -128,8 +221,8 @@ class Folder:
         self.manifest = found
         self._settle()
 
-    def _other(self, what: str) -> CopyError:
-        return CopyError(f"{self.path} is a copy of something else: {what}.", path=self.path, hint="Take another folder.")
+    def _other(self, what: str, hint: str = "Take another folder.") -> CopyError:
+        return CopyError(f"{self.path} is a copy of something else: {what}.", path=self.path, hint=hint)
 
     def _stage(self, file: str, table: pa.Table) -> Part:
         sink = pa.BufferOutputStream()
@@ -150,9 +243,13 @@ class Folder:
         for part in self.manifest.parts:
             if (staged := self.path / part.staged).exists():
                 staged.replace(self.path / part.file)
-        for left in self.path.glob(".part-*"):
+        for left in self.path.glob(STAGED):
             left.unlink()
         _flush_folder(self.path)
+
+
+def _busy(place: Path) -> CopyError:
+    return CopyError(f"{place} is being written by another call.", path=place, hint="Wait until that has ended.")
 
 
 def is_open(table: pa.Table, life: Life) -> pa.ChunkedArray:

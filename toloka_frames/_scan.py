@@ -14,10 +14,10 @@ import pyarrow as pa
 from toloka_frames._columns import EXTRA, Fields
 from toloka_frames._copy import Synced, copy, pull
 from toloka_frames._errors import InputError
-from toloka_frames._filters import checked, positive, within
+from toloka_frames._filters import checked, flag_or_none, positive, within
 from toloka_frames._progress import Meter, ProgressArg, showing
 from toloka_frames._question import question
-from toloka_frames._sinks import DtypeBackend, FilePath, ParquetFile, Regrouped, check_dtype_backend, parquet_place, to_frame
+from toloka_frames._sinks import DtypeBackend, FilePath, ParquetFile, Regrouped, check_dtype_backend, file_place, to_frame
 from toloka_frames._sync import aiterate, in_thread, iterate, run
 from toloka_frames._walk import Source
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 QUIET_SECONDS = 0.5
 # rows become visible late: Toloka-Kit 1.2.0 made its own cursors stay a minute behind the clock
 LAG = timedelta(minutes=1)
+LAG_MAX = timedelta(days=365)
 
 
 class Scan:
@@ -72,7 +73,7 @@ class Scan:
             progress: "auto", "notebook", "text", "log", False or a callable that gets `tf.Progress`.
 
         Returns:
-            One row per row of the list; of assignments, one per task of each.
+            One row per row of the list; of assignments and task suites, one per task of each.
 
         Raises:
             ApiError: The service refused.
@@ -89,20 +90,21 @@ class Scan:
         """Stream all rows into a Parquet file, or with `resume=True` into a folder of them; memory does not grow with the rows.
 
         Args:
-            path: The file; it is there when it is whole, until then its rows are in `<path>.part`. With `resume=True` a folder,
-                which pandas and pyarrow read by its name, DuckDB and Polars as `<path>/*.parquet`.
+            path: The file; it is there when it is whole, until then its rows are in a `.part` file beside it. With
+                `resume=True` a folder, which pandas and pyarrow read by its name, DuckDB and Polars as `<path>/*.parquet`.
             resume: Pull into parts of 100,000 rows or 64 MiB of Arrow, each in place when it is whole, with a manifest. After a
                 kill, an error or Stop, the same call goes on where the parts end: nothing twice, nothing lost. When the copy
                 is complete, the call asks only whose account it is and returns. Where a list can be compared by `created` and
-                no upper bound was given, the copy holds what was created until its beginning, by the service's clock.
-                `tf.verify(path)` checks it.
+                no upper bound was given, the copy holds what was created until its beginning, by the later of the
+                service's clock and this computer's. `tf.verify(path)` checks it.
             progress: As in `to_dataframe`.
 
         Returns:
             The path.
 
         Raises:
-            InputError: The path is a folder (with `resume=True`: a file), or its folder is not there; nothing was asked.
+            InputError: The path is a folder or in a copy (with `resume=True`: a file, or a folder of other things), or its
+                folder is not there; nothing was asked.
             ApiError: The service refused.
             ScanInterrupted: The pull ended half-way; no file is left, or with `resume=True` the parts that are whole.
             CopyError: With `resume=True`: the folder holds a copy of something else, is damaged, is being written by another
@@ -151,21 +153,18 @@ class Scan:
 
     async def _awaited_parquet(self, path: FilePath, resume: bool, progress: ProgressArg) -> Path:
         """`to_parquet` for async code, by `toloka_frames.aio`."""
-        if resume:
+        if checked("resume", flag_or_none, resume) == "true":
             with showing(progress, self._title) as meter:
                 return await pull(self._source, path, meter)
-        parquet_place(path)
+        place = file_place(path)
         with showing(progress, self._title, quiet=QUIET_SECONDS) as meter:
-            with ParquetFile(path, (await self._source.layout()).schema) as file:
+            with ParquetFile(place, (await self._source.layout()).schema) as file:
                 async with aclosing(self._batches(meter)) as batches:
                     async for batch in batches:
                         await in_thread(file.write, batch)
             return file.path
 
     async def _awaited_sync(self, folder: FilePath, lag: timedelta, progress: ProgressArg) -> Synced:
-        """`sync` for async code, by `toloka_frames.aio`."""
-        if not isinstance(lag, timedelta) or lag < timedelta(0):
-            raise InputError(f"lag={lag!r}: a timedelta that is not negative is needed.", column="lag")
         with showing(progress, self._title) as meter:
             return await copy(self._source, folder, lag, meter)
 
@@ -190,30 +189,45 @@ def sync(scan: Scan, folder: FilePath, *, lag: timedelta = LAG, progress: Progre
 
     Each call goes on with what an earlier one did not finish, asks again for the rows of the copy that can still change, and
     adds the rows created since then. A row that is another now takes the place of the old one; the copy is never without it,
-    and never has it twice, also for those who read it meanwhile and after a kill at any moment.
+    and never has it twice, also for those who read it meanwhile and after a kill at any moment. A row that vanishes from the
+    list stays. Open rows that are scattered over a whole list make a call as long as a pull.
 
     Final, and not asked for again, are: ACCEPTED, SKIPPED and EXPIRED assignments; COMPLETED, ERROR, CANCELLED and ARCHIVE app
-    items and batches; ARCHIVED pools, projects and app projects, and ERROR app projects; all tasks (they have no status, and a
-    later change of their overlap is not followed). The time of asking, `current_time` of app batches, is no change.
+    items and batches; ARCHIVED pools, trainings, projects and app projects, and ERROR app projects; all bonuses and
+    attachments; all tasks and task suites (they have no status, and a later change of their overlap is not followed). The time
+    of asking, `current_time` of app batches, is no change.
 
     Args:
         scan: What to copy, the same each time. Its filters must be ones that a row passes for ever or never: ids, and
-            `created_gte`. Apps and operations cannot be asked for by `created` and so not be synced.
+            `created_gte`. Apps, operations and aggregated solutions cannot be asked for by `created`, and skills, bans,
+            messages and subscriptions change or go away untold, so that these cannot be synced.
         folder: The folder; it is made, and holds `part-00000.parquet` and so on. `tf.verify(folder)` checks it.
-        lag: How far the copy stays behind the service's clock, because rows become visible late. A row that becomes visible
-            later than this, with a `created` that is copied already, is missed.
+        lag: How far the copy stays behind the earlier of the service's clock and this computer's, because rows become visible
+            late. A row that becomes visible later than this, with a `created` that is copied already, is missed.
         progress: As in `Scan.to_dataframe`.
 
     Returns:
         What was done. Rows are counted as the list has them: an assignment is one, though it has a row for each of its tasks.
 
     Raises:
-        InputError: The list or a filter does not allow it, `lag` is no length of time, or the folder cannot be one.
+        InputError: The list or a filter does not allow it, `lag` is no length of time, or the folder cannot be one, or holds
+            other things than a copy.
         ApiError: The service refused.
         ScanInterrupted: The service failed half-way; what came is kept, and the next call goes on.
-        CopyError: The folder holds a copy of something else, is damaged, is being written by another call, or cannot be
-            written.
+        CopyError: The folder holds a copy of something else (also where the project's fields have changed since), is damaged,
+            is being written by another call, or cannot be written.
 
     Source: Toloka-Kit 1.2.0's changelog for the lag; Toloka API, "Get list of assignments", and Apps API for the states.
     """
-    return run(scan._awaited_sync(folder, lag, progress))  # noqa: SLF001 -- this verb is a part of Scan, as in aio
+    return run(awaited_sync(scan, folder, lag, progress))
+
+
+async def awaited_sync(scan: Scan, folder: FilePath, lag: timedelta, progress: ProgressArg) -> Synced:
+    """`sync` for async code, by `toloka_frames.aio`."""
+    if not isinstance(scan, Scan):
+        hint = "Give a list that is asked for by a client, as client.get_tasks(pool_id)."
+        raise InputError(f"tf.sync copies a Scan, and this is {type(scan).__name__}.", column="scan", hint=hint)
+    if not isinstance(lag, timedelta) or not timedelta(0) <= lag <= LAG_MAX:
+        hint = "As lag=timedelta(minutes=1); rows become visible within minutes."
+        raise InputError(f"lag={lag!r}: a timedelta from 0 to {LAG_MAX.days} days is needed.", column="lag", hint=hint)
+    return await scan._awaited_sync(folder, lag, progress)  # noqa: SLF001 -- this verb is a part of Scan

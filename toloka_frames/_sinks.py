@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
@@ -14,12 +16,13 @@ from toloka_frames._columns import BOOLEAN, FLOAT, INTEGER, TEXT
 from toloka_frames._errors import InputError
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
 DtypeBackend: TypeAlias = Literal["numpy_nullable", "pyarrow"]
 FilePath: TypeAlias = "str | os.PathLike[str]"
+
+MANIFEST = "_manifest.json"
 
 # large enough that readers skip by statistics, small enough that memory does not grow with the number of rows
 ROW_GROUP_ROWS = 100_000
@@ -101,26 +104,70 @@ class Regrouped:
         return table.slice(0, self._rows)
 
 
-def parquet_place(path: FilePath) -> Path:
+def place_of(path: FilePath) -> Path:
+    """A path as it was given, made absolute, so that it stays the same place when the working folder changes.
+
+    Raises:
+        InputError: Nothing can have this name.
+    """
+    try:
+        place = Path(path).expanduser().absolute()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            place.lstat()
+    except (TypeError, ValueError, RuntimeError, OSError) as error:
+        hint = "A path as 'data/tasks' is needed, text or pathlib.Path."
+        raise InputError(f"{path!r} cannot be the name of a file or folder: {error}.", column="path", hint=hint) from error
+    return place
+
+
+def file_place(path: FilePath) -> Path:
     """Where a file will be written, checked before anything is asked.
 
     Raises:
-        InputError: It is a folder, or its folder is not there.
+        InputError: It is a folder, its folder is not there, or that is a copy.
     """
-    place = Path(path).expanduser()
+    place = place_of(path)
     if place.is_dir():
-        raise InputError(f"{place} is a folder, and a file is to be written.", hint=f"As {str(place / 'rows.parquet')!r}.")
+        hint = "resume=True goes on with it." if is_copy(place) else "Name a file in it."
+        raise InputError(f"{place} is a folder, and a file is to be written.", hint=hint)
     if not place.parent.is_dir():
         raise InputError(f"The folder {place.parent} is not there.", hint=f"Path({str(place.parent)!r}).mkdir(parents=True)")
+    if is_copy(place.parent):
+        hint = "Its readers would take the file for a part: take another folder."
+        raise InputError(f"{place.parent} is a copy, and a file is to be written into it.", hint=hint)
     return place
+
+
+def is_copy(folder: Path) -> bool:
+    """Whether it holds the manifest of a copy (`to_parquet` with resume=True, `tf.sync`)."""
+    return (folder / MANIFEST).exists()
+
+
+@contextlib.contextmanager
+def whole_file(path: FilePath) -> Iterator[BinaryIO]:
+    """A file that is written beside its place and is moved there when it is whole; errors as in `file_place`."""
+    place = file_place(path)
+    part = _part_of(place)
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(place)
+    finally:
+        with contextlib.suppress(OSError):  # it has moved to its place, or is not whole
+            part.unlink()
+
+
+def _part_of(place: Path) -> Path:
+    """A name that no other call has, which may write the same file at the same time; and short, as names have a longest."""
+    return place.with_name(f"{place.name[:50]}.{os.getpid()}-{secrets.token_hex(4)}.part")
 
 
 class ParquetFile:
     """A Parquet file that is written row group by row group beside its place and is moved there when it is whole."""
 
     def __init__(self, path: FilePath, schema: pa.Schema) -> None:
-        self.path = parquet_place(path)
-        self._part = self.path.with_name(f"{self.path.name}.part")
+        self.path = file_place(path)
+        self._part = _part_of(self.path)
         self._schema = schema
         self._groups = Regrouped(schema, ROW_GROUP_ROWS, ROW_GROUP_BYTES)
 

@@ -35,7 +35,6 @@ class AnyPage(Protocol):
 
 P = TypeVar("P", bound="AnyPage")
 
-CURSOR = "id"
 ORDER_ROWS = 20  # from so many rows on, it is no accident that their ids ascend
 
 
@@ -59,7 +58,7 @@ class Source:
         if self._layout is None:
             specification = await _specifications.of_list(self.service, self.question)
             columns = tuple(expanded(self.question.resource.columns, specification, self.service.web_url))
-            self._layout = Layout(self.question.resource.rows, CURSOR, columns)
+            self._layout = Layout(self.question.resource.rows, self.question.resource.cursor, columns)
         return self._layout
 
     async def pages(self, filters: Mapping[str, str] | None = None) -> AsyncGenerator[tuple[str | None, Page], None]:
@@ -71,14 +70,14 @@ class Source:
 
     async def dicts(self) -> AsyncGenerator[DictPage, None]:
         """Pages with their rows as the wire has them."""
-        layout = Layout(self.question.resource.rows, CURSOR, ())
+        layout = Layout(self.question.resource.rows, self.question.resource.cursor, ())
         pages = walk(self.service, self.question.path, self._query(), layout, read_dicts, DictPage.keep)
         async with aclosing(pages):
             async for _, page in pages:
                 yield page
 
     def _query(self, filters: Mapping[str, str] | None = None) -> dict[str, str]:
-        return {**self.question.query, **(filters or {}), "sort": CURSOR, "limit": self.limit}
+        return {**self.question.query, **(filters or {}), "sort": self.question.resource.cursor, "limit": self.limit}
 
 
 async def walk(
@@ -98,7 +97,7 @@ async def walk(
         ApiError: The first page was refused.
         ScanInterrupted: A later page was, or the list's order is broken; rows that came before were handed over.
     """
-    guard = _Guard(query.get(f"{layout.cursor}_gt"))
+    guard = _Guard(layout.cursor, query.get(f"{layout.cursor}_gt"))
     pages = _Pages(service, path, query, layout, read)
     try:
         while True:
@@ -173,10 +172,12 @@ class _Guard:
     whose first rows are in no such order is remembered whole.
     """
 
-    def __init__(self, cursor: str | None) -> None:
+    def __init__(self, key: str, cursor: str | None) -> None:
+        self._name = key
         self.cursor = cursor
         self.rows = 0
-        self._seen: dict[str, None] = {}
+        # a service may give the row of the cursor again
+        self._seen: dict[str, None] = {} if cursor is None else {cursor: None}
         self._key: Callable[[str], Any] | None = None
         self._settled = False
 
@@ -216,8 +217,8 @@ class _Guard:
             f"The pull ended after {self.rows:,} rows: {why}",
             cursor=self.cursor,
             rows=self.rows,
-            hint=f"Go on behind the last row with id_gt={self.cursor!r}; a copy in a folder (to_parquet with resume=True, "
-            "tf.sync) goes on by itself when the same call is run again.",
+            hint=f"Go on behind the last row with {self._name}_gt={self.cursor!r}; a copy in a folder (to_parquet with "
+            "resume=True, tf.sync) goes on by itself when the same call is run again.",
         )
 
 
