@@ -23,7 +23,8 @@ class Service(Scripted):
     """Takes tasks for the pool 1; what it says to each POST can be told.
 
     `refuse` gets the number of the POST and its tasks: None takes them, bytes are the answer instead; bytes that begin with
-    LOST are what is left of the answer after the tasks were taken. `failed` are operations that end with FAIL.
+    LOST are what is left of the answer after the tasks were taken. `failed` are operations that end with FAIL,
+    `late` is what is said to a second POST of an operation in place of 409.
     """
 
     def __init__(self) -> None:
@@ -32,6 +33,7 @@ class Service(Scripted):
         self.refuse: Callable[[int, list[Any]], bytes | None] = lambda *_: None
         self.taken: dict[str, list[Any]] = {}
         self.failed: set[str] = set()
+        self.late: bytes | None = None
         self.posts = 0
 
     def _route(self, head: str) -> bytes:
@@ -49,7 +51,7 @@ class Service(Scripted):
         tasks = json.loads(self.bodies[-1])
         self.posts += 1
         if operation_id in self.taken:
-            return reply({"code": "OPERATION_ALREADY_EXISTS", "message": "again"}, 409)
+            return self.late or reply({"code": "OPERATION_ALREADY_EXISTS", "message": "again"}, 409)
         refusal = self.refuse(self.posts, tasks)
         if refusal is None or refusal.startswith(b"LOST"):
             self.taken[operation_id] = tasks

@@ -38,13 +38,9 @@ def sent(
     """The tasks of a frame as they are sent, without what is the same for all."""
     roles = roles_of(frame, input_columns, has_pool=True)
     rows = range(len(frame))
-    cells = cells_of(frame, roles, SPECIFICATION, pool_id="1", overlap=overlap, positions=rows, strict=strict)
-    tasks = [json.loads(task) for task in cells.tasks]
-    sizes = [len(json.dumps(task["input_values"], separators=(",", ":"), ensure_ascii=False).encode()) for task in tasks]
-    assert [task.pop("__item_idx") for task in tasks] == [str(row) for row in rows]
-    assert {task.pop("pool_id") for task in tasks} == {"1"}
-    assert cells.input_bytes == sizes
-    return tasks
+    cells = cells_of(frame, roles, SPECIFICATION, overlap=overlap, positions=rows, strict=strict)
+    texts = zip(cells.inputs, cells.rests, strict=True)
+    return [json.loads(b'{"input_values":' + values + rest) for values, rest in texts]
 
 
 def column(values: Any, name: str = "meta", dtype: Any = None) -> list[Any]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toloka_frames._chunks import Chunk, cut
+from toloka_frames._chunks import Chunk, cut, next_id
 
 CHUNK = Chunk(0, "1", range(4), [b'{"a":1}', b'{"a":2}', b'{"a":3}', b'{"a":4}'], "key")
 
@@ -25,19 +25,21 @@ def test_every_row_is_in_one_chunk_in_order_and_both_limits_hold(sizes: list[int
 def test_chunks_are_as_long_as_they_can_be() -> None:
     assert [(part.start, part.stop) for part in cut([1] * 25, 10, 100)] == [(0, 10), (10, 20), (20, 25)]
     assert [(part.start, part.stop) for part in cut([40, 40, 40, 99], 10, 100)] == [(0, 2), (2, 3), (3, 4)]
-    assert list(cut([])) == []
+    assert list(cut([], 10)) == []
 
 
 def test_the_operation_id_follows_from_upload_and_content_only() -> None:
-    assert replace(CHUNK, tasks=list(CHUNK.tasks), number=7, sent_as="x").operation_id == CHUNK.operation_id
-    others = [replace(CHUNK, key="again"), replace(CHUNK, tasks=[*CHUNK.tasks[:3], b'{"a":5}'])]
+    assert replace(CHUNK, objects=list(CHUNK.objects), number=7, sent_as="x").operation_id == CHUNK.operation_id
+    others = [replace(CHUNK, key="again"), replace(CHUNK, objects=[*CHUNK.objects[:3], b'{"a":5}'])]
     assert len({CHUNK.operation_id, *(other.operation_id for other in others)}) == 3
 
 
-def test_another_try_with_other_flags_has_an_id_of_its_own() -> None:
-    flags = {"skip_invalid_items": "true"}
-    assert CHUNK.second_id(flags) == CHUNK.second_id(dict(flags))
-    assert len({CHUNK.operation_id, CHUNK.second_id(flags), CHUNK.second_id({})}) == 3
+def test_another_try_has_an_id_that_follows_from_the_one_before() -> None:
+    ids = [CHUNK.operation_id]
+    for _ in range(3):
+        ids.append(next_id(ids[-1]))
+    assert len(set(ids)) == 4
+    assert next_id(ids[0]) == ids[1]
 
 
 def test_halves_share_the_number_and_the_rows_and_are_operations_of_their_own() -> None:
@@ -51,12 +53,12 @@ def test_halves_share_the_number_and_the_rows_and_are_operations_of_their_own() 
 @settings(deadline=None, max_examples=50, derandomize=True)
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=40, unique=True))
 def test_halves_of_halves_have_every_row_with_its_task_once_down_to_single_rows(rows: list[int]) -> None:
-    whole = replace(CHUNK, rows=rows, tasks=[b'{"row":%d}' % row for row in rows])
+    whole = replace(CHUNK, rows=rows, objects=[b'{"row":%d}' % row for row in rows])
     level = [whole]
     seen = {whole.operation_id}
     while any(len(chunk.rows) > 1 for chunk in level):
         level = [half for chunk in level for half in (chunk.halves() if len(chunk.rows) > 1 else [chunk])]
         seen |= {chunk.operation_id for chunk in level}
         assert [row for chunk in level for row in chunk.rows] == rows
-        assert [task for chunk in level for task in chunk.tasks] == whole.tasks
+        assert [task for chunk in level for task in chunk.objects] == whole.objects
     assert len(seen) == 2 * len(rows) - 1

@@ -14,6 +14,7 @@ import pytest
 
 import toloka_frames as tf
 from toloka_frames._chunks import Chunk
+from toloka_frames._kinds import TASKS
 from toloka_frames._ledger import Ledger, Record
 from toloka_frames._plan import Plan
 
@@ -31,18 +32,18 @@ def chunk(number: int, rows: Sequence[int], pool_id: str = "1", key: str = "key"
 
 def plan(*chunks: Chunk, upload_id: str = "mine", account: str = "me") -> Plan:
     rows = sum(len(each.rows) for each in chunks)
-    return Plan(account, "/v1/tasks", upload_id, "key", "content", array("I", range(rows)), chunks, {})
+    return Plan(TASKS, account, upload_id, "key", "content", array("I", range(rows)), chunks, range(rows))
 
 
 def outcomes(rows: Sequence[int], status: str = "CREATED") -> list[dict[str, Any]]:
     nothing = dict.fromkeys(("error_field", "error_code", "error_message"))
-    return [{"row": row, "status": status, "task_id": f"t{row}" if status == "CREATED" else None, **nothing} for row in rows]
+    return [{"row": row, "status": status, "object_id": f"t{row}" if status == "CREATED" else None, **nothing} for row in rows]
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger(tmp_path / "uploads.db") as opened:
-        yield opened
+    with Ledger(tmp_path / "uploads.db") as made:
+        yield made.open()
 
 
 def added(ledger: Ledger, *chunks: Chunk) -> Record:
@@ -56,10 +57,11 @@ def test_what_was_written_is_read_back_by_another_process(ledger: Ledger) -> Non
     chunks = [chunk(0, range(3)), chunk(1, [3, 5, 6, 9], pool_id="2"), chunk(1, [4, 7, 8])]
     record = added(ledger, *chunks)
     with Ledger(ledger.path) as again:
+        again.open()
         assert again.find("me", "mine") == record
         left = again.chunks(record.id, FLAGS)
-    assert [(each.number, each.pool_id, list(each.rows), each.tasks) for each in left] == [
-        (each.number, each.pool_id, list(each.rows), each.tasks) for each in chunks
+    assert [(each.number, each.pool_id, list(each.rows), each.objects) for each in left] == [
+        (each.number, each.pool_id, list(each.rows), each.objects) for each in chunks
     ]
     assert [each.operation_id for each in left] == [each.operation_id for each in chunks]
     assert (record.rows, record.flags, list(record.digests), record.ended) == (10, ASKED, list(range(10)), None)
@@ -93,7 +95,7 @@ def test_a_chunk_that_is_done_is_not_left_and_its_tasks_are_forgotten(ledger: Le
     ledger.end(record.id, first, "done", outcomes(first.rows))
     assert [each.number for each in ledger.chunks(record.id, FLAGS)] == [1]
     known = [each for each in ledger.outcomes(record.id) if each["chunk"] == 0]
-    assert [(each["row"], each["status"], each["task_id"]) for each in known] == [(0, "CREATED", "t0"), (1, "CREATED", "t1")]
+    assert [(each["row"], each["status"], each["object_id"]) for each in known] == [(0, "CREATED", "t0"), (1, "CREATED", "t1")]
     assert {each["operation_id"] for each in known} == {first.operation_id}
     assert ledger.find("me", "mine").ended is None  # type: ignore[union-attr]
     ledger.end(record.id, second, "done", outcomes(second.rows))
@@ -138,11 +140,16 @@ def test_halves_take_the_place_of_a_chunk(ledger: Ledger) -> None:
     assert [(each.number, list(each.rows)) for each in left] == [(0, [0, 1]), (0, [2, 3, 4]), (1, [5, 6])]
 
 
-def test_a_pool_is_to_be_opened_until_it_was_opened(ledger: Ledger) -> None:
-    record = added(ledger, chunk(0, [0, 1]), chunk(1, [2], pool_id="2"))
-    ledger.open(record.id, "1")
-    ledger.open(record.id, "1")
-    assert ledger.pools_to_open(record.id) == ["2"]
+def test_a_pool_with_something_in_it_is_to_be_opened_until_it_was_opened(ledger: Ledger) -> None:
+    chunks = [chunk(number, [number], pool_id=str(number)) for number in range(3)]
+    record = added(ledger, *chunks)
+    for each in chunks[:2]:
+        ledger.end(record.id, each, "done", outcomes(each.rows))
+    ledger.end(record.id, chunks[2], "done", outcomes(chunks[2].rows, "INVALID"))
+    assert ledger.pools_to_open(record.id) == ["0", "1"]
+    ledger.pool_was_opened(record.id, "1")
+    ledger.pool_was_opened(record.id, "1")
+    assert ledger.pools_to_open(record.id) == ["0"]
 
 
 def test_the_frame_of_uploads_counts_rows_by_what_became_of_them(ledger: Ledger) -> None:
@@ -189,8 +196,8 @@ def other_sqlite(path: Path) -> None:
 
 
 def newer(path: Path) -> None:
-    with Ledger(path):
-        pass
+    with Ledger(path) as ledger:
+        ledger.open()
     with sqlite3.connect(path) as sqlite:
         sqlite.execute("pragma user_version = 999")
     sqlite.close()
@@ -198,6 +205,7 @@ def newer(path: Path) -> None:
 
 def damaged(path: Path) -> None:
     with Ledger(path) as ledger:
+        ledger.open()
         added(ledger, *(chunk(number, range(number * 100, number * 100 + 100)) for number in range(20)))
     content = bytearray(path.read_bytes())
     content[100:4096] = b"\xff" * 3996
@@ -249,9 +257,11 @@ def test_only_one_has_the_lock_of_an_upload(ledger: Ledger) -> None:
 
 HOLDER = """
 import sys
+from pathlib import Path
 from toloka_frames._ledger import Ledger
 
-with Ledger(sys.argv[1]) as ledger:
+with Ledger(Path(sys.argv[1])) as ledger:
+    ledger.open()
     lock = ledger.lock("me", "mine")
     print(lock.take(), flush=True)
     sys.stdin.read()

@@ -102,7 +102,7 @@ def test_tasks_wait_for_the_minute_and_for_the_day(counts: tuple[int, ...], seco
     async def upload() -> float:
         limits = quota()
         for count in counts:
-            await limits.tasks(count)
+            await limits.objects("tasks", count)
         return clock()
 
     assert leap(upload()) == pytest.approx(seconds, abs=len(counts) * A_BIT)
@@ -111,11 +111,11 @@ def test_tasks_wait_for_the_minute_and_for_the_day(counts: tuple[int, ...], seco
 def test_who_gives_up_a_wait_has_used_nothing_up() -> None:
     async def upload() -> float:
         limits = quota()
-        await limits.tasks(TASKS_PER_MINUTE - 10)
+        await limits.objects("tasks", TASKS_PER_MINUTE - 10)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1):
-                await limits.tasks(10_000)
-        await limits.tasks(10)
+                await limits.objects("tasks", 10_000)
+        await limits.objects("tasks", 10)
         return clock()
 
     assert leap(upload()) == 1
@@ -124,7 +124,7 @@ def test_who_gives_up_a_wait_has_used_nothing_up() -> None:
 def test_tasks_and_requests_are_counted_apart() -> None:
     async def both() -> float:
         limits = quota()
-        await limits.tasks(TASKS_PER_MINUTE)
+        await limits.objects("tasks", TASKS_PER_MINUTE)
         await limits.request("POST /v1/tasks")
         return clock()
 
@@ -135,10 +135,10 @@ def test_a_wait_is_shown_while_it_lasts() -> None:
     async def upload() -> list[str]:
         limits, shown = quota(), []
         with showing(False, "tasks") as meter:
-            await limits.tasks(TASKS_PER_MINUTE)
+            await limits.objects("tasks", TASKS_PER_MINUTE)
             await asyncio.sleep(19.5)
             shown.append(meter.waiting)
-            waiting = asyncio.create_task(limits.tasks(1))
+            waiting = asyncio.create_task(limits.objects("tasks", 1))
             await asyncio.sleep(1)
             shown.append(meter.waiting)
             await waiting
@@ -151,9 +151,9 @@ def test_a_quota_that_is_not_waited_for_is_an_error_that_says_when_to_come_back(
     async def upload() -> tf.QuotaExceeded:
         limits = quota(tf.Retries())
         for _ in range(TASKS_PER_DAY // TASKS_PER_MINUTE):
-            await limits.tasks(TASKS_PER_MINUTE)
+            await limits.objects("tasks", TASKS_PER_MINUTE)
         with pytest.raises(tf.QuotaExceeded, match=r"tasks a DAY is used up[^{]*Come back at 20") as caught:
-            await limits.tasks(1)
+            await limits.objects("tasks", 1)
         return caught.value
 
     error = leap(upload())
@@ -267,7 +267,7 @@ def test_who_may_not_wait_so_long_is_told_at_once_and_who_may_waits() -> None:
             )
             waiting = asyncio.create_task(patient.post("/v1/tasks", {}, b"[]", repeatable=True))
             await asyncio.sleep(1)
-            for work in (hasty.post("/v1/tasks", {}, b"[]", repeatable=True), hasty.quota.tasks(1)):
+            for work in (hasty.post("/v1/tasks", {}, b"[]", repeatable=True), hasty.quota.objects("tasks", 1)):
                 with pytest.raises(tf.QuotaExceeded) as caught:
                     await work
                 assert caught.value.retry_after == pytest.approx(HOUR - 1)
@@ -292,8 +292,8 @@ def test_who_may_not_wait_so_long_is_told_at_once_and_who_may_waits() -> None:
 def test_clients_of_one_account_share_its_limits(other: dict[str, str], shares: bool) -> None:
     one, two = (tf.AsyncTolokaClient(**{"token": "token-of-this", "url": "http://a"} | more) for more in ({}, other))
     before = one.quota()["used"][1]
-    tf.run(two.service.quota.tasks(5))
-    assert one.quota()["used"].tolist()[1:] == [before + 5 * shares] * 2
+    tf.run(two.service.quota.objects("tasks", 5))
+    assert one.quota()["used"].tolist()[1:3] == [before + 5 * shares] * 2
 
 
 def test_the_day_outlives_its_clients(scripted: Scripted) -> None:
@@ -346,6 +346,8 @@ def test_a_frame_tells_of_each_limit_and_asks_nothing(scripted: Scripted) -> Non
         ["requests", "second", 300, 0, 300, 0],
         ["tasks", "MIN", 100_000, 0, 100_000, 0],
         ["tasks", "DAY", 2_000_000, 0, 2_000_000, 0],
+        ["task suites", "MIN", 100_000, 0, 100_000, 0],
+        ["task suites", "DAY", 2_000_000, 0, 2_000_000, 0],
     ]
     assert frame["closed_until"].isna().all()
     assert scripted.requests == []
@@ -355,7 +357,7 @@ def test_a_frame_tells_what_was_used_and_what_refusals_said() -> None:
     async def use() -> pd.DataFrame:
         answer = Answers(over("DAY"), over("DAY"), over("HOUR"), reply({"id": "1"}))
         async with asking(answer, retries=1) as (service,):
-            await service.quota.tasks(TASKS_PER_MINUTE)
+            await service.quota.objects("tasks", TASKS_PER_MINUTE)
             for path in ("/v1/tasks", "/v1/projects", "/v1/projects"):
                 with pytest.raises(tf.QuotaExceeded):
                     await service.post(path, {}, b"{}", repeatable=False)
@@ -369,22 +371,24 @@ def test_a_frame_tells_what_was_used_and_what_refusals_said() -> None:
         ["requests", "second", 300, 3, 297, 0],
         ["tasks", "MIN", 100_000, 100_000, 0, 0],
         ["tasks", "DAY", 2_000_000, 100_000, 1_900_000, 1],
+        ["task suites", "MIN", 100_000, 0, 100_000, 0],
+        ["task suites", "DAY", 2_000_000, 0, 2_000_000, 0],
         ["POST /v1/projects", "DAY", None, None, None, 1],
         ["POST /v1/pools/*/open", "HOUR", None, None, None, 1],
     ]
-    assert seconds.fillna(0).tolist() == pytest.approx([0, MINUTE, DAY, DAY, HOUR], abs=10)
+    assert seconds.fillna(0).tolist() == pytest.approx([0, MINUTE, DAY, 0, 0, DAY, HOUR], abs=10)
 
 
 def test_a_limit_that_is_open_again_is_closed_until_no_time() -> None:
     async def use() -> pd.DataFrame:
         limits = quota()
-        await limits.tasks(TASKS_PER_MINUTE)
+        await limits.objects("tasks", TASKS_PER_MINUTE)
         await asyncio.sleep(MINUTE + A_BIT)
         return await limits.frame()
 
     frame = leap(use())
     assert frame["closed_until"].isna().all()
-    assert frame["used"].tolist() == [0, 0, TASKS_PER_MINUTE]
+    assert frame["used"].tolist() == [0, 0, TASKS_PER_MINUTE, 0, 0]
 
 
 def test_a_frame_can_be_had_where_a_loop_runs(scripted: Scripted) -> None:
@@ -393,4 +397,4 @@ def test_a_frame_can_be_had_where_a_loop_runs(scripted: Scripted) -> None:
     async def cell() -> pd.DataFrame:
         return client.quota()
 
-    assert len(asyncio.run(cell())) == 3
+    assert len(asyncio.run(cell())) == 5

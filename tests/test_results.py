@@ -15,8 +15,12 @@ def entry(position: object, output: Any, *, success: bool) -> dict[str, Any]:
     return {"type": kind, "success": success, "input": {"__item_idx": position}, "output": output}
 
 
+def framed(results: Results) -> pd.DataFrame:
+    return results.frame(pd.RangeIndex(len(results)), range(len(results)))
+
+
 def test_each_row_gets_what_the_log_says_of_it_whatever_the_order() -> None:
-    results = Results(pd.Index(["a", "b", "a"]))
+    results = Results(3, "task_id")
     results.put(range(3), status="UNKNOWN", operation_id="op", chunk=0)
     complaint = {"input_values.image": {"code": "INVALID_URL_SYNTAX", "message": "no URL"}}
     log = [
@@ -26,12 +30,12 @@ def test_each_row_gets_what_the_log_says_of_it_whatever_the_order() -> None:
     ]
     results.log(range(3), log)
     results.end(range(3), failed=False)
-    frame = results.frame()
+    frame = results.frame(pd.Index(["a", "b", "a"]), range(3))
     assert frame.index.tolist() == ["a", "b", "a"]
     assert frame["status"].tolist() == ["CREATED", "INVALID", "CREATED"]
     assert frame["task_id"].tolist() == ["t0", pd.NA, "t2"]
     assert frame["error_field"].tolist() == [pd.NA, "input_values.image", pd.NA]
-    assert tuple(frame.columns) == COLUMNS
+    assert frame.columns.tolist() == ["task_id" if name == "object_id" else name for name in COLUMNS]
     assert results.summary() == "2 CREATED, 1 INVALID."
 
 
@@ -54,29 +58,46 @@ def test_other_shapes_are_kept_as_they_can_be(output: Any) -> None:
 
 @pytest.mark.parametrize("position", [None, "x", "99", 3, "-1"])
 def test_entries_that_name_no_row_of_the_chunk_change_nothing(position: object) -> None:
-    results = Results(pd.RangeIndex(1))
+    results = Results(1, "task_id")
     opened = entry(position, {"code": "EMPTY_POOL"}, success=False)
     results.log([0], [opened, {"type": "POOL_OPEN", "success": False, "input": None, "output": None}])
-    assert results.frame()["status"].tolist() == ["NOT_SENT"]
+    assert framed(results)["status"].tolist() == ["NOT_SENT"]
 
 
 def test_a_row_that_the_log_does_not_mention_is_unknown_and_a_refused_one_failed() -> None:
-    results = Results(pd.RangeIndex(2))
+    results = Results(2, "task_id")
     results.put(range(2), status="UNKNOWN")
     assert results.end([0], failed=False) == 1
     assert results.end([1], failed=True) == 1
-    assert results.frame()["status"].tolist() == ["UNKNOWN", "FAILED"]
-    assert results.frame()["error_message"].notna().all()
+    assert framed(results)["status"].tolist() == ["UNKNOWN", "FAILED"]
+    assert framed(results)["error_message"].notna().all()
 
 
 def test_a_valid_row_of_a_refused_request_is_not_called_created() -> None:
-    results = Results(pd.RangeIndex(1))
+    results = Results(1, "task_id")
     results.put([0], status="UNKNOWN")
     results.log([0], [entry("0", {}, success=True)])
     results.end([0], failed=True)
-    assert results.frame()["status"].tolist() == ["FAILED"]
+    assert framed(results)["status"].tolist() == ["FAILED"]
 
 
 def test_the_columns_have_the_same_types_whatever_is_in_them() -> None:
-    dtypes = Results(pd.RangeIndex(1)).frame().dtypes
-    assert {name: str(dtypes[name]) for name in COLUMNS} == dict.fromkeys(COLUMNS, "string") | {"chunk": "Int64"}
+    dtypes = framed(Results(1, "task_id")).dtypes
+    assert dtypes.astype(str).tolist() == ["string"] * (len(COLUMNS) - 1) + ["Int64"]
+
+
+@pytest.mark.parametrize("turn", [1, -1], ids=["first", "last"])
+def test_a_row_with_an_id_is_there_whatever_other_entries_say(turn: int) -> None:
+    results = Results(1, "task_id")
+    results.put([0], status="UNKNOWN")
+    made = {"type": "TASK_CREATE", "input": {"__item_idx": "0"}, "output": {"task_id": "t0"}}
+    results.log([0], [made, entry("0", {"text": {"code": "VALUE_REQUIRED"}}, success=False)][::turn])
+    frame = framed(results)
+    assert frame[["status", "task_id"]].to_numpy().tolist() == [["CREATED", "t0"]]
+    assert frame["error_code"].isna().all()
+
+
+def test_a_position_of_thousands_of_digits_is_none() -> None:
+    results = Results(1, "task_id")
+    results.log([0], [entry("9" * 5_000, {"task_id": "t0"}, success=True)])
+    assert framed(results)["status"].tolist() == ["NOT_SENT"]

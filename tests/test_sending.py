@@ -199,3 +199,92 @@ def test_a_row_that_the_log_does_not_tell_of_is_looked_at_again(service: Service
     service._log = tell  # type: ignore[method-assign]
     assert counts(up(IMAGES.head(5), service.client())) == {"CREATED": 5}
     assert service.posts == 1
+
+
+def test_other_flags_find_the_try_that_took_effect_also_without_the_ledger(
+    client: tf.AsyncTolokaClient, make_pool: Callable[..., str], make_frame: Callable[[int], pd.DataFrame], tmp_path: Path
+) -> None:
+    pool_id = make_pool()
+    with pytest.raises(tf.UploadError):
+        tf.create_tasks(make_frame(5), client, pool_id, ledger=tmp_path / "1.db", progress=False)
+    flags = {"allow_defaults": True, "progress": False}
+    first = tf.create_tasks(make_frame(5), client, pool_id, ledger=tmp_path / "1.db", **flags)
+    flags["skip_invalid_items"] = True
+    again = tf.create_tasks(make_frame(5), client, pool_id, ledger=tmp_path / "2.db", **flags)
+    pd.testing.assert_frame_equal(again, first)
+    assert len(client.get_tasks(pool_id).to_dataframe()) == 5
+
+
+def test_a_proxy_that_knows_nothing_of_the_account_or_of_operations_is_not_believed(service: Service) -> None:
+    up(IMAGES.head(5), service.client(), upload_id="mine")
+    page, answer = reply("<html>not here</html>", 404), service.answers[0]
+    service.answers = [lambda head: page if "/requester" in head else answer(head)]  # type: ignore[operator]
+    with pytest.raises(tf.NotFound, match="not here"):
+        up(IMAGES.head(5), service.client(), upload_id="mine")
+    service.answers = [lambda head: page if "GET /api/v1/operations" in head else answer(head)]  # type: ignore[operator]
+    service.refuse = lambda *_: b"LOST"
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES.head(9), service.client(retries=1))
+    assert counts(caught.value.results) == {"UNKNOWN": 9}
+    with pytest.raises(tf.NotFound, match="not here"):
+        tf.reconcile(caught.value.upload_id, service.client(retries=1), progress=False)
+    service.answers = [answer]
+    assert counts(tf.reconcile(caught.value.upload_id, service.client(), progress=False)) == {"CREATED": 9}
+    assert service.posts == 2
+
+
+NOT_THERE = reply({"code": "DOES_NOT_EXIST", "message": "not yet"}, 404)
+
+
+@pytest.mark.parametrize("look", [NOT_THERE, FORBIDDEN, BROKEN], ids=["404", "403", "502"])
+def test_a_lost_answer_stays_unknown_where_its_operation_cannot_be_looked_at(service: Service, look: bytes) -> None:
+    tell = service._operation
+    service._operation = lambda _: look  # type: ignore[method-assign]
+    service.refuse = lambda number, _: b"LOST" if number == 1 else None
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES.head(5), service.client(retries=2))
+    assert counts(caught.value.results) == {"UNKNOWN": 5}
+    service._operation = tell  # type: ignore[method-assign]
+    assert counts(up(IMAGES.head(5), service.client())) == {"CREATED": 5}
+    assert len(service.created) == 5
+
+
+def test_a_chunk_that_may_have_arrived_is_not_halved(service: Service) -> None:
+    tell = service._operation
+    service._operation = lambda _: NOT_THERE  # type: ignore[method-assign]
+    service.refuse = lambda number, _: b"LOST" if number == 1 else None
+    service.late = TOO_LARGE
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES.head(6), service.client(retries=2))
+    assert counts(caught.value.results) == {"UNKNOWN": 6}
+    service._operation, service.late = tell, None  # type: ignore[method-assign]
+    assert counts(up(IMAGES.head(6), service.client())) == {"CREATED": 6}
+    assert len(service.created) == 6
+
+
+def test_chunks_that_are_refused_for_good_do_not_keep_the_others_back(service: Service) -> None:
+    service.refuse = lambda _, tasks: FORBIDDEN if tasks[0]["__item_idx"] == "0" else None
+    seen = []
+    for _ in range(2):
+        with pytest.raises(tf.UploadError) as caught:
+            up(IMAGES, service.client(), concurrency=1)
+        seen.append(counts(caught.value.results))
+    assert seen == [{"NOT_SENT": 15_000, "FAILED": 10_000}, {"CREATED": 15_000, "FAILED": 10_000}]
+
+
+def test_rows_that_are_all_invalid_are_told_in_the_same_way_each_time(
+    client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
+) -> None:
+    flags = {"allow_defaults": True, "skip_invalid_items": True, "open_pool": True, "progress": False}
+    bad = make_frame(3).assign(image="no address")
+    for _ in range(2):
+        assert counts(tf.create_tasks(bad, client, pool_id, **flags)) == {"INVALID": 3}
+    assert tf.uploads()["state"].tolist() == ["DONE"]
+    assert tf.run(client.get_pool(pool_id))["status"] == "CLOSED"
+
+
+def test_rows_that_were_added_make_another_upload_as_a_whole(service: Service) -> None:
+    first = up(IMAGES.head(15_000), service.client())
+    more = up(IMAGES.head(16_000), service.client())
+    assert not set(first["operation_id"]) & set(more["operation_id"])
+    assert len(service.created) == 31_000

@@ -1,4 +1,4 @@
-"""A frame comes in; the JSON of each row's task goes out, or an error that names column, rows and reason."""
+"""A frame comes in; the JSON of each row's values goes out, or an error that names column, rows and reason."""
 
 from __future__ import annotations
 
@@ -31,15 +31,20 @@ PASSTHROUGH = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
 @dataclass(frozen=True)
 class Cells:
-    """The rows of a frame, ready to be sent.
+    """The rows of a frame as JSON.
 
     Attributes:
-        tasks: JSON text of each row's task.
-        input_bytes: Bytes of each row's `input_values` in it.
+        inputs: JSON text of each row's `input_values`.
+        rests: What stands behind it to the end of the row's task: `}`, or more members and `}`.
     """
 
-    tasks: list[bytes]
-    input_bytes: list[int]
+    inputs: list[bytes]
+    rests: list[bytes]
+
+    @property
+    def input_bytes(self) -> list[int]:
+        """Bytes of each row's `input_values`."""
+        return list(map(len, self.inputs))
 
 
 def cells_of(
@@ -47,7 +52,6 @@ def cells_of(
     roles: Roles,
     specification: Specification,
     *,
-    pool_id: str,
     overlap: int | None,
     positions: Sequence[int],
     strict: bool,
@@ -58,7 +62,6 @@ def cells_of(
         frame: The rows.
         roles: What its columns are.
         specification: The project's fields.
-        pool_id: The pool.
         overlap: Answers wanted where no TASK:overlap says it, or None.
         positions: The rows' positions in the whole upload.
         strict: Whether what the project's specification does not allow is refused here; else the service tells it row by row.
@@ -73,17 +76,27 @@ def cells_of(
     overlaps = check.overlaps(roles.overlap, overlap)
     values = [check.dump(row) for row in _records(inputs, len(frame))]
     check.sizes(values)
-    head = b'","pool_id":' + orjson.dumps(pool_id) + b',"input_values":'
     if golden or texts or roles.overlap:
-        tails = [b"," + check.dump(rest)[1:] if rest else b"}" for rest in _rests(golden, texts, overlaps)]
+        rests = [b"," + check.dump(rest)[1:] if rest else b"}" for rest in _rests(golden, texts, overlaps)]
     else:
-        tails = [b"}" if overlap is None else b',"overlap":%d}' % overlap] * len(frame)
-    # the position is echoed by the operation's log, whose order is not promised: it alone ties an entry to its row
-    tasks = [
-        b'{"__item_idx":"%d%b%b%b' % (position, head, value, tail)
-        for position, value, tail in zip(positions, values, tails, strict=True)
-    ]
-    return Cells(tasks, [len(value) for value in values])
+        rests = [b"}" if overlap is None else b',"overlap":%d}' % overlap] * len(frame)
+    return Cells(values, rests)
+
+
+def objects_of(values: Mapping[str, Sequence[Any]], declared: Mapping[str, str]) -> list[bytes]:
+    """The JSON object of each row, without what is missing.
+
+    Args:
+        values: The columns that are members.
+        declared: The type that each is of.
+
+    Raises:
+        InputError: Something cannot be sent.
+    """
+    frame = pd.DataFrame({name: pd.Series(list(cells), dtype=object) for name, cells in values.items()})
+    check = _Check(frame, range(len(frame)), strict=True)
+    fields = {name: check.column(name, declared[name]) for name in values}
+    return [check.dump(row) for row in _records(fields, len(frame))]
 
 
 def _extras(roles: Roles) -> Iterator[tuple[str, str]]:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from toloka_frames._cells import MAX_INPUT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-MAX_ROWS = 10_000  # Toloka-Kit 1.2.3: tasks in one asynchronous request
 # any constant would do, but with another one every upload would be a new one
 NAMESPACE = uuid.UUID("6f0b6bd4-29d3-5f0e-9e5c-1b1f0a7c6c55")
 
@@ -24,9 +23,9 @@ class Chunk:
 
     Attributes:
         number: Its place in the upload, from 0; the halves of a chunk that was too large share it.
-        pool_id: The pool of its tasks.
-        rows: Positions of its rows in the upload.
-        tasks: JSON text of each row's task.
+        pool_id: The pool of its objects; "" for what belongs to none.
+        rows: Positions of its objects in the upload: of tasks and bonuses these are the rows of the frame.
+        objects: JSON text of each object.
         key: What tells its upload from others: account, path, and the name that the user gave.
         sent_as: The operation that an earlier call began for it, whose end is not known; None when there is none.
     """
@@ -34,14 +33,14 @@ class Chunk:
     number: int
     pool_id: str
     rows: Sequence[int]
-    tasks: Sequence[bytes]
+    objects: Sequence[bytes]
     key: str
     sent_as: str | None = None
 
     @property
     def body(self) -> bytes:
         """The JSON text of the request."""
-        return b"[" + b",".join(self.tasks) + b"]"
+        return b"[" + b",".join(self.objects) + b"]"
 
     @cached_property
     def content(self) -> str:
@@ -56,24 +55,25 @@ class Chunk:
         """
         return str(uuid.uuid5(NAMESPACE, f"{self.key}\n{self.content}"))
 
-    def second_id(self, flags: Mapping[str, str]) -> str:
-        """The key for another try with other flags, after the first one ended with FAIL and so created nothing."""
-        return str(uuid.uuid5(NAMESPACE, f"{self.operation_id}\n{sorted(flags.items())}"))
-
     def halves(self) -> tuple[Chunk, Chunk]:
         """The same rows in two requests."""
         middle = len(self.rows) // 2
         return (
-            replace(self, rows=self.rows[:middle], tasks=self.tasks[:middle], sent_as=None),
-            replace(self, rows=self.rows[middle:], tasks=self.tasks[middle:], sent_as=None),
+            replace(self, rows=self.rows[:middle], objects=self.objects[:middle], sent_as=None),
+            replace(self, rows=self.rows[middle:], objects=self.objects[middle:], sent_as=None),
         )
 
 
-def cut(sizes: Sequence[int], max_rows: int = MAX_ROWS, max_bytes: int = MAX_INPUT_BYTES) -> Iterator[slice]:
-    """Cut rows of such sizes into runs that keep both limits, in order and as long as they can be."""
+def next_id(operation_id: str) -> str:
+    """The key for another try of what ended with FAIL as this operation and so created nothing."""
+    return str(uuid.uuid5(NAMESPACE, operation_id))
+
+
+def cut(sizes: Sequence[int], most: int, max_bytes: int = MAX_INPUT_BYTES) -> Iterator[slice]:
+    """Cut objects of such sizes into runs that keep both limits, in order and as long as they can be."""
     start = held = 0
     for row, size in enumerate(sizes):
-        if row - start == max_rows or (row > start and held + size > max_bytes):
+        if row - start == most or (row > start and held + size > max_bytes):
             yield slice(start, row)
             start, held = row, 0
         held += size

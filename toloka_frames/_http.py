@@ -10,8 +10,9 @@ import asyncio
 import json
 import os
 import re
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, TypeAlias
 
 import httpx
 
@@ -29,6 +30,7 @@ from toloka_frames._errors import (
 )
 from toloka_frames._quota import Quota, limits_of
 from toloka_frames._retries import Retries, retrying
+from toloka_frames._sync import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,6 +119,10 @@ class Service:
         """Ask for a list that has no pages; errors as in `get`."""
         return decoded(await self.send("GET", path, repeatable=True), list)
 
+    async def download(self, path: str, file: BinaryIO) -> None:
+        """Write what a path answers into a file, piece by piece; errors as in `get`."""
+        await self.send("GET", path, repeatable=True, into=file)
+
     async def post(self, path: str, query: Mapping[str, str], content: bytes, *, repeatable: bool) -> dict[str, Any]:
         """Have an object made.
 
@@ -140,6 +146,7 @@ class Service:
         query: Mapping[str, str] | None = None,
         content: bytes | None = None,
         repeatable: bool,
+        into: BinaryIO | None = None,
     ) -> httpx.Response:
         """Send a request and return its answer with a status of 2xx; the present meter shows what is waited for.
 
@@ -149,6 +156,7 @@ class Service:
             query: Query parameters as text.
             content: JSON text of the body.
             repeatable: Whether sending it twice does what sending it once does.
+            into: Where the body of an answer of 2xx goes instead of into memory, each try from the beginning.
 
         Raises:
             ApiError: The service refused.
@@ -159,7 +167,7 @@ class Service:
         request = self._connections.client().build_request(method, path, params=query, content=content, headers=headers)
         call = " ".join([method, ID.sub(r"\1/*", path)])
         tries = retrying(self._retries, repeatable=repeatable)
-        answer: httpx.Response = await tries(self._try, request, call, repeatable, [])
+        answer: httpx.Response = await tries(self._try, request, call, repeatable, into, [])
         return answer
 
     async def aclose(self) -> None:
@@ -169,22 +177,26 @@ class Service:
     async def _requester(self) -> str | None:
         try:
             requester = (await self.get("/v1/requester")).get("id")
-        except (NotFound, AccessDenied):
+        except (NotFound, AccessDenied) as error:
+            if error.code is None:  # somebody between answered, who knows nothing of the account
+                raise
             return None
         return requester if isinstance(requester, str) else None
 
-    async def _try(self, request: httpx.Request, call: str, repeatable: bool, effects: list[bool]) -> httpx.Response:
+    async def _try(
+        self, request: httpx.Request, call: str, repeatable: bool, into: BinaryIO | None, effects: list[bool]
+    ) -> httpx.Response:
         """One of several tries, whose error tells of those before as well."""
         try:
-            return await self._once(request, call, repeatable)
+            return await self._once(request, call, repeatable, into)
         except TolokaError as error:
             effects.append(error.may_have_taken_effect)
             error.may_have_taken_effect = any(effects)
             raise
 
-    async def _once(self, request: httpx.Request, call: str, repeatable: bool) -> httpx.Response:
+    async def _once(self, request: httpx.Request, call: str, repeatable: bool, into: BinaryIO | None) -> httpx.Response:
         await self.quota.request(call)
-        answer = await self._answer(request, repeatable)
+        answer = await self._answer(request, repeatable, into)
         if answer.is_success:
             return answer
         refused = refusal(answer)
@@ -194,12 +206,14 @@ class Service:
             raise _unknown(request, refused) from refused
         raise refused
 
-    async def _answer(self, request: httpx.Request, repeatable: bool) -> httpx.Response:
+    async def _answer(self, request: httpx.Request, repeatable: bool, into: BinaryIO | None) -> httpx.Response:
         try:
-            answer = await self._connections.client().send(request)
+            answer = await self._connections.client().send(request, stream=into is not None)
+            if into is not None:
+                await _received(answer, into)
             if date := date_of(answer):
                 self._ahead = date - datetime.now(UTC)
-            return _without_token(answer)
+            return answer if into is not None and answer.is_success else _without_token(answer)
         except UNREACHED as error:
             raise _no_answer(request, error) from _bare(error)
         except httpx.RequestError as error:
@@ -209,6 +223,18 @@ class Service:
         finally:
             # answers and errors hold the request, and are looked into
             request.headers.pop("Authorization", None)
+
+
+async def _received(answer: httpx.Response, into: BinaryIO) -> None:
+    """Have the body in the file; that of a refusal in memory, as any other."""
+    async with aclosing(answer):
+        if not answer.is_success:
+            await answer.aread()
+            return
+        into.seek(0)
+        into.truncate()
+        async for part in answer.aiter_bytes():
+            await in_thread(into.write, part)
 
 
 def _without_token(answer: httpx.Response) -> httpx.Response:

@@ -1,7 +1,7 @@
 """What is about to be sent and what became of it comes in; it is on disk before it is sent, and what is left to do goes out.
 
 One SQLite file holds all uploads: a row for each upload, a row for each chunk, a row for what became of each input row. What
-is not yet settled keeps the JSON of its tasks, so that an upload can go on without the frame. No token is ever in it.
+is not yet settled keeps the JSON of its objects, so that an upload can go on without the frame. No token is ever in it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import sqlite3
 import threading
 from array import array
@@ -22,12 +23,13 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from toloka_frames._chunks import Chunk
-from toloka_frames._errors import LedgerError
+from toloka_frames._errors import InputError, LedgerError
+from toloka_frames._kinds import KINDS
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from toloka_frames._kinds import Kind
     from toloka_frames._plan import Plan
 
 # waiting: not sent; begun: sent, its end not known; refused: not taken; done, failed: how its operation ended
@@ -35,7 +37,7 @@ State: TypeAlias = Literal["waiting", "begun", "refused", "done", "failed"]
 
 APPLICATION_ID = 0x746F6C66  # "tolf": tells our file from any other SQLite file
 VERSION = 1
-BUSY_SECONDS = 30.0
+BUSY_SECONDS = 10.0
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 SCHEMA = """
 create table uploads (
@@ -46,11 +48,11 @@ create table uploads (
 create table chunks (
     upload integer not null references uploads, operation_id text not null, number integer not null, pool_id text not null,
     spans text not null, rows integer not null, content text not null, state text not null, sent_as text, flags text,
-    begun text, ended text, created integer not null default 0, tasks blob,
+    begun text, ended text, created integer not null default 0, objects blob,
     primary key (upload, operation_id)
 );
 create table outcomes (
-    upload integer not null, row integer not null, operation_id text not null, status text not null, task_id text,
+    upload integer not null, row integer not null, operation_id text not null, status text not null, object_id text,
     error_field text, error_code text, error_message text,
     primary key (upload, row)
 ) without rowid;
@@ -65,17 +67,17 @@ class Record:
     Attributes:
         id: Its number in the ledger.
         upload_id: Its name.
-        path: Where it goes, behind `/api`.
-        rows: How many input rows it has.
-        content: A hash of all rows.
-        digests: Four bytes for each row.
+        kind: What it makes.
+        rows: How many objects it has.
+        content: A hash of all of them.
+        digests: Four bytes for each.
         flags: What the last call asked for.
         ended: When all its rows were settled, or None.
     """
 
     id: int
     upload_id: str
-    path: str
+    kind: Kind
     rows: int
     content: str
     digests: array[int]
@@ -84,30 +86,36 @@ class Record:
 
 
 class Ledger:
-    """An open ledger; its methods may be called from any thread, and each change is on disk when it returns.
+    """A ledger, in a `with` block; when it is open, any thread may call it, and each change is on disk when it returns."""
 
-    Raises:
-        LedgerError: The file cannot be used; it is left as it is.
-    """
-
-    def __init__(self, path: str | os.PathLike[str] | None) -> None:
-        self.path = Path(path).expanduser() if path is not None else _default_place()
+    def __init__(self, path: Path | None) -> None:
+        self.path = _default_place() if path is None else path
         self._lock = threading.Lock()
-        with self._explained():
-            self._sqlite = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        try:
-            with self._explained():
-                self._prepare()
-        except BaseException:
-            self._sqlite.close()
-            raise
+        self._opened: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
-            self._sqlite.close()
+            if self._opened is not None:
+                self._opened.close()
+
+    def open(self) -> Self:
+        """Open the file; made where it is not there.
+
+        Raises:
+            LedgerError: It cannot be used; it is left as it is.
+        """
+        with self._lock, self._explained():
+            self._opened = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            self._prepare()
+        return self
+
+    @property
+    def _sqlite(self) -> sqlite3.Connection:
+        assert self._opened is not None  # noqa: S101 -- it is opened before anything is asked of it
+        return self._opened
 
     def lock(self, account: str, upload_id: str) -> UploadLock:
         """The lock of one upload, so that two processes do not send it at once."""
@@ -124,7 +132,7 @@ class Ledger:
             return None
         number, name, path, rows, content, digests, flags, ended = found[0]
         ended_at = datetime.fromisoformat(ended) if ended else None
-        return Record(number, name, path, rows, content, array("I", digests), json.loads(flags), ended_at)
+        return Record(number, name, KINDS[path], rows, content, array("I", digests), json.loads(flags), ended_at)
 
     def add(self, plan: Plan, flags: Mapping[str, bool | None]) -> None:
         """Write down an upload and all its chunks."""
@@ -135,7 +143,7 @@ class Ledger:
                 (
                     plan.account,
                     plan.upload_id,
-                    plan.path,
+                    plan.kind.path,
                     plan.key,
                     len(plan.digests),
                     plan.content,
@@ -154,18 +162,18 @@ class Ledger:
     def chunks(self, upload: int, flags: Mapping[str, str]) -> list[Chunk]:
         """The chunks that are left to be sent or looked at; those that failed with other flags are among them."""
         sql = (
-            "select number, pool_id, spans, tasks, key, iif(state in ('begun', 'failed'), sent_as, null)"
+            "select number, pool_id, spans, objects, key, iif(state in ('begun', 'failed'), sent_as, null)"
             " from chunks join uploads on upload = id"
             " where upload = ? and (state in ('waiting', 'begun', 'refused') or (state = 'failed' and chunks.flags <> ?))"
-            " order by number, chunks.rowid"
+            " order by state = 'refused', number, chunks.rowid"
         )
         left = self._read(sql, (upload, _said(flags)))
-        return [Chunk(number, pool, _rows(spans), tasks.split(b"\n"), *rest) for number, pool, spans, tasks, *rest in left]
+        return [Chunk(number, pool, _rows(spans), objects.split(b"\n"), *rest) for number, pool, spans, objects, *rest in left]
 
     def outcomes(self, upload: int) -> list[dict[str, Any]]:
         """What is known of each row that was sent: its position as `row`, and its columns of the result."""
         sql = (
-            "select row, status, task_id, error_field, error_code, error_message, sent_as as operation_id, number as chunk"
+            "select row, status, object_id, error_field, error_code, error_message, sent_as as operation_id, number as chunk"
             " from outcomes join chunks using (upload, operation_id) where upload = ?"
         )
         begun = "select spans, sent_as, number from chunks where upload = ? and state = 'begun'"
@@ -212,11 +220,11 @@ class Ledger:
         with self._change() as sqlite:
             sqlite.executemany(
                 "insert or replace into outcomes values"
-                " (:upload, :row, :key, :status, :task_id, :error_field, :error_code, :error_message)",
+                " (:upload, :row, :key, :status, :object_id, :error_field, :error_code, :error_message)",
                 rows,
             )
             sqlite.execute(
-                "update chunks set state = ?, ended = ?, created = ?, tasks = iif(? = 'done', null, tasks)"
+                "update chunks set state = ?, ended = ?, created = ?, objects = iif(? = 'done', null, objects)"
                 " where upload = ? and operation_id = ?",
                 (state, _now(), created, state, upload, chunk.operation_id),
             )
@@ -228,23 +236,23 @@ class Ledger:
 
     def pools_to_open(self, upload: int) -> list[str]:
         """The pools of this upload that it has not opened yet."""
-        sql = "select pool_id from chunks where upload = ?1 except select pool_id from opened where upload = ?1"
+        sql = "select pool_id from chunks where upload = ?1 and created > 0 except select pool_id from opened where upload = ?1"
         return [pool for (pool,) in self._read(sql, (upload,))]
 
-    def open(self, upload: int, pool_id: str) -> None:
+    def pool_was_opened(self, upload: int, pool_id: str) -> None:
         """Write down that this upload has opened a pool."""
         with self._change() as sqlite:
             sqlite.execute("insert or ignore into opened values (?, ?)", (upload, pool_id))
 
     def uploads(self) -> list[dict[str, Any]]:
         """All uploads with their counts of rows, the oldest first."""
-        return self._read_dicts(
+        uploads = self._read_dicts(
             """
             with ends as (
                 select upload, sum(status = 'INVALID') as invalid, sum(status = 'FAILED') as failed
                 from outcomes group by upload
             )
-            select upload_id, account, replace(path, '/v1/', '') as kind,
+            select upload_id, account, path as kind,
                 case when uploads.ended is not null then 'DONE' when sum(state in ('refused', 'failed')) then 'FAILED'
                     else 'UNFINISHED' end as state,
                 group_concat(distinct pool_id) as pool_ids, uploads.rows, sum(created) as created,
@@ -255,6 +263,7 @@ class Ledger:
             """,
             (),
         )
+        return [{**each, "kind": KINDS[each["kind"]].name} for each in uploads]
 
     def _prepare(self) -> None:
         sqlite = self._sqlite
@@ -313,11 +322,13 @@ class Ledger:
         try:
             yield
         except sqlite3.Error as error:
-            damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED
-            what = "is damaged or no ledger, and is left as it is" if damaged else "cannot be used"
-            raise LedgerError(f"The ledger {self.path} {what}: {error}.", path=self.path, hint=ANOTHER) from error
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            what = "is damaged or no ledger, and is left as it is" if code in DAMAGED else "cannot be used"
+            hint = IN_USE if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) else ANOTHER
+            raise LedgerError(f"The ledger {self.path} {what}: {error}.", path=self.path, hint=hint) from error
 
 
+IN_USE = "Another program holds it: end that, and make the same call again."
 ANOTHER = "Move it away or give another file with ledger=...; the same rows keep their operation ids and are created once."
 
 
@@ -350,6 +361,21 @@ class UploadLock:
         self._lock.release()
 
 
+def ledger_place(ledger: Any) -> Path | None:
+    """Where a ledger shall be; None for the user's data folder.
+
+    Raises:
+        InputError: It is no path.
+    """
+    if ledger is not None and (not isinstance(ledger, str | os.PathLike) or "\0" in os.fsdecode(ledger)):
+        raise InputError(f"ledger={ledger!r} is no path of a file.", column="ledger")
+    try:
+        # absolute, so that a later change of folder does not make it another, and no name has a meaning of its own to SQLite
+        return None if ledger is None else Path(os.fsdecode(ledger)).expanduser().absolute()
+    except RuntimeError as error:
+        raise InputError(f"ledger={ledger!r}: {error}", column="ledger") from error
+
+
 def _default_place() -> Path:
     place = platformdirs.user_data_path("toloka_frames", appauthor=False) / "uploads.db"
     try:
@@ -361,7 +387,7 @@ def _default_place() -> Path:
 
 def _insert(sqlite: sqlite3.Connection, upload: int | None, chunks: Iterable[Chunk]) -> None:
     sqlite.executemany(
-        "insert into chunks (upload, operation_id, number, pool_id, spans, rows, content, state, tasks)"
+        "insert into chunks (upload, operation_id, number, pool_id, spans, rows, content, state, objects)"
         " values (?, ?, ?, ?, ?, ?, ?, 'waiting', ?)",
         (
             (
@@ -372,7 +398,7 @@ def _insert(sqlite: sqlite3.Connection, upload: int | None, chunks: Iterable[Chu
                 _spans(chunk.rows),
                 len(chunk.rows),
                 chunk.content,
-                b"\n".join(chunk.tasks),
+                b"\n".join(chunk.objects),
             )
             for chunk in chunks
         ),
@@ -380,7 +406,9 @@ def _insert(sqlite: sqlite3.Connection, upload: int | None, chunks: Iterable[Chu
 
 
 def _forget_outcomes(sqlite: sqlite3.Connection, upload: int, chunk: Chunk) -> None:
-    sqlite.execute("delete from outcomes where upload = ? and operation_id = ?", (upload, chunk.operation_id))
+    # the key of outcomes begins with upload and row: without the rows, all of an upload would be looked through
+    sql = "delete from outcomes where upload = ? and row between ? and ? and operation_id = ?"
+    sqlite.execute(sql, (upload, min(chunk.rows), max(chunk.rows), chunk.operation_id))
 
 
 def _spans(rows: Sequence[int]) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from toloka_frames._answers import bad_answer
-from toloka_frames._errors import Conflict, InputError, OperationFailed, OperationTimeout
-from toloka_frames._progress import Meter, ProgressArg, showing
+from toloka_frames._errors import Conflict, InputError, OperationFailed, OperationTimeout, TolokaError
+from toloka_frames._progress import Meter, ProgressArg, present, showing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,11 @@ async def begin(service: Service, path: str, query: Mapping[str, str], content: 
     except Conflict as error:
         if error.code != ALREADY_EXISTS or not error.may_have_taken_effect:
             raise
+    try:
         return await get(service, query["operation_id"])
+    except TolokaError as unseen:
+        unseen.may_have_taken_effect = True  # the service has just said that it exists
+        raise
 
 
 async def wait(
@@ -65,7 +69,8 @@ async def ended(service: Service, operation: Mapping[str, Any], meter: Meter | N
     """The operation once it has ended, SUCCESS or FAIL; looks often at first, then every two seconds."""
     seconds = FIRST_LOOK_SECONDS
     while operation.get("status") not in FINAL:
-        await asyncio.sleep(seconds)
+        with present().wait(f"the operation, {operation.get('status')}"):
+            await asyncio.sleep(seconds)
         seconds = min(seconds * SLOWING, LAST_LOOK_SECONDS)
         operation = await get(service, str(operation["id"]))
         if meter:

@@ -30,8 +30,9 @@ INTERVALS = {SECOND: None, MINUTE: "MIN", DAY: "DAY"}
 
 # Toloka API, "Restrictions": 300 requests a second. For tasks its pages say 200,000 a minute and 4,000,000 a day, and
 # Toloka-Kit 1.2.3 says half of that; the lower figures are safe under both.
-RATES = {"requests": (Rate(300, SECOND),), "tasks": (Rate(100_000, MINUTE), Rate(2_000_000, DAY))}
-CREATE_TASKS = "POST /v1/tasks"
+CREATIONS = (Rate(100_000, MINUTE), Rate(2_000_000, DAY))
+RATES = {"requests": (Rate(300, SECOND),), "tasks": CREATIONS, "task suites": CREATIONS}
+COUNTED = {"POST /v1/tasks": "tasks", "POST /v1/task-suites": "task suites"}
 
 TYPES: dict[str, Any] = {
     "what": pd.StringDtype("pyarrow"),
@@ -59,9 +60,9 @@ class Quota:
         """
         await self._take("requests", 1, _counted(call))
 
-    async def tasks(self, count: int) -> None:
-        """Wait until so many more tasks are allowed; errors as in `request`."""
-        await self._take("tasks", count, "tasks")
+    async def objects(self, what: str, count: int) -> None:
+        """Wait until so many more "tasks" or "task suites" are allowed; errors as in `request`."""
+        await self._take(what, count, what)
 
     def refused(self, call: str, error: QuotaExceeded) -> None:
         """Have all clients of the account heed what a refusal says."""
@@ -165,8 +166,8 @@ def limits_of(*account: str) -> Limits:
 
 
 def _counted(call: str) -> str:
-    """What the service's quotas of a minute and more count: tasks, or the calls of one method and path."""
-    return "tasks" if call == CREATE_TASKS else call
+    """What the service's quotas of a minute and more count: objects made, or the calls of one method and path."""
+    return COUNTED.get(call, call)
 
 
 def _room_at(window: InMemoryBucket, rate: Rate, count: int) -> int:

@@ -1,4 +1,4 @@
-"""What is learnt of each row of an upload comes in, one result row for each input row goes out."""
+"""What is learnt of each object of an upload comes in, one result row for each input row goes out."""
 
 from __future__ import annotations
 
@@ -13,15 +13,23 @@ if TYPE_CHECKING:
 Status: TypeAlias = Literal["CREATED", "INVALID", "FAILED", "UNKNOWN", "NOT_SENT"]
 
 TEXT = pd.StringDtype("pyarrow")
-COLUMNS = ("status", "task_id", "error_field", "error_code", "error_message", "operation_id", "chunk")
+MOST_DIGITS = 12  # of a position; a log may hold anything
+COLUMNS = ("status", "object_id", "error_field", "error_code", "error_message", "operation_id", "chunk")
+NO_ERROR = dict.fromkeys(("error_field", "error_code", "error_message"))
 
 
 class Results:
-    """A row for each row of an upload; NOT_SENT until more is known."""
+    """What is known of each object of an upload; NOT_SENT until more is known.
 
-    def __init__(self, index: pd.Index[Any]) -> None:
-        self._index = index
-        self._rows: list[dict[str, Any]] = [{"status": "NOT_SENT"} for _ in range(len(index))]
+    `object_id` is where an operation's log has the id of what was made, and the frame's column of it.
+    """
+
+    def __init__(self, objects: int, object_id: str) -> None:
+        self._object_id = object_id
+        self._rows: list[dict[str, Any]] = [{"status": "NOT_SENT"} for _ in range(objects)]
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def put(self, rows: Iterable[int], **facts: Any) -> None:
         """Write the same facts to some rows."""
@@ -43,11 +51,9 @@ class Results:
         mine = set(rows)
         for entry in entries:
             position = _position(entry)
-            if position not in mine:
+            if position not in mine or self._is_created(position, entry):
                 continue
-            if entry.get("success"):
-                self._created(position, entry)
-            else:
+            if not entry.get("success"):
                 complaint = first_error(entry.get("output"))
                 self._rows[position].update(status="INVALID", **{name: _told(fact) for name, fact in complaint.items()})
 
@@ -60,10 +66,11 @@ class Results:
             self.put(unsettled, error_message="The operation's log does not mention this row.")
         return len(unsettled)
 
-    def frame(self) -> pd.DataFrame:
-        """The results on the input's index."""
-        frame = pd.DataFrame(self._rows, index=self._index, columns=list(COLUMNS))
-        return frame.astype({**dict.fromkeys(COLUMNS, TEXT), "chunk": "Int64"})
+    def frame(self, index: pd.Index[Any], object_of_row: Sequence[int]) -> pd.DataFrame:
+        """A row for each input row, on the input's index."""
+        frame = pd.DataFrame(self._rows, columns=list(COLUMNS)).astype({**dict.fromkeys(COLUMNS, TEXT), "chunk": "Int64"})
+        frame = frame.rename(columns={"object_id": self._object_id})
+        return frame.take(list(object_of_row)).set_axis(index)
 
     def counts(self) -> Counter[str]:
         """Rows by status."""
@@ -76,17 +83,19 @@ class Results:
     def commonest_error(self) -> str:
         """What is wrong with most of the rows that are wrong, or nothing."""
         told = Counter(
-            f"{row.get('error_field') or 'task'}: {row.get('error_code')}, {row.get('error_message')}"
+            f"{row.get('error_field') or 'object'}: {row.get('error_code')}, {row.get('error_message')}"
             for row in self._rows
             if row["status"] == "INVALID"
         )
         return f"Most often: {told.most_common(1)[0][0]}." if told else ""
 
-    def _created(self, position: int, entry: Mapping[str, Any]) -> None:
+    def _is_created(self, position: int, entry: Mapping[str, Any]) -> bool:
+        """Whether an object is there, by this entry or one before; a valid one of a refused request has an entry without id."""
         output = entry.get("output")
-        task_id = output.get("task_id") if isinstance(output, dict) else None
-        if isinstance(task_id, str):  # a valid row of a refused request has an entry too, without an id
-            self._rows[position].update(status="CREATED", task_id=task_id)
+        object_id = output.get(self._object_id) if isinstance(output, dict) else None
+        if isinstance(object_id, str):
+            self._rows[position].update(status="CREATED", object_id=object_id, **NO_ERROR)
+        return bool(self._rows[position]["status"] == "CREATED")
 
 
 def first_error(output: Any) -> dict[str, Any]:
@@ -114,4 +123,4 @@ def _told(fact: Any) -> str | None:
 def _position(entry: Mapping[str, Any]) -> int:
     item = entry.get("input")
     index = item.get("__item_idx") if isinstance(item, dict) else None
-    return int(str(index)) if str(index).isdecimal() else -1
+    return int(str(index)) if str(index).isdecimal() and len(str(index)) <= MOST_DIGITS else -1

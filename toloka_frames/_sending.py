@@ -10,11 +10,14 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames import _operations
+from toloka_frames._chunks import next_id
+from toloka_frames._crew import Crew
 from toloka_frames._errors import ApiError, ConnectionFailed, NotFound, OperationFailed, QuotaExceeded, TolokaError, TooLarge
+from toloka_frames._results import NO_ERROR
 from toloka_frames._sync import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from toloka_frames._chunks import Chunk
     from toloka_frames._http import Service
@@ -23,9 +26,6 @@ if TYPE_CHECKING:
     from toloka_frames._results import Results
 
 BAD_REQUEST = 400
-UNKNOWN = {"status": "UNKNOWN", "error_field": None, "error_code": None, "error_message": None}
-# most of what is in flight ends in that time, and whoever pressed Stop is not kept waiting
-GRACE_SECONDS = 1.5
 
 
 class Sending:
@@ -33,7 +33,6 @@ class Sending:
 
     Attributes:
         flags: What each of them asks for.
-        error: The first that stopped it.
     """
 
     def __init__(
@@ -41,24 +40,16 @@ class Sending:
     ) -> None:
         self._service, self._ledger, self._record, self.flags = service, ledger, record, flags
         self._results, self._meter = results, meter
-        self._stopping = False
-        self.error: Exception | None = None
+        self._crew = Crew(meter)
+
+    @property
+    def error(self) -> Exception | None:
+        """The first that stopped it."""
+        return self._crew.error
 
     async def send(self, chunks: Sequence[Chunk], concurrency: int) -> None:
-        """Send chunks, so many at once; on cancellation send nothing new, and wait briefly for what is in flight."""
-        self._meter.chunks["waiting"] = len(chunks)
-        queue = iter(chunks)
-        workers = [asyncio.create_task(self._work(queue)) for _ in range(min(concurrency, len(chunks)))]
-        try:
-            await _all_of(workers)
-        except asyncio.CancelledError:
-            self._stopping = True
-            await _all_of(workers, GRACE_SECONDS)
-            raise
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+        """Send chunks, so many at once."""
+        await self._crew.do(chunks, concurrency, self._create)
 
     async def look(self, chunks: Sequence[Chunk]) -> None:
         """Ask for the operations of chunks that were begun, and send nothing."""
@@ -71,35 +62,28 @@ class Sending:
                 with contextlib.suppress(OperationFailed):  # the results tell it row by row
                     await self._settle(chunk, *await self._ended(operation))
 
-    async def _work(self, queue: Iterator[Chunk]) -> None:
-        """Take chunk after chunk until there is none, or one has failed."""
-        # an iterator shared by the workers is a queue: between two awaits nobody else runs
-        for chunk in queue:
-            if self.error or self._stopping:
-                return
-            self._meter.chunks.update(waiting=-1, sent=1)
-            try:
-                await self._create(chunk)
-                self._meter.chunks.update(sent=-1, done=1)
-            except Exception as error:  # noqa: BLE001 -- whatever it is, it must not hide what was created
-                self.error = self.error or error
-                self._meter.chunks.update(sent=-1, failed=1)
-
     async def _create(self, chunk: Chunk) -> None:
         """One request and what follows from it."""
         operation = await self._known(chunk)
         if operation is None:
             try:
                 operation = await self._post(chunk, chunk.sent_as or chunk.operation_id)
-            except TooLarge:
-                if len(chunk.rows) == 1:
+            except TooLarge as error:
+                if len(chunk.rows) == 1 or error.may_have_taken_effect:
                     raise
                 await self._halve(chunk)
                 return
         ended, log = await self._ended(operation)
         # what ended with FAIL created nothing, so that asking in another way is a new try; in the same way it is the same FAIL
-        if ended["status"] == "FAIL" and not _asked_with(ended, self.flags) and not _has_created(log):
-            ended, log = await self._ended(await self._post(chunk, chunk.second_id(self.flags)))
+        while ended["status"] == "FAIL" and not _has_created(log, self._record.kind.object_id):
+            operation = await self._found(next_id(ended["id"]))
+            if operation is not None:
+                await self._begun(chunk, operation["id"])
+            elif _asked_with(ended, self.flags):
+                break
+            else:
+                operation = await self._post(chunk, next_id(ended["id"]))
+            ended, log = await self._ended(operation)
         await self._settle(chunk, ended, log)
 
     async def _halve(self, chunk: Chunk) -> None:
@@ -115,30 +99,38 @@ class Sending:
     async def _found(self, operation_id: str) -> dict[str, Any] | None:
         try:
             return await _operations.get(self._service, operation_id)
-        except NotFound:
+        except NotFound as error:
+            if error.code is None:  # somebody between answered, who knows nothing of operations
+                raise
             return None
 
     async def _post(self, chunk: Chunk, operation_id: str) -> dict[str, Any]:
         """The operation of a chunk: a new one, or the one that there is of this id."""
-        await self._service.quota.tasks(len(chunk.rows))
-        if self._stopping:
+        if self._record.kind.quota:
+            await self._service.quota.objects(self._record.kind.quota, len(chunk.rows))
+        if self._crew.stopping:
             raise asyncio.CancelledError
-        await in_thread(self._ledger.begin, self._record.id, chunk, operation_id, self.flags)
-        self._results.put(chunk.rows, **UNKNOWN, operation_id=operation_id, chunk=chunk.number)
+        await self._begun(chunk, operation_id)
         query = {**self.flags, "async_mode": "true", "operation_id": operation_id}
         try:
-            return await _operations.begin(self._service, self._record.path, query, chunk.body)
+            return await _operations.begin(self._service, self._record.kind.path, query, chunk.body)
         except TolokaError as error:
-            if isinstance(error, ApiError) and (error.may_have_taken_effect or error.code == _operations.ALREADY_EXISTS):
-                operation = await self._found(operation_id)
-                if operation is not None:
-                    return operation
-            await self._refused(chunk, error)
-            raise
+            if not _is_doubtful(error):
+                await self._refused(chunk, error)
+                raise
+            operation = await self._found(operation_id) if isinstance(error, ApiError) else None
+            if operation is None:
+                raise
+            return operation
+
+    async def _begun(self, chunk: Chunk, operation_id: str) -> None:
+        """Write down as which operation a chunk goes, before it does."""
+        await in_thread(self._ledger.begin, self._record.id, chunk, operation_id, self.flags)
+        self._results.put(chunk.rows, **NO_ERROR, status="UNKNOWN", operation_id=operation_id, chunk=chunk.number)
 
     async def _refused(self, chunk: Chunk, error: TolokaError) -> None:
         """Say of a chunk what a refusal says; an answer that never came, or of a service in trouble, says nothing."""
-        if isinstance(error, QuotaExceeded) or (isinstance(error, TooLarge) and len(chunk.rows) > 1) or _never_arrived(error):
+        if isinstance(error, QuotaExceeded | ConnectionFailed) or (isinstance(error, TooLarge) and len(chunk.rows) > 1):
             await in_thread(self._ledger.withdraw, self._record.id, chunk)
             self._results.put(chunk.rows, status="NOT_SENT", operation_id=None, chunk=None)
         elif isinstance(error, ApiError) and error.status >= BAD_REQUEST and not error.retryable:
@@ -156,7 +148,9 @@ class Sending:
         unsettled = self._results.end(chunk.rows, failed=failed)
         self._meter.rows += len(chunk.rows)
         if failed or not unsettled:
-            state: State = "failed" if failed else "done"
+            # where invalid rows are to be skipped, a request of nothing else has done what it was to do
+            skipped = not unsettled and "skip_invalid_items" in self.flags
+            state: State = "failed" if failed and not skipped else "done"
             await in_thread(self._ledger.end, self._record.id, chunk, state, self._results.rows(chunk.rows))
         if unsettled:
             raise failure(operation)
@@ -171,12 +165,6 @@ def failure(operation: Mapping[str, Any]) -> OperationFailed:
     )
 
 
-async def _all_of(workers: Sequence[asyncio.Task[None]], seconds: float | None = None) -> None:
-    """Wait for workers without cancelling them when the waiting is cancelled."""
-    if workers:
-        await asyncio.wait(workers, timeout=seconds)
-
-
 def _asked_with(operation: Mapping[str, Any], flags: Mapping[str, str]) -> bool:
     """Whether an operation was begun with these flags, as far as it tells (Toloka API, Operation.parameters)."""
     asked = {"allow_defaults": "false", "skip_invalid_items": "false", **flags}
@@ -186,9 +174,10 @@ def _asked_with(operation: Mapping[str, Any], flags: Mapping[str, str]) -> bool:
     )
 
 
-def _has_created(log: Sequence[Mapping[str, Any]]) -> bool:
-    return any(entry.get("success") and "task_id" in (entry.get("output") or {}) for entry in log)
+def _has_created(log: Sequence[Mapping[str, Any]], object_id: str) -> bool:
+    return any(entry.get("success") and object_id in (entry.get("output") or {}) for entry in log)
 
 
-def _never_arrived(error: TolokaError) -> bool:
-    return isinstance(error, ConnectionFailed) and not error.may_have_taken_effect
+def _is_doubtful(error: TolokaError) -> bool:
+    """Whether the operation may exist: an earlier try may have begun it, or the service says that it does."""
+    return error.may_have_taken_effect or (isinstance(error, ApiError) and error.code == _operations.ALREADY_EXISTS)

@@ -1,13 +1,13 @@
-"""A frame comes in, tasks are created from it in chunks, and one result row for each input row goes out.
+"""A plan of objects comes in, they are created in chunks, and one result row for each input row goes out.
 
-The way up: `_plan` makes checked JSON of the rows and cuts it into requests, `_ledger` has them on disk, `_sending` sends what
-is not yet settled. The same call again, `resume` and `reconcile` find in the ledger what is left to do.
+The way up: `_tasks` and its kin make checked JSON of a frame, `_plan` cuts it into requests, `_ledger` has them on disk,
+`_sending` sends what is not yet settled. The same call again, `Resumed` and `Reconciled` find in the ledger what is left to do.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
+from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,20 +15,22 @@ import pandas as pd
 
 from toloka_frames import _operations
 from toloka_frames._client import AsyncTolokaClient
-from toloka_frames._errors import InputError, OperationFailed, TolokaError, UploadError, UploadInterrupted
-from toloka_frames._filters import checked, flag_or_none, path_part, positive, text
-from toloka_frames._ledger import Ledger
-from toloka_frames._plan import check_pool, planned
+from toloka_frames._errors import InputError, OperationFailed, TolokaError, UploadError
+from toloka_frames._filters import checked, path_part, positive, text
+from toloka_frames._kinds import TASKS
+from toloka_frames._ledger import Ledger, ledger_place
 from toloka_frames._progress import Meter, ProgressArg, showing
-from toloka_frames._results import TEXT, Results
-from toloka_frames._roles import roles_of
+from toloka_frames._results import Results
 from toloka_frames._sending import Sending, failure
-from toloka_frames._sync import in_thread, run
+from toloka_frames._sync import in_thread
+from toloka_frames._tasks import check_pool
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from toloka_frames._chunks import Chunk
+    from toloka_frames._http import Service
+    from toloka_frames._kinds import Kind
     from toloka_frames._ledger import Record, UploadLock
     from toloka_frames._plan import Plan
     from toloka_frames._sinks import FilePath
@@ -38,232 +40,63 @@ CONCURRENCY = 4
 LOCK_LOOK_SECONDS = 0.2
 SHOWN_ROWS = 5
 GO_ON = (
-    "`.results` of this error has a row for each input row. The same call again settles UNKNOWN and NOT_SENT rows; "
-    "mend the others and send only what is missing: df[(error.results['status'] != 'CREATED').to_numpy()]. "
-    "Where the cause was elsewhere (the project, the pool) and is mended, give these rows an upload_id= of their own."
+    "`.results` of this error has a row for each input row. The same call again sends what is NOT_SENT or was refused, asks "
+    "what became of UNKNOWN rows, and creates nothing twice. Mend INVALID rows and send them alone: "
+    "df[error.results['status'].eq('INVALID').to_numpy()]. Rows whose operation ended with FAIL are tried again when the same "
+    "call is made with another flag, as skip_invalid_items=True."
 )
 
 
-def create_tasks(
-    df: pd.DataFrame,
-    client: AsyncTolokaClient,
-    pool_id: str | None = None,
-    *,
-    allow_defaults: bool | None = None,
-    open_pool: bool | None = None,
-    skip_invalid_items: bool | None = None,
-    overlap: int | None = None,
-    input_columns: Sequence[str] | None = None,
-    upload_id: str | None = None,
-    ledger: FilePath | None = None,
-    concurrency: int = CONCURRENCY,
-    progress: ProgressArg = "auto",
-) -> pd.DataFrame:
-    """Create a task from each row of a frame.
+class Upload(ABC):
+    """One upload while it goes on; what is known of it can be read at any time.
 
-    The columns are the project's input fields; or those of the platform's own upload files: `INPUT:*`, `GOLDEN:*` (a known
-    solution), `HINT:text`, `TASK:overlap`. Missing cells are left out. Everything is converted and checked before anything is
-    sent, and is in the ledger before it is sent.
-
-    The same call again (same rows in the same order, same account and pool) creates nothing twice, also after a restart, a lost
-    answer or a killed process: it goes on where the first one ended, and returns the same results without sending when that was
-    the end. Flags are not part of this: rows that are there stay as they are.
-
-    Args:
-        df: The rows, on any index.
-        client: The account.
-        pool_id: The pool; or give a column `pool_id`.
-        allow_defaults: Whether the overlap comes from the pool's defaults where a task has none.
-        open_pool: Whether the pool is opened, once, when all tasks are there.
-        skip_invalid_items: Whether valid rows are created though others are not valid; the service then tells what is wrong
-            with each of these.
-        overlap: Answers wanted for each task, 1 to 30,000, where no `TASK:overlap` says it.
-        input_columns: The columns that hold input values, when the frame has others too.
-        upload_id: A name of yours. With another name the same rows are another upload; other rows under a name that the ledger
-            has are refused.
-        ledger: The SQLite file that holds what was sent; by default `uploads.db` in the user's data folder.
-        concurrency: Requests in flight at once.
-        progress: "auto", "notebook", "text", "log", False or a callable that gets `tf.Progress`.
-
-    Returns:
-        A frame on df's index, in df's order, with string columns `status` (CREATED, INVALID, FAILED, UNKNOWN, NOT_SENT),
-        `task_id`, `error_field`, `error_code`, `error_message`, `operation_id`, and Int64 `chunk`.
-
-    Raises:
-        InputError: A column or row cannot be sent, or the name is that of other rows; nothing was sent.
-        LedgerError: The ledger cannot be used; nothing was sent.
-        UploadError: A row was not created (other than INVALID ones with skip_invalid_items); `.results` is the whole frame.
-        UploadInterrupted: Stop was pressed; `.results` says what is known.
-
-    Source: Toloka API, "Create a task or multiple tasks": at most 1,048,576 bytes of input_values a request, and an
-    operation_id is refused a second time; Toloka-Kit 1.2.3: at most 10,000 tasks.
+    Attributes:
+        upload_id: Its name in the ledger; "" until it is there.
     """
-    flags = {"allow_defaults": allow_defaults, "open_pool": open_pool, "skip_invalid_items": skip_invalid_items}
-    upload = Upload(client, ledger, concurrency)
-    return _finished(upload, upload.create(df, pool_id, flags, overlap, input_columns, upload_id, progress))
 
-
-def resume(
-    upload_id: str,
-    client: AsyncTolokaClient,
-    *,
-    ledger: FilePath | None = None,
-    concurrency: int = CONCURRENCY,
-    progress: ProgressArg = "auto",
-) -> pd.DataFrame:
-    """Go on with an upload without its frame; the rows that are not settled are in the ledger.
-
-    Args:
-        upload_id: Its name, as `tf.uploads()` and the errors of an upload tell it.
-        client: The account that began it.
-        ledger: As in `create_tasks`.
-        concurrency: Requests in flight at once.
-        progress: As in `create_tasks`.
-
-    Returns:
-        The results as of `create_tasks`, a row for each row of its frame, on a RangeIndex; errors as there.
-
-    Raises:
-        InputError: This account has no upload of this name in the ledger.
-    """
-    upload = Upload(client, ledger, concurrency)
-    return _finished(upload, upload.resume(upload_id, progress))
-
-
-def reconcile(
-    upload_id: str, client: AsyncTolokaClient, *, ledger: FilePath | None = None, progress: ProgressArg = "auto"
-) -> pd.DataFrame:
-    """Ask the service what became of every UNKNOWN row of an upload, and send nothing.
-
-    Args:
-        upload_id: Its name, as `tf.uploads()` and the errors of an upload tell it.
-        client: The account that began it.
-        ledger: As in `create_tasks`.
-        progress: As in `create_tasks`.
-
-    Returns:
-        The results as of `create_tasks`, a row for each row of its frame, on a RangeIndex. What the service does not know of is
-        NOT_SENT; a row stays UNKNOWN only where an operation's log does not tell of it.
-
-    Raises:
-        InputError: This account has no upload of this name in the ledger.
-        ApiError: The service refused to tell.
-    """
-    upload = Upload(client, ledger, CONCURRENCY)
-    return _finished(upload, upload.reconcile(upload_id, progress))
-
-
-def uploads(ledger: FilePath | None = None) -> pd.DataFrame:
-    """All uploads of the ledger, the oldest first.
-
-    Args:
-        ledger: As in `create_tasks`.
-
-    Returns:
-        A row for each: string columns `upload_id`, `account`, `kind` ("tasks"), `state` (DONE, FAILED, UNFINISHED), `pool_ids`
-        (comma list); Int64 counts of its `rows`, and of those `created`, `invalid`, `failed`, `unknown`, `not_sent`; and
-        `begun`, `ended` (datetime64[us, UTC], missing while rows are not settled).
-
-    Raises:
-        LedgerError: The ledger cannot be used.
-    """
-    with Ledger(_file(ledger)) as opened:
-        frame = pd.DataFrame(opened.uploads(), columns=list(UPLOADS))
-    return frame.astype(UPLOADS)
-
-
-UPLOADS: dict[str, Any] = {
-    **dict.fromkeys(("upload_id", "account", "kind", "state", "pool_ids"), TEXT),
-    **dict.fromkeys(("rows", "created", "invalid", "failed", "unknown", "not_sent"), "Int64"),
-    **dict.fromkeys(("begun", "ended"), "datetime64[us, UTC]"),
-}
-
-
-def _finished(upload: Upload, work: Coroutine[Any, Any, pd.DataFrame]) -> pd.DataFrame:
-    try:
-        return run(work)
-    except KeyboardInterrupt as stop:
-        raise UploadInterrupted(upload.stopped(), results=upload.results.frame(), upload_id=upload.upload_id) from stop
-
-
-class Upload:
-    """One upload while it goes on; its results can be read at any time."""
-
-    def __init__(self, client: AsyncTolokaClient, ledger: FilePath | None, concurrency: int) -> None:
+    def __init__(self, client: AsyncTolokaClient, ledger: FilePath | None, concurrency: int, progress: ProgressArg) -> None:
         if not isinstance(client, AsyncTolokaClient):
             raise InputError(f"client is a {type(client).__name__}, not an AsyncTolokaClient.", column="client")
         checked("concurrency", positive, concurrency)
-        self._service = client.service
-        self._ledger = _file(ledger)
-        self._concurrency = concurrency
         self.upload_id = ""
-        self.results = Results(pd.RangeIndex(0))
+        self._service: Service = client.service
+        self._ledger = ledger_place(ledger)
+        self._concurrency = concurrency
+        self._progress = progress
+        self._index: pd.Index[int] = pd.RangeIndex(0)
+        self._object_of_row: Sequence[int] = ()
+        self._results = Results(0, TASKS.object_id)
+        self._known = False
 
-    async def create(
-        self,
-        frame: pd.DataFrame,
-        pool_id: str | None,
-        flags: Mapping[str, bool | None],
-        overlap: int | None,
-        input_columns: Sequence[str] | None,
-        upload_id: str | None,
-        progress: ProgressArg,
-    ) -> pd.DataFrame:
-        """Check all rows, then send them; raise when one was not created."""
-        roles = roles_of(frame, input_columns, has_pool=pool_id is not None)
-        for name, flag in flags.items():
-            checked(name, flag_or_none, flag)
-        if upload_id is not None:
-            checked("upload_id", text, upload_id)
-        self.results = Results(frame.index)
-        strict = not flags["skip_invalid_items"]
-        with showing(progress, "tasks", total=len(frame)) as meter:
-            plan = await planned(
-                self._service, frame, roles, pool_id=pool_id, overlap=overlap, upload_id=upload_id, strict=strict
-            )
-            async with self._opened(plan.account, plan.upload_id, meter) as ledger:
-                record = await in_thread(_entered, ledger, plan, flags)
-                del plan  # its JSON is in the ledger now, and need not be in memory twice
-                return await self._carry_out(ledger, record, flags, meter)
+    @abstractmethod
+    async def go(self) -> pd.DataFrame:
+        """Do it, on the package's own loop; the results of all rows."""
 
-    async def resume(self, upload_id: str, progress: ProgressArg) -> pd.DataFrame:
-        """Send what the ledger says is left; raise when a row was not created."""
-        with showing(progress, "tasks") as meter:
-            async with self._kept(upload_id, meter) as (ledger, record):
-                return await self._carry_out(ledger, record, record.flags, meter)
-
-    async def reconcile(self, upload_id: str, progress: ProgressArg) -> pd.DataFrame:
-        """Look at what was begun, and send nothing."""
-        with showing(progress, "tasks") as meter:
-            async with self._kept(upload_id, meter) as (ledger, record):
-                sending, chunks = await self._begun(ledger, record, record.flags, meter)
-                await sending.look([chunk for chunk in chunks if chunk.sent_as])
-                meter.note = self.results.summary()
-                return self.results.frame()
+    def frame(self) -> pd.DataFrame:
+        """What is known of each input row."""
+        return self._results.frame(self._index, self._object_of_row)
 
     def stopped(self) -> str:
         """What to say when it was stopped."""
+        known = self._results.summary() if self._known else "Nothing was sent by this call."
         without = f" Without the frame: tf.resume({self.upload_id!r}, client)." if self.upload_id else ""
-        return f"{self.results.summary()} Running the same cell again goes on.{without}"
+        return f"{known} Running the same cell again goes on.{without}"
 
-    @asynccontextmanager
-    async def _kept(self, upload_id: str, meter: Meter) -> AsyncIterator[tuple[Ledger, Record]]:
-        """An upload that the ledger has."""
-        checked("upload_id", text, upload_id)
-        account = await self._service.account()
-        async with self._opened(account, upload_id, meter) as ledger:
-            record = await in_thread(_found, ledger, account, upload_id)
-            self.results = Results(pd.RangeIndex(record.rows))
-            yield ledger, record
+    def _expect(self, kind: Kind, objects: int, object_of_row: Sequence[int], index: pd.Index[int]) -> None:
+        self._results, self._index, self._object_of_row = Results(objects, kind.object_id), index, object_of_row
+        # until the ledger was read, an earlier call may have sent any of them
+        self._results.put(range(objects), status="UNKNOWN", error_message="The ledger was not read yet.")
 
     @asynccontextmanager
     async def _opened(self, account: str, upload_id: str, meter: Meter) -> AsyncIterator[Ledger]:
         """The ledger, while nobody else works on this upload."""
-        with Ledger(self._ledger) as ledger:
-            lock = ledger.lock(account, upload_id)
+        ledger = Ledger(self._ledger)
+        lock = ledger.lock(account, upload_id)
+        with ledger:
             try:
-                await _taken(lock, meter)
+                await in_thread(ledger.open)
                 self.upload_id = upload_id
+                await _taken(lock, meter)
                 yield ledger
             except asyncio.CancelledError:
                 meter.note = self.stopped()
@@ -271,30 +104,31 @@ class Upload:
             finally:
                 lock.give_back()
 
-    async def _carry_out(self, ledger: Ledger, record: Record, flags: Mapping[str, bool | None], meter: Meter) -> pd.DataFrame:
+    async def _carry_out(self, ledger: Ledger, record: Record, flags: Mapping[str, bool | None], meter: Meter) -> None:
         sending, chunks = await self._begun(ledger, record, flags, meter)
         # an operation that failed in an earlier call does not keep the other rows back, but it is told at the end
         failed = await in_thread(ledger.failures, record.id, sending.flags)
         await sending.send(chunks, self._concurrency)
-        meter.note = self.results.summary()
+        meter.note = self._results.summary()
         earlier = failure({"id": failed[0], "status": "FAIL"}) if failed else None
-        self._raise_for_results(sending.error or earlier, skips=bool(flags["skip_invalid_items"]))
-        if flags["open_pool"]:
+        self._raise_for_results(sending.error or earlier, skips=bool(flags.get("skip_invalid_items")))
+        if flags.get("open_pool"):
             await self._open(ledger, record)
         if record.ended and not chunks:
             meter.note += f" All of it was settled on {record.ended:%Y-%m-%d %H:%M} UTC; nothing was sent."
-        return self.results.frame()
 
     async def _begun(
         self, ledger: Ledger, record: Record, flags: Mapping[str, bool | None], meter: Meter
     ) -> tuple[Sending, list[Chunk]]:
         """What earlier calls have settled stands in the results; what is left goes out."""
-        sent = {name: str(flag).lower() for name, flag in flags.items() if flag is not None and name != "open_pool"}
+        sent = {name: "true" for name, flag in flags.items() if flag and name != "open_pool"}
         await in_thread(ledger.ask, record.id, flags)
-        self.results.restore(await in_thread(ledger.outcomes, record.id))
+        self._results.put(range(record.rows), status="NOT_SENT", error_message=None)
+        self._results.restore(await in_thread(ledger.outcomes, record.id))
+        self._known = True
         chunks = await in_thread(ledger.chunks, record.id, sent)
         meter.total, meter.rows = record.rows, record.rows - sum(len(chunk.rows) for chunk in chunks)
-        return Sending(self._service, ledger, record, sent, self.results, meter), chunks
+        return Sending(self._service, ledger, record, sent, self._results, meter), chunks
 
     async def _open(self, ledger: Ledger, record: Record) -> None:
         """Open each pool once: it may have been closed on purpose since."""
@@ -305,26 +139,78 @@ class Upload:
                     raise OperationFailed(f"The operation {operation['id']} ended with FAIL.", operation=operation)
             except TolokaError as error:
                 raise UploadError(
-                    f"{self.results.summary()} The tasks are there, but the pool was not opened: {error}",
-                    results=self.results.frame(),
+                    f"{self._results.summary()} The tasks are there, but the pool was not opened: {error}",
+                    results=self.frame(),
                     upload_id=self.upload_id,
                     hint="Make the same call again, or open it with client.open_pool(pool_id).",
                 ) from error
-            await in_thread(ledger.open, record.id, pool_id)
+            await in_thread(ledger.pool_was_opened, record.id, pool_id)
 
     def _raise_for_results(self, error: Exception | None, *, skips: bool) -> None:
         fine = {"CREATED", "INVALID"} if skips else {"CREATED"}
-        if error or set(self.results.counts()) - fine:
-            said = " ".join(filter(None, (self.results.summary(), self.results.commonest_error(), str(error or ""))))
-            raise UploadError(said, results=self.results.frame(), upload_id=self.upload_id, hint=GO_ON) from error
+        if error or set(self._results.counts()) - fine:
+            said = " ".join(filter(None, (self._results.summary(), self._results.commonest_error(), str(error or ""))))
+            raise UploadError(said, results=self.frame(), upload_id=self.upload_id, hint=GO_ON) from error
+
+
+class Created(Upload):
+    """An upload of a frame: `plan` makes it, on the package's own loop."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        index: pd.Index[int],
+        plan: Callable[[Service], Awaitable[Plan]],
+        flags: Mapping[str, bool | None],
+        **common: Any,
+    ) -> None:
+        super().__init__(**common)
+        self._kind, self._plan, self._flags = kind, plan, flags
+        self._expect(kind, len(index), range(len(index)), index)
+
+    async def go(self) -> pd.DataFrame:
+        """Check all rows, then send them; raise when one was not created."""
+        with showing(self._progress, self._kind.name, total=len(self._index)) as meter:
+            plan = await self._plan(self._service)
+            self._expect(self._kind, len(plan.digests), plan.object_of_row, self._index)
+            async with self._opened(plan.account, plan.upload_id, meter) as ledger:
+                record = await in_thread(_entered, ledger, plan, self._flags)
+                del plan  # its JSON is in the ledger now, and need not be in memory twice
+                await self._carry_out(ledger, record, self._flags, meter)
+            return self.frame()
+
+
+class Kept(Upload):
+    """An upload that the ledger has, without its frame: gone on with, or with `asks` only looked at."""
+
+    def __init__(self, upload_id: str, *, asks: bool, **common: Any) -> None:
+        super().__init__(**common)
+        checked("upload_id", text, upload_id)
+        self._name, self._asks = upload_id, asks
+
+    async def go(self) -> pd.DataFrame:
+        """Send what the ledger says is left, and raise when a row was not created; or look at what was begun."""
+        with showing(self._progress, TASKS.name) as meter:
+            account = await self._service.account()
+            async with self._opened(account, self._name, meter) as ledger:
+                record = await in_thread(_found, ledger, account, self._name)
+                meter.title = record.kind.name
+                self._expect(record.kind, record.rows, range(record.rows), pd.RangeIndex(record.rows))
+                await (self._look if self._asks else self._carry_out)(ledger, record, record.flags, meter)
+            return self.frame()
+
+    async def _look(self, ledger: Ledger, record: Record, flags: Mapping[str, bool | None], meter: Meter) -> None:
+        sending, chunks = await self._begun(ledger, record, flags, meter)
+        await sending.look([chunk for chunk in chunks if chunk.sent_as])
+        meter.note = self._results.summary()
 
 
 def _entered(ledger: Ledger, plan: Plan, flags: Mapping[str, bool | None]) -> Record:
     """The plan's place in the ledger: a new one, or that of an earlier call."""
     record = ledger.find(plan.account, plan.upload_id)
     if record is None:
-        for pool in plan.pools.values():
-            check_pool(pool)
+        for pool in plan.pools:
+            check_pool(pool, plan.kind)
         ledger.add(plan, flags)
         return _found(ledger, plan.account, plan.upload_id)
     if record.content != plan.content:
@@ -348,11 +234,11 @@ def _found(ledger: Ledger, account: str, upload_id: str) -> Record:
 
 
 def _difference(record: Record, plan: Plan) -> str:
-    if record.rows != len(plan.digests):
-        return f"it had {record.rows:,} rows, and {len(plan.digests):,} came"
+    if (record.kind, record.rows) != (plan.kind, len(plan.digests)):
+        return f"it had {record.rows:,} {record.kind.name}, and {len(plan.digests):,} {plan.kind.name} came"
     rows = [row for row, (then, now) in enumerate(zip(record.digests, plan.digests, strict=True)) if then != now]
     more = f" and {len(rows) - SHOWN_ROWS:,} more" if len(rows) > SHOWN_ROWS else ""
-    return f"what differs are rows {', '.join(map(str, rows[:SHOWN_ROWS]))}{more} (values, pool or overlap)"
+    return f"what differs are {plan.kind.name} {', '.join(map(str, rows[:SHOWN_ROWS]))}{more} (values, pool or overlap)"
 
 
 async def _taken(lock: UploadLock, meter: Meter) -> None:
@@ -362,9 +248,3 @@ async def _taken(lock: UploadLock, meter: Meter) -> None:
     with meter.wait("another process that sends this upload"):
         while not lock.take():  # noqa: ASYNC110 -- a lock of the system tells nobody when it is free
             await asyncio.sleep(LOCK_LOOK_SECONDS)
-
-
-def _file(ledger: FilePath | None) -> FilePath | None:
-    if ledger is not None and not isinstance(ledger, str | os.PathLike):
-        raise InputError(f"ledger={ledger!r} is no path of a file.", column="ledger")
-    return ledger
