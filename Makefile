@@ -2,11 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench soak
+.PHONY: demo test check bench soak interop
 demo: .venv/installed
 	$(BIN)/toloka-frames demo
 
-test: .venv/installed pythons check
+test: .venv/installed pythons kit check
 	$(BIN)/python -m pytest
 
 check: .venv/installed
@@ -19,13 +19,17 @@ soak: SOAK_SEED ?= $(shell date +%s)
 soak: .venv/installed
 	SOAK_POINTS=200 SOAK_SEED=$(SOAK_SEED) $(BIN)/python -m pytest -s -v tests/test_exactly_once.py tests/test_copy.py
 
+# The official client, Toloka-Kit, at work on the local service.
+interop: .venv/installed kit
+	$(BIN)/python -m pytest -v tests/interop
+
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench.py
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[local]' --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[local,plot]' --group dev
 	touch $@
 
-include tests/pythons.mk
+include tests/pythons.mk tests/interop/kit.mk

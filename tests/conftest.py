@@ -55,6 +55,14 @@ def is_state_of_the_service(path: Path) -> bool:
     return ".db" in path.name and not path.name.startswith("uploads.db")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def not_the_users_own_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where the ledgers are of what outlives a test, as the kernels of notebooks."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def data_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder where this test's ledger is, instead of the user's own."""

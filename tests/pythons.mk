@@ -23,5 +23,5 @@ $(PYTHON_ENVIRONMENTS:=/.made): .venv-%/.made: pyproject.toml
 	echo ".venv-$*: made with $$found"; \
 	"$$found" -m venv .venv-$* && \
 	.venv-$*/bin/python -m pip install --quiet --upgrade pip && \
-	.venv-$*/bin/python -m pip install --quiet --editable '.[local]' ipykernel duckdb && \
+	.venv-$*/bin/python -m pip install --quiet --editable '.[local,plot]' --group notebooks && \
 	touch $@

@@ -21,13 +21,28 @@ FLOORS = [
     "_demo",
     "local",
     "aio",
+    "_verbs",
+    "_create",
     "_rows",
+    "_plots",
+    "_tallies",
+    "_frames",
     "_upload",
+    "_settings",
+    "_each",
     "_sending",
+    "_crew",
     "_ledger",
+    "_tasks",
+    "_bonuses",
+    "_objects",
     "_plan",
     "_client",
     "_lists",
+    "_app_calls",
+    "_people_calls",
+    "_pool_calls",
+    "_calls",
     "_scan",
     "_copy",
     "_parts",
@@ -36,9 +51,15 @@ FLOORS = [
     "_operations",
     "_specifications",
     "_question",
+    "_app_resources",
+    "_people_resources",
+    "_pool_resources",
+    "_signatures",
     "_resources",
+    "_keywords",
     "_results",
     "_chunks",
+    "_kinds",
     "_cells",
     "_roles",
     "_inference",
@@ -68,11 +89,13 @@ HOMES = {
     "filelock": {"_ledger", "_parts"},
     "ipywidgets": {"_progress"},
     "IPython": {"_progress"},
-    "orjson": {"_cells", "local"},
+    "matplotlib": {"_plots"},
+    "orjson": {"_cells", "_tasks", "local"},
     "numpy": {"_page", "_cells", "_copy", "local"},
     "pandas": {
-        *("_sinks", "_scan", "_rows", "_manifest", "_cells", "_roles", "_plan", "_results", "_upload"),
-        *("_client", "_quota", "_errors", "_demo", "aio", "local"),
+        *("_sinks", "_scan", "_rows", "_parts", "_cells", "_roles", "_results", "_errors", "_demo", "local"),
+        *("_create", "_verbs", "_upload", "_tasks", "_bonuses", "_objects", "_settings", "_each", "_client", "_quota", "aio"),
+        *("_frames", "_tallies", "_plots"),
     },
     "pyarrow": {
         *("_resources", "_columns", "_values", "_page", "_inference", "_sinks", "_scan", "_copy", "_parts", "_manifest"),
@@ -160,7 +183,9 @@ def test_the_verbs_tell_errors_and_source(name: str) -> None:
 
 
 def test_every_call_of_the_service_names_its_source() -> None:
-    calls = {name: value for name, value in vars(tf.AsyncTolokaClient).items() if callable(value) and not name.startswith("_")}
+    calls = {
+        name: getattr(tf.AsyncTolokaClient, name) for name in dir(tf.AsyncTolokaClient) if not name.startswith(("_", "find_"))
+    }
     without = [name for name, call in calls.items() if "Source: " not in (call.__doc__ or "")]
     assert without == ["aclose", "wait_operation"]
 

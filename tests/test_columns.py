@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 import pytest
+from every_list import RESOURCES
 
-from toloka_frames import _resources
 from toloka_frames._columns import Layout, Specification, column_name, expanded, field_type
+from toloka_frames._pool_resources import TASKS
 
-RESOURCES = [value for value in vars(_resources).values() if isinstance(value, _resources.Resource)]
+if TYPE_CHECKING:
+    from toloka_frames._resources import Resource
 
 
 @pytest.mark.parametrize(
@@ -47,15 +51,15 @@ def test_a_column_is_named_as_in_the_platforms_files(path: tuple[str, ...], name
     assert column_name(path) == name
 
 
-@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
-def test_every_list_has_distinct_columns_and_extra_last(resource: _resources.Resource) -> None:
+@pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
+def test_every_list_has_distinct_columns_and_extra_last(resource: Resource) -> None:
     specification = Specification({"a": {"type": "string"}}, {"a": {"type": "json"}})
-    layout = Layout(resource.rows, "id", tuple(expanded(resource.columns, specification, "https://web")))
+    layout = Layout(resource.rows, resource.cursor, tuple(expanded(resource.columns, specification, "https://web")))
     assert len(set(layout.schema.names)) == len(layout.schema.names)
     assert layout.schema.names[-1] == "extra"
     assert layout.wire.names == [resource.rows, "has_more"]
 
 
 def test_fields_stand_where_the_list_says() -> None:
-    columns = expanded(_resources.TASKS.columns, Specification({"x": {"type": "float"}}, {"y": {}}), "https://web")
+    columns = expanded(TASKS.columns, Specification({"x": {"type": "float"}}, {"y": {}}), "https://web")
     assert [column.name for column in columns][:4] == ["id", "pool_id", "INPUT:x", "GOLDEN:y"]

@@ -259,7 +259,7 @@ def test_eight_threads_use_one_client(
             created = frame.pipe(tf.create_tasks, client, pool_id, allow_defaults=True, progress=False)
         else:
             created = asyncio.run(tf.aio.create_tasks(frame, client, pool_id, allow_defaults=True, progress=False))
-        assert len(client.quota()) == 3
+        assert len(client.quota()) == 5
         tasks = client.get_tasks(pool_id=pool_id, batch_size=50).to_dataframe(progress=False)
         assert created["status"].eq("CREATED").all()
         assert sorted(tasks["id"]) == sorted(created["task_id"])

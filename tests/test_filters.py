@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence  # noqa: TC003 -- types of keywords are read at run time
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import toloka_frames as tf
-from toloka_frames._filters import checked, compared, integer, moment, one_of, some_of, sorting, text, within
+from toloka_frames._filters import (
+    Instant,
+    checked,
+    filters_of,
+    flag,
+    integer,
+    moment,
+    one_of,
+    some_of,
+    sorting,
+    text,
+    within,
+)
 
 if TYPE_CHECKING:
     from toloka_frames._filters import Filter
@@ -23,6 +36,8 @@ ACCEPTED: dict[str, tuple[Filter, Any, str]] = {
     "text as it is": (text, " a,b&c \u00f6 ", " a,b&c \u00f6 "),
     "a whole number": (integer, 3, "3"),
     "a negative number": (integer, -3, "-3"),
+    "yes": (flag, True, "true"),
+    "no": (flag, False, "false"),
     "a day": (moment, "2026-01-31", "2026-01-31T00:00:00"),
     "an instant": (moment, "2026-01-31T12:00:00", "2026-01-31T12:00:00"),
     "an instant without seconds": (moment, "2026-01-31T12:00", "2026-01-31T12:00:00"),
@@ -57,6 +72,8 @@ REFUSED: dict[str, tuple[Filter, Any, str]] = {
     "bytes for text": (text, b"a", "text that is not empty"),
     "None for text": (text, None, "text that is not empty"),
     "text for a number": (integer, "3", "whole number"),
+    "a number for a flag": (flag, 1, "True or False"),
+    "text for a flag": (flag, "true", "True or False"),
     "a float for a number": (integer, 3.0, "whole number"),
     "truth for a number": (integer, True, "whole number"),
     "a word for an instant": (moment, "today", "instant"),
@@ -104,14 +121,24 @@ def test_a_filter_refuses(check: Filter, given: Any, says: str) -> None:
     assert caught.value.rows == ()
 
 
-def test_a_field_that_is_compared_has_four_filters_of_its_kind() -> None:
-    assert compared({"id": text, "overlap": integer}) == {
-        "id_gt": text,
-        "id_gte": text,
-        "id_lt": text,
-        "id_lte": text,
-        "overlap_gt": integer,
-        "overlap_gte": integer,
-        "overlap_lt": integer,
-        "overlap_lte": integer,
-    }
+class Given(TypedDict, total=False):
+    """Keywords of every kind."""
+
+    name: str | None
+    overlap_gte: int | None
+    hidden: bool | None
+    colour: Colour | None
+    colours: Colour | Sequence[Colour] | None
+    names: str | Sequence[str] | None
+    since: Instant | None
+
+
+def test_what_a_keyword_takes_is_told_from_its_type() -> None:
+    filters = filters_of(Given)
+    assert (filters["name"], filters["overlap_gte"], filters["hidden"], filters["since"]) == (text, integer, flag, moment)
+    assert filters["colour"]("RED") == "RED"
+    assert filters["colours"](["RED", "GREEN"]) == "RED,GREEN"
+    assert filters["names"](["a", "b"]) == "a,b"
+    for name, wrong in {"colour": "RED,GREEN", "colours": ["RED", "BLUE"], "names": [3]}.items():
+        with pytest.raises(tf.InputError, match=name):
+            checked(name, filters[name], wrong)

@@ -59,9 +59,13 @@ def rows_of(resource: Resource, ids: SearchStrategy[str], *, wild: bool = True) 
     tree: dict[Any, Any] = {}
     for column in columns_of(resource):
         # lists of free-form values are never read the fast way
-        if column.link is None and column.path != ("id",) and (wild or column.json is None or column.path[-1] is not Step.EACH):
+        if (
+            column.link is None
+            and column.path != (resource.cursor,)
+            and (wild or column.json is None or column.path[-1] is not Step.EACH)
+        ):
             _put(tree, column, wild)
-    return st.builds(lambda row, each: {**row, "id": each}, _object(tree, wild), ids)
+    return st.builds(lambda row, each: {**row, resource.cursor: each}, _object(tree, wild), ids)
 
 
 def _put(tree: dict[Any, Any], column: Column, wild: bool) -> None:

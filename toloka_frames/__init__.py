@@ -7,8 +7,9 @@ Down: `client.get_app_batches(...)` is a `Scan`
                            _copy -> _parts      -> a folder of Parquet parts that survives kills; `tf.sync` brings it up to date
 
 Up: `df.pipe(tf.create_tasks, client, pool_id=...)`
-    _upload -> _plan -> _roles, _cells          rows -> checked JSON
-                        _chunks                 -> requests that keep the limits, each with its operation id
+    _verbs -> _create                           arguments, checked
+    _upload -> _tasks | _bonuses -> _cells      rows -> checked JSON
+               _plan -> _chunks                 -> requests that keep the limits, each with its operation id
                _ledger                          -> on disk before they are sent
                _sending -> _http, _operations   -> sent once, waited for, their logs read
                _results                         -> one row for each input row
@@ -16,12 +17,17 @@ Up: `df.pipe(tf.create_tasks, client, pool_id=...)`
 Rows from elsewhere: `tf.to_dataframe(rows)`
     _rows -> _inference -> _values -> _sinks
 
-Both run on one event loop of the package's own (_sync) and show how far they are (_progress).
+What came, looked at: `answers.pipe(tf.to_crowdkit)`
+    _frames                                     -> labels, and the rows of an upload to mend
+    _tallies -> _plots                          -> counts of what is good, done and paid, and pictures of them
+
+Both ways run on one event loop of the package's own (_sync) and show how far they are (_progress).
 """
 
 from toloka_frames import aio
 from toloka_frames._client import AsyncTolokaClient, Task
 from toloka_frames._copy import Synced
+from toloka_frames._create import uploads
 from toloka_frames._errors import (
     AccessDenied,
     ApiError,
@@ -47,13 +53,26 @@ from toloka_frames._errors import (
     UploadInterrupted,
     ValidationFailed,
 )
-from toloka_frames._manifest import verify
+from toloka_frames._frames import explode, failed, pending, to_crowdkit, wide
+from toloka_frames._parts import verify
+from toloka_frames._plots import plot_progress, plot_workers
 from toloka_frames._progress import Progress
 from toloka_frames._retries import Retries
 from toloka_frames._rows import to_arrow, to_dataframe, to_parquet
 from toloka_frames._scan import Scan, sync
 from toloka_frames._sync import run
-from toloka_frames._upload import create_tasks, reconcile, resume, uploads
+from toloka_frames._tallies import cost, progress_by_status, quality
+from toloka_frames._verbs import (
+    accept_assignments,
+    create_task_suites,
+    create_tasks,
+    create_user_bonuses,
+    reconcile,
+    reject_assignments,
+    resume,
+    set_user_restrictions,
+    set_user_skills,
+)
 from toloka_frames._version import __version__
 
 __all__ = [
@@ -87,17 +106,33 @@ __all__ = [
     "UploadInterrupted",
     "ValidationFailed",
     "__version__",
+    "accept_assignments",
     "aio",
+    "cost",
+    "create_task_suites",
     "create_tasks",
+    "create_user_bonuses",
+    "explode",
+    "failed",
+    "pending",
+    "plot_progress",
+    "plot_workers",
+    "progress_by_status",
+    "quality",
     "reconcile",
+    "reject_assignments",
     "resume",
     "run",
+    "set_user_restrictions",
+    "set_user_skills",
     "sync",
     "to_arrow",
+    "to_crowdkit",
     "to_dataframe",
     "to_parquet",
     "uploads",
     "verify",
+    "wide",
 ]
 
 for _name in __all__:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from toloka_frames._errors import InputError
-from toloka_frames._sinks import parquet_place
+from toloka_frames._sinks import file_place
 from toloka_frames._sync import run
-from toloka_frames._upload import create_tasks
+from toloka_frames._verbs import create_tasks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ def demo(data: Path | None, out: Path) -> None:
     """
     from toloka_frames.local import LocalToloka  # noqa: PLC0415 -- an extra, needed only here and by `serve`
 
-    parquet_place(out)
+    file_place(out)
     frame = animals() if data is None else read(data)
     with LocalToloka() as toloka:
         client = toloka.client()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, Any, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 from urllib.parse import quote
 
 from toloka_frames._errors import InputError
@@ -50,6 +50,13 @@ def positive(value: Any) -> str:
     return str(value)
 
 
+def flag(value: Any) -> str:
+    """True or False."""
+    if value is True or value is False:
+        return str(value).lower()
+    raise ValueError("True or False is needed")
+
+
 def flag_or_none(value: Any) -> str:
     """True or False; None leaves it to the service."""
     if value is not None and not isinstance(value, bool):
@@ -92,9 +99,18 @@ def some_of(filter_one: Filter) -> Filter:
     return check
 
 
-def compared(filters: Mapping[str, Filter]) -> dict[str, Filter]:
-    """The comparisons of each field: `_gt`, `_gte`, `_lt`, `_lte`."""
-    return {f"{name}_{how}": check for name, check in filters.items() for how in ("gt", "gte", "lt", "lte")}
+def filters_of(keywords: type) -> Mapping[str, Filter]:
+    """What each keyword of a list takes, told from its type."""
+    return {name: _filter_of(hint) for name, hint in get_type_hints(keywords).items()}
+
+
+def _filter_of(hint: Any) -> Filter:
+    """The filter of a type, which is a union with None."""
+    one, *others = get_args(hint)
+    if date in others:
+        return moment
+    plain = one_of(one) if get_origin(one) is Literal else {str: text, int: integer, bool: flag}[one]
+    return some_of(plain) if any(get_origin(other) is Sequence for other in others) else plain
 
 
 def checked(name: str, check: Filter, value: Any) -> str:
