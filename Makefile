@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: demo test check bench soak interop
-demo: .venv/installed
+demo: .venv/demo
 	$(BIN)/toloka-frames demo
 
 test: .venv/installed pythons kit check
@@ -26,9 +26,13 @@ interop: .venv/installed kit
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench.py
 
-.venv/installed: pyproject.toml
+.venv/demo: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[local]'
+	touch $@
+
+.venv/installed: .venv/demo
 	$(BIN)/python -m pip install --quiet --editable '.[local,plot]' --group dev
 	touch $@
 
