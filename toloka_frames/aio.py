@@ -1,6 +1,7 @@
 """The verbs of `toloka_frames` for async code: the same names, arguments, results and errors, awaited.
 
-Stop, as a cancellation of the awaiting task, raises `UploadCancelled` where ordinary code gets `UploadInterrupted`.
+Stop, as a cancellation of the awaiting task, raises `UploadCancelled` where ordinary code gets `UploadInterrupted`. To limit
+the time of an upload on Python 3.11 use `asyncio.wait_for`: `asyncio.timeout` there lets an `UploadCancelled` pass as it is.
 """
 
 from __future__ import annotations
