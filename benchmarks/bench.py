@@ -23,9 +23,11 @@ import pandas as pd
 
 import toloka_frames as tf
 from toloka_frames._cells import cells_of
-from toloka_frames._chunks import cut
 from toloka_frames._columns import Specification
+from toloka_frames._kinds import TASKS
+from toloka_frames._plan import Part, planned
 from toloka_frames._roles import roles_of
+from toloka_frames._tasks import tasks_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -137,10 +139,12 @@ def dumped(frame: pd.DataFrame) -> int:
 
 
 def prepared(frame: pd.DataFrame) -> int:
-    """What create_tasks does before it sends: check, convert, measure, cut."""
+    """What create_tasks does before it sends: check, convert, measure, hash, cut."""
+    rows = range(len(frame))
     roles = roles_of(frame, None, has_pool=True)
-    cells = cells_of(frame, roles, SPECIFICATION, pool_id="1", overlap=None, positions=range(len(frame)), strict=True)
-    return sum(len(b",".join(cells.tasks[part])) for part in cut(cells.input_bytes))
+    cells = cells_of(frame, roles, SPECIFICATION, overlap=None, positions=rows, strict=True)
+    part = Part("1", rows, list(tasks_of("1", rows, cells)), cells.input_bytes)
+    return sum(len(chunk.body) for chunk in planned(TASKS, "me", [part], rows, None).chunks)
 
 
 def measured(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:

@@ -45,7 +45,7 @@ async def plan_tasks(
     for name, rows in _pools(frame, roles, pool_id):
         pool, specification = await _specifications.of_pool(service, name)
         cells = cells_of(_rows(frame, rows), roles, specification, overlap=overlap, positions=rows, strict=strict)
-        parts.append(Part(name, rows, list(_tasks(name, rows, cells)), cells.input_bytes))
+        parts.append(Part(name, rows, list(tasks_of(name, rows, cells)), cells.input_bytes))
         pools.append(pool)
     return planned(TASKS, account, parts, range(len(frame)), upload_id, pools)
 
@@ -103,7 +103,8 @@ def check_pool(pool: Mapping[str, Any], kind: Kind) -> None:
         )
 
 
-def _tasks(pool_id: str, rows: Sequence[int], cells: Cells) -> Iterator[bytes]:
+def tasks_of(pool_id: str, rows: Sequence[int], cells: Cells) -> Iterator[bytes]:
+    """The JSON of each row's task."""
     pool = orjson.dumps(pool_id)
     # the position is echoed by the operation's log, whose order is not promised: it alone ties an entry to its row
     for row, values, rest in zip(rows, cells.inputs, cells.rests, strict=True):
