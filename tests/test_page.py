@@ -170,6 +170,78 @@ def test_what_fits_no_column_is_in_extra_and_its_column_is_null(values: dict[str
     }
 
 
+# each as the wire spells it
+FITTING = {
+    "created": [
+        *('"2022-01-22T07:44:56"', '"2022-01-22T07:44:56.51"', '"2022-01-22T07:44:56.309"', '"2022-01-22T07:44:56.99999"'),
+        *(
+            '"2022-01-22T07:44:56.123456"',
+            '"2022-01-22T07:44:56Z"',
+            '"2022-01-22T07:44:56.309Z"',
+            '"2022-01-22T07:44:56+03:00"',
+        ),
+        *('"2022-01-22"', '"2022-01-22T07:44"', '"0001-01-01T00:00:00"', '"9999-12-31T23:59:59.999999"', "null"),
+    ],
+    "text": [
+        *('"007"', '"NA"', '"NaN"', '"null"', '"2022-01-22"', '"2022-01-22T07:44:56Z"', '"[ ]"', '"{}"', '""', '" "', "null"),
+        *('"ä😀"', '"\\ud83d\\ude00"', '"\\u0000"', '"a\\/b\\n"', '"\u2028"', '"1e5"', '"true"'),
+    ],
+    "number": ["7", "-0", "9007199254740993", "9223372036854775807", "-9223372036854775808", "null"],
+    "share": ["0.0700", "1", "0", "-0.0", "1e5", "1E-5", "0.1", "9007199254740991", "5e-324", "0.12345678901234567890", "null"],
+    "flag": ["true", "false", "null"],
+    "tags": ["[]", '["007",null,""]', "null"],
+    "counts": ["[]", "[1,null]", "null"],
+    "meta": ["{}", "null"],
+}
+NOT_FITTING = {
+    "created": [
+        *('"2022-01-22T07:44:56.1234567"', '"2022-02-30T00:00:00"', '"2022-01-22T07:44:60"', '""', '"NaT"', "1642837496"),
+        *('"0000-01-01T00:00:00"', '"0001-01-01T00:00:00+03:00"', '"9999-12-31T23:59:59-03:00"', '"10000-01-01T00:00:00"'),
+    ],
+    "text": ['"\\ud800"', "7", "0.0700", "true", "[]", "{}"],
+    "number": ["7.0", "7.5", "1e2", "9223372036854775808", "-9223372036854775809", str(10**30), '"7"', "true", "[7]"],
+    "share": ["9007199254740993", "18446744073709551615", str(10**23), "1e300", '"0.5"', '"NaN"', "false"],
+    "flag": ["0", '"true"'],
+    "tags": ["[1]", '"a"', '[["a"]]', "{}"],
+    "counts": ["[1.0]", "[1.5]", "[true]", "[9223372036854775808]", '["1"]'],
+    "meta": ['{"a":1}', "[]", '""', "0"],
+}
+
+
+def with_value(field: str, spelling: str) -> bytes:
+    """A page of two tasks, the first with this value."""
+    value = f'"{field}":{spelling}'
+    row = value if field == "created" else f'"input_values":{{{value}}}'
+    return f'{{"items":[{{"id":"a",{row}}},{{"id":"b"}}],"has_more":false}}'.encode()
+
+
+def spelt(fields: dict[str, list[str]]) -> list[Any]:
+    return [pytest.param(field, each, id=f"{field} {each}") for field, spellings in fields.items() for each in spellings]
+
+
+@pytest.mark.parametrize(("field", "spelling"), spelt(FITTING))
+def test_both_ways_read_a_value_that_fits_however_it_is_spelt(field: str, spelling: str) -> None:
+    body = with_value(field, spelling)
+    fast, exact = _read_fast(body, layout_of(TASKS)), _read_exactly(body, layout_of(TASKS))
+    assert fast is not None
+    assert fast.batch.equals(exact.batch)
+    assert exact.batch["extra"].null_count == 2
+
+
+@pytest.mark.parametrize(("field", "spelling"), spelt(NOT_FITTING))
+def test_a_value_that_the_fast_way_would_change_is_read_by_the_exact_way(field: str, spelling: str) -> None:
+    body, name = with_value(field, spelling), "created" if field == "created" else f"INPUT:{field}"
+    assert _read_fast(body, layout_of(TASKS)) is None
+    row, empty = read_page(body, layout_of(TASKS)).batch.to_pylist()
+    said = json.loads(spelling)
+    assert row[name] in (said, spelling) if row[name] is not None else json.loads(row["extra"]) == nested(field, said)
+    assert {name for name, value in empty.items() if value is not None} == {"id"}
+
+
+def nested(field: str, value: Any) -> dict[str, Any]:
+    return {field: value} if field == "created" else {"input_values": {field: value}}
+
+
 def test_unknown_fields_are_in_extra_nested_as_on_the_wire() -> None:
     (row,) = read([{"id": "a", "brand_new": {"deep": [1]}, "localization_config": {"default_language": "EN", "more": ["FR"]}}])
     assert row["HINT:default_language"] == "EN"

@@ -2,7 +2,8 @@
 
 The fast way gives the whole page to Arrow's JSON reader with a schema made from the declared columns: no Python object a row,
 and no GIL. What that reader refuses (an unknown field, a value of another type, a doubled key, a free-form value that is not
-empty) is read by the exact way: Python's json, value by value, the rest into `extra`. Both give the same batch where both can.
+empty) or would round is read by the exact way: Python's json, a column at a time, value by value only where a column has one
+that does not fit, the rest into `extra`. Both give the same batch where both can.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.json as pa_json
 
 from toloka_frames._answers import bad_answer
-from toloka_frames._columns import Column, JsonShape, Layout, Path, Step
-from toloka_frames._values import batch_of
+from toloka_frames._columns import FLOAT, INSTANT, Column, JsonShape, Layout, Path, Step
+from toloka_frames._values import batch_of, in_calendar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 TAIL = re.compile(rb'\]\s*,\s*"has_more"\s*:\s*true\s*\}\s*$')
 TAIL_BYTES = 100
 LAST_ROW_TRIES = 100
+EXACT_FLOATS = 2.0**53  # below it, every integer is a float
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def _read_fast(body: bytes, layout: Layout) -> Page | None:
     reading = _Reading(structs, layout)
     try:
         columns = [reading.column(column) for column in layout.columns]
-    except _NotEmptyError:
+    except _InexactError:
         return None
     batch = pa.RecordBatch.from_arrays([*columns, pa.nulls(reading.height, pa.string())], schema=layout.schema)
     return Page(ids.to_pylist(), has_more, batch, reading.parents)
@@ -154,8 +156,8 @@ def _parsed(body: bytes, schema: pa.Schema) -> pa.Table | None:
     return table
 
 
-class _NotEmptyError(Exception):
-    """A free-form value is not empty, so its text is needed."""
+class _InexactError(Exception):
+    """What the reader made of a page does not say all that the wire says."""
 
 
 class _Reading:
@@ -179,6 +181,8 @@ class _Reading:
 
     def column(self, column: Column) -> pa.Array:
         array = self._array(column.path)
+        if not _is_exact(array):
+            raise _InexactError
         if column.json is not None:
             array = _empty_json(array, column.json)
         if column.link is not None:
@@ -206,17 +210,26 @@ class _Reading:
         return lists.values.take(pa.array(starts + self._positions, mask=self._positions >= lengths))
 
 
+def _is_exact(array: pa.Array) -> bool:
+    """Whether the reader cannot have rounded: it makes floats of integers of any size, and instants that no calendar has."""
+    if pa.types.is_list(array.type):
+        return _is_exact(array.flatten())
+    if array.type == FLOAT:
+        return bool((pc.max(pc.abs(array)).as_py() or 0.0) < EXACT_FLOATS)
+    return array.type != INSTANT or in_calendar(array)
+
+
 def _empty_json(array: pa.Array, shape: JsonShape) -> pa.Array:
     """The text of free-form values, all of which are empty."""
     if pa.types.is_list(array.type) and pc.sum(pc.list_value_length(array)).as_py():
-        raise _NotEmptyError
+        raise _InexactError
     return pc.if_else(array.is_valid(), "{}" if shape == "object" else "[]", pa.scalar(None, pa.string()))
 
 
 def _first(lists: pa.ListArray) -> pa.Array:
     lengths = pc.list_value_length(lists).fill_null(0).to_numpy()
     if (lengths > 1).any():
-        raise _NotEmptyError
+        raise _InexactError
     return lists.values.take(pa.array(lists.offsets.to_numpy()[:-1], mask=lengths == 0))
 
 

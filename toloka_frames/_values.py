@@ -4,22 +4,39 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from toloka_frames._columns import BOOLEAN, EXTRA, FLOAT, INSTANT, INTEGER, TEXT, Column, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from toloka_frames._columns import Path
 
 Row: TypeAlias = "dict[str, Any]"
-Tree: TypeAlias = "dict[str | Step, Tree | None]"
 
 INT64 = range(-(2**63), 2**63)
+# what values of JSON must be so that a column can be made of them without a look at each
+KINDS: dict[pa.DataType, set[type]] = {TEXT: {str}, INTEGER: {int}, FLOAT: {int, float}, BOOLEAN: {bool}, INSTANT: {str}}
+NAIVE = pa.timestamp("us")
+# microseconds since 1970
+CALENDAR = range(-62_135_596_800_000_000, 253_402_300_800_000_000)
 INSTANT_TEXT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+AS_IT_IS = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain)
+ESCAPED = json.JSONEncoder(separators=(",", ":"), default=_plain)
 
 
 def batch_of(rows: Sequence[Row], columns: Sequence[Column]) -> pa.RecordBatch:
@@ -28,10 +45,11 @@ def batch_of(rows: Sequence[Row], columns: Sequence[Column]) -> pa.RecordBatch:
     A value of another type than declared is null in its column and stands in `extra`, with the unknown fields of its row, as
     a JSON object of the same nesting as on the wire.
     """
-    tree = _tree(columns)
+    declared = _declared([_steps(column) for column in columns])
     # one dict a row, to which the columns below add what does not fit them
-    extras = [_unknown(row, tree) for row in rows]
-    arrays = [_array(rows, column, extras) for column in columns]
+    extras = [_unknown(row, declared) for row in rows]
+    taken = _Taken(rows)
+    arrays = [_array(taken, column, extras) for column in columns]
     arrays.append(pa.array([json_text(extra) if extra else None for extra in extras], TEXT))
     names = [*(column.name for column in columns), EXTRA]
     return pa.RecordBatch.from_arrays(arrays, names=names)
@@ -39,8 +57,8 @@ def batch_of(rows: Sequence[Row], columns: Sequence[Column]) -> pa.RecordBatch:
 
 def json_text(value: Any) -> str:
     """JSON text without blanks; characters beyond ASCII stand as themselves where they can be stored."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
-    return text if _storable(text) else json.dumps(value, separators=(",", ":"), default=_plain)
+    text = AS_IT_IS.encode(value)
+    return text if _storable(text) else ESCAPED.encode(value)
 
 
 def instant(value: Any) -> datetime:
@@ -57,8 +75,11 @@ def instant(value: Any) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+def in_calendar(instants: pa.Array) -> bool:
+    """Whether Python has a datetime for each; Arrow counts on beyond the years 1 and 9999."""
+    ends = pc.min_max(instants.cast(pa.int64()))
+    first, last = ends["min"].as_py(), ends["max"].as_py()
+    return first is None or (first in CALENDAR and last in CALENDAR)
 
 
 def _storable(text: str) -> bool:
@@ -69,57 +90,109 @@ def _storable(text: str) -> bool:
     return True
 
 
-def _tree(columns: Sequence[Column]) -> Tree:
-    tree: Tree = {}
-    for column in columns:
-        node = tree
-        steps = [step for step in column.path if step is not Step.EACH]
-        for step in steps[:-1]:
-            child = node.setdefault(step, {})
-            assert child is not None  # noqa: S101 -- no declared column stands inside another
-            node = child
-        node[steps[-1]] = None
-    return tree
+@dataclass(frozen=True)
+class _Declared:
+    """What columns are declared for in an object: its keys, what is declared inside of them, and of a list's first element."""
+
+    keys: frozenset[str | Step]
+    inside: Mapping[str | Step, _Declared]
+    first: _Declared | None
 
 
-def _unknown(row: Row, tree: Tree) -> Row:
+def _declared(paths: Sequence[Path]) -> _Declared:
+    groups: dict[str | Step, list[Path]] = {}
+    for step, *rest in paths:
+        groups.setdefault(step, []).extend([tuple(rest)] if rest else [])
+    inside = {step: _declared(group) for step, group in groups.items() if group}
+    return _Declared(frozenset(groups), inside, inside.get(Step.FIRST))
+
+
+def _steps(column: Column) -> Path:
+    """The way to a value in a row whose lists were spread, so that their element stands in their place."""
+    return tuple(step for step in column.path if step is not Step.EACH)
+
+
+def _unknown(row: Mapping[Any, Any], declared: _Declared) -> Row:
     """The part of a row that no column is declared for, nested as the row is."""
-    unknown = {}
-    for key, value in row.items():
-        if key not in tree:
+    unknown = {} if row.keys() <= declared.keys else {key: row[key] for key in row if key not in declared.keys}
+    for key, inside in declared.inside.items():
+        value = row.get(key)
+        if value is None:
+            continue
+        if inside.first is None and isinstance(value, dict):
+            if rest := _unknown(value, inside):
+                unknown[key] = rest
+        elif not _holds_only(value, inside.first):
             unknown[key] = value
-        elif (subtree := tree[key]) is None or value is None:
-            continue  # a declared value: whether it fits its column is told there
-        elif Step.FIRST in subtree or not isinstance(value, dict):
-            if not _holds_only(value, subtree):
-                unknown[key] = value
-        elif rest := _unknown(value, subtree):
-            unknown[key] = rest
     return unknown
 
 
-def _holds_only(value: Any, tree: Tree) -> bool:
+def _holds_only(value: Any, first: _Declared | None) -> bool:
     """Whether a list holds at most the one element that columns are declared for, and nothing else."""
-    first = tree.get(Step.FIRST)
     if not isinstance(value, list) or first is None or len(value) > 1:
         return False
     return all(each is None or (isinstance(each, dict) and not _unknown(each, first)) for each in value)
 
 
-def _array(rows: Sequence[Row], column: Column, extras: list[Row]) -> pa.Array:
+class _Taken:
+    """The values of rows by their path, each nested part taken out once."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = rows
+        self._objects: dict[Path, Sequence[Mapping[Any, Any]]] = {(): rows}
+
+    def at(self, path: Path) -> Sequence[Any]:
+        """The value of each row; None where there is none."""
+        key = path[-1]
+        if key is Step.FIRST:
+            return [each[0] if isinstance(each, list) and each else None for each in self.at(path[:-1])]
+        return [each.get(key) for each in self._objects_at(path[:-1])]
+
+    def _objects_at(self, path: Path) -> Sequence[Mapping[Any, Any]]:
+        if path not in self._objects:
+            self._objects[path] = [each if isinstance(each, dict) else {} for each in self.at(path)]
+        return self._objects[path]
+
+
+def _array(taken: _Taken, column: Column, extras: list[Row]) -> pa.Array:
     if column.link is not None:
-        return pa.array([_link(column.link, row) for row in rows], TEXT)
-    cast = json_text if column.json else _cast(column.type)
-    steps = [step for step in column.path if step is not Step.EACH]
-    values = []
-    for row, extra in zip(rows, extras, strict=True):
-        value = _dig(row, steps)
+        return pa.array([_link(column.link, row) for row in taken.rows], TEXT)
+    values = taken.at(_steps(column))
+    if column.json is not None:
+        return pa.array([None if value is None else json_text(value) for value in values], TEXT)
+    array = _at_once(values, column.type)
+    return _one_by_one(values, column, taken.rows, extras) if array is None else array
+
+
+def _at_once(values: Sequence[Any], declared: pa.DataType) -> pa.Array | None:
+    """The array of values that are all of the kind that JSON has for a type; None where each must be looked at."""
+    kinds = set(map(type, values)) - {type(None)}
+    if not kinds:
+        return pa.nulls(len(values), declared)
+    if pa.types.is_list(declared):
+        # Arrow would take what is no such element for one
+        elements = list(chain.from_iterable(filter(None, values))) if kinds == {list} else None
+        return None if elements is None or _at_once(elements, declared.value_type) is None else pa.array(values, declared)
+    if not kinds <= KINDS[declared]:
+        return None
+    try:
+        if declared != INSTANT:
+            return pa.array(values, declared)
+        instants = pa.array(values, TEXT).cast(NAIVE).cast(INSTANT)
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
+        return None
+    return instants if in_calendar(instants) else None
+
+
+def _one_by_one(values: Sequence[Any], column: Column, rows: Sequence[Row], extras: list[Row]) -> pa.Array:
+    cast, steps, fitting = _cast(column.type), _steps(column), []
+    for value, row, extra in zip(values, rows, extras, strict=True):
         try:
-            values.append(None if value is None else cast(value))
+            fitting.append(None if value is None else cast(value))
         except (ValueError, TypeError, OverflowError):
-            values.append(None)
+            fitting.append(None)
             _put(extra, row, steps)
-    return pa.array(values, column.type)
+    return pa.array(fitting, column.type)
 
 
 def _link(before: str, row: Row) -> str | None:
@@ -129,12 +202,7 @@ def _link(before: str, row: Row) -> str | None:
 
 def _dig(value: Any, steps: Sequence[str | Step]) -> Any:
     for step in steps:
-        if step is Step.FIRST:
-            value = value[0] if isinstance(value, list) and value else None
-        else:
-            value = value.get(step) if isinstance(value, dict) else None
-        if value is None:
-            return None
+        value = value.get(step) if isinstance(value, dict) else None
     return value
 
 
