@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import toloka_frames as tf
+from toloka_frames._columns import INSTANT
 from toloka_frames._sinks import ROW_GROUP_ROWS, ParquetFile, Regrouped, check_dtype_backend, to_frame
 
 if TYPE_CHECKING:
@@ -51,10 +55,38 @@ def test_a_group_is_cut_early_where_it_grows_too_many_bytes() -> None:
     assert list(groups.rest()) == []
 
 
+def write_many(path: Path, rows: int = 250_000) -> None:
+    """A file whose ids and instants ascend, as those of the lists of a pool do."""
+    numbers = pa.array(range(rows), pa.int64())
+    columns = {"n": numbers, "id": pc.cast(pc.add(numbers, 10**9), pa.string()), "created": pc.cast(numbers, INSTANT)}
+    table = pa.table(columns)
+    with ParquetFile(path, table.schema) as file:
+        for part in table.to_batches(max_chunksize=1_000):
+            file.write(part)
+
+
+def test_readers_skip_the_row_groups_that_a_filter_by_id_or_created_cannot_match(tmp_path: Path) -> None:
+    write_many(tmp_path / "x.parquet")
+    (fragment,) = ds.dataset(tmp_path / "x.parquet").get_fragments()
+    assert len(fragment.row_groups) == 3
+    late = ds.field("created") > pa.scalar(240_000, INSTANT)
+    assert [group.id for group in fragment.subset(late).row_groups] == [2]
+    assert [group.id for group in fragment.subset(ds.field("id") == str(10**9 + 7)).row_groups] == [0]
+
+
+def test_a_file_has_dictionaries_statistics_and_an_index_of_its_pages(tmp_path: Path) -> None:
+    write_many(tmp_path / "x.parquet")
+    asked = "select stats_min_value, stats_max_value from parquet_metadata(?) where path_in_schema = 'id' order by row_group_id"
+    ends = [("1000000000", "1000099999"), ("1000100000", "1000199999"), ("1000200000", "1000249999")]
+    assert duckdb.execute(asked, [str(tmp_path / "x.parquet")]).fetchall() == ends
+    metadata = pq.read_metadata(tmp_path / "x.parquet")
+    for column in map(metadata.row_group(0).column, range(3)):
+        assert column.has_dictionary_page
+        assert column.has_column_index
+
+
 def test_a_parquet_file_has_row_groups_of_a_sensible_height(tmp_path: Path) -> None:
-    with ParquetFile(tmp_path / "x.parquet", SCHEMA) as file:
-        for start in range(0, 250_000, 1_000):
-            file.write(batch(*range(start, start + 1_000)))
+    write_many(tmp_path / "x.parquet")
     written = pq.ParquetFile(tmp_path / "x.parquet")
     assert [written.metadata.row_group(group).num_rows for group in range(3)] == [ROW_GROUP_ROWS, ROW_GROUP_ROWS, 50_000]
     assert written.read()["n"].to_pylist() == list(range(250_000))

@@ -149,6 +149,8 @@ def _parsed(body: bytes, schema: pa.Schema) -> pa.Table | None:
             pa.BufferReader(body),
             read_options=pa_json.ReadOptions(use_threads=False, block_size=len(body) + 1),
             parse_options=pa_json.ParseOptions(schema, newlines_in_values=True, unexpected_field_behavior="error"),
+            # Arrow's own pool keeps what is freed for the thread that had it, and pages are read by many threads
+            memory_pool=pa.system_memory_pool(),
         )
         table.validate(full=True)  # the reader lets bytes pass that are no UTF-8
     except pa.ArrowInvalid:

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from toloka_frames._columns import INTEGER, TEXT
 from toloka_frames._errors import CopyError, InputError
 from toloka_frames._manifest import Manifest, Part, read_manifest, sound_bytes, spelt, told
-from toloka_frames._sinks import MANIFEST, is_copy, place_of, to_frame
+from toloka_frames._sinks import MANIFEST, PARQUET, give_back_memory, is_copy, place_of, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -226,11 +226,13 @@ class Folder:
 
     def _stage(self, file: str, table: pa.Table) -> Part:
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
+        pq.write_table(table, sink, **PARQUET)
         content, ids = sink.getvalue(), table[self.life.id]
         list_rows, open_rows = len(pc.unique(ids)), len(pc.unique(ids.filter(is_open(table, self.life))))
         part = Part(file, len(table), list_rows, open_rows, content.size, hashlib.sha256(content).hexdigest())
         _write(self.path / part.staged, content)
+        del content, sink
+        give_back_memory()
         return part
 
     def _commit(self, manifest: Manifest) -> None:

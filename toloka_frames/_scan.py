@@ -89,6 +89,10 @@ class Scan:
     def to_parquet(self, path: FilePath, *, resume: bool = False, progress: ProgressArg = "auto") -> Path:
         """Stream all rows into a Parquet file, or with `resume=True` into a folder of them; memory does not grow with the rows.
 
+        Row groups have 100,000 rows or 64 MiB of Arrow, zstd, dictionaries, statistics and an index of their pages, and hold
+        rows that follow each other by id: a reader skips those that a filter by id cannot match, and by `created` where ids
+        ascend with it, as those of tasks, task suites and assignments do within a pool.
+
         Args:
             path: The file; it is there when it is whole, until then its rows are in a `.part` file beside it. With
                 `resume=True` a folder, which pandas and pyarrow read by its name, DuckDB and Polars as `<path>/*.parquet`.
