@@ -19,9 +19,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
-import platformdirs
-from filelock import FileLock, Timeout
-
 from toloka_frames._chunks import Chunk
 from toloka_frames._errors import InputError, LedgerError
 from toloka_frames._kinds import KINDS
@@ -336,15 +333,17 @@ class UploadLock:
     """Held by the one process that sends an upload; the system lets go of it when that process dies."""
 
     def __init__(self, path: Path, ledger: Path) -> None:
+        import filelock  # noqa: PLC0415 -- it takes long to load, and only an upload pays for it
+
         # not thread-local: it may be taken in one thread and given back in another
-        self._lock = FileLock(path, thread_local=False)
+        self._lock = filelock.FileLock(path, thread_local=False)
         self._ledger = ledger
 
     def take(self) -> bool:
         """Take it, if nobody has it."""
         try:
             self._lock.acquire(blocking=False)
-        except Timeout:
+        except TimeoutError:
             return False
         except OSError as error:
             why = f"The lock of an upload cannot be made beside the ledger {self._ledger}: {error}."
@@ -377,6 +376,8 @@ def ledger_place(ledger: Any) -> Path | None:
 
 
 def _default_place() -> Path:
+    import platformdirs  # noqa: PLC0415 -- only an upload pays for it
+
     place = platformdirs.user_data_path("toloka_frames", appauthor=False) / "uploads.db"
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from filelock import FileLock, Timeout
 
 from toloka_frames._columns import INTEGER, TEXT
 from toloka_frames._errors import CopyError, InputError
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+    from filelock import FileLock
 
     from toloka_frames._resources import Life
     from toloka_frames._sinks import FilePath
@@ -71,10 +71,10 @@ def verify(path: FilePath) -> pd.DataFrame:
 
 def _verified_alone(place: Path) -> Manifest:
     """Look again where no other call can be in the midst of its work: then what was seen is so."""
-    lock = FileLock(place / LOCK, thread_local=False)
+    lock = _lock_of(place)
     try:
         lock.acquire(blocking=False)
-    except Timeout:
+    except TimeoutError:
         raise _busy(place) from None
     except OSError:
         pass  # nobody can write here
@@ -133,7 +133,7 @@ class Folder:
         self.manifest = wanted
         self.schema = pa.schema([])
         self.life = life
-        self._lock = FileLock(path / LOCK, thread_local=False)
+        self._lock = _lock_of(path)
 
     def __enter__(self) -> Self:
         with told(self.path):
@@ -204,7 +204,7 @@ class Folder:
     def _acquire(self, *, finished: bool) -> None:
         try:
             self._lock.acquire(blocking=False)
-        except Timeout:
+        except TimeoutError:
             raise _busy(self.path) from None
         except OSError:
             if not finished:  # a pull that is complete can be in a folder that nobody can write to
@@ -248,6 +248,13 @@ class Folder:
         for left in self.path.glob(STAGED):
             left.unlink()
         _flush_folder(self.path)
+
+
+def _lock_of(place: Path) -> FileLock:
+    """The lock of a folder, not taken yet."""
+    import filelock  # noqa: PLC0415 -- it takes long to load, and only a copy pays for it
+
+    return filelock.FileLock(place / LOCK, thread_local=False)
 
 
 def _busy(place: Path) -> CopyError:

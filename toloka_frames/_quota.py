@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
 from toloka_frames._answers import used_up
 from toloka_frames._progress import present
@@ -23,6 +22,8 @@ from toloka_frames._retries import Retries, waits_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pyrate_limiter import InMemoryBucket, Rate, RateItem
+
     from toloka_frames._errors import QuotaExceeded
 
 SECOND, MINUTE, DAY = 1_000, 60_000, 86_400_000
@@ -30,8 +31,8 @@ INTERVALS = {SECOND: None, MINUTE: "MIN", DAY: "DAY"}
 
 # Toloka API, "Restrictions": 300 requests a second. For tasks its pages say 200,000 a minute and 4,000,000 a day, and
 # Toloka-Kit 1.2.3 says half of that; the lower figures are safe under both.
-CREATIONS = (Rate(100_000, MINUTE), Rate(2_000_000, DAY))
-RATES = {"requests": (Rate(300, SECOND),), "tasks": CREATIONS, "task suites": CREATIONS}
+CREATIONS = ((100_000, MINUTE), (2_000_000, DAY))
+RATES = {"requests": ((300, SECOND),), "tasks": CREATIONS, "task suites": CREATIONS}
 COUNTED = {"POST /v1/tasks": "tasks", "POST /v1/task-suites": "task suites"}
 
 TYPES: dict[str, Any] = {
@@ -102,7 +103,12 @@ class Limits:
     """What an account has used up, counted over all its clients in this process."""
 
     def __init__(self) -> None:
-        self._windows = {what: InMemoryBucket(list(rates)) for what, rates in RATES.items()}
+        import pyrate_limiter  # noqa: PLC0415 -- it loads multiprocessing, which takes long, and only a client pays for it
+
+        self._item = pyrate_limiter.RateItem
+        self._windows = {
+            what: pyrate_limiter.InMemoryBucket([pyrate_limiter.Rate(*rate) for rate in rates]) for what, rates in RATES.items()
+        }
         self._closings: dict[tuple[str, str | None], Closing] = {}
 
     def take(self, what: str, count: int, counted: str) -> Wait | None:
@@ -133,7 +139,7 @@ class Limits:
     def _put(self, what: str, count: int, now: int) -> Wait | None:
         window = self._windows[what]
         # more than a minute may have at all goes when the minute is empty: the service says what it thinks of that
-        item = RateItem("", now, min(count, window.rates[0].limit))
+        item = self._item("", now, min(count, window.rates[0].limit))
         window.leak(now)
         if window.put(item):
             return None

@@ -6,16 +6,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
-
 from toloka_frames._answers import INTERVAL_SECONDS, Interval
 from toloka_frames._errors import ApiError, ConfigurationError, ConnectionFailed, QuotaExceeded
 from toloka_frames._progress import present
 
 if TYPE_CHECKING:
-    from tenacity import RetryCallState
-
-BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
+    from tenacity import AsyncRetrying, RetryCallState
 
 
 @dataclass(frozen=True)
@@ -42,10 +38,13 @@ class Retries:
 
 def retrying(retries: Retries, *, repeatable: bool) -> AsyncRetrying:
     """Calls a coroutine function until it succeeds, or fails in a way that another try does not mend."""
-    return AsyncRetrying(
-        retry=retry_if_exception(lambda error: _may_repeat(error, repeatable, retries)),
-        wait=_seconds,
-        stop=stop_after_attempt(retries.attempts),
+    import tenacity  # noqa: PLC0415 -- it looks for Tornado, which takes long, and only a request pays for it
+
+    backoff = tenacity.wait_random_exponential(multiplier=0.5, max=30)
+    return tenacity.AsyncRetrying(
+        retry=tenacity.retry_if_exception(lambda error: _may_repeat(error, repeatable, retries)),
+        wait=lambda state: max(_told(state), backoff(state)),
+        stop=tenacity.stop_after_attempt(retries.attempts),
         sleep=_pause,
         reraise=True,
     )
@@ -66,11 +65,12 @@ def _may_repeat(error: BaseException, repeatable: bool, retries: Retries) -> boo
     return isinstance(error, ConnectionFailed)
 
 
-def _seconds(state: RetryCallState) -> float:
+def _told(state: RetryCallState) -> float:
+    """For how many seconds the service wants no other try."""
     error = state.outcome.exception() if state.outcome else None
     # the end of a quota is waited for where all requests pass it
     told = error.retry_after if isinstance(error, ApiError) and not isinstance(error, QuotaExceeded) else None
-    return max(told or 0.0, BACKOFF(state))
+    return told or 0.0
 
 
 async def _pause(seconds: float) -> None:
