@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from wire_rows import columns_of, rows_of, told
 
 import toloka_frames as tf
-from toloka_frames._columns import Column, Layout, Specification, expanded
+from toloka_frames._columns import INSTANT, Column, Layout, Specification, expanded
 from toloka_frames._page import Page, _read_exactly, _read_fast, last_id, read_dicts, read_page
 from toloka_frames._pool_resources import ASSIGNMENTS, POOLS, PROJECTS, TASK_SUITES, TASKS
+from toloka_frames._values import batch_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -369,6 +370,13 @@ def test_both_ways_agree_on_all_that_both_can_read(resource: Resource, wild: boo
     assert fast is not None or wild
     assert exact.batch.schema == layout.schema
     assert fast is None or (fast.ids, fast.has_more, fast.batch.to_pylist()) == (exact.ids, True, exact.batch.to_pylist())
+
+
+def test_lists_of_instants_are_read_however_they_are_spelt() -> None:
+    moment = datetime(2022, 1, 22, 7, 44, 56, tzinfo=UTC)
+    rows = [{"at": ["2022-01-22T07:44:56", None]}, {"at": ["2022-01-22T07:44:56Z"]}, {"at": []}, {}]
+    batch = batch_of(rows, [Column("at", ("at",), pa.list_(INSTANT))])
+    assert batch["at"].to_pylist() == [[moment, None], [moment], [], None]
 
 
 def test_a_page_can_be_told_from_its_parts() -> None:

@@ -171,9 +171,10 @@ def _at_once(values: Sequence[Any], declared: pa.DataType) -> pa.Array | None:
         return pa.nulls(len(values), declared)
     if pa.types.is_list(declared):
         # Arrow would take what is no such element for one
-        elements = list(chain.from_iterable(filter(None, values))) if kinds == {list} else None
-        return None if elements is None or _at_once(elements, declared.value_type) is None else pa.array(values, declared)
-    if not kinds <= KINDS[declared]:
+        fits = kinds == {list} and _at_once(list(chain.from_iterable(filter(None, values))), declared.value_type) is not None
+    else:
+        fits = kinds <= KINDS[declared]
+    if not fits:
         return None
     try:
         if declared != INSTANT:
