@@ -94,7 +94,7 @@ HOMES = {
     "numpy": {"_page", "_cells", "_copy", "local"},
     "pandas": {
         *("_sinks", "_scan", "_rows", "_parts", "_cells", "_roles", "_results", "_errors", "_demo", "local"),
-        *("_create", "_verbs", "_upload", "_tasks", "_bonuses", "_objects", "_settings", "_each", "_client", "_quota", "aio"),
+        *("_create", "_verbs", "_upload", "_tasks", "_bonuses", "_settings", "_each", "_client", "_quota", "aio"),
         *("_frames", "_tallies", "_plots"),
     },
     "pyarrow": {

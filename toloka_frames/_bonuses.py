@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames._cells import objects_of
+from toloka_frames._cells import objects_of, refuse
 from toloka_frames._kinds import USER_BONUSES
-from toloka_frames._objects import members_of, refuse, refuse_twins
+from toloka_frames._objects import members_of, refuse_twins
 from toloka_frames._plan import Part, planned
 
 if TYPE_CHECKING:

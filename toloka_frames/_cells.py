@@ -234,15 +234,40 @@ class _Check:
     def _complain_where(
         self, column: str, values: Sequence[Any], wrong: Callable[[Any], bool], why: str, hint: str = ""
     ) -> None:
-        rows = [self._positions[index] for index, value in enumerate(values) if wrong(value)]
-        if rows:
-            example = values[self._positions.index(rows[0])]
-            raise InputError(
-                f"Column {column!r}, rows {_shown(rows)}: the value {why} (as {_seen(example)}).",
-                column=column,
-                rows=rows[:SHOWN_ROWS],
-                hint=hint,
-            )
+        refuse(column, values, wrong, why, hint, positions=self._positions)
+
+
+def refuse(
+    column: str,
+    values: Sequence[Any],
+    wrong: Callable[[Any], bool],
+    why: str,
+    hint: str = "",
+    *,
+    positions: Sequence[int] | None = None,
+) -> None:
+    """Refuse a column with values that are wrong.
+
+    Args:
+        column: Its name.
+        values: Its values.
+        wrong: Tells that one is wrong.
+        why: What is wrong with it.
+        hint: What to do about it.
+        positions: The values' positions in the upload, where they are not all of it.
+
+    Raises:
+        InputError: There are some; it names column and rows.
+    """
+    bad = [index for index, value in enumerate(values) if wrong(value)]
+    if bad:
+        rows = bad if positions is None else [positions[index] for index in bad]
+        raise InputError(
+            f"Column {column!r}, rows {_shown(rows)}: the value {why} (as {_seen(values[bad[0]])}).",
+            column=column,
+            rows=rows[:SHOWN_ROWS],
+            hint=hint,
+        )
 
 
 CONVERT = "Convert the column first: astype('string'), dt.strftime(...); files that hold text are read with dtype=str."

@@ -19,7 +19,7 @@ from toloka_frames._filters import checked, flag_or_none, positive, text
 from toloka_frames._kinds import TASK_SUITES, TASKS, USER_BONUSES
 from toloka_frames._ledger import Ledger, ledger_place
 from toloka_frames._results import TEXT
-from toloka_frames._roles import roles_of
+from toloka_frames._roles import check_frame, roles_of
 from toloka_frames._settings import restriction_calls, skill_calls, verdict_calls
 from toloka_frames._tasks import plan_suites, plan_tasks
 from toloka_frames._upload import CONCURRENCY, Created, Kept, Upload
@@ -432,8 +432,7 @@ def _suites(df: pd.DataFrame, suite_column: str | None, rows_per_suite: int | No
     """What tells the suite of each row."""
     if (suite_column is None) == (rows_per_suite is None):
         raise InputError("Exactly one of suite_column and rows_per_suite is needed.")
-    if not isinstance(df, pd.DataFrame):
-        raise InputError(f"A pandas DataFrame is needed, and a {type(df).__name__} came.")
+    check_frame(df)
     if rows_per_suite is not None:
         checked("rows_per_suite", positive, rows_per_suite)
         return [row // rows_per_suite for row in range(len(df))]

@@ -61,9 +61,19 @@ def roles_of(frame: pd.DataFrame, input_columns: Sequence[str] | None, *, has_po
     )
 
 
-def _names(frame: Any) -> list[str]:
+def check_frame(frame: Any) -> None:
+    """Refuse what is no frame.
+
+    Raises:
+        InputError: It is none.
+    """
     if not isinstance(frame, pd.DataFrame):
-        raise InputError(f"A pandas DataFrame is needed, and a {type(frame).__name__} came.")
+        came = type(frame).__name__
+        raise InputError(f"A pandas DataFrame is needed, and a {came} came.", hint="A Scan gives one by .to_dataframe().")
+
+
+def _names(frame: Any) -> list[str]:
+    check_frame(frame)
     names = list(frame.columns)
     if not len(frame):
         raise InputError("The frame has no rows, so there is nothing to create.")
