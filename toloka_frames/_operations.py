@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from toloka_frames._answers import bad_answer
 from toloka_frames._errors import Conflict, InputError, OperationFailed, OperationTimeout, TolokaError
+from toloka_frames._filters import checked, path_part
 from toloka_frames._progress import Meter, ProgressArg, present, showing
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ async def begin(service: Service, path: str, query: Mapping[str, str], content: 
         TolokaError: Another; `may_have_taken_effect` says whether the operation may have been started.
     """
     try:
-        return checked(await service.post(path, query, content, repeatable=True), posted=True)
+        return _expected(await service.post(path, query, content, repeatable=True), posted=True)
     except Conflict as error:
         if error.code != ALREADY_EXISTS or not error.may_have_taken_effect:
             raise
@@ -80,10 +80,10 @@ async def ended(service: Service, operation: Mapping[str, Any], meter: Meter | N
 
 async def get(service: Service, operation_id: str) -> dict[str, Any]:
     """An operation as it is now (Toloka API, "Get operation information")."""
-    return checked(await service.get(f"/v1/operations/{quote(operation_id, safe='')}"))
+    return _expected(await service.get(_path(operation_id)))
 
 
-def checked(operation: dict[str, Any], *, posted: bool = False) -> dict[str, Any]:
+def _expected(operation: dict[str, Any], *, posted: bool = False) -> dict[str, Any]:
     """An answer that is an operation; `posted` says that it was to be started.
 
     Raises:
@@ -98,7 +98,11 @@ def checked(operation: dict[str, Any], *, posted: bool = False) -> dict[str, Any
 
 async def log(service: Service, operation_id: str) -> list[dict[str, Any]]:
     """The log of an operation (Toloka API, "Get operation log"), whose entries come in no promised order."""
-    return await service.get_all(f"/v1/operations/{quote(operation_id, safe='')}/log")
+    return await service.get_all(f"{_path(operation_id)}/log")
+
+
+def _path(operation_id: str) -> str:
+    return f"/v1/operations/{checked('operation_id', path_part, operation_id)}"
 
 
 async def _ended_in(service: Service, operation: dict[str, Any], timeout: float | None, meter: Meter) -> dict[str, Any]:

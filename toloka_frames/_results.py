@@ -28,9 +28,6 @@ class Results:
         self._object_id = object_id
         self._rows: list[dict[str, Any]] = [{"status": "NOT_SENT"} for _ in range(objects)]
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
     def put(self, rows: Iterable[int], **facts: Any) -> None:
         """Write the same facts to some rows."""
         for row in rows:
