@@ -84,7 +84,7 @@ def planned(
 def _fingerprints(parts: Sequence[Part]) -> tuple[str, array[int]]:
     content, digests = hashlib.sha256(), array("I", bytes(4 * sum(len(part.objects) for part in parts)))
     for part in parts:
-        content.update(b"\n".join(part.objects) + b"\n")
         for position, each in zip(part.positions, part.objects, strict=True):
+            content.update(each)
             digests[position] = zlib.crc32(each)
     return content.hexdigest(), digests

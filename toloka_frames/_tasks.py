@@ -112,17 +112,17 @@ def tasks_of(pool_id: str, rows: Sequence[int], cells: Cells) -> Iterator[bytes]
     """The JSON of each row's task."""
     pool = orjson.dumps(pool_id)
     # the position is echoed by the operation's log, whose order is not promised: it alone ties an entry to its row
-    for row, values, rest in zip(rows, cells.inputs, cells.rests, strict=True):
-        yield b'{"__item_idx":"%d","pool_id":%b,"input_values":%b%b' % (row, pool, values, rest)
+    for row, values in zip(rows, cells.texts, strict=True):
+        yield b'{"__item_idx":"%d","pool_id":%b,"input_values":%b' % (row, pool, values)
 
 
 def _suites(pool_id: str, numbers: Sequence[int], cells: Cells, overlap: int | None) -> Part:
     """The suites of one pool; `numbers` has the number of each row's suite."""
     tasks: dict[int, list[bytes]] = {}
     sizes: dict[int, int] = {}
-    for number, values, rest in zip(numbers, cells.inputs, cells.rests, strict=True):
-        tasks.setdefault(number, []).append(b'{"input_values":%b%b' % (values, rest))
-        sizes[number] = sizes.get(number, 0) + len(values)
+    for number, values, size in zip(numbers, cells.texts, cells.input_bytes, strict=True):
+        tasks.setdefault(number, []).append(b'{"input_values":' + values)
+        sizes[number] = sizes.get(number, 0) + size
     if large := [number for number, size in sizes.items() if size > MAX_INPUT_BYTES]:
         raise InputError(
             f"A suite of {len(tasks[large[0]]):,} rows has more than {MAX_INPUT_BYTES:,} bytes of input values, the most one "
