@@ -48,6 +48,7 @@ FLOORS = [
     "_parts",
     "_manifest",
     "_walk",
+    "_watch",
     "_operations",
     "_specifications",
     "_question",

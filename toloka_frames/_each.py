@@ -76,7 +76,7 @@ class Each:
         with showing(self._progress, self._title, total=len(self._calls)) as meter:
             crew = Crew(meter)
             try:
-                await crew.do(range(len(self._calls)), self._concurrency, lambda row: self._make(row, meter))
+                await crew.do(range(len(self._calls)), self._concurrency, lambda row, _: self._make(row, meter))
             except asyncio.CancelledError:
                 meter.note = self.stopped()
                 raise

@@ -54,6 +54,11 @@ class Results:
                 complaint = first_error(entry.get("output"))
                 self._rows[position].update(status="INVALID", **{name: _told(fact) for name, fact in complaint.items()})
 
+    def settle(self, rows: Sequence[int], entries: Iterable[Mapping[str, Any]], *, failed: bool) -> int:
+        """Write an operation's log to the rows of its chunk, and return how many it leaves open."""
+        self.log(rows, entries)
+        return self.end(rows, failed=failed)
+
     def end(self, rows: Iterable[int], *, failed: bool) -> int:
         """Settle the rows that the log left open, and return how many these are."""
         unsettled = [row for row in rows if self._rows[row]["status"] == "UNKNOWN"]

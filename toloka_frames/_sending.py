@@ -15,9 +15,10 @@ from toloka_frames._crew import Crew
 from toloka_frames._errors import ApiError, ConnectionFailed, NotFound, OperationFailed, QuotaExceeded, TolokaError, TooLarge
 from toloka_frames._results import NO_ERROR
 from toloka_frames._sync import in_thread
+from toloka_frames._watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from toloka_frames._chunks import Chunk
     from toloka_frames._http import Service
@@ -40,7 +41,7 @@ class Sending:
     ) -> None:
         self._service, self._ledger, self._record, self.flags = service, ledger, record, flags
         self._results, self._meter = results, meter
-        self._crew = Crew(meter)
+        self._crew, self._watch = Crew(meter), Watch(service)
 
     @property
     def error(self) -> Exception | None:
@@ -49,21 +50,23 @@ class Sending:
 
     async def send(self, chunks: Sequence[Chunk], concurrency: int) -> None:
         """Send chunks, so many at once."""
-        await self._crew.do(chunks, concurrency, self._create)
+        async with self._watch:
+            await self._crew.do(chunks, concurrency, self._create)
 
     async def look(self, chunks: Sequence[Chunk]) -> None:
         """Ask for the operations of chunks that were begun, and send nothing."""
-        for chunk in chunks:
-            operation = await self._known(chunk)
-            if operation is None:
-                await in_thread(self._ledger.withdraw, self._record.id, chunk)
-                self._results.put(chunk.rows, status="NOT_SENT", operation_id=None, chunk=None)
-            else:
-                with contextlib.suppress(OperationFailed):  # the results tell it row by row
-                    await self._settle(chunk, *await self._ended(operation))
+        async with self._watch:
+            for chunk in chunks:
+                operation = await self._known(chunk)
+                if operation is None:
+                    await in_thread(self._ledger.withdraw, self._record.id, chunk)
+                    self._results.put(chunk.rows, status="NOT_SENT", operation_id=None, chunk=None)
+                else:
+                    with contextlib.suppress(OperationFailed):  # the results tell it row by row
+                        await self._settle(chunk, *await self._ended(operation, _keep))
 
-    async def _create(self, chunk: Chunk) -> None:
-        """One request and what follows from it."""
+    async def _create(self, chunk: Chunk, free: Callable[[], None]) -> None:
+        """One request and what follows from it; `free` lets the next one begin."""
         operation = await self._known(chunk)
         if operation is None:
             try:
@@ -73,7 +76,7 @@ class Sending:
                     raise
                 await self._halve(chunk)
                 return
-        ended, log = await self._ended(operation)
+        ended, log = await self._ended(operation, free)
         # what ended with FAIL created nothing, so that asking in another way is a new try; in the same way it is the same FAIL
         while ended["status"] == "FAIL" and not _has_created(log, self._record.kind.object_id):
             operation = await self._found(next_id(ended["id"]))
@@ -83,14 +86,14 @@ class Sending:
                 break
             else:
                 operation = await self._post(chunk, next_id(ended["id"]))
-            ended, log = await self._ended(operation)
+            ended, log = await self._ended(operation, free)
         await self._settle(chunk, ended, log)
 
     async def _halve(self, chunk: Chunk) -> None:
         halves = chunk.halves()
         await in_thread(self._ledger.split, self._record.id, chunk, halves)
         for half in halves:
-            await self._create(half)
+            await self._create(half, _keep)
 
     async def _known(self, chunk: Chunk) -> dict[str, Any] | None:
         """The operation that an earlier call began for a chunk; None when the service knows of none."""
@@ -137,15 +140,18 @@ class Sending:
             self._results.put(chunk.rows, status="FAILED", error_code=error.code, error_message=str(error))
             await in_thread(self._ledger.end, self._record.id, chunk, "refused", self._results.rows(chunk.rows))
 
-    async def _ended(self, operation: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        ended = await _operations.ended(self._service, operation)
-        return ended, await _operations.log(self._service, ended["id"])
+    async def _ended(
+        self, operation: Mapping[str, Any], free: Callable[[], None]
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        ended = await self._watch.ended(operation)
+        if ended["status"] == "SUCCESS":
+            free()  # its log is read while the next request goes out
+        return ended, await _operations.outcomes(self._service, ended["id"])
 
     async def _settle(self, chunk: Chunk, operation: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> None:
         """Write down what became of a chunk; rows that nobody tells of stay UNKNOWN, to be looked at again."""
         failed = operation["status"] == "FAIL"
-        self._results.log(chunk.rows, log)
-        unsettled = self._results.end(chunk.rows, failed=failed)
+        unsettled = await in_thread(self._results.settle, chunk.rows, log, failed=failed)
         self._meter.rows += len(chunk.rows)
         if failed or not unsettled:
             # where invalid rows are to be skipped, a request of nothing else has done what it was to do
@@ -163,6 +169,10 @@ def failure(operation: Mapping[str, Any]) -> OperationFailed:
         operation=operation,
         hint="One INVALID row has its whole request refused; with skip_invalid_items=True the others are created.",
     )
+
+
+def _keep() -> None:
+    """The slot is not given away: the next request belongs to the same chunk."""
 
 
 def _asked_with(operation: Mapping[str, Any], flags: Mapping[str, str]) -> bool:
