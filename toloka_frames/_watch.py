@@ -98,10 +98,9 @@ class Watch:
         try:
             rows = (await self._service.get("/v1/operations", query=query)).get("items")
         except TolokaError:
-            self._can_list = False
-            return {}
-        operations = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-        return {str(row.get("id")): row for row in operations if isinstance(row.get("status"), str)}
+            rows = None
+        self._can_list = isinstance(rows, list)
+        return {row["id"]: row for row in rows or () if _is_operation(row)} if self._can_list else {}
 
     async def _tell(self, wait: Wait, operation: dict[str, Any] | None) -> None:
         """Tell who waits how it ended, if it has; asked for by id where no list has shown it."""
@@ -113,6 +112,10 @@ class Watch:
         else:
             if _has_ended(operation) and not wait.end.done():
                 wait.end.set_result(operation)
+
+
+def _is_operation(row: Any) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("id"), str) and isinstance(row.get("status"), str)
 
 
 def _has_ended(operation: Mapping[str, Any]) -> bool:
