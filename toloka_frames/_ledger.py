@@ -16,6 +16,7 @@ from array import array
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
@@ -39,6 +40,7 @@ APPLICATION_ID = 0x746F6C66  # "tolf": tells our file from any other SQLite file
 VERSION = 1
 BUSY_SECONDS = 10.0
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+OUTCOME = itemgetter("status", "object_id", "error_field", "error_code", "error_message", "row")
 SCHEMA = """
 create table uploads (
     id integer primary key, account text not null, upload_id text not null, path text not null, key text not null,
@@ -215,12 +217,13 @@ class Ledger:
 
     def end(self, upload: int, chunk: Chunk, state: State, outcomes: Iterable[Mapping[str, Any]]) -> None:
         """Write down what became of a chunk and its rows; of one that is done the tasks are no longer needed."""
-        rows = [{"upload": upload, "key": chunk.operation_id, **outcome} for outcome in outcomes]
-        created = sum(row["status"] == "CREATED" for row in rows)
+        rows = [(*OUTCOME(outcome), upload, chunk.operation_id) for outcome in outcomes]
+        created = sum(status == "CREATED" for status, *_ in rows)
         with self._change() as sqlite:
             sqlite.executemany(
-                "insert or replace into outcomes values"
-                " (:upload, :row, :key, :status, :object_id, :error_field, :error_code, :error_message)",
+                "insert or replace into outcomes"
+                " (status, object_id, error_field, error_code, error_message, row, upload, operation_id)"
+                " values (?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
             sqlite.execute(

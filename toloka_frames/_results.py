@@ -26,7 +26,8 @@ class Results:
 
     def __init__(self, objects: int, object_id: str) -> None:
         self._object_id = object_id
-        self._rows: list[dict[str, Any]] = [{"status": "NOT_SENT"} for _ in range(objects)]
+        blank = dict.fromkeys(COLUMNS)
+        self._rows: list[dict[str, Any]] = [{"row": row, **blank, "status": "NOT_SENT"} for row in range(objects)]
 
     def put(self, rows: Iterable[int], **facts: Any) -> None:
         """Write the same facts to some rows."""
@@ -36,12 +37,11 @@ class Results:
     def restore(self, outcomes: Iterable[Mapping[str, Any]]) -> None:
         """Write what the ledger knows of rows: the position as `row`, and their columns."""
         for outcome in outcomes:
-            self._rows[outcome["row"]].update({name: fact for name, fact in outcome.items() if name != "row"})
+            self._rows[outcome["row"]].update(outcome)
 
-    def rows(self, rows: Iterable[int]) -> Iterator[dict[str, Any]]:
-        """What the ledger keeps of rows."""
-        for row in rows:
-            yield {"row": row, **{name: self._rows[row].get(name) for name in COLUMNS}}
+    def rows(self, rows: Iterable[int]) -> Iterator[Mapping[str, Any]]:
+        """What the ledger keeps of rows: the position as `row`, and their columns."""
+        return map(self._rows.__getitem__, rows)
 
     def log(self, rows: Sequence[int], entries: Iterable[Mapping[str, Any]]) -> None:
         """Write an operation's log to the rows of its chunk."""
@@ -85,7 +85,7 @@ class Results:
     def commonest_error(self) -> str:
         """What is wrong with most of the rows that are wrong, or nothing."""
         told = Counter(
-            f"{row.get('error_field') or 'object'}: {row.get('error_code')}, {row.get('error_message')}"
+            f"{row['error_field'] or 'object'}: {row['error_code']}, {row['error_message']}"
             for row in self._rows
             if row["status"] == "INVALID"
         )
@@ -125,4 +125,5 @@ def _told(fact: Any) -> str | None:
 def _position(entry: Mapping[str, Any]) -> int:
     item = entry.get("input")
     index = item.get("__item_idx") if isinstance(item, dict) else None
-    return int(str(index)) if str(index).isdecimal() and len(str(index)) <= MOST_DIGITS else -1
+    text = index if isinstance(index, str) else str(index)
+    return int(text) if len(text) <= MOST_DIGITS and text.isdecimal() else -1
