@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from scripted import Scripted
 
+    from toloka_frames.local import LocalToloka
+
 OPERATIONS: list[dict[str, Any]] = [
     {"id": f"op{number}", "type": "TASK.BATCH_CREATE", "status": "RUNNING", "submitted": f"2026-01-01T00:00:0{9 - number}"}
     for number in range(8)
@@ -81,6 +83,22 @@ def test_what_has_ended_is_not_asked_for(scripted: Scripted) -> None:
 def test_an_operation_that_the_list_does_not_show_is_found_by_its_id(scripted: Scripted) -> None:
     assert ends(scripted, Busy(hidden=["op3"])) == ENDED
     assert scripted.requests == [LIST, BY_ID[3]] * 3
+
+
+def test_the_services_own_list_shows_what_is_waited_for(
+    client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka
+) -> None:
+    task: tf.Task = {"pool_id": pool_id, "input_values": {"image": "https://example.com/1.jpg"}, "overlap": 1}
+    begun = [tf.run(client.create_tasks_async([task])) for _ in range(4)]
+
+    async def wait() -> list[dict[str, Any]]:
+        async with Watch(client.service) as watch:
+            return await asyncio.gather(*map(watch.ended, begun))
+
+    assert [(each["id"], each["status"]) for each in tf.run(wait())] == [(each["id"], "SUCCESS") for each in begun]
+    looks = [request.path for request in toloka.requests if "operations" in request.path]
+    assert looks[0] == "/api/v1/operations"
+    assert len(set(looks[1:]) - {looks[0]}) <= 1  # only the last one of them is asked for by its id
 
 
 PAGES = {
