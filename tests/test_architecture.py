@@ -63,6 +63,7 @@ FLOORS = [
     "_kinds",
     "_cells",
     "_roles",
+    "_refusals",
     "_inference",
     "_sinks",
     "_page",
@@ -96,6 +97,7 @@ HOMES = {
     "pandas": {
         *("_sinks", "_scan", "_rows", "_parts", "_cells", "_roles", "_results", "_errors", "_demo", "local"),
         *("_create", "_verbs", "_upload", "_tasks", "_bonuses", "_settings", "_each", "_client", "_quota", "aio"),
+        "_refusals",
         *("_frames", "_tallies", "_plots"),
     },
     "pyarrow": {

@@ -15,6 +15,7 @@ import pandas as pd
 
 from toloka_frames._errors import InputError
 from toloka_frames._filters import nearest
+from toloka_frames._refusals import SHOWN_ROWS, refuse, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 MAX_INPUT_BYTES = 1_048_576  # Toloka API, "Create a task": all input_values of one request
 MAX_OVERLAP = 30_000  # Toloka API, Task.overlap
 MAX_LEVELS = 200  # orjson writes 254, of which a task has some around its values
-SHOWN_ROWS = 5
 JSON_TYPES = {str, bool, int, float, list, dict, tuple}
 PASSTHROUGH = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
 
@@ -222,7 +222,7 @@ class _Check:
         large = [self._positions[index] for index, size in enumerate(sizes) if size > MAX_INPUT_BYTES]
         if large:
             raise InputError(
-                f"Rows {_shown(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the most one request can hold.",
+                f"Rows {shown(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the most one request can hold.",
                 rows=large[:SHOWN_ROWS],
                 hint="Put large contents at a URL and send that.",
             )
@@ -243,39 +243,6 @@ class _Check:
         self, column: str, values: Sequence[Any], wrong: Callable[[Any], bool], why: str, hint: str = ""
     ) -> None:
         refuse(column, values, wrong, why, hint, positions=self._positions)
-
-
-def refuse(
-    column: str,
-    values: Sequence[Any],
-    wrong: Callable[[Any], bool],
-    why: str,
-    hint: str = "",
-    *,
-    positions: Sequence[int] | None = None,
-) -> None:
-    """Refuse a column with values that are wrong.
-
-    Args:
-        column: Its name.
-        values: Its values.
-        wrong: Tells that one is wrong.
-        why: What is wrong with it.
-        hint: What to do about it.
-        positions: The values' positions in the upload, where they are not all of it.
-
-    Raises:
-        InputError: There are some; it names column and rows.
-    """
-    bad = [index for index, value in enumerate(values) if wrong(value)]
-    if bad:
-        rows = bad if positions is None else [positions[index] for index in bad]
-        raise InputError(
-            f"Column {column!r}, rows {_shown(rows)}: the value {why} (as {_seen(values[bad[0]])}).",
-            column=column,
-            rows=rows[:SHOWN_ROWS],
-            hint=hint,
-        )
 
 
 CONVERT = "Convert the column first: astype('string'), dt.strftime(...); files that hold text are read with dtype=str."
@@ -303,19 +270,6 @@ def plain_values(series: pd.Series[Any]) -> list[Any]:
 def _has_plain(value: Any) -> bool:
     """Whether NumPy turns a value into what it is in Python; instants would be bare numbers."""
     return isinstance(value, np.generic | np.ndarray) and value.dtype.kind not in "mM"
-
-
-def _shown(rows: Sequence[int]) -> str:
-    more = f" and {len(rows) - SHOWN_ROWS:,} more" if len(rows) > SHOWN_ROWS else ""
-    return ", ".join(map(str, rows[:SHOWN_ROWS])) + more
-
-
-def _seen(value: Any) -> str:
-    try:
-        shown = str(value)[:60]
-    except (ValueError, RecursionError):  # thousands of digits, or of lists in each other
-        shown = "..."
-    return f"{shown!r}, {type(value).__name__}"
 
 
 def _kinds(declared: str) -> set[type]:

@@ -18,8 +18,9 @@ from toloka_frames._errors import InputError
 from toloka_frames._filters import checked, flag_or_none, positive, text
 from toloka_frames._kinds import TASK_SUITES, TASKS, USER_BONUSES
 from toloka_frames._ledger import Ledger, ledger_place
+from toloka_frames._refusals import check_frame
 from toloka_frames._results import TEXT
-from toloka_frames._roles import check_frame, roles_of
+from toloka_frames._roles import roles_of
 from toloka_frames._settings import restriction_calls, skill_calls, verdict_calls
 from toloka_frames._tasks import plan_suites, plan_tasks
 from toloka_frames._upload import CONCURRENCY, Created, Kept, Upload

@@ -14,8 +14,8 @@ import pandas as pd
 from toloka_frames._cells import plain_values
 from toloka_frames._errors import InputError
 from toloka_frames._filters import nearest
+from toloka_frames._refusals import check_frame
 from toloka_frames._results import TEXT
-from toloka_frames._roles import check_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,13 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from toloka_frames._errors import InputError
 from toloka_frames._filters import nearest
+from toloka_frames._refusals import check_frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pandas as pd
 
 SHOWN = 5
 PREFIXES = ("INPUT:", "GOLDEN:")
@@ -59,17 +60,6 @@ def roles_of(frame: pd.DataFrame, input_columns: Sequence[str] | None, *, has_po
         special.get("TASK:overlap"),
         pool,
     )
-
-
-def check_frame(frame: Any) -> None:
-    """Refuse what is no frame.
-
-    Raises:
-        InputError: It is none.
-    """
-    if not isinstance(frame, pd.DataFrame):
-        came = type(frame).__name__
-        raise InputError(f"A pandas DataFrame is needed, and a {came} came.", hint="A Scan gives one by .to_dataframe().")
 
 
 def _names(frame: Any) -> list[str]:
