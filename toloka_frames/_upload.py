@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from toloka_frames._plan import Plan
     from toloka_frames._sinks import FilePath
 
-# the service makes one operation's tasks in seconds; more requests at once meet its quota sooner than they save time
-CONCURRENCY = 4
+# the service makes one operation's tasks in seconds; more requests at once meet its quota sooner than they save time: what it
+# allows in a minute are ten full requests of tasks, and so two rounds
+CONCURRENCY = 5
 LOCK_LOOK_SECONDS = 0.2
 SHOWN_ROWS = 5
 GO_ON = (
