@@ -41,6 +41,7 @@ FLOORS = [
     "_lists",
     "_app_calls",
     "_people_calls",
+    "_task_calls",
     "_pool_calls",
     "_calls",
     "_scan",

@@ -1,6 +1,7 @@
 """A call of the API comes in as a method, what the service has goes out: scans of lists, plain dicts for all else.
 
-Lists are in `_lists`, single calls in `_pool_calls`, `_people_calls` and `_app_calls`; here are the client and operations.
+Lists are in `_lists`, single calls in `_pool_calls`, `_task_calls`, `_people_calls` and `_app_calls`; here are the client and
+operations.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from toloka_frames._lists import Lists
 from toloka_frames._people_calls import PeopleCalls
 from toloka_frames._pool_calls import PoolCalls
 from toloka_frames._sync import on_our_loop, run
+from toloka_frames._task_calls import TaskCalls
 from toloka_frames._version import __version__
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class Task(TypedDict, total=False):
     traits_none_of_any: list[str]
 
 
-class AsyncTolokaClient(Lists, PoolCalls, PeopleCalls, AppCalls):
+class AsyncTolokaClient(Lists, PoolCalls, TaskCalls, PeopleCalls, AppCalls):
     """An account at Toloka.
 
     Lists are scans (`get_app_batches(...).to_dataframe()`); everything else is a coroutine that returns dicts as the API has
