@@ -12,7 +12,7 @@ from ._errors import conflict, field_error, too_large
 from ._ids import instant
 from ._opening import find_pool, refuse_archived
 from ._overlaps import check_overlap
-from ._specs import check_values
+from ._specs import check_number, check_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -145,12 +145,8 @@ def _check_solution(solution: Json, path: str, weight_name: str, outputs: Spec) 
     if not isinstance(solution, dict):
         return {path: field_error("OBJECT_EXPECTED")}
     errors = check_values(solution.get("output_values"), outputs, f"{path}.output_values", complete=False)
-    weight = solution.get(weight_name, 1)
-    if not isinstance(weight, int | float) or isinstance(weight, bool):
-        errors[f"{path}.{weight_name}"] = field_error("FLOAT_EXPECTED")
-    elif not 0 <= weight <= 1:
-        bound = ("VALUE_LESS_THAN_MIN", 0) if weight < 0 else ("VALUE_GREATER_THAN_MAX", 1)
-        errors[f"{path}.{weight_name}"] = field_error(*bound)
+    if wrong := check_number(solution.get(weight_name, 1), 0, 1):
+        errors[f"{path}.{weight_name}"] = wrong
     return errors
 
 
