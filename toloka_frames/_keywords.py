@@ -11,6 +11,21 @@ from toloka_frames._filters import Instant
 ProjectStatus: TypeAlias = Literal["ACTIVE", "ARCHIVED"]
 PoolStatus: TypeAlias = Literal["OPEN", "CLOSED", "ARCHIVED", "LOCKED"]
 AssignmentStatus: TypeAlias = Literal["ACTIVE", "SUBMITTED", "ACCEPTED", "REJECTED", "SKIPPED", "EXPIRED"]
+AssignmentField: TypeAlias = Literal[
+    "ASSIGNMENT:link",
+    "ASSIGNMENT:task_id",
+    "ASSIGNMENT:assignment_id",
+    "ASSIGNMENT:task_suite_id",
+    "ASSIGNMENT:worker_id",
+    "ASSIGNMENT:status",
+    "ASSIGNMENT:started",
+    "ASSIGNMENT:submitted",
+    "ASSIGNMENT:accepted",
+    "ASSIGNMENT:rejected",
+    "ASSIGNMENT:skipped",
+    "ASSIGNMENT:expired",
+    "ASSIGNMENT:reward",
+]
 AttachmentType: TypeAlias = Literal["ASSIGNMENT_ATTACHMENT"]
 RestrictionScope: TypeAlias = Literal["SYSTEM", "ALL_PROJECTS", "PROJECT", "POOL"]
 MessageFolder: TypeAlias = Literal["INBOX", "OUTBOX", "AUTOMATIC_NOTIFICATION", "IMPORTANT", "UNREAD"]

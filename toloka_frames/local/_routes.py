@@ -23,6 +23,7 @@ from . import (
     _restrictions,
     _skills,
     _trainings,
+    _tsv,
     _users,
     _webhooks,
 )
@@ -89,6 +90,7 @@ def _task_routes() -> list[Route]:
         *_overlap_routes(suites, "task_suites"),
         *_rows("/api/v1/assignments", _listings.ASSIGNMENTS),
         _route("PATCH", "/api/v1/assignments/{id}", _assignments.judge_assignment),
+        _route("GET", "/api/new/requester/pools/{pool_id}/assignments.tsv", _tsv.export_assignments),
     ]
 
 
