@@ -87,6 +87,13 @@ def test_subscriptions_that_were_made_at_once_are_all_listed(client: tf.AsyncTol
     assert client.get_webhook_subscriptions().to_dataframe()["id"].tolist() == frame["id"].tolist()[1:]
 
 
+def test_a_subscription_is_tried_out(client: tf.AsyncTolokaClient, pool_id: str) -> None:
+    hook = {"event_type": "POOL_CLOSED", "pool_id": pool_id, "webhook_url": "https://example.com/hook"}
+    one = tf.run(client.upsert_webhook_subscriptions([hook]))["items"]["0"]
+    tried = tf.run(client.send_test_webhook(one["id"]))
+    assert (tried["success"], tried["errorType"]) == (False, "CONNECTION_ERROR")  # the local service reaches nobody
+
+
 def test_what_is_known_of_a_toloker_and_of_the_account(client: tf.AsyncTolokaClient) -> None:
     assert tf.run(client.get_user(TOLOKER))["id"] == TOLOKER
     assert tf.run(client.get_requester())["balance"] > 0

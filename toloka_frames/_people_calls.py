@@ -189,6 +189,13 @@ class PeopleCalls(Calls):
         """
         return await self._put("/v1/webhook-subscriptions", body=list(subscriptions))
 
+    async def send_test_webhook(self, webhook_subscription_id: str) -> dict[str, Any]:
+        """Have a test notification sent to a subscription's address; what came back: `success`, `errorType`, `uuids`.
+
+        Raises `NotFound`, and `OutcomeUnknown` when the answer was lost. Source: Toloka API, "Send test notification".
+        """
+        return await self._start("/v1/webhook-subscriptions/{}/test", webhook_subscription_id)
+
     async def delete_webhook_subscription(self, webhook_subscription_id: str) -> None:
         """End a subscription. Raises `NotFound`. Source: Toloka API, "Delete subscription"."""
         await self._delete("/v1/webhook-subscriptions/{}", webhook_subscription_id)
