@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from toloka_frames.local import LocalToloka
+
 
 TRAINING = {"private_name": "First steps", "inherited_instructions": True, "training_tasks_in_task_suite_count": 2}
 
@@ -75,3 +77,73 @@ def test_a_training_lives_as_a_pool_does(client: tf.AsyncTolokaClient, pool_id: 
     trainings = client.get_trainings(project_id=project_id).to_dataframe()
     assert dict(zip(trainings["id"], trainings["status"], strict=True)) == {id_: "ARCHIVED", clone: "CLOSED"}
     assert trainings["training_tasks_in_task_suite_count"].tolist() == [2, 2]
+
+
+def test_what_an_update_of_a_project_would_mean_is_told_before(client: tf.AsyncTolokaClient, pool_id: str) -> None:
+    project = tf.run(client.get_project(tf.run(client.get_pool(pool_id))["project_id"]))
+    other_field = project["task_spec"] | {"input_spec": {"sound": {"type": "url"}}}
+    changes = {
+        "EQUAL": {},
+        "NON_BREAKING_CHANGE": {"public_name": "Pets"},
+        "BREAKING_CHANGE": {"task_spec": other_field},
+    }
+    for level, change in changes.items():
+        said = tf.run(client.check_update_project_for_major_version_change(project["id"], project | change))
+        assert said == {"differenceLevel": level}
+    assert tf.run(client.get_project(project["id"])) == project
+
+
+STATS = (
+    *("real_tasks_count", "submitted_assignments_count", "skipped_assignments_count", "rejected_assignments_count"),
+    *("approved_assignments_count", "completion_percentage", "avg_submit_assignment_millis", "spent_budget"),
+    *("unique_workers_count", "unique_submitters_count", "active_workers_by_filter_count", "estimated_assignments_count"),
+)
+
+
+def test_figures_about_a_pool_are_those_of_its_answers(
+    client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka, make_frame: Callable[[int], pd.DataFrame]
+) -> None:
+    make_frame(8).pipe(tf.create_tasks, client, pool_id, overlap=2, open_pool=True, progress=False)
+    toloka.answer(pool_id)
+    asked = [{"name": name, "subject": "POOL", "subject_id": pool_id, "interval_hours": 24} for name in STATS]
+    told = [each for part in (asked[:10], asked[10:]) for each in tf.run(client.get_analytics(part, progress=False))]
+    assert [each["request"] for each in told] == asked
+    found = dict(zip(STATS, (each["result"] for each in told), strict=True))
+    answers = client.get_assignments(pool_id=pool_id).to_dataframe().drop_duplicates("ASSIGNMENT:assignment_id")
+    took = (answers["ASSIGNMENT:submitted"] - answers["ASSIGNMENT:started"]).dt.total_seconds().mean()
+    assert found["real_tasks_count"] == 8
+    assert found["submitted_assignments_count"] == found["approved_assignments_count"] == len(answers)
+    assert found["skipped_assignments_count"] == found["rejected_assignments_count"] == 0
+    assert found["completion_percentage"]["value"] == 100
+    assert found["avg_submit_assignment_millis"] == pytest.approx(took * 1000, abs=2)
+    assert found["spent_budget"] == pytest.approx(answers["ASSIGNMENT:reward"].sum())
+    workers = answers["ASSIGNMENT:worker_id"].nunique()
+    assert found["unique_workers_count"] == found["unique_submitters_count"] == workers
+    assert found["active_workers_by_filter_count"] == workers
+    assert found["estimated_assignments_count"]["value"] == len(answers)
+
+
+@pytest.mark.parametrize("stats", [[], [{}] * 11, {"name": "spent_budget"}], ids=["none", "eleven", "no list"])
+def test_figures_are_asked_for_ten_at_a_time(scripted: Scripted, stats: Any) -> None:
+    with pytest.raises(tf.InputError):
+        tf.run(scripted.client().get_analytics(stats))
+    assert scripted.requests == []
+
+
+def test_a_question_that_cannot_be_is_refused(client: tf.AsyncTolokaClient) -> None:
+    with pytest.raises(tf.ValidationFailed) as caught:
+        tf.run(client.get_analytics([{"name": "luck", "subject": "TASK", "subject_id": "1"}], progress=False))
+    assert sorted(caught.value.payload["0"]) == ["name", "subject", "subject_id"]
+
+
+def test_figures_are_asked_for_again_when_the_answer_was_lost(scripted: Scripted) -> None:
+    ended = {"id": "o", "status": "SUCCESS", "details": {"value": [{"result": 1}]}}
+    scripted.answers = [b"", reply(ended, 202)]
+    assert tf.run(scripted.client().get_analytics([{}], progress=False)) == [{"result": 1}]
+    assert scripted.requests == ["POST /api/staging/analytics-2"] * 2
+
+
+def test_an_operation_without_figures_is_a_bad_answer(scripted: Scripted) -> None:
+    scripted.answers = [reply({"id": "o", "status": "SUCCESS"}, 202)]
+    with pytest.raises(tf.BadAnswer):
+        tf.run(scripted.client().get_analytics([{}], progress=False))

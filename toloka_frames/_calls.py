@@ -35,6 +35,10 @@ class Calls:
     ) -> dict[str, Any]:
         return await on_our_loop(self.service.post(filled(path, *ids), query or {}, json_body(body), repeatable=False))
 
+    async def _read(self, path: str, *ids: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What a POST that changes nothing answers."""
+        return await on_our_loop(self.service.post(filled(path, *ids), {}, json_body(body), repeatable=True))
+
     async def _put(self, path: str, *ids: str, body: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         return await on_our_loop(_set(self.service, "PUT", filled(path, *ids), {}, json_body(body)))
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from toloka_frames import _operations
+from toloka_frames._answers import bad_answer
 from toloka_frames._calls import Calls
+from toloka_frames._errors import InputError
 from toloka_frames._filters import checked, text
+from toloka_frames._http import json_body
+from toloka_frames._sync import on_our_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    from toloka_frames._http import Service
+    from toloka_frames._progress import ProgressArg
+
+MOST_STATS = 10
 
 
 class PoolCalls(Calls):
@@ -45,6 +56,16 @@ class PoolCalls(Calls):
         Raises `Conflict` while one of its pools is not archived. Source: Toloka API, "Archive project".
         """
         return await self._act("/v1/projects/{}/archive", project_id)
+
+    async def check_update_project_for_major_version_change(
+        self, project_id: str, project: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What `update_project` would change, without changing it: `{"differenceLevel": ...}`.
+
+        It is EQUAL, NON_BREAKING_CHANGE or BREAKING_CHANGE; after the last, the pools that are there keep the project as it
+        was. Raises `ValidationFailed`. Source: Toloka-Kit 1.2.3 (the path is not in the API's document).
+        """
+        return await self._read("/staging/projects/{}/check", project_id, body=project)
 
     async def get_pool(self, pool_id: str) -> dict[str, Any]:
         """A pool. Raises `NotFound`. Source: Toloka API, "Get pool data"."""
@@ -111,6 +132,34 @@ class PoolCalls(Calls):
         """
         return await self._act("/v1/pools/{}/archive", pool_id)
 
+    async def get_analytics(
+        self, stats: Sequence[Mapping[str, Any]], *, progress: ProgressArg = "auto"
+    ) -> list[dict[str, Any]]:
+        """Figures about pools, as the service counts them; waits for the operation that finds them, showing its progress.
+
+        Args:
+            stats: 1 to 10 of `{"name": "completion_percentage", "subject": "POOL", "subject_id": pool_id}`. Names:
+                real_tasks_count, submitted_assignments_count, skipped_assignments_count, rejected_assignments_count,
+                approved_assignments_count, completion_percentage, avg_submit_assignment_millis, spent_budget (US dollars),
+                unique_workers_count, unique_submitters_count, active_workers_by_filter_count (with `interval_hours`),
+                estimated_assignments_count.
+            progress: "auto", "notebook", "text", "log", False or a callable that gets `tf.Progress`.
+
+        Returns:
+            For each of them `{"request": {...}, "result": ..., "finished": ...}`, the result a number or
+            `{"value": number, ...}`; `pd.json_normalize` makes a frame of them.
+
+        Raises:
+            InputError: There are none, or more than 10; nothing was asked.
+            ValidationFailed: One of them is not valid.
+            OperationFailed: The operation ended with FAIL.
+
+        Source: Toloka-Kit 1.2.3 (the path is not in the API's document).
+        """
+        if isinstance(stats, str | Mapping) or not 1 <= len(stats) <= MOST_STATS:
+            raise InputError(f"stats is no list of 1 to {MOST_STATS} requests.", column="stats")
+        return await on_our_loop(_analytics(self.service, json_body(list(stats)), progress))
+
     async def get_training(self, training_id: str) -> dict[str, Any]:
         """A training. Raises `NotFound`. Source: Toloka API, "Get training by ID"."""
         return await self._get("/v1/trainings/{}", training_id)
@@ -163,3 +212,13 @@ class PoolCalls(Calls):
         Source: Toloka API, "Archive training pool".
         """
         return await self._act("/v1/trainings/{}/archive", training_id)
+
+
+async def _analytics(service: Service, body: bytes, progress: ProgressArg) -> list[dict[str, Any]]:
+    # counting twice changes nothing, so a lost answer is asked for again
+    begun = await service.post("/staging/analytics-2", {}, body, repeatable=True)
+    ended = await _operations.wait(service, _operations.checked(begun), None, progress)
+    value = (ended.get("details") or {}).get("value")
+    if not isinstance(value, list):
+        raise bad_answer(200, str(ended).encode(), "an operation with figures was expected")
+    return value
