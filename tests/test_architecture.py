@@ -38,6 +38,7 @@ FLOORS = [
     "_objects",
     "_plan",
     "_client",
+    "_clone",
     "_lists",
     "_app_calls",
     "_people_calls",

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from toloka_frames import _operations
 from toloka_frames._app_calls import AppCalls
+from toloka_frames._clone import CloneCalls
 from toloka_frames._connections import Token
 from toloka_frames._errors import InputError
 from toloka_frames._filters import checked, flag_or_none, text
 from toloka_frames._http import TIMEOUT, Environment, json_body, service
-from toloka_frames._lists import Lists
 from toloka_frames._people_calls import PeopleCalls
-from toloka_frames._pool_calls import PoolCalls
 from toloka_frames._sync import on_our_loop, run
 from toloka_frames._task_calls import TaskCalls
 from toloka_frames._version import __version__
@@ -52,7 +51,7 @@ class Task(TypedDict, total=False):
     traits_none_of_any: list[str]
 
 
-class AsyncTolokaClient(Lists, PoolCalls, TaskCalls, PeopleCalls, AppCalls):
+class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
     """An account at Toloka.
 
     Lists are scans (`get_app_batches(...).to_dataframe()`); everything else is a coroutine that returns dicts as the API has
