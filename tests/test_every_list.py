@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from every_list import BEGIN, PAGE, RESOURCES, tables
-from rows_of_lists import Kept, Row
+from rows_of_lists import OWNER, PLACES, Kept, Row
 
 import toloka_frames as tf
 from toloka_frames.local import LocalToloka
@@ -126,7 +126,7 @@ def test_two_filters_are_anded(filled: Filled) -> None:
 
 # Parameters that the OpenAPI documents have and Toloka-Kit and its Java sister know not, or the other way round
 ONLY_HERE = {
-    "attachments": {"owner_id", "owner_company_id"},
+    **{name: set(OWNER) for name, places in PLACES.items() if "owner_id" in places},
     "user_bonuses": {"private_comment"},
 }
 
