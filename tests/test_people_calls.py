@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -97,6 +98,17 @@ def test_a_subscription_is_tried_out(client: tf.AsyncTolokaClient, pool_id: str)
 def test_what_is_known_of_a_toloker_and_of_the_account(client: tf.AsyncTolokaClient) -> None:
     assert tf.run(client.get_user(TOLOKER))["id"] == TOLOKER
     assert tf.run(client.get_requester())["balance"] > 0
+
+
+def test_bonuses_are_paid_once_though_an_answer_is_lost(toloka: LocalToloka, client: tf.AsyncTolokaClient) -> None:
+    lost = toloka.faults.lose_reply("POST /v1/user-bonuses", times=1)
+    bonuses = [{"user_id": TOLOKER, "amount": amount, "without_message": True} for amount in (0.5, 0.25)]
+    operation = tf.run(client.create_user_bonuses_async(bonuses, str(uuid.uuid4())))
+    tf.run(client.wait_operation(operation, progress=False))
+    assert lost.struck == 1
+    assert client.get_user_bonuses(user_id=TOLOKER).to_dataframe()["amount"].tolist() == [0.5, 0.25]
+    with pytest.raises(tf.InputError, match="create_user_bonuses"):
+        tf.run(client.create_user_bonuses_async("a bonus"))  # type: ignore[arg-type]
 
 
 def test_a_bonus_is_read_as_it_was_paid(scripted: Scripted) -> None:

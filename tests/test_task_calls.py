@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,6 +52,20 @@ def test_task_suites_have_a_row_for_each_task(client: tf.AsyncTolokaClient, answ
     assert tf.run(client.patch_task_suite(suite["id"], {"issuing_order_override": 2.5}))["issuing_order_override"] == 2.5
     stopped = tf.run(client.patch_task_suite_overlap_or_min(suite["id"], {"overlap": 0}))
     assert stopped["overlap"] <= suite["overlap"]
+
+
+def test_suites_are_made_at_once_or_by_an_operation(client: tf.AsyncTolokaClient, make_pool: Callable[..., str]) -> None:
+    pool_id = make_pool(mixer_config=None)
+    tasks = [{"input_values": {"image": f"https://example.com/{number}.jpg"}} for number in range(2)]
+    suite = {"pool_id": pool_id, "tasks": tasks, "overlap": 1}
+    one = tf.run(client.create_task_suites_async(suite, async_mode=False))
+    mixed = tf.run(client.create_task_suites_async([suite, {}], async_mode=False, skip_invalid_items=True))
+    operation = tf.run(client.create_task_suites_async([suite], str(uuid.uuid4()), open_pool=True))
+    assert tf.run(client.wait_operation(operation, progress=False))["details"]["success_count"] == 1
+    suites = client.get_task_suites(pool_id=pool_id).to_dataframe()
+    assert suites["SUITE:id"].nunique() == 3
+    assert {one["id"], mixed["items"]["0"]["id"]} < set(suites["SUITE:id"])
+    assert mixed["validation_errors"]["1"]["pool_id"]["code"] == "VALUE_REQUIRED"
 
 
 def test_answers_are_aggregated_and_read_as_a_frame(client: tf.AsyncTolokaClient, answered: str) -> None:

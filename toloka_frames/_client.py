@@ -6,22 +6,23 @@ operations.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from toloka_frames import _operations
 from toloka_frames._app_calls import AppCalls
 from toloka_frames._clone import CloneCalls
 from toloka_frames._connections import Token
-from toloka_frames._errors import InputError
-from toloka_frames._filters import checked, flag_or_none, text
-from toloka_frames._http import TIMEOUT, Environment, json_body, service
+from toloka_frames._filters import checked, text
+from toloka_frames._http import TIMEOUT, Environment, service
+from toloka_frames._kinds import TASKS
 from toloka_frames._people_calls import PeopleCalls
 from toloka_frames._sync import on_our_loop, run
 from toloka_frames._task_calls import TaskCalls
 from toloka_frames._version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import httpx
     import pandas as pd
 
@@ -165,24 +166,15 @@ class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
 
         Source: Toloka API, "Create a task or multiple tasks".
         """
-        flags = {
-            "async_mode": async_mode,
-            "allow_defaults": allow_defaults,
-            "open_pool": open_pool,
-            "skip_invalid_items": skip_invalid_items,
-        }
-        query = {name: checked(name, flag_or_none, flag) for name, flag in flags.items() if flag is not None}
-        if operation_id is not None:
-            query["operation_id"] = checked("operation_id", text, operation_id)
-        rows = [tasks] if isinstance(tasks, Mapping) else tasks
-        if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
-            raise InputError(
-                f"tasks is a {type(tasks).__name__}: a task or a list of tasks is needed, each a dict as tf.Task.",
-                hint="A whole frame goes up with df.pipe(tf.create_tasks, client, pool_id).",
-            )
-        # without async_mode the service does not heed the key (Toloka API, "Create a task or multiple tasks")
-        keyed = operation_id is not None and async_mode
-        return await on_our_loop(self._create_tasks(len(rows), query, json_body(tasks), keyed))
+        return await self._create(
+            TASKS,
+            tasks,
+            operation_id,
+            async_mode,
+            allow_defaults=allow_defaults,
+            open_pool=open_pool,
+            skip_invalid_items=skip_invalid_items,
+        )
 
     async def get_operation(self, operation_id: str) -> dict[str, Any]:
         """An operation as it is now. Raises `NotFound`. Source: Toloka API, "Get operation information"."""
@@ -219,9 +211,3 @@ class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
         if operation is None:
             return None
         return await on_our_loop(_operations.wait(self.service, operation, timeout, progress))
-
-    async def _create_tasks(self, count: int, query: Mapping[str, str], body: bytes, keyed: bool) -> dict[str, Any]:
-        await self.service.quota.objects("tasks", count)
-        if keyed:
-            return await _operations.begin(self.service, "/v1/tasks", query, body)
-        return await self.service.post("/v1/tasks", query, body, repeatable=False)

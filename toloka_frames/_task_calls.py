@@ -11,6 +11,7 @@ from toloka_frames._errors import ApiError
 from toloka_frames._export import API_STATUS, FILE_STATUS, read_export
 from toloka_frames._filters import checked, flag, moment, one_of, some_of
 from toloka_frames._keywords import AssignmentField, AssignmentStatus
+from toloka_frames._kinds import TASK_SUITES
 from toloka_frames._pool_resources import ASSIGNMENTS
 from toloka_frames._sinks import to_frame
 from toloka_frames._sync import in_thread, on_our_loop
@@ -52,6 +53,31 @@ class TaskCalls(Calls):
         Source: Toloka API, "Stop assigning task".
         """
         return await self._patch("/v1/tasks/{}/set-overlap-or-min", task_id, body=patch)
+
+    async def create_task_suites_async(
+        self,
+        task_suites: Sequence[Mapping[str, Any]] | Mapping[str, Any],
+        operation_id: str | None = None,
+        async_mode: bool = True,
+        allow_defaults: bool | None = None,
+        open_pool: bool | None = None,
+        skip_invalid_items: bool | None = None,
+    ) -> dict[str, Any]:
+        """Send task suites in one request; for a whole frame take `tf.create_task_suites`.
+
+        Arguments, answers and errors as in `create_tasks_async`. A suite is `{"pool_id": ..., "tasks": [...], "overlap": ...}`.
+
+        Source: Toloka API, "Create single/multiple task suites".
+        """
+        return await self._create(
+            TASK_SUITES,
+            task_suites,
+            operation_id,
+            async_mode,
+            allow_defaults=allow_defaults,
+            open_pool=open_pool,
+            skip_invalid_items=skip_invalid_items,
+        )
 
     async def get_task_suite(self, task_suite_id: str) -> dict[str, Any]:
         """A task suite. Raises `NotFound`. Source: Toloka API, "Get task suite by ID"."""

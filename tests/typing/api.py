@@ -44,6 +44,12 @@ async def awaiting(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> None:
     assert_type(await client.close_pool("1"), dict[str, Any] | None)
     assert_type(await client.set_user_skill(skill_id="1", user_id="a", value=87.5), dict[str, Any])
     assert_type(await client.download_attachment("a", "x.png"), Path)
+    assert_type(await client.get_assignments_df("1", status="ACCEPTED", field=["ASSIGNMENT:status"]), pd.DataFrame)
+    await client.get_assignments_df("1", status="APPROVED")  # type: ignore[arg-type]
+    stats = [{"name": "spent_budget", "subject": "POOL", "subject_id": "1"}]
+    assert_type(await client.get_analytics(stats, progress=False), list[dict[str, Any]])
+    assert_type(await client.clone_project("1", reuse_controllers=False), dict[str, Any])
+    assert_type(await client.create_app_items("P", {"items": [{}]}), list[str])
     aggregation = await client.aggregate_solutions_by_pool(type="DAWID_SKENE", pool_id="1", fields=[{"name": "result"}])
     assert_type(await client.wait_operation(aggregation), dict[str, Any] | None)
     await client.aggregate_solutions_by_pool(type="DAWID", pool_id="1", fields=[])  # type: ignore[arg-type]
