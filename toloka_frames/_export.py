@@ -1,11 +1,14 @@
-"""The file that the platform exports of a pool's answers (TSV) comes in, a table with the columns of assignments goes out."""
+"""The file that the platform exports of a pool's answers (TSV) comes in, a table with the columns of assignments goes out.
+
+What can be asked of the export stands here, too. Sources: Toloka-Kit 1.2.3, and files of the platform.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,16 +16,52 @@ import pyarrow.csv as pa_csv
 
 from toloka_frames._answers import bad_answer
 from toloka_frames._columns import EXTRA, INSTANT, TEXT, Column
+from toloka_frames._filters import checked, flag, moment, one_of, some_of
+from toloka_frames._keywords import AssignmentField, AssignmentStatus
 from toloka_frames._values import batch_of, json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from toloka_frames._errors import BadAnswer
+    from toloka_frames._filters import Instant
 
+VALUES = ("INPUT:", "OUTPUT:", "GOLDEN:", "HINT:")
 STATUS = "ASSIGNMENT:status"
 # the file has a name of its own for one state
 API_STATUS, FILE_STATUS = "ACCEPTED", "APPROVED"
+
+
+def export_query(
+    status: AssignmentStatus | Sequence[AssignmentStatus] | None,
+    start_time_from: Instant | None,
+    start_time_to: Instant | None,
+    exclude_banned: bool,
+    field: AssignmentField | Sequence[AssignmentField] | None,
+) -> dict[str, str]:
+    """What is asked of the export; it has names of its own.
+
+    Raises:
+        InputError: A value is none that it takes.
+    """
+    states = checked("status", some_of(one_of(AssignmentStatus)), get_args(AssignmentStatus) if status is None else status)
+    query = {
+        "status": ",".join(FILE_STATUS if state == API_STATUS else state for state in states.split(",")),
+        "field": checked("field", some_of(one_of(AssignmentField)), get_args(AssignmentField) if field is None else field),
+        "excludeBanned": checked("exclude_banned", flag, exclude_banned),
+        "addRowDelimiter": "false",
+    }
+    if start_time_from is not None:
+        query["startTimeFrom"] = checked("start_time_from", moment, start_time_from)
+    if start_time_to is not None:
+        query["startTimeTo"] = checked("start_time_to", moment, start_time_to)
+    return query
+
+
+def exported(columns: Iterable[Column], query: Mapping[str, str]) -> list[Column]:
+    """Those columns of assignments that an export has: all values, and the fields that were asked for."""
+    fields = query["field"].split(",")
+    return [column for column in columns if column.name.startswith(VALUES) or column.name in fields]
 
 
 def read_export(body: bytes, columns: Sequence[Column]) -> pa.Table:

@@ -107,8 +107,8 @@ class PeopleCalls(Calls):
     ) -> dict[str, Any]:
         """Pay bonuses in one request; for a whole frame take `tf.create_user_bonuses`, which pays each row once.
 
-        Arguments, answers and errors as in `create_tasks_async`. A bonus is `{"user_id": ..., "amount": ...}` (US dollars), with
-        `public_title` and `public_message` or `without_message`; there are at most 100 with async_mode=False.
+        Arguments, answers and errors as in `create_tasks_async`. A bonus is `{"user_id": ..., "amount": ...}` (US dollars),
+        with `public_title` and `public_message` or `without_message`; there are at most 100 with async_mode=False.
 
         Source: Toloka API, "Issue bonuses" (10,000 requests a day).
         """

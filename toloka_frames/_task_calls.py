@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from toloka_frames import _specifications
 from toloka_frames._calls import Calls, filled
 from toloka_frames._columns import expanded
 from toloka_frames._errors import ApiError
-from toloka_frames._export import API_STATUS, FILE_STATUS, read_export
-from toloka_frames._filters import checked, flag, moment, one_of, some_of
-from toloka_frames._keywords import AssignmentField, AssignmentStatus
+from toloka_frames._export import export_query, exported, read_export
 from toloka_frames._kinds import TASK_SUITES
 from toloka_frames._pool_resources import ASSIGNMENTS
 from toloka_frames._sinks import to_frame
@@ -23,9 +21,7 @@ if TYPE_CHECKING:
 
     from toloka_frames._filters import Instant
     from toloka_frames._http import Service
-
-# what an export has whatever fields are asked for
-VALUES = ("INPUT:", "OUTPUT:", "GOLDEN:", "HINT:")
+    from toloka_frames._keywords import AssignmentField, AssignmentStatus
 
 
 class TaskCalls(Calls):
@@ -174,18 +170,7 @@ class TaskCalls(Calls):
 
         Source: Toloka-Kit 1.2.3 (the path is not in the API's document); files of the platform for their columns.
         """
-        fields = checked("field", some_of(one_of(AssignmentField)), get_args(AssignmentField) if field is None else field)
-        states = checked("status", some_of(one_of(AssignmentStatus)), get_args(AssignmentStatus) if status is None else status)
-        query = {
-            "status": ",".join(FILE_STATUS if state == API_STATUS else state for state in states.split(",")),
-            "field": fields,
-            "excludeBanned": checked("exclude_banned", flag, exclude_banned),
-            "addRowDelimiter": "false",
-        }
-        if start_time_from is not None:
-            query["startTimeFrom"] = checked("start_time_from", moment, start_time_from)
-        if start_time_to is not None:
-            query["startTimeTo"] = checked("start_time_to", moment, start_time_to)
+        query = export_query(status, start_time_from, start_time_to, exclude_banned, field)
         path = filled("/new/requester/pools/{}/assignments.tsv", pool_id)
         return await on_our_loop(_exported(self.service, pool_id, path, query))
 
@@ -243,6 +228,5 @@ def _aggregation(**given: Any) -> dict[str, Any]:
 async def _exported(service: Service, pool_id: str, path: str, query: Mapping[str, str]) -> pd.DataFrame:
     _, specification = await _specifications.of_pool(service, pool_id)
     answer = await service.send("GET", path, query=query, repeatable=True)
-    declared = expanded(ASSIGNMENTS.columns, specification, service.web_url)
-    wanted = [each for each in declared if each.name.startswith(VALUES) or each.name in query["field"].split(",")]
-    return await in_thread(lambda: to_frame(read_export(answer.content, wanted)))
+    columns = exported(expanded(ASSIGNMENTS.columns, specification, service.web_url), query)
+    return await in_thread(lambda: to_frame(read_export(answer.content, columns)))
