@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames import _operations
@@ -14,7 +14,7 @@ from toloka_frames._http import json_body
 from toloka_frames._sync import on_our_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from toloka_frames._http import Service
     from toloka_frames._progress import ProgressArg
@@ -156,7 +156,7 @@ class PoolCalls(Calls):
 
         Source: Toloka-Kit 1.2.3 (the path is not in the API's document).
         """
-        if isinstance(stats, str | Mapping) or not 1 <= len(stats) <= MOST_STATS:
+        if isinstance(stats, str) or not isinstance(stats, Sequence) or not 1 <= len(stats) <= MOST_STATS:
             raise InputError(f"stats is no list of 1 to {MOST_STATS} requests.", column="stats")
         return await on_our_loop(_analytics(self.service, json_body(list(stats)), progress))
 

@@ -17,14 +17,15 @@ from ._exports import STATUSES
 from ._ids import comparable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ._specs import Json
     from ._store import Row, Store
 
 _LINK = "https://platform.toloka.ai/task"
 _INSTANTS = ("submitted", "accepted", "rejected", "skipped", "expired")
-_FIELDS = ("link", "task_id", "assignment_id", "task_suite_id", "worker_id", "status", "started", *_INSTANTS, "reward")
+_IDS = ("link", "task_id", "assignment_id", "task_suite_id", "worker_id")
+_FIELDS = tuple(f"ASSIGNMENT:{name}" for name in (*_IDS, "status", "started", *_INSTANTS, "reward"))
 _IN_FILE = {status: name for name, status in STATUSES.items()}
 _IN_API = {
     _IN_FILE.get(status, status): status for status in ("ACTIVE", "SUBMITTED", "ACCEPTED", "REJECTED", "SKIPPED", "EXPIRED")
@@ -36,15 +37,9 @@ _BANNED = """SELECT user_id FROM user_restrictions WHERE scope IN ('SYSTEM', 'AL
 def export_assignments(store: Store, call: Call) -> Answer:
     """Answer the file, a line for each task; ServiceError 400 for a status, field or instant that is none."""
     pool = store.get("pools", call.path["pool_id"])
-    project = store.get("projects", pool["project_id"])
-    fields = [name.removeprefix("ASSIGNMENT:") for name in _chosen(call, "field", [f"ASSIGNMENT:{name}" for name in _FIELDS])]
+    header = _header(store.get("projects", pool["project_id"])["task_spec"], call)
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\r\n")  # cells with either of these two are quoted
-    specs = project["task_spec"]
-    outputs = list(specs["output_spec"])
-    named = {"INPUT": list(specs["input_spec"]), "OUTPUT": outputs, "GOLDEN": outputs}
-    header = [f"{prefix}:{name}" for prefix, names in named.items() for name in names]
-    header += ["HINT:text", "HINT:default_language", *(f"ASSIGNMENT:{name}" for name in fields)]
     writer.writerow(header)
     for assignment in _assignments(store, call, pool):
         writer.writerows([_spelled(cells.get(name)) for name in header] for cells in _lines(assignment))
@@ -53,7 +48,14 @@ def export_assignments(store: Store, call: Call) -> Answer:
     return Answer(200, text.getvalue().encode(), {"Content-Type": "text/tab-separated-values;charset=UTF-8"})
 
 
-def _chosen(call: Call, name: str, known: list[str]) -> list[str]:
+def _header(specs: Row, call: Call) -> list[str]:
+    """The columns: all values, and the fields that are asked for."""
+    fields = {"INPUT": specs["input_spec"], "OUTPUT": specs["output_spec"], "GOLDEN": specs["output_spec"]}
+    values = [f"{prefix}:{name}" for prefix, spec in fields.items() for name in spec]
+    return [*values, "HINT:text", "HINT:default_language", *_chosen(call, "field", _FIELDS)]
+
+
+def _chosen(call: Call, name: str, known: Iterable[str]) -> list[str]:
     chosen = call.query.get(name, ",".join(known)).split(",")
     if not set(chosen) <= set(known):
         raise invalid_field(name, "UNKNOWN_ENUM_VALUE")
@@ -62,7 +64,7 @@ def _chosen(call: Call, name: str, known: list[str]) -> list[str]:
 
 def _assignments(store: Store, call: Call, pool: Row) -> Iterator[Row]:
     """Those that are asked for, in the order in which they were given out."""
-    statuses = [_IN_API[name] for name in _chosen(call, "status", list(_IN_API))]
+    statuses = [_IN_API[name] for name in _chosen(call, "status", _IN_API)]
     terms = ["pool_id = :pool", "status IN (SELECT value FROM json_each(:statuses))"]
     values = {"pool": int(pool["id"]), "project": int(pool["project_id"]), "statuses": orjson.dumps(statuses).decode()}
     for name, sign in (("startTimeFrom", ">="), ("startTimeTo", "<=")):
