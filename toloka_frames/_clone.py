@@ -34,6 +34,7 @@ class CloneCalls(Lists, PoolCalls):
 
         Raises:
             NotFound: There is no such project; nothing was made.
+            OutcomeUnknown: The answer was lost when the project itself was made; it may be there, empty.
             CloneInterrupted: A call half-way was refused, or its answer was lost; `.made` says what is there.
 
         Source: Toloka-Kit 1.2.3; Toloka API, "Create a project" (20 a minute, 100 a day each of projects, trainings, pools).
