@@ -149,7 +149,8 @@ class Kept:
         if get_origin(kind) is Literal:
             return list(get_args(kind))
         if date in get_args(hint):
-            return INSTANTS if key == "created" else [*INSTANTS, None]
+            always = "submitted" if self._name == "operations" else "created"
+            return INSTANTS if key == always else [*INSTANTS, None]
         numbers = {bool: [True, False, False], int: [1, 2, None, 10]}
         return numbers.get(kind, ["1", "2", "1"] if key in ("pool_id", "project_id", "skill_id") else TEXTS)
 

@@ -24,6 +24,7 @@ FLOORS = [
     "_verbs",
     "_create",
     "_rows",
+    "_dask",
     "_plots",
     "_tallies",
     "_frames",
@@ -46,6 +47,7 @@ FLOORS = [
     "_pool_calls",
     "_calls",
     "_scan",
+    "_partitions",
     "_copy",
     "_parts",
     "_manifest",
@@ -93,18 +95,19 @@ HOMES = {
     "ipywidgets": {"_progress"},
     "IPython": {"_progress"},
     "matplotlib": {"_plots"},
+    "dask": {"_dask"},
     "orjson": {"_cells", "_tasks", "local"},
-    "numpy": {"_page", "_cells", "_copy", "local"},
+    "numpy": {"_page", "_cells", "_copy", "_partitions", "local"},
     "pandas": {
         "_task_calls",
         *("_sinks", "_scan", "_rows", "_parts", "_cells", "_roles", "_results", "_errors", "_demo", "local"),
         *("_create", "_verbs", "_upload", "_tasks", "_bonuses", "_objects", "_settings", "_each", "_client", "_quota", "aio"),
-        *("_frames", "_tallies", "_plots"),
+        *("_frames", "_tallies", "_plots", "_dask"),
     },
     "pyarrow": {
         "_export",
         *("_resources", "_columns", "_values", "_page", "_inference", "_sinks", "_scan", "_copy", "_parts", "_manifest"),
-        *("_rows", "aio"),
+        *("_rows", "_partitions", "aio"),
     },
     "starlette": {"local"},
     "uvicorn": {"local"},
@@ -199,7 +202,7 @@ def public_members(cls: type) -> list[object]:
     return [value for name, value in vars(cls).items() if callable(value) and not name.startswith("_")]
 
 
-def test_importing_the_package_loads_neither_widgets_nor_a_server() -> None:
-    code = "import sys, toloka_frames; print(sorted({'ipywidgets', 'starlette', 'uvicorn', 'IPython'} & set(sys.modules)))"
+def test_importing_the_package_loads_neither_widgets_nor_a_server_nor_dask() -> None:
+    code = "import sys, toloka_frames; print({'ipywidgets', 'starlette', 'uvicorn', 'IPython', 'dask'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.strip() == "set()"

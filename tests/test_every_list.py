@@ -11,6 +11,7 @@ from every_list import BEGIN, PAGE, RESOURCES, tables
 from rows_of_lists import OWNER, PLACES, Kept, Row
 
 import toloka_frames as tf
+from toloka_frames._columns import Fields
 from toloka_frames.local import LocalToloka
 
 if TYPE_CHECKING:
@@ -110,6 +111,36 @@ def test_rows_behind_another_are_those_that_follow_in_the_order_of_the_sort(fill
         ids = [row["id"] for row in filled.found(name, sort=sort)]
         for place, each in enumerate(ids):
             assert [row["id"] for row in filled.found(name, sort=sort, after_id=each)] == ids[place + 1 :], sort
+
+
+def partitioned(filled: Filled, name: str, /, n: int, **given: Any) -> list[list[str]]:
+    """Ids of the rows of each partition."""
+    kept = filled.kept[name]
+    scan = getattr(filled.client, f"get_{name}")(**{**kept.given, **given}, batch_size=PAGE_ROWS)
+    return [[row[kept.resource.cursor] for row in part] for part in scan.partitions(n)]
+
+
+# the others' columns depend on a specification, and these rows have none
+with_fixed_columns = pytest.mark.parametrize(
+    "name", [name for name, each in RESOURCES.items() if not any(isinstance(column, Fields) for column in each.columns)]
+)
+
+
+@pytest.mark.parametrize("n", [1, 7, 50])
+@with_fixed_columns
+def test_partitions_have_every_row_once(filled: Filled, name: str, n: int) -> None:
+    parts = partitioned(filled, name, n)
+    assert sorted(each for part in parts for each in part) == sorted(filled.kept[name].ids())
+    assert (len(parts) > 1) == (n > 1 and name != "apps")
+    assert len(parts) <= n
+
+
+@with_fixed_columns
+def test_partitions_have_the_rows_that_the_filters_let_pass(filled: Filled, name: str) -> None:
+    kept = filled.kept[name]
+    for key, value, compare in kept.comparisons:
+        parts = partitioned(filled, name, 3, **{key: value})
+        assert sorted(each for part in parts for each in part) == sorted(kept.beyond(key, value, compare)), (key, value)
 
 
 def test_several_values_of_one_filter_are_ored(filled: Filled) -> None:

@@ -5,6 +5,7 @@ Down: `client.get_app_batches(...)` is a `Scan`
                            _page | _values      bytes -> record batch of the declared columns (_resources, _columns)
                            _sinks               -> frame | table | stream | Parquet
                            _copy -> _parts      -> a folder of Parquet parts that survives kills; `tf.sync` brings it up to date
+                           _partitions, _dask   -> scans of its parts, for other processes and machines
 
 Up: `df.pipe(tf.create_tasks, client, pool_id=...)`
     _verbs -> _create                           arguments, checked
@@ -28,6 +29,7 @@ from toloka_frames import aio
 from toloka_frames._client import AsyncTolokaClient, Task
 from toloka_frames._copy import Synced
 from toloka_frames._create import uploads
+from toloka_frames._dask import to_dask
 from toloka_frames._errors import (
     AccessDenied,
     ApiError,
@@ -130,6 +132,7 @@ __all__ = [
     "sync",
     "to_arrow",
     "to_crowdkit",
+    "to_dask",
     "to_dataframe",
     "to_parquet",
     "uploads",

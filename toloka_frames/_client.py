@@ -21,7 +21,7 @@ from toloka_frames._task_calls import TaskCalls
 from toloka_frames._version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import httpx
     import pandas as pd
@@ -58,10 +58,13 @@ class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
     Lists are scans (`get_app_batches(...).to_dataframe()`); everything else is a coroutine that returns dicts as the API has
     them: `await` it in a notebook or async code, or wait for it with `tf.run(...)`. One client serves all threads and event
     loops: its requests go through one loop of the package's own, over connections that are kept. A forked process makes
-    connections of its own; a pickled client leaves its token behind and takes TOLOKA_TOKEN where it is unpickled.
+    connections of its own; a pickled client leaves its token behind and takes TOLOKA_TOKEN where it is unpickled, or what a
+    callable returns there.
 
     Args:
-        token: An API key or OAuth token; TOLOKA_TOKEN when not given.
+        token: An API key or OAuth token; TOLOKA_TOKEN when not given. Or a callable that returns one, as from a store of
+            secrets: it is called before each request, in a thread, so let it keep what is slow to get (`functools.cache`).
+            When the client is pickled the callable goes along, so it must not hold the token.
         environment: "SANDBOX" or "PRODUCTION"; TOLOKA_ENVIRONMENT when neither it nor url is given.
         url: Another host, as "http://127.0.0.1:8080"; TOLOKA_URL when neither it nor environment is given.
         act_under_account_id: Requester id of an account that shared its access.
@@ -79,7 +82,7 @@ class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
 
     def __init__(
         self,
-        token: str | None = None,
+        token: str | Callable[[], str] | None = None,
         environment: Environment | None = None,
         *,
         url: str | None = None,
