@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, assert_type
 
+import dask.dataframe as dd
 import pandas as pd
 
 import toloka_frames as tf
@@ -18,6 +19,10 @@ def reading(client: tf.AsyncTolokaClient) -> None:
     assert_type(scan, tf.Scan)
     assert_type(scan.to_dataframe(dtype_backend="pyarrow", progress="text"), pd.DataFrame)
     assert_type(scan.to_parquet(Path("x.parquet")), Path)
+    assert_type(scan.partitions(8, workers=2), list[tf.Scan])
+    assert_type(tf.to_dask(scan, 8), dd.DataFrame)
+    tf.AsyncTolokaClient(lambda: "token", "SANDBOX")
+    tf.AsyncTolokaClient(lambda: 5, "SANDBOX")  # type: ignore[arg-type,return-value]
     for frame in scan.iter_dataframes(10):
         assert_type(frame, pd.DataFrame)
     for row in scan:
