@@ -63,10 +63,9 @@ def ids(scans: Iterable[tf.Scan]) -> list[list[str]]:
 @pytest.mark.parametrize("seconds", SHAPES.values(), ids=SHAPES)
 def test_each_row_is_in_one_part(client: tf.AsyncTolokaClient, keep: Callable[..., None], seconds: list[float]) -> None:
     keep(seconds)
-    for n in (1, 3, 10):
-        parts = ids(client.get_pools().partitions(n))
-        assert 1 <= len(parts) <= n
-        assert Counter(each for part in parts for each in part) == Counter(map(str, range(len(seconds))))
+    parts = ids(client.get_pools().partitions(6))
+    assert 1 <= len(parts) <= 6
+    assert Counter(each for part in parts for each in part) == Counter(map(str, range(len(seconds))))
 
 
 @pytest.mark.parametrize("shape", ["steady", "two bursts, a month apart", "days of work"])
@@ -84,6 +83,12 @@ def test_parts_are_about_equal_and_found_with_few_requests(
 def test_rows_that_are_few_are_in_parts_of_one(client: tf.AsyncTolokaClient, keep: Callable[..., None]) -> None:
     keep([0, 1, 1, 5, 86_400])
     assert ids(client.get_pools().partitions(10)) == [["0"], ["1", "2"], ["3"], ["4"]]
+
+
+def test_one_part_is_the_whole_list(client: tf.AsyncTolokaClient, keep: Callable[..., None]) -> None:
+    keep(range(150))
+    (part,) = ids(client.get_pools().partitions(1))
+    assert len(part) == 150
 
 
 def test_a_list_without_rows_is_one_part_with_all_columns(client: tf.AsyncTolokaClient, keep: Callable[..., None]) -> None:
@@ -162,10 +167,45 @@ def test_parts_go_to_spawned_processes_and_ask_for_rows_only(
     pd.testing.assert_frame_equal(together, tasks.to_dataframe())
 
 
+def test_a_process_without_a_token_says_what_it_needs(tasks: tf.Scan, monkeypatch: pytest.MonkeyPatch) -> None:
+    (part, *_) = tasks.partitions(2)
+    monkeypatch.delenv("TOLOKA_TOKEN", raising=False)
+    with (
+        ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool,
+        pytest.raises(tf.ConfigurationError, match=r"this process has none.\nSet TOLOKA_TOKEN there too"),
+    ):
+        pool.submit(rows_of, part).result()
+
+
 def test_parts_are_read_by_threads_of_this_process(tasks: tf.Scan) -> None:
     with ThreadPoolExecutor(4) as pool:
         together = pd.concat(pool.map(rows_of, tasks.partitions(4, workers=1))).sort_values("id", ignore_index=True)
     pd.testing.assert_frame_equal(together, tasks.to_dataframe())
+
+
+def test_assignments_are_in_parts_with_all_their_tasks(
+    client: tf.AsyncTolokaClient, toloka: LocalToloka, pool_id: str, tasks: tf.Scan
+) -> None:
+    assert len(tasks.to_arrow()) == 200
+    tf.run(client.wait_operation(tf.run(client.open_pool(pool_id)), progress=False))
+    toloka.answer(pool_id)
+    assignments = client.get_assignments(pool_id=pool_id)
+    parts = assignments.partitions(3, workers=1)
+    assert len(parts) == 3
+    together = pd.concat(map(rows_of, parts)).sort_values("ASSIGNMENT:assignment_id", ignore_index=True, kind="stable")
+    pd.testing.assert_frame_equal(together, assignments.to_dataframe())
+
+
+def test_app_items_are_in_parts(client: tf.AsyncTolokaClient) -> None:
+    app = tf.run(client.find_apps(limit=1))["content"][0]
+    project = tf.run(client.create_app_project({"app_id": app["id"], "name": "P", "parameters": {}}))
+    spec = tf.run(client.get_app(app["id"]))["input_spec"]
+    for batch in range(3):
+        items = [dict.fromkeys(spec, f"https://example.com/{batch}-{number}") for number in range(5)]
+        tf.run(client.create_app_batch(project["id"], {"items": items}))
+    items = client.get_app_items(project["id"])
+    together = pd.concat(map(rows_of, items.partitions(3))).sort_values("id", ignore_index=True)
+    pd.testing.assert_frame_equal(together, items.to_dataframe())
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from toloka_frames._resources import Resource
     from toloka_frames._walk import Source
 
-PROBE_ROWS = 100
+PROBE_ROWS, AT_ONCE = 100, 16
 # a stretch with too many rows is cut in four, down to a millisecond: a year gets there in eighteen rounds
 PIECES = 4
 ROUNDS = 18
@@ -111,6 +111,7 @@ class _Probes:
     def __init__(self, source: Source, key: str, column: Column) -> None:
         cursor = source.question.resource.cursor
         self._source, self._key, self._columns = source, key, (Column(cursor, (cursor,), TEXT), column)
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def rows(
         self, begin: int | None = None, end: int | None = None, *, falling: bool = False, limit: int = PROBE_ROWS
@@ -122,7 +123,8 @@ class _Probes:
         bounds = {f"{self._key}_gte": begin, f"{self._key}_lt": end}
         query |= {name: _spelt(bound) for name, bound in bounds.items() if bound is not None}
         query |= {"sort": f"-{self._key}" if falling else self._key, "limit": str(min(limit, asked.resource.max_limit))}
-        body = (await self._source.service.send("GET", asked.path, query=query, repeatable=True)).content
+        async with self._turns:
+            body = (await self._source.service.send("GET", asked.path, query=query, repeatable=True)).content
         page = read_page(body, Layout(asked.resource.rows, asked.resource.cursor, self._columns))
         seen = page.batch[1].drop_null().cast(pa.int64()).to_pylist()
         return Stretch(end or 0, tuple(seen), page.has_more and bool(seen))
@@ -140,7 +142,7 @@ async def _cuts(probes: _Probes, first: Stretch, last: int, parts: int) -> list[
     for _ in range(ROUNDS):
         bearable = sum(each.rows for each in stretches) / parts
         wide = [each for each in stretches if each.rows > bearable and each.points]
-        if not wide or parts == 1:
+        if not wide:
             break
         better = dict(zip(wide, await asyncio.gather(*map(probes.known_better, wide)), strict=True))
         stretches = [piece for each in stretches for piece in better.get(each, [each])]
