@@ -235,6 +235,7 @@ def test_a_part_knows_its_share_of_the_quota(tasks: tf.Scan, given: dict[str, in
     for each in (part, pickle.loads(pickle.dumps(part))):  # noqa: S301 -- it was pickled here
         assert each._source.service.quota.workers == workers
     assert tasks._source.service.quota.workers == 1
+    assert part.partitions(2, workers=2)[0]._source.service.quota.workers == 2 * workers
 
 
 def test_more_parts_than_the_quota_has_requests_are_for_as_many_processes_as_it_can_serve(tasks: tf.Scan) -> None:

@@ -130,7 +130,7 @@ class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
             A row for each limit, with string columns `what` ("requests", "tasks", or a call that was refused, as
             "POST /v1/projects") and `interval` ("second", "MIN", "HOUR", "DAY"), Int64 `most`, `used` and `left` (null where
             only a refusal told of the limit), `closed_until` (datetime64[us, UTC]; NaT when it is open), and Int64 `refusals`
-            (429 answers).
+            (429 answers). A request of a partition counts for all workers that it shares the quota with.
 
         Raises:
             LoopError: Called on the package's own loop.

@@ -101,7 +101,7 @@ class Service:
     def shared(self, workers: int) -> Service:
         """The same over the same connections, for one of so many processes that ask at the same time."""
         service = Service.__new__(Service)
-        vars(service).update(vars(self), quota=replace(self.quota, workers=workers))
+        vars(service).update(vars(self), quota=replace(self.quota, workers=workers * self.quota.workers))
         return service
 
     def now(self) -> datetime:
