@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from toloka_frames._walk import Source
 
 PROBE_ROWS, AT_ONCE = 100, 16
-# a stretch with too many rows is cut in four, down to a millisecond: a year gets there in eighteen rounds
+# a stretch with too many rows is cut in four, and again; a year is milliseconds after eighteen times
 PIECES = 4
-ROUNDS = 18
+STRETCHES, STRETCHES_A_PART = 100, 8  # from so many on, what else could be known is not worth the requests
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -139,7 +139,7 @@ class _Probes:
 async def _cuts(probes: _Probes, first: Stretch, last: int, parts: int) -> list[int]:
     """Where to cut, so that parts have about as many rows each, as far as a few requests tell."""
     stretches = [replace(first, end=last + MILLISECOND)]
-    for _ in range(ROUNDS):
+    while len(stretches) < STRETCHES + STRETCHES_A_PART * parts:
         bearable = sum(each.rows for each in stretches) / parts
         wide = [each for each in stretches if each.rows > bearable and each.points]
         if not wide:
