@@ -281,31 +281,29 @@ class Ledger:
             self._create()
 
     def _create(self) -> None:
-        sqlite = self._sqlite
-        sqlite.execute("begin immediate")
-        try:
+        with self._transaction() as sqlite:
             if not sqlite.execute("select count(*) from sqlite_schema").fetchone()[0]:  # another process may have been first
                 for statement in filter(str.strip, SCHEMA.split(";")):
                     sqlite.execute(statement)
                 sqlite.execute(f"pragma application_id = {APPLICATION_ID}")
                 sqlite.execute(f"pragma user_version = {VERSION}")
-        except BaseException:
-            sqlite.execute("rollback")
-            raise
-        sqlite.execute("commit")
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._explained(), self._transaction() as sqlite:
+            yield sqlite
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         """All changes of the block or none."""
-        with self._lock, self._explained():
-            self._sqlite.execute("begin immediate")
-            try:
-                yield self._sqlite
-                self._sqlite.execute("commit")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):  # SQLite itself has rolled back what a full disk stopped
-                    self._sqlite.execute("rollback")
-                raise
+        self._sqlite.execute("begin immediate")
+        try:
+            yield self._sqlite
+            self._sqlite.execute("commit")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):  # SQLite itself has rolled back what a full disk stopped
+                self._sqlite.execute("rollback")
+            raise
 
     def _read(self, sql: str, parameters: Sequence[object]) -> list[Any]:
         with self._lock, self._explained():
