@@ -30,6 +30,7 @@ FLOORS = [
     "_upload",
     "_settings",
     "_each",
+    "_work",
     "_sending",
     "_crew",
     "_ledger",
@@ -95,7 +96,7 @@ HOMES = {
     "pandas": {
         *("_sinks", "_scan", "_rows", "_parts", "_cells", "_roles", "_results", "_errors", "_demo", "local"),
         *("_create", "_verbs", "_upload", "_tasks", "_bonuses", "_objects", "_settings", "_each", "_client", "_quota", "aio"),
-        *("_frames", "_tallies", "_plots"),
+        *("_frames", "_tallies", "_plots", "_work"),
     },
     "pyarrow": {
         *("_resources", "_columns", "_values", "_page", "_inference", "_sinks", "_scan", "_copy", "_parts", "_manifest"),

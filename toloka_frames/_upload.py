@@ -1,22 +1,20 @@
 """A plan of objects comes in, they are created in chunks, and one result row for each input row goes out.
 
 The way up: `_tasks` and its kin make checked JSON of a frame, `_plan` cuts it into requests, `_ledger` has them on disk,
-`_sending` sends what is not yet settled. The same call again, `Resumed` and `Reconciled` find in the ledger what is left to do.
+`_sending` sends what is not yet settled. `Created` has a frame, `Kept` only a name: both find in the ledger what is left to do.
 """
 
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from toloka_frames import _operations
-from toloka_frames._client import AsyncTolokaClient
 from toloka_frames._errors import InputError, OperationFailed, TolokaError, UploadError
-from toloka_frames._filters import checked, path_part, positive, text
+from toloka_frames._filters import checked, path_part, text
 from toloka_frames._kinds import TASKS
 from toloka_frames._ledger import Ledger, ledger_place
 from toloka_frames._progress import Meter, ProgressArg, showing
@@ -24,11 +22,13 @@ from toloka_frames._results import Results
 from toloka_frames._sending import Sending, failure
 from toloka_frames._sync import in_thread
 from toloka_frames._tasks import check_pool
+from toloka_frames._work import Work
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from toloka_frames._chunks import Chunk
+    from toloka_frames._client import AsyncTolokaClient
     from toloka_frames._http import Service
     from toloka_frames._kinds import Kind
     from toloka_frames._ledger import Record, UploadLock
@@ -47,30 +47,16 @@ GO_ON = (
 )
 
 
-class Upload(ABC):
-    """One upload while it goes on; what is known of it can be read at any time.
-
-    Attributes:
-        upload_id: Its name in the ledger; "" until it is there.
-    """
+class Upload(Work):
+    """One upload."""
 
     def __init__(self, client: AsyncTolokaClient, ledger: FilePath | None, concurrency: int, progress: ProgressArg) -> None:
-        if not isinstance(client, AsyncTolokaClient):
-            raise InputError(f"client is a {type(client).__name__}, not an AsyncTolokaClient.", column="client")
-        checked("concurrency", positive, concurrency)
-        self.upload_id = ""
-        self._service: Service = client.service
+        super().__init__(client, concurrency, progress)
         self._ledger = ledger_place(ledger)
-        self._concurrency = concurrency
-        self._progress = progress
         self._index: pd.Index[int] = pd.RangeIndex(0)
         self._object_of_row: Sequence[int] = ()
         self._results = Results(0, TASKS.object_id)
         self._known = False
-
-    @abstractmethod
-    async def go(self) -> pd.DataFrame:
-        """Do it, on the package's own loop; the results of all rows."""
 
     def frame(self) -> pd.DataFrame:
         """What is known of each input row."""
@@ -111,7 +97,8 @@ class Upload(ABC):
         await sending.send(chunks, self._concurrency)
         meter.note = self._results.summary()
         earlier = failure({"id": failed[0], "status": "FAIL"}) if failed else None
-        self._raise_for_results(sending.error or earlier, skips=bool(flags.get("skip_invalid_items")))
+        fine = {"CREATED", "INVALID"} if flags.get("skip_invalid_items") else {"CREATED"}
+        self._raise_for_results(sending.error or earlier, fine, GO_ON)
         if flags.get("open_pool"):
             await self._open(ledger, record)
         if record.ended and not chunks:
@@ -145,12 +132,6 @@ class Upload(ABC):
                     hint="Make the same call again, or open it with client.open_pool(pool_id).",
                 ) from error
             await in_thread(ledger.pool_was_opened, record.id, pool_id)
-
-    def _raise_for_results(self, error: Exception | None, *, skips: bool) -> None:
-        fine = {"CREATED", "INVALID"} if skips else {"CREATED"}
-        if error or set(self._results.counts()) - fine:
-            said = " ".join(filter(None, (self._results.summary(), self._results.commonest_error(), str(error or ""))))
-            raise UploadError(said, results=self.frame(), upload_id=self.upload_id, hint=GO_ON) from error
 
 
 class Created(Upload):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from toloka_frames import _create
 from toloka_frames._errors import UploadCancelled, UploadInterrupted
@@ -16,21 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-
-class Work(Protocol):
-    """What a verb has prepared: an upload, or calls row by row."""
-
-    upload_id: str
-
-    async def go(self) -> pd.DataFrame:
-        """Do it, on the package's own loop; the results of all rows."""
-
-    def frame(self) -> pd.DataFrame:
-        """What is known of each input row."""
-
-    def stopped(self) -> str:
-        """What to say when it was stopped."""
-
+    from toloka_frames._work import Work
 
 P = ParamSpec("P")
 F = TypeVar("F", bound="Callable[..., Any]")
