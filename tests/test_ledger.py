@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from array import array
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 ASKED = {"allow_defaults": True, "open_pool": None, "skip_invalid_items": None}
 FLAGS = {"allow_defaults": "true"}
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def chunk(number: int, rows: Sequence[int], pool_id: str = "1", key: str = "key") -> Chunk:
@@ -78,7 +80,7 @@ def test_an_upload_is_known_by_its_account_and_name(ledger: Ledger) -> None:
 def test_a_chunk_that_was_begun_is_left_with_its_operation_and_its_rows_are_unknown(ledger: Ledger) -> None:
     first, second = chunk(0, range(2)), chunk(1, range(2, 4))
     record = added(ledger, first, second)
-    ledger.begin(record.id, second, "an-operation", FLAGS)
+    ledger.begin(record.id, second, "an-operation", FLAGS, NOW)
     assert [each.sent_as for each in ledger.chunks(record.id, FLAGS)] == [None, "an-operation"]
     unknown = {"status": "UNKNOWN", "operation_id": "an-operation", "chunk": 1}
     assert ledger.outcomes(record.id) == [{"row": 2, **unknown}, {"row": 3, **unknown}]
@@ -91,7 +93,7 @@ def test_a_chunk_that_is_done_is_not_left_and_its_tasks_are_forgotten(ledger: Le
     first, second = chunk(0, range(2)), chunk(1, range(2, 4))
     record = added(ledger, first, second)
     for each in (first, second):
-        ledger.begin(record.id, each, each.operation_id, FLAGS)
+        ledger.begin(record.id, each, each.operation_id, FLAGS, NOW)
     ledger.end(record.id, first, "done", outcomes(first.rows))
     assert [each.number for each in ledger.chunks(record.id, FLAGS)] == [1]
     known = [each for each in ledger.outcomes(record.id) if each["chunk"] == 0]
@@ -113,21 +115,21 @@ def dumped(path: Path) -> bytes:
 def test_a_chunk_that_failed_is_left_only_for_other_flags(ledger: Ledger) -> None:
     only = chunk(0, range(2))
     record = added(ledger, only)
-    ledger.begin(record.id, only, "an-operation", FLAGS)
+    ledger.begin(record.id, only, "an-operation", FLAGS, NOW)
     ledger.end(record.id, only, "failed", outcomes(only.rows, "FAILED"))
     assert ledger.chunks(record.id, FLAGS) == []
     assert ledger.failures(record.id, FLAGS) == ["an-operation"]
     others = FLAGS | {"skip_invalid_items": "true"}
     assert [each.sent_as for each in ledger.chunks(record.id, others)] == ["an-operation"]
     assert ledger.failures(record.id, others) == []
-    ledger.begin(record.id, only, "another", others)
+    ledger.begin(record.id, only, "another", others, NOW)
     assert {(each["status"], each["operation_id"]) for each in ledger.outcomes(record.id)} == {("UNKNOWN", "another")}
 
 
 def test_a_chunk_that_was_refused_is_left_as_if_it_had_not_been_sent(ledger: Ledger) -> None:
     only = chunk(0, range(2))
     record = added(ledger, only)
-    ledger.begin(record.id, only, only.operation_id, FLAGS)
+    ledger.begin(record.id, only, only.operation_id, FLAGS, NOW)
     ledger.end(record.id, only, "refused", outcomes(only.rows, "FAILED"))
     assert [each.sent_as for each in ledger.chunks(record.id, FLAGS)] == [None]
 
@@ -156,7 +158,7 @@ def test_the_frame_of_uploads_counts_rows_by_what_became_of_them(ledger: Ledger)
     chunks = [chunk(0, range(4)), chunk(1, range(4, 7)), chunk(2, range(7, 9)), chunk(3, [9])]
     record = added(ledger, *chunks)
     for each in chunks[:3]:
-        ledger.begin(record.id, each, each.operation_id, FLAGS)
+        ledger.begin(record.id, each, each.operation_id, FLAGS, NOW)
     ledger.end(record.id, chunks[0], "done", outcomes(range(3)) + outcomes([3], "INVALID"))
     ledger.end(record.id, chunks[1], "refused", outcomes(range(4, 7), "FAILED"))
     ledger.add(plan(chunk(0, range(2)), upload_id="other"), ASKED)

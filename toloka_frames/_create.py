@@ -6,17 +6,18 @@ These are the verbs of `toloka_frames` and, awaited, of `toloka_frames.aio`; `_v
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pandas as pd
 
+from toloka_frames._app_items import item_roles, plan_items
 from toloka_frames._bonuses import bonuses_of, plan_bonuses
 from toloka_frames._cells import plain_values
 from toloka_frames._each import CONCURRENCY as CALLS
 from toloka_frames._each import Each
 from toloka_frames._errors import InputError
-from toloka_frames._filters import checked, flag_or_none, positive, text
-from toloka_frames._kinds import TASK_SUITES, TASKS, USER_BONUSES
+from toloka_frames._filters import checked, flag_or_none, one_of, path_part, positive, text
+from toloka_frames._kinds import APP_BATCH_ITEMS, APP_ITEMS, TASK_SUITES, TASKS, USER_BONUSES
 from toloka_frames._ledger import Ledger, ledger_place
 from toloka_frames._results import TEXT
 from toloka_frames._roles import roles_of
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from toloka_frames._each import Call
     from toloka_frames._progress import ProgressArg
     from toloka_frames._sinks import FilePath
+
+PriorityOrder: TypeAlias = Literal["ONE", "TWO", "THREE", "FOUR", "FIVE"]
 
 
 def create_tasks(
@@ -215,6 +218,126 @@ def create_user_bonuses(
     )
 
 
+def create_app_items(
+    df: pd.DataFrame,
+    client: AsyncTolokaClient,
+    app_project_id: str,
+    *,
+    batch_id: str | None = None,
+    ignore_errors: bool | None = None,
+    force_new_original: bool | None = None,
+    upload_id: str | None = None,
+    ledger: FilePath | None = None,
+    concurrency: int = CONCURRENCY,
+    progress: ProgressArg = "auto",
+) -> Upload:
+    """Create an app item from each row of a frame: in a batch, or without one, to be labelled at once.
+
+    The columns are the app's input fields (`INPUT:*`, or their names alone). The checks, the ledger, and what the same call
+    again does are as in `create_tasks`. But these requests have no key that makes it safe to repeat one whose answer was lost:
+    its rows are looked for among the items of the app project, and are UNKNOWN while it is not sure whether they are there.
+
+    Args:
+        df: The rows, on any index.
+        client: The account.
+        app_project_id: The app project.
+        batch_id: The batch that the items go into; it must not be started yet.
+        ignore_errors: Whether valid rows are created though others are not valid; in a batch only.
+        force_new_original: Whether items are labelled anew that equal ones that are labelled already.
+        upload_id: As in `create_tasks`.
+        ledger: As in `create_tasks`.
+        concurrency: Requests in flight at once.
+        progress: As in `create_tasks`.
+
+    Returns:
+        The results as of `create_tasks`, with `item_id` in place of `task_id` and `batch_id` in place of `operation_id`.
+
+    Raises:
+        InputError: A column or row cannot be sent, or ignore_errors is given without batch_id; nothing was sent.
+        LedgerError, UploadError, UploadInterrupted: As in `create_tasks`.
+
+    Source: Apps API, "Add items in bulk" (at most 10,000 items a request; one that is not valid has all refused).
+    """
+    flags = {"ignore_errors": ignore_errors, "force_new_original": force_new_original}
+    _check(flags, upload_id)
+    if ignore_errors and batch_id is None:
+        raise InputError("ignore_errors=True is for items of a batch only.", column="ignore_errors", hint="Give batch_id=.")
+    place = {"app_project_id": app_project_id, "batch_id": batch_id}
+    plan = partial(plan_items, kind=APP_ITEMS, frame=df, roles=item_roles(df), upload_id=upload_id, strict=not ignore_errors)
+    return Created(
+        APP_ITEMS,
+        df.index,
+        partial(plan, place=_place(place)),
+        flags,
+        client=client,
+        ledger=ledger,
+        concurrency=concurrency,
+        progress=progress,
+    )
+
+
+def create_app_batch(
+    df: pd.DataFrame,
+    client: AsyncTolokaClient,
+    app_project_id: str,
+    *,
+    name: str | None = None,
+    priority_order: PriorityOrder | None = None,
+    start: bool | None = None,
+    ignore_errors: bool | None = None,
+    force_new_original: bool | None = None,
+    upload_id: str | None = None,
+    ledger: FilePath | None = None,
+    concurrency: int = CONCURRENCY,
+    progress: ProgressArg = "auto",
+) -> Upload:
+    """Create a batch with an app item from each row of a frame.
+
+    The first request makes the batch, and the others put their items into it. All else is as in `create_app_items`; the same
+    rows under another name are another batch.
+
+    Args:
+        df: The rows, on any index.
+        client: The account.
+        app_project_id: The app project.
+        name: The name of the batch.
+        priority_order: "ONE" is labelled first, "FIVE" last.
+        start: Whether the batch is started, once, when all items are in it.
+        ignore_errors: Whether valid rows are created though others are not valid.
+        force_new_original: Whether items are labelled anew that equal ones that are labelled already.
+        upload_id: As in `create_tasks`.
+        ledger: As in `create_tasks`.
+        concurrency: Requests in flight at once.
+        progress: As in `create_tasks`.
+
+    Returns:
+        The results as of `create_app_items`; `batch_id` is the new batch.
+
+    Raises:
+        InputError: A column or row cannot be sent; nothing was sent.
+        LedgerError, UploadError, UploadInterrupted: As in `create_tasks`.
+
+    Source: Apps API, "Create batch with items", "Add items in bulk", "Start batch processing".
+    """
+    flags = {"start": start, "ignore_errors": ignore_errors, "force_new_original": force_new_original}
+    _check(flags, upload_id)
+    if priority_order is not None:
+        checked("priority_order", one_of(PriorityOrder), priority_order)
+    roles, place = item_roles(df), _place({"app_project_id": app_project_id, "name": name})
+    strict = not ignore_errors
+    plan = partial(plan_items, kind=APP_BATCH_ITEMS, frame=df, roles=roles, place=place, upload_id=upload_id, strict=strict)
+    return Created(
+        APP_BATCH_ITEMS,
+        df.index,
+        plan,
+        {**flags, "priority_order": priority_order},
+        client=client,
+        ledger=ledger,
+        concurrency=concurrency,
+        progress=progress,
+    )
+
+
 def set_user_skills(
     df: pd.DataFrame,
     client: AsyncTolokaClient,
@@ -387,10 +510,10 @@ def uploads(ledger: FilePath | None = None) -> pd.DataFrame:
         ledger: As in `create_tasks`.
 
     Returns:
-        A row for each: string columns `upload_id`, `account`, `kind` ("tasks", "task suites", "user bonuses"), `state` (DONE,
-        FAILED, UNFINISHED), `pool_ids` (comma list); Int64 counts of its `rows` (of task suites: its suites), and of those
-        `created`, `invalid`, `failed`, `unknown`, `not_sent`; and `begun`, `ended` (datetime64[us, UTC], missing while rows are
-        not settled).
+        A row for each: string columns `upload_id`, `account`, `kind` ("tasks", "task suites", "user bonuses", "app items",
+        "app batch items"), `state` (DONE, FAILED, UNFINISHED), `pool_ids` (comma list; of app items their batch); Int64 counts
+        of its `rows` (of task suites: its suites), and of those `created`, `invalid`, `failed`, `unknown`, `not_sent`; and
+        `begun`, `ended` (datetime64[us, UTC], missing while rows are not settled).
 
     Raises:
         LedgerError: The ledger cannot be used.
@@ -426,6 +549,14 @@ def _check(flags: Mapping[str, bool | None], upload_id: str | None) -> None:
         checked(name, flag_or_none, flag)
     if upload_id is not None:
         checked("upload_id", text, upload_id)
+
+
+def _place(given: Mapping[str, str | None]) -> dict[str, str]:
+    """Where items go, checked: ids and a name."""
+    for name, value in given.items():
+        if value is not None or name == "app_project_id":
+            checked(name, path_part if name == "app_project_id" else text, value)
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _suites(df: pd.DataFrame, suite_column: str | None, rows_per_suite: int | None) -> Sequence[Any]:

@@ -60,6 +60,8 @@ def _told(verb: F, prepare: Callable[..., Work]) -> F:
 create_tasks = ordinary(_create.create_tasks)
 create_task_suites = ordinary(_create.create_task_suites)
 create_user_bonuses = ordinary(_create.create_user_bonuses)
+create_app_items = ordinary(_create.create_app_items)
+create_app_batch = ordinary(_create.create_app_batch)
 set_user_skills = ordinary(_create.set_user_skills)
 set_user_restrictions = ordinary(_create.set_user_restrictions)
 accept_assignments = ordinary(_create.accept_assignments)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "accept_assignments",
+    "create_app_batch",
+    "create_app_items",
     "create_task_suites",
     "create_tasks",
     "create_user_bonuses",
@@ -83,6 +85,8 @@ async def sync(scan: Scan, folder: FilePath, *, lag: timedelta = LAG, progress: 
 create_tasks = awaited(_create.create_tasks)
 create_task_suites = awaited(_create.create_task_suites)
 create_user_bonuses = awaited(_create.create_user_bonuses)
+create_app_items = awaited(_create.create_app_items)
+create_app_batch = awaited(_create.create_app_batch)
 set_user_skills = awaited(_create.set_user_skills)
 set_user_restrictions = awaited(_create.set_user_restrictions)
 accept_assignments = awaited(_create.accept_assignments)
