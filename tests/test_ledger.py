@@ -82,7 +82,7 @@ def test_a_chunk_that_was_begun_is_left_with_its_operation_and_its_rows_are_unkn
     record = added(ledger, first, second)
     ledger.begin(record.id, second, "an-operation", FLAGS, NOW)
     assert [each.sent_as for each in ledger.chunks(record.id, FLAGS)] == [None, "an-operation"]
-    unknown = {"status": "UNKNOWN", "operation_id": "an-operation", "chunk": 1}
+    unknown = {"status": "UNKNOWN", "operation_id": "an-operation", "batch_id": "1", "chunk": 1}
     assert ledger.outcomes(record.id) == [{"row": 2, **unknown}, {"row": 3, **unknown}]
     ledger.withdraw(record.id, second)
     assert [each.sent_as for each in ledger.chunks(record.id, FLAGS)] == [None, None]
