@@ -22,7 +22,9 @@ FLOORS = [
     "local",
     "aio",
     "_verbs",
+    "_create_apps",
     "_create",
+    "_set",
     "_rows",
     "_plots",
     "_tallies",
@@ -99,7 +101,7 @@ HOMES = {
     "pandas": {
         *("_sinks", "_scan", "_rows", "_parts", "_cells", "_roles", "_results", "_errors", "_demo", "local"),
         *("_create", "_verbs", "_upload", "_tasks", "_bonuses", "_objects", "_settings", "_each", "_client", "_quota", "aio"),
-        *("_frames", "_tallies", "_plots", "_work", "_app_items"),
+        *("_frames", "_tallies", "_plots", "_work", "_app_items", "_create_apps", "_set"),
     },
     "pyarrow": {
         *("_resources", "_columns", "_values", "_page", "_inference", "_sinks", "_scan", "_copy", "_parts", "_manifest"),

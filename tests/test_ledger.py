@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from array import array
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -232,6 +233,20 @@ def test_a_file_that_is_no_ledger_of_ours_is_named_and_left_alone(make: Any, tmp
     assert caught.value.path == path
     assert "ledger=" in caught.value.hint
     assert path.read_bytes() == before
+
+
+def test_a_ledger_of_the_first_version_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "uploads.db"
+    with Ledger(path) as made:
+        added(made.open(), chunk(0, range(3)))
+    with closing(sqlite3.connect(path)) as sqlite:  # as it was made before uploads had a place
+        sqlite.execute("alter table uploads drop column place")
+        sqlite.execute("pragma user_version = 1")
+    with Ledger(path) as again:
+        record = again.open().find("me", "mine")
+        assert record is not None
+        assert record.place == {}
+        assert [list(each.rows) for each in again.chunks(record.id, FLAGS)] == [[0, 1, 2]]
 
 
 def test_a_place_where_no_file_can_be_is_an_error_that_names_it(tmp_path: Path) -> None:

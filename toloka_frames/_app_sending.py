@@ -169,7 +169,7 @@ class Imports(Sending):
             await self._withdraw(chunk)
             return False
         when = f"{since + SETTLED:%Y-%m-%d %H:%M:%S} UTC"
-        self._doubt = _doubt(chunk, f"items of {listed:,} are listed", LOOK_AGAIN if listed else LOOK_LATER.format(when))
+        self._doubt = _doubt(chunk, f"{listed:,} of its items are listed", LOOK_AGAIN if listed else LOOK_LATER.format(when))
         self._results.put(chunk.rows, error_message=str(self._doubt))
         return None
 

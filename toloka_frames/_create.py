@@ -6,22 +6,18 @@ These are the verbs of `toloka_frames` and, awaited, of `toloka_frames.aio`; `_v
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from toloka_frames._app_items import item_roles, plan_items
 from toloka_frames._bonuses import bonuses_of, plan_bonuses
 from toloka_frames._cells import plain_values
-from toloka_frames._each import CONCURRENCY as CALLS
-from toloka_frames._each import Each
 from toloka_frames._errors import InputError
-from toloka_frames._filters import checked, flag_or_none, one_of, path_part, positive, text
-from toloka_frames._kinds import APP_BATCH_ITEMS, APP_ITEMS, TASK_SUITES, TASKS, USER_BONUSES
+from toloka_frames._filters import checked, flag_or_none, positive, text
+from toloka_frames._kinds import TASK_SUITES, TASKS, USER_BONUSES
 from toloka_frames._ledger import Ledger, ledger_place
 from toloka_frames._results import TEXT
 from toloka_frames._roles import roles_of
-from toloka_frames._settings import restriction_calls, skill_calls, verdict_calls
 from toloka_frames._tasks import plan_suites, plan_tasks
 from toloka_frames._upload import CONCURRENCY, Created, Kept, Upload
 
@@ -29,11 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from toloka_frames._client import AsyncTolokaClient
-    from toloka_frames._each import Call
     from toloka_frames._progress import ProgressArg
     from toloka_frames._sinks import FilePath
-
-PriorityOrder: TypeAlias = Literal["ONE", "TWO", "THREE", "FOUR", "FIVE"]
 
 
 def create_tasks(
@@ -91,7 +84,7 @@ def create_tasks(
     operation_id is refused a second time; Toloka-Kit 1.2.3: at most 10,000 tasks.
     """
     flags = {"allow_defaults": allow_defaults, "open_pool": open_pool, "skip_invalid_items": skip_invalid_items}
-    _check(flags, upload_id)
+    check_wishes(flags, upload_id)
     plan = partial(
         plan_tasks,
         frame=df,
@@ -153,7 +146,7 @@ def create_task_suites(
     Source: Toloka API, "Create task suites".
     """
     flags = {"allow_defaults": allow_defaults, "open_pool": open_pool, "skip_invalid_items": skip_invalid_items}
-    _check(flags, upload_id)
+    check_wishes(flags, upload_id)
     suites = _suites(df, suite_column, rows_per_suite)
     frame = df if suite_column is None else df.drop(columns=suite_column)
     if isinstance(frame, pd.DataFrame) and "TASK:overlap" in frame.columns:
@@ -210,249 +203,12 @@ def create_user_bonuses(
     Source: Toloka API, "Issue a bonus" (at most 10,000 requests a day).
     """
     flags = {"skip_invalid_items": skip_invalid_items}
-    _check(flags, upload_id)
+    check_wishes(flags, upload_id)
     objects = bonuses_of(df, {"public_title": public_title, "public_message": public_message})
     plan = partial(plan_bonuses, objects=objects, upload_id=upload_id)
     return Created(
         USER_BONUSES, df.index, plan, flags, client=client, ledger=ledger, concurrency=concurrency, progress=progress
     )
-
-
-def create_app_items(
-    df: pd.DataFrame,
-    client: AsyncTolokaClient,
-    app_project_id: str,
-    *,
-    batch_id: str | None = None,
-    ignore_errors: bool | None = None,
-    force_new_original: bool | None = None,
-    upload_id: str | None = None,
-    ledger: FilePath | None = None,
-    concurrency: int = CONCURRENCY,
-    progress: ProgressArg = "auto",
-) -> Upload:
-    """Create an app item from each row of a frame: in a batch, or without one, to be labelled at once.
-
-    The columns are the app's input fields (`INPUT:*`, or their names alone). The checks, the ledger, and what the same call
-    again does are as in `create_tasks`. But these requests have no key that makes it safe to repeat one whose answer was lost:
-    its rows are looked for among the items of the app project, and are UNKNOWN while it is not sure whether they are there.
-
-    Args:
-        df: The rows, on any index.
-        client: The account.
-        app_project_id: The app project.
-        batch_id: The batch that the items go into; it must not be started yet.
-        ignore_errors: Whether valid rows are created though others are not valid; in a batch only.
-        force_new_original: Whether items are labelled anew that equal ones that are labelled already.
-        upload_id: As in `create_tasks`.
-        ledger: As in `create_tasks`.
-        concurrency: Requests in flight at once.
-        progress: As in `create_tasks`.
-
-    Returns:
-        The results as of `create_tasks`, with `item_id` in place of `task_id` and `batch_id` in place of `operation_id`.
-
-    Raises:
-        InputError: A column or row cannot be sent, or ignore_errors is given without batch_id; nothing was sent.
-        LedgerError, UploadError, UploadInterrupted: As in `create_tasks`.
-
-    Source: Apps API, "Add items in bulk" (at most 10,000 items a request; one that is not valid has all refused).
-    """
-    flags = {"ignore_errors": ignore_errors, "force_new_original": force_new_original}
-    _check(flags, upload_id)
-    if ignore_errors and batch_id is None:
-        raise InputError("ignore_errors=True is for items of a batch only.", column="ignore_errors", hint="Give batch_id=.")
-    place = {"app_project_id": app_project_id, "batch_id": batch_id}
-    plan = partial(plan_items, kind=APP_ITEMS, frame=df, roles=item_roles(df), upload_id=upload_id, strict=not ignore_errors)
-    return Created(
-        APP_ITEMS,
-        df.index,
-        partial(plan, place=_place(place)),
-        flags,
-        client=client,
-        ledger=ledger,
-        concurrency=concurrency,
-        progress=progress,
-    )
-
-
-def create_app_batch(
-    df: pd.DataFrame,
-    client: AsyncTolokaClient,
-    app_project_id: str,
-    *,
-    name: str | None = None,
-    priority_order: PriorityOrder | None = None,
-    start: bool | None = None,
-    ignore_errors: bool | None = None,
-    force_new_original: bool | None = None,
-    upload_id: str | None = None,
-    ledger: FilePath | None = None,
-    concurrency: int = CONCURRENCY,
-    progress: ProgressArg = "auto",
-) -> Upload:
-    """Create a batch with an app item from each row of a frame.
-
-    The first request makes the batch, and the others put their items into it. All else is as in `create_app_items`; the same
-    rows under another name are another batch.
-
-    Args:
-        df: The rows, on any index.
-        client: The account.
-        app_project_id: The app project.
-        name: The name of the batch.
-        priority_order: "ONE" is labelled first, "FIVE" last.
-        start: Whether the batch is started, once, when all items are in it.
-        ignore_errors: Whether valid rows are created though others are not valid.
-        force_new_original: Whether items are labelled anew that equal ones that are labelled already.
-        upload_id: As in `create_tasks`.
-        ledger: As in `create_tasks`.
-        concurrency: Requests in flight at once.
-        progress: As in `create_tasks`.
-
-    Returns:
-        The results as of `create_app_items`; `batch_id` is the new batch.
-
-    Raises:
-        InputError: A column or row cannot be sent; nothing was sent.
-        LedgerError, UploadError, UploadInterrupted: As in `create_tasks`.
-
-    Source: Apps API, "Create batch with items", "Add items in bulk", "Start batch processing".
-    """
-    flags = {"start": start, "ignore_errors": ignore_errors, "force_new_original": force_new_original}
-    _check(flags, upload_id)
-    if priority_order is not None:
-        checked("priority_order", one_of(PriorityOrder), priority_order)
-    roles, place = item_roles(df), _place({"app_project_id": app_project_id, "name": name})
-    strict = not ignore_errors
-    plan = partial(plan_items, kind=APP_BATCH_ITEMS, frame=df, roles=roles, place=place, upload_id=upload_id, strict=strict)
-    return Created(
-        APP_BATCH_ITEMS,
-        df.index,
-        plan,
-        {**flags, "priority_order": priority_order},
-        client=client,
-        ledger=ledger,
-        concurrency=concurrency,
-        progress=progress,
-    )
-
-
-def set_user_skills(
-    df: pd.DataFrame,
-    client: AsyncTolokaClient,
-    *,
-    skip_invalid_items: bool | None = None,
-    concurrency: int = CALLS,
-    progress: ProgressArg = "auto",
-) -> Each:
-    """Set the skill of the user of each row of a frame; the same rows again leave it as it is.
-
-    Args:
-        df: Columns `user_id`, `skill_id` (text), `value` (a number from 0 to 100), and where wanted `reason` (text).
-        client: The account.
-        skip_invalid_items: Whether rows that the service refuses are told in the results in place of an error.
-        concurrency: Requests in flight at once, of one row each.
-        progress: As in `create_tasks`.
-
-    Returns:
-        A frame on df's index with string columns `status` (DONE, INVALID, FAILED, UNKNOWN, NOT_SENT), `user_skill_id`,
-        `error_field`, `error_code`, `error_message`.
-
-    Raises:
-        InputError: A column or row cannot be sent; nothing was sent.
-        UploadError: A row is not DONE; `.results` is the whole frame.
-        UploadInterrupted: Stop was pressed; `.results` says what is known.
-
-    Source: Toloka API, "Set user skill value" (at most 100,000 a day).
-    """
-    calls = skill_calls(df)
-    return _each("user skills", "user_skill_id", calls, df, client, skip_invalid_items, concurrency, progress)
-
-
-def set_user_restrictions(
-    df: pd.DataFrame,
-    client: AsyncTolokaClient,
-    *,
-    skip_invalid_items: bool | None = None,
-    concurrency: int = CALLS,
-    progress: ProgressArg = "auto",
-) -> Each:
-    """Keep the user of each row of a frame from a pool, a project, or all projects; the same rows again leave it as it is.
-
-    Args:
-        df: Columns `user_id`, `scope` ("POOL", "PROJECT", "ALL_PROJECTS"), with the scopes POOL and PROJECT `pool_id` or
-            `project_id`, and where wanted `private_comment`, `will_expire` (text, UTC as 2026-12-31T00:00:00).
-        client: The account.
-        skip_invalid_items: As in `set_user_skills`.
-        concurrency: Requests in flight at once, of one row each.
-        progress: As in `create_tasks`.
-
-    Returns:
-        The results as of `set_user_skills`, with `user_restriction_id`; errors as there.
-
-    Source: Toloka API, "Create or edit a user restriction".
-    """
-    calls = restriction_calls(df)
-    return _each("user restrictions", "user_restriction_id", calls, df, client, skip_invalid_items, concurrency, progress)
-
-
-def accept_assignments(
-    df: pd.DataFrame,
-    client: AsyncTolokaClient,
-    *,
-    public_comment: str | None = None,
-    skip_invalid_items: bool | None = None,
-    concurrency: int = CALLS,
-    progress: ProgressArg = "auto",
-) -> Each:
-    """Accept the assignment of each row of a frame, which pays its Toloker; what is accepted already stays so.
-
-    Args:
-        df: A column `assignment_id` (or `ASSIGNMENT:assignment_id`), and where wanted `public_comment` (2,048 characters).
-        client: The account.
-        public_comment: What all are told, where there is no such column.
-        skip_invalid_items: As in `set_user_skills`.
-        concurrency: Requests in flight at once, of one row each.
-        progress: As in `create_tasks`.
-
-    Returns:
-        The results as of `set_user_skills`, with `assignment_id`; errors as there.
-
-    Source: Toloka API, "Accept or reject an assignment".
-    """
-    calls = verdict_calls(df, "ACCEPTED", public_comment)
-    return _each("assignments", "assignment_id", calls, df, client, skip_invalid_items, concurrency, progress)
-
-
-def reject_assignments(
-    df: pd.DataFrame,
-    client: AsyncTolokaClient,
-    *,
-    public_comment: str | None = None,
-    skip_invalid_items: bool | None = None,
-    concurrency: int = CALLS,
-    progress: ProgressArg = "auto",
-) -> Each:
-    """Reject the assignment of each row of a frame; what is rejected already stays so.
-
-    Args:
-        df: As in `accept_assignments`; the Toloker is told why in `public_comment`, which each needs.
-        client: The account.
-        public_comment: What all are told, where there is no such column.
-        skip_invalid_items: As in `set_user_skills`.
-        concurrency: Requests in flight at once, of one row each.
-        progress: As in `create_tasks`.
-
-    Returns:
-        The results as of `set_user_skills`, with `assignment_id`; errors as there.
-
-    Source: Toloka API, "Accept or reject an assignment".
-    """
-    if public_comment is None and isinstance(df, pd.DataFrame) and "public_comment" not in df.columns:
-        raise InputError("A Toloker whose work is rejected is told why: give public_comment=, or a column of it.")
-    calls = verdict_calls(df, "REJECTED", public_comment)
-    return _each("assignments", "assignment_id", calls, df, client, skip_invalid_items, concurrency, progress)
 
 
 def resume(
@@ -530,33 +286,12 @@ UPLOADS: dict[str, Any] = {
 }
 
 
-def _each(
-    title: str,
-    object_id: str,
-    calls: Sequence[Call],
-    df: pd.DataFrame,
-    client: AsyncTolokaClient,
-    skips: bool | None,
-    concurrency: int,
-    progress: ProgressArg,
-) -> Each:
-    checked("skip_invalid_items", flag_or_none, skips)
-    return Each(title, object_id, calls, df.index, skips=skips, client=client, concurrency=concurrency, progress=progress)
-
-
-def _check(flags: Mapping[str, bool | None], upload_id: str | None) -> None:
+def check_wishes(flags: Mapping[str, bool | None], upload_id: str | None) -> None:
+    """Refuse flags that are neither True, False nor None, and a name that is none."""
     for name, flag in flags.items():
         checked(name, flag_or_none, flag)
     if upload_id is not None:
         checked("upload_id", text, upload_id)
-
-
-def _place(given: Mapping[str, str | None]) -> dict[str, str]:
-    """Where items go, checked: ids and a name."""
-    for name, value in given.items():
-        if value is not None or name == "app_project_id":
-            checked(name, path_part if name == "app_project_id" else text, value)
-    return {name: value for name, value in given.items() if value is not None}
 
 
 def _suites(df: pd.DataFrame, suite_column: str | None, rows_per_suite: int | None) -> Sequence[Any]:
