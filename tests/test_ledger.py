@@ -241,11 +241,12 @@ def test_a_ledger_of_the_first_version_goes_on(tmp_path: Path) -> None:
         added(made.open(), chunk(0, range(3)))
     with closing(sqlite3.connect(path)) as sqlite:  # as it was made before uploads had a place
         sqlite.execute("alter table uploads drop column place")
+        sqlite.execute("alter table uploads drop column object_of_row")
         sqlite.execute("pragma user_version = 1")
     with Ledger(path) as again:
         record = again.open().find("me", "mine")
         assert record is not None
-        assert record.place == {}
+        assert (record.place, record.object_of_row) == ({}, range(3))
         assert [list(each.rows) for each in again.chunks(record.id, FLAGS)] == [[0, 1, 2]]
 
 

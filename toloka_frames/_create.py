@@ -137,7 +137,7 @@ def create_task_suites(
 
     Returns:
         The results as of `create_tasks`, with `task_suite_id` in place of `task_id`: a row for each row of df, which says what
-        became of its suite. After `tf.resume` there is a row for each suite.
+        became of its suite.
 
     Raises:
         InputError: A column or row cannot be sent, or not exactly one of suite_column and rows_per_suite is given.

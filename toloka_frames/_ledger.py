@@ -60,7 +60,10 @@ create table outcomes (
 ) without rowid;
 create table opened (upload integer not null, pool_id text not null, primary key (upload, pool_id)) without rowid;
 """,
-    "alter table uploads add column place text not null default '{}'",
+    """
+alter table uploads add column place text not null default '{}';
+alter table uploads add column object_of_row blob
+""",
 )
 VERSION = len(VERSIONS)
 
@@ -79,6 +82,7 @@ class Record:
         flags: What the last call asked for.
         ended: When all its rows were settled, or None.
         place: Where it goes, as far as its objects do not say it.
+        object_of_row: The position of each input row's object.
     """
 
     id: int
@@ -90,6 +94,7 @@ class Record:
     flags: Flags
     ended: datetime | None
     place: Mapping[str, str]
+    object_of_row: Sequence[int]
 
 
 class Ledger:
@@ -132,23 +137,34 @@ class Ledger:
     def find(self, account: str, upload_id: str) -> Record | None:
         """The upload of this name, if there is one."""
         found = self._read(
-            "select id, upload_id, path, rows, content, digests, flags, ended, place from uploads"
+            "select id, upload_id, path, rows, content, digests, flags, ended, place, object_of_row from uploads"
             " where account = ? and upload_id = ?",
             (account, upload_id),
         )
         if not found:
             return None
-        number, name, path, rows, content, digests, flags, ended, place = found[0]
+        number, name, path, rows, content, digests, flags, ended, place, objects = found[0]
         ended_at = datetime.fromisoformat(ended) if ended else None
-        wishes, where = json.loads(flags), json.loads(place)
-        return Record(number, name, KINDS[path], rows, content, array("I", digests), wishes, ended_at, where)
+        return Record(
+            id=number,
+            upload_id=name,
+            kind=KINDS[path],
+            rows=rows,
+            content=content,
+            digests=array("I", digests),
+            flags=json.loads(flags),
+            ended=ended_at,
+            place=json.loads(place),
+            object_of_row=range(rows) if objects is None else array("I", objects),
+        )
 
     def add(self, plan: Plan, flags: Flags) -> None:
         """Write down an upload and all its chunks."""
         with self._change() as sqlite:
             upload = sqlite.execute(
-                "insert into uploads (account, upload_id, path, key, rows, content, digests, flags, begun, place)"
-                " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "insert into uploads"
+                " (account, upload_id, path, key, rows, content, digests, flags, begun, place, object_of_row)"
+                " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     plan.account,
                     plan.upload_id,
@@ -160,6 +176,8 @@ class Ledger:
                     json.dumps(dict(flags)),
                     _now(),
                     json.dumps(dict(plan.place)),
+                    # where each row is an object, there is nothing to remember
+                    None if isinstance(plan.object_of_row, range) else array("I", plan.object_of_row).tobytes(),
                 ),
             ).lastrowid
             _insert(sqlite, upload, plan.chunks)

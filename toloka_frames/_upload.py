@@ -186,7 +186,7 @@ class Kept(Upload):
             async with self._opened(account, self._name, meter) as ledger:
                 record = await in_thread(_found, ledger, account, self._name)
                 meter.title = record.kind.name
-                self._expect(record.kind, record.rows, range(record.rows), pd.RangeIndex(record.rows))
+                self._expect(record.kind, record.rows, record.object_of_row, pd.RangeIndex(len(record.object_of_row)))
                 await (self._look if self._asks else self._carry_out)(ledger, record, record.flags, meter)
             return self.frame()
 
