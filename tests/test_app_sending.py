@@ -193,7 +193,7 @@ def test_with_ignore_errors_each_item_is_given_to_its_row_and_the_others_say_why
             check_each_once(frame[made], results[made], listed)
 
 
-def test_of_many_requests_at_once_each_item_finds_its_row(
+def test_of_many_requests_each_tells_what_is_wrong_with_its_rows(
     client: tf.AsyncTolokaClient, project_id: str, make_batch: Callable[[], str]
 ) -> None:
     frame = long_pairs(90)
@@ -202,6 +202,7 @@ def test_of_many_requests_at_once_each_item_finds_its_row(
         tf.create_app_items, client, project_id, batch_id=make_batch(), ignore_errors=True, concurrency=3, progress=False
     )
     assert counts(results) == {"CREATED": 80, "INVALID": 10}
+    assert results["error_code"].value_counts().to_dict() == {"INVALID_URL_SYNTAX": 10}
     made = results["status"].eq("CREATED")
     check_each_once(frame[made.to_numpy()], results[made], items(client, project_id))
 
@@ -262,6 +263,22 @@ def test_several_answers_that_are_lost_at_once_are_found_too(
     results = long_pairs(45).pipe(tf.create_app_items, client, project_id, concurrency=3, progress=False)
     assert lost.struck == 3
     check_each_once(long_pairs(45), results, items(client, project_id))
+
+
+@pytest.mark.parametrize("kind", ["into a batch", "a new batch"])
+def test_a_lost_answer_of_valid_and_invalid_rows_is_found_where_the_batch_tells_of_the_latter(
+    kind: str, client: tf.AsyncTolokaClient, project_id: str, make_batch: Callable[[], str], toloka: LocalToloka
+) -> None:
+    frame = long_pairs(15)
+    frame.iloc[[2, 5, 11], 0] = "no address"
+    create: Any = tf.create_app_batch if kind == "a new batch" else partial(tf.create_app_items, batch_id=make_batch())
+    lost = toloka.faults.lose_reply(NEW_BATCH if kind == "a new batch" else BULK, nth=1)
+    results = frame.pipe(create, client, project_id, ignore_errors=True, progress=False)
+    assert lost.struck == 1
+    assert results.loc[results["status"].eq("INVALID"), "error_code"].eq("INVALID_URL_SYNTAX").all()
+    assert results["status"].eq("INVALID").to_numpy().nonzero()[0].tolist() == [2, 5, 11]
+    made = results["status"].eq("CREATED").to_numpy()
+    check_each_once(frame[made], results[made], items(client, project_id))
 
 
 @pytest.mark.parametrize("kind", ["streamed", "a new batch"])

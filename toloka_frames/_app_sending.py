@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from toloka_frames._matching import Match
     from toloka_frames._resources import Resource
 
-# nobody sends it any more, no item of it is listed, and lists show rows a minute late at most: then it never came
+# lists show rows a minute late, and no service works longer on a request that nobody waits for: then it never came
 SETTLED = timedelta(minutes=5)
-# the clocks of a service that has several may differ
-EARLY = timedelta(minutes=1)
+# the clock that dates answers and the one that dates items may differ
+EARLY = timedelta(minutes=5)
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)  # seconds, in which what was made is listed
 BATCH = "/app/v0/app-projects/{}/batches/{}"
 LOOK_AGAIN = "Nothing was sent twice: the same call and tf.reconcile look again, client.get_app_items(...) shows what is there."
@@ -64,6 +64,8 @@ class Imports(Sending):
 
     async def send(self, chunks: Sequence[Chunk], concurrency: int) -> None:
         """Send chunks, so many at once; the first one alone where it makes the batch for the others."""
+        if "ignore_errors" in self.flags:
+            concurrency = 1  # a batch tells what was wrong with rows of its latest request only
         self._batch_id = _batch_of(chunks)
         chunks = sorted(chunks, key=lambda chunk: chunk.sent_as is None)  # what was begun is looked for first
         alone = int(self._makes_batch)
@@ -200,7 +202,7 @@ class Imports(Sending):
 
     async def _reasons(self, chunk: Chunk, missing: Collection[int]) -> dict[int, dict[str, Any]]:
         """What the batch tells of rows of which no item was made, if its latest import is that of this chunk."""
-        if not missing or not chunk.pool_id or "ignore_errors" not in self.flags:
+        if not missing or not chunk.pool_id:
             return {}
         batch = await self._service.get(filled(BATCH, self._project, chunk.pool_id))
         told = complaints(_errors(batch), chunk.rows)

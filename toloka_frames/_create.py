@@ -250,7 +250,8 @@ def reconcile(
 
     Returns:
         The results as of `create_tasks`, a row for each row of its frame, on a RangeIndex. What the service does not know of is
-        NOT_SENT; a row stays UNKNOWN only where an operation's log does not tell of it.
+        NOT_SENT; a row stays UNKNOWN only where an operation's log does not tell of it, and one of app items while it is not
+        sure whether its item is there.
 
     Raises:
         InputError: This account has no upload of this name in the ledger.

@@ -51,7 +51,7 @@ def create_app_items(
         force_new_original: Whether items are labelled anew that equal ones that are labelled already.
         upload_id: As in `create_tasks`.
         ledger: As in `create_tasks`.
-        concurrency: Requests in flight at once.
+        concurrency: Requests in flight at once; one with ignore_errors, as a batch tells of its latest request only.
         progress: As in `create_tasks`.
 
     Returns:
@@ -103,7 +103,7 @@ def create_app_batch(
         force_new_original: Whether items are labelled anew that equal ones that are labelled already.
         upload_id: As in `create_tasks`.
         ledger: As in `create_tasks`.
-        concurrency: Requests in flight at once.
+        concurrency: Requests in flight at once; one with ignore_errors, as a batch tells of its latest request only.
         progress: As in `create_tasks`.
 
     Returns:
