@@ -349,6 +349,23 @@ def test_what_is_there_in_part_only_stays_unknown(
     assert posts(toloka).count("bulk") == 1
 
 
+def test_a_batch_of_somebody_else_is_not_taken_for_the_one_that_was_lost(
+    client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka, data_home: Path
+) -> None:
+    frame = pairs(3)
+    toloka.faults.lose_reply(NEW_BATCH, when="before", nth=1)
+    with pytest.raises(tf.UploadError):
+        frame.pipe(tf.create_app_batch, client, project_id, name="Monday", progress=False)
+    for name, rows in (("Monday", pairs(4)), ("Tuesday", frame)):
+        others = {"name": name, "items": rows[["image_url", "text"]].to_dict("records")}
+        tf.run(client.create_app_batch(project_id, others))
+    later(data_home)
+    results = frame.pipe(tf.create_app_batch, client, project_id, name="Monday", progress=False)
+    batch_id = results["batch_id"].iloc[0]
+    check_each_once(frame, results, items(client, project_id, batch_id=batch_id))
+    assert len(client.get_app_batches(project_id).to_dataframe(progress=False)) == 3
+
+
 def test_what_was_refused_was_not_sent_or_failed_and_is_never_unknown(
     client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka
 ) -> None:
@@ -427,6 +444,24 @@ def test_an_answer_that_cannot_be_meant_leaves_rows_unknown(answer: Any, odd: Sc
         tf.create_app_items(pd.DataFrame({"text": ["x", "y", "z"]}), odd.client(), "P", progress=False)
     assert counts(caught.value.results) == {"UNKNOWN": 3}
     assert [json.loads(body)["items"][0] for body in odd.bodies if body] == [{"text": "x"}]
+
+
+@pytest.mark.parametrize("answer", ["<html>", {"name": "no id"}, [], {"id": "B"}])
+def test_a_batch_that_is_not_what_was_sent_leaves_rows_unknown(answer: Any, odd: Scripted) -> None:
+    item = {"batch_id": "B", "input_data": {"text": "nothing that was sent"}}
+
+    def say(head: str) -> bytes:
+        if "POST" in head:
+            return reply(answer)
+        if "/items" in head:
+            return reply({"content": [{"id": "a", **item}, {"id": "b", **item}], "has_more": False})
+        return reply({"id": "me", "app_id": "A", "input_spec": {"text": {"type": "string"}}, "content": [], "has_more": False})
+
+    odd.answers = [say]
+    with pytest.raises(tf.UploadError) as caught:
+        tf.create_app_batch(pd.DataFrame({"text": ["x", "y"]}), odd.client(), "P", progress=False)
+    assert counts(caught.value.results) == {"UNKNOWN": 2}
+    assert len([body for body in odd.bodies if body]) == 1
 
 
 def upload_in_a_process(toloka: LocalToloka, kind: str, project_id: str, kill_at: int, home: Path) -> tuple[int, str]:
