@@ -79,6 +79,12 @@ class Imports(Sending):
         for chunk in chunks:
             await self._found(replace(chunk, pool_id=self._batch_id))
 
+    async def open(self, pool_id: str) -> None:
+        """Start a batch, unless that was done before."""
+        path = filled(BATCH, self._project, pool_id)
+        if (await self._service.get(path)).get("status") == "NEW":
+            await self._service.act(f"{path}/start")
+
     @property
     def _makes_batch(self) -> bool:
         return self._record.kind is APP_BATCH_ITEMS and not self._batch_id
@@ -224,13 +230,6 @@ class Imports(Sending):
         place = {"app_project_id": self._project, "batch_id": chunk.pool_id or None, "created_gte": begun - EARLY}
         items = await _all(self._service, APP_ITEMS, **place)
         return [item for item in items if (item.get("batch_id") or "") == chunk.pool_id]
-
-
-async def start_batch(service: Service, app_project_id: str, batch_id: str) -> None:
-    """Start a batch, unless that was done before."""
-    path = filled(BATCH, app_project_id, batch_id)
-    if (await service.get(path)).get("status") == "NEW":
-        await service.act(f"{path}/start")
 
 
 async def _all(service: Service, resource: Resource, **given: Any) -> list[dict[str, Any]]:

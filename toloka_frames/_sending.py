@@ -14,6 +14,7 @@ from toloka_frames import _operations
 from toloka_frames._chunks import next_id
 from toloka_frames._crew import Crew
 from toloka_frames._errors import ApiError, ConnectionFailed, NotFound, OperationFailed, QuotaExceeded, TolokaError, TooLarge
+from toloka_frames._filters import path_part
 from toloka_frames._results import NO_ERROR
 from toloka_frames._sync import in_thread
 
@@ -55,6 +56,10 @@ class Sending(ABC):
     @abstractmethod
     async def look(self, chunks: Sequence[Chunk]) -> None:
         """Ask what became of chunks that were begun, and send nothing."""
+
+    @abstractmethod
+    async def open(self, pool_id: str) -> None:
+        """Open a pool, or start the batch that stands in its place."""
 
     @abstractmethod
     async def _create(self, chunk: Chunk) -> None:
@@ -102,6 +107,12 @@ class Operations(Sending):
             else:
                 with contextlib.suppress(OperationFailed):  # the results tell it row by row
                     await self._settle(chunk, *await self._ended(operation))
+
+    async def open(self, pool_id: str) -> None:
+        """Open a pool, and wait until it is."""
+        operation = await self._service.act(f"/v1/pools/{path_part(pool_id)}/open")
+        if operation and (await _operations.ended(self._service, operation))["status"] == "FAIL":
+            raise OperationFailed(f"The operation {operation['id']} ended with FAIL.", operation=operation)
 
     async def _create(self, chunk: Chunk) -> None:
         """One request and what follows from it."""

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from toloka_frames import _operations
-from toloka_frames._app_sending import Imports, start_batch
-from toloka_frames._errors import InputError, OperationFailed, TolokaError, UploadError
-from toloka_frames._filters import checked, path_part, text
+from toloka_frames._app_sending import Imports
+from toloka_frames._errors import InputError, TolokaError, UploadError
+from toloka_frames._filters import checked, text
 from toloka_frames._kinds import TASKS
 from toloka_frames._ledger import Ledger, ledger_place
 from toloka_frames._progress import Meter, ProgressArg, showing
@@ -108,7 +107,7 @@ class Upload(Work):
         fine = {"CREATED", "INVALID"} if flags.get(record.kind.skip) else {"CREATED"}
         self._raise_for_results(sending.error or earlier, fine, GO_ON if record.kind.keyed else GO_ON_UNKEYED)
         if flags.get(record.kind.open):
-            await self._open(ledger, record)
+            await self._open(ledger, record, sending)
         if record.ended and not chunks:
             meter.note += f" All of it was settled on {record.ended:%Y-%m-%d %H:%M} UTC; nothing was sent."
 
@@ -125,14 +124,11 @@ class Upload(Work):
         way = Operations if record.kind.keyed else Imports
         return way(self._service, ledger, record, sent, self._results, meter), chunks
 
-    async def _open(self, ledger: Ledger, record: Record) -> None:
+    async def _open(self, ledger: Ledger, record: Record, sending: Sending) -> None:
         """Open each pool, or start the batch, once: it may have been closed or stopped on purpose since."""
         for pool_id in await in_thread(ledger.pools_to_open, record.id):
             try:
-                if record.kind.keyed:
-                    await _open_pool(self._service, pool_id)
-                else:
-                    await start_batch(self._service, record.place["app_project_id"], pool_id)
+                await sending.open(pool_id)
             except TolokaError as error:
                 what = "the pool was not opened" if record.kind.keyed else f"the batch {pool_id} was not started"
                 raise UploadError(
@@ -194,12 +190,6 @@ class Kept(Upload):
         sending, chunks = await self._begun(ledger, record, flags, meter)
         await sending.look([chunk for chunk in chunks if chunk.sent_as])
         meter.note = self._results.summary()
-
-
-async def _open_pool(service: Service, pool_id: str) -> None:
-    operation = await service.act(f"/v1/pools/{path_part(pool_id)}/open")
-    if operation and (await _operations.ended(service, operation))["status"] == "FAIL":
-        raise OperationFailed(f"The operation {operation['id']} ended with FAIL.", operation=operation)
 
 
 def _entered(ledger: Ledger, plan: Plan, flags: Flags) -> Record:
