@@ -9,10 +9,11 @@ Down: `client.get_app_batches(...)` is a `Scan`
 
 Up: `df.pipe(tf.create_tasks, client, pool_id=...)`
     _verbs -> _create                           arguments, checked
-    _upload -> _tasks | _bonuses -> _cells      rows -> checked JSON
+    _upload -> _tasks | _bonuses | _app_items -> _cells    rows -> checked JSON
                _plan -> _chunks                 -> requests that keep the limits, each with its operation id
                _ledger                          -> on disk before they are sent
                _sending -> _http, _operations   -> sent once, waited for, their logs read
+               _app_sending -> _matching        -> app items, which have no operations: looked for where an answer was lost
                _results                         -> one row for each input row
 
 Rows from elsewhere: `tf.to_dataframe(rows)`
@@ -67,6 +68,8 @@ from toloka_frames._sync import run
 from toloka_frames._tallies import cost, progress_by_status, quality
 from toloka_frames._verbs import (
     accept_assignments,
+    create_app_batch,
+    create_app_items,
     create_task_suites,
     create_tasks,
     create_user_bonuses,
@@ -113,6 +116,8 @@ __all__ = [
     "accept_assignments",
     "aio",
     "cost",
+    "create_app_batch",
+    "create_app_items",
     "create_task_suites",
     "create_tasks",
     "create_user_bonuses",

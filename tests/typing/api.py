@@ -62,6 +62,7 @@ async def awaiting(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> None:
     operation = await client.create_tasks_async([task], operation_id="0b8f5b0e-4b42-4d4e-9f2b-0d7c6a5b4c3d")
     await client.wait_operation(operation, timeout=60.0)
     assert_type(await tf.aio.create_tasks(frame, client, "1"), pd.DataFrame)
+    assert_type(await tf.aio.create_app_items(frame, client, "P"), pd.DataFrame)
     async with tf.AsyncTolokaClient("token", "SANDBOX", retries=tf.Retries(3, ("MIN", "HOUR"))) as other:
         async for row in other.get_pools():
             assert_type(row, dict[str, Any])
@@ -75,6 +76,9 @@ def writing(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> None:
 
     results = frame.pipe(tf.create_tasks, client, pool_id="1080020", allow_defaults=True, progress=show)
     assert_type(results, pd.DataFrame)
+    assert_type(frame.pipe(tf.create_app_items, client, "P", batch_id="B", ignore_errors=True), pd.DataFrame)
+    assert_type(tf.create_app_batch(frame, client, "P", name="Monday", priority_order="ONE", start=True), pd.DataFrame)
+    tf.create_app_batch(frame, client, "P", priority_order="SIX")  # type: ignore[arg-type]
     assert_type(tf.run(client.get_operation("x")), dict[str, Any])
 
 
