@@ -38,7 +38,7 @@ async def begin(service: Service, path: str, query: Mapping[str, str], content: 
         TolokaError: Another; `may_have_taken_effect` says whether the operation may have been started.
     """
     try:
-        return _expected(await service.post(path, query, content, repeatable=True), posted=True)
+        return expected(await service.post(path, query, content, repeatable=True), posted=True)
     except Conflict as error:
         if error.code != ALREADY_EXISTS or not error.may_have_taken_effect:
             raise
@@ -92,10 +92,10 @@ def pause_after(waited: float) -> float:
 
 async def get(service: Service, operation_id: str) -> dict[str, Any]:
     """An operation as it is now (Toloka API, "Get operation information")."""
-    return _expected(await service.get(_path(operation_id)))
+    return expected(await service.get(_path(operation_id)))
 
 
-def _expected(operation: dict[str, Any], *, posted: bool = False) -> dict[str, Any]:
+def expected(operation: dict[str, Any], *, posted: bool = False) -> dict[str, Any]:
     """An answer that is an operation; `posted` says that it was to be started.
 
     Raises:

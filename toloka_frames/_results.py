@@ -21,11 +21,13 @@ NO_ERROR = dict.fromkeys(("error_field", "error_code", "error_message"))
 class Results:
     """What is known of each object of an upload; NOT_SENT until more is known.
 
-    `object_id` is where an operation's log has the id of what was made, and the frame's column of it.
+    `object_id` is where an operation's log has the id of what was made, and the frame's column of it; `carrier` is the frame's
+    column of the operation, or of the batch.
     """
 
-    def __init__(self, objects: int, object_id: str) -> None:
+    def __init__(self, objects: int, object_id: str, carrier: str = "operation_id") -> None:
         self._object_id = object_id
+        self._columns = [carrier if name == "operation_id" else name for name in COLUMNS]
         blank = dict.fromkeys(COLUMNS)
         self._rows: list[dict[str, Any]] = [{"row": row, **blank, "status": "NOT_SENT"} for row in range(objects)]
 
@@ -51,8 +53,11 @@ class Results:
             if position not in mine or self._is_created(position, entry):
                 continue
             if not entry.get("success"):
-                complaint = first_error(entry.get("output"))
-                self._rows[position].update(status="INVALID", **{name: _told(fact) for name, fact in complaint.items()})
+                self.complain(position, entry.get("output"))
+
+    def complain(self, row: int, output: Any) -> None:
+        """Write that a row is not valid, and what the service says of it."""
+        self._rows[row].update(status="INVALID", **{name: _told(fact) for name, fact in first_error(output).items()})
 
     def settle(self, rows: Sequence[int], entries: Iterable[Mapping[str, Any]], *, failed: bool) -> int:
         """Write an operation's log to the rows of its chunk, and return how many it leaves open."""
@@ -70,7 +75,8 @@ class Results:
 
     def frame(self, index: pd.Index[Any], object_of_row: Sequence[int]) -> pd.DataFrame:
         """A row for each input row, on the input's index."""
-        frame = pd.DataFrame(self._rows, columns=list(COLUMNS)).astype({**dict.fromkeys(COLUMNS, TEXT), "chunk": "Int64"})
+        types: dict[str, Any] = {**dict.fromkeys(self._columns, TEXT), "chunk": "Int64"}
+        frame = pd.DataFrame(self._rows, columns=self._columns).astype(types)
         frame = frame.rename(columns={"object_id": self._object_id})
         return frame.take(list(object_of_row)).set_axis(index)
 

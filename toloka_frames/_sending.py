@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames import _operations
 from toloka_frames._chunks import next_id
 from toloka_frames._crew import Crew
 from toloka_frames._errors import ApiError, ConnectionFailed, NotFound, OperationFailed, QuotaExceeded, TolokaError, TooLarge
+from toloka_frames._filters import path_part
 from toloka_frames._results import NO_ERROR
 from toloka_frames._sync import in_thread
 from toloka_frames._watch import Watch
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 BAD_REQUEST = 400
 
 
-class Sending:
+class Sending(ABC):
     """The requests of one upload while they go on.
 
     Attributes:
@@ -41,7 +43,7 @@ class Sending:
     ) -> None:
         self._service, self._ledger, self._record, self.flags = service, ledger, record, flags
         self._results, self._meter = results, meter
-        self._crew, self._watch = Crew(meter), Watch(service)
+        self._crew = Crew(meter)
 
     @property
     def error(self) -> Exception | None:
@@ -50,8 +52,61 @@ class Sending:
 
     async def send(self, chunks: Sequence[Chunk], concurrency: int) -> None:
         """Send chunks, so many at once."""
+        await self._crew.do(chunks, concurrency, self._create)
+
+    @abstractmethod
+    async def look(self, chunks: Sequence[Chunk]) -> None:
+        """Ask what became of chunks that were begun, and send nothing."""
+
+    @abstractmethod
+    async def open(self, pool_id: str) -> None:
+        """Open a pool, or start the batch that stands in its place."""
+
+    @abstractmethod
+    async def _create(self, chunk: Chunk, free: Callable[[], None]) -> None:
+        """One request and what follows from it; `free` lets the next one begin."""
+
+    async def _halve(self, chunk: Chunk) -> None:
+        halves = chunk.halves()
+        await in_thread(self._ledger.split, self._record.id, chunk, halves)
+        for half in halves:
+            await self._create(half, _keep)
+
+    async def _begun(self, chunk: Chunk, sent_as: str) -> None:
+        """Write down as what a chunk goes, before it does."""
+        await in_thread(self._ledger.begin, self._record.id, chunk, sent_as, self.flags, self._service.now())
+        self._results.put(
+            chunk.rows, **NO_ERROR, status="UNKNOWN", operation_id=sent_as, batch_id=chunk.pool_id or None, chunk=chunk.number
+        )
+
+    async def _withdraw(self, chunk: Chunk) -> None:
+        """Write down that a chunk that was begun is not there."""
+        await in_thread(self._ledger.withdraw, self._record.id, chunk)
+        self._results.put(chunk.rows, **NO_ERROR, status="NOT_SENT", operation_id=None, batch_id=None, chunk=None)
+
+    async def _refused(self, chunk: Chunk, error: TolokaError) -> None:
+        """Say of a chunk what a refusal says; an answer that never came, or of a service in trouble, says nothing."""
+        if isinstance(error, QuotaExceeded | ConnectionFailed) or (isinstance(error, TooLarge) and len(chunk.rows) > 1):
+            await self._withdraw(chunk)
+        elif isinstance(error, ApiError) and error.status >= BAD_REQUEST and not error.retryable:
+            self._fail(chunk, error)
+            await in_thread(self._ledger.end, self._record.id, chunk, "refused", self._results.rows(chunk.rows))
+
+    def _fail(self, chunk: Chunk, error: ApiError) -> None:
+        self._results.put(chunk.rows, status="FAILED", error_code=error.code, error_message=str(error))
+
+
+class Operations(Sending):
+    """Requests that are operations: each has an id of ours, so that it may be repeated and looked for."""
+
+    def __init__(self, service: Service, *args: Any) -> None:
+        super().__init__(service, *args)
+        self._watch = Watch(service)
+
+    async def send(self, chunks: Sequence[Chunk], concurrency: int) -> None:
+        """Send chunks, so many at once."""
         async with self._watch:
-            await self._crew.do(chunks, concurrency, self._create)
+            await super().send(chunks, concurrency)
 
     async def look(self, chunks: Sequence[Chunk]) -> None:
         """Ask for the operations of chunks that were begun, and send nothing."""
@@ -59,14 +114,18 @@ class Sending:
             for chunk in chunks:
                 operation = await self._known(chunk)
                 if operation is None:
-                    await in_thread(self._ledger.withdraw, self._record.id, chunk)
-                    self._results.put(chunk.rows, status="NOT_SENT", operation_id=None, chunk=None)
+                    await self._withdraw(chunk)
                 else:
                     with contextlib.suppress(OperationFailed):  # the results tell it row by row
                         await self._settle(chunk, *await self._ended(operation, _keep))
 
+    async def open(self, pool_id: str) -> None:
+        """Open a pool, and wait until it is."""
+        operation = await self._service.act(f"/v1/pools/{path_part(pool_id)}/open")
+        if operation and (await _operations.ended(self._service, operation))["status"] == "FAIL":
+            raise OperationFailed(f"The operation {operation['id']} ended with FAIL.", operation=operation)
+
     async def _create(self, chunk: Chunk, free: Callable[[], None]) -> None:
-        """One request and what follows from it; `free` lets the next one begin."""
         operation = await self._known(chunk)
         if operation is None:
             try:
@@ -88,12 +147,6 @@ class Sending:
                 operation = await self._post(chunk, next_id(ended["id"]))
             ended, log = await self._ended(operation, free)
         await self._settle(chunk, ended, log)
-
-    async def _halve(self, chunk: Chunk) -> None:
-        halves = chunk.halves()
-        await in_thread(self._ledger.split, self._record.id, chunk, halves)
-        for half in halves:
-            await self._create(half, _keep)
 
     async def _known(self, chunk: Chunk) -> dict[str, Any] | None:
         """The operation that an earlier call began for a chunk; None when the service knows of none."""
@@ -125,20 +178,6 @@ class Sending:
             if operation is None:
                 raise
             return operation
-
-    async def _begun(self, chunk: Chunk, operation_id: str) -> None:
-        """Write down as which operation a chunk goes, before it does."""
-        await in_thread(self._ledger.begin, self._record.id, chunk, operation_id, self.flags)
-        self._results.put(chunk.rows, **NO_ERROR, status="UNKNOWN", operation_id=operation_id, chunk=chunk.number)
-
-    async def _refused(self, chunk: Chunk, error: TolokaError) -> None:
-        """Say of a chunk what a refusal says; an answer that never came, or of a service in trouble, says nothing."""
-        if isinstance(error, QuotaExceeded | ConnectionFailed) or (isinstance(error, TooLarge) and len(chunk.rows) > 1):
-            await in_thread(self._ledger.withdraw, self._record.id, chunk)
-            self._results.put(chunk.rows, status="NOT_SENT", operation_id=None, chunk=None)
-        elif isinstance(error, ApiError) and error.status >= BAD_REQUEST and not error.retryable:
-            self._results.put(chunk.rows, status="FAILED", error_code=error.code, error_message=str(error))
-            await in_thread(self._ledger.end, self._record.id, chunk, "refused", self._results.rows(chunk.rows))
 
     async def _ended(
         self, operation: Mapping[str, Any], free: Callable[[], None]
