@@ -1,7 +1,8 @@
-"""A process that uploads a frame and kills itself at a line of our code; run by tests/test_exactly_once.py.
+"""A process that uploads a frame and kills itself at a line of our code; run by test_exactly_once.py and test_app_sending.py.
 
-    python dying.py URL TOKEN POOL ROWS KILL_AT
+    python dying.py URL TOKEN PLACE ROWS KILL_AT [KIND]
 
+PLACE is a pool, or an app project where KIND is "app items" or "app batch".
 KILL_AT counts the lines that are run in the rooms between the plan and the wire; 0 lets it live and prints their number.
 """
 
@@ -21,7 +22,7 @@ import toloka_frames as tf
 if TYPE_CHECKING:
     from types import FrameType
 
-ROOMS = {"_upload.py", "_ledger.py", "_sending.py", "_operations.py", "_http.py"}
+ROOMS = {"_upload.py", "_ledger.py", "_sending.py", "_app_sending.py", "_operations.py", "_http.py"}
 PADDING = "x" * 1_500  # so that a request holds some 650 rows
 
 
@@ -47,11 +48,15 @@ def die_at(line: int) -> count[int]:
     return lines
 
 
-def main(url: str, token: str, pool_id: str, rows: str, kill_at: str) -> None:
+def main(url: str, token: str, place: str, rows: str, kill_at: str, kind: str = "tasks") -> None:
     client = tf.AsyncTolokaClient(token, url=url)
     frame = frame_of(int(rows))
     lines = die_at(int(kill_at))
-    tf.create_tasks(frame, client, pool_id, allow_defaults=True, progress=False)
+    if kind == "tasks":
+        tf.create_tasks(frame, client, place, allow_defaults=True, progress=False)
+    else:
+        create = tf.create_app_items if kind == "app items" else tf.create_app_batch
+        create(frame.rename(columns={"image": "image_url"}), client, place, progress=False)
     sys.settrace(None)
     print(next(lines))  # noqa: T201 -- this is what it is asked for
 

@@ -25,8 +25,9 @@ BEGIN = "## The lists\n"
 
 
 def plain(resource: Resource) -> list[str]:
-    """Its filters that compare nothing."""
-    return [name for name in resource.filters if not name.endswith(COMPARISONS)]
+    """Its filters that compare nothing, its own first."""
+    names = [name for name in resource.filters if not name.endswith(COMPARISONS)]
+    return sorted(names, key=lambda name: name.startswith("owner_"))
 
 
 def compared(resource: Resource) -> list[str]:

@@ -25,19 +25,21 @@ INSTANTS = [f"2026-01-01T00:00:0{second}{fraction}" for second in range(3) for f
 TEXTS = ["a", "b", "B", "10", "9"]
 NUMBERED = ("projects", "pools", "trainings", "skills", "user_skills", "user_restrictions", "user_bonuses")
 # where a filter's value stands in a row, unless under the filter's own name
+OWNER = {"owner_id": "owner.id", "owner_company_id": "owner.company_id"}
 PLACES = {
-    "projects": {"owner": "owner.id"},
+    "projects": {"owner": "owner.id", **OWNER},
+    "pools": OWNER,
+    "tasks": OWNER,
     "attachments": {
         "pool_id": "details.pool_id",
         "assignment_id": "details.assignment_id",
         "user_id": "details.user_id",
         "type": "attachment_type",
-        "owner_id": "owner.id",
-        "owner_company_id": "owner.company_id",
+        **OWNER,
     },
-    "skills": {"global_": "global"},
+    "skills": {"global_": "global", **OWNER},
     "message_threads": {"folder": "folders", "folder_ne": "folders"},
-    "task_suites": {"task_id": "tasks"},
+    "task_suites": {"task_id": "tasks", **OWNER},
     "assignments": {"task_id": "tasks"},
     "app_items": {"created": "created_at", "finished": "finished_at"},
     "app_batches": {"created": "created_at"},
@@ -147,7 +149,8 @@ class Kept:
         if get_origin(kind) is Literal:
             return list(get_args(kind))
         if date in get_args(hint):
-            return INSTANTS if key == "created" else [*INSTANTS, None]
+            always = "submitted" if self._name == "operations" else "created"
+            return INSTANTS if key == always else [*INSTANTS, None]
         numbers = {bool: [True, False, False], int: [1, 2, None, 10]}
         return numbers.get(kind, ["1", "2", "1"] if key in ("pool_id", "project_id", "skill_id") else TEXTS)
 

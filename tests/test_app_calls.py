@@ -60,3 +60,28 @@ def test_an_app_project_is_archived_and_brought_back(client: tf.AsyncTolokaClien
     assert tf.run(client.get_app_project(project_id))["status"] == "ARCHIVED"
     tf.run(client.unarchive_app_project(project_id))
     assert client.get_app_projects(status="READY").to_dataframe()["id"].tolist() == [project_id]
+
+
+def test_many_items_are_made_at_once_and_have_ids_in_their_order(client: tf.AsyncTolokaClient, project_id: str) -> None:
+    good = item(client, project_id)
+    batch = tf.run(client.create_app_batch(project_id, {"items": [good]}))
+    sent = [{name: f"{value}?{number}" for name, value in good.items()} for number in range(5)]
+    ids = tf.run(client.create_app_items(project_id, {"batch_id": batch["id"], "items": sent}))
+    assert [tf.run(client.get_app_item(project_id, each))["input_data"] for each in ids] == sent
+    with pytest.raises(tf.ValidationFailed):
+        tf.run(client.create_app_items(project_id, {"items": [{}]}))
+
+
+@pytest.mark.parametrize("body", ["", "{}", "[1]", "<html>"])
+def test_what_is_no_list_of_ids_is_a_bad_answer_to_items_that_may_be_there(scripted: Scripted, body: str) -> None:
+    scripted.answers = [reply(body)]
+    with pytest.raises(tf.BadAnswer) as caught:
+        tf.run(scripted.client().create_app_items("P", {"items": []}))
+    assert caught.value.may_have_taken_effect
+    assert scripted.requests == ["POST /api/app/v0/app-projects/P/items/bulk"]
+
+
+def test_a_synchronous_batch_comes_back_with_its_labelled_items(client: tf.AsyncTolokaClient, project_id: str) -> None:
+    done = tf.run(client.start_sync_batch_processing(project_id, {"name": "Now", "items": [item(client, project_id)] * 3}))
+    assert (done["batch"]["name"], done["batch"]["status"], len(done["items"])) == ("Now", "COMPLETED", 3)
+    assert all(each["output_data"] for each in done["items"])

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import numpy as np
+import orjson
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -39,8 +40,9 @@ def sent(
     roles = roles_of(frame, input_columns, has_pool=True)
     rows = range(len(frame))
     cells = cells_of(frame, roles, SPECIFICATION, overlap=overlap, positions=rows, strict=strict)
-    texts = zip(cells.inputs, cells.rests, strict=True)
-    return [json.loads(b'{"input_values":' + values + rest) for values, rest in texts]
+    tasks = [json.loads(b'{"input_values":' + values) for values in cells.texts]
+    assert cells.input_bytes == [len(orjson.dumps(task["input_values"])) for task in tasks]
+    return tasks
 
 
 def column(values: Any, name: str = "meta", dtype: Any = None) -> list[Any]:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import traceback
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -44,7 +45,7 @@ def client_of(scripted: Scripted) -> Iterator[Callable[..., Client]]:
     clients: list[Client] = []
 
     def make(**options: Any) -> Client:
-        clients.append(Client(TOKEN, **{"url": scripted.url, "verify": TLS} | options))
+        clients.append(Client(**{"token": TOKEN, "url": scripted.url, "verify": TLS} | options))
         return clients[-1]
 
     yield make
@@ -219,8 +220,96 @@ def test_a_pickled_client_is_what_it_was_with_the_token_of_where_it_is(
 def test_a_pickled_client_needs_a_token_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     pickled = pickle.dumps(Client(TOKEN, url=HERE))
     monkeypatch.delenv("TOLOKA_TOKEN", raising=False)
-    with pytest.raises(tf.ConfigurationError, match=r"leaves its token behind.*\n.*TOLOKA_TOKEN"):
-        pickle.loads(pickled)  # noqa: S301 -- it was pickled here
+    copied = pickle.loads(pickled)  # noqa: S301 -- it was pickled here
+    with pytest.raises(tf.ConfigurationError, match=r"leaves its token behind.*\n.*TOLOKA_TOKEN.*token=callable"):
+        tf.run(copied.get_requester())  # not before: a scheduler that only hands it on needs none
+
+
+# -- from a callable
+
+
+class Authorised:
+    """Keeps what the requests to a scripted server were authorised with."""
+
+    def __init__(self, scripted: Scripted) -> None:
+        self.headers: list[str] = []
+        scripted.answers = [self._answer]
+
+    def _answer(self, head: str) -> bytes:
+        self.headers.append(next(line for line in head.splitlines() if line.startswith("Authorization")))
+        return reply({"id": "1"})
+
+
+def test_a_callable_is_asked_for_the_token_before_each_request_and_not_earlier(
+    scripted: Scripted, client_of: Callable[..., Client]
+) -> None:
+    authorised, tokens = Authorised(scripted), ["made"]
+    client = client_of(token=lambda: tokens[-1])
+    for token in ("first", "second\n"):
+        tokens.append(token)
+        requester(client)
+    assert authorised.headers == ["Authorization: OAuth first", "Authorization: OAuth second"]
+
+
+def test_a_token_that_changes_leaves_the_account_what_it_has_used_up(
+    scripted: Scripted, client_of: Callable[..., Client]
+) -> None:
+    Authorised(scripted)
+    tokens = iter(f"{scripted.token}-{number}" for number in range(9))
+    client = client_of(token=lambda: next(tokens))
+    tf.run(client.service.quota.objects("tasks", 5))
+    requester(client)
+    assert client.quota()["used"][1] == 5
+
+
+def test_a_callable_and_a_text_that_are_one_token_are_one_account(scripted: Scripted, client_of: Callable[..., Client]) -> None:
+    tf.run(client_of(token=scripted.token).service.quota.objects("tasks", 5))
+    assert client_of(token=lambda: scripted.token).quota()["used"][1] == 5
+
+
+def test_a_callable_goes_along_in_a_pickle_and_is_asked_where_it_is(
+    scripted: Scripted, client_of: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authorised = Authorised(scripted)
+    monkeypatch.delenv("TOLOKA_TOKEN", raising=False)
+    monkeypatch.setenv("SECRET_OF_THE_TEAM", TOKEN)
+    pickled = pickle.dumps(client_of(token=partial(os.getenv, "SECRET_OF_THE_TEAM"), verify=True))
+    assert TOKEN.encode() not in pickled
+    monkeypatch.setenv("SECRET_OF_THE_TEAM", "of-this-place")
+    requester(pickle.loads(pickled))  # noqa: S301 -- it was pickled here
+    assert authorised.headers == ["Authorization: OAuth of-this-place"]
+
+
+def unreachable() -> str:
+    raise OSError("no store of secrets")
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        (unreachable, r"failed \(OSError\)"),
+        (lambda: "", "returned none"),
+        (lambda: None, "returned none"),
+        (lambda: f"{TOKEN}\n{TOKEN}", "characters that no token has"),
+        (TOKEN.encode, "is no text"),
+        (iter(()).__next__, r"failed \(StopIteration\)"),
+    ],
+    ids=["fails", "empty", "none", "two lines", "bytes", "nothing more"],
+)
+def test_what_a_callable_returns_is_checked_before_anything_is_sent(
+    scripted: Scripted, client_of: Callable[..., Client], source: Callable[[], Any], says: str
+) -> None:
+    with pytest.raises(tf.ConfigurationError, match=rf"{says}.*\n.*without arguments") as caught:
+        requester(client_of(token=source))
+    assert_no_token_in(caught.value)
+    assert scripted.requests == []
+
+
+def test_no_failure_shows_the_token_of_a_callable(scripted: Scripted, client_of: Callable[..., Client]) -> None:
+    scripted.answers = [refusal(401)]
+    with pytest.raises(tf.AuthenticationFailed) as caught:
+        requester(client_of(token=lambda: TOKEN))
+    assert_no_token_in(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -309,7 +398,7 @@ def test_no_display_of_a_client_shows_the_token(scripted: Scripted, client_of: C
     requester(client)
     service = client.service
     shown = [str(client), repr(client.get_pools()), repr(service._connections.client().auth), client.quota().to_string()]
-    shown += strings([client, client.get_pools(), service.quota.limits], {})
+    shown += strings([client, client.get_pools(), tf.run(service.quota.limits())], {})
     assert scripted.url in shown
     assert not [text for text in shown if TOKEN in text]
 

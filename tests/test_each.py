@@ -143,6 +143,11 @@ REFUSED: dict[str, tuple[Callable[..., Any], dict[str, Any], str]] = {
     "another column": (tf.set_user_skills, SKILL | {"skil_id": ["1"]}, "skill_id"),
     "a skill twice": (tf.set_user_skills, {name: each * 2 for name, each in SKILL.items()}, "same user"),
     "no pool": (tf.set_user_restrictions, {"user_id": ["u"], "scope": ["POOL"]}, "pool_id"),
+    "a number of thousands of digits": (
+        tf.set_user_skills,
+        {"user_id": ["u"], "skill_id": ["s"], "value": [10**5_000]},
+        r"rows 0: the value is no number from 0 to 100 \(as '\.\.\.', int\)",
+    ),
     "no such scope": (tf.set_user_restrictions, {"user_id": ["u"], "scope": ["SYSTEM"]}, "none of"),
     "no assignment": (tf.accept_assignments, {"assignment_id": [None]}, "missing"),
     "an assignment twice": (tf.accept_assignments, {"assignment_id": ["a", "a"]}, "drop_duplicates"),

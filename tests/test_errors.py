@@ -27,6 +27,7 @@ ERRORS = [kind for _, kind in inspect.getmembers(_errors, inspect.isclass) if ki
 FACTS: dict[str, dict[str, Any]] = {
     "ApiError": {"status": 418},
     "ScanInterrupted": {"cursor": "7", "rows": 7},
+    "CloneInterrupted": {"made": {"project": {"id": "1"}, "trainings": [], "pools": []}},
     "OperationFailed": {"operation": {"id": "1"}},
     "OperationTimeout": {"operation": {"id": "1"}},
     "LedgerError": {"path": Path("uploads.db")},

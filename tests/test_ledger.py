@@ -7,6 +7,8 @@ import sqlite3
 import subprocess
 import sys
 from array import array
+from contextlib import closing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 ASKED = {"allow_defaults": True, "open_pool": None, "skip_invalid_items": None}
 FLAGS = {"allow_defaults": "true"}
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def chunk(number: int, rows: Sequence[int], pool_id: str = "1", key: str = "key") -> Chunk:
@@ -78,9 +81,9 @@ def test_an_upload_is_known_by_its_account_and_name(ledger: Ledger) -> None:
 def test_a_chunk_that_was_begun_is_left_with_its_operation_and_its_rows_are_unknown(ledger: Ledger) -> None:
     first, second = chunk(0, range(2)), chunk(1, range(2, 4))
     record = added(ledger, first, second)
-    ledger.begin(record.id, second, "an-operation", FLAGS)
+    ledger.begin(record.id, second, "an-operation", FLAGS, NOW)
     assert [each.sent_as for each in ledger.chunks(record.id, FLAGS)] == [None, "an-operation"]
-    unknown = {"status": "UNKNOWN", "operation_id": "an-operation", "chunk": 1}
+    unknown = {"status": "UNKNOWN", "operation_id": "an-operation", "batch_id": "1", "chunk": 1}
     assert ledger.outcomes(record.id) == [{"row": 2, **unknown}, {"row": 3, **unknown}]
     ledger.withdraw(record.id, second)
     assert [each.sent_as for each in ledger.chunks(record.id, FLAGS)] == [None, None]
@@ -91,7 +94,7 @@ def test_a_chunk_that_is_done_is_not_left_and_its_tasks_are_forgotten(ledger: Le
     first, second = chunk(0, range(2)), chunk(1, range(2, 4))
     record = added(ledger, first, second)
     for each in (first, second):
-        ledger.begin(record.id, each, each.operation_id, FLAGS)
+        ledger.begin(record.id, each, each.operation_id, FLAGS, NOW)
     ledger.end(record.id, first, "done", outcomes(first.rows))
     assert [each.number for each in ledger.chunks(record.id, FLAGS)] == [1]
     known = [each for each in ledger.outcomes(record.id) if each["chunk"] == 0]
@@ -113,21 +116,21 @@ def dumped(path: Path) -> bytes:
 def test_a_chunk_that_failed_is_left_only_for_other_flags(ledger: Ledger) -> None:
     only = chunk(0, range(2))
     record = added(ledger, only)
-    ledger.begin(record.id, only, "an-operation", FLAGS)
+    ledger.begin(record.id, only, "an-operation", FLAGS, NOW)
     ledger.end(record.id, only, "failed", outcomes(only.rows, "FAILED"))
     assert ledger.chunks(record.id, FLAGS) == []
     assert ledger.failures(record.id, FLAGS) == ["an-operation"]
     others = FLAGS | {"skip_invalid_items": "true"}
     assert [each.sent_as for each in ledger.chunks(record.id, others)] == ["an-operation"]
     assert ledger.failures(record.id, others) == []
-    ledger.begin(record.id, only, "another", others)
+    ledger.begin(record.id, only, "another", others, NOW)
     assert {(each["status"], each["operation_id"]) for each in ledger.outcomes(record.id)} == {("UNKNOWN", "another")}
 
 
 def test_a_chunk_that_was_refused_is_left_as_if_it_had_not_been_sent(ledger: Ledger) -> None:
     only = chunk(0, range(2))
     record = added(ledger, only)
-    ledger.begin(record.id, only, only.operation_id, FLAGS)
+    ledger.begin(record.id, only, only.operation_id, FLAGS, NOW)
     ledger.end(record.id, only, "refused", outcomes(only.rows, "FAILED"))
     assert [each.sent_as for each in ledger.chunks(record.id, FLAGS)] == [None]
 
@@ -156,7 +159,7 @@ def test_the_frame_of_uploads_counts_rows_by_what_became_of_them(ledger: Ledger)
     chunks = [chunk(0, range(4)), chunk(1, range(4, 7)), chunk(2, range(7, 9)), chunk(3, [9])]
     record = added(ledger, *chunks)
     for each in chunks[:3]:
-        ledger.begin(record.id, each, each.operation_id, FLAGS)
+        ledger.begin(record.id, each, each.operation_id, FLAGS, NOW)
     ledger.end(record.id, chunks[0], "done", outcomes(range(3)) + outcomes([3], "INVALID"))
     ledger.end(record.id, chunks[1], "refused", outcomes(range(4, 7), "FAILED"))
     ledger.add(plan(chunk(0, range(2)), upload_id="other"), ASKED)
@@ -230,6 +233,21 @@ def test_a_file_that_is_no_ledger_of_ours_is_named_and_left_alone(make: Any, tmp
     assert caught.value.path == path
     assert "ledger=" in caught.value.hint
     assert path.read_bytes() == before
+
+
+def test_a_ledger_of_the_first_version_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "uploads.db"
+    with Ledger(path) as made:
+        added(made.open(), chunk(0, range(3)))
+    with closing(sqlite3.connect(path)) as sqlite:  # as it was made before uploads had a place
+        sqlite.execute("alter table uploads drop column place")
+        sqlite.execute("alter table uploads drop column object_of_row")
+        sqlite.execute("pragma user_version = 1")
+    with Ledger(path) as again:
+        record = again.open().find("me", "mine")
+        assert record is not None
+        assert (record.place, record.object_of_row) == ({}, range(3))
+        assert [list(each.rows) for each in again.chunks(record.id, FLAGS)] == [[0, 1, 2]]
 
 
 def test_a_place_where_no_file_can_be_is_an_error_that_names_it(tmp_path: Path) -> None:

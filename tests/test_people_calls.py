@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -87,9 +88,27 @@ def test_subscriptions_that_were_made_at_once_are_all_listed(client: tf.AsyncTol
     assert client.get_webhook_subscriptions().to_dataframe()["id"].tolist() == frame["id"].tolist()[1:]
 
 
+def test_a_subscription_is_tried_out(client: tf.AsyncTolokaClient, pool_id: str) -> None:
+    hook = {"event_type": "POOL_CLOSED", "pool_id": pool_id, "webhook_url": "https://example.com/hook"}
+    one = tf.run(client.upsert_webhook_subscriptions([hook]))["items"]["0"]
+    tried = tf.run(client.send_test_webhook(one["id"]))
+    assert (tried["success"], tried["errorType"]) == (False, "CONNECTION_ERROR")  # the local service reaches nobody
+
+
 def test_what_is_known_of_a_toloker_and_of_the_account(client: tf.AsyncTolokaClient) -> None:
     assert tf.run(client.get_user(TOLOKER))["id"] == TOLOKER
     assert tf.run(client.get_requester())["balance"] > 0
+
+
+def test_bonuses_are_paid_once_though_an_answer_is_lost(toloka: LocalToloka, client: tf.AsyncTolokaClient) -> None:
+    lost = toloka.faults.lose_reply("POST /v1/user-bonuses", times=1)
+    bonuses = [{"user_id": TOLOKER, "amount": amount, "without_message": True} for amount in (0.5, 0.25)]
+    operation = tf.run(client.create_user_bonuses_async(bonuses, str(uuid.uuid4())))
+    tf.run(client.wait_operation(operation, progress=False))
+    assert lost.struck == 1
+    assert client.get_user_bonuses(user_id=TOLOKER).to_dataframe()["amount"].tolist() == [0.5, 0.25]
+    with pytest.raises(tf.InputError, match="create_user_bonuses"):
+        tf.run(client.create_user_bonuses_async("a bonus"))  # type: ignore[arg-type]
 
 
 def test_a_bonus_is_read_as_it_was_paid(scripted: Scripted) -> None:

@@ -1,4 +1,4 @@
-"""Projects, pools, trainings and what is done in them, from the first call to the last."""
+"""Projects, pools and trainings, from the first call to the last."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from toloka_frames.local import LocalToloka
 
+
 TRAINING = {"private_name": "First steps", "inherited_instructions": True, "training_tasks_in_task_suite_count": 2}
 
 
@@ -23,14 +24,6 @@ def wait(client: tf.AsyncTolokaClient, operation: dict[str, Any] | None) -> dict
     ended = tf.run(client.wait_operation(operation, progress=False))
     assert ended is not None
     return ended
-
-
-@pytest.fixture
-def answered(client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka, make_frame: Callable[[int], pd.DataFrame]) -> str:
-    """A pool of eight tasks that Tolokers have done."""
-    make_frame(8).pipe(tf.create_tasks, client, pool_id, overlap=3, open_pool=True, progress=False)
-    toloka.answer(pool_id)
-    return pool_id
 
 
 def test_a_project_is_changed_and_archived(client: tf.AsyncTolokaClient, pool_id: str) -> None:
@@ -86,70 +79,71 @@ def test_a_training_lives_as_a_pool_does(client: tf.AsyncTolokaClient, pool_id: 
     assert trainings["training_tasks_in_task_suite_count"].tolist() == [2, 2]
 
 
-def test_overlaps_are_changed_one_by_one(client: tf.AsyncTolokaClient, pool_id: str) -> None:
-    made = tf.run(
-        client.create_tasks_async(
-            {"pool_id": pool_id, "input_values": {"image": "https://example.com/1.jpg"}, "overlap": 2}, async_mode=False
-        )
-    )
-    assert tf.run(client.patch_task(made["id"], {"overlap": 5}))["overlap"] == 5
-    assert tf.run(client.patch_task_overlap_or_min(made["id"], {"overlap": 0}))["overlap"] == 0
-    assert tf.run(client.patch_task(made["id"], {"overlap": 1}, open_pool=True))["overlap"] == 1
-    assert client.get_tasks(pool_id, overlap=1).to_dataframe()["id"].tolist() == [made["id"]]
+def test_what_an_update_of_a_project_would_mean_is_told_before(client: tf.AsyncTolokaClient, pool_id: str) -> None:
+    project = tf.run(client.get_project(tf.run(client.get_pool(pool_id))["project_id"]))
+    other_field = project["task_spec"] | {"input_spec": {"sound": {"type": "url"}}}
+    changes = {
+        "EQUAL": {},
+        "NON_BREAKING_CHANGE": {"public_name": "Pets"},
+        "BREAKING_CHANGE": {"task_spec": other_field},
+    }
+    for level, change in changes.items():
+        said = tf.run(client.check_update_project_for_major_version_change(project["id"], project | change))
+        assert said == {"differenceLevel": level}
+    assert tf.run(client.get_project(project["id"])) == project
 
 
-def test_task_suites_have_a_row_for_each_task(client: tf.AsyncTolokaClient, answered: str) -> None:
-    suites = client.get_task_suites(pool_id=answered).to_dataframe()
-    assignments = client.get_assignments(pool_id=answered).to_dataframe()
-    assert set(suites["SUITE:id"]) == set(assignments["ASSIGNMENT:task_suite_id"])
-    one = assignments.iloc[0]
-    found = suites[suites["SUITE:id"] == one["ASSIGNMENT:task_suite_id"]].set_index("TASK:id")
-    assert found.loc[one["ASSIGNMENT:task_id"], "INPUT:image"] == one["INPUT:image"]
-    suite = tf.run(client.get_task_suite(one["ASSIGNMENT:task_suite_id"]))
-    assert [task["id"] for task in suite["tasks"]] == found.index.tolist()
-    of_task = client.get_task_suites(task_id=one["ASSIGNMENT:task_id"])
-    assert of_task.schema == client.get_task_suites(pool_id=answered).schema
-    assert set(of_task.to_dataframe()["SUITE:id"]) <= set(suites["SUITE:id"])
-    assert tf.run(client.patch_task_suite(suite["id"], {"issuing_order_override": 2.5}))["issuing_order_override"] == 2.5
-    stopped = tf.run(client.patch_task_suite_overlap_or_min(suite["id"], {"overlap": 0}))
-    assert stopped["overlap"] <= suite["overlap"]
+STATS = (
+    *("real_tasks_count", "submitted_assignments_count", "skipped_assignments_count", "rejected_assignments_count"),
+    *("approved_assignments_count", "completion_percentage", "avg_submit_assignment_millis", "spent_budget"),
+    *("unique_workers_count", "unique_submitters_count", "active_workers_by_filter_count", "estimated_assignments_count"),
+)
 
 
-def test_answers_are_aggregated_and_read_as_a_frame(client: tf.AsyncTolokaClient, answered: str) -> None:
-    tf.run(client.wait_operation(tf.run(client.close_pool(answered)), progress=False))
-    operation = tf.run(client.aggregate_solutions_by_pool(type="DAWID_SKENE", pool_id=answered, fields=[{"name": "result"}]))
-    ended = wait(client, operation)
-    scan = client.get_aggregated_solutions(ended["id"], batch_size=3)
-    frame = scan.to_dataframe()
-    assert list(frame) == ["task_id", "pool_id", "OUTPUT:result", "confidence", "extra"]
-    assert frame["task_id"].tolist() == sorted(client.get_tasks(answered).to_dataframe()["id"])
-    assert frame["OUTPUT:result"].isin(["cat", "dog"]).all()
-    assert frame["confidence"].between(0.3, 1).all()
-    assert frame["extra"].isna().all()
-    one = frame.iloc[0]
-    skill = tf.run(client.create_skill({"name": "Weight"}))["id"]
-    by_task = tf.run(
-        client.aggregate_solutions_by_task(
-            task_id=one["task_id"], pool_id=answered, fields=[{"name": "result"}], answer_weight_skill_id=skill
-        )
-    )
-    assert by_task["output_values"] == {"result": one["OUTPUT:result"]}
-
-
-def test_an_answer_is_rejected_and_then_accepted(
-    client: tf.AsyncTolokaClient,
-    make_pool: Callable[..., str],
-    toloka: LocalToloka,
-    make_frame: Callable[[int], pd.DataFrame],
+def test_figures_about_a_pool_are_those_of_its_answers(
+    client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka, make_frame: Callable[[int], pd.DataFrame]
 ) -> None:
-    pool_id = make_pool(auto_accept_solutions=False, auto_accept_period_day=3)
-    make_frame(4).pipe(tf.create_tasks, client, pool_id, overlap=1, open_pool=True, progress=False)
+    make_frame(8).pipe(tf.create_tasks, client, pool_id, overlap=2, open_pool=True, progress=False)
     toloka.answer(pool_id)
-    id_ = client.get_assignments(pool_id=pool_id, status="SUBMITTED").to_dataframe()["ASSIGNMENT:assignment_id"][0]
-    rejected = tf.run(client.reject_assignment(id_, "Look again"))
-    assert (rejected["status"], rejected["public_comment"]) == ("REJECTED", "Look again")
-    accepted = tf.run(client.accept_assignment(id_, "You were right"))
-    assert (accepted["status"], accepted["public_comment"]) == ("ACCEPTED", "You were right")
-    with pytest.raises(tf.Conflict) as caught:
-        tf.run(client.patch_assignment(id_, {"status": "REJECTED"}))
-    assert caught.value.code == "INAPPROPRIATE_STATUS"
+    asked = [{"name": name, "subject": "POOL", "subject_id": pool_id, "interval_hours": 24} for name in STATS]
+    told = [each for part in (asked[:10], asked[10:]) for each in tf.run(client.get_analytics(part, progress=False))]
+    assert [each["request"] for each in told] == asked
+    found = dict(zip(STATS, (each["result"] for each in told), strict=True))
+    answers = client.get_assignments(pool_id=pool_id).to_dataframe().drop_duplicates("ASSIGNMENT:assignment_id")
+    took = (answers["ASSIGNMENT:submitted"] - answers["ASSIGNMENT:started"]).dt.total_seconds().mean()
+    assert found["real_tasks_count"] == 8
+    assert found["submitted_assignments_count"] == found["approved_assignments_count"] == len(answers)
+    assert found["skipped_assignments_count"] == found["rejected_assignments_count"] == 0
+    assert found["completion_percentage"]["value"] == 100
+    assert found["avg_submit_assignment_millis"] == pytest.approx(took * 1000, abs=2)
+    assert found["spent_budget"] == pytest.approx(answers["ASSIGNMENT:reward"].sum())
+    workers = answers["ASSIGNMENT:worker_id"].nunique()
+    assert found["unique_workers_count"] == found["unique_submitters_count"] == workers
+    assert found["active_workers_by_filter_count"] == workers
+    assert found["estimated_assignments_count"]["value"] == len(answers)
+
+
+@pytest.mark.parametrize("stats", [[], [{}] * 11, {"name": "spent_budget"}], ids=["none", "eleven", "no list"])
+def test_figures_are_asked_for_ten_at_a_time(scripted: Scripted, stats: Any) -> None:
+    with pytest.raises(tf.InputError):
+        tf.run(scripted.client().get_analytics(stats))
+    assert scripted.requests == []
+
+
+def test_a_question_that_cannot_be_is_refused(client: tf.AsyncTolokaClient) -> None:
+    with pytest.raises(tf.ValidationFailed) as caught:
+        tf.run(client.get_analytics([{"name": "luck", "subject": "TASK", "subject_id": "1"}], progress=False))
+    assert sorted(caught.value.payload["0"]) == ["name", "subject", "subject_id"]
+
+
+def test_figures_are_asked_for_again_when_the_answer_was_lost(scripted: Scripted) -> None:
+    ended = {"id": "o", "status": "SUCCESS", "details": {"value": [{"result": 1}]}}
+    scripted.answers = [b"", reply(ended, 202)]
+    assert tf.run(scripted.client().get_analytics([{}], progress=False)) == [{"result": 1}]
+    assert scripted.requests == ["POST /api/staging/analytics-2"] * 2
+
+
+def test_an_operation_without_figures_is_a_bad_answer(scripted: Scripted) -> None:
+    scripted.answers = [reply({"id": "o", "status": "SUCCESS"}, 202)]
+    with pytest.raises(tf.BadAnswer):
+        tf.run(scripted.client().get_analytics([{}], progress=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +27,14 @@ PATIENT = tf.Retries(wait_for=("MIN", "HOUR", "DAY"))
 A_BIT = 0.0021  # the windows count in milliseconds, and are left when one has begun
 
 
-def quota(retries: tf.Retries = PATIENT) -> Quota:
+def quota(retries: tf.Retries = PATIENT, workers: int = 1) -> Quota:
     """The limits of an account that nothing was done with."""
-    return Quota(Limits(), retries)
+    limits = Limits()
+
+    async def of_the_account() -> Limits:
+        return limits
+
+    return Quota(of_the_account, retries, workers)
 
 
 def over(interval: str | None = None, **headers: str) -> bytes:
@@ -160,6 +166,44 @@ def test_a_quota_that_is_not_waited_for_is_an_error_that_says_when_to_come_back(
     assert (error.status, error.interval, error.may_have_taken_effect) == (429, "DAY", False)
     assert error.retry_at is not None
     assert abs(error.retry_at - datetime.now(UTC) - timedelta(seconds=DAY - 19 * MINUTE)) < timedelta(seconds=10)
+
+
+# -- shared out
+
+
+@pytest.mark.parametrize("workers", [1, 2, 7, 300])
+def test_so_many_processes_together_keep_the_quota_and_each_gets_its_share(workers: int) -> None:
+    share = REQUESTS_PER_SECOND // workers
+    allowed: list[float] = []
+
+    async def process() -> None:
+        limits = quota(workers=workers)  # windows of its own, as every process has
+        for _ in range(2 * share + 1):
+            await limits.request("GET /v1/pools")
+            allowed.append(clock())
+
+    async def together() -> None:
+        await asyncio.gather(*(process() for _ in range(workers)))
+
+    leap(together())
+    allowed.sort()
+    assert all(later - sooner > 1 for sooner, later in zip(allowed, allowed[REQUESTS_PER_SECOND:], strict=False))
+    assert allowed[share * workers - 1] == 0
+    assert allowed[-1] == pytest.approx(2, abs=2 * A_BIT)
+
+
+def test_what_else_a_process_asks_comes_out_of_its_share() -> None:
+    async def ask() -> list[float]:
+        alone, times = quota(), []
+        shared = replace(alone, workers=100)
+        for _ in range(200):
+            await alone.request("GET /v1/pools")
+        for _ in range(2):
+            await shared.request("GET /v1/pools")
+            times.append(clock())
+        return times
+
+    assert leap(ask()) == pytest.approx([0, 1], abs=A_BIT)
 
 
 # -- what refusals tell

@@ -16,7 +16,8 @@ def entry(position: object, output: Any, *, success: bool) -> dict[str, Any]:
 
 
 def framed(results: Results) -> pd.DataFrame:
-    return results.frame(pd.RangeIndex(len(results)), range(len(results)))
+    rows = results.counts().total()
+    return results.frame(pd.RangeIndex(rows), range(rows))
 
 
 def test_each_row_gets_what_the_log_says_of_it_whatever_the_order() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -247,6 +248,35 @@ def test_a_lost_answer_stays_unknown_where_its_operation_cannot_be_looked_at(ser
     service._operation = tell  # type: ignore[method-assign]
     assert counts(up(IMAGES.head(5), service.client())) == {"CREATED": 5}
     assert len(service.created) == 5
+
+
+class Reading(Service):
+    """Gives no log before the next request has come, and counts the chunks of which the log was not given yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.next_came = asyncio.Event()
+        self.open: list[int] = []
+        self.read = 0
+
+    async def _said(self, head: str) -> bytes:
+        raw = await super()._said(head)
+        if head.startswith("POST"):
+            self.open.append(self.posts - self.read)
+            if self.posts == 2:
+                self.next_came.set()
+        elif "/log" in head:
+            async with asyncio.timeout(20):
+                await self.next_came.wait()
+            self.read += 1
+        return raw
+
+
+def test_a_log_is_read_while_the_next_request_goes_out_and_no_more_than_one_request_runs_ahead() -> None:
+    with Reading() as service:
+        rows = pd.concat([IMAGES] * 2, ignore_index=True)
+        assert counts(up(rows, service.client(), concurrency=1)) == {"CREATED": 50_000}
+        assert max(service.open) == 2
 
 
 def test_a_chunk_that_may_have_arrived_is_not_halved(service: Service) -> None:

@@ -64,6 +64,13 @@ def test_what_is_wrong_with_a_row_is_told_of_its_suite_and_the_others_are_create
     assert results["error_code"].dropna().unique().tolist() == ["INVALID_URL_SYNTAX"]
 
 
+def test_without_the_frame_there_is_a_row_for_each_of_its_rows_too(client: tf.AsyncTolokaClient, suite_pool: str) -> None:
+    frame = frame_of(4, page=["b", "a", "b", "a"])
+    results = up(frame, client, suite_pool, suite_column="page", upload_id="pages")
+    for look in (tf.resume, tf.reconcile):
+        pd.testing.assert_frame_equal(look("pages", client, progress=False), results)
+
+
 def test_the_same_suites_again_are_not_sent_and_go_on_without_the_frame(
     client: tf.AsyncTolokaClient, suite_pool: str, toloka: LocalToloka
 ) -> None:
@@ -72,9 +79,9 @@ def test_the_same_suites_again_are_not_sent_and_go_on_without_the_frame(
         up(frame_of(6), client, suite_pool, rows_per_suite=3)
     assert caught.value.results["status"].tolist() == ["FAILED"] * 6
     resumed = tf.resume(caught.value.upload_id, client, progress=False)
-    assert resumed["status"].tolist() == ["CREATED"] * 2
+    assert resumed["status"].tolist() == ["CREATED"] * 6
     again = up(frame_of(6), client, suite_pool, rows_per_suite=3)
-    assert again["task_suite_id"].tolist() == resumed["task_suite_id"].repeat(3).tolist()
+    pd.testing.assert_frame_equal(again, resumed)
     assert tf.uploads()["kind"].tolist() == ["task suites"]
 
 

@@ -5,13 +5,15 @@ Down: `client.get_app_batches(...)` is a `Scan`
                            _page | _values      bytes -> record batch of the declared columns (_resources, _columns)
                            _sinks               -> frame | table | stream | Parquet
                            _copy -> _parts      -> a folder of Parquet parts that survives kills; `tf.sync` brings it up to date
+                           _partitions, _dask   -> scans of its parts, for other processes and machines
 
 Up: `df.pipe(tf.create_tasks, client, pool_id=...)`
     _verbs -> _create                           arguments, checked
-    _upload -> _tasks | _bonuses -> _cells      rows -> checked JSON
+    _upload -> _tasks | _bonuses | _app_items -> _cells    rows -> checked JSON
                _plan -> _chunks                 -> requests that keep the limits, each with its operation id
                _ledger                          -> on disk before they are sent
                _sending -> _http, _operations   -> sent once, waited for, their logs read
+               _app_sending -> _matching        -> app items, which have no operations: looked for where an answer was lost
                _results                         -> one row for each input row
 
 Rows from elsewhere: `tf.to_dataframe(rows)`
@@ -28,11 +30,13 @@ from toloka_frames import aio
 from toloka_frames._client import AsyncTolokaClient, Task
 from toloka_frames._copy import Synced
 from toloka_frames._create import uploads
+from toloka_frames._dask import to_dask
 from toloka_frames._errors import (
     AccessDenied,
     ApiError,
     AuthenticationFailed,
     BadAnswer,
+    CloneInterrupted,
     ConfigurationError,
     Conflict,
     ConnectionFailed,
@@ -64,6 +68,8 @@ from toloka_frames._sync import run
 from toloka_frames._tallies import cost, progress_by_status, quality
 from toloka_frames._verbs import (
     accept_assignments,
+    create_app_batch,
+    create_app_items,
     create_task_suites,
     create_tasks,
     create_user_bonuses,
@@ -81,6 +87,7 @@ __all__ = [
     "AsyncTolokaClient",
     "AuthenticationFailed",
     "BadAnswer",
+    "CloneInterrupted",
     "ConfigurationError",
     "Conflict",
     "ConnectionFailed",
@@ -109,6 +116,8 @@ __all__ = [
     "accept_assignments",
     "aio",
     "cost",
+    "create_app_batch",
+    "create_app_items",
     "create_task_suites",
     "create_tasks",
     "create_user_bonuses",
@@ -128,6 +137,7 @@ __all__ = [
     "sync",
     "to_arrow",
     "to_crowdkit",
+    "to_dask",
     "to_dataframe",
     "to_parquet",
     "uploads",

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames._calls import Calls
+from toloka_frames._answers import bad_answer
+from toloka_frames._calls import Calls, filled
 from toloka_frames._filters import checked, text
+from toloka_frames._http import json_body
+from toloka_frames._sync import on_our_loop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from toloka_frames._http import Service
 
 
 class AppCalls(Calls):
@@ -56,6 +62,24 @@ class AppCalls(Calls):
         """
         return await self._make("/app/v0/app-projects/{}/items", app_project_id, body=app_item)
 
+    async def create_app_items(self, app_project_id: str, app_items: Mapping[str, Any]) -> list[str]:
+        """Have many items labelled, and return their ids in the order of the items.
+
+        Args:
+            app_project_id: The app project.
+            app_items: `{"items": [{...}, ...]}` (at most 10,000 objects of input data), with `batch_id` in a batch; with
+                `ignore_errors` items that are not valid are left out, and then no id tells of which item it is.
+
+        Raises:
+            ValidationFailed: An item is not valid, so that none was made; `.payload` says which.
+            TooLarge: There are too many.
+            OutcomeUnknown: The answer was lost; the items may have been made.
+
+        Source: Apps API, "Add items in bulk".
+        """
+        path = filled("/app/v0/app-projects/{}/items/bulk", app_project_id)
+        return await on_our_loop(_ids(self.service, path, json_body(app_items)))
+
     async def get_app_batch(self, app_project_id: str, batch_id: str) -> dict[str, Any]:
         """A batch of an app project. Raises `NotFound`. Source: Apps API, "Get a batch"."""
         return await self._get("/app/v0/app-projects/{}/batches/{}", app_project_id, batch_id)
@@ -68,6 +92,15 @@ class AppCalls(Calls):
         Source: Apps API, "Create a batch".
         """
         return await self._make("/app/v0/app-projects/{}/batches", app_project_id, body=batch)
+
+    async def start_sync_batch_processing(self, app_project_id: str, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """Have a batch (`{"items": [...], "name": ...}`) labelled at once, by a solution with the synchronous protocol.
+
+        Returns `{"batch": {...}, "items": [...]}`, the items with their `output_data`. Errors as in `create_app_items`.
+
+        Source: Apps API, "Start sync batch processing".
+        """
+        return await self._make("/app/v0/app-projects/{}/batches/sync", app_project_id, body=batch)
 
     async def patch_app_batch(self, app_project_id: str, batch_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
         """Change a batch's `name` or `priority_order` ("ONE" to "FIVE") and return it. Source: Apps API, "Update batch"."""
@@ -95,3 +128,16 @@ class AppCalls(Calls):
     async def unarchive_app_batch(self, app_project_id: str, batch_id: str) -> None:
         """Bring an archived batch back to the state it had. Raises `Conflict`. Source: Apps API, "Unarchive batch"."""
         await self._act("/app/v0/app-projects/{}/batches/{}/unarchive", app_project_id, batch_id)
+
+
+async def _ids(service: Service, path: str, body: bytes) -> list[str]:
+    answer = await service.send("POST", path, content=body, repeatable=False)
+    try:
+        ids = json.loads(answer.content)
+    except ValueError:
+        ids = None
+    if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+        error = bad_answer(answer.status_code, answer.content, "a list of ids was expected")
+        error.may_have_taken_effect = True
+        raise error
+    return ids

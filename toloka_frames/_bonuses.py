@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from toloka_frames._cells import objects_of
 from toloka_frames._kinds import USER_BONUSES
-from toloka_frames._objects import members_of, refuse, refuse_twins
+from toloka_frames._objects import members_of, refuse_twins
 from toloka_frames._plan import Part, planned
+from toloka_frames._refusals import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

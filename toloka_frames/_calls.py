@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from toloka_frames import _operations
 from toloka_frames._answers import decoded
-from toloka_frames._errors import NotFound
-from toloka_frames._filters import checked, flag, path_part
+from toloka_frames._errors import InputError, NotFound
+from toloka_frames._filters import checked, flag, flag_or_none, path_part, text
 from toloka_frames._http import json_body
 from toloka_frames._sync import on_our_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from toloka_frames._http import Service
+    from toloka_frames._kinds import Kind
 
 
 class Calls:
@@ -35,6 +36,28 @@ class Calls:
     ) -> dict[str, Any]:
         return await on_our_loop(self.service.post(filled(path, *ids), query or {}, json_body(body), repeatable=False))
 
+    async def _create(
+        self, kind: Kind, objects: Any, operation_id: str | None, async_mode: bool, **flags: bool | None
+    ) -> dict[str, Any]:
+        """Have one object or a list of them made in one request."""
+        flags = {"async_mode": async_mode, **flags}
+        query = {name: checked(name, flag_or_none, flag) for name, flag in flags.items() if flag is not None}
+        if operation_id is not None:
+            query["operation_id"] = checked("operation_id", text, operation_id)
+        rows = [objects] if isinstance(objects, Mapping) else objects
+        if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
+            raise InputError(
+                f"The {kind.name} are a {type(objects).__name__}: a dict or a list of dicts is needed.",
+                hint=f"A whole frame goes up with df.pipe(tf.create_{kind.name.replace(' ', '_')}, client, ...).",
+            )
+        # without async_mode the service does not heed the key (Toloka API, "Create a task or multiple tasks")
+        keyed = operation_id is not None and async_mode
+        return await on_our_loop(_created(self.service, kind, len(rows), query, json_body(objects), keyed))
+
+    async def _read(self, path: str, *ids: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What a POST that changes nothing answers."""
+        return await on_our_loop(self.service.post(filled(path, *ids), {}, json_body(body), repeatable=True))
+
     async def _put(self, path: str, *ids: str, body: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         return await on_our_loop(_set(self.service, "PUT", filled(path, *ids), {}, json_body(body)))
 
@@ -49,6 +72,16 @@ class Calls:
 def filled(path: str, *ids: str) -> str:
     """A path with ids in the places of its braces."""
     return path.format(*(checked("id", path_part, id_) for id_ in ids))
+
+
+async def _created(
+    service: Service, kind: Kind, count: int, query: Mapping[str, str], body: bytes, keyed: bool
+) -> dict[str, Any]:
+    if kind.quota is not None:
+        await service.quota.objects(kind.quota, count)
+    if keyed:
+        return await _operations.begin(service, kind.path, query, body)
+    return await service.post(kind.path, query, body, repeatable=False)
 
 
 async def _started(service: Service, path: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +15,10 @@ import pandas as pd
 
 from toloka_frames._errors import InputError
 from toloka_frames._filters import nearest
+from toloka_frames._refusals import SHOWN_ROWS, refuse, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from toloka_frames._columns import Specification
     from toloka_frames._roles import Roles
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 MAX_INPUT_BYTES = 1_048_576  # Toloka API, "Create a task": all input_values of one request
 MAX_OVERLAP = 30_000  # Toloka API, Task.overlap
 MAX_LEVELS = 200  # orjson writes 254, of which a task has some around its values
-SHOWN_ROWS = 5
 JSON_TYPES = {str, bool, int, float, list, dict, tuple}
 PASSTHROUGH = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
 
@@ -34,17 +35,13 @@ class Cells:
     """The rows of a frame as JSON.
 
     Attributes:
-        inputs: JSON text of each row's `input_values`.
-        rests: What stands behind it to the end of the row's task: `}`, or more members and `}`.
+        texts: JSON text of each row's `input_values`, and what stands behind it to the end of the row's task: `}`, or more
+            members and `}`.
+        input_bytes: Bytes of each row's `input_values`.
     """
 
-    inputs: list[bytes]
-    rests: list[bytes]
-
-    @property
-    def input_bytes(self) -> list[int]:
-        """Bytes of each row's `input_values`."""
-        return list(map(len, self.inputs))
+    texts: list[bytes]
+    input_bytes: list[int]
 
 
 def cells_of(
@@ -72,15 +69,18 @@ def cells_of(
     check = _Check(frame, positions, strict=strict)
     inputs = check.fields(roles.inputs, specification.input, "input")
     golden = check.fields(roles.golden, specification.output, "output")
-    texts = {name: check.column(column, "string") for name, column in _extras(roles)}
+    hints = {name: check.column(column, "string") for name, column in _extras(roles)}
     overlaps = check.overlaps(roles.overlap, overlap)
-    values = [check.dump(row) for row in _records(inputs, len(frame))]
-    check.sizes(values)
-    if golden or texts or roles.overlap:
-        rests = [b"," + check.dump(rest)[1:] if rest else b"}" for rest in _rests(golden, texts, overlaps)]
+    if golden or hints or roles.overlap:
+        rests = [b"}" if rest == b"{}" else b"," + rest[1:] for rest in check.dumped(_rests(golden, hints, overlaps))]
     else:
         rests = [b"}" if overlap is None else b',"overlap":%d}' % overlap] * len(frame)
-    return Cells(values, rests)
+    rows = _records(inputs, len(frame), complete=check.missing.isdisjoint(roles.inputs.values()))
+    # joined at once, because what orjson returns keeps a kilobyte
+    texts = [values + rest for values, rest in zip(check.dumped(rows), rests, strict=True)]
+    sizes = [len(text) - len(rest) for text, rest in zip(texts, rests, strict=True)]
+    check.sizes(sizes)
+    return Cells(texts, sizes)
 
 
 def objects_of(values: Mapping[str, Sequence[Any]], declared: Mapping[str, str]) -> list[bytes]:
@@ -96,7 +96,7 @@ def objects_of(values: Mapping[str, Sequence[Any]], declared: Mapping[str, str])
     frame = pd.DataFrame({name: pd.Series(list(cells), dtype=object) for name, cells in values.items()})
     check = _Check(frame, range(len(frame)), strict=True)
     fields = {name: check.column(name, declared[name]) for name in values}
-    return [check.dump(row) for row in _records(fields, len(frame))]
+    return list(check.dumped(_records(fields, len(frame))))
 
 
 def _extras(roles: Roles) -> Iterator[tuple[str, str]]:
@@ -106,18 +106,22 @@ def _extras(roles: Roles) -> Iterator[tuple[str, str]]:
         yield "default_language", roles.language
 
 
-def _records(fields: Mapping[str, list[Any]], height: int) -> Iterator[dict[str, Any]]:
-    """A dict for each row, without what is missing; its keys are in order, so that the order of columns changes no content."""
+def _records(fields: Mapping[str, list[Any]], height: int, *, complete: bool = False) -> Iterator[dict[str, Any]]:
+    """A dict for each row, without what is missing; its keys are in order, so that the order of columns changes no content.
+
+    Args:
+        fields: The columns.
+        height: How many rows there are.
+        complete: That nothing is missing, where it is known, which is quicker.
+    """
     names = sorted(fields)
     columns = [fields[name] for name in names]
     if not names:
-        yield from ({} for _ in range(height))
-    elif any(None in values for values in columns):
-        for row in zip(*columns, strict=True):
-            yield {name: value for name, value in zip(names, row, strict=True) if value is not None}
-    else:
-        for row in zip(*columns, strict=True):
-            yield dict(zip(names, row, strict=True))
+        return ({} for _ in range(height))
+    rows = zip(*columns, strict=True)
+    if not complete:
+        return ({name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows)
+    return map(dict, map(zip, repeat(names), rows))
 
 
 def _rests(
@@ -144,6 +148,7 @@ class _Check:
         self._positions = positions
         self._strict = strict
         self._columns: dict[str, list[Any]] = {}
+        self.missing: set[str] = set()
 
     def fields(self, columns: Mapping[str, str], specs: Mapping[str, Mapping[str, Any]], kind: str) -> dict[str, list[Any]]:
         """Values of fields, checked against their specification."""
@@ -163,8 +168,13 @@ class _Check:
     def column(self, name: str, declared: str) -> list[Any]:
         """The values of a column, None where they are missing, of the type that the field is declared with."""
         values = plain_values(self._frame[name])
-        kinds = set(map(type, values)) - {type(None)}
-        if float in kinds:
+        kinds = set(map(type, values))
+        if type(None) in kinds:
+            self.missing.add(name)
+            kinds.remove(type(None))
+        if kinds - JSON_TYPES:
+            self._complain_where(name, values, _is_foreign, "is of a type that JSON has not", CONVERT)
+        if float in kinds and (math.inf in values or -math.inf in values):
             self._complain_where(name, values, _infinite, "is infinite, which JSON cannot say")
         if float in kinds and declared == "integer":
             values = [int(each) if type(each) is float and each.is_integer() else each for each in values]
@@ -173,8 +183,6 @@ class _Check:
         if nested:
             why = f"holds what JSON cannot say, or more than {MAX_LEVELS} levels"
             self._complain_where(name, values, _holds_unsayable, why)
-        if kinds - JSON_TYPES:
-            self._complain_where(name, values, _is_foreign, "is of a type that JSON has not", CONVERT)
         if self._strict and not kinds <= _kinds(declared):
             fits = _fitting(declared)
             self._complain_where(
@@ -199,22 +207,22 @@ class _Check:
         )
         return [default if each is None else each for each in values]
 
-    def dump(self, values: dict[str, Any]) -> bytes:
-        """JSON text of a row's values."""
+    def dumped(self, rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+        """JSON text of each row's values."""
         try:
-            return orjson.dumps(values, option=PASSTHROUGH)
+            yield from map(partial(orjson.dumps, option=PASSTHROUGH), rows)
         except TypeError as error:
             why = f"cannot be written as JSON: {error}"
             for column, cells in self._columns.items():
                 self._complain_where(column, cells, partial(_is_unwritable, column), why)
             raise
 
-    def sizes(self, values: Sequence[bytes]) -> None:
+    def sizes(self, sizes: Sequence[int]) -> None:
         """Refuse rows that no request can hold."""
-        large = [self._positions[index] for index, value in enumerate(values) if len(value) > MAX_INPUT_BYTES]
+        large = [self._positions[index] for index, size in enumerate(sizes) if size > MAX_INPUT_BYTES]
         if large:
             raise InputError(
-                f"Rows {_shown(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the most one request can hold.",
+                f"Rows {shown(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the most one request can hold.",
                 rows=large[:SHOWN_ROWS],
                 hint="Put large contents at a URL and send that.",
             )
@@ -227,22 +235,14 @@ class _Check:
                 continue
             if field not in fields:
                 raise InputError(f"The project's input field {field!r} is required, and no column holds it.", column=field)
-            if None in fields[field]:
+            if columns[field] in self.missing:
                 why = "is missing, and the field is required"
                 self._complain_where(columns[field], fields[field], lambda each: each is None, why)
 
     def _complain_where(
         self, column: str, values: Sequence[Any], wrong: Callable[[Any], bool], why: str, hint: str = ""
     ) -> None:
-        rows = [self._positions[index] for index, value in enumerate(values) if wrong(value)]
-        if rows:
-            example = values[self._positions.index(rows[0])]
-            raise InputError(
-                f"Column {column!r}, rows {_shown(rows)}: the value {why} (as {_seen(example)}).",
-                column=column,
-                rows=rows[:SHOWN_ROWS],
-                hint=hint,
-            )
+        refuse(column, values, wrong, why, hint, positions=self._positions)
 
 
 CONVERT = "Convert the column first: astype('string'), dt.strftime(...); files that hold text are read with dtype=str."
@@ -259,7 +259,8 @@ def plain_values(series: pd.Series[Any]) -> list[Any]:
         values = [None if each is pd.NA else each for each in series.tolist()]
     else:
         values = series.astype(object).where(series.notna(), None).tolist()
-        if not any(issubclass(kind, np.generic | np.ndarray) for kind in set(map(type, values))):
+        is_plain = isinstance(series.dtype, pd.StringDtype) or series.dtype.kind in "biuf"
+        if is_plain or not any(issubclass(kind, np.generic | np.ndarray) for kind in set(map(type, values))):
             return values
         values = [each.tolist() if _has_plain(each) else each for each in values]
     # a NaN beside Arrow's nulls or in an array without dimensions is a value to pandas
@@ -269,19 +270,6 @@ def plain_values(series: pd.Series[Any]) -> list[Any]:
 def _has_plain(value: Any) -> bool:
     """Whether NumPy turns a value into what it is in Python; instants would be bare numbers."""
     return isinstance(value, np.generic | np.ndarray) and value.dtype.kind not in "mM"
-
-
-def _shown(rows: Sequence[int]) -> str:
-    more = f" and {len(rows) - SHOWN_ROWS:,} more" if len(rows) > SHOWN_ROWS else ""
-    return ", ".join(map(str, rows[:SHOWN_ROWS])) + more
-
-
-def _seen(value: Any) -> str:
-    try:
-        shown = str(value)[:60]
-    except (ValueError, RecursionError):  # thousands of digits, or of lists in each other
-        shown = "..."
-    return f"{shown!r}, {type(value).__name__}"
 
 
 def _kinds(declared: str) -> set[type]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from toloka_frames._cells import MAX_INPUT_BYTES
@@ -71,11 +73,9 @@ def next_id(operation_id: str) -> str:
 
 def cut(sizes: Sequence[int], most: int, max_bytes: int = MAX_INPUT_BYTES) -> Iterator[slice]:
     """Cut objects of such sizes into runs that keep both limits, in order and as long as they can be."""
-    start = held = 0
-    for row, size in enumerate(sizes):
-        if row - start == most or (row > start and held + size > max_bytes):
-            yield slice(start, row)
-            start, held = row, 0
-        held += size
-    if start < len(sizes):
-        yield slice(start, len(sizes))
+    start, ends = 0, list(accumulate(sizes, initial=0))
+    while start < len(sizes):
+        fit = bisect_right(ends, ends[start] + max_bytes, start) - 1
+        stop = max(min(fit, start + most), start + 1)
+        yield slice(start, stop)
+        start = stop

@@ -1,26 +1,28 @@
 """A call of the API comes in as a method, what the service has goes out: scans of lists, plain dicts for all else.
 
-Lists are in `_lists`, single calls in `_pool_calls`, `_people_calls` and `_app_calls`; here are the client and operations.
+Lists are in `_lists`, single calls in `_pool_calls`, `_task_calls`, `_people_calls` and `_app_calls`; here are the client and
+operations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from toloka_frames import _operations
 from toloka_frames._app_calls import AppCalls
+from toloka_frames._clone import CloneCalls
 from toloka_frames._connections import Token
-from toloka_frames._errors import InputError
-from toloka_frames._filters import checked, flag_or_none, text
-from toloka_frames._http import TIMEOUT, Environment, json_body, service
-from toloka_frames._lists import Lists
+from toloka_frames._filters import checked, text
+from toloka_frames._http import TIMEOUT, Environment, service
+from toloka_frames._kinds import TASKS
 from toloka_frames._people_calls import PeopleCalls
-from toloka_frames._pool_calls import PoolCalls
 from toloka_frames._sync import on_our_loop, run
+from toloka_frames._task_calls import TaskCalls
 from toloka_frames._version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     import httpx
     import pandas as pd
 
@@ -50,16 +52,19 @@ class Task(TypedDict, total=False):
     traits_none_of_any: list[str]
 
 
-class AsyncTolokaClient(Lists, PoolCalls, PeopleCalls, AppCalls):
+class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
     """An account at Toloka.
 
     Lists are scans (`get_app_batches(...).to_dataframe()`); everything else is a coroutine that returns dicts as the API has
     them: `await` it in a notebook or async code, or wait for it with `tf.run(...)`. One client serves all threads and event
     loops: its requests go through one loop of the package's own, over connections that are kept. A forked process makes
-    connections of its own; a pickled client leaves its token behind and takes TOLOKA_TOKEN where it is unpickled.
+    connections of its own; a pickled client leaves its token behind and takes TOLOKA_TOKEN where it is unpickled, or what a
+    callable returns there.
 
     Args:
-        token: An API key or OAuth token; TOLOKA_TOKEN when not given.
+        token: An API key or OAuth token; TOLOKA_TOKEN when not given. Or a callable that returns one, as from a store of
+            secrets: it is called before each request, in a thread, so let it keep what is slow to get (`functools.cache`).
+            When the client is pickled the callable goes along, so it must not hold the token.
         environment: "SANDBOX" or "PRODUCTION"; TOLOKA_ENVIRONMENT when neither it nor url is given.
         url: Another host, as "http://127.0.0.1:8080"; TOLOKA_URL when neither it nor environment is given.
         act_under_account_id: Requester id of an account that shared its access.
@@ -77,7 +82,7 @@ class AsyncTolokaClient(Lists, PoolCalls, PeopleCalls, AppCalls):
 
     def __init__(
         self,
-        token: str | None = None,
+        token: str | Callable[[], str] | None = None,
         environment: Environment | None = None,
         *,
         url: str | None = None,
@@ -125,7 +130,7 @@ class AsyncTolokaClient(Lists, PoolCalls, PeopleCalls, AppCalls):
             A row for each limit, with string columns `what` ("requests", "tasks", or a call that was refused, as
             "POST /v1/projects") and `interval` ("second", "MIN", "HOUR", "DAY"), Int64 `most`, `used` and `left` (null where
             only a refusal told of the limit), `closed_until` (datetime64[us, UTC]; NaT when it is open), and Int64 `refusals`
-            (429 answers).
+            (429 answers). A request of a partition counts for all workers that it shares the quota with.
 
         Raises:
             LoopError: Called on the package's own loop.
@@ -164,24 +169,15 @@ class AsyncTolokaClient(Lists, PoolCalls, PeopleCalls, AppCalls):
 
         Source: Toloka API, "Create a task or multiple tasks".
         """
-        flags = {
-            "async_mode": async_mode,
-            "allow_defaults": allow_defaults,
-            "open_pool": open_pool,
-            "skip_invalid_items": skip_invalid_items,
-        }
-        query = {name: checked(name, flag_or_none, flag) for name, flag in flags.items() if flag is not None}
-        if operation_id is not None:
-            query["operation_id"] = checked("operation_id", text, operation_id)
-        rows = [tasks] if isinstance(tasks, Mapping) else tasks
-        if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
-            raise InputError(
-                f"tasks is a {type(tasks).__name__}: a task or a list of tasks is needed, each a dict as tf.Task.",
-                hint="A whole frame goes up with df.pipe(tf.create_tasks, client, pool_id).",
-            )
-        # without async_mode the service does not heed the key (Toloka API, "Create a task or multiple tasks")
-        keyed = operation_id is not None and async_mode
-        return await on_our_loop(self._create_tasks(len(rows), query, json_body(tasks), keyed))
+        return await self._create(
+            TASKS,
+            tasks,
+            operation_id,
+            async_mode,
+            allow_defaults=allow_defaults,
+            open_pool=open_pool,
+            skip_invalid_items=skip_invalid_items,
+        )
 
     async def get_operation(self, operation_id: str) -> dict[str, Any]:
         """An operation as it is now. Raises `NotFound`. Source: Toloka API, "Get operation information"."""
@@ -218,9 +214,3 @@ class AsyncTolokaClient(Lists, PoolCalls, PeopleCalls, AppCalls):
         if operation is None:
             return None
         return await on_our_loop(_operations.wait(self.service, operation, timeout, progress))
-
-    async def _create_tasks(self, count: int, query: Mapping[str, str], body: bytes, keyed: bool) -> dict[str, Any]:
-        await self.service.quota.objects("tasks", count)
-        if keyed:
-            return await _operations.begin(self.service, "/v1/tasks", query, body)
-        return await self.service.post("/v1/tasks", query, body, repeatable=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -86,6 +86,10 @@ class Layout:
     rows: str
     cursor: str
     columns: tuple[Column, ...]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a pickle without what is made from the rest
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @cached_property
     def schema(self) -> pa.Schema:

@@ -12,15 +12,13 @@ import pandas as pd
 
 from toloka_frames._bonuses import bonuses_of, plan_bonuses
 from toloka_frames._cells import plain_values
-from toloka_frames._each import CONCURRENCY as CALLS
-from toloka_frames._each import Each
 from toloka_frames._errors import InputError
 from toloka_frames._filters import checked, flag_or_none, positive, text
 from toloka_frames._kinds import TASK_SUITES, TASKS, USER_BONUSES
 from toloka_frames._ledger import Ledger, ledger_place
+from toloka_frames._refusals import check_frame
 from toloka_frames._results import TEXT
 from toloka_frames._roles import roles_of
-from toloka_frames._settings import restriction_calls, skill_calls, verdict_calls
 from toloka_frames._tasks import plan_suites, plan_tasks
 from toloka_frames._upload import CONCURRENCY, Created, Kept, Upload
 
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from toloka_frames._client import AsyncTolokaClient
-    from toloka_frames._each import Call
     from toloka_frames._progress import ProgressArg
     from toloka_frames._sinks import FilePath
 
@@ -88,7 +85,7 @@ def create_tasks(
     operation_id is refused a second time; Toloka-Kit 1.2.3: at most 10,000 tasks.
     """
     flags = {"allow_defaults": allow_defaults, "open_pool": open_pool, "skip_invalid_items": skip_invalid_items}
-    _check(flags, upload_id)
+    check_wishes(flags, upload_id)
     plan = partial(
         plan_tasks,
         frame=df,
@@ -141,7 +138,7 @@ def create_task_suites(
 
     Returns:
         The results as of `create_tasks`, with `task_suite_id` in place of `task_id`: a row for each row of df, which says what
-        became of its suite. After `tf.resume` there is a row for each suite.
+        became of its suite.
 
     Raises:
         InputError: A column or row cannot be sent, or not exactly one of suite_column and rows_per_suite is given.
@@ -150,7 +147,7 @@ def create_task_suites(
     Source: Toloka API, "Create task suites".
     """
     flags = {"allow_defaults": allow_defaults, "open_pool": open_pool, "skip_invalid_items": skip_invalid_items}
-    _check(flags, upload_id)
+    check_wishes(flags, upload_id)
     suites = _suites(df, suite_column, rows_per_suite)
     frame = df if suite_column is None else df.drop(columns=suite_column)
     if isinstance(frame, pd.DataFrame) and "TASK:overlap" in frame.columns:
@@ -207,129 +204,12 @@ def create_user_bonuses(
     Source: Toloka API, "Issue a bonus" (at most 10,000 requests a day).
     """
     flags = {"skip_invalid_items": skip_invalid_items}
-    _check(flags, upload_id)
+    check_wishes(flags, upload_id)
     objects = bonuses_of(df, {"public_title": public_title, "public_message": public_message})
     plan = partial(plan_bonuses, objects=objects, upload_id=upload_id)
     return Created(
         USER_BONUSES, df.index, plan, flags, client=client, ledger=ledger, concurrency=concurrency, progress=progress
     )
-
-
-def set_user_skills(
-    df: pd.DataFrame,
-    client: AsyncTolokaClient,
-    *,
-    skip_invalid_items: bool | None = None,
-    concurrency: int = CALLS,
-    progress: ProgressArg = "auto",
-) -> Each:
-    """Set the skill of the user of each row of a frame; the same rows again leave it as it is.
-
-    Args:
-        df: Columns `user_id`, `skill_id` (text), `value` (a number from 0 to 100), and where wanted `reason` (text).
-        client: The account.
-        skip_invalid_items: Whether rows that the service refuses are told in the results in place of an error.
-        concurrency: Requests in flight at once, of one row each.
-        progress: As in `create_tasks`.
-
-    Returns:
-        A frame on df's index with string columns `status` (DONE, INVALID, FAILED, UNKNOWN, NOT_SENT), `user_skill_id`,
-        `error_field`, `error_code`, `error_message`.
-
-    Raises:
-        InputError: A column or row cannot be sent; nothing was sent.
-        UploadError: A row is not DONE; `.results` is the whole frame.
-        UploadInterrupted: Stop was pressed; `.results` says what is known.
-
-    Source: Toloka API, "Set user skill value" (at most 100,000 a day).
-    """
-    calls = skill_calls(df)
-    return _each("user skills", "user_skill_id", calls, df, client, skip_invalid_items, concurrency, progress)
-
-
-def set_user_restrictions(
-    df: pd.DataFrame,
-    client: AsyncTolokaClient,
-    *,
-    skip_invalid_items: bool | None = None,
-    concurrency: int = CALLS,
-    progress: ProgressArg = "auto",
-) -> Each:
-    """Keep the user of each row of a frame from a pool, a project, or all projects; the same rows again leave it as it is.
-
-    Args:
-        df: Columns `user_id`, `scope` ("POOL", "PROJECT", "ALL_PROJECTS"), with the scopes POOL and PROJECT `pool_id` or
-            `project_id`, and where wanted `private_comment`, `will_expire` (text, UTC as 2026-12-31T00:00:00).
-        client: The account.
-        skip_invalid_items: As in `set_user_skills`.
-        concurrency: Requests in flight at once, of one row each.
-        progress: As in `create_tasks`.
-
-    Returns:
-        The results as of `set_user_skills`, with `user_restriction_id`; errors as there.
-
-    Source: Toloka API, "Create or edit a user restriction".
-    """
-    calls = restriction_calls(df)
-    return _each("user restrictions", "user_restriction_id", calls, df, client, skip_invalid_items, concurrency, progress)
-
-
-def accept_assignments(
-    df: pd.DataFrame,
-    client: AsyncTolokaClient,
-    *,
-    public_comment: str | None = None,
-    skip_invalid_items: bool | None = None,
-    concurrency: int = CALLS,
-    progress: ProgressArg = "auto",
-) -> Each:
-    """Accept the assignment of each row of a frame, which pays its Toloker; what is accepted already stays so.
-
-    Args:
-        df: A column `assignment_id` (or `ASSIGNMENT:assignment_id`), and where wanted `public_comment` (2,048 characters).
-        client: The account.
-        public_comment: What all are told, where there is no such column.
-        skip_invalid_items: As in `set_user_skills`.
-        concurrency: Requests in flight at once, of one row each.
-        progress: As in `create_tasks`.
-
-    Returns:
-        The results as of `set_user_skills`, with `assignment_id`; errors as there.
-
-    Source: Toloka API, "Accept or reject an assignment".
-    """
-    calls = verdict_calls(df, "ACCEPTED", public_comment)
-    return _each("assignments", "assignment_id", calls, df, client, skip_invalid_items, concurrency, progress)
-
-
-def reject_assignments(
-    df: pd.DataFrame,
-    client: AsyncTolokaClient,
-    *,
-    public_comment: str | None = None,
-    skip_invalid_items: bool | None = None,
-    concurrency: int = CALLS,
-    progress: ProgressArg = "auto",
-) -> Each:
-    """Reject the assignment of each row of a frame; what is rejected already stays so.
-
-    Args:
-        df: As in `accept_assignments`; the Toloker is told why in `public_comment`, which each needs.
-        client: The account.
-        public_comment: What all are told, where there is no such column.
-        skip_invalid_items: As in `set_user_skills`.
-        concurrency: Requests in flight at once, of one row each.
-        progress: As in `create_tasks`.
-
-    Returns:
-        The results as of `set_user_skills`, with `assignment_id`; errors as there.
-
-    Source: Toloka API, "Accept or reject an assignment".
-    """
-    if public_comment is None and isinstance(df, pd.DataFrame) and "public_comment" not in df.columns:
-        raise InputError("A Toloker whose work is rejected is told why: give public_comment=, or a column of it.")
-    calls = verdict_calls(df, "REJECTED", public_comment)
-    return _each("assignments", "assignment_id", calls, df, client, skip_invalid_items, concurrency, progress)
 
 
 def resume(
@@ -371,7 +251,8 @@ def reconcile(
 
     Returns:
         The results as of `create_tasks`, a row for each row of its frame, on a RangeIndex. What the service does not know of is
-        NOT_SENT; a row stays UNKNOWN only where an operation's log does not tell of it.
+        NOT_SENT; a row stays UNKNOWN only where an operation's log does not tell of it, and one of app items while it is not
+        sure whether its item is there.
 
     Raises:
         InputError: This account has no upload of this name in the ledger.
@@ -387,10 +268,10 @@ def uploads(ledger: FilePath | None = None) -> pd.DataFrame:
         ledger: As in `create_tasks`.
 
     Returns:
-        A row for each: string columns `upload_id`, `account`, `kind` ("tasks", "task suites", "user bonuses"), `state` (DONE,
-        FAILED, UNFINISHED), `pool_ids` (comma list); Int64 counts of its `rows` (of task suites: its suites), and of those
-        `created`, `invalid`, `failed`, `unknown`, `not_sent`; and `begun`, `ended` (datetime64[us, UTC], missing while rows are
-        not settled).
+        A row for each: string columns `upload_id`, `account`, `kind` ("tasks", "task suites", "user bonuses", "app items",
+        "app batch items"), `state` (DONE, FAILED, UNFINISHED), `pool_ids` (comma list; of app items their batch); Int64 counts
+        of its `rows` (of task suites: its suites), and of those `created`, `invalid`, `failed`, `unknown`, `not_sent`; and
+        `begun`, `ended` (datetime64[us, UTC], missing while rows are not settled).
 
     Raises:
         LedgerError: The ledger cannot be used.
@@ -407,21 +288,8 @@ UPLOADS: dict[str, Any] = {
 }
 
 
-def _each(
-    title: str,
-    object_id: str,
-    calls: Sequence[Call],
-    df: pd.DataFrame,
-    client: AsyncTolokaClient,
-    skips: bool | None,
-    concurrency: int,
-    progress: ProgressArg,
-) -> Each:
-    checked("skip_invalid_items", flag_or_none, skips)
-    return Each(title, object_id, calls, df.index, skips=skips, client=client, concurrency=concurrency, progress=progress)
-
-
-def _check(flags: Mapping[str, bool | None], upload_id: str | None) -> None:
+def check_wishes(flags: Mapping[str, bool | None], upload_id: str | None) -> None:
+    """Refuse flags that are neither True, False nor None, and a name that is none."""
     for name, flag in flags.items():
         checked(name, flag_or_none, flag)
     if upload_id is not None:
@@ -432,8 +300,7 @@ def _suites(df: pd.DataFrame, suite_column: str | None, rows_per_suite: int | No
     """What tells the suite of each row."""
     if (suite_column is None) == (rows_per_suite is None):
         raise InputError("Exactly one of suite_column and rows_per_suite is needed.")
-    if not isinstance(df, pd.DataFrame):
-        raise InputError(f"A pandas DataFrame is needed, and a {type(df).__name__} came.")
+    check_frame(df)
     if rows_per_suite is not None:
         checked("rows_per_suite", positive, rows_per_suite)
         return [row // rows_per_suite for row in range(len(df))]

@@ -11,22 +11,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._answers import decoded
-from toloka_frames._client import AsyncTolokaClient
 from toloka_frames._crew import Crew
-from toloka_frames._errors import ApiError, Conflict, InputError, NotFound, UploadError, ValidationFailed
-from toloka_frames._filters import checked, positive
+from toloka_frames._errors import ApiError, Conflict, NotFound, ValidationFailed
 from toloka_frames._progress import ProgressArg, showing
 from toloka_frames._results import Results, first_error
+from toloka_frames._work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
+    from toloka_frames._client import AsyncTolokaClient
     from toloka_frames._progress import Meter
 
 # short calls, within the 300 a second that an account has
 CONCURRENCY = 8
+SAME_AGAIN = "`.results` of this error has a row for each input row; the same call again leaves what is done as it is."
 ROW_ERRORS = (ValidationFailed, NotFound, Conflict)
 
 
@@ -47,10 +48,8 @@ class Call:
     reached: str | None = None
 
 
-class Each:
-    """The calls of one frame while they go on; what is known of them can be read at any time."""
-
-    upload_id = ""
+class Each(Work):
+    """The calls of one frame."""
 
     def __init__(
         self,
@@ -64,11 +63,9 @@ class Each:
         concurrency: int,
         progress: ProgressArg,
     ) -> None:
-        if not isinstance(client, AsyncTolokaClient):
-            raise InputError(f"client is a {type(client).__name__}, not an AsyncTolokaClient.", column="client")
-        checked("concurrency", positive, concurrency)
-        self._title, self._calls, self._index, self._skips = title, calls, index, bool(skips)
-        self._service, self._concurrency, self._progress = client.service, concurrency, progress
+        super().__init__(client, concurrency, progress)
+        self._title, self._calls, self._index = title, calls, index
+        self._fine = {"DONE", "INVALID"} if skips else {"DONE"}
         self._results = Results(len(calls), object_id)
 
     async def go(self) -> pd.DataFrame:
@@ -76,12 +73,12 @@ class Each:
         with showing(self._progress, self._title, total=len(self._calls)) as meter:
             crew = Crew(meter)
             try:
-                await crew.do(range(len(self._calls)), self._concurrency, lambda row: self._make(row, meter))
+                await crew.do(range(len(self._calls)), self._concurrency, lambda row, _: self._make(row, meter))
             except asyncio.CancelledError:
                 meter.note = self.stopped()
                 raise
             meter.note = self._results.summary()
-            self._raise_for_results(crew.error)
+            self._raise_for_results(crew.error, self._fine, SAME_AGAIN)
         return self.frame()
 
     def frame(self) -> pd.DataFrame:
@@ -116,13 +113,6 @@ class Each:
         if call.reached is None or not isinstance(error, Conflict):
             return False
         return bool((await self._service.get(call.path)).get("status") == call.reached)
-
-    def _raise_for_results(self, error: Exception | None) -> None:
-        fine = {"DONE", "INVALID"} if self._skips else {"DONE"}
-        if error or set(self._results.counts()) - fine:
-            said = " ".join(filter(None, (self._results.summary(), self._results.commonest_error(), str(error or ""))))
-            hint = "`.results` of this error has a row for each input row; the same call again leaves what is done as it is."
-            raise UploadError(said, results=self.frame(), hint=hint) from error
 
 
 def _told(error: ApiError) -> dict[str, Any]:

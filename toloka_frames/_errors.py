@@ -16,6 +16,7 @@ TolokaError
 │   ├── TooLarge           413
 │   └── QuotaExceeded      429
 ├── ScanInterrupted        a pull ended half-way
+├── CloneInterrupted       a project was cloned in part
 ├── OperationFailed        an operation ended with FAIL
 ├── OperationTimeout       an operation has not ended in time (also a TimeoutError)
 ├── LedgerError            the ledger of uploads cannot be read or written
@@ -182,6 +183,19 @@ class ScanInterrupted(TolokaError):
         super().__init__(message, hint=hint)
         self.cursor = cursor
         self.rows = rows
+
+
+class CloneInterrupted(TolokaError):
+    """A project was cloned in part; its cause says why it is not whole.
+
+    Attributes:
+        made: What is there: `{"project": {...}, "trainings": [...], "pools": [...]}`. Where `may_have_taken_effect`, one more
+            training or pool may be there.
+    """
+
+    def __init__(self, message: str, *, made: Mapping[str, Any], hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.made = made
 
 
 class OperationFailed(TolokaError):

@@ -14,6 +14,7 @@ import pandas as pd
 from toloka_frames._cells import plain_values
 from toloka_frames._errors import InputError
 from toloka_frames._filters import nearest
+from toloka_frames._refusals import check_frame
 from toloka_frames._results import TEXT
 
 if TYPE_CHECKING:
@@ -215,10 +216,7 @@ def pending(frame: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
 
 def need(frame: Any, names: Sequence[str]) -> None:
     """Refuse what is no frame or lacks a column."""
-    if not isinstance(frame, pd.DataFrame):
-        raise InputError(
-            f"A pandas DataFrame is needed, and a {type(frame).__name__} came.", hint="A Scan gives one by .to_dataframe()."
-        )
+    check_frame(frame)
     for name in names:
         if name not in frame.columns:
             raise InputError(

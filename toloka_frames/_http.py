@@ -11,7 +11,9 @@ import json
 import os
 import re
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, TypeAlias
 
 import httpx
@@ -33,7 +35,9 @@ from toloka_frames._retries import Retries, retrying
 from toloka_frames._sync import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from toloka_frames._quota import Limits
 
 Environment: TypeAlias = Literal["SANDBOX", "PRODUCTION"]
 
@@ -42,7 +46,6 @@ WEB_HOSTS = {"SANDBOX": "https://sandbox.toloka.yandex.com", "PRODUCTION": "http
 ACT_UNDER = "X-Act-Under-Account-ID"
 # a page of many rows takes the service long; a wait for a free connection is no failure of it
 TIMEOUT = httpx.Timeout(120.0, connect=10.0, pool=None)
-UNPICKLED_HINT = "Set TOLOKA_TOKEN in the process where it is unpickled."
 URL_HINT = "As 'https://toloka.example.com'."
 # every other part of a path is an id: /v1/pools/1080020/open
 ID = re.compile(r"(/[a-z-]+)/(?!v\d/)[^/]+")
@@ -59,6 +62,7 @@ class Service:
         headers: Headers of every request.
         web_url: Host of the pages for people.
         retries: Tries for each request.
+        workers: How many processes ask at the same time, each its share of what the account may.
         options: timeout, verify, proxy and transport of httpx.
     """
 
@@ -70,27 +74,35 @@ class Service:
         *,
         web_url: str = WEB_HOSTS["PRODUCTION"],
         retries: Retries | int = 5,
+        workers: int = 1,
         **options: Any,
     ) -> None:
         self.url = base_url
         self.web_url = web_url
+        self._token = token
         self._headers = headers
         self._retries = retries if isinstance(retries, Retries) else Retries(retries)
         self._connections = Connections(token, base_url, headers, options)
-        self.quota = Quota(limits_of(base_url, token.digest, headers.get(ACT_UNDER, "")), self._retries)
+        self.quota = Quota(partial(_limits, token, base_url, headers.get(ACT_UNDER, "")), self._retries, workers)
         self._account: str | None = None
         self._ahead = timedelta()
         self._asking: dict[int, asyncio.Lock] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        facts = {"web_url": self.web_url, "retries": self._retries, **self._connections.options()}
-        return _unpickled, (self.url, self._headers, facts)
+        facts = {"web_url": self.web_url, "retries": self._retries, "workers": self.quota.workers}
+        return _unpickled, (self._token.source, self.url, self._headers, facts | self._connections.options())
 
     def __copy__(self) -> Self:
         return self
 
     def __deepcopy__(self, memo: object) -> Self:
         return self
+
+    def shared(self, workers: int) -> Service:
+        """The same over the same connections, for one of so many processes that ask at the same time."""
+        service = Service.__new__(Service)
+        vars(service).update(vars(self), quota=replace(self.quota, workers=workers * self.quota.workers))
+        return service
 
     def now(self) -> datetime:
         """The time by the service's clock (UTC), never ahead of it; by ours while the service has not told its own."""
@@ -201,7 +213,7 @@ class Service:
             return answer
         refused = refusal(answer)
         if isinstance(refused, QuotaExceeded):
-            self.quota.refused(call, refused)
+            await self.quota.refused(call, refused)
         if not repeatable and answer.status_code in RETRYABLE - {429}:
             raise _unknown(request, refused) from refused
         raise refused
@@ -282,13 +294,12 @@ def service(
     return Service(token, _base_url(url, environment), headers, web_url=web_url, **options)
 
 
-def _unpickled(url: str, headers: Mapping[str, str], facts: Mapping[str, Any]) -> Service:
-    token = Token(None)
-    try:
-        token.check()
-    except ConfigurationError as error:
-        raise ConfigurationError("A client leaves its token behind when it is pickled.", hint=UNPICKLED_HINT) from error
-    return Service(token, url, headers, **facts)
+def _unpickled(source: Callable[[], str], url: str, headers: Mapping[str, str], facts: Mapping[str, Any]) -> Service:
+    return Service(Token(source), url, headers, **facts)
+
+
+async def _limits(token: Token, *account: str) -> Limits:
+    return limits_of(await token.digest(), *account)
 
 
 def json_body(body: Any) -> bytes:

@@ -1,6 +1,7 @@
 """The keywords of each list of the API: the type that mypy checks and `_filters` reads, and what Shift+Tab says of them.
 
-Source: the lists' query parameters in the Toloka API's and the Apps API's OpenAPI documents, and in Toloka-Kit 1.2.3.
+Source: the lists' query parameters in the Toloka API's and the Apps API's OpenAPI documents, in Toloka-Kit 1.2.3 and in
+Toloka's Java SDK.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,21 @@ from toloka_frames._filters import Instant
 ProjectStatus: TypeAlias = Literal["ACTIVE", "ARCHIVED"]
 PoolStatus: TypeAlias = Literal["OPEN", "CLOSED", "ARCHIVED", "LOCKED"]
 AssignmentStatus: TypeAlias = Literal["ACTIVE", "SUBMITTED", "ACCEPTED", "REJECTED", "SKIPPED", "EXPIRED"]
+AssignmentField: TypeAlias = Literal[
+    "ASSIGNMENT:link",
+    "ASSIGNMENT:task_id",
+    "ASSIGNMENT:assignment_id",
+    "ASSIGNMENT:task_suite_id",
+    "ASSIGNMENT:worker_id",
+    "ASSIGNMENT:status",
+    "ASSIGNMENT:started",
+    "ASSIGNMENT:submitted",
+    "ASSIGNMENT:accepted",
+    "ASSIGNMENT:rejected",
+    "ASSIGNMENT:skipped",
+    "ASSIGNMENT:expired",
+    "ASSIGNMENT:reward",
+]
 AttachmentType: TypeAlias = Literal["ASSIGNMENT_ATTACHMENT"]
 RestrictionScope: TypeAlias = Literal["SYSTEM", "ALL_PROJECTS", "PROJECT", "POOL"]
 MessageFolder: TypeAlias = Literal["INBOX", "OUTBOX", "AUTOMATIC_NOTIFICATION", "IMPORTANT", "UNREAD"]
@@ -178,14 +194,21 @@ class ByOverlap(TypedDict, total=False):
     overlap_lte: Annotated[int | None, "Overlap less than or equal to this number."]
 
 
-class Projects(ById, ByCreated, total=False):
+class ByOwner(TypedDict, total=False):
+    """Whose rows are asked for; Toloka's Java SDK has these where the API's document has not."""
+
+    owner_id: Annotated[str | None, "What belongs to this requester only."]
+    owner_company_id: Annotated[str | None, "What belongs to this company only."]
+
+
+class Projects(ById, ByCreated, ByOwner, total=False):
     """Keywords of projects."""
 
     status: Annotated[ProjectStatus | None, "Projects in this status only."]
     owner: Annotated[str | None, "Projects of this requester only: an id, or 'MY'."]
 
 
-class Pools(ById, ByCreated, ByLastStarted, total=False):
+class Pools(ById, ByCreated, ByLastStarted, ByOwner, total=False):
     """Keywords of pools."""
 
     status: Annotated[PoolStatus | None, "Pools in this status only."]
@@ -199,13 +222,13 @@ class Trainings(ById, ByCreated, ByLastStarted, total=False):
     project_id: Annotated[str | None, "Trainings of this project only."]
 
 
-class Tasks(ById, ByCreated, ByOverlap, total=False):
+class Tasks(ById, ByCreated, ByOverlap, ByOwner, total=False):
     """Keywords of tasks."""
 
     overlap: Annotated[int | None, "Tasks with this overlap only."]
 
 
-class TaskSuites(ById, ByCreated, ByOverlap, total=False):
+class TaskSuites(ById, ByCreated, ByOverlap, ByOwner, total=False):
     """Keywords of task suites."""
 
     pool_id: Annotated[str | None, "Task suites of this pool only. One of pool_id, task_id is needed."]
@@ -229,7 +252,7 @@ class AggregatedSolutions(ByTaskId, total=False):
     """Keywords of aggregated solutions."""
 
 
-class Attachments(ById, ByCreated, total=False):
+class Attachments(ById, ByCreated, ByOwner, total=False):
     """Keywords of attachments."""
 
     pool_id: Annotated[str | None, "Files of this pool only. One of pool_id, assignment_id is needed."]
@@ -237,11 +260,9 @@ class Attachments(ById, ByCreated, total=False):
     name: Annotated[str | None, "Files of this name only."]
     type: Annotated[AttachmentType | None, "Files of this type only."]
     user_id: Annotated[str | None, "Files of this Toloker only."]
-    owner_id: Annotated[str | None, "Files that belong to this requester only."]
-    owner_company_id: Annotated[str | None, "Files that belong to this company only."]
 
 
-class Skills(ById, ByCreated, ByModified, total=False):
+class Skills(ById, ByCreated, ByModified, ByOwner, total=False):
     """Keywords of skills."""
 
     name: Annotated[str | None, "Skills of this name only."]

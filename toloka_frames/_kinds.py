@@ -1,25 +1,28 @@
 """What the API's documents say of each bulk creation stands here as data.
 
 Sources: Toloka API, "Create a task or multiple tasks", "Create task suites", "Issue a bonus"; Toloka-Kit 1.2.3 for the numbers
-of objects in an asynchronous request.
+of objects in an asynchronous request; Apps API, "Add items in bulk", "Create batch with items".
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A bulk creation whose requests have an operation id.
+    """A bulk creation.
 
     Attributes:
         name: What is made, as "task suites".
-        path: Its path behind `/api`.
+        path: Its path behind `/api`, with braces for an app project; tells kinds apart in a ledger.
         object_id: Where an operation's log has the id of an object that was made; the results' column of it, too.
         quota: What of the account's quota an object uses up, if it does.
         most: The most objects that one request carries.
+        carrier: The results' column of what carries an object: an operation, or a batch of app items.
+        skip: The flag with which valid objects are made though others are not valid.
+        open: The flag that opens the pools, or starts the batch, when all is there.
     """
 
     name: str
@@ -27,11 +30,24 @@ class Kind:
     object_id: str
     quota: Literal["tasks", "task suites"] | None
     most: int
+    carrier: Literal["operation_id", "batch_id"] = "operation_id"
+    skip: str = "skip_invalid_items"
+    open: str = "open_pool"
+
+    @property
+    def keyed(self) -> bool:
+        """Whether a request has an id of ours, an operation's, so that it may be repeated and looked for."""
+        return self.carrier == "operation_id"
 
 
 TASKS = Kind("tasks", "/v1/tasks", "task_id", "tasks", 10_000)
 TASK_SUITES = Kind("task suites", "/v1/task-suites", "task_suite_id", "task suites", 10_000)
 # a hundred is the limit of a synchronous request; none is told for others
 USER_BONUSES = Kind("user bonuses", "/v1/user-bonuses", "user_bonus_id", None, 100)
+APP_ITEMS = Kind(
+    "app items", "/app/v0/app-projects/{}/items/bulk", "item_id", None, 10_000, "batch_id", skip="ignore_errors", open="start"
+)
+# what its first request makes is the batch; what is left goes into it as app items
+APP_BATCH_ITEMS = replace(APP_ITEMS, name="app batch items", path="/app/v0/app-projects/{}/batches")
 
-KINDS = {kind.path: kind for kind in (TASKS, TASK_SUITES, USER_BONUSES)}
+KINDS = {kind.path: kind for kind in (TASKS, TASK_SUITES, USER_BONUSES, APP_ITEMS, APP_BATCH_ITEMS)}

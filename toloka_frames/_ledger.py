@@ -16,6 +16,7 @@ from array import array
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
@@ -31,12 +32,15 @@ if TYPE_CHECKING:
 
 # waiting: not sent; begun: sent, its end not known; refused: not taken; done, failed: how its operation ended
 State: TypeAlias = Literal["waiting", "begun", "refused", "done", "failed"]
+Flags: TypeAlias = "Mapping[str, bool | str | None]"
 
 APPLICATION_ID = 0x746F6C66  # "tolf": tells our file from any other SQLite file
-VERSION = 1
 BUSY_SECONDS = 10.0
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-SCHEMA = """
+OUTCOME = itemgetter("status", "object_id", "error_field", "error_code", "error_message", "row")
+# what each version of the file has that the one before had not
+VERSIONS = (
+    """
 create table uploads (
     id integer primary key, account text not null, upload_id text not null, path text not null, key text not null,
     rows integer not null, content text not null, digests blob not null, flags text not null,
@@ -54,7 +58,13 @@ create table outcomes (
     primary key (upload, row)
 ) without rowid;
 create table opened (upload integer not null, pool_id text not null, primary key (upload, pool_id)) without rowid;
-"""
+""",
+    """
+alter table uploads add column place text not null default '{}';
+alter table uploads add column object_of_row blob
+""",
+)
+VERSION = len(VERSIONS)
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,8 @@ class Record:
         digests: Four bytes for each.
         flags: What the last call asked for.
         ended: When all its rows were settled, or None.
+        place: Where it goes, as far as its objects do not say it.
+        object_of_row: The position of each input row's object.
     """
 
     id: int
@@ -78,8 +90,10 @@ class Record:
     rows: int
     content: str
     digests: array[int]
-    flags: Mapping[str, bool | None]
+    flags: Flags
     ended: datetime | None
+    place: Mapping[str, str]
+    object_of_row: Sequence[int]
 
 
 class Ledger:
@@ -122,21 +136,34 @@ class Ledger:
     def find(self, account: str, upload_id: str) -> Record | None:
         """The upload of this name, if there is one."""
         found = self._read(
-            "select id, upload_id, path, rows, content, digests, flags, ended from uploads where account = ? and upload_id = ?",
+            "select id, upload_id, path, rows, content, digests, flags, ended, place, object_of_row from uploads"
+            " where account = ? and upload_id = ?",
             (account, upload_id),
         )
         if not found:
             return None
-        number, name, path, rows, content, digests, flags, ended = found[0]
+        number, name, path, rows, content, digests, flags, ended, place, objects = found[0]
         ended_at = datetime.fromisoformat(ended) if ended else None
-        return Record(number, name, KINDS[path], rows, content, array("I", digests), json.loads(flags), ended_at)
+        return Record(
+            id=number,
+            upload_id=name,
+            kind=KINDS[path],
+            rows=rows,
+            content=content,
+            digests=array("I", digests),
+            flags=json.loads(flags),
+            ended=ended_at,
+            place=json.loads(place),
+            object_of_row=range(rows) if objects is None else array("I", objects),
+        )
 
-    def add(self, plan: Plan, flags: Mapping[str, bool | None]) -> None:
+    def add(self, plan: Plan, flags: Flags) -> None:
         """Write down an upload and all its chunks."""
         with self._change() as sqlite:
             upload = sqlite.execute(
-                "insert into uploads (account, upload_id, path, key, rows, content, digests, flags, begun)"
-                " values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "insert into uploads"
+                " (account, upload_id, path, key, rows, content, digests, flags, begun, place, object_of_row)"
+                " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     plan.account,
                     plan.upload_id,
@@ -147,11 +174,14 @@ class Ledger:
                     plan.digests.tobytes(),
                     json.dumps(dict(flags)),
                     _now(),
+                    json.dumps(dict(plan.place)),
+                    # where each row is an object, there is nothing to remember
+                    None if isinstance(plan.object_of_row, range) else array("I", plan.object_of_row).tobytes(),
                 ),
             ).lastrowid
             _insert(sqlite, upload, plan.chunks)
 
-    def ask(self, upload: int, flags: Mapping[str, bool | None]) -> None:
+    def ask(self, upload: int, flags: Flags) -> None:
         """Write down what this call asks for; chunks that failed when asked for in another way are to be tried again."""
         with self._change() as sqlite:
             sqlite.execute("update uploads set flags = ? where id = ?", (json.dumps(dict(flags)), upload))
@@ -170,13 +200,14 @@ class Ledger:
     def outcomes(self, upload: int) -> list[dict[str, Any]]:
         """What is known of each row that was sent: its position as `row`, and its columns of the result."""
         sql = (
-            "select row, status, object_id, error_field, error_code, error_message, sent_as as operation_id, number as chunk"
+            "select row, status, object_id, error_field, error_code, error_message, sent_as as operation_id,"
+            " nullif(pool_id, '') as batch_id, number as chunk"
             " from outcomes join chunks using (upload, operation_id) where upload = ?"
         )
-        begun = "select spans, sent_as, number from chunks where upload = ? and state = 'begun'"
+        begun = "select spans, sent_as, nullif(pool_id, ''), number from chunks where upload = ? and state = 'begun'"
         unknown = [
-            {"row": row, "status": "UNKNOWN", "operation_id": sent_as, "chunk": number}
-            for spans, sent_as, number in self._read(begun, (upload,))
+            {"row": row, "status": "UNKNOWN", "operation_id": sent_as, "batch_id": batch_id, "chunk": number}
+            for spans, sent_as, batch_id, number in self._read(begun, (upload,))
             for row in _rows(spans)
         ]
         return self._read_dicts(sql, (upload,)) + unknown
@@ -186,21 +217,50 @@ class Ledger:
         sql = "select sent_as from chunks where upload = ? and state = 'failed' and flags = ?"
         return [each for (each,) in self._read(sql, (upload, _said(flags)))]
 
-    def begin(self, upload: int, chunk: Chunk, operation_id: str, flags: Mapping[str, str]) -> None:
-        """Write down that a chunk is about to be sent as this operation."""
+    def begin(self, upload: int, chunk: Chunk, operation_id: str, flags: Mapping[str, str], at: datetime) -> None:
+        """Write down that a chunk is about to be sent as this operation, at an instant by the service's clock."""
         with self._change() as sqlite:
             _forget_outcomes(sqlite, upload, chunk)
             sqlite.execute(
                 "update chunks set state = 'begun', sent_as = ?, flags = ?, begun = ?, ended = null"
                 " where upload = ? and operation_id = ?",
-                (operation_id, _said(flags), _now(), upload, chunk.operation_id),
+                (operation_id, _said(flags), at.isoformat(), upload, chunk.operation_id),
             )
+
+    def begun_at(self, upload: int, chunk: Chunk) -> datetime:
+        """When a chunk was begun, by the service's clock."""
+        sql = "select begun from chunks where upload = ? and operation_id = ?"
+        [(begun,)] = self._read(sql, (upload, chunk.operation_id))
+        return datetime.fromisoformat(begun)
+
+    def doubt(self, upload: int, chunk: Chunk, at: datetime) -> datetime:
+        """Since when a chunk that has no answer is looked for: since now, if it was not before."""
+        key = (upload, chunk.operation_id)
+        with self._change() as sqlite:
+            doubted = "update chunks set ended = coalesce(ended, ?) where upload = ? and operation_id = ? returning ended"
+            [(since,)] = sqlite.execute(doubted, (at.isoformat(), *key)).fetchall()
+        return datetime.fromisoformat(since)
+
+    def put_in_batch(self, upload: int, batch_id: str) -> None:
+        """Write down the batch that was made for all chunks of an upload."""
+        with self._change() as sqlite:
+            sqlite.execute("update chunks set pool_id = ? where upload = ?", (batch_id, upload))
+
+    def app_objects(self, upload: int) -> set[str]:
+        """The ids of all app items and batches that are known to be of uploads of this upload's account."""
+        sql = (
+            "with apps as (select id from uploads where place <> '{}' and account = (select account from uploads where id = ?))"
+            " select object_id from outcomes where upload in apps and object_id is not null"
+            " union select pool_id from chunks where upload in apps"
+        )
+        return {each for (each,) in self._read(sql, (upload,))}
 
     def withdraw(self, upload: int, chunk: Chunk) -> None:
         """Write down that a chunk that was begun did not reach the service."""
         with self._change() as sqlite:
             sqlite.execute(
-                "update chunks set state = 'waiting', sent_as = null, begun = null where upload = ? and operation_id = ?",
+                "update chunks set state = 'waiting', sent_as = null, begun = null, ended = null"
+                " where upload = ? and operation_id = ?",
                 (upload, chunk.operation_id),
             )
 
@@ -212,12 +272,13 @@ class Ledger:
 
     def end(self, upload: int, chunk: Chunk, state: State, outcomes: Iterable[Mapping[str, Any]]) -> None:
         """Write down what became of a chunk and its rows; of one that is done the tasks are no longer needed."""
-        rows = [{"upload": upload, "key": chunk.operation_id, **outcome} for outcome in outcomes]
-        created = sum(row["status"] == "CREATED" for row in rows)
+        rows = [(*OUTCOME(outcome), upload, chunk.operation_id) for outcome in outcomes]
+        created = sum(status == "CREATED" for status, *_ in rows)
         with self._change() as sqlite:
             sqlite.executemany(
-                "insert or replace into outcomes values"
-                " (:upload, :row, :key, :status, :object_id, :error_field, :error_code, :error_message)",
+                "insert or replace into outcomes"
+                " (status, object_id, error_field, error_code, error_message, row, upload, operation_id)"
+                " values (?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
             sqlite.execute(
@@ -274,35 +335,34 @@ class Ledger:
         sqlite.execute("pragma journal_mode = wal")
         # a change is on disk when it returns: with less, a power cut could forget what was already sent
         sqlite.execute("pragma synchronous = full")
-        if not tables:
-            self._create()
+        if version < VERSION:
+            self._build()
 
-    def _create(self) -> None:
-        sqlite = self._sqlite
-        sqlite.execute("begin immediate")
-        try:
-            if not sqlite.execute("select count(*) from sqlite_schema").fetchone()[0]:  # another process may have been first
-                for statement in filter(str.strip, SCHEMA.split(";")):
-                    sqlite.execute(statement)
-                sqlite.execute(f"pragma application_id = {APPLICATION_ID}")
-                sqlite.execute(f"pragma user_version = {VERSION}")
-        except BaseException:
-            sqlite.execute("rollback")
-            raise
-        sqlite.execute("commit")
+    def _build(self) -> None:
+        """Make the tables, or what a file of an older version lacks."""
+        with self._transaction() as sqlite:
+            (version,) = sqlite.execute("pragma user_version").fetchone()  # another process may have been first
+            for statement in filter(str.strip, ";".join(VERSIONS[version:]).split(";")):
+                sqlite.execute(statement)
+            sqlite.execute(f"pragma application_id = {APPLICATION_ID}")
+            sqlite.execute(f"pragma user_version = {VERSION}")
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._explained(), self._transaction() as sqlite:
+            yield sqlite
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         """All changes of the block or none."""
-        with self._lock, self._explained():
-            self._sqlite.execute("begin immediate")
-            try:
-                yield self._sqlite
-                self._sqlite.execute("commit")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):  # SQLite itself has rolled back what a full disk stopped
-                    self._sqlite.execute("rollback")
-                raise
+        self._sqlite.execute("begin immediate")
+        try:
+            yield self._sqlite
+            self._sqlite.execute("commit")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):  # SQLite itself has rolled back what a full disk stopped
+                self._sqlite.execute("rollback")
+            raise
 
     def _read(self, sql: str, parameters: Sequence[object]) -> list[Any]:
         with self._lock, self._explained():

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from toloka_frames._cells import plain_values
 from toloka_frames._errors import InputError
 from toloka_frames._filters import nearest
+from toloka_frames._refusals import check_frame, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-SHOWN_ROWS = 5
+    from collections.abc import Mapping, Sequence
 
 
 def members_of(frame: Any, members: Mapping[str, str], needed: Sequence[str]) -> dict[str, list[Any]]:
@@ -27,8 +24,7 @@ def members_of(frame: Any, members: Mapping[str, str], needed: Sequence[str]) ->
     Raises:
         InputError: It is no frame or empty, a column has no meaning, or one that is needed lacks a value.
     """
-    if not isinstance(frame, pd.DataFrame):
-        raise InputError(f"A pandas DataFrame is needed, and a {type(frame).__name__} came.")
+    check_frame(frame)
     if not len(frame):
         raise InputError("The frame has no rows, so there is nothing to do.")
     if frame.columns.has_duplicates:
@@ -44,18 +40,6 @@ def members_of(frame: Any, members: Mapping[str, str], needed: Sequence[str]) ->
             raise InputError(f"No column {name!r}: it is needed.", column=name)
         refuse(name, values[name], lambda value: value is None or value == "", "is missing")
     return values
-
-
-def refuse(column: str, values: Sequence[Any], wrong: Callable[[Any], bool], why: str, hint: str = "") -> None:
-    """Refuse a column with values that are wrong.
-
-    Raises:
-        InputError: There are some.
-    """
-    rows = [row for row, value in enumerate(values) if wrong(value)][:SHOWN_ROWS]
-    if rows:
-        shown = f"rows {', '.join(map(str, rows))}: the value {why} (as {values[rows[0]]!r:.60})"
-        raise InputError(f"Column {column!r}, {shown}.", column=column, rows=rows, hint=hint)
 
 
 def refuse_twins(column: str, values: Sequence[Any], what: str, hint: str) -> None:

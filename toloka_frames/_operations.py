@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
-from toloka_frames._answers import bad_answer
+from toloka_frames._answers import EXCERPT_CHARS, bad_answer
 from toloka_frames._errors import Conflict, InputError, OperationFailed, OperationTimeout, TolokaError
+from toloka_frames._filters import checked, path_part
 from toloka_frames._progress import Meter, ProgressArg, present, showing
+from toloka_frames._sync import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from toloka_frames._http import Service
 
-# small operations end at once and large ones take minutes: look often at first, then ever less
+# small operations end at once and large ones take minutes: a look comes so much later as was waited for it already
+SHARE = 0.05
 FIRST_LOOK_SECONDS = 0.1
 LAST_LOOK_SECONDS = 2.0
-SLOWING = 1.4
 FINAL = ("SUCCESS", "FAIL")
 ALREADY_EXISTS = "OPERATION_ALREADY_EXISTS"
+# what stands around the objects of an array
+OPENING = re.compile(r"\s*\[\s*(?=[{\]])")
+BETWEEN = re.compile(r"\s*,\s*(?={)|\s*(?=\])")
+CLOSING = re.compile(r"\]\s*\Z")
 
 
 async def begin(service: Service, path: str, query: Mapping[str, str], content: bytes) -> dict[str, Any]:
@@ -31,7 +38,7 @@ async def begin(service: Service, path: str, query: Mapping[str, str], content: 
         TolokaError: Another; `may_have_taken_effect` says whether the operation may have been started.
     """
     try:
-        return checked(await service.post(path, query, content, repeatable=True), posted=True)
+        return expected(await service.post(path, query, content, repeatable=True), posted=True)
     except Conflict as error:
         if error.code != ALREADY_EXISTS or not error.may_have_taken_effect:
             raise
@@ -67,23 +74,28 @@ async def wait(
 
 async def ended(service: Service, operation: Mapping[str, Any], meter: Meter | None = None) -> dict[str, Any]:
     """The operation once it has ended, SUCCESS or FAIL; looks often at first, then every two seconds."""
-    seconds = FIRST_LOOK_SECONDS
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
     while operation.get("status") not in FINAL:
         with present().wait(f"the operation, {operation.get('status')}"):
-            await asyncio.sleep(seconds)
-        seconds = min(seconds * SLOWING, LAST_LOOK_SECONDS)
+            await asyncio.sleep(pause_after(loop.time() - begun))
         operation = await get(service, str(operation["id"]))
         if meter:
             meter.rows = int(operation.get("progress") or 0)
     return dict(operation)
 
 
+def pause_after(waited: float) -> float:
+    """Seconds to the next look at what was waited for so long: an end is seen at most a twentieth too late."""
+    return min(max(waited * SHARE, FIRST_LOOK_SECONDS), LAST_LOOK_SECONDS)
+
+
 async def get(service: Service, operation_id: str) -> dict[str, Any]:
     """An operation as it is now (Toloka API, "Get operation information")."""
-    return checked(await service.get(f"/v1/operations/{quote(operation_id, safe='')}"))
+    return expected(await service.get(_path(operation_id)))
 
 
-def checked(operation: dict[str, Any], *, posted: bool = False) -> dict[str, Any]:
+def expected(operation: dict[str, Any], *, posted: bool = False) -> dict[str, Any]:
     """An answer that is an operation; `posted` says that it was to be started.
 
     Raises:
@@ -96,9 +108,48 @@ def checked(operation: dict[str, Any], *, posted: bool = False) -> dict[str, Any
     return operation
 
 
+async def outcomes(service: Service, operation_id: str) -> list[dict[str, Any]]:
+    """The log without what was sent, of which only the position is kept.
+
+    Raises:
+        BadAnswer: It is no array of objects.
+    """
+    # only the text is kept: a log is some megabytes, and several are read at once
+    text = (await service.send("GET", f"{_path(operation_id)}/log", repeatable=True)).content.decode("utf-8", "replace")
+    return await in_thread(_outcomes, text)
+
+
 async def log(service: Service, operation_id: str) -> list[dict[str, Any]]:
     """The log of an operation (Toloka API, "Get operation log"), whose entries come in no promised order."""
-    return await service.get_all(f"/v1/operations/{quote(operation_id, safe='')}/log")
+    return await service.get_all(f"{_path(operation_id)}/log")
+
+
+def _outcomes(text: str) -> list[dict[str, Any]]:
+    try:
+        return list(_entries(text))
+    except (ValueError, RecursionError) as error:
+        raise bad_answer(200, text[:EXCERPT_CHARS].encode(), "JSON was expected (a list of objects)") from error
+
+
+def _entries(text: str) -> Iterator[dict[str, Any]]:
+    """The entries of an array one by one, so that what was sent is never there as objects all at once."""
+    decode, at = json.JSONDecoder().raw_decode, _behind(OPENING, text, 0)
+    while text[at] == "{":
+        entry, at = decode(text, at)
+        at = _behind(BETWEEN, text, at)
+        sent = entry.get("input")
+        yield entry | {"input": {"__item_idx": sent.get("__item_idx")} if isinstance(sent, dict) else None}
+    _behind(CLOSING, text, at)
+
+
+def _behind(pattern: re.Pattern[str], text: str, at: int) -> int:
+    if (found := pattern.match(text, at)) is None:
+        raise ValueError("This is no array of objects.")
+    return found.end()
+
+
+def _path(operation_id: str) -> str:
+    return f"/v1/operations/{checked('operation_id', path_part, operation_id)}"
 
 
 async def _ended_in(service: Service, operation: dict[str, Any], timeout: float | None, meter: Meter) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from toloka_frames._calls import Calls, filled
 from toloka_frames._errors import NotFound
 from toloka_frames._filters import checked, text
+from toloka_frames._kinds import USER_BONUSES
 from toloka_frames._sinks import FilePath, file_place, whole_file
 from toloka_frames._sync import on_our_loop
 
@@ -96,6 +97,22 @@ class PeopleCalls(Calls):
     async def delete_user_restriction(self, user_restriction_id: str) -> None:
         """Lift a ban. Raises `NotFound`. Source: Toloka API, "Unblock access"."""
         await self._delete("/v1/user-restrictions/{}", user_restriction_id)
+
+    async def create_user_bonuses_async(
+        self,
+        user_bonuses: Sequence[Mapping[str, Any]] | Mapping[str, Any],
+        operation_id: str | None = None,
+        async_mode: bool = True,
+        skip_invalid_items: bool | None = None,
+    ) -> dict[str, Any]:
+        """Pay bonuses in one request; for a whole frame take `tf.create_user_bonuses`, which pays each row once.
+
+        Arguments, answers and errors as in `create_tasks_async`. A bonus is `{"user_id": ..., "amount": ...}` (US dollars),
+        with `public_title` and `public_message` or `without_message`; there are at most 100 with async_mode=False.
+
+        Source: Toloka API, "Issue bonuses" (10,000 requests a day).
+        """
+        return await self._create(USER_BONUSES, user_bonuses, operation_id, async_mode, skip_invalid_items=skip_invalid_items)
 
     async def get_user_bonus(self, user_bonus_id: str) -> dict[str, Any]:
         """A bonus; its amount in US dollars. Raises `NotFound`. Source: Toloka API, "Get bonus by ID"."""
@@ -188,6 +205,13 @@ class PeopleCalls(Calls):
         Source: Toloka API, "Create subscription".
         """
         return await self._put("/v1/webhook-subscriptions", body=list(subscriptions))
+
+    async def send_test_webhook(self, webhook_subscription_id: str) -> dict[str, Any]:
+        """Have a test notification sent to a subscription's address; what came back: `success`, `errorType`, `uuids`.
+
+        Raises `NotFound`, and `OutcomeUnknown` when the answer was lost. Source: Toloka API, "Send test notification".
+        """
+        return await self._start("/v1/webhook-subscriptions/{}/test", webhook_subscription_id)
 
     async def delete_webhook_subscription(self, webhook_subscription_id: str) -> None:
         """End a subscription. Raises `NotFound`. Source: Toloka API, "Delete subscription"."""

@@ -6,7 +6,7 @@ import hashlib
 import uuid
 import zlib
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._chunks import NAMESPACE, Chunk, cut
@@ -48,6 +48,7 @@ class Plan:
         chunks: The requests.
         object_of_row: The position of each input row's object.
         pools: The pools as the service has them.
+        place: Where it goes, as far as its objects do not say it: an app project with a batch.
     """
 
     kind: Kind
@@ -59,6 +60,7 @@ class Plan:
     chunks: Sequence[Chunk]
     object_of_row: Sequence[int]
     pools: Sequence[Mapping[str, Any]] = ()
+    place: Mapping[str, str] = field(default_factory=dict)
 
 
 def planned(
@@ -68,23 +70,26 @@ def planned(
     object_of_row: Sequence[int],
     upload_id: str | None,
     pools: Sequence[Mapping[str, Any]] = (),
+    place: Mapping[str, str] | None = None,
 ) -> Plan:
     """Cut objects into requests and name the whole."""
     parts = list(parts)
-    content, digests = _fingerprints(parts)
+    content, digests = _fingerprints(parts, place or {})
     key = f"{account}\n{kind.path}\n{upload_id or content!r}"
     chunks: list[Chunk] = []
     for part in parts:
         for span in cut(part.sizes, kind.most):
             chunks.append(Chunk(len(chunks), part.pool_id, part.positions[span], part.objects[span], key))
     name = upload_id or str(uuid.uuid5(NAMESPACE, f"{key}\n{content}"))
-    return Plan(kind, account, name, key, content, digests, chunks, object_of_row, pools)
+    return Plan(kind, account, name, key, content, digests, chunks, object_of_row, pools, place or {})
 
 
-def _fingerprints(parts: Sequence[Part]) -> tuple[str, array[int]]:
+def _fingerprints(parts: Sequence[Part], place: Mapping[str, str]) -> tuple[str, array[int]]:
     content, digests = hashlib.sha256(), array("I", bytes(4 * sum(len(part.objects) for part in parts)))
     for part in parts:
-        content.update(b"\n".join(part.objects) + b"\n")
         for position, each in zip(part.positions, part.objects, strict=True):
+            content.update(each)
             digests[position] = zlib.crc32(each)
+    for name, where in sorted(place.items()):
+        content.update(f"{name} {where}\n".encode())
     return content.hexdigest(), digests

@@ -1,19 +1,29 @@
-"""A call about projects, pools, trainings and what is done in them comes in, what the service has goes out as a dict."""
+"""A call about projects, pools and trainings comes in, what the service has goes out as a dict."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
+from toloka_frames import _operations
+from toloka_frames._answers import bad_answer
 from toloka_frames._calls import Calls
-from toloka_frames._errors import ApiError
+from toloka_frames._errors import InputError
 from toloka_frames._filters import checked, text
+from toloka_frames._http import json_body
+from toloka_frames._sync import on_our_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+
+    from toloka_frames._http import Service
+    from toloka_frames._progress import ProgressArg
+
+MOST_STATS = 10
 
 
 class PoolCalls(Calls):
-    """Single calls about projects, pools, trainings, tasks, task suites, assignments and their aggregation."""
+    """Single calls about projects, pools and trainings."""
 
     async def get_project(self, project_id: str) -> dict[str, Any]:
         """A project. Raises `NotFound`. Source: Toloka API, "Get project data"."""
@@ -46,6 +56,16 @@ class PoolCalls(Calls):
         Raises `Conflict` while one of its pools is not archived. Source: Toloka API, "Archive project".
         """
         return await self._act("/v1/projects/{}/archive", project_id)
+
+    async def check_update_project_for_major_version_change(
+        self, project_id: str, project: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What `update_project` would change, without changing it: `{"differenceLevel": ...}`.
+
+        It is EQUAL, NON_BREAKING_CHANGE or BREAKING_CHANGE; after the last, the pools that are there keep the project as it
+        was. Raises `ValidationFailed`. Source: Toloka-Kit 1.2.3 (the path is not in the API's document).
+        """
+        return await self._read("/staging/projects/{}/check", project_id, body=project)
 
     async def get_pool(self, pool_id: str) -> dict[str, Any]:
         """A pool. Raises `NotFound`. Source: Toloka API, "Get pool data"."""
@@ -112,6 +132,34 @@ class PoolCalls(Calls):
         """
         return await self._act("/v1/pools/{}/archive", pool_id)
 
+    async def get_analytics(
+        self, stats: Sequence[Mapping[str, Any]], *, progress: ProgressArg = "auto"
+    ) -> list[dict[str, Any]]:
+        """Figures about pools, as the service counts them; waits for the operation that finds them, showing its progress.
+
+        Args:
+            stats: 1 to 10 of `{"name": "completion_percentage", "subject": "POOL", "subject_id": pool_id}`. Names:
+                real_tasks_count, submitted_assignments_count, skipped_assignments_count, rejected_assignments_count,
+                approved_assignments_count, completion_percentage, avg_submit_assignment_millis, spent_budget (US dollars),
+                unique_workers_count, unique_submitters_count, active_workers_by_filter_count (with `interval_hours`),
+                estimated_assignments_count.
+            progress: "auto", "notebook", "text", "log", False or a callable that gets `tf.Progress`.
+
+        Returns:
+            For each of them `{"request": {...}, "result": ..., "finished": ...}`, the result a number or
+            `{"value": number, ...}`; `pd.json_normalize` makes a frame of them.
+
+        Raises:
+            InputError: There are none, or more than 10; nothing was asked.
+            ValidationFailed: One of them is not valid.
+            OperationFailed: The operation ended with FAIL.
+
+        Source: Toloka-Kit 1.2.3 (the path is not in the API's document).
+        """
+        if isinstance(stats, str) or not isinstance(stats, Sequence) or not 1 <= len(stats) <= MOST_STATS:
+            raise InputError(f"stats is no list of 1 to {MOST_STATS} requests.", column="stats")
+        return await on_our_loop(_analytics(self.service, json_body(list(stats)), progress))
+
     async def get_training(self, training_id: str) -> dict[str, Any]:
         """A training. Raises `NotFound`. Source: Toloka API, "Get training by ID"."""
         return await self._get("/v1/trainings/{}", training_id)
@@ -165,137 +213,12 @@ class PoolCalls(Calls):
         """
         return await self._act("/v1/trainings/{}/archive", training_id)
 
-    async def get_task(self, task_id: str) -> dict[str, Any]:
-        """A task. Raises `NotFound`. Source: Toloka API, "Get a task"."""
-        return await self._get("/v1/tasks/{}", task_id)
 
-    async def patch_task(self, task_id: str, patch: Mapping[str, Any], *, open_pool: bool | None = None) -> dict[str, Any]:
-        """Change a task's `overlap`, `infinite_overlap` or `baseline_solutions` and return the task.
-
-        Args:
-            task_id: The task.
-            patch: What changes.
-            open_pool: Whether the pool is opened then.
-
-        Source: Toloka API, "Edit task".
-        """
-        return await self._patch("/v1/tasks/{}", task_id, body=patch, open_pool=open_pool)
-
-    async def patch_task_overlap_or_min(self, task_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
-        """Give a task an `overlap`, but no less than answers it has or that are on their way (0 stops it); return the task.
-
-        Source: Toloka API, "Stop assigning task".
-        """
-        return await self._patch("/v1/tasks/{}/set-overlap-or-min", task_id, body=patch)
-
-    async def get_task_suite(self, task_suite_id: str) -> dict[str, Any]:
-        """A task suite. Raises `NotFound`. Source: Toloka API, "Get task suite by ID"."""
-        return await self._get("/v1/task-suites/{}", task_suite_id)
-
-    async def patch_task_suite(
-        self, task_suite_id: str, patch: Mapping[str, Any], *, open_pool: bool | None = None
-    ) -> dict[str, Any]:
-        """Change a suite's `overlap`, `infinite_overlap` or `issuing_order_override` and return it; see `patch_task`.
-
-        Source: Toloka API, "Edit task suite overlap or priority".
-        """
-        return await self._patch("/v1/task-suites/{}", task_suite_id, body=patch, open_pool=open_pool)
-
-    async def patch_task_suite_overlap_or_min(self, task_suite_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
-        """Give a suite an `overlap`, but no less than answers it has or that are on their way (0 stops it); return the suite.
-
-        Source: Toloka API, "Stop assigning task suite".
-        """
-        return await self._patch("/v1/task-suites/{}/set-overlap-or-min", task_suite_id, body=patch)
-
-    async def get_assignment(self, assignment_id: str) -> dict[str, Any]:
-        """An assignment. Raises `NotFound`. Source: Toloka API, "Get an assignment"."""
-        return await self._get("/v1/assignments/{}", assignment_id)
-
-    async def patch_assignment(self, assignment_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
-        """Change an assignment's `status` and `public_comment` and return the assignment.
-
-        Args:
-            assignment_id: The assignment.
-            patch: SUBMITTED can become ACCEPTED or REJECTED, REJECTED can become ACCEPTED; the Toloker sees the comment.
-
-        Raises:
-            ValidationFailed: The comment is too long or missing.
-            Conflict: The assignment's status does not allow it.
-
-        Source: Toloka API, "Update task suite response".
-        """
-        try:
-            return await self._patch("/v1/assignments/{}", assignment_id, body=patch)
-        except ApiError as error:
-            if not error.may_have_taken_effect:
-                raise
-            # a try whose answer was lost may have done it, and what is ACCEPTED cannot be accepted again
-            assignment = await self.get_assignment(assignment_id)
-            if any(assignment.get(name) != value for name, value in patch.items()):
-                raise
-            return assignment
-
-    async def accept_assignment(self, assignment_id: str, public_comment: str) -> dict[str, Any]:
-        """Accept an assignment, which pays it, and return it; errors as in `patch_assignment`.
-
-        Source: Toloka API, "Update task suite response".
-        """
-        return await self.patch_assignment(assignment_id, {"status": "ACCEPTED", "public_comment": public_comment})
-
-    async def reject_assignment(self, assignment_id: str, public_comment: str) -> dict[str, Any]:
-        """Reject an assignment and return it; errors as in `patch_assignment`.
-
-        Source: Toloka API, "Update task suite response".
-        """
-        return await self.patch_assignment(assignment_id, {"status": "REJECTED", "public_comment": public_comment})
-
-    async def aggregate_solutions_by_pool(
-        self,
-        *,
-        type: Literal["WEIGHTED_DYNAMIC_OVERLAP", "DAWID_SKENE"],
-        pool_id: str,
-        fields: Sequence[Mapping[str, Any]],
-        answer_weight_skill_id: str | None = None,
-    ) -> dict[str, Any]:
-        """Begin to aggregate the answers of a pool, at the service.
-
-        Args:
-            type: How; WEIGHTED_DYNAMIC_OVERLAP is for pools with dynamic overlap, DAWID_SKENE for others.
-            pool_id: The pool.
-            fields: Output fields, as `[{"name": "result"}]`; DAWID_SKENE takes one.
-            answer_weight_skill_id: The skill that weighs answers; WEIGHTED_DYNAMIC_OVERLAP needs it.
-
-        Returns:
-            The operation: `wait_operation(operation)`, then `get_aggregated_solutions(operation["id"])`.
-
-        Raises:
-            ValidationFailed: The pool or a field does not allow it.
-            OutcomeUnknown: The answer was lost; an operation may have been started.
-
-        Source: Toloka API, "Aggregate responses in pool" (5 a minute, 30 an hour, 200 a day).
-        """
-        body = _aggregation(type=type, pool_id=pool_id, fields=fields, answer_weight_skill_id=answer_weight_skill_id)
-        return await self._make("/v1/aggregated-solutions/aggregate-by-pool", body=body)
-
-    async def aggregate_solutions_by_task(
-        self,
-        *,
-        task_id: str,
-        pool_id: str,
-        fields: Sequence[Mapping[str, Any]],
-        answer_weight_skill_id: str | None = None,
-        type: Literal["WEIGHTED_DYNAMIC_OVERLAP", "DAWID_SKENE"] = "WEIGHTED_DYNAMIC_OVERLAP",
-    ) -> dict[str, Any]:
-        """Aggregate the answers to one task: its `output_values` and their `confidence` (0 to 1).
-
-        Arguments and errors as in `aggregate_solutions_by_pool`. Source: Toloka API, "Aggregate responses to single task".
-        """
-        body = _aggregation(
-            type=type, task_id=task_id, pool_id=pool_id, fields=fields, answer_weight_skill_id=answer_weight_skill_id
-        )
-        return await self._make("/v1/aggregated-solutions/aggregate-by-task", body=body)
-
-
-def _aggregation(**given: Any) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if value is not None}
+async def _analytics(service: Service, body: bytes, progress: ProgressArg) -> list[dict[str, Any]]:
+    # counting twice changes nothing, so a lost answer is asked for again
+    begun = await service.post("/staging/analytics-2", {}, body, repeatable=True)
+    ended = await _operations.wait(service, _operations.expected(begun), None, progress)
+    value = (ended.get("details") or {}).get("value")
+    if not isinstance(value, list):
+        raise bad_answer(200, str(ended).encode(), "an operation with figures was expected")
+    return value

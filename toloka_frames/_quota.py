@@ -20,7 +20,7 @@ from toloka_frames._progress import present
 from toloka_frames._retries import Retries, waits_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
@@ -32,7 +32,8 @@ INTERVALS = {SECOND: None, MINUTE: "MIN", DAY: "DAY"}
 # Toloka API, "Restrictions": 300 requests a second. For tasks its pages say 200,000 a minute and 4,000,000 a day, and
 # Toloka-Kit 1.2.3 says half of that; the lower figures are safe under both.
 CREATIONS = ((100_000, MINUTE), (2_000_000, DAY))
-RATES = {"requests": ((300, SECOND),), "tasks": CREATIONS, "task suites": CREATIONS}
+REQUESTS_PER_SECOND = 300
+RATES = {"requests": ((REQUESTS_PER_SECOND, SECOND),), "tasks": CREATIONS, "task suites": CREATIONS}
 COUNTED = {"POST /v1/tasks": "tasks", "POST /v1/task-suites": "task suites"}
 
 TYPES: dict[str, Any] = {
@@ -48,10 +49,17 @@ TYPES: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Quota:
-    """The limits of an account, and how long one of its clients waits for them."""
+    """The limits of an account, and how one of its clients keeps them.
 
-    limits: Limits
+    Attributes:
+        limits: Gives those of the account.
+        retries: How long is waited for them.
+        workers: How many processes ask at the same time. Each counts its request for all of them, and so keeps to its share.
+    """
+
+    limits: Callable[[], Awaitable[Limits]]
     retries: Retries
+    workers: int = 1
 
     async def request(self, call: str) -> None:
         """Wait until one more request is allowed, of this method and path.
@@ -59,23 +67,24 @@ class Quota:
         Raises:
             QuotaExceeded: That takes longer than the client may wait.
         """
-        await self._take("requests", 1, _counted(call))
+        await self._take("requests", self.workers, _counted(call))
 
     async def objects(self, what: str, count: int) -> None:
         """Wait until so many more "tasks" or "task suites" are allowed; errors as in `request`."""
         await self._take(what, count, what)
 
-    def refused(self, call: str, error: QuotaExceeded) -> None:
+    async def refused(self, call: str, error: QuotaExceeded) -> None:
         """Have all clients of the account heed what a refusal says."""
         what = "requests" if error.interval is None else _counted(call)
-        self.limits.close(what, error.interval, 1.0 if error.retry_after is None else error.retry_after)
+        (await self.limits()).close(what, error.interval, 1.0 if error.retry_after is None else error.retry_after)
 
     async def frame(self) -> pd.DataFrame:
         """A row for each limit, as `client.quota()` gives it."""
-        return pd.DataFrame(self.limits.rows(), columns=list(TYPES)).astype(TYPES)
+        return pd.DataFrame((await self.limits()).rows(), columns=list(TYPES)).astype(TYPES)
 
     async def _take(self, what: str, count: int, counted: str) -> None:
-        while (wait := self.limits.take(what, count, counted)) is not None:
+        limits = await self.limits()
+        while (wait := limits.take(what, count, counted)) is not None:
             if not waits_for(self.retries, wait.interval, wait.seconds):
                 raise used_up(wait.what, wait.interval, wait.seconds)
             with present().wait("quota", wait.seconds):

@@ -5,10 +5,10 @@ The lists themselves stand in `_pool_resources`, `_people_resources` and `_app_r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from string import Formatter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from toloka_frames._columns import BOOLEAN, TEXT, Column, Fields, JsonShape, Path
 from toloka_frames._filters import filters_of, text
@@ -75,6 +75,10 @@ class Resource:
     needs: Mapping[tuple[str, str], str] = field(default_factory=dict)
     cursor: str = "id"
     life: Life = Life()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a pickle without what is made from the rest
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @cached_property
     def filters(self) -> Mapping[str, Filter]:

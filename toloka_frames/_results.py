@@ -21,15 +21,15 @@ NO_ERROR = dict.fromkeys(("error_field", "error_code", "error_message"))
 class Results:
     """What is known of each object of an upload; NOT_SENT until more is known.
 
-    `object_id` is where an operation's log has the id of what was made, and the frame's column of it.
+    `object_id` is where an operation's log has the id of what was made, and the frame's column of it; `carrier` is the frame's
+    column of the operation, or of the batch.
     """
 
-    def __init__(self, objects: int, object_id: str) -> None:
+    def __init__(self, objects: int, object_id: str, carrier: str = "operation_id") -> None:
         self._object_id = object_id
-        self._rows: list[dict[str, Any]] = [{"status": "NOT_SENT"} for _ in range(objects)]
-
-    def __len__(self) -> int:
-        return len(self._rows)
+        self._columns = [carrier if name == "operation_id" else name for name in COLUMNS]
+        blank = dict.fromkeys(COLUMNS)
+        self._rows: list[dict[str, Any]] = [{"row": row, **blank, "status": "NOT_SENT"} for row in range(objects)]
 
     def put(self, rows: Iterable[int], **facts: Any) -> None:
         """Write the same facts to some rows."""
@@ -39,12 +39,11 @@ class Results:
     def restore(self, outcomes: Iterable[Mapping[str, Any]]) -> None:
         """Write what the ledger knows of rows: the position as `row`, and their columns."""
         for outcome in outcomes:
-            self._rows[outcome["row"]].update({name: fact for name, fact in outcome.items() if name != "row"})
+            self._rows[outcome["row"]].update(outcome)
 
-    def rows(self, rows: Iterable[int]) -> Iterator[dict[str, Any]]:
-        """What the ledger keeps of rows."""
-        for row in rows:
-            yield {"row": row, **{name: self._rows[row].get(name) for name in COLUMNS}}
+    def rows(self, rows: Iterable[int]) -> Iterator[Mapping[str, Any]]:
+        """What the ledger keeps of rows: the position as `row`, and their columns."""
+        return map(self._rows.__getitem__, rows)
 
     def log(self, rows: Sequence[int], entries: Iterable[Mapping[str, Any]]) -> None:
         """Write an operation's log to the rows of its chunk."""
@@ -54,8 +53,16 @@ class Results:
             if position not in mine or self._is_created(position, entry):
                 continue
             if not entry.get("success"):
-                complaint = first_error(entry.get("output"))
-                self._rows[position].update(status="INVALID", **{name: _told(fact) for name, fact in complaint.items()})
+                self.complain(position, entry.get("output"))
+
+    def complain(self, row: int, output: Any) -> None:
+        """Write that a row is not valid, and what the service says of it."""
+        self._rows[row].update(status="INVALID", **{name: _told(fact) for name, fact in first_error(output).items()})
+
+    def settle(self, rows: Sequence[int], entries: Iterable[Mapping[str, Any]], *, failed: bool) -> int:
+        """Write an operation's log to the rows of its chunk, and return how many it leaves open."""
+        self.log(rows, entries)
+        return self.end(rows, failed=failed)
 
     def end(self, rows: Iterable[int], *, failed: bool) -> int:
         """Settle the rows that the log left open, and return how many these are."""
@@ -68,7 +75,8 @@ class Results:
 
     def frame(self, index: pd.Index[Any], object_of_row: Sequence[int]) -> pd.DataFrame:
         """A row for each input row, on the input's index."""
-        frame = pd.DataFrame(self._rows, columns=list(COLUMNS)).astype({**dict.fromkeys(COLUMNS, TEXT), "chunk": "Int64"})
+        types: dict[str, Any] = {**dict.fromkeys(self._columns, TEXT), "chunk": "Int64"}
+        frame = pd.DataFrame(self._rows, columns=self._columns).astype(types)
         frame = frame.rename(columns={"object_id": self._object_id})
         return frame.take(list(object_of_row)).set_axis(index)
 
@@ -83,7 +91,7 @@ class Results:
     def commonest_error(self) -> str:
         """What is wrong with most of the rows that are wrong, or nothing."""
         told = Counter(
-            f"{row.get('error_field') or 'object'}: {row.get('error_code')}, {row.get('error_message')}"
+            f"{row['error_field'] or 'object'}: {row['error_code']}, {row['error_message']}"
             for row in self._rows
             if row["status"] == "INVALID"
         )
@@ -123,4 +131,5 @@ def _told(fact: Any) -> str | None:
 def _position(entry: Mapping[str, Any]) -> int:
     item = entry.get("input")
     index = item.get("__item_idx") if isinstance(item, dict) else None
-    return int(str(index)) if str(index).isdecimal() and len(str(index)) <= MOST_DIGITS else -1
+    text = index if isinstance(index, str) else str(index)
+    return int(text) if len(text) <= MOST_DIGITS and text.isdecimal() else -1

@@ -6,13 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from toloka_frames._errors import InputError
 from toloka_frames._filters import nearest
+from toloka_frames._refusals import check_frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pandas as pd
 
 SHOWN = 5
 PREFIXES = ("INPUT:", "GOLDEN:")
@@ -62,8 +63,7 @@ def roles_of(frame: pd.DataFrame, input_columns: Sequence[str] | None, *, has_po
 
 
 def _names(frame: Any) -> list[str]:
-    if not isinstance(frame, pd.DataFrame):
-        raise InputError(f"A pandas DataFrame is needed, and a {type(frame).__name__} came.")
+    check_frame(frame)
     names = list(frame.columns)
     if not len(frame):
         raise InputError("The frame has no rows, so there is nothing to create.")

@@ -6,8 +6,9 @@ The way down: `_walk` asks for pages, `_page` makes record batches of them, `_si
 from __future__ import annotations
 
 from contextlib import aclosing
+from copy import copy as copy_of
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
@@ -15,8 +16,10 @@ from toloka_frames._columns import EXTRA, Fields
 from toloka_frames._copy import Synced, copy, pull
 from toloka_frames._errors import InputError
 from toloka_frames._filters import checked, flag_or_none, positive, within
+from toloka_frames._partitions import split
 from toloka_frames._progress import Meter, ProgressArg, showing
 from toloka_frames._question import question
+from toloka_frames._quota import REQUESTS_PER_SECOND
 from toloka_frames._sinks import DtypeBackend, FilePath, ParquetFile, Regrouped, check_dtype_backend, file_place, to_frame
 from toloka_frames._sync import aiterate, in_thread, iterate, run
 from toloka_frames._walk import Source
@@ -116,6 +119,35 @@ class Scan:
         """
         return run(self._awaited_parquet(path, resume, progress))
 
+    def partitions(self, n: int, *, workers: int | None = None) -> list[Self]:
+        """The rows in at most `n` scans, for other processes and machines: each row in exactly one, about as many in each.
+
+        Each is a window of `created` (operations: `submitted`) besides the filters of this scan, cut where some small requests
+        find as many rows on both sides; rows of the same millisecond stay together. Apps and aggregated solutions, which
+        cannot be asked for by it, are one partition.
+
+        The last ends now, by the later of the service's clock and this computer's, or behind the row that is last, unless the
+        scan has an upper bound: read late or twice, the partitions are the same rows.
+
+        A partition is a few kilobytes when it is pickled. It has the columns inside, which are not asked for again, but no
+        token: where it is read, TOLOKA_TOKEN has it, or the callable returns it that the client was made with.
+
+        Args:
+            n: How many at most; there are fewer where there are fewer rows.
+            workers: How many processes read at the same time, 1 to 300: each sends at most 300 / `workers` requests a second,
+                so that together they keep the account's quota. When not given, `n` or 300; 1 suits threads of this process.
+
+        Raises:
+            InputError: `n` or `workers` is no such number.
+            ApiError: The service refused.
+
+        Source: Toloka API, "Restrictions", for the quota.
+        """
+        parts = int(checked("n", positive, n))
+        most = min(parts, REQUESTS_PER_SECOND) if workers is None else workers
+        share = int(checked("workers", within(REQUESTS_PER_SECOND), most))
+        return [self._of(source) for source in run(split(self._source, parts, share))]
+
     def to_reader(self) -> pa.RecordBatchReader:
         """The rows as a stream of record batches, a page at a time as they are read; memory holds a few pages."""
         return pa.RecordBatchReader.from_batches(self.schema, iterate(self._batches()))
@@ -148,6 +180,11 @@ class Scan:
     def __arrow_c_schema__(self) -> object:
         """The schema as an Arrow C schema (Arrow PyCapsule interface)."""
         return self.schema.__arrow_c_schema__()
+
+    def _of(self, source: Source) -> Self:
+        scan = copy_of(self)
+        scan._source = source  # noqa: SLF001 -- a copy of this
+        return scan
 
     async def _awaited_arrow(self, progress: ProgressArg) -> pa.Table:
         """`to_arrow` for async code, by `toloka_frames.aio`."""

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames import _operations
 from toloka_frames._chunks import next_id
 from toloka_frames._crew import Crew
 from toloka_frames._errors import ApiError, ConnectionFailed, NotFound, OperationFailed, QuotaExceeded, TolokaError, TooLarge
+from toloka_frames._filters import path_part
 from toloka_frames._results import NO_ERROR
 from toloka_frames._sync import in_thread
+from toloka_frames._watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from toloka_frames._chunks import Chunk
     from toloka_frames._http import Service
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 BAD_REQUEST = 400
 
 
-class Sending:
+class Sending(ABC):
     """The requests of one upload while they go on.
 
     Attributes:
@@ -51,19 +54,78 @@ class Sending:
         """Send chunks, so many at once."""
         await self._crew.do(chunks, concurrency, self._create)
 
+    @abstractmethod
+    async def look(self, chunks: Sequence[Chunk]) -> None:
+        """Ask what became of chunks that were begun, and send nothing."""
+
+    @abstractmethod
+    async def open(self, pool_id: str) -> None:
+        """Open a pool, or start the batch that stands in its place."""
+
+    @abstractmethod
+    async def _create(self, chunk: Chunk, free: Callable[[], None]) -> None:
+        """One request and what follows from it; `free` lets the next one begin."""
+
+    async def _halve(self, chunk: Chunk) -> None:
+        halves = chunk.halves()
+        await in_thread(self._ledger.split, self._record.id, chunk, halves)
+        for half in halves:
+            await self._create(half, _keep)
+
+    async def _begun(self, chunk: Chunk, sent_as: str) -> None:
+        """Write down as what a chunk goes, before it does."""
+        await in_thread(self._ledger.begin, self._record.id, chunk, sent_as, self.flags, self._service.now())
+        self._results.put(
+            chunk.rows, **NO_ERROR, status="UNKNOWN", operation_id=sent_as, batch_id=chunk.pool_id or None, chunk=chunk.number
+        )
+
+    async def _withdraw(self, chunk: Chunk) -> None:
+        """Write down that a chunk that was begun is not there."""
+        await in_thread(self._ledger.withdraw, self._record.id, chunk)
+        self._results.put(chunk.rows, **NO_ERROR, status="NOT_SENT", operation_id=None, batch_id=None, chunk=None)
+
+    async def _refused(self, chunk: Chunk, error: TolokaError) -> None:
+        """Say of a chunk what a refusal says; an answer that never came, or of a service in trouble, says nothing."""
+        if isinstance(error, QuotaExceeded | ConnectionFailed) or (isinstance(error, TooLarge) and len(chunk.rows) > 1):
+            await self._withdraw(chunk)
+        elif isinstance(error, ApiError) and error.status >= BAD_REQUEST and not error.retryable:
+            self._fail(chunk, error)
+            await in_thread(self._ledger.end, self._record.id, chunk, "refused", self._results.rows(chunk.rows))
+
+    def _fail(self, chunk: Chunk, error: ApiError) -> None:
+        self._results.put(chunk.rows, status="FAILED", error_code=error.code, error_message=str(error))
+
+
+class Operations(Sending):
+    """Requests that are operations: each has an id of ours, so that it may be repeated and looked for."""
+
+    def __init__(self, service: Service, *args: Any) -> None:
+        super().__init__(service, *args)
+        self._watch = Watch(service)
+
+    async def send(self, chunks: Sequence[Chunk], concurrency: int) -> None:
+        """Send chunks, so many at once."""
+        async with self._watch:
+            await super().send(chunks, concurrency)
+
     async def look(self, chunks: Sequence[Chunk]) -> None:
         """Ask for the operations of chunks that were begun, and send nothing."""
-        for chunk in chunks:
-            operation = await self._known(chunk)
-            if operation is None:
-                await in_thread(self._ledger.withdraw, self._record.id, chunk)
-                self._results.put(chunk.rows, status="NOT_SENT", operation_id=None, chunk=None)
-            else:
-                with contextlib.suppress(OperationFailed):  # the results tell it row by row
-                    await self._settle(chunk, *await self._ended(operation))
+        async with self._watch:
+            for chunk in chunks:
+                operation = await self._known(chunk)
+                if operation is None:
+                    await self._withdraw(chunk)
+                else:
+                    with contextlib.suppress(OperationFailed):  # the results tell it row by row
+                        await self._settle(chunk, *await self._ended(operation, _keep))
 
-    async def _create(self, chunk: Chunk) -> None:
-        """One request and what follows from it."""
+    async def open(self, pool_id: str) -> None:
+        """Open a pool, and wait until it is."""
+        operation = await self._service.act(f"/v1/pools/{path_part(pool_id)}/open")
+        if operation and (await _operations.ended(self._service, operation))["status"] == "FAIL":
+            raise OperationFailed(f"The operation {operation['id']} ended with FAIL.", operation=operation)
+
+    async def _create(self, chunk: Chunk, free: Callable[[], None]) -> None:
         operation = await self._known(chunk)
         if operation is None:
             try:
@@ -73,7 +135,7 @@ class Sending:
                     raise
                 await self._halve(chunk)
                 return
-        ended, log = await self._ended(operation)
+        ended, log = await self._ended(operation, free)
         # what ended with FAIL created nothing, so that asking in another way is a new try; in the same way it is the same FAIL
         while ended["status"] == "FAIL" and not _has_created(log, self._record.kind.object_id):
             operation = await self._found(next_id(ended["id"]))
@@ -83,14 +145,8 @@ class Sending:
                 break
             else:
                 operation = await self._post(chunk, next_id(ended["id"]))
-            ended, log = await self._ended(operation)
+            ended, log = await self._ended(operation, free)
         await self._settle(chunk, ended, log)
-
-    async def _halve(self, chunk: Chunk) -> None:
-        halves = chunk.halves()
-        await in_thread(self._ledger.split, self._record.id, chunk, halves)
-        for half in halves:
-            await self._create(half)
 
     async def _known(self, chunk: Chunk) -> dict[str, Any] | None:
         """The operation that an earlier call began for a chunk; None when the service knows of none."""
@@ -123,29 +179,18 @@ class Sending:
                 raise
             return operation
 
-    async def _begun(self, chunk: Chunk, operation_id: str) -> None:
-        """Write down as which operation a chunk goes, before it does."""
-        await in_thread(self._ledger.begin, self._record.id, chunk, operation_id, self.flags)
-        self._results.put(chunk.rows, **NO_ERROR, status="UNKNOWN", operation_id=operation_id, chunk=chunk.number)
-
-    async def _refused(self, chunk: Chunk, error: TolokaError) -> None:
-        """Say of a chunk what a refusal says; an answer that never came, or of a service in trouble, says nothing."""
-        if isinstance(error, QuotaExceeded | ConnectionFailed) or (isinstance(error, TooLarge) and len(chunk.rows) > 1):
-            await in_thread(self._ledger.withdraw, self._record.id, chunk)
-            self._results.put(chunk.rows, status="NOT_SENT", operation_id=None, chunk=None)
-        elif isinstance(error, ApiError) and error.status >= BAD_REQUEST and not error.retryable:
-            self._results.put(chunk.rows, status="FAILED", error_code=error.code, error_message=str(error))
-            await in_thread(self._ledger.end, self._record.id, chunk, "refused", self._results.rows(chunk.rows))
-
-    async def _ended(self, operation: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        ended = await _operations.ended(self._service, operation)
-        return ended, await _operations.log(self._service, ended["id"])
+    async def _ended(
+        self, operation: Mapping[str, Any], free: Callable[[], None]
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        ended = await self._watch.ended(operation)
+        if ended["status"] == "SUCCESS":
+            free()  # its log is read while the next request goes out
+        return ended, await _operations.outcomes(self._service, ended["id"])
 
     async def _settle(self, chunk: Chunk, operation: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> None:
         """Write down what became of a chunk; rows that nobody tells of stay UNKNOWN, to be looked at again."""
         failed = operation["status"] == "FAIL"
-        self._results.log(chunk.rows, log)
-        unsettled = self._results.end(chunk.rows, failed=failed)
+        unsettled = await in_thread(self._results.settle, chunk.rows, log, failed=failed)
         self._meter.rows += len(chunk.rows)
         if failed or not unsettled:
             # where invalid rows are to be skipped, a request of nothing else has done what it was to do
@@ -163,6 +208,10 @@ def failure(operation: Mapping[str, Any]) -> OperationFailed:
         operation=operation,
         hint="One INVALID row has its whole request refused; with skip_invalid_items=True the others are created.",
     )
+
+
+def _keep() -> None:
+    """The slot is not given away: the next request belongs to the same chunk."""
 
 
 def _asked_with(operation: Mapping[str, Any], flags: Mapping[str, str]) -> bool:

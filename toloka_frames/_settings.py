@@ -9,7 +9,8 @@ import pandas as pd
 from toloka_frames._cells import objects_of
 from toloka_frames._each import Call
 from toloka_frames._filters import path_part
-from toloka_frames._objects import members_of, refuse, refuse_twins
+from toloka_frames._objects import members_of, refuse_twins
+from toloka_frames._refusals import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

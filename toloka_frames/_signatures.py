@@ -40,8 +40,9 @@ Args:
 def listed(resource: Resource) -> Callable[[Method], Method]:
     """Have a method tell of a list's keywords, and answer one that is none of them with the nearest."""
     told = get_type_hints(resource.keywords, include_extras=True)
-    # what is a list's own before what all have
-    hints = {name: told[name] for name in sorted(told, key=lambda name: name.endswith(("_gt", "_gte", "_lt", "_lte")))}
+    # what is a list's own before what many have
+    common = ("_gt", "_gte", "_lt", "_lte", "owner_id", "owner_company_id")
+    hints = {name: told[name] for name in sorted(told, key=lambda name: name.endswith(common))}
 
     def telling(method: Method) -> Method:
         signature = _signature(method, hints)

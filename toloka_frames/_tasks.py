@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,15 +15,24 @@ from toloka_frames._kinds import TASK_SUITES, TASKS
 from toloka_frames._plan import Part, planned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
     from toloka_frames._cells import Cells
+    from toloka_frames._columns import Specification
     from toloka_frames._http import Service
     from toloka_frames._kinds import Kind
     from toloka_frames._plan import Plan
     from toloka_frames._roles import Roles
+
+
+@dataclass(frozen=True)
+class _Pool:
+    id: str
+    rows: Sequence[int]
+    facts: Mapping[str, Any]
+    specification: Specification
 
 
 async def plan_tasks(
@@ -40,14 +50,12 @@ async def plan_tasks(
     Raises:
         InputError: Something cannot be sent.
     """
-    account = await service.account()
-    parts, pools = [], []
-    for name, rows in _pools(frame, roles, pool_id):
-        pool, specification = await _specifications.of_pool(service, name)
-        cells = cells_of(_rows(frame, rows), roles, specification, overlap=overlap, positions=rows, strict=strict)
-        parts.append(Part(name, rows, list(tasks_of(name, rows, cells)), cells.input_bytes))
-        pools.append(pool)
-    return planned(TASKS, account, parts, range(len(frame)), upload_id, pools)
+    account, pools = await service.account(), await _pools(service, frame, roles, pool_id)
+    parts = [
+        Part(name, rows, list(tasks_of(name, rows, cells)), cells.input_bytes)
+        for name, rows, cells in _cells_by_pool(pools, frame, roles, overlap=overlap, strict=strict)
+    ]
+    return planned(TASKS, account, parts, range(len(frame)), upload_id, [pool.facts for pool in pools])
 
 
 async def plan_suites(
@@ -66,17 +74,14 @@ async def plan_suites(
     Raises:
         InputError: Something cannot be sent.
     """
-    account = await service.account()
-    parts, pools, number_of_row = [], [], [0] * len(frame)
+    account, pools = await service.account(), await _pools(service, frame, roles, pool_id)
+    parts, number_of_row = [], [0] * len(frame)
     numbers: dict[tuple[str, Any], int] = {}
-    for name, rows in _pools(frame, roles, pool_id):
-        pool, specification = await _specifications.of_pool(service, name)
-        cells = cells_of(_rows(frame, rows), roles, specification, overlap=None, positions=rows, strict=strict)
+    for name, rows, cells in _cells_by_pool(pools, frame, roles, overlap=None, strict=strict):
         for row in rows:
             number_of_row[row] = numbers.setdefault((name, suites[row]), len(numbers))
         parts.append(_suites(name, [number_of_row[row] for row in rows], cells, overlap))
-        pools.append(pool)
-    return planned(TASK_SUITES, account, parts, number_of_row, upload_id, pools)
+    return planned(TASK_SUITES, account, parts, number_of_row, upload_id, [pool.facts for pool in pools])
 
 
 def check_pool(pool: Mapping[str, Any], kind: Kind) -> None:
@@ -107,43 +112,56 @@ def tasks_of(pool_id: str, rows: Sequence[int], cells: Cells) -> Iterator[bytes]
     """The JSON of each row's task."""
     pool = orjson.dumps(pool_id)
     # the position is echoed by the operation's log, whose order is not promised: it alone ties an entry to its row
-    for row, values, rest in zip(rows, cells.inputs, cells.rests, strict=True):
-        yield b'{"__item_idx":"%d","pool_id":%b,"input_values":%b%b' % (row, pool, values, rest)
+    for row, values in zip(rows, cells.texts, strict=True):
+        yield b'{"__item_idx":"%d","pool_id":%b,"input_values":%b' % (row, pool, values)
 
 
 def _suites(pool_id: str, numbers: Sequence[int], cells: Cells, overlap: int | None) -> Part:
     """The suites of one pool; `numbers` has the number of each row's suite."""
     tasks: dict[int, list[bytes]] = {}
     sizes: dict[int, int] = {}
-    for number, values, rest in zip(numbers, cells.inputs, cells.rests, strict=True):
-        tasks.setdefault(number, []).append(b'{"input_values":%b%b' % (values, rest))
-        sizes[number] = sizes.get(number, 0) + len(values)
+    for number, values, size in zip(numbers, cells.texts, cells.input_bytes, strict=True):
+        tasks.setdefault(number, []).append(b'{"input_values":' + values)
+        sizes[number] = sizes.get(number, 0) + size
     if large := [number for number, size in sizes.items() if size > MAX_INPUT_BYTES]:
         raise InputError(
             f"A suite of {len(tasks[large[0]]):,} rows has more than {MAX_INPUT_BYTES:,} bytes of input values, the most one "
             "request can hold.",
             hint="Put fewer rows into a suite.",
         )
-    head = b'{"__item_idx":"%d","pool_id":' + orjson.dumps(pool_id).replace(b"%", b"%%") + b',"tasks":['
-    tail = b"]}" if overlap is None else b'],"overlap":%d}' % overlap
-    objects = [head % number + b",".join(each) + tail for number, each in tasks.items()]
+    pool, tail = orjson.dumps(pool_id), b"]}" if overlap is None else b'],"overlap":%d}' % overlap
+    objects = [
+        b'{"__item_idx":"%d","pool_id":%b,"tasks":[%b%b' % (number, pool, b",".join(each), tail)
+        for number, each in tasks.items()
+    ]
     return Part(pool_id, list(tasks), objects, list(sizes.values()))
 
 
-def _rows(frame: pd.DataFrame, rows: Sequence[int]) -> pd.DataFrame:
-    return frame if len(rows) == len(frame) else frame.iloc[list(rows)]
+async def _pools(service: Service, frame: pd.DataFrame, roles: Roles, pool_id: str | None) -> list[_Pool]:
+    """The pools of all rows, as the service has them."""
+    named = _rows_by_pool(frame, roles, pool_id)
+    return [_Pool(name, rows, *await _specifications.of_pool(service, name)) for name, rows in named.items()]
 
 
-def _pools(frame: pd.DataFrame, roles: Roles, pool_id: str | None) -> Iterator[tuple[str, Sequence[int]]]:
-    """Each pool with the positions of its rows."""
+def _rows_by_pool(frame: pd.DataFrame, roles: Roles, pool_id: str | None) -> Mapping[str, Sequence[int]]:
+    """The positions of each pool's rows."""
     if pool_id is not None:
         checked("pool_id", path_part, pool_id)
-        yield pool_id, range(len(frame))
-        return
+        return {pool_id: range(len(frame))}
     pools: dict[str, list[int]] = {}
     for position, pool in enumerate(plain_values(frame[roles.pool])):
         pools.setdefault(_named(pool, position), []).append(position)
-    yield from pools.items()
+    return pools
+
+
+def _cells_by_pool(
+    pools: Iterable[_Pool], frame: pd.DataFrame, roles: Roles, *, overlap: int | None, strict: bool
+) -> Iterator[tuple[str, Sequence[int], Cells]]:
+    """Each pool with its rows and their JSON."""
+    for pool in pools:
+        part = frame if len(pool.rows) == len(frame) else frame.iloc[list(pool.rows)]
+        cells = cells_of(part, roles, pool.specification, overlap=overlap, positions=pool.rows, strict=strict)
+        yield pool.id, pool.rows, cells
 
 
 def _named(pool: Any, position: int) -> str:

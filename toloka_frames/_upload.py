@@ -1,42 +1,45 @@
 """A plan of objects comes in, they are created in chunks, and one result row for each input row goes out.
 
 The way up: `_tasks` and its kin make checked JSON of a frame, `_plan` cuts it into requests, `_ledger` has them on disk,
-`_sending` sends what is not yet settled. The same call again, `Resumed` and `Reconciled` find in the ledger what is left to do.
+`_sending` and `_app_sending` send what is not settled. `Created` has a frame, `Kept` only a name: both find in the ledger what
+is left to do.
 """
 
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from toloka_frames import _operations
-from toloka_frames._client import AsyncTolokaClient
-from toloka_frames._errors import InputError, OperationFailed, TolokaError, UploadError
-from toloka_frames._filters import checked, path_part, positive, text
+from toloka_frames._app_sending import Imports
+from toloka_frames._errors import InputError, TolokaError, UploadError
+from toloka_frames._filters import checked, text
 from toloka_frames._kinds import TASKS
 from toloka_frames._ledger import Ledger, ledger_place
 from toloka_frames._progress import Meter, ProgressArg, showing
 from toloka_frames._results import Results
-from toloka_frames._sending import Sending, failure
+from toloka_frames._sending import Operations, failure
 from toloka_frames._sync import in_thread
 from toloka_frames._tasks import check_pool
+from toloka_frames._work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from toloka_frames._chunks import Chunk
+    from toloka_frames._client import AsyncTolokaClient
     from toloka_frames._http import Service
     from toloka_frames._kinds import Kind
-    from toloka_frames._ledger import Record, UploadLock
+    from toloka_frames._ledger import Flags, Record, UploadLock
     from toloka_frames._plan import Plan
+    from toloka_frames._sending import Sending
     from toloka_frames._sinks import FilePath
 
-# the service makes one operation's tasks in seconds; more requests at once meet its quota sooner than they save time
-CONCURRENCY = 4
+# the service makes one operation's tasks in seconds; more requests at once meet its quota sooner than they save time: what it
+# allows in a minute are ten full requests of tasks, and so two rounds
+CONCURRENCY = 5
 LOCK_LOOK_SECONDS = 0.2
 SHOWN_ROWS = 5
 GO_ON = (
@@ -45,32 +48,23 @@ GO_ON = (
     "df[error.results['status'].eq('INVALID').to_numpy()]. Rows whose operation ended with FAIL are tried again when the same "
     "call is made with another flag, as skip_invalid_items=True."
 )
+GO_ON_UNKEYED = (
+    "`.results` of this error has a row for each input row. The same call again sends what is NOT_SENT or was refused, looks "
+    "for UNKNOWN rows among what is there, and creates nothing twice. One INVALID row has its whole request refused, unless "
+    "ignore_errors=True: mend it and send these alone: df[error.results['status'].isin(['INVALID', 'FAILED']).to_numpy()]."
+)
 
 
-class Upload(ABC):
-    """One upload while it goes on; what is known of it can be read at any time.
-
-    Attributes:
-        upload_id: Its name in the ledger; "" until it is there.
-    """
+class Upload(Work):
+    """One upload."""
 
     def __init__(self, client: AsyncTolokaClient, ledger: FilePath | None, concurrency: int, progress: ProgressArg) -> None:
-        if not isinstance(client, AsyncTolokaClient):
-            raise InputError(f"client is a {type(client).__name__}, not an AsyncTolokaClient.", column="client")
-        checked("concurrency", positive, concurrency)
-        self.upload_id = ""
-        self._service: Service = client.service
+        super().__init__(client, concurrency, progress)
         self._ledger = ledger_place(ledger)
-        self._concurrency = concurrency
-        self._progress = progress
         self._index: pd.Index[int] = pd.RangeIndex(0)
         self._object_of_row: Sequence[int] = ()
         self._results = Results(0, TASKS.object_id)
         self._known = False
-
-    @abstractmethod
-    async def go(self) -> pd.DataFrame:
-        """Do it, on the package's own loop; the results of all rows."""
 
     def frame(self) -> pd.DataFrame:
         """What is known of each input row."""
@@ -83,7 +77,7 @@ class Upload(ABC):
         return f"{known} Running the same cell again goes on.{without}"
 
     def _expect(self, kind: Kind, objects: int, object_of_row: Sequence[int], index: pd.Index[int]) -> None:
-        self._results, self._index, self._object_of_row = Results(objects, kind.object_id), index, object_of_row
+        self._results, self._index, self._object_of_row = Results(objects, kind.object_id, kind.carrier), index, object_of_row
         # until the ledger was read, an earlier call may have sent any of them
         self._results.put(range(objects), status="UNKNOWN", error_message="The ledger was not read yet.")
 
@@ -104,53 +98,47 @@ class Upload(ABC):
             finally:
                 lock.give_back()
 
-    async def _carry_out(self, ledger: Ledger, record: Record, flags: Mapping[str, bool | None], meter: Meter) -> None:
+    async def _carry_out(self, ledger: Ledger, record: Record, flags: Flags, meter: Meter) -> None:
         sending, chunks = await self._begun(ledger, record, flags, meter)
         # an operation that failed in an earlier call does not keep the other rows back, but it is told at the end
         failed = await in_thread(ledger.failures, record.id, sending.flags)
         await sending.send(chunks, self._concurrency)
         meter.note = self._results.summary()
         earlier = failure({"id": failed[0], "status": "FAIL"}) if failed else None
-        self._raise_for_results(sending.error or earlier, skips=bool(flags.get("skip_invalid_items")))
-        if flags.get("open_pool"):
-            await self._open(ledger, record)
+        fine = {"CREATED", "INVALID"} if flags.get(record.kind.skip) else {"CREATED"}
+        self._raise_for_results(sending.error or earlier, fine, GO_ON if record.kind.keyed else GO_ON_UNKEYED)
+        if flags.get(record.kind.open):
+            await self._open(ledger, record, sending)
         if record.ended and not chunks:
             meter.note += f" All of it was settled on {record.ended:%Y-%m-%d %H:%M} UTC; nothing was sent."
 
-    async def _begun(
-        self, ledger: Ledger, record: Record, flags: Mapping[str, bool | None], meter: Meter
-    ) -> tuple[Sending, list[Chunk]]:
+    async def _begun(self, ledger: Ledger, record: Record, flags: Flags, meter: Meter) -> tuple[Sending, list[Chunk]]:
         """What earlier calls have settled stands in the results; what is left goes out."""
-        sent = {name: "true" for name, flag in flags.items() if flag and name != "open_pool"}
+        wished = {name: flag for name, flag in flags.items() if flag and name != record.kind.open}
+        sent = {name: "true" if flag is True else str(flag) for name, flag in wished.items()}
         await in_thread(ledger.ask, record.id, flags)
         self._results.put(range(record.rows), status="NOT_SENT", error_message=None)
         self._results.restore(await in_thread(ledger.outcomes, record.id))
         self._known = True
         chunks = await in_thread(ledger.chunks, record.id, sent)
         meter.total, meter.rows = record.rows, record.rows - sum(len(chunk.rows) for chunk in chunks)
-        return Sending(self._service, ledger, record, sent, self._results, meter), chunks
+        way = Operations if record.kind.keyed else Imports
+        return way(self._service, ledger, record, sent, self._results, meter), chunks
 
-    async def _open(self, ledger: Ledger, record: Record) -> None:
-        """Open each pool once: it may have been closed on purpose since."""
+    async def _open(self, ledger: Ledger, record: Record, sending: Sending) -> None:
+        """Open each pool, or start the batch, once: it may have been closed or stopped on purpose since."""
         for pool_id in await in_thread(ledger.pools_to_open, record.id):
             try:
-                operation = await self._service.act(f"/v1/pools/{path_part(pool_id)}/open")
-                if operation and (await _operations.ended(self._service, operation))["status"] == "FAIL":
-                    raise OperationFailed(f"The operation {operation['id']} ended with FAIL.", operation=operation)
+                await sending.open(pool_id)
             except TolokaError as error:
+                what = "the pool was not opened" if record.kind.keyed else f"the batch {pool_id} was not started"
                 raise UploadError(
-                    f"{self._results.summary()} The tasks are there, but the pool was not opened: {error}",
+                    f"{self._results.summary()} The {record.kind.name} are there, but {what}: {error}",
                     results=self.frame(),
                     upload_id=self.upload_id,
-                    hint="Make the same call again, or open it with client.open_pool(pool_id).",
+                    hint="Make the same call again, or do it with client.open_pool or client.start_app_batch.",
                 ) from error
             await in_thread(ledger.pool_was_opened, record.id, pool_id)
-
-    def _raise_for_results(self, error: Exception | None, *, skips: bool) -> None:
-        fine = {"CREATED", "INVALID"} if skips else {"CREATED"}
-        if error or set(self._results.counts()) - fine:
-            said = " ".join(filter(None, (self._results.summary(), self._results.commonest_error(), str(error or ""))))
-            raise UploadError(said, results=self.frame(), upload_id=self.upload_id, hint=GO_ON) from error
 
 
 class Created(Upload):
@@ -161,7 +149,7 @@ class Created(Upload):
         kind: Kind,
         index: pd.Index[int],
         plan: Callable[[Service], Awaitable[Plan]],
-        flags: Mapping[str, bool | None],
+        flags: Flags,
         **common: Any,
     ) -> None:
         super().__init__(**common)
@@ -195,17 +183,17 @@ class Kept(Upload):
             async with self._opened(account, self._name, meter) as ledger:
                 record = await in_thread(_found, ledger, account, self._name)
                 meter.title = record.kind.name
-                self._expect(record.kind, record.rows, range(record.rows), pd.RangeIndex(record.rows))
+                self._expect(record.kind, record.rows, record.object_of_row, pd.RangeIndex(len(record.object_of_row)))
                 await (self._look if self._asks else self._carry_out)(ledger, record, record.flags, meter)
             return self.frame()
 
-    async def _look(self, ledger: Ledger, record: Record, flags: Mapping[str, bool | None], meter: Meter) -> None:
+    async def _look(self, ledger: Ledger, record: Record, flags: Flags, meter: Meter) -> None:
         sending, chunks = await self._begun(ledger, record, flags, meter)
         await sending.look([chunk for chunk in chunks if chunk.sent_as])
         meter.note = self._results.summary()
 
 
-def _entered(ledger: Ledger, plan: Plan, flags: Mapping[str, bool | None]) -> Record:
+def _entered(ledger: Ledger, plan: Plan, flags: Flags) -> Record:
     """The plan's place in the ledger: a new one, or that of an earlier call."""
     record = ledger.find(plan.account, plan.upload_id)
     if record is None:
@@ -236,6 +224,8 @@ def _found(ledger: Ledger, account: str, upload_id: str) -> Record:
 def _difference(record: Record, plan: Plan) -> str:
     if (record.kind, record.rows) != (plan.kind, len(plan.digests)):
         return f"it had {record.rows:,} {record.kind.name}, and {len(plan.digests):,} {plan.kind.name} came"
+    if record.place != plan.place:
+        return "they went to another app project or batch"
     rows = [row for row, (then, now) in enumerate(zip(record.digests, plan.digests, strict=True)) if then != now]
     more = f" and {len(rows) - SHOWN_ROWS:,} more" if len(rows) > SHOWN_ROWS else ""
     return f"what differs are {plan.kind.name} {', '.join(map(str, rows[:SHOWN_ROWS]))}{more} (values, pool or overlap)"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from toloka_frames import _create
+from toloka_frames import _create, _create_apps, _set
 from toloka_frames._errors import UploadCancelled, UploadInterrupted
 from toloka_frames._sync import on_our_loop, run
 
@@ -16,21 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-
-class Work(Protocol):
-    """What a verb has prepared: an upload, or calls row by row."""
-
-    upload_id: str
-
-    async def go(self) -> pd.DataFrame:
-        """Do it, on the package's own loop; the results of all rows."""
-
-    def frame(self) -> pd.DataFrame:
-        """What is known of each input row."""
-
-    def stopped(self) -> str:
-        """What to say when it was stopped."""
-
+    from toloka_frames._work import Work
 
 P = ParamSpec("P")
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -74,9 +60,11 @@ def _told(verb: F, prepare: Callable[..., Work]) -> F:
 create_tasks = ordinary(_create.create_tasks)
 create_task_suites = ordinary(_create.create_task_suites)
 create_user_bonuses = ordinary(_create.create_user_bonuses)
-set_user_skills = ordinary(_create.set_user_skills)
-set_user_restrictions = ordinary(_create.set_user_restrictions)
-accept_assignments = ordinary(_create.accept_assignments)
-reject_assignments = ordinary(_create.reject_assignments)
+create_app_items = ordinary(_create_apps.create_app_items)
+create_app_batch = ordinary(_create_apps.create_app_batch)
+set_user_skills = ordinary(_set.set_user_skills)
+set_user_restrictions = ordinary(_set.set_user_restrictions)
+accept_assignments = ordinary(_set.accept_assignments)
+reject_assignments = ordinary(_set.reject_assignments)
 resume = ordinary(_create.resume)
 reconcile = ordinary(_create.reconcile)

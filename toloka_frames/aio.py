@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from toloka_frames import _create
+from toloka_frames import _create, _create_apps, _set
 from toloka_frames._inference import SAMPLE_ROWS, Framing, Rows, abatches
 from toloka_frames._scan import LAG, Scan, awaited_sync
 from toloka_frames._sinks import DtypeBackend, FilePath, ParquetFile, check_dtype_backend, check_resume, to_frame
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "accept_assignments",
+    "create_app_batch",
+    "create_app_items",
     "create_task_suites",
     "create_tasks",
     "create_user_bonuses",
@@ -83,9 +85,11 @@ async def sync(scan: Scan, folder: FilePath, *, lag: timedelta = LAG, progress: 
 create_tasks = awaited(_create.create_tasks)
 create_task_suites = awaited(_create.create_task_suites)
 create_user_bonuses = awaited(_create.create_user_bonuses)
-set_user_skills = awaited(_create.set_user_skills)
-set_user_restrictions = awaited(_create.set_user_restrictions)
-accept_assignments = awaited(_create.accept_assignments)
-reject_assignments = awaited(_create.reject_assignments)
+create_app_items = awaited(_create_apps.create_app_items)
+create_app_batch = awaited(_create_apps.create_app_batch)
+set_user_skills = awaited(_set.set_user_skills)
+set_user_restrictions = awaited(_set.set_user_restrictions)
+accept_assignments = awaited(_set.accept_assignments)
+reject_assignments = awaited(_set.reject_assignments)
 resume = awaited(_create.resume)
 reconcile = awaited(_create.reconcile)

@@ -134,6 +134,8 @@ def projects(s: Session) -> None:
     made[0].public_name = "Renamed"
     changed = s.client.update_project(made[0].id, made[0])
     assert (changed.public_name, changed.id, changed.status) == ("Renamed", made[0].id, tk.Project.ProjectStatus.ACTIVE)
+    level = s.client.check_update_project_for_major_version_change(made[1].id, made[0])
+    assert level == tk.project.ProjectUpdateDifferenceLevel.NON_BREAKING_CHANGE
     assert s.client.get_requester().balance > 0
     found = s.client.find_projects(id_gte=made[0].id, sort=["-id"], limit=2)
     assert [row.id for row in found.items] == sorted((row.id for row in found.items), key=int, reverse=True)
@@ -288,6 +290,44 @@ def assignments(s: Session) -> None:
     page = s.client.find_assignments(pool_id=pool.id, sort=["-submitted"], limit=1)
     assert page.has_more
     assert page.items[0].submitted == max(row.submitted for row in rows)
+
+
+def exports(s: Session) -> None:
+    pool, rows = s.answered(6)
+    for row in rows:
+        s.client.accept_assignment(row.id, "")
+    frame = s.client.get_assignments_df(pool.id)
+    fields = ["link", "assignment_id", "worker_id", "status", "started"]
+    assert [name for name in frame if name.startswith("ASSIGNMENT:")] == [f"ASSIGNMENT:{name}" for name in fields]
+    assert set(frame["ASSIGNMENT:status"]) == {"APPROVED"}
+    given = sorted((row.id, task.input_values["image"]) for row in rows for task in row.tasks)
+    assert sorted(zip(frame["ASSIGNMENT:assignment_id"], frame["INPUT:image"])) == given
+    chosen = s.client.get_assignments_df(
+        pool.id,
+        status=["APPROVED", "REJECTED"],
+        field=["ASSIGNMENT:reward"],
+        exclude_banned=True,
+        start_time_from=datetime(2020, 1, 1, tzinfo=UTC),
+    )
+    assert list(chosen)[-1] == "ASSIGNMENT:reward"
+    assert len(s.client.get_assignments_df(pool.id, status=["REJECTED"])) == 0
+
+
+def analytics(s: Session) -> None:
+    pool, rows = s.answered()
+    requests = tk.analytics_request
+    kinds = [kind for kind in vars(requests).values() if isinstance(kind, type) and kind.__name__.endswith("PoolAnalytics")]
+    made = [
+        kind(subject_id=pool.id, **({"interval_hours": 3} if kind is requests.ActiveWorkersByFilterCountPoolAnalytics else {}))
+        for kind in kinds
+    ]
+    figures = {}
+    for some in (made[:10], made[10:]):
+        operation = s.client.wait_operation(s.client.get_analytics(some))
+        figures.update((value["request"]["name"], value["result"]) for value in operation.details["value"])
+    assert len(figures) == 12
+    assert figures["submitted_assignments_count"] == len(rows)
+    assert figures["completion_percentage"]["value"] == 100
 
 
 def skills(s: Session) -> None:
@@ -462,14 +502,31 @@ def apps(s: Session) -> None:
     stopped = s.client.create_app_batch(project.id, tk.app.AppBatchCreateRequest(items=[data] * 4))
     assert refused(ConflictStateApiError, s.client.stop_app_batch, project.id, stopped.id).code == "CONFLICT_STATE"
     assert refused(ConflictStateApiError, s.client.resume_app_batch, project.id, stopped.id).code == "CONFLICT_STATE"
-    s.client.start_sync_batch_processing(project.id, tk.app.SyncBatchCreateRequest(items=[data]))
+    before = {row.id for row in s.client.get_app_batches(project.id)}
+    at_once = s.client.start_sync_batch_processing(project.id, tk.app.SyncBatchCreateRequest(items=[data]))
+    assert at_once.id is None  # Toloka-Kit takes {batch, items} for a batch
+    [made] = [row for row in s.client.get_app_batches(project.id) if row.id not in before]
+    assert (str(made.status.value), made.items_count) == ("COMPLETED", 1)
     s.client.archive_app_project(project.id)
     assert str(s.client.get_app_project(project.id).status.value) == "ARCHIVED"
     s.client.unarchive_app_project(project.id)
 
 
 SCENARIOS = (
-    *(projects, cloned_projects, pools, trainings, tasks, suites, assignments, skills, bonuses, restrictions),
+    *(
+        projects,
+        cloned_projects,
+        pools,
+        trainings,
+        tasks,
+        suites,
+        assignments,
+        exports,
+        analytics,
+        skills,
+        bonuses,
+        restrictions,
+    ),
     *(operations, aggregation, messages, webhooks, attachments, apps),
 )
 

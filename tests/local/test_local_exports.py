@@ -265,3 +265,10 @@ def test_several_rewards_in_one_pool_stay(toloka: LocalToloka, wire: Wire) -> No
     pool_id = toloka.load_export(frame)
     rewards = {row["id"]: row["reward"] for row in all_rows(wire, "/v1/assignments", pool_id)}
     assert rewards == {"one": 0.022, "two": 0.019, "three": 0.022}
+
+
+def test_an_answer_of_which_no_submission_is_told_can_be_accepted(toloka: LocalToloka, wire: Wire, tmp_path: Path) -> None:
+    pool_id = toloka.load_export(write(tmp_path / "export.tsv", [HEADER, line("a", **{"ASSIGNMENT:status": "SUBMITTED"})]))
+    [row] = all_rows(wire, "/v1/assignments", pool_id)
+    reply = wire.http.patch(f"/v1/assignments/{row['id']}", json={"status": "ACCEPTED", "public_comment": "Thanks"})
+    assert (reply.status_code, reply.json()["status"]) == (200, "ACCEPTED")

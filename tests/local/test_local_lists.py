@@ -183,6 +183,18 @@ def test_status_takes_a_comma_list(wire: Wire) -> None:
         assert [row["id"] for row in wire.get("/v1/pools", status=status)["items"]] == ids
 
 
+def test_all_that_is_made_here_is_the_accounts_own(wire: Wire) -> None:
+    mine, pool_id, suites = wire.get("/v1/requester")["id"], wire.pool(), wire.pool(mixer_config=None)
+    wire.tasks(pool_id, 2)
+    wire.post("/v1/task-suites", {"pool_id": suites, "overlap": 1, "tasks": [task(1)]})
+    wire.post("/v1/skills", {"name": "Cats"})
+    places = {"/v1/projects": 2, "/v1/pools": 2, "/v1/skills": 1, "/v1/tasks": 2, "/v1/task-suites": 1}
+    needed = {"/v1/tasks": {"pool_id": pool_id}, "/v1/task-suites": {"pool_id": suites}}
+    for path, count in places.items():
+        for name, value, found in (("owner_id", mine, count), ("owner_id", "b" * 32, 0), ("owner_company_id", mine, 0)):
+            assert len(wire.get(path, **needed.get(path, {}), **{name: value})["items"]) == found
+
+
 def test_operations_are_listed_by_type_and_status(wire: Wire) -> None:
     pool_id = wire.pool()
     wire.tasks(pool_id, 1)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, assert_type
 
+import dask.dataframe as dd
 import pandas as pd
 
 import toloka_frames as tf
@@ -18,6 +19,10 @@ def reading(client: tf.AsyncTolokaClient) -> None:
     assert_type(scan, tf.Scan)
     assert_type(scan.to_dataframe(dtype_backend="pyarrow", progress="text"), pd.DataFrame)
     assert_type(scan.to_parquet(Path("x.parquet")), Path)
+    assert_type(scan.partitions(8, workers=2), list[tf.Scan])
+    assert_type(tf.to_dask(scan, 8), dd.DataFrame)
+    tf.AsyncTolokaClient(lambda: "token", "SANDBOX")
+    tf.AsyncTolokaClient(lambda: 5, "SANDBOX")  # type: ignore[arg-type,return-value]
     for frame in scan.iter_dataframes(10):
         assert_type(frame, pd.DataFrame)
     for row in scan:
@@ -44,6 +49,12 @@ async def awaiting(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> None:
     assert_type(await client.close_pool("1"), dict[str, Any] | None)
     assert_type(await client.set_user_skill(skill_id="1", user_id="a", value=87.5), dict[str, Any])
     assert_type(await client.download_attachment("a", "x.png"), Path)
+    assert_type(await client.get_assignments_df("1", status="ACCEPTED", field=["ASSIGNMENT:status"]), pd.DataFrame)
+    await client.get_assignments_df("1", status="APPROVED")  # type: ignore[arg-type]
+    stats = [{"name": "spent_budget", "subject": "POOL", "subject_id": "1"}]
+    assert_type(await client.get_analytics(stats, progress=False), list[dict[str, Any]])
+    assert_type(await client.clone_project("1", reuse_controllers=False), dict[str, Any])
+    assert_type(await client.create_app_items("P", {"items": [{}]}), list[str])
     aggregation = await client.aggregate_solutions_by_pool(type="DAWID_SKENE", pool_id="1", fields=[{"name": "result"}])
     assert_type(await client.wait_operation(aggregation), dict[str, Any] | None)
     await client.aggregate_solutions_by_pool(type="DAWID", pool_id="1", fields=[])  # type: ignore[arg-type]
@@ -51,6 +62,7 @@ async def awaiting(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> None:
     operation = await client.create_tasks_async([task], operation_id="0b8f5b0e-4b42-4d4e-9f2b-0d7c6a5b4c3d")
     await client.wait_operation(operation, timeout=60.0)
     assert_type(await tf.aio.create_tasks(frame, client, "1"), pd.DataFrame)
+    assert_type(await tf.aio.create_app_items(frame, client, "P"), pd.DataFrame)
     async with tf.AsyncTolokaClient("token", "SANDBOX", retries=tf.Retries(3, ("MIN", "HOUR"))) as other:
         async for row in other.get_pools():
             assert_type(row, dict[str, Any])
@@ -64,6 +76,9 @@ def writing(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> None:
 
     results = frame.pipe(tf.create_tasks, client, pool_id="1080020", allow_defaults=True, progress=show)
     assert_type(results, pd.DataFrame)
+    assert_type(frame.pipe(tf.create_app_items, client, "P", batch_id="B", ignore_errors=True), pd.DataFrame)
+    assert_type(tf.create_app_batch(frame, client, "P", name="Monday", priority_order="ONE", start=True), pd.DataFrame)
+    tf.create_app_batch(frame, client, "P", priority_order="SIX")  # type: ignore[arg-type]
     assert_type(tf.run(client.get_operation("x")), dict[str, Any])
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ._aggregation import aggregate
+from ._analytics import find_figures
 from ._apps import ready_app_project
 from ._batches import halt_batch, label_batch, process_batch
 from ._bonuses import BONUSES
@@ -31,6 +32,7 @@ _JOBS: dict[str, Callable[[Store, Due], None]] = {
     "reopen_pool": reopen_pool,
     "archive_project": archive_due_project,
     "aggregate": aggregate,
+    "find_figures": find_figures,
     **{f"create_{kind.table}": partial(create_due, kind=kind) for kind in (TASKS, SUITES, BONUSES)},
     "ready_app_project": ready_app_project,
     "take_items": take_items,

@@ -34,7 +34,7 @@ def judge_assignment(store: Store, call: Call) -> Answer:
         allowed = {"appropriate_statuses": list(_FROM[status])}
         raise ServiceError(409, "INAPPROPRIATE_STATUS", f"Assignment {row['id']} is {row['status']}", allowed)
     # simulated Tolokers run ahead of the clock, and a verdict comes after the work it judges
-    at = max(time.time(), moment(row["submitted"]) + 0.001)
+    at = max(time.time(), moment(row.get("submitted") or row["created"]) + 0.001)
     row |= {"status": status, status.lower(): instant(at)}
     return answer(store.save("assignments", row if comment is None else {**row, "public_comment": comment}))
 

@@ -26,30 +26,30 @@ _SOONEST = 0.01
 
 def create_batch(store: Store, call: Call) -> Answer:
     """Answer 200 with the new batch; 400 for bad items unless `ignore_errors`, 413 above 10,000 items."""
-    project = open_project(store, call)
-    form = call.object("items")
-    _check(form)
-    batch_id = app_id()
-    read = read_items(store, project, form, batch_id)
-    store.add("app_batches", {**_batch(batch_id, project, form, time.time()), **import_fields(read)})
-    store.insert("app_items", map(orjson.dumps, read.rows))
+    batch_id, _ = _add(store, call, open_project(store, call), time.time())
     return _show(count_items(store, batch_id))
 
 
 def create_batch_at_once(store: Store, call: Call) -> Answer:
     """Answer 200 with a new batch and its items, all labelled; every solution of this service can do that."""
-    project = open_project(store, call)
-    form = call.object("items")
-    _check(form)
-    batch_id, at = app_id(), time.time()
-    read = read_items(store, project, form, batch_id)
-    store.add("app_batches", {**_batch(batch_id, project, form, at), **import_fields(read)})
-    store.insert("app_items", map(orjson.dumps, read.rows))
-    start_items(store, read.rows, at)
+    project, at = open_project(store, call), time.time()
+    batch_id, items = _add(store, call, project, at)
+    start_items(store, items, at)
     finish_items(store, _items(store, batch_id, "PROCESSING"), project, at)
     done = {"status": "COMPLETED", "started_at": instant(at, 6), "finished_at": instant(at, 6)}
     row = store.save("app_batches", {**count_items(store, batch_id), **done})
     return answer({"batch": _with_time(row), "items": _items(store, batch_id, "COMPLETED")})
+
+
+def _add(store: Store, call: Call, project: Row, at: float) -> tuple[str, list[Row]]:
+    """Make the batch of a form; its id and its items."""
+    form = call.object("items")
+    _check(form)
+    batch_id = app_id()
+    read = read_items(store, project, form, batch_id)
+    store.add("app_batches", {**_batch(batch_id, project, form, at), **import_fields(read)})
+    store.insert("app_items", map(orjson.dumps, read.rows))
+    return batch_id, read.rows
 
 
 def _batch(batch_id: str, project: Row, form: Row, at: float) -> Row:
@@ -112,9 +112,14 @@ def _set(store: Store, row: Row, status: str, **more: object) -> None:
 
 def start_batch(store: Store, call: Call) -> Answer:
     """Answer 200 with nothing: the batch waits its turn. 409 unless it is NEW."""
-    row = _find(store, call, "NEW")
-    _set(store, row, "QUEUED")
-    store.schedule(time.time() + store.operation_seconds / 2, "process_batch", batch_id=row["id"])
+    return _move(store, call, "NEW", "QUEUED", "process_batch")
+
+
+def _move(store: Store, call: Call, old: str, new: str, job: str) -> Answer:
+    """The batch is on its way to another status, which `job` gives it."""
+    row = _find(store, call, old)
+    _set(store, row, new)
+    store.schedule(time.time() + store.operation_seconds / 2, job, batch_id=row["id"])
     return Answer(200)
 
 
@@ -160,10 +165,7 @@ def label_batch(store: Store, due: Due) -> None:
 
 def stop_batch(store: Store, call: Call) -> Answer:
     """Answer 200 with nothing: the batch is stopping. 409 unless it is PROCESSING."""
-    row = _find(store, call, "PROCESSING")
-    _set(store, row, "STOPPING")
-    store.schedule(time.time() + store.operation_seconds / 2, "halt_batch", batch_id=row["id"])
-    return Answer(200)
+    return _move(store, call, "PROCESSING", "STOPPING", "halt_batch")
 
 
 def halt_batch(store: Store, due: Due) -> None:

@@ -10,6 +10,7 @@ import orjson
 from ._creation import Checked, Kind, not_an_object
 from ._errors import BareError, field_error, too_large
 from ._ids import instant
+from ._specs import check_number
 from ._users import check_user
 
 if TYPE_CHECKING:
@@ -54,14 +55,8 @@ def _check_bonus(store: Store, bonus: Row) -> FieldErrors:
 
 
 def _check_amount(amount: Json) -> FieldErrors:
-    if amount is None:
-        return {"amount": field_error("VALUE_REQUIRED")}
-    if not isinstance(amount, int | float) or isinstance(amount, bool):
-        return {"amount": field_error("FLOAT_EXPECTED")}
-    if not _LEAST <= amount <= _MOST:
-        bound = ("VALUE_LESS_THAN_MIN", _LEAST) if amount < _LEAST else ("VALUE_GREATER_THAN_MAX", _MOST)
-        return {"amount": field_error(*bound)}
-    return {}
+    error = field_error("VALUE_REQUIRED") if amount is None else check_number(amount, _LEAST, _MOST)
+    return {"amount": error} if error else {}
 
 
 def _check_texts(bonus: Row) -> FieldErrors:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Cells = dict[str, str]
 
 _YEAR = 365 * 24 * 3600
-_STATUSES = {"APPROVED": "ACCEPTED"}
+STATUSES = {"APPROVED": "ACCEPTED"}
 _UNANSWERED = frozenset({"ACTIVE", "SKIPPED", "EXPIRED"})
 _INSTANTS = ("submitted", "accepted", "rejected", "skipped", "expired")
 
@@ -223,7 +223,7 @@ def _assignment(one: _Assignment, tasks: Mapping[str, Row], pool: Row, begun: fl
         one.suite_id,
         pool,
         user_id=one.cell("ASSIGNMENT:worker_id") or "",
-        status=_STATUSES.get(status, status),
+        status=STATUSES.get(status, status),
         tasks=[tasks[row["ASSIGNMENT:task_id"]] for row in one.rows],
         solutions=None if status in _UNANSWERED else [_fields(row, "OUTPUT:") for row in one.rows],
         instants={"created": instant(one.created(begun)), **instants},

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from ._lists import Listing
+from ._lists import Filter, Listing
 
 _CREATED = ("id", "created")
 _TASK_LIMIT = 100_000
+_OWNER: dict[str, Filter] = {"owner_id": "owner", "owner_company_id": "equal"}
 
 PROJECTS = Listing(
     "projects",
-    {"status": "any_of", "owner": "equal"},
+    {"status": "any_of", "owner": "equal", **_OWNER},
     compared=_CREATED,
     sort_keys=(*_CREATED, "public_name", "private_comment"),
     maximum=300,
 )
 POOLS = Listing(
     "pools",
-    {"status": "any_of", "project_id": "equal"},
+    {"status": "any_of", "project_id": "equal", **_OWNER},
     compared=(*_CREATED, "last_started"),
     sort_keys=(*_CREATED, "last_started"),
     maximum=300,
@@ -31,7 +32,7 @@ TRAININGS = Listing(
 )
 TASKS = Listing(
     "tasks",
-    {"pool_id": "equal", "overlap": "equal"},
+    {"pool_id": "equal", "overlap": "equal", **_OWNER},
     compared=(*_CREATED, "overlap"),
     sort_keys=_CREATED,
     maximum=_TASK_LIMIT,
@@ -39,7 +40,7 @@ TASKS = Listing(
 )
 TASK_SUITES = Listing(
     "task_suites",
-    {"pool_id": "equal", "task_id": "holds_task", "overlap": "equal"},
+    {"pool_id": "equal", "task_id": "holds_task", "overlap": "equal", **_OWNER},
     compared=(*_CREATED, "overlap"),
     sort_keys=_CREATED,
     maximum=_TASK_LIMIT,
@@ -78,8 +79,7 @@ ATTACHMENTS = Listing(
         "name": "equal",
         "type": "equal",
         "user_id": "equal",
-        "owner_id": "equal",
-        "owner_company_id": "equal",
+        **_OWNER,
     },
     compared=_CREATED,
     sort_keys=_CREATED,
@@ -109,7 +109,7 @@ BONUSES = Listing(
 )
 SKILLS = Listing(
     "skills",
-    {"name": "equal", "global": "equal"},
+    {"name": "equal", "global": "equal", **_OWNER},
     compared=(*_CREATED, "modified"),
     sort_keys=_CREATED,
     maximum=100,

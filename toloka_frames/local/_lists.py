@@ -27,7 +27,9 @@ _CODES: dict[str, str] = {
     "boolean": "BOOLEAN_EXPECTED",
 }
 
-Filter = Literal["equal", "any_of", "holds_task", "in_folder", "not_in_folder"]
+Filter = Literal["equal", "any_of", "owner", "holds_task", "in_folder", "not_in_folder"]
+# tasks and suites do not say whose they are: all here are the account's
+_ACCOUNT = "(SELECT value FROM settings WHERE name = 'owner_id')"
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,8 @@ def _add_filter(where: _Where, listing: Listing, name: str, filter_: Filter, tex
         case "any_of":
             values = [_parse(listing.column(name), name, value) for value in text.split(",")]
             where.add(f"{name} IN ({', '.join('?' * len(values))})", *values)
+        case "owner":
+            where.add(f"coalesce({name}, {_ACCOUNT}) = ?", text)
         case "holds_task":
             where.add("EXISTS (SELECT 1 FROM json_each(body, '$.tasks') WHERE value ->> 'id' = ?)", text)
         case "in_folder" | "not_in_folder":

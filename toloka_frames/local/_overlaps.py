@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ._calls import Answer, Call, answer
 from ._errors import FieldError, field_error, invalid, invalid_field
 from ._opening import open_pools
+from ._specs import check_number
 
 if TYPE_CHECKING:
     from ._errors import FieldErrors
@@ -31,22 +32,13 @@ def check_overlap(sent: Row, default: Row) -> tuple[Row, FieldErrors]:
 
 
 def _wrong(overlap: Json, least: int) -> FieldError | None:
-    if not isinstance(overlap, int) or isinstance(overlap, bool):
-        return field_error("INTEGER_EXPECTED")
-    if overlap < least:
-        return field_error("VALUE_LESS_THAN_MIN", least)
-    return field_error("VALUE_GREATER_THAN_MAX", MOST_OVERLAP) if overlap > MOST_OVERLAP else None
+    return check_number(overlap, least, MOST_OVERLAP, "integer")
 
 
 def check_order(sent: Row) -> FieldErrors:
     """What is wrong with the order in which a suite is to be given out."""
-    order = sent.get("issuing_order_override") or 0
-    if not isinstance(order, int | float) or isinstance(order, bool):
-        return {"issuing_order_override": field_error("FLOAT_EXPECTED")}
-    if abs(order) > _HIGHEST_ORDER:
-        bound = ("VALUE_GREATER_THAN_MAX", _HIGHEST_ORDER) if order > 0 else ("VALUE_LESS_THAN_MIN", -_HIGHEST_ORDER)
-        return {"issuing_order_override": field_error(*bound)}
-    return {}
+    error = check_number(sent.get("issuing_order_override") or 0, -_HIGHEST_ORDER, _HIGHEST_ORDER)
+    return {"issuing_order_override": error} if error else {}
 
 
 def patch_overlap(store: Store, call: Call, table: str) -> Answer:

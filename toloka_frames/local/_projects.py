@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _FIRST_ID = 150001
 _REQUIRED = ("public_name", "task_spec", "assignments_issuing_type")
+_DEFAULTS = {"assignments_automerge_enabled": False}
 _SERVICE_FIELDS = ("id", "owner", "status", "created")
 
 
@@ -28,7 +29,7 @@ def create_project(store: Store, call: Call) -> Answer:
 def add_project(store: Store, form: Row, at: float) -> Row:
     """Make an active project as of `at` (Unix seconds)."""
     row = {
-        "assignments_automerge_enabled": False,
+        **_DEFAULTS,
         **form,
         "id": store.next_id("projects", _FIRST_ID),
         "owner": store.owner,
@@ -42,6 +43,17 @@ def replace_project(store: Store, call: Call) -> Answer:
     """Answer 200 with the project in its new form."""
     old = store.get("projects", call.path["id"])
     return answer(store.save("projects", {**_form(call), **{name: old[name] for name in _SERVICE_FIELDS}}))
+
+
+def compare_project(store: Store, call: Call) -> Answer:
+    """Answer 200 with what the project's new form would change: nothing, its fields, or something else."""
+    old = store.get("projects", call.path["id"])
+    new = {**_DEFAULTS, **_form(call)}
+    fields = [[form["task_spec"].get(name) for name in ("input_spec", "output_spec")] for form in (old, new)]
+    if fields[0] != fields[1]:
+        return answer({"differenceLevel": "BREAKING_CHANGE"})
+    same = new == {name: value for name, value in old.items() if name not in _SERVICE_FIELDS}
+    return answer({"differenceLevel": "EQUAL" if same else "NON_BREAKING_CHANGE"})
 
 
 def archive_project(store: Store, call: Call) -> Answer:

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from . import (
     _aggregation,
+    _analytics,
     _apps,
     _assignments,
     _attachments,
@@ -23,6 +24,7 @@ from . import (
     _restrictions,
     _skills,
     _trainings,
+    _tsv,
     _users,
     _webhooks,
 )
@@ -62,6 +64,8 @@ def _requester_routes() -> list[Route]:
         _route("POST", "/api/v1/trainings", _trainings.create_training),
         _route("PUT", "/api/v1/trainings/{id}", _trainings.replace_training),
         *_opening_routes("/api/v1/trainings/{id}", TRAININGS),
+        _route("POST", "/api/staging/projects/{id}/check", _projects.compare_project),
+        _route("POST", "/api/staging/analytics-2", _analytics.analyse),
         *_rows("/api/v1/operations", _listings.OPERATIONS),
         _route("GET", "/api/v1/operations/{id}/log", _operations.operation_log),
         _route("GET", "/api/v1/requester", _projects.show_requester),
@@ -89,6 +93,7 @@ def _task_routes() -> list[Route]:
         *_overlap_routes(suites, "task_suites"),
         *_rows("/api/v1/assignments", _listings.ASSIGNMENTS),
         _route("PATCH", "/api/v1/assignments/{id}", _assignments.judge_assignment),
+        _route("GET", "/api/new/requester/pools/{pool_id}/assignments.tsv", _tsv.export_assignments),
     ]
 
 

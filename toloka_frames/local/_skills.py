@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from ._calls import Answer, Call, answer
 from ._errors import field_error, invalid
 from ._ids import instant
+from ._specs import check_number
 from ._users import check_user
 
 if TYPE_CHECKING:
     from ._errors import FieldErrors
-    from ._specs import Json
     from ._store import Row, Store
 
 _FIRST_SKILL = 37825
@@ -64,7 +64,9 @@ def _skill_form(call: Call) -> Row:
 def set_user_skill(store: Store, call: Call) -> Answer:
     """Answer 201 with a Toloker's first value in a skill, 200 with another one."""
     form = call.object("skill_id", "user_id", "value")
-    errors = check_user(store, form["user_id"]) | _check_value(form["value"])
+    errors = check_user(store, form["user_id"])
+    if wrong := check_number(form["value"], _LOWEST, _HIGHEST):
+        errors["value"] = wrong
     if store.find("skills", form["skill_id"]) is None:
         errors["skill_id"] = field_error("ENTITY_DOES_NOT_EXIST")
     if errors:
@@ -77,12 +79,3 @@ def set_user_skill(store: Store, call: Call) -> Answer:
     row_id = store.next_id("user_skills", _FIRST_USER_SKILL)
     who = {"id": row_id, "skill_id": form["skill_id"], "user_id": form["user_id"]}
     return answer(store.add("user_skills", {**who, **level, "created": now}), 201)
-
-
-def _check_value(value: Json) -> FieldErrors:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return {"value": field_error("FLOAT_EXPECTED")}
-    if not _LOWEST <= value <= _HIGHEST:
-        bound = ("VALUE_LESS_THAN_MIN", _LOWEST) if value < _LOWEST else ("VALUE_GREATER_THAN_MAX", _HIGHEST)
-        return {"value": field_error(*bound)}
-    return {}

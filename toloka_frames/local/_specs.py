@@ -6,7 +6,7 @@ Types and limits: Toloka API, Create a project (`input_spec`, `output_spec`); co
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ._errors import FieldError, FieldErrors, field_error
 
@@ -99,6 +99,14 @@ def _check_scalar(value: object, type_: str, field: Mapping[str, Any]) -> FieldE
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _check_bounds(value, field.get("min_value"), field.get("max_value"), "VALUE")
     return None
+
+
+def check_number(
+    value: Json, least: float, most: float | None, type_: Literal["float", "integer"] = "float"
+) -> FieldError | None:
+    """What is wrong with a number that has bounds."""
+    code = _CHECKS[type_](value)
+    return field_error(code) if code else _check_bounds(value, least, most, "VALUE")
 
 
 def _check_bounds(value: float, least: float | None, most: float | None, what: str) -> FieldError | None:

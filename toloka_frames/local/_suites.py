@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._creation import Checked, Kind, not_an_object
+from ._creation import Kind
 from ._errors import conflict, field_error, too_large
 from ._ids import instant
 from ._opening import refuse_archived
-from ._overlaps import check_order, check_overlap
-from ._tasks import ASYNC_TASKS, SYNC_TASKS, Places, check_task_values, pools_of, refuse_bytes, task_values
+from ._overlaps import check_order
+from ._tasks import ASYNC_TASKS, SYNC_TASKS, check_placed, check_task_values, pools_of, refuse_bytes, task_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ._creation import Options
+    from ._creation import Checked, Options
     from ._errors import FieldErrors
     from ._specs import Json
     from ._store import Row, Store
@@ -52,18 +52,11 @@ def _tasks(suite: Row) -> list[Json]:
 
 
 def _check(store: Store, sent: Sequence[Json], options: Options) -> list[Checked]:
-    places = Places(store)
-    return [_check_suite(suite, options, places) for suite in sent]
+    return check_placed(store, sent, options, "task_suite", _check_suite)
 
 
-def _check_suite(suite: Json, options: Options, places: Places) -> Checked:
-    if not isinstance(suite, dict):
-        return not_an_object(suite, "task_suite")
-    place, errors = places.find(suite)
-    if place is None:
-        return Checked(suite, errors, {})
-    added, errors = check_overlap(suite, place.default("default_overlap_for_new_task_suites") if options.allow_defaults else {})
-    return Checked(suite, errors | check_order(suite) | _check_tasks(suite.get("tasks"), place), added)
+def _check_suite(suite: Row, place: Place) -> FieldErrors:
+    return check_order(suite) | _check_tasks(suite.get("tasks"), place)
 
 
 def _check_tasks(tasks: Json, place: Place) -> FieldErrors:

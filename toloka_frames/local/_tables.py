@@ -66,6 +66,7 @@ _DECIMAL = Column("id", "decimal")
 _TEXT = Column("id")
 _POOL = Column("pool_id", "decimal")
 _STATUS = Column("status")
+_OWNER = (Column("owner_id", path="owner.id"), Column("owner_company_id", path="owner.company_id"))
 _APP_PROJECT = Column("app_project_id")
 _IN_POOL = ("pool_id, id", "pool_id, created, id")
 _IN_APP_PROJECT = ("app_project_id, id", "app_project_id, created, id")
@@ -79,13 +80,16 @@ TABLES = {
             Column("owner", path="owner.id"),
             Column("public_name"),
             Column("private_comment"),
+            *_OWNER,
             *_instants("created"),
         ),
     ),
-    "pools": Table("pool", (_DECIMAL, _STATUS, Column("project_id", "decimal"), *_instants("created", "last_started"))),
+    "pools": Table(
+        "pool", (_DECIMAL, _STATUS, Column("project_id", "decimal"), *_OWNER, *_instants("created", "last_started"))
+    ),
     "trainings": Table("training", (_DECIMAL, _STATUS, Column("project_id", "decimal"), *_instants("created", "last_started"))),
-    "tasks": Table("task", (_TEXT, _POOL, Column("overlap", "integer"), *_instants("created")), _IN_POOL),
-    "task_suites": Table("task suite", (_TEXT, _POOL, Column("overlap", "integer"), *_instants("created")), _IN_POOL),
+    "tasks": Table("task", (_TEXT, _POOL, Column("overlap", "integer"), *_OWNER, *_instants("created")), _IN_POOL),
+    "task_suites": Table("task suite", (_TEXT, _POOL, Column("overlap", "integer"), *_OWNER, *_instants("created")), _IN_POOL),
     "assignments": Table(
         "assignment",
         (
@@ -110,8 +114,7 @@ TABLES = {
             Column("pool_id", "decimal", "details.pool_id"),
             Column("assignment_id", path="details.assignment_id"),
             Column("user_id", path="details.user_id"),
-            Column("owner_id", path="owner.id"),
-            Column("owner_company_id", path="owner.company_id"),
+            *_OWNER,
             *_instants("created"),
         ),
         ("pool_id, id", "assignment_id, id"),
@@ -127,7 +130,9 @@ TABLES = {
         (_DECIMAL, Column("user_id"), Column("assignment_id"), Column("private_comment"), *_instants("created")),
         ("user_id", "assignment_id"),
     ),
-    "skills": Table("skill", (_DECIMAL, Column("name"), Column("global", "boolean"), *_instants("created", "modified"))),
+    "skills": Table(
+        "skill", (_DECIMAL, Column("name"), Column("global", "boolean"), *_OWNER, *_instants("created", "modified"))
+    ),
     "user_skills": Table(
         "user skill",
         (_DECIMAL, Column("user_id"), Column("skill_id", "decimal"), *_instants("created", "modified")),

@@ -12,10 +12,10 @@ from ._errors import conflict, field_error, too_large
 from ._ids import instant
 from ._opening import find_pool, refuse_archived
 from ._overlaps import check_overlap
-from ._specs import check_values
+from ._specs import check_number, check_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ._creation import Options
     from ._errors import FieldErrors
@@ -107,19 +107,26 @@ def pools_of(store: Store, sent: Iterable[Json]) -> list[Row]:
     return [pool for name in sorted(names) if (pool := find_pool(store, name))]
 
 
-def _check(store: Store, sent: Sequence[Json], options: Options) -> list[Checked]:
+def check_placed(
+    store: Store, sent: Sequence[Json], options: Options, what: str, check: Callable[[Row, Place], FieldErrors]
+) -> list[Checked]:
+    """What is wrong with each of the sent tasks or suites (`what`): its pool, its overlap, and what `check` finds."""
     places = Places(store)
-    return [_check_task(task, options, places) for task in sent]
+    return [_check_one(one, options, what, check, places) for one in sent]
 
 
-def _check_task(task: Json, options: Options, places: Places) -> Checked:
-    if not isinstance(task, dict):
-        return not_an_object(task, "task")
-    place, errors = places.find(task)
+def _check_one(sent: Json, options: Options, what: str, check: Callable[[Row, Place], FieldErrors], places: Places) -> Checked:
+    if not isinstance(sent, dict):
+        return not_an_object(sent, what)
+    place, errors = places.find(sent)
     if place is None:
-        return Checked(task, errors, {})
-    added, errors = check_overlap(task, place.default("default_overlap_for_new_tasks") if options.allow_defaults else {})
-    return Checked(task, errors | check_task_values(task, place), added)
+        return Checked(sent, errors, {})
+    added, errors = check_overlap(sent, place.default(f"default_overlap_for_new_{what}s") if options.allow_defaults else {})
+    return Checked(sent, errors | check(sent, place), added)
+
+
+def _check(store: Store, sent: Sequence[Json], options: Options) -> list[Checked]:
+    return check_placed(store, sent, options, "task", check_task_values)
 
 
 def check_task_values(task: Row, place: Place, path: str = "") -> FieldErrors:
@@ -145,12 +152,8 @@ def _check_solution(solution: Json, path: str, weight_name: str, outputs: Spec) 
     if not isinstance(solution, dict):
         return {path: field_error("OBJECT_EXPECTED")}
     errors = check_values(solution.get("output_values"), outputs, f"{path}.output_values", complete=False)
-    weight = solution.get(weight_name, 1)
-    if not isinstance(weight, int | float) or isinstance(weight, bool):
-        errors[f"{path}.{weight_name}"] = field_error("FLOAT_EXPECTED")
-    elif not 0 <= weight <= 1:
-        bound = ("VALUE_LESS_THAN_MIN", 0) if weight < 0 else ("VALUE_GREATER_THAN_MAX", 1)
-        errors[f"{path}.{weight_name}"] = field_error(*bound)
+    if wrong := check_number(solution.get(weight_name, 1), 0, 1):
+        errors[f"{path}.{weight_name}"] = wrong
     return errors
 
 

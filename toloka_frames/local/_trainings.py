@@ -10,6 +10,7 @@ from ._errors import field_error, invalid
 from ._ids import instant
 from ._opening import next_pool_id, refuse_archived, service_fields, without_service_fields
 from ._pools import check_project
+from ._specs import check_number
 
 if TYPE_CHECKING:
     from ._errors import FieldErrors
@@ -59,8 +60,5 @@ def _form(store: Store, call: Call) -> Row:
 def _check_count(name: str, value: Json, least: int, most: int | None) -> FieldErrors:
     if value is None:
         return {}
-    if not isinstance(value, int) or isinstance(value, bool):
-        return {name: field_error("INTEGER_EXPECTED")}
-    if value < least:
-        return {name: field_error("VALUE_LESS_THAN_MIN", least)}
-    return {name: field_error("VALUE_GREATER_THAN_MAX", most)} if most is not None and value > most else {}
+    error = check_number(value, least, most, "integer")
+    return {name: error} if error else {}

@@ -1,0 +1,69 @@
+"""A project is cloned with its trainings and pools, or the error says what is there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import toloka_frames as tf
+
+if TYPE_CHECKING:
+    from toloka_frames.local import LocalToloka
+
+TRAINING = {"private_name": "First steps", "inherited_instructions": True, "training_tasks_in_task_suite_count": 2}
+CONFIG = {"collector_config": {"type": "SKIPPED_IN_ROW_ASSIGNMENTS", "uuid": "u"}, "rules": []}
+
+
+@pytest.fixture
+def project(client: tf.AsyncTolokaClient, pool_id: str) -> dict[str, Any]:
+    """A project with two trainings and two pools, one of which asks for the second training."""
+    pool = tf.run(client.get_pool(pool_id))
+    made = [tf.run(client.create_training(TRAINING | {"project_id": pool["project_id"]})) for _ in range(2)]
+    needed = {"training_pool_id": made[1]["id"], "training_passing_skill_value": 80}
+    control = {"training_requirement": needed, "configs": [CONFIG]}
+    tf.run(client.create_pool(pool | {"private_name": "Trained", "quality_control": control}))
+    project = tf.run(client.get_project(pool["project_id"]))
+    return tf.run(client.update_project(project["id"], project | {"quality_control": {"configs": [CONFIG]}}))
+
+
+def test_a_clone_has_the_same_trainings_and_pools(client: tf.AsyncTolokaClient, project: dict[str, Any]) -> None:
+    made = tf.run(client.clone_project(project["id"]))
+    clone = made["project"]
+    assert clone["id"] != project["id"]
+    assert {**clone, "id": "", "created": ""} == {**project, "id": "", "created": ""}
+    assert [row["private_name"] for row in made["trainings"]] == ["First steps"] * 2
+    assert [row["private_name"] for row in made["pools"]] == ["Pool", "Trained"]
+    assert "quality_control" not in made["pools"][0]
+    control = made["pools"][1]["quality_control"]
+    assert control["training_requirement"]["training_pool_id"] == made["trainings"][1]["id"]
+    assert control["configs"] == [CONFIG]
+    assert [row["id"] for row in client.get_pools(project_id=clone["id"])] == [row["id"] for row in made["pools"]]
+    assert len(list(client.get_pools(project_id=project["id"]))) == 2
+
+
+def test_a_clone_can_have_controllers_of_its_own(client: tf.AsyncTolokaClient, project: dict[str, Any]) -> None:
+    made = tf.run(client.clone_project(project["id"], reuse_controllers=False))
+    for control in (made["project"]["quality_control"], made["pools"][1]["quality_control"]):
+        assert control["configs"] == [{**CONFIG, "collector_config": {"type": "SKIPPED_IN_ROW_ASSIGNMENTS"}}]
+
+
+def test_a_clone_that_is_not_whole_is_an_error_that_says_what_is_there(
+    toloka: LocalToloka, client: tf.AsyncTolokaClient, project: dict[str, Any]
+) -> None:
+    toloka.faults.lose_reply("POST /v1/pools", nth=2)
+    with pytest.raises(tf.CloneInterrupted) as caught:
+        tf.run(client.clone_project(project["id"]))
+    made = caught.value.made
+    assert (len(made["trainings"]), len(made["pools"])) == (2, 1)
+    assert isinstance(caught.value.__cause__, tf.OutcomeUnknown)
+    assert caught.value.may_have_taken_effect
+    for row in (made["project"], *made["trainings"], *made["pools"]):
+        assert row["id"] in str(caught.value)
+    assert len(list(client.get_pools(project_id=made["project"]["id"]))) == 2  # one more than is known
+
+
+def test_nothing_is_made_of_a_project_that_is_not_there(toloka: LocalToloka, client: tf.AsyncTolokaClient) -> None:
+    with pytest.raises(tf.NotFound):
+        tf.run(client.clone_project("1"))
+    assert [request.method for request in toloka.requests] == ["GET"]

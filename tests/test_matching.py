@@ -1,0 +1,68 @@
+"""An item is given to a row of its input, and to one only; what is wrong is told of the row that it is wrong of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from toloka_frames._chunks import Chunk
+from toloka_frames._matching import complaints, inputs_of, match
+
+
+def chunk(*inputs: bytes) -> Chunk:
+    objects = [b'{"__item_idx":"%d","input_data":%b}' % each for each in enumerate(inputs)]
+    return Chunk(0, "", range(10, 10 + len(inputs)), objects, "key")
+
+
+def item(id_: str, data: Any) -> dict[str, Any]:
+    return {"id": id_, "input_data": data}
+
+
+def test_rows_of_equal_input_get_an_item_each() -> None:
+    inputs = inputs_of(chunk(b'{"a":1}', b'{"a":2}', b'{"a":1}', b'{"a":3}'))
+    found = match(inputs, [item("x", {"a": 2}), item("y", {"a": 1}), item("z", {"a": 1})])
+    assert found.made == {10: "y", 11: "x", 12: "z"}
+    assert (found.missing, found.sure, found.more) == ([13], True, 0)
+
+
+def test_values_are_compared_and_not_how_they_are_written() -> None:
+    inputs = inputs_of(chunk(b'{"a":1.0,"b":{"c":[1,{"d":null}]}}', b'{"a":"1"}'))
+    found = match(inputs, [item("x", {"b": {"c": [1, {"d": None}]}, "a": 1}), item("y", {"a": 1})])
+    assert found.made == {10: "x"}
+    assert found.more == 1
+
+
+def test_fewer_items_of_an_input_than_rows_is_not_sure() -> None:
+    assert not match(inputs_of(chunk(b'{"a":1}', b'{"a":1}')), [item("x", {"a": 1})]).sure
+
+
+def test_an_item_that_others_may_have_made_is_not_sure() -> None:
+    mine, others = inputs_of(chunk(b'{"a":1}', b'{"a":2}')), inputs_of(chunk(b'{"a":1}')).values()
+    one, two = item("x", {"a": 1}), item("y", {"a": 2})
+    assert not match(mine, [one, two], others).sure
+    assert match(mine, [one, two, item("z", {"a": 1})], others).sure
+    assert match(mine, [two], others).sure
+
+
+def test_items_without_anything_in_them_are_of_no_row() -> None:
+    found = match(inputs_of(chunk(b'{"a":1}')), [{}, {"id": "x"}, item("y", None)])
+    assert (found.made, found.missing, found.more) == ({}, [10], 3)
+
+
+URL = {"code": "INVALID_URL_SYNTAX", "message": "!"}
+
+
+@pytest.mark.parametrize(
+    ("errors", "told"),
+    [
+        ({"input_data.1.image": URL, "input_data.1.text": URL}, {11: {"input_data.image": URL, "input_data.text": URL}}),
+        ({"input_data.0.a.b": URL}, {10: {"input_data.a.b": URL}}),
+        ({"input_data.2": URL}, {12: {"input_data": URL}}),
+        ({"input_data.3.image": URL, "name": URL, "input_data.x.image": URL, "input_data.99999999999.a": URL}, {}),
+        (None, {}),
+        ("text", {}),
+    ],
+)
+def test_what_is_wrong_is_told_by_row(errors: Any, told: dict[int, Any]) -> None:
+    assert complaints(errors, range(10, 13)) == told
