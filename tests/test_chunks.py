@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from toloka_frames._chunks import Chunk, cut, next_id
 
-CHUNK = Chunk(0, "1", range(4), [b'{"a":1}', b'{"a":2}', b'{"a":3}', b'{"a":4}'], "key")
+CHUNK = Chunk(0, "1", range(4), b'{"a":1}\n{"a":2}\n{"a":3}\n{"a":4}', "key")
 
 
 @given(st.lists(st.integers(1, 50)), st.integers(1, 7), st.integers(50, 120))
@@ -29,8 +29,8 @@ def test_chunks_are_as_long_as_they_can_be() -> None:
 
 
 def test_the_operation_id_follows_from_upload_and_content_only() -> None:
-    assert replace(CHUNK, objects=list(CHUNK.objects), number=7, sent_as="x").operation_id == CHUNK.operation_id
-    others = [replace(CHUNK, key="again"), replace(CHUNK, objects=[*CHUNK.objects[:3], b'{"a":5}'])]
+    assert replace(CHUNK, number=7, sent_as="x").operation_id == CHUNK.operation_id
+    others = [replace(CHUNK, key="again"), replace(CHUNK, text=CHUNK.text[:-2] + b"5}")]
     assert len({CHUNK.operation_id, *(other.operation_id for other in others)}) == 3
 
 
@@ -53,7 +53,7 @@ def test_halves_share_the_number_and_the_rows_and_are_operations_of_their_own() 
 @settings(deadline=None, max_examples=50, derandomize=True)
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=40, unique=True))
 def test_halves_of_halves_have_every_row_with_its_task_once_down_to_single_rows(rows: list[int]) -> None:
-    whole = replace(CHUNK, rows=rows, objects=[b'{"row":%d}' % row for row in rows])
+    whole = replace(CHUNK, rows=rows, text=b"\n".join(b'{"row":%d}' % row for row in rows))
     level = [whole]
     seen = {whole.operation_id}
     while any(len(chunk.rows) > 1 for chunk in level):

@@ -11,8 +11,8 @@ from toloka_frames._matching import complaints, inputs_of, match
 
 
 def chunk(*inputs: bytes) -> Chunk:
-    objects = [b'{"__item_idx":"%d","input_data":%b}' % each for each in enumerate(inputs)]
-    return Chunk(0, "", range(10, 10 + len(inputs)), objects, "key")
+    text = b"\n".join(b'{"__item_idx":"%d","input_data":%b}' % each for each in enumerate(inputs))
+    return Chunk(0, "", range(10, 10 + len(inputs)), text, "key")
 
 
 def item(id_: str, data: Any) -> dict[str, Any]:

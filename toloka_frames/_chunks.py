@@ -27,7 +27,7 @@ class Chunk:
         number: Its place in the upload, from 0; the halves of a chunk that was too large share it.
         pool_id: The pool of its objects; "" for what belongs to none.
         rows: Positions of its objects in the upload: of tasks and bonuses these are the rows of the frame.
-        objects: JSON text of each object.
+        text: JSON text of each object, a line each.
         key: What tells its upload from others: account, path, and the name that the user gave.
         sent_as: The operation that an earlier call began for it, whose end is not known; None when there is none.
     """
@@ -35,19 +35,25 @@ class Chunk:
     number: int
     pool_id: str
     rows: Sequence[int]
-    objects: Sequence[bytes]
+    text: bytes
     key: str
     sent_as: str | None = None
 
     @property
+    def objects(self) -> list[bytes]:
+        """JSON text of each object."""
+        return self.text.split(b"\n")
+
+    @property
     def body(self) -> bytes:
         """The JSON text of the request."""
-        return b"[" + b",".join(self.objects) + b"]"
+        # within an object a line break is always escaped
+        return b"[" + self.text.replace(b"\n", b",") + b"]"
 
     @cached_property
     def content(self) -> str:
-        """A hash of the request's body."""
-        return hashlib.sha256(self.body).hexdigest()
+        """A hash of the objects."""
+        return hashlib.sha256(self.text).hexdigest()
 
     @cached_property
     def operation_id(self) -> str:
@@ -59,10 +65,10 @@ class Chunk:
 
     def halves(self) -> tuple[Chunk, Chunk]:
         """The same rows in two requests."""
-        middle = len(self.rows) // 2
+        middle, objects = len(self.rows) // 2, self.objects
         return (
-            replace(self, rows=self.rows[:middle], objects=self.objects[:middle], sent_as=None),
-            replace(self, rows=self.rows[middle:], objects=self.objects[middle:], sent_as=None),
+            replace(self, rows=self.rows[:middle], text=b"\n".join(objects[:middle]), sent_as=None),
+            replace(self, rows=self.rows[middle:], text=b"\n".join(objects[middle:]), sent_as=None),
         )
 
 

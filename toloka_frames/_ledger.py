@@ -35,22 +35,23 @@ State: TypeAlias = Literal["waiting", "begun", "refused", "done", "failed"]
 Flags: TypeAlias = "Mapping[str, bool | str | None]"
 
 APPLICATION_ID = 0x746F6C66  # "tolf": tells our file from any other SQLite file
+VERSION = 2
 BUSY_SECONDS = 10.0
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 OUTCOME = itemgetter("status", "object_id", "error_field", "error_code", "error_message", "row")
-# what each version of the file has that the one before had not
-VERSIONS = (
-    """
+SCHEMA = """
 create table uploads (
     id integer primary key, account text not null, upload_id text not null, path text not null, key text not null,
-    rows integer not null, content text not null, digests blob not null, flags text not null,
-    begun text not null, ended text, unique (account, upload_id)
+    place text not null, rows integer not null, object_of_row blob, content text not null, digests blob not null,
+    flags text not null, begun text not null, ended text, unique (account, upload_id)
 );
 create table chunks (
     upload integer not null references uploads, operation_id text not null, number integer not null, pool_id text not null,
-    spans text not null, rows integer not null, content text not null, state text not null, sent_as text, flags text,
-    begun text, ended text, created integer not null default 0, objects blob,
-    primary key (upload, operation_id)
+    spans text not null, rows integer not null, state text not null, sent_as text, flags text, begun text, ended text,
+    created integer not null default 0, primary key (upload, operation_id)
+);
+create table objects (
+    upload integer not null, operation_id text not null, text blob not null, primary key (upload, operation_id)
 );
 create table outcomes (
     upload integer not null, row integer not null, operation_id text not null, status text not null, object_id text,
@@ -58,13 +59,7 @@ create table outcomes (
     primary key (upload, row)
 ) without rowid;
 create table opened (upload integer not null, pool_id text not null, primary key (upload, pool_id)) without rowid;
-""",
-    """
-alter table uploads add column place text not null default '{}';
-alter table uploads add column object_of_row blob
-""",
-)
-VERSION = len(VERSIONS)
+"""
 
 
 @dataclass(frozen=True)
@@ -189,13 +184,13 @@ class Ledger:
     def chunks(self, upload: int, flags: Mapping[str, str]) -> list[Chunk]:
         """The chunks that are left to be sent or looked at; those that failed with other flags are among them."""
         sql = (
-            "select number, pool_id, spans, objects, key, iif(state in ('begun', 'failed'), sent_as, null)"
-            " from chunks join uploads on upload = id"
+            "select number, pool_id, spans, text, key, iif(state in ('begun', 'failed'), sent_as, null)"
+            " from chunks join uploads on upload = id join objects using (upload, operation_id)"
             " where upload = ? and (state in ('waiting', 'begun', 'refused') or (state = 'failed' and chunks.flags <> ?))"
             " order by state = 'refused', number, chunks.rowid"
         )
         left = self._read(sql, (upload, _said(flags)))
-        return [Chunk(number, pool, _rows(spans), objects.split(b"\n"), *rest) for number, pool, spans, objects, *rest in left]
+        return [Chunk(number, pool_id, _rows(spans), *rest) for number, pool_id, spans, *rest in left]
 
     def outcomes(self, upload: int) -> list[dict[str, Any]]:
         """What is known of each row that was sent: its position as `row`, and its columns of the result."""
@@ -267,7 +262,8 @@ class Ledger:
     def split(self, upload: int, chunk: Chunk, halves: Sequence[Chunk]) -> None:
         """Write down that other chunks take the place of one that was too large."""
         with self._change() as sqlite:
-            sqlite.execute("delete from chunks where upload = ? and operation_id = ?", (upload, chunk.operation_id))
+            for table in ("chunks", "objects"):
+                sqlite.execute(f"delete from {table} where upload = ? and operation_id = ?", (upload, chunk.operation_id))  # noqa: S608 -- names of ours
             _insert(sqlite, upload, halves)
 
     def end(self, upload: int, chunk: Chunk, state: State, outcomes: Iterable[Mapping[str, Any]]) -> None:
@@ -282,10 +278,11 @@ class Ledger:
                 rows,
             )
             sqlite.execute(
-                "update chunks set state = ?, ended = ?, created = ?, objects = iif(? = 'done', null, objects)"
-                " where upload = ? and operation_id = ?",
-                (state, _now(), created, state, upload, chunk.operation_id),
+                "update chunks set state = ?, ended = ?, created = ? where upload = ? and operation_id = ?",
+                (state, _now(), created, upload, chunk.operation_id),
             )
+            if state == "done":
+                sqlite.execute("delete from objects where upload = ? and operation_id = ?", (upload, chunk.operation_id))
             sqlite.execute(
                 "update uploads set ended = ? where id = ?"
                 " and not exists (select 1 from chunks where upload = uploads.id and state <> 'done')",
@@ -329,20 +326,31 @@ class Ledger:
         (tables,) = sqlite.execute("select count(*) from sqlite_schema").fetchone()
         (mine,) = sqlite.execute("pragma application_id").fetchone()
         (version,) = sqlite.execute("pragma user_version").fetchone()
-        if tables and (mine != APPLICATION_ID or version > VERSION):
-            what = "was written by a newer version of toloka_frames" if mine == APPLICATION_ID else "holds something else"
+        if tables and (mine, version) != (APPLICATION_ID, VERSION):
+            what = "was written by another version of toloka_frames" if mine == APPLICATION_ID else "holds something else"
             raise LedgerError(f"{self.path} {what}, and is left as it is.", path=self.path, hint=ANOTHER)
-        sqlite.execute("pragma journal_mode = wal")
+        self._log_ahead()
         # a change is on disk when it returns: with less, a power cut could forget what was already sent
         sqlite.execute("pragma synchronous = full")
-        if version < VERSION:
+        if not tables:
             self._build()
 
+    def _log_ahead(self) -> None:
+        """Have the file in WAL mode; two that both bring it there at once would keep each other out."""
+        if self._sqlite.execute("pragma journal_mode").fetchone() == ("wal",):
+            return
+        lock = UploadLock(self.path.with_name(f"{self.path.name}.lock"), self.path)
+        lock.take(BUSY_SECONDS)
+        try:
+            self._sqlite.execute("pragma journal_mode = wal")
+        finally:
+            lock.give_back()
+
     def _build(self) -> None:
-        """Make the tables, or what a file of an older version lacks."""
         with self._transaction() as sqlite:
-            (version,) = sqlite.execute("pragma user_version").fetchone()  # another process may have been first
-            for statement in filter(str.strip, ";".join(VERSIONS[version:]).split(";")):
+            if sqlite.execute("select count(*) from sqlite_schema").fetchone()[0]:
+                return  # another process was first
+            for statement in filter(str.strip, SCHEMA.split(";")):
                 sqlite.execute(statement)
             sqlite.execute(f"pragma application_id = {APPLICATION_ID}")
             sqlite.execute(f"pragma user_version = {VERSION}")
@@ -390,7 +398,7 @@ ANOTHER = "Move it away or give another file with ledger=...; the same rows keep
 
 
 class UploadLock:
-    """Held by the one process that sends an upload; the system lets go of it when that process dies."""
+    """Held by the one process that sends an upload or makes a ledger; the system lets go of it when that process dies."""
 
     def __init__(self, path: Path, ledger: Path) -> None:
         import filelock  # noqa: PLC0415 -- it takes long to load, and only an upload pays for it
@@ -399,10 +407,10 @@ class UploadLock:
         self._lock = filelock.FileLock(path, thread_local=False)
         self._ledger = ledger
 
-    def take(self) -> bool:
-        """Take it, if nobody has it."""
+    def take(self, seconds: float = 0.0) -> bool:
+        """Take it, if nobody has it for so long."""
         try:
-            self._lock.acquire(blocking=False)
+            self._lock.acquire(timeout=seconds)
         except TimeoutError:
             return False
         except OSError as error:
@@ -447,23 +455,14 @@ def _default_place() -> Path:
 
 
 def _insert(sqlite: sqlite3.Connection, upload: int | None, chunks: Iterable[Chunk]) -> None:
-    sqlite.executemany(
-        "insert into chunks (upload, operation_id, number, pool_id, spans, rows, content, state, objects)"
-        " values (?, ?, ?, ?, ?, ?, ?, 'waiting', ?)",
-        (
-            (
-                upload,
-                chunk.operation_id,
-                chunk.number,
-                chunk.pool_id,
-                _spans(chunk.rows),
-                len(chunk.rows),
-                chunk.content,
-                b"\n".join(chunk.objects),
-            )
-            for chunk in chunks
-        ),
-    )
+    for chunk in chunks:
+        sqlite.execute(
+            "insert into chunks (upload, operation_id, number, pool_id, spans, rows, state)"
+            " values (?, ?, ?, ?, ?, ?, 'waiting')",
+            (upload, chunk.operation_id, chunk.number, chunk.pool_id, _spans(chunk.rows), len(chunk.rows)),
+        )
+        # in a table of their own: a change of a chunk's state would write its objects again
+        sqlite.execute("insert into objects values (?, ?, ?)", (upload, chunk.operation_id, chunk.text))
 
 
 def _forget_outcomes(sqlite: sqlite3.Connection, upload: int, chunk: Chunk) -> None:

@@ -73,23 +73,31 @@ def planned(
     place: Mapping[str, str] | None = None,
 ) -> Plan:
     """Cut objects into requests and name the whole."""
-    parts = list(parts)
-    content, digests = _fingerprints(parts, place or {})
+    parts, place = list(parts), place or {}
+    cuts = [(part, span) for part in parts for span in cut(part.sizes, kind.most)]
+    texts = [b"\n".join(part.objects[span]) for part, span in cuts]
+    content = _content(texts, place)
     key = f"{account}\n{kind.path}\n{upload_id or content!r}"
-    chunks: list[Chunk] = []
-    for part in parts:
-        for span in cut(part.sizes, kind.most):
-            chunks.append(Chunk(len(chunks), part.pool_id, part.positions[span], part.objects[span], key))
+    chunks = [
+        Chunk(number, part.pool_id, part.positions[span], text, key)
+        for number, ((part, span), text) in enumerate(zip(cuts, texts, strict=True))
+    ]
     name = upload_id or str(uuid.uuid5(NAMESPACE, f"{key}\n{content}"))
-    return Plan(kind, account, name, key, content, digests, chunks, object_of_row, pools, place or {})
+    return Plan(kind, account, name, key, content, _digests(parts), chunks, object_of_row, pools, place)
 
 
-def _fingerprints(parts: Sequence[Part], place: Mapping[str, str]) -> tuple[str, array[int]]:
-    content, digests = hashlib.sha256(), array("I", bytes(4 * sum(len(part.objects) for part in parts)))
-    for part in parts:
-        for position, each in zip(part.positions, part.objects, strict=True):
-            content.update(each)
-            digests[position] = zlib.crc32(each)
+def _content(texts: Iterable[bytes], place: Mapping[str, str]) -> str:
+    content = hashlib.sha256()
+    for text in texts:
+        content.update(text + b"\n")
     for name, where in sorted(place.items()):
         content.update(f"{name} {where}\n".encode())
-    return content.hexdigest(), digests
+    return content.hexdigest()
+
+
+def _digests(parts: Sequence[Part]) -> array[int]:
+    digests = array("I", bytes(4 * sum(len(part.objects) for part in parts)))
+    for part in parts:
+        for position, each in zip(part.positions, part.objects, strict=True):
+            digests[position] = zlib.crc32(each)
+    return digests
