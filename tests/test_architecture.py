@@ -47,6 +47,8 @@ FLOORS = [
     "_copy",
     "_parts",
     "_manifest",
+    "_parallel",
+    "_gaps",
     "_walk",
     "_operations",
     "_specifications",
@@ -82,6 +84,7 @@ FLOORS = [
 # pandas and pyarrow are what the rows are made of; every other package has one home.
 HOMES = {
     "httpx": {"_http", "_connections", "_answers", "_client"},  # the latter two: its types
+    "anyio": {"_connections"},
     "tenacity": {"_retries"},
     "pyrate_limiter": {"_quota"},
     "nest_asyncio": {"_sync"},
@@ -99,7 +102,7 @@ HOMES = {
     },
     "pyarrow": {
         *("_resources", "_columns", "_values", "_page", "_inference", "_sinks", "_scan", "_copy", "_parts", "_manifest"),
-        *("_rows", "aio"),
+        *("_rows", "aio", "_parallel"),
     },
     "starlette": {"local"},
     "uvicorn": {"local"},

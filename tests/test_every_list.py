@@ -11,6 +11,7 @@ from every_list import BEGIN, PAGE, RESOURCES, tables
 from rows_of_lists import Kept, Row
 
 import toloka_frames as tf
+from toloka_frames._columns import Fields
 from toloka_frames.local import LocalToloka
 
 if TYPE_CHECKING:
@@ -73,6 +74,16 @@ def test_a_walk_over_three_pages_gives_every_row_once(filled: Filled, name: str)
     before = filled.asked
     assert filled.walked(name) == filled.kept[name].ids()
     assert filled.asked - before == 3
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, each in RESOURCES.items() if not any(isinstance(one, Fields) for one in each.columns)]
+)
+def test_several_connections_bring_what_one_does_in_its_order(filled: Filled, name: str) -> None:
+    resource = RESOURCES[name]
+    scan = getattr(filled.client, f"get_{name}")(**filled.kept[name].given, batch_size=min(20, resource.max_limit))
+    pulled, walked = (scan.to_arrow(concurrency=number).drop_columns(list(resource.life.passing)) for number in (4, 1))
+    assert pulled.equals(walked)
 
 
 @each_list
