@@ -143,7 +143,7 @@ class _Pull:
         cursor = self._source.question.resource.cursor
         async with aclosing(self._source.pages(waits=waits)) as pages:
             async for last, page in pages:
-                await self._add(page)
+                self._add(page)
                 slow = len(self._batches) >= SLOW_PAGES and min(waits) >= SLOW_SECONDS
                 if page.has_more and last is not None and slow and order_of(page.ids):
                     self._behind = {f"{cursor}_gt": last}
@@ -173,7 +173,7 @@ class _Pull:
             return
         query["sort"] = self._axis.key if ask.upward else f"-{self._axis.key}"
         page, came = await self._source.page(query, lambda body, layout: self._read(ask, body, layout))
-        self._gaps.came(ask, replace(came, new=await self._add(page)))
+        self._gaps.came(ask, replace(came, new=self._add(page)))
 
     def _read(self, ask: Ask, body: bytes, layout: Layout) -> tuple[Page, Came]:
         page = read_page(body, layout)
@@ -185,20 +185,20 @@ class _Pull:
             async with aclosing(self._source.pages(query)) as pages:
                 async for _, page in pages:
                     self._axis.instants(page, ask)
-                    await self._add(page)
+                    self._add(page)
         except ScanInterrupted as error:
             if error.__cause__ is None:
                 raise UnsplittableError from error
             raise
         self._gaps.walked(ask)
 
-    async def _add(self, page: Page) -> int:
+    def _add(self, page: Page) -> int:
         """Keep the rows that have not come before; how many."""
         wanted = []
         for each in page.ids:
             wanted.append(each not in self._ids)
             self._ids.add(each)
-        new = page if all(wanted) else await in_thread(page.keep, wanted)
+        new = page if all(wanted) else page.keep(wanted)
         self._batches.append(new.batch)
         self._meter.rows += len(new.batch)
         return len(new.ids)
