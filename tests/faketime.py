@@ -58,7 +58,7 @@ def clock() -> float:
 
 
 @asynccontextmanager
-async def serving(answer: Callable[[str], bytes]) -> AsyncIterator[str]:
+async def serving(answer: Callable[[str], bytes], latency: float = 0.0) -> AsyncIterator[str]:
     """The address of a server on the present loop, which asks a function what to send to each request; nothing is a hang-up."""
 
     talks: list[Any] = []
@@ -70,6 +70,7 @@ async def serving(answer: Callable[[str], bytes]) -> AsyncIterator[str]:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 lengths = [int(line[15:]) for line in head.splitlines() if line.lower().startswith("content-length:")]
                 await reader.readexactly(sum(lengths))
+                await asyncio.sleep(latency)
                 if not (raw := answer(head)):
                     break
                 writer.write(raw)
@@ -103,9 +104,11 @@ class Answers:
 
 
 @asynccontextmanager
-async def asking(answer: Callable[[str], bytes], *, clients: int = 1, **options: Any) -> AsyncIterator[list[Service]]:
+async def asking(
+    answer: Callable[[str], bytes], *, clients: int = 1, latency: float = 0.0, **options: Any
+) -> AsyncIterator[list[Service]]:
     """Services of one new account at a server on this loop."""
-    async with serving(answer) as url:
+    async with serving(answer, latency) as url:
         token = uuid.uuid4().hex
         services = [tf.AsyncTolokaClient(token, url=url, timeout=None, **options).service for _ in range(clients)]
         try:

@@ -56,6 +56,8 @@ FLOORS = [
     "_copy",
     "_parts",
     "_manifest",
+    "_parallel",
+    "_gaps",
     "_walk",
     "_watch",
     "_operations",
@@ -95,6 +97,7 @@ FLOORS = [
 # pandas and pyarrow are what the rows are made of; every other package has one home.
 HOMES = {
     "httpx": {"_http", "_connections", "_answers", "_client"},  # the latter two: its types
+    "anyio": {"_connections"},
     "tenacity": {"_retries"},
     "pyrate_limiter": {"_quota"},
     "nest_asyncio": {"_sync"},
@@ -115,7 +118,7 @@ HOMES = {
     "pyarrow": {
         "_export",
         *("_resources", "_columns", "_values", "_page", "_inference", "_sinks", "_scan", "_copy", "_parts", "_manifest"),
-        *("_rows", "_partitions", "aio"),
+        *("_rows", "_partitions", "_parallel", "aio"),
     },
     "starlette": {"local"},
     "uvicorn": {"local"},

@@ -76,6 +76,16 @@ def test_a_walk_over_three_pages_gives_every_row_once(filled: Filled, name: str)
     assert filled.asked - before == 3
 
 
+@pytest.mark.parametrize(
+    "name", [name for name, each in RESOURCES.items() if not any(isinstance(one, Fields) for one in each.columns)]
+)
+def test_several_connections_bring_what_one_does_in_its_order(filled: Filled, name: str) -> None:
+    resource = RESOURCES[name]
+    scan = getattr(filled.client, f"get_{name}")(**filled.kept[name].given, batch_size=min(20, resource.max_limit))
+    pulled, walked = (scan.to_arrow(concurrency=number).drop_columns(list(resource.life.passing)) for number in (4, 1))
+    assert pulled.equals(walked)
+
+
 @each_list
 def test_a_filter_lets_pass_what_it_should(filled: Filled, name: str) -> None:
     kept = filled.kept[name]

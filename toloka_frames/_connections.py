@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import ssl
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import anyio
 import httpx
 
 from toloka_frames._errors import ConfigurationError
 from toloka_frames._sync import in_thread, start
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+
+T = TypeVar("T")
 
 MISSING_HINT = "Give it as the first argument or in TOLOKA_TOKEN. Without an account: toloka_frames.local.LocalToloka."
 UNPICKLED_HINT = "Set TOLOKA_TOKEN there too, or make the client with token=callable, which goes along and is called there."
@@ -161,6 +165,27 @@ class Connections:
 def from_environment() -> str:
     """The token of the process that asks; empty when it has none."""
     return os.environ.get("TOLOKA_TOKEN", "")
+
+
+async def whole(exchange: Coroutine[Any, Any, T]) -> T:
+    """Await a request and its answer; a cancellation waits for its end.
+
+    httpcore guards the end of an answer against anyio's cancellation only: one of asyncio's leaves a connection open for ever.
+    """
+    scope = anyio.CancelScope()
+    task = asyncio.ensure_future(_within(scope, exchange))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        scope.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+
+
+async def _within(scope: anyio.CancelScope, work: Coroutine[Any, Any, T]) -> T:
+    with scope:
+        return await work
+    raise asyncio.CancelledError
 
 
 def fits_header(value: Any) -> bool:

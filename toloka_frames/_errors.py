@@ -175,7 +175,7 @@ class ScanInterrupted(TolokaError):
     """A pull ended half-way.
 
     Attributes:
-        cursor: The id of the last row that came; `id_gt=cursor` goes on behind it.
+        cursor: The id of the last row that came; `id_gt=cursor` goes on behind it. None where several connections pulled.
         rows: How many rows of the list had come.
     """
 

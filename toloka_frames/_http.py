@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, TypeAlias
 import httpx
 
 from toloka_frames._answers import RETRYABLE, date_of, decoded, refusal
-from toloka_frames._connections import Connections, Token, fits_header
+from toloka_frames._connections import Connections, Token, fits_header, whole
 from toloka_frames._errors import (
     AccessDenied,
     ConfigurationError,
@@ -170,6 +170,8 @@ class Service:
             repeatable: Whether sending it twice does what sending it once does.
             into: Where the body of an answer of 2xx goes instead of into memory, each try from the beginning.
 
+        The answer's extension `waited` is how long its last try took to begin, in seconds.
+
         Raises:
             ApiError: The service refused.
             ConnectionFailed: No answer came.
@@ -208,7 +210,7 @@ class Service:
 
     async def _once(self, request: httpx.Request, call: str, repeatable: bool, into: BinaryIO | None) -> httpx.Response:
         await self.quota.request(call)
-        answer = await self._answer(request, repeatable, into)
+        answer = await whole(self._answer(request, repeatable, into))
         if answer.is_success:
             return answer
         refused = refusal(answer)
@@ -220,9 +222,11 @@ class Service:
 
     async def _answer(self, request: httpx.Request, repeatable: bool, into: BinaryIO | None) -> httpx.Response:
         try:
-            answer = await self._connections.client().send(request, stream=into is not None)
-            if into is not None:
-                await _received(answer, into)
+            clock = asyncio.get_running_loop().time
+            asked = clock()
+            answer = await self._connections.client().send(request, stream=True)
+            answer.extensions["waited"] = clock() - asked
+            await _received(answer, into)
             if date := date_of(answer):
                 self._ahead = date - datetime.now(UTC)
             return answer if into is not None and answer.is_success else _without_token(answer)
@@ -237,10 +241,10 @@ class Service:
             request.headers.pop("Authorization", None)
 
 
-async def _received(answer: httpx.Response, into: BinaryIO) -> None:
+async def _received(answer: httpx.Response, into: BinaryIO | None) -> None:
     """Have the body in the file; that of a refusal in memory, as any other."""
     async with aclosing(answer):
-        if not answer.is_success:
+        if into is None or not answer.is_success:
             await answer.aread()
             return
         into.seek(0)

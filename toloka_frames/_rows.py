@@ -19,13 +19,18 @@ if TYPE_CHECKING:
 
 
 def to_dataframe(
-    rows: Scan | Rows, *, dtype_backend: DtypeBackend | None = None, progress: ProgressArg = "auto"
+    rows: Scan | Rows,
+    *,
+    dtype_backend: DtypeBackend | None = None,
+    concurrency: int | None = None,
+    progress: ProgressArg = "auto",
 ) -> pd.DataFrame:
     """Rows from anywhere as a pandas frame.
 
     Args:
         rows: A scan, or any iterable or async generator of dicts or of objects with `unstructure()`, as Toloka-Kit's.
         dtype_backend: As in `Scan.to_dataframe`.
+        concurrency: Of a scan, as in `Scan.to_dataframe`.
         progress: Of a scan, as in `Scan.to_dataframe`.
 
     Returns:
@@ -40,13 +45,13 @@ def to_dataframe(
     Source: Toloka-Kit 1.2.3 for `unstructure()`.
     """
     check_dtype_backend(dtype_backend)
-    return to_frame(to_arrow(rows, progress=progress), dtype_backend)
+    return to_frame(to_arrow(rows, concurrency=concurrency, progress=progress), dtype_backend)
 
 
-def to_arrow(rows: Scan | Rows, *, progress: ProgressArg = "auto") -> pa.Table:
+def to_arrow(rows: Scan | Rows, *, concurrency: int | None = None, progress: ProgressArg = "auto") -> pa.Table:
     """Rows from anywhere as an Arrow table; arguments, columns, units, errors and source as in `to_dataframe`."""
     if isinstance(rows, Scan):
-        return rows.to_arrow(progress=progress)
+        return rows.to_arrow(concurrency=concurrency, progress=progress)
     framing = Framing(None)
     collected = list(batches(rows, framing))
     return pa.Table.from_batches(collected, framing.schema)

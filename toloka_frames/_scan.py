@@ -16,6 +16,7 @@ from toloka_frames._columns import EXTRA, Fields
 from toloka_frames._copy import Synced, copy, pull
 from toloka_frames._errors import InputError
 from toloka_frames._filters import checked, flag_or_none, positive, within
+from toloka_frames._parallel import collected
 from toloka_frames._partitions import split
 from toloka_frames._progress import Meter, ProgressArg, showing
 from toloka_frames._question import question
@@ -67,27 +68,41 @@ class Scan:
         """The Arrow schema of every batch; asks for the project's specification where the columns depend on it."""
         return run(self._source.layout()).schema
 
-    def to_dataframe(self, *, dtype_backend: DtypeBackend | None = None, progress: ProgressArg = "auto") -> pd.DataFrame:
+    def to_dataframe(
+        self,
+        *,
+        dtype_backend: DtypeBackend | None = None,
+        concurrency: int | None = None,
+        progress: ProgressArg = "auto",
+    ) -> pd.DataFrame:
         """All rows as a pandas frame with a RangeIndex.
 
         Args:
             dtype_backend: None gives string, Int64, boolean, float64 and datetime64[us, UTC] columns (lists stay Arrow-backed);
                 "pyarrow" and "numpy_nullable" as in `pandas.read_*`.
+            concurrency: Requests in flight at once, from 1. With more than one, a list that can be compared and sorted by
+                `created` (operations: by `submitted`) is pulled from both ends and from points between them. None begins with
+                one and goes on with 16 when the list is longer than two pages and each answer takes 25 ms or more to begin.
+                Apps, aggregated solutions, what stands behind `after_id`, and pages of fewer than 20 rows are pulled page
+                after page all the same; so is a list that the service does not give in the order that was asked for.
             progress: "auto", "notebook", "text", "log", False or a callable that gets `tf.Progress`.
 
         Returns:
-            One row per row of the list; of assignments and task suites, one per task of each.
+            One row per row of the list; of assignments and task suites, one per task of each. They are in the order of their
+            ids (as numbers where all are, else as text), whatever the concurrency. Rows that are there from the beginning to
+            the end come once each, in the state of some moment between; rows that are made meanwhile may come or not.
 
         Raises:
+            InputError: `concurrency` is not a positive whole number.
             ApiError: The service refused.
-            ScanInterrupted: The pull ended half-way; `.cursor` says where.
+            ScanInterrupted: The pull ended half-way; `.cursor` says where, or is None if it had gone on in parallel.
         """
         check_dtype_backend(dtype_backend)
-        return to_frame(self.to_arrow(progress=progress), dtype_backend)
+        return to_frame(self.to_arrow(concurrency=concurrency, progress=progress), dtype_backend)
 
-    def to_arrow(self, *, progress: ProgressArg = "auto") -> pa.Table:
+    def to_arrow(self, *, concurrency: int | None = None, progress: ProgressArg = "auto") -> pa.Table:
         """All rows as an Arrow table of this scan's schema; arguments and errors as in `to_dataframe`."""
-        return run(self._awaited_arrow(progress))
+        return run(self._awaited_arrow(concurrency, progress))
 
     def to_parquet(self, path: FilePath, *, resume: bool = False, progress: ProgressArg = "auto") -> Path:
         """Stream all rows into a Parquet file, or with `resume=True` into a folder of them; memory does not grow with the rows.
@@ -186,11 +201,12 @@ class Scan:
         scan._source = source  # noqa: SLF001 -- a copy of this
         return scan
 
-    async def _awaited_arrow(self, progress: ProgressArg) -> pa.Table:
+    async def _awaited_arrow(self, concurrency: int | None, progress: ProgressArg) -> pa.Table:
         """`to_arrow` for async code, by `toloka_frames.aio`."""
+        if concurrency is not None:
+            checked("concurrency", positive, concurrency)
         with showing(progress, self._title, quiet=QUIET_SECONDS) as meter:
-            schema = (await self._source.layout()).schema
-            return pa.Table.from_batches([batch async for batch in self._batches(meter)], schema)
+            return await collected(self._source, concurrency, meter)
 
     async def _awaited_parquet(self, path: FilePath, resume: bool, progress: ProgressArg) -> Path:
         """`to_parquet` for async code, by `toloka_frames.aio`."""

@@ -34,6 +34,7 @@ class AnyPage(Protocol):
 
 
 P = TypeVar("P", bound="AnyPage")
+T = TypeVar("T")
 
 ORDER_ROWS = 20  # from so many rows on, it is no accident that their ids ascend
 
@@ -61,9 +62,23 @@ class Source:
             self._layout = Layout(self.question.resource.rows, self.question.resource.cursor, columns)
         return self._layout
 
-    async def pages(self, filters: Mapping[str, str] | None = None) -> AsyncGenerator[tuple[str | None, Page], None]:
-        """Pages as record batches, each with the cursor behind it; `filters` go before those of the question."""
-        pages = walk(self.service, self.question.path, self._query(filters), await self.layout(), read_page, Page.keep)
+    async def page(self, query: Mapping[str, str], read: Callable[[bytes, Layout], T]) -> T:
+        """One page, read in a thread; filters and order of `query` go before those of the question and the walk."""
+        asked = {**self._query(), **query}
+        answer = await self.service.send("GET", self.question.path, query=asked, repeatable=True)
+        return await in_thread(read, answer.content, await self.layout())
+
+    async def pages(
+        self, filters: Mapping[str, str] | None = None, waits: list[float] | None = None
+    ) -> AsyncGenerator[tuple[str | None, Page], None]:
+        """Pages as record batches, each with the cursor behind it.
+
+        Args:
+            filters: What goes before the filters of the question.
+            waits: Gets the seconds until each answer began.
+        """
+        layout = await self.layout()
+        pages = walk(self.service, self.question.path, self._query(filters), layout, read_page, Page.keep, waits)
         async with aclosing(pages):
             async for each in pages:
                 yield each
@@ -87,6 +102,7 @@ async def walk(
     layout: Layout,
     read: Callable[[bytes, Layout], P],
     keep: Callable[[P, Sequence[bool]], P],
+    waits: list[float] | None = None,
 ) -> AsyncGenerator[tuple[str | None, P], None]:
     """Ask for page after page, in the order of the cursor, each behind the last row of the one before.
 
@@ -98,7 +114,7 @@ async def walk(
         ScanInterrupted: A later page was, or the list's order is broken; rows that came before were handed over.
     """
     guard = _Guard(layout.cursor, query.get(f"{layout.cursor}_gt"))
-    pages = _Pages(service, path, query, layout, read)
+    pages = _Pages(service, path, query, layout, read, [] if waits is None else waits)
     try:
         while True:
             try:
@@ -122,9 +138,16 @@ class _Pages(Generic[P]):
     """
 
     def __init__(
-        self, service: Service, path: str, query: Mapping[str, str], layout: Layout, read: Callable[[bytes, Layout], P]
+        self,
+        service: Service,
+        path: str,
+        query: Mapping[str, str],
+        layout: Layout,
+        read: Callable[[bytes, Layout], P],
+        waits: list[float],
     ) -> None:
         self._service, self._path, self._query, self._layout, self._read = service, path, query, layout, read
+        self._waits = waits
         self._expected: str | None = None
         self._ahead: asyncio.Task[_Begun[P]] | None = None
 
@@ -153,7 +176,9 @@ class _Pages(Generic[P]):
 
     async def _begin(self, cursor: str | None) -> _Begun[P]:
         query = self._query if cursor is None else {**self._query, f"{self._layout.cursor}_gt": cursor}
-        body = (await self._service.send("GET", self._path, query=query, repeatable=True)).content
+        answer = await self._service.send("GET", self._path, query=query, repeatable=True)
+        body = answer.content
+        self._waits.append(answer.extensions.get("waited", 0.0))
         return _Begun(last_id(body, self._layout), asyncio.create_task(in_thread(self._read, body, self._layout)))
 
 
@@ -208,7 +233,7 @@ class _Guard:
         if ids:
             self.cursor = max(ids, key=self._key) if self._key else ids[-1]
         if not self._settled and len(self._seen) >= ORDER_ROWS:
-            self._settled, self._key = True, _order(list(self._seen))
+            self._settled, self._key = True, order_of(list(self._seen))
         if self._key:
             self._seen = dict.fromkeys(ids)
 
@@ -222,7 +247,7 @@ class _Guard:
         )
 
 
-def _order(ids: list[str]) -> Callable[[str], Any] | None:
+def order_of(ids: list[str]) -> Callable[[str], Any] | None:
     """What ids ascend by: their number, their text, or nothing."""
     key = _number if all(map(str.isdecimal, ids)) else str
     keys: list[Any] = list(map(key, ids))

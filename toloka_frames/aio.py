@@ -46,17 +46,21 @@ __all__ = [
 
 
 async def to_dataframe(
-    rows: Scan | Rows, *, dtype_backend: DtypeBackend | None = None, progress: ProgressArg = "auto"
+    rows: Scan | Rows,
+    *,
+    dtype_backend: DtypeBackend | None = None,
+    concurrency: int | None = None,
+    progress: ProgressArg = "auto",
 ) -> pd.DataFrame:
-    """`tf.to_dataframe` for async code; of a scan with its progress. Units, errors and source as there."""
+    """`tf.to_dataframe` for async code; of a scan with its concurrency and progress. Units, errors and source as there."""
     check_dtype_backend(dtype_backend)
-    return to_frame(await to_arrow(rows, progress=progress), dtype_backend)
+    return to_frame(await to_arrow(rows, concurrency=concurrency, progress=progress), dtype_backend)
 
 
-async def to_arrow(rows: Scan | Rows, *, progress: ProgressArg = "auto") -> pa.Table:
-    """`tf.to_arrow` for async code; of a scan with its progress. Units, errors and source as there."""
+async def to_arrow(rows: Scan | Rows, *, concurrency: int | None = None, progress: ProgressArg = "auto") -> pa.Table:
+    """`tf.to_arrow` for async code; of a scan with its concurrency and progress. Units, errors and source as there."""
     if isinstance(rows, Scan):
-        return await on_our_loop(rows._awaited_arrow(progress))
+        return await on_our_loop(rows._awaited_arrow(concurrency, progress))
     framing = Framing(None)
     collected = [batch async for batch in abatches(rows, framing)]
     return pa.Table.from_batches(collected, framing.schema)

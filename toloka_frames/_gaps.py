@@ -1,0 +1,200 @@
+"""What came of a list comes in, what to ask for next goes out: the parts of the axis of creation time that are not pulled yet.
+
+A page in the order of creation tells all that there is between the edge that it was asked from and its last row, so that an
+edge moves to where rows really are. Nothing is asked here, and nothing waited for.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+# in microseconds; a service that keeps six digits of a second and prints three compares by what it keeps
+PRECISION = 1_000
+# where rows are too close for the order of creation to tell them apart, so much is walked by id: the longer of both
+WINDOW = 16 * PRECISION
+WINDOW_PAGES = 4.0
+# rows of a page that the next one would bring again, as a share of it
+CROWDED = 0.25
+# a part of the axis is shared out among more connections while so many pages are expected of it beyond those asked for
+PAGES_TO_JOIN = 1.0
+PAGES_TO_SPLIT = 3.0
+# and while of all requests no more than this share, and these few, brought nothing
+WASTE_SHARE = 0.1
+WASTE_PAGES = 6.0
+
+
+@dataclass(eq=False)
+class Edge:
+    """Where what is known ends.
+
+    Attributes:
+        at: The instant, in microseconds since 1970, that belongs to what is not known; infinite before the list's own end.
+        density: Rows a microsecond in what is known beside it.
+        asked: Whether a request from here is on its way.
+        walk: How much is to be walked by id, because rows here are too close for the order of creation; else 0.
+        guessed: Whether nothing is known beside it yet.
+    """
+
+    at: float
+    density: float = 0.0
+    asked: bool = False
+    walk: float = 0.0
+    guessed: bool = False
+
+
+@dataclass(eq=False)
+class Gap:
+    """A part of the axis that is not known, from one edge to the other, both included."""
+
+    low: Edge = field(default_factory=lambda: Edge(-math.inf))
+    high: Edge = field(default_factory=lambda: Edge(math.inf))
+
+    @property
+    def expected(self) -> float:
+        """Rows that are probably there."""
+        return (self.high.at - self.low.at) * (self.low.density + self.high.density) / 2 if self.bounded else math.inf
+
+    @property
+    def bounded(self) -> bool:
+        """Whether rows were seen on both sides."""
+        return math.isfinite(self.high.at - self.low.at)
+
+    @property
+    def asked(self) -> int:
+        """How many requests from its edges are on their way."""
+        return self.low.asked + self.high.asked
+
+
+@dataclass(frozen=True, eq=False)
+class Ask:
+    """What to ask for.
+
+    Attributes:
+        edge: Where it begins.
+        upward: The order: by creation, or the other way round.
+        since: The earliest creation, in microseconds since 1970, or infinite.
+        until: The latest.
+        by_id: Whether all of it is to be walked by id, instead of one page in the order of creation.
+    """
+
+    edge: Edge
+    upward: bool
+    since: float
+    until: float
+    by_id: bool = False
+
+
+@dataclass(frozen=True)
+class Came:
+    """What a page was like.
+
+    Attributes:
+        early: The creation of the row behind its first quarter, in microseconds since 1970.
+        last: That of its last row.
+        rows: How many rows it had.
+        again: The share of them that the next page would bring again.
+        has_more: Whether there are more in what was asked for.
+        new: How many of the rows had not come before.
+    """
+
+    early: float = math.nan
+    last: float = math.nan
+    rows: int = 0
+    again: float = 0.0
+    has_more: bool = False
+    new: int = 0
+
+
+class Gaps:
+    """What is not known of a list that is pulled in pages of so many rows."""
+
+    def __init__(self, page_rows: int) -> None:
+        self._page_rows = page_rows
+        self._gaps = [Gap()]
+        self._walks = 0
+        self._requests = 0
+        self._new = 0
+
+    @property
+    def closed(self) -> bool:
+        """Whether everything is known, whatever is still on its way."""
+        return not self._gaps and not self._walks
+
+    def next(self) -> Ask | None:
+        """What a free connection should ask for; None while what is on its way is enough."""
+        for gap in sorted(self._gaps, key=lambda each: each.expected, reverse=True):
+            if ask := self._asked(gap):
+                return ask
+        return None
+
+    def came(self, ask: Ask, page: Came) -> None:
+        """Take in what a page told."""
+        ask.edge.asked = ask.edge.guessed = False
+        self._requests, self._new = self._requests + 1, self._new + page.new
+        if not page.has_more:
+            self._gaps = [gap for gap in self._gaps if gap.low.at < ask.since or gap.high.at > ask.until]
+            return
+        start = ask.since if ask.upward else ask.until
+        most = abs(page.last - page.early)
+        length = abs(page.last - start) if math.isfinite(start) else most
+        ask.edge.density = page.rows / max(length, 1.0)
+        if page.again > CROWDED or length <= PRECISION:
+            ask.edge.walk = max(WINDOW, WINDOW_PAGES * most)
+        # a row's instant is known to the service's precision only
+        self._know(ask, page.last - PRECISION if ask.upward else page.last + PRECISION)
+
+    def walked(self, ask: Ask) -> None:
+        """Take in that all was walked that was to be walked by id."""
+        ask.edge.asked = ask.edge.guessed = False
+        self._walks -= 1
+
+    def _asked(self, gap: Gap) -> Ask | None:
+        """A request for rows of a gap that are not on their way; from its middle, when both edges are asked from."""
+        left = min(gap.expected / self._page_rows, (gap.high.at - gap.low.at) / WINDOW) - gap.asked
+        if gap.asked and (left < PAGES_TO_JOIN or self._wasteful):
+            return None
+        if not gap.low.asked:
+            return self._from(gap, gap.low)
+        if not gap.high.asked:
+            return self._from(gap, gap.high)
+        if gap.bounded and left >= PAGES_TO_SPLIT:
+            above = self._split(gap)
+            return self._from(above, above.low)
+        return None
+
+    @property
+    def _wasteful(self) -> bool:
+        speculative = sum(edge.asked and edge.guessed for gap in self._gaps for edge in (gap.low, gap.high))
+        return self._requests + speculative - self._new / self._page_rows > WASTE_PAGES + WASTE_SHARE * self._requests
+
+    def _split(self, gap: Gap) -> Gap:
+        """Cut a gap in two; the upper one."""
+        middle, density = (gap.low.at + gap.high.at) // 2, (gap.low.density + gap.high.density) / 2
+        above = Gap(Edge(middle, density, guessed=True), gap.high)
+        gap.high = Edge(middle, density, guessed=True)
+        self._gaps.append(above)
+        return above
+
+    def _from(self, gap: Gap, edge: Edge) -> Ask:
+        upward = edge is gap.low
+        edge.asked = True
+        if not edge.walk:
+            return Ask(edge, upward, gap.low.at, gap.high.at)
+        since = gap.low.at if upward else max(gap.low.at, gap.high.at - edge.walk)
+        until = min(gap.high.at, gap.low.at + edge.walk) if upward else gap.high.at
+        ask = Ask(edge, upward, since, until, by_id=True)
+        edge.walk = 0.0
+        self._walks += 1
+        # nobody else asks for what this walk will bring
+        self._know(ask, until + 1 if upward else since - 1)
+        return ask
+
+    def _know(self, ask: Ask, end: float) -> None:
+        """Move the edges between where a request began and where its answer ended."""
+        for gap in self._gaps:
+            if ask.upward and ask.since <= gap.low.at < end:
+                gap.low.at = end
+            elif not ask.upward and ask.until >= gap.high.at > end:
+                gap.high.at = end
+        self._gaps = [gap for gap in self._gaps if gap.low.at <= gap.high.at]

@@ -1,0 +1,273 @@
+"""A list and a number of connections come in; all its rows, pulled over so many at once, go out in the order of their ids.
+
+What to ask for next is told by `_gaps`; what cannot be shared out among connections is walked (`_walk`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toloka_frames._errors import ScanInterrupted, TolokaError, ValidationFailed
+from toloka_frames._filters import moment
+from toloka_frames._gaps import PRECISION, Came, Gaps
+from toloka_frames._page import read_page
+from toloka_frames._sync import in_thread
+from toloka_frames._values import instant
+from toloka_frames._walk import ORDER_ROWS, order_of
+
+if TYPE_CHECKING:
+    from toloka_frames._columns import Layout
+    from toloka_frames._gaps import Ask
+    from toloka_frames._page import Page
+    from toloka_frames._progress import Meter
+    from toloka_frames._question import Question
+    from toloka_frames._walk import Source
+
+# more do not make a list come faster where a page takes 100 ms, and are not many for the service
+CONNECTIONS = 16
+# of a service that takes longer than this to begin each of its first answers, most of the time goes into waiting
+SLOW_SECONDS = 0.025
+SLOW_PAGES = 2
+# what is put into order in one piece: a column of text holds at most 2 GiB
+PIECE_BYTES = 2**28
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class UnsplittableError(Exception):
+    """The service does not keep to the order or the bounds that were asked for, so that only a walk finds all rows."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """When the rows of a list were made.
+
+    Attributes:
+        key: Its name in filters and in `sort`.
+        column: The column that holds it.
+        since: The user's own lower bound, in microseconds since 1970, or infinite.
+        until: The upper one.
+    """
+
+    key: str
+    column: str
+    since: float
+    until: float
+
+    def query(self, ask: Ask) -> dict[str, str]:
+        """What asks for a part of it; the user's own bounds stay where they are tighter."""
+        query = {}
+        if ask.since > self.since:
+            query[f"{self.key}_gte"] = _spelt(ask.since)
+        if ask.until < self.until:
+            query[f"{self.key}_lte"] = _spelt(ask.until)
+        return query
+
+    def instants(self, page: Page, ask: Ask) -> Any:
+        """When its rows were made, in microseconds since 1970.
+
+        Raises:
+            UnsplittableError: That is not told, or not what was asked for.
+        """
+        column = page.batch.column(self.column)
+        instants = column.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        if column.null_count or (instants < ask.since - PRECISION).any() or (instants > ask.until + PRECISION).any():
+            raise UnsplittableError
+        return instants
+
+    def ordered(self, page: Page, ask: Ask) -> Any:
+        """The same of a page in the order of creation; errors as there."""
+        instants = self.instants(page, ask)
+        steps = instants[1:] - instants[:-1]
+        if (steps < 0 if ask.upward else steps > 0).any() or (page.has_more and not page.ids):
+            raise UnsplittableError
+        return instants
+
+
+async def collected(source: Source, concurrency: int | None, meter: Meter) -> pa.Table:
+    """All rows of a list; `concurrency` as in `Scan.to_dataframe`."""
+    axis = _axis(source.question)
+    if axis is not None and concurrency != 1 and int(source.limit) >= ORDER_ROWS:
+        try:
+            return await _Pull(source, axis, meter).table(concurrency)
+        except UnsplittableError:
+            meter.rows = 0
+    batches = []
+    async with aclosing(source.pages()) as pages:
+        async for _, page in pages:
+            meter.rows += len(page.batch)
+            batches.append(page.batch)
+    return pa.Table.from_batches(batches, (await source.layout()).schema)
+
+
+class _Pull:
+    """A pull of a list whose rows can be asked for by when they were made."""
+
+    def __init__(self, source: Source, axis: Axis, meter: Meter) -> None:
+        self._source = source
+        self._axis = axis
+        self._meter = meter
+        self._gaps = Gaps(int(source.limit))
+        self._ids: set[str] = set()
+        self._batches: list[pa.RecordBatch] = []
+        # behind which row the rest is
+        self._behind: dict[str, str] = {}
+
+    async def table(self, concurrency: int | None) -> pa.Table:
+        """All rows; without a number of connections, over several only where the service is slow and the list is long."""
+        if concurrency is None and await self._begin():
+            return await self._table(len(self._batches))
+        walked = len(self._batches)
+        try:
+            await self._share_out(concurrency or CONNECTIONS)
+        except ValidationFailed as error:  # a walk, which asks for less, may be allowed
+            raise UnsplittableError from error
+        except TolokaError as error:
+            if self._ids:
+                raise self._interrupted(error) from error
+            raise
+        return await self._table(walked)
+
+    async def _begin(self) -> bool:
+        """Walk until the service is seen to be slow; whether all rows came before."""
+        waits: list[float] = []
+        cursor = self._source.question.resource.cursor
+        async with aclosing(self._source.pages(waits=waits)) as pages:
+            async for last, page in pages:
+                self._add(page)
+                slow = len(self._batches) >= SLOW_PAGES and min(waits) >= SLOW_SECONDS
+                if page.has_more and last is not None and slow and order_of(page.ids):
+                    self._behind = {f"{cursor}_gt": last}
+                    return False
+        return True
+
+    async def _share_out(self, connections: int) -> None:
+        """Have so many connections ask until everything is known; nothing goes on behind the end of this."""
+        asking: set[asyncio.Task[None]] = set()
+        try:
+            while not self._gaps.closed:
+                while len(asking) < connections and (ask := self._gaps.next()):
+                    asking.add(asyncio.create_task(self._ask(ask)))
+                done, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+                for each in done:
+                    each.result()
+                asking -= done
+        finally:
+            for each in asking:
+                each.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+
+    async def _ask(self, ask: Ask) -> None:
+        query = {**self._behind, **self._axis.query(ask)}
+        if ask.by_id:
+            await self._walk(ask, query)
+            return
+        query["sort"] = self._axis.key if ask.upward else f"-{self._axis.key}"
+        page, came = await self._source.page(query, lambda body, layout: self._read(ask, body, layout))
+        self._gaps.came(ask, replace(came, new=self._add(page)))
+
+    def _read(self, ask: Ask, body: bytes, layout: Layout) -> tuple[Page, Came]:
+        page = read_page(body, layout)
+        return page, _came(page, self._axis.ordered(page, ask))
+
+    async def _walk(self, ask: Ask, query: dict[str, str]) -> None:
+        """Pull what is too close together, in the order of ids."""
+        try:
+            async with aclosing(self._source.pages(query)) as pages:
+                async for _, page in pages:
+                    self._axis.instants(page, ask)
+                    self._add(page)
+        except ScanInterrupted as error:
+            if error.__cause__ is None:
+                raise UnsplittableError from error
+            raise
+        self._gaps.walked(ask)
+
+    def _add(self, page: Page) -> int:
+        """Keep the rows that have not come before; how many."""
+        wanted = []
+        for each in page.ids:
+            wanted.append(each not in self._ids)
+            self._ids.add(each)
+        new = page if all(wanted) else page.keep(wanted)
+        self._batches.append(new.batch)
+        self._meter.rows += len(new.batch)
+        return len(new.ids)
+
+    async def _table(self, walked: int) -> pa.Table:
+        """What came, of which so many batches are in order."""
+        schema = (await self._source.layout()).schema
+        table = pa.Table.from_batches(self._batches[:walked], schema)
+        if walked == len(self._batches):
+            return table
+        rest = pa.Table.from_batches(self._batches[walked:], schema)
+        return pa.concat_tables([table, await in_thread(in_order, rest, self._source.question.resource.life.id)])
+
+    def _interrupted(self, error: TolokaError) -> ScanInterrupted:
+        why = error.__cause__ if isinstance(error, ScanInterrupted) else error
+        return ScanInterrupted(
+            f"The pull ended after {len(self._ids):,} rows: {why}",
+            cursor=None,
+            rows=len(self._ids),
+            hint="It went over several connections, so there is no row to go on behind: run it again; a copy in a folder "
+            "(to_parquet with resume=True, tf.sync) goes on by itself when the same call is run again.",
+        )
+
+
+def _axis(question: Question) -> Axis | None:
+    """What a list can be shared out by; None where there is nothing."""
+    resource, query = question.resource, question.query
+    # `after_id` is behind a row in the order that is asked for, so it means another thing in another order
+    if "after_id" in query:
+        return None
+    for key, column in (("created", resource.life.created), ("submitted", "submitted")):
+        if column is not None and key in resource.sort and f"{key}_gte" in resource.filters:
+            since, until = query.get(f"{key}_gte"), query.get(f"{key}_lte")
+            return Axis(key, column, _microseconds(since) if since else -math.inf, _microseconds(until) if until else math.inf)
+    return None
+
+
+def _came(page: Page, instants: Any) -> Came:
+    if not page.ids:
+        return Came()
+    last = instants[-1]
+    again = (abs(instants - last) <= PRECISION).mean()
+    return Came(float(instants[len(instants) // 4]), float(last), len(page.ids), float(again), page.has_more)
+
+
+def _microseconds(text: str) -> float:
+    return (instant(text) - EPOCH) // MICROSECOND
+
+
+def _spelt(at: float) -> str:
+    """An instant as filters spell it."""
+    try:
+        return moment(EPOCH + at * MICROSECOND)
+    except OverflowError as error:  # beside the first or the last instant that there is
+        raise UnsplittableError from error
+
+
+def in_order(table: pa.Table, column: str) -> pa.Table:
+    """Rows in the order of their ids, which are numbers or text; those of one id stay as they were."""
+    ids = table[column]
+    keys = {"digits": pc.utf8_length(ids), "id": ids} if pc.all(pc.utf8_is_decimal(ids)).as_py() else {"id": ids}
+    order = pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys]).to_numpy()
+    if table.nbytes <= PIECE_BYTES:
+        return table.combine_chunks().take(pa.array(order))
+    ranks, rows = order.argsort(), len(table) * PIECE_BYTES // table.nbytes + 1
+    return pa.concat_tables([_piece(table, ranks - start, rows) for start in range(0, len(table), rows)])
+
+
+def _piece(table: pa.Table, ranks: Any, rows: int) -> pa.Table:
+    """The rows whose ranks are from 0 to so many, by rank."""
+    chosen = (ranks >= 0) & (ranks < rows)
+    return table.filter(pa.array(chosen)).combine_chunks().take(pa.array(ranks[chosen].argsort()))
