@@ -13,15 +13,13 @@ from pulls import DEFAULT, EIGHT, FLOOR, SEQUENTIAL, Pull
 from results import machine, table, write
 from rows import LISTS, ListName
 from turns import DLT, KIT, Contender, Figures, in_turns, is_made, seconds, serving
-from uploads import IDEAL, SLOW_ROUNDS, Up
+from uploads import IDEAL, Up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# a contender that is a tenth of a second needs more rounds than one of seconds
-IMPORT_ROUNDS = 3
-# of rounds of ten seconds, whose figures hardly differ
-FAR_ROUNDS = 2
+# of work that takes ten seconds or tells of memory, whose figures hardly differ
+FEW_ROUNDS = 2
 LATENCY = 100
 MOST_REQUESTS = 1.3
 # more than so many rows a page, and a list of 100,000 rows has too few pages to be pulled eight times as fast
@@ -56,9 +54,8 @@ def pull(name: ListName, rows: int, rounds: int) -> Iterator[Figures]:
         yield from in_turns(f"{what}, no latency", contenders, rounds, server=server)
         far = Pull(name, f"{server}/{LATENCY}/0", rows)
         fast = {EIGHT: 1 / 8, DEFAULT: 1 / 8} if LISTS[name].page_rows <= SMALL_PAGE else {}
-        contenders = [replace(one, rounds=FAR_ROUNDS) for one in far.ours(fast)]
-        contenders += [replace(one, rounds=1) for one in far.bare() if one.name == FLOOR]
-        figures = in_turns(f"{what}, {LATENCY} ms latency", contenders, FAR_ROUNDS, base=SEQUENTIAL, server=server)
+        contenders = [*far.ours(fast), *(replace(one, rounds=1) for one in far.bare() if one.name == FLOOR)]
+        figures = in_turns(f"{what}, {LATENCY} ms latency", contenders, few(rounds), server=server, rehearsal=False)
         yield from figures
         yield _requests(figures)
 
@@ -79,13 +76,13 @@ def upload(rows: int, rounds: int) -> Iterator[Figures]:
         what = f"upload {rows:,} rows of ten fields"
         yield from in_turns(f"{what}, to JSON chunks: CPU", at_once.chunks(), rounds, unit="s CPU")
         yield from in_turns(f"{what}, operations of 0 s: client CPU", at_once.client_cpu(), rounds, unit="s CPU", server=server)
-        yield from in_turns(f"{what}, operations of 2 s: total time", slowly.total(), SLOW_ROUNDS, base=IDEAL)
+        yield from in_turns(f"{what}, operations of 2 s: total time", slowly.total(), few(rounds), base=IDEAL, rehearsal=False)
 
 
 def imported(rows: int, rounds: int) -> Iterator[Figures]:
     """The time that the import takes in a process that is new."""
     del rows
-    yield from in_turns("import", imports(), rounds * IMPORT_ROUNDS)
+    yield from in_turns("import", imports(), rounds**2)  # short, so that more rounds are needed
 
 
 def memory(rows: int, rounds: int) -> Iterator[Figures]:
@@ -93,10 +90,15 @@ def memory(rows: int, rounds: int) -> Iterator[Figures]:
     if not STATUS.exists():
         print("memory: left out, only Linux tells the most memory that a process had")
         return
-    with serving("pages.py", "app_items", str(rows)) as few, serving("pages.py", "app_items", str(rows * 10)) as many:
+    with serving("pages.py", "app_items", str(rows)) as near, serving("pages.py", "app_items", str(rows * 10)) as far:
         for sink in SINKS:
-            contenders = streams(sink, f"{few}/0/0", f"{many}/0/0", rows)
-            yield from in_turns(f"peak memory of {sink}, app items", contenders, min(rounds, 3), unit="MiB")
+            contenders = streams(sink, f"{near}/0/0", f"{far}/0/0", rows)
+            yield from in_turns(f"peak memory of {sink}, app items", contenders, few(rounds), unit="MiB", rehearsal=False)
+
+
+def few(rounds: int) -> int:
+    """Fewer of them where each is long."""
+    return min(rounds, FEW_ROUNDS)
 
 
 def _requests(figures: list[Figures]) -> Figures:

@@ -30,7 +30,7 @@ class Contender:
         name: What it is called in the table.
         work: Does it, and returns what it took: seconds, seconds of CPU, or MiB.
         limit: The most that its ratio may be, where the project has set itself one.
-        rounds: In how many rounds it takes part; None for all, and for the one before them that is not counted.
+        rounds: In how many rounds it takes part; None for all, and for the rehearsal.
     """
 
     name: str
@@ -70,9 +70,16 @@ class Figures:
 
 
 def in_turns(
-    work: str, contenders: Sequence[Contender], rounds: int, *, base: str = "", unit: str = "s", server: str = ""
+    work: str,
+    contenders: Sequence[Contender],
+    rounds: int,
+    *,
+    base: str = "",
+    unit: str = "s",
+    server: str = "",
+    rehearsal: bool = True,
 ) -> list[Figures]:
-    """Have each contender do the work, one after another, round by round; the first of several is not counted.
+    """Have each contender do the work, one after another, round by round.
 
     Args:
         work: What is to be done.
@@ -81,11 +88,12 @@ def in_turns(
         base: The name of whom the others are compared with; the first by default.
         unit: What they return.
         server: An address that counts requests.
+        rehearsal: Whether there is a round before the others that is not counted.
     """
     base = base or contenders[0].name
     taken: dict[str, list[float]] = {one.name: [] for one in contenders}
     tallies: dict[str, dict[str, int]] = {one.name: {} for one in contenders}
-    for turn in range(0 if rounds > 1 else 1, rounds + 1):
+    for turn in range(0 if rehearsal else 1, rounds + 1):
         for one in contenders:
             if one.rounds is not None and not 0 < turn <= one.rounds:
                 continue

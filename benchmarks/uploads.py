@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 # as many of ours as fit the service's 1,048,576 bytes
 FLOOR_ROWS = 3_000
 CONCURRENCY = 4
-SLOW_ROUNDS = 2
 
 CHUNKS_FLOOR = "floor: columns zipped to dicts + orjson.dumps"
 CHUNKS = "tf.create_tasks up to its chunks: checked, converted, hashed, cut"
@@ -65,8 +64,8 @@ class Up:
     def total(self) -> list[Contender]:
         """How long it takes when the service takes its time; against a service that is kept busy all the time."""
         return [
-            Contender(TOTAL, self.created_in, limit=1.15, rounds=SLOW_ROUNDS),
-            Contender(IDEAL, self.ideal, rounds=SLOW_ROUNDS),
+            Contender(TOTAL, self.created_in, limit=1.15),
+            Contender(IDEAL, self.ideal),
         ]
 
     def dumped(self) -> Iterator[bytes]:
