@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
 import tempfile
@@ -41,6 +42,7 @@ class Pull:
         """What any client must do at least, and what the page server can give."""
         return [
             Contender(FLOOR, partial(seconds, self.decoded)),
+            Contender("the same without garbage collection", partial(seconds, self.uncollected)),
             Contender("bytes only: httpx async", partial(seconds, self.undecoded)),
             Contender(BYTES, partial(seconds, self.socket)),
         ]
@@ -92,6 +94,14 @@ class Pull:
     def decoded(self) -> None:
         """The least that a client does."""
         asyncio.run(self._decoded())
+
+    def uncollected(self) -> None:
+        """The same where Python does not look through the new objects again and again, which grows with the page."""
+        gc.disable()
+        try:
+            self.decoded()
+        finally:
+            gc.enable()
 
     def undecoded(self, take: Callable[[bytes], object] = len) -> None:
         """The bytes of each page, unread; the cursor is in a header."""
