@@ -12,6 +12,7 @@ from footprint import SINKS, STATUS, imports, streams
 from pulls import DEFAULT, EIGHT, FLOOR, SEQUENTIAL, Pull
 from results import machine, table, write
 from rows import LISTS, ListName
+from stages import stages
 from turns import DLT, KIT, Contender, Figures, in_turns, is_made, seconds, serving
 from uploads import IDEAL, Up
 
@@ -58,6 +59,8 @@ def pull(name: ListName, rows: int, rounds: int) -> Iterator[Figures]:
         figures = in_turns(f"{what}, {LATENCY} ms latency", contenders, few(rounds), server=server, rehearsal=False)
         yield from figures
         yield _requests(figures)
+        what = f"stages of a sequential pull of {name.replace('_', ' ')}, each alone: CPU"
+        yield from in_turns(what, stages(near), few(rounds), unit="s CPU", rehearsal=False)
 
 
 def misfits(rows: int, rounds: int) -> Iterator[Figures]:

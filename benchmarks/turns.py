@@ -118,6 +118,13 @@ def seconds(work: Callable[[], Any]) -> float:
     return took
 
 
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """Seconds of CPU that this process takes for it, all threads together."""
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
 @contextlib.contextmanager
 def serving(script: str, *arguments: str) -> Iterator[str]:
     """A server of the benchmark's own, in a process of its own; its address."""

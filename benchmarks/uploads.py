@@ -14,14 +14,14 @@ import httpx
 import orjson
 import pandas as pd
 from rows import POOL, ten_values
-from turns import KIT, Contender, elsewhere, is_made, tally
+from turns import KIT, Contender, cpu_seconds, elsewhere, is_made, tally
 
 import toloka_frames as tf
 from toloka_frames._roles import roles_of
 from toloka_frames._tasks import plan_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 # as many of ours as fit the service's 1,048,576 bytes
 FLOOR_ROWS = 3_000
@@ -121,10 +121,3 @@ class Up:
     def ideal(self) -> float:
         """Seconds in which a service that makes so many chunks at once has made them all."""
         return self._seconds * max(self._chunks / CONCURRENCY, 1)
-
-
-def cpu_seconds(work: Callable[[], object]) -> float:
-    """Seconds of CPU that this process takes for it, all threads together."""
-    started = time.process_time()
-    work()
-    return time.process_time() - started
