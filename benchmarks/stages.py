@@ -5,7 +5,9 @@ The stages of a real pull lie side by side, on the loop's thread, on a thread th
 
 from __future__ import annotations
 
+import tempfile
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
@@ -15,7 +17,7 @@ from turns import Contender, cpu_seconds
 
 import toloka_frames as tf
 from toloka_frames._page import last_id, read_page
-from toloka_frames._sinks import to_frame
+from toloka_frames._sinks import ParquetFile, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,9 +42,16 @@ def stages(pull: Pull) -> list[Contender]:
         "a page to a record batch": lambda: [read_page(body, layout).has_more for body in bodies],
         "of that, Arrow's JSON reader": lambda: [_read(body, layout) for body in bodies],
         "record batches to a frame": lambda: to_frame(table),
+        "record batches to a Parquet file": lambda: _written(table),
         "of the floor, orjson.loads": lambda: [orjson.loads(body)["has_more"] for body in bodies],
     }
     return [Contender(name, partial(cpu_seconds, each)) for name, each in work.items()]
+
+
+def _written(table: pa.Table) -> None:
+    with tempfile.TemporaryDirectory() as folder, ParquetFile(Path(folder) / "rows.parquet", table.schema) as file:
+        for batch in table.to_batches():
+            file.write(batch)
 
 
 def _read(body: bytes, layout: Layout) -> int:
