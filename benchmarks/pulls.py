@@ -60,7 +60,7 @@ class Pull:
         return [Contender(name, partial(seconds, way), limits.get(name)) for name, way in ways.items()]
 
     def others(self) -> list[Contender]:
-        """What a user could pick instead, as far as it could be installed; slow, so in few rounds, and one client on one list."""
+        """What a user could pick instead, as far as it could be installed; slow, so in few rounds, and one on one list."""
         place = APP_PROJECT if self._name.startswith("app_") else POOL
         asked = (self._url, self._name, str(self._list.page_rows), place)
         path, query = f"/api{self._list.path}", json.dumps(self._query)
