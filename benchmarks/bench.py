@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from footprint import SINKS, STATUS, imports, streams
 from pulls import DEFAULT, EIGHT, FLOOR, SEQUENTIAL, Pull
-from results import machine, table, write
+from results import NO_LATENCY, machine, table, write
 from rows import LISTS, ListName
 from stages import stages
 from turns import DLT, KIT, Contender, Figures, in_turns, is_made, seconds, serving
@@ -35,6 +35,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--into", type=Path, help="folder to write results.md and results.png into")
     options = parser.parse_args()
+    if unknown := set(options.groups) - set(GROUPS):
+        parser.error(f"no group: {', '.join(unknown)}")
     figures: list[Figures] = []
     for name, group in GROUPS.items():
         if name in (options.groups or GROUPS):
@@ -47,20 +49,27 @@ def main() -> None:
 
 
 def pull(name: ListName, rows: int, rounds: int) -> Iterator[Figures]:
-    """One list, without latency beside what a user could pick instead, and with latency beside its own sequential walk."""
+    """One list, without latency and with it, and the stages of which its time is made."""
     with serving("pages.py", name, str(rows)) as server:
-        what = f"pull {rows:,} {name.replace('_', ' ')}, pages of {LISTS[name].page_rows:,}"
-        near = Pull(name, f"{server}/0/0", rows)
+        what = f"{rows:,} {name.replace('_', ' ')}, pages of {LISTS[name].page_rows:,}"
+        near, far = (Pull(name, f"{server}/{latency}/0", rows) for latency in (0, LATENCY))
         contenders = [*near.bare(), *near.ours({SEQUENTIAL: 1.0, DEFAULT: 1.0}), *near.others()]
-        yield from in_turns(f"{what}, no latency", contenders, rounds, server=server)
-        far = Pull(name, f"{server}/{LATENCY}/0", rows)
-        fast = {EIGHT: 1 / 8, DEFAULT: 1 / 8} if LISTS[name].page_rows <= SMALL_PAGE else {}
-        contenders = [*far.ours(fast), *(replace(one, rounds=1) for one in far.bare() if one.name == FLOOR)]
-        figures = in_turns(f"{what}, {LATENCY} ms latency", contenders, few(rounds), server=server, rehearsal=False)
-        yield from figures
-        yield _requests(figures)
-        what = f"stages of a sequential pull of {name.replace('_', ' ')}, each alone: CPU"
+        yield from in_turns(f"pull {what}{NO_LATENCY}", contenders, rounds, server=server)
+        yield from _slowly(f"pull {what}, {LATENCY} ms latency", name, far, few(rounds), server)
+        what = f"stages of a sequential pull of {what}, each alone"
         yield from in_turns(what, stages(near), few(rounds), unit="s CPU", rehearsal=False)
+
+
+def _slowly(what: str, name: ListName, far: Pull, rounds: int, server: str) -> Iterator[Figures]:
+    """With latency, beside the list's own sequential walk."""
+    fast = {EIGHT: 1 / 8, DEFAULT: 1 / 8} if LISTS[name].page_rows <= SMALL_PAGE else {}
+    contenders = [*far.ours(fast), *(replace(one, rounds=1) for one in far.bare() if one.name == FLOOR)]
+    figures = in_turns(what, contenders, rounds, server=server, rehearsal=False)
+    yield from figures
+    counted = {one.name: one.tally["requests"] for one in figures}
+    for way in (EIGHT, DEFAULT):
+        ratio = counted[way] / counted[SEQUENTIAL]
+        yield Figures(f"{what}: requests", way, SEQUENTIAL, "requests", [counted[way]], [ratio], MOST_REQUESTS, {})
 
 
 def misfits(rows: int, rounds: int) -> Iterator[Figures]:
@@ -102,14 +111,6 @@ def memory(rows: int, rounds: int) -> Iterator[Figures]:
 def few(rounds: int) -> int:
     """Fewer of them where each is long."""
     return min(rounds, FEW_ROUNDS)
-
-
-def _requests(figures: list[Figures]) -> Figures:
-    """How many requests the parallel pull takes, against the walk's."""
-    counted = {one.name: one.tally["requests"] for one in figures}
-    ratio = counted[EIGHT] / counted[SEQUENTIAL]
-    work = figures[0].work + ": requests"
-    return Figures(work, EIGHT, SEQUENTIAL, "requests", [counted[EIGHT]], [ratio], MOST_REQUESTS, {})
 
 
 def _left_out() -> str:

@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 import orjson
 import pandas as pd
-from rows import APP_PROJECT, LISTS, POOL, ListName
+from rows import APP_PROJECT, LISTS, POOL, TASKS_EACH, ListName
 from turns import DLT, KIT, Contender, elsewhere, is_made, seconds
 
 import toloka_frames as tf
@@ -61,18 +61,12 @@ class Pull:
 
     def others(self) -> list[Contender]:
         """What a user could pick instead, as far as it could be installed; slow, so in few rounds, and one on one list."""
-        place = APP_PROJECT if self._name.startswith("app_") else POOL
-        asked = (self._url, self._name, str(self._list.page_rows), place)
-        path, query = f"/api{self._list.path}", json.dumps(self._query)
         ways = [Contender("httpx + json_normalize", partial(seconds, self.normalised), rounds=2)]
         if is_made(KIT):
-            ways += [
-                Contender(f"Toloka-Kit 1.2.3, {kind}", partial(elsewhere, KIT, "kit.py", kind, *asked), rounds=1)
-                for kind in (("sync", "async") if self._name == "app_batches" else ("sync",))
-            ]
+            kinds = ("sync", "async") if self._name == "app_batches" else ("sync",)
+            ways += [Contender(f"Toloka-Kit 1.2.3, {kind}", partial(self.kit, kind), rounds=1) for kind in kinds]
         if is_made(DLT):
-            given = (self._url, path, self._list.rows, query)
-            ways.append(Contender("dlt to Parquet", partial(elsewhere, DLT, "dlt_pull.py", *given), rounds=1))
+            ways.append(Contender("dlt to Parquet", self.dlt, rounds=1))
         return ways
 
     def scan(self) -> tf.Scan:
@@ -82,9 +76,22 @@ class Pull:
         scan: tf.Scan = getattr(client, f"get_{self._name}")(**place)
         return scan
 
+    def kit(self, kind: str) -> float:
+        """Seconds of Toloka-Kit's client of a kind, in its own environment."""
+        place = APP_PROJECT if self._name.startswith("app_") else POOL
+        asked = (self._url, self._name, str(self._list.page_rows), place)
+        return elsewhere(KIT, "kit.py", kind, *asked, rows=self._rows)
+
+    def dlt(self) -> float:
+        """Seconds of dlt, in its own environment."""
+        asked = (self._url, f"/api{self._list.path}", self._list.rows, json.dumps(self._query))
+        return elsewhere(DLT, "dlt_pull.py", *asked, rows=self._rows)
+
     def frame(self, **options: Any) -> pd.DataFrame:
         """As a pandas frame."""
-        return self.scan().to_dataframe(progress=False, **options)
+        frame = self.scan().to_dataframe(progress=False, **options)
+        assert len(frame) in (self._rows, self._rows * TASKS_EACH)
+        return frame
 
     def parquet(self) -> None:
         """Into a file of a folder of its own."""

@@ -97,7 +97,7 @@ class Up:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "rows.json"
             self._frame.to_json(file, orient="records")
-            return elsewhere(KIT, "kit.py", "upload", self._url, str(file), str(FLOOR_ROWS), POOL)
+            return elsewhere(KIT, "kit.py", "upload", self._url, str(file), str(FLOOR_ROWS), POOL, rows=len(self._frame))
 
     def client(self) -> tf.AsyncTolokaClient:
         """A client of an account of its own."""
