@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,7 @@ def write(folder: Path, figures: Sequence[Figures], said: str) -> None:
         "How it is measured, and where the time goes: [docs/performance.md](../docs/performance.md).\n\n"
     )
     (folder / "results.md").write_text(text + table(figures), "utf-8")
-    _plot(folder / "results.png", [one for one in figures if one.work.startswith("pull ")])
+    _plot(folder / "results.png", [one for one in figures if one.work.startswith("pull ") and one.unit == "s"])
 
 
 def _line(work: str, one: Figures) -> str:
@@ -98,4 +99,7 @@ def _bars(axes: Axes, panel: Sequence[Figures]) -> None:
     axes.axvline(1, color="black", linewidth=0.6)
     axes.set_xscale("log")
     axes.set_xlim(min(*ratios, 1) / 1.3, max(ratios) * 2)
-    axes.set_title(f"{panel[0].work}\nratio to {panel[0].base}", fontsize=8)
+    axes.xaxis.set_major_formatter(NullFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    what, _, latency = panel[0].work.rpartition(", ")
+    axes.set_title(f"{what}\n{latency}; ratio to the first, on a logarithmic scale", loc="left", fontsize=8)
