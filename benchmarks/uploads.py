@@ -63,10 +63,7 @@ class Up:
 
     def total(self) -> list[Contender]:
         """How long it takes when the service takes its time; against a service that is kept busy all the time."""
-        return [
-            Contender(TOTAL, self.created_in, limit=1.15),
-            Contender(IDEAL, self.ideal),
-        ]
+        return [Contender(TOTAL, self.created_in, limit=1.15), Contender(IDEAL, self.ideal)]
 
     def dumped(self) -> Iterator[bytes]:
         """JSON of chunks of rows, without a check."""
