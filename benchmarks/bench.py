@@ -52,9 +52,10 @@ def pull(name: ListName, rows: int, rounds: int) -> Iterator[Figures]:
     """One list, without latency and with it, and the stages of which its time is made."""
     with serving("pages.py", name, str(rows)) as server:
         what = f"{rows:,} {name.replace('_', ' ')}, pages of {LISTS[name].page_rows:,}"
+        short = LISTS[name].page_rows <= SMALL_PAGE
         near, far = (Pull(name, f"{server}/{latency}/0", rows) for latency in (0, LATENCY))
         contenders = [*near.bare(), *near.ours({SEQUENTIAL: 1.0, DEFAULT: 1.0}), *near.others()]
-        yield from in_turns(f"pull {what}{NO_LATENCY}", contenders, rounds, server=server)
+        yield from in_turns(f"pull {what}{NO_LATENCY}", contenders, rounds, server=server, rehearsal=short)
         yield from _slowly(f"pull {what}, {LATENCY} ms latency", name, far, few(rounds), server)
         what = f"stages of a sequential pull of {what}, each alone"
         yield from in_turns(what, stages(near), few(rounds), unit="s CPU", rehearsal=False)
