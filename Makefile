@@ -23,8 +23,9 @@ soak: .venv/installed
 interop: .venv/installed kit
 	$(BIN)/python -m pytest -v tests/interop
 
-bench: .venv/installed
-	$(BIN)/python benchmarks/bench.py
+# All of it takes ten minutes and writes benchmarks/results.*; `make bench BENCH='tasks --rounds 3'` prints some of it.
+bench: .venv/installed kit dlt
+	$(BIN)/python benchmarks/bench.py $(or $(BENCH),--into benchmarks)
 
 .venv/demo: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -36,4 +37,4 @@ bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --editable '.[local,plot]' --group dev
 	touch $@
 
-include tests/pythons.mk tests/interop/kit.mk
+include tests/pythons.mk tests/interop/kit.mk benchmarks/dlt.mk

@@ -1,173 +1,132 @@
-"""Pulls and uploads are timed in turns, in one run; a table of ratios to the floor goes out.
-
-The floor is the least that any client does: httpx's async client and `orjson.loads` of the same pages, without a frame; for the
-upload, columns zipped to dicts and `orjson.dumps`.
-"""
+"""A number of rows and of rounds come in; a table of ratios goes out, printed, and with `--into` as Markdown and a plot."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
-import os
-import statistics
-import subprocess
-import sys
-import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import httpx
-import orjson
-import pandas as pd
-
-import toloka_frames as tf
-from toloka_frames._cells import cells_of
-from toloka_frames._columns import Specification
-from toloka_frames._kinds import TASKS
-from toloka_frames._plan import Part, planned
-from toloka_frames._roles import roles_of
-from toloka_frames._tasks import tasks_of
+from footprint import SINKS, STATUS, imports, streams
+from pulls import DEFAULT, EIGHT, FLOOR, SEQUENTIAL, Pull
+from results import NO_LATENCY, machine, table, write
+from rows import LISTS, ListName
+from stages import stages
+from turns import DLT, KIT, Contender, Figures, in_turns, is_made, seconds, serving
+from uploads import IDEAL, Up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PAGE_ROWS = 1_000
-PATH = "/api/app/v0/app-projects/P/batches"
+# of work that takes ten seconds or tells of memory, whose figures hardly differ
+FEW_ROUNDS = 2
+LATENCY = 100
+MOST_REQUESTS = 1.3
+# more than so many rows a page, and a list of 100,000 rows has too few pages to be pulled eight times as fast
+SMALL_PAGE = 1_000
 
 
 def main() -> None:
-    """Run the rounds and print the table."""
+    """Run the groups that are wanted."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; all by default")
     parser.add_argument("--rows", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--into", type=Path, help="folder to write results.md and results.png into")
     options = parser.parse_args()
-    with page_server(options.rows) as url:
-        pulls: dict[str, Callable[[], object]] = {
-            "floor: httpx async + orjson.loads": lambda: asyncio.run(floor(url)),
-            "bytes only: httpx async": lambda: asyncio.run(floor(url, decode=len)),
-            "httpx + json_normalize": lambda: normalised(url),
-            "Scan.to_dataframe": lambda: scan(url).to_dataframe(progress=False),
-            "Scan.to_dataframe, dtype_backend='pyarrow'": lambda: scan(url).to_dataframe(
-                dtype_backend="pyarrow", progress=False
-            ),
-            "Scan.to_arrow": lambda: scan(url).to_arrow(progress=False),
-        }
-        table(f"{options.rows:,} app batches, pages of {PAGE_ROWS:,}, no latency", measured(pulls, options.rounds))
-    frame = uploads(options.rows)
-    ups = {
-        "floor: columns zipped to dicts + orjson.dumps": lambda: dumped(frame),
-        "tf.create_tasks, up to the bytes of its chunks": lambda: prepared(frame),
-    }
-    table(f"{options.rows:,} rows of ten fields to JSON chunks", measured(ups, options.rounds))
+    if unknown := set(options.groups) - set(GROUPS):
+        parser.error(f"no group: {', '.join(unknown)}")
+    figures: list[Figures] = []
+    for name, group in GROUPS.items():
+        if name in (options.groups or GROUPS):
+            print(name, flush=True)
+            figures += group(options.rows, options.rounds)
+    said = f"Medians of ratios, measured in turns, on {machine()}; {options.rows:,} rows.{_left_out()}"
+    print(f"\n{said}\n\n{table(figures)}")
+    if options.into:
+        write(options.into, figures, said)
 
 
-@contextlib.contextmanager
-def page_server(rows: int, latency: float = 0.0) -> Iterator[str]:
-    """The bench's own page server, in a process of its own."""
-    command = [sys.executable, str(Path(__file__).with_name("pages.py")), str(rows), str(PAGE_ROWS), str(latency)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
-        process.terminate()
+def pull(name: ListName, rows: int, rounds: int) -> Iterator[Figures]:
+    """One list, without latency and with it, and the stages of which its time is made."""
+    with serving("pages.py", name, str(rows)) as server:
+        what = f"{rows:,} {name.replace('_', ' ')}, pages of {LISTS[name].page_rows:,}"
+        short = LISTS[name].page_rows <= SMALL_PAGE
+        near, far = (Pull(name, f"{server}/{latency}/0", rows) for latency in (0, LATENCY))
+        contenders = [*near.bare(), *near.ours({SEQUENTIAL: 1.0, DEFAULT: 1.0}), *near.others()]
+        yield from in_turns(f"pull {what}{NO_LATENCY}", contenders, rounds, server=server, rehearsal=short)
+        yield from _slowly(f"pull {what}, {LATENCY} ms latency", name, far, few(rounds), server)
+        what = f"stages of a sequential pull of {what}, each alone"
+        yield from in_turns(what, stages(near), few(rounds), unit="s CPU", rehearsal=False)
 
 
-async def floor(url: str, decode: Callable[[bytes], Any] = orjson.loads) -> int:
-    """Page after page; the cursor is known beforehand where pages are not decoded."""
-    requests, query = 0, {"sort": "id", "limit": str(PAGE_ROWS)}
-    async with httpx.AsyncClient(base_url=url) as client:
-        while True:
-            body = (await client.get(PATH, params=query)).content
-            page = decode(body)
-            requests += 1
-            last, more = (page["content"][-1]["id"], page["has_more"]) if isinstance(page, dict) else _tail(body)
-            if not more:
-                return requests
-            query["id_gt"] = last
+def _slowly(what: str, name: ListName, far: Pull, rounds: int, server: str) -> Iterator[Figures]:
+    """With latency, beside the list's own sequential walk."""
+    fast = {EIGHT: 1 / 8, DEFAULT: 1 / 8} if LISTS[name].page_rows <= SMALL_PAGE else {}
+    contenders = [*far.ours(fast), *(replace(one, rounds=1) for one in far.bare() if one.name == FLOOR)]
+    figures = in_turns(what, contenders, rounds, server=server, rehearsal=False)
+    yield from figures
+    counted = {one.name: one.tally["requests"] for one in figures}
+    for way in (EIGHT, DEFAULT):
+        ratio = counted[way] / counted[SEQUENTIAL]
+        yield Figures(f"{what}: requests", way, SEQUENTIAL, "requests", [counted[way]], [ratio], MOST_REQUESTS, {})
 
 
-def _tail(body: bytes) -> tuple[str, bool]:
-    start = body.rfind(b'{"id":"A') + len(b'{"id":"')
-    return body[start : body.index(b'"', start)].decode(), body.endswith(b'"has_more":true}')
+def misfits(rows: int, rounds: int) -> Iterator[Figures]:
+    """What it costs that pages do not fit the fast reader: they hold a field that nobody declared."""
+    with serving("pages.py", "app_batches", str(rows)) as server:
+        ways = {"0 %": 0, "1 %": 100, "100 %": 1}
+        pulls = {share: Pull("app_batches", f"{server}/0/{every}", rows) for share, every in ways.items()}
+        contenders = [Contender(f"{share} of the pages", partial(seconds, pull.frame)) for share, pull in pulls.items()]
+        yield from in_turns(f"pages with an unknown field, {rows:,} app batches", contenders, rounds, server=server)
 
 
-def normalised(url: str) -> pd.DataFrame:
-    """What a careful loop by hand does."""
-    rows, query = [], {"sort": "id", "limit": str(PAGE_ROWS)}
-    with httpx.Client(base_url=url) as client:
-        while True:
-            page = client.get(PATH, params=query).json()
-            rows += page["content"]
-            if not page["has_more"]:
-                return pd.json_normalize(rows)
-            query["id_gt"] = rows[-1]["id"]
+def upload(rows: int, rounds: int) -> Iterator[Figures]:
+    """Rows of ten fields up to a sink that takes no time, and to one that takes 2 s for each request."""
+    with serving("sink.py") as server:
+        at_once, slowly = Up(server, 0, rows), Up(server, 2_000, rows)
+        what = f"upload {rows:,} rows of ten fields"
+        yield from in_turns(f"{what}, to JSON chunks: CPU", at_once.chunks(), rounds, unit="s CPU")
+        yield from in_turns(f"{what}, operations of 0 s: client CPU", at_once.client_cpu(), rounds, unit="s CPU", server=server)
+        yield from in_turns(f"{what}, operations of 2 s: total time", slowly.total(), few(rounds), base=IDEAL, rehearsal=False)
 
 
-def scan(url: str) -> tf.Scan:
-    """The same list as a scan."""
-    return tf.AsyncTolokaClient("token", url=url).get_app_batches("P")
+def imported(rows: int, rounds: int) -> Iterator[Figures]:
+    """The time that the import takes in a process that is new."""
+    del rows
+    yield from in_turns("import", imports(), rounds**2)  # short, so that more rounds are needed
 
 
-def uploads(rows: int) -> pd.DataFrame:
-    """Ten fields of text, numbers and addresses."""
-    numbers = range(rows)
-    texts = {f"text_{field}": [f"text {field} of row {number}" for number in numbers] for field in range(6)}
-    return pd.DataFrame(
-        texts
-        | {
-            "image": [f"https://example.com/{number}.jpg" for number in numbers],
-            "number": list(numbers),
-            "share": [number / 7 for number in numbers],
-            "flag": [number % 2 == 0 for number in numbers],
-        }
-    )
+def memory(rows: int, rounds: int) -> Iterator[Figures]:
+    """The most memory of streams, of so many rows and of ten times as many."""
+    if not STATUS.exists():
+        print("memory: left out, only Linux tells the most memory that a process had")
+        return
+    with serving("pages.py", "app_items", str(rows)) as near, serving("pages.py", "app_items", str(rows * 10)) as far:
+        for sink in SINKS:
+            contenders = streams(sink, f"{near}/0/0", f"{far}/0/0", rows)
+            yield from in_turns(f"peak memory of {sink}, app items", contenders, few(rounds), unit="MiB", rehearsal=False)
 
 
-SPECIFICATION = Specification(
-    {f"text_{field}": {"type": "string"} for field in range(6)}
-    | {"image": {"type": "url"}, "number": {"type": "integer"}, "share": {"type": "float"}, "flag": {"type": "boolean"}},
-    {},
-)
+def few(rounds: int) -> int:
+    """Fewer of them where each is long."""
+    return min(rounds, FEW_ROUNDS)
 
 
-def dumped(frame: pd.DataFrame) -> int:
-    """JSON of 10,000 rows at a time, without a check."""
-    columns = [frame[name].tolist() for name in frame]
-    names = list(frame)
-    tasks = [{"pool_id": "1", "input_values": dict(zip(names, row, strict=True))} for row in zip(*columns, strict=True)]
-    return sum(len(orjson.dumps(tasks[start : start + 10_000])) for start in range(0, len(tasks), 10_000))
+def _left_out() -> str:
+    names = {KIT: "Toloka-Kit", DLT: "dlt"}
+    missing = [name for environment, name in names.items() if not is_made(environment)]
+    return f" Left out, because they could not be installed: {', '.join(missing)}." if missing else ""
 
 
-def prepared(frame: pd.DataFrame) -> int:
-    """What create_tasks does before it sends: check, convert, measure, hash, cut."""
-    rows = range(len(frame))
-    roles = roles_of(frame, None, has_pool=True)
-    cells = cells_of(frame, roles, SPECIFICATION, overlap=None, positions=rows, strict=True)
-    part = Part("1", rows, list(tasks_of("1", rows, cells)), cells.input_bytes)
-    return sum(len(chunk.body) for chunk in planned(TASKS, "me", [part], rows, None).chunks)
-
-
-def measured(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each contender in each round, in turns, after one round that is not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for turn in range(rounds + 1):
-        for name, work in contenders.items():
-            started = time.perf_counter()
-            work()
-            if turn:
-                seconds[name].append(time.perf_counter() - started)
-    return seconds
-
-
-def table(title: str, seconds: dict[str, list[float]]) -> None:
-    """Print medians of the ratios to the first contender, round by round."""
-    base = next(iter(seconds.values()))
-    print(f"\n{title} ({os.cpu_count()} cores, median of {len(base)} rounds in turns)\n")
-    print("| | x the floor | min | max |\n|---|---|---|---|")
-    for name, times in seconds.items():
-        ratios = [one / other for one, other in zip(times, base, strict=True)]
-        print(f"| {name} | {statistics.median(ratios):.2f} | {min(ratios):.2f} | {max(ratios):.2f} |")
-
+GROUPS: dict[str, Callable[[int, int], Iterator[Figures]]] = {
+    **{name: partial(pull, name) for name in LISTS},
+    "misfits": misfits,
+    "upload": upload,
+    "imports": imported,
+    "memory": memory,
+}
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,10 @@
+# An environment of its own for dlt, which the benchmark compares with; `make dlt` makes it, or says that it is left out.
+
+.PHONY: dlt
+dlt: .venv-dlt/.made ;
+
+.venv-dlt/.made: benchmarks/dlt.mk
+	@$(PYTHON) -m venv .venv-dlt && \
+	.venv-dlt/bin/python -m pip install --quiet 'dlt[parquet]>=1.20' && \
+	.venv-dlt/bin/python -c 'import dlt' && \
+	touch $@ || echo ".venv-dlt: skipped, dlt could not be installed"

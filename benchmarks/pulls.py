@@ -1,0 +1,152 @@
+"""The address of a list comes in; each way to pull all its rows goes out, from a bare loop to a whole framework."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import socket
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+import httpx
+import orjson
+import pandas as pd
+from rows import APP_PROJECT, LISTS, POOL, TASKS_EACH, ListName
+from turns import DLT, KIT, Contender, elsewhere, is_made, seconds
+
+import toloka_frames as tf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FLOOR = "floor: httpx async + orjson.loads, no frame"
+SEQUENTIAL = "Scan.to_dataframe(concurrency=1)"
+EIGHT = "Scan.to_dataframe(concurrency=8)"
+DEFAULT = "Scan.to_dataframe()"
+BYTES = "bytes only: plain socket"
+
+
+class Pull:
+    """A list behind an address, and the ways to pull it."""
+
+    def __init__(self, name: ListName, url: str, rows: int) -> None:
+        self._name, self._url, self._rows = name, url, rows
+        self._list = LISTS[name]
+        self._query = {"sort": "id", "limit": str(self._list.page_rows), **dict(self._list.query)}
+
+    def bare(self) -> list[Contender]:
+        """What any client must do at least, and what the page server can give."""
+        return [
+            Contender(FLOOR, partial(seconds, self.decoded)),
+            Contender("the same without garbage collection", partial(seconds, self.uncollected)),
+            Contender("bytes only: httpx async", partial(seconds, self.undecoded)),
+            Contender(BYTES, partial(seconds, self.socket)),
+        ]
+
+    def ours(self, limits: dict[str, float]) -> list[Contender]:
+        """The ways of the package."""
+        ways: dict[str, Callable[[], Any]] = {
+            SEQUENTIAL: partial(self.frame, concurrency=1),
+            EIGHT: partial(self.frame, concurrency=8),
+            DEFAULT: self.frame,
+            "Scan.to_dataframe(dtype_backend='pyarrow')": partial(self.frame, dtype_backend="pyarrow"),
+            "Scan.to_arrow()": lambda: self.scan().to_arrow(progress=False),
+            "Scan.to_parquet(path)": self.parquet,
+        }
+        return [Contender(name, partial(seconds, way), limits.get(name)) for name, way in ways.items()]
+
+    def others(self) -> list[Contender]:
+        """What a user could pick instead, as far as it could be installed; slow, so in few rounds, and one on one list."""
+        ways = [Contender("httpx + json_normalize", partial(seconds, self.normalised), rounds=2)]
+        if is_made(KIT):
+            kinds = ("sync", "async") if self._name == "app_batches" else ("sync",)
+            ways += [Contender(f"Toloka-Kit 1.2.3, {kind}", partial(self.kit, kind), rounds=1) for kind in kinds]
+        if is_made(DLT):
+            ways.append(Contender("dlt to Parquet", self.dlt, rounds=1))
+        return ways
+
+    def scan(self) -> tf.Scan:
+        """The list as a scan of a client that is new, as the connections of the others are."""
+        client = tf.AsyncTolokaClient("token", url=self._url)
+        place = {"app_project_id": APP_PROJECT} if self._name.startswith("app_") else {"pool_id": POOL}
+        scan: tf.Scan = getattr(client, f"get_{self._name}")(**place)
+        return scan
+
+    def kit(self, kind: str) -> float:
+        """Seconds of Toloka-Kit's client of a kind, in its own environment."""
+        place = APP_PROJECT if self._name.startswith("app_") else POOL
+        asked = (self._url, self._name, str(self._list.page_rows), place)
+        return elsewhere(KIT, "kit.py", kind, *asked, rows=self._rows)
+
+    def dlt(self) -> float:
+        """Seconds of dlt, in its own environment."""
+        asked = (self._url, f"/api{self._list.path}", self._list.rows, json.dumps(self._query))
+        return elsewhere(DLT, "dlt_pull.py", *asked, rows=self._rows)
+
+    def frame(self, **options: Any) -> pd.DataFrame:
+        """As a pandas frame."""
+        frame = self.scan().to_dataframe(progress=False, **options)
+        assert len(frame) in (self._rows, self._rows * TASKS_EACH)
+        return frame
+
+    def parquet(self) -> None:
+        """Into a file of a folder of its own."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.scan().to_parquet(Path(folder) / "rows.parquet", progress=False)
+
+    def decoded(self) -> None:
+        """The least that a client does."""
+        asyncio.run(self._decoded())
+
+    def uncollected(self) -> None:
+        """The same where Python does not look through the new objects again and again, which grows with the page."""
+        gc.disable()
+        try:
+            self.decoded()
+        finally:
+            gc.enable()
+
+    def undecoded(self, take: Callable[[bytes], object] = len) -> None:
+        """The bytes of each page, unread; the cursor is in a header."""
+        asyncio.run(self._undecoded(take))
+
+    async def _decoded(self) -> None:
+        query, more = dict(self._query), True
+        async with httpx.AsyncClient(base_url=self._url) as client:
+            while more:
+                page = orjson.loads((await client.get(f"/api{self._list.path}", params=query)).content)
+                more, query["id_gt"] = page["has_more"], page[self._list.rows][-1]["id"]
+
+    async def _undecoded(self, take: Callable[[bytes], object]) -> None:
+        query, more = dict(self._query), True
+        async with httpx.AsyncClient(base_url=self._url) as client:
+            while more:
+                answer = await client.get(f"/api{self._list.path}", params=query)
+                take(answer.content)
+                more, query["id_gt"] = answer.content.endswith(b"true}"), answer.headers["x-last-id"]
+
+    def socket(self) -> None:
+        """The same bytes over a plain socket."""
+        url, query, more = urlsplit(self._url), dict(self._query), True
+        with socket.create_connection((url.hostname, url.port)) as connection, connection.makefile("rb") as file:
+            while more:
+                target = f"{url.path}/api{self._list.path}?{urlencode(query)}"
+                connection.sendall(f"GET {target} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+                head = dict(line.split(b": ", 1) for line in iter(file.readline, b"\r\n") if b": " in line)
+                body = file.read(int(head[b"Content-Length"]))
+                more, query["id_gt"] = body.endswith(b"true}"), head[b"X-Last-Id"].decode().strip()
+
+    def normalised(self) -> pd.DataFrame:
+        """What a careful loop by hand does."""
+        rows: list[dict[str, Any]] = []
+        query, more = dict(self._query), True
+        with httpx.Client(base_url=self._url) as client:
+            while more:
+                page = client.get(f"/api{self._list.path}", params=query).json()
+                rows += page[self._list.rows]
+                more, query["id_gt"] = page["has_more"], rows[-1]["id"]
+        return pd.json_normalize(rows)
