@@ -21,7 +21,7 @@ PAGES_TO_JOIN = 1.0
 PAGES_TO_SPLIT = 3.0
 # and while of all requests no more than this share, and these few, brought nothing
 WASTE_SHARE = 0.1
-WASTE_PAGES = 6.0
+WASTE_PAGES = 12.0
 
 
 @dataclass(eq=False)
@@ -52,8 +52,8 @@ class Gap:
 
     @property
     def expected(self) -> float:
-        """Rows that are probably there."""
-        return (self.high.at - self.low.at) * (self.low.density + self.high.density) / 2 if self.bounded else math.inf
+        """Rows that are probably there; beside a burst of rows, not as many as if it went on through all of the gap."""
+        return (self.high.at - self.low.at) * min(self.low.density, self.high.density) if self.bounded else math.inf
 
     @property
     def bounded(self) -> bool:

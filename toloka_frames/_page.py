@@ -195,16 +195,19 @@ class _Reading:
 
     def _array(self, path: Path) -> pa.Array:
         if path not in self._taken:
-            parent, step = self._array(path[:-1]), path[-1]
-            self._taken[path] = self._step(parent, step)
+            self._taken[path] = self._step(self._array(path[:-1]), path)
         return self._taken[path]
 
-    def _step(self, parent: pa.Array, step: str | Step) -> pa.Array:
+    def _step(self, parent: pa.Array, path: Path) -> pa.Array:
+        step = path[-1]
         if step is Step.FIRST:
             return _first(parent)
         if step is Step.EACH:
             return self._each(parent)
-        return pc.struct_field(parent, parent.type.get_field_index(step))
+        # all fields at once: each call of Arrow's lets go of the GIL, which other readers then hold
+        for field, array in zip(parent.type, parent.flatten(), strict=True):
+            self._taken[(*path[:-1], field.name)] = array
+        return self._taken[path]
 
     def _each(self, lists: pa.ListArray) -> pa.Array:
         lengths = pc.list_value_length(lists).fill_null(0).to_numpy()[self.parents]

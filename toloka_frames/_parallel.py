@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 # more do not make a list come faster where a page takes 100 ms, and are not many for the service
 CONNECTIONS = 16
+# more of them read no more pages a second: they wait for each other, and the requests wait for them
+READERS = 2
 # of a service that takes longer than this to begin each of its first answers, most of the time goes into waiting
 SLOW_SECONDS = 0.025
 SLOW_PAGES = 2
@@ -117,6 +120,7 @@ class _Pull:
         self._axis = axis
         self._meter = meter
         self._gaps = Gaps(int(source.limit))
+        self._readers = asyncio.Semaphore(READERS)
         self._ids: set[str] = set()
         self._batches: list[pa.RecordBatch] = []
         # behind which row the rest is
@@ -172,7 +176,9 @@ class _Pull:
             await self._walk(ask, query)
             return
         query["sort"] = self._axis.key if ask.upward else f"-{self._axis.key}"
-        page, came = await self._source.page(query, lambda body, layout: self._read(ask, body, layout))
+        body = await self._source.body(query)
+        async with self._readers:
+            page, came = await in_thread(self._read, ask, body, await self._source.layout())
         self._gaps.came(ask, replace(came, new=self._add(page)))
 
     def _read(self, ask: Ask, body: bytes, layout: Layout) -> tuple[Page, Came]:
@@ -194,11 +200,11 @@ class _Pull:
 
     def _add(self, page: Page) -> int:
         """Keep the rows that have not come before; how many."""
-        wanted = []
-        for each in page.ids:
-            wanted.append(each not in self._ids)
-            self._ids.add(each)
-        new = page if all(wanted) else page.keep(wanted)
+        new = page
+        if len(set(page.ids)) < len(page.ids) or not self._ids.isdisjoint(page.ids):
+            first = {each: row for row, each in reversed([*enumerate(page.ids)])}
+            new = page.keep([first[each] == row and each not in self._ids for row, each in enumerate(page.ids)])
+        self._ids.update(new.ids)
         self._batches.append(new.batch)
         self._meter.rows += len(new.batch)
         return len(new.ids)
@@ -262,7 +268,7 @@ def in_order(table: pa.Table, column: str) -> pa.Table:
     keys = {"digits": pc.utf8_length(ids), "id": ids} if pc.all(pc.utf8_is_decimal(ids)).as_py() else {"id": ids}
     order = pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys]).to_numpy()
     if table.nbytes <= PIECE_BYTES:
-        return table.combine_chunks().take(pa.array(order))
+        return _taken(table, pa.array(order))
     ranks, rows = order.argsort(), len(table) * PIECE_BYTES // table.nbytes + 1
     return pa.concat_tables([_piece(table, ranks - start, rows) for start in range(0, len(table), rows)])
 
@@ -270,4 +276,11 @@ def in_order(table: pa.Table, column: str) -> pa.Table:
 def _piece(table: pa.Table, ranks: Any, rows: int) -> pa.Table:
     """The rows whose ranks are from 0 to so many, by rank."""
     chosen = (ranks >= 0) & (ranks < rows)
-    return table.filter(pa.array(chosen)).combine_chunks().take(pa.array(ranks[chosen].argsort()))
+    return _taken(table.filter(pa.array(chosen)), pa.array(ranks[chosen].argsort()))
+
+
+def _taken(table: pa.Table, rows: pa.Array) -> pa.Table:
+    """Rows by their positions; columns side by side, which Arrow does not do by itself."""
+    with ThreadPoolExecutor() as threads:
+        columns = threads.map(lambda column: column.combine_chunks().take(rows), table.columns)
+    return pa.Table.from_arrays(list(columns), schema=table.schema)

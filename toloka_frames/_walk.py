@@ -62,11 +62,10 @@ class Source:
             self._layout = Layout(self.question.resource.rows, self.question.resource.cursor, columns)
         return self._layout
 
-    async def page(self, query: Mapping[str, str], read: Callable[[bytes, Layout], T]) -> T:
-        """One page, read in a thread; filters and order of `query` go before those of the question and the walk."""
+    async def body(self, query: Mapping[str, str]) -> bytes:
+        """The bytes of one page; filters and order of `query` go before those of the question and the walk."""
         asked = {**self._query(), **query}
-        answer = await self.service.send("GET", self.question.path, query=asked, repeatable=True)
-        return await in_thread(read, answer.content, await self.layout())
+        return (await self.service.send("GET", self.question.path, query=asked, repeatable=True)).content
 
     async def pages(
         self, filters: Mapping[str, str] | None = None, waits: list[float] | None = None
