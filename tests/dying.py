@@ -22,7 +22,7 @@ import toloka_frames as tf
 if TYPE_CHECKING:
     from types import FrameType
 
-ROOMS = {"_upload.py", "_ledger.py", "_sending.py", "_app_sending.py", "_operations.py", "_http.py"}
+ROOMS = {"_upload.py", "_ledger.py", "_ledger_file.py", "_sending.py", "_app_sending.py", "_operations.py", "_http.py"}
 PADDING = "x" * 1_500  # so that a request holds some 650 rows
 
 

@@ -15,7 +15,8 @@ from toloka_frames._cells import plain_values
 from toloka_frames._errors import InputError
 from toloka_frames._filters import checked, flag_or_none, positive, text
 from toloka_frames._kinds import TASK_SUITES, TASKS, USER_BONUSES
-from toloka_frames._ledger import Ledger, ledger_place
+from toloka_frames._ledger import Ledger
+from toloka_frames._ledger_file import ledger_place
 from toloka_frames._refusals import check_frame
 from toloka_frames._results import TEXT
 from toloka_frames._roles import roles_of

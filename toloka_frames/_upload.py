@@ -17,7 +17,8 @@ from toloka_frames._app_sending import Imports
 from toloka_frames._errors import InputError, TolokaError, UploadError
 from toloka_frames._filters import checked, text
 from toloka_frames._kinds import TASKS
-from toloka_frames._ledger import Ledger, ledger_place
+from toloka_frames._ledger import Ledger
+from toloka_frames._ledger_file import ledger_place
 from toloka_frames._progress import Meter, ProgressArg, showing
 from toloka_frames._results import Results
 from toloka_frames._sending import Operations, failure
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from toloka_frames._client import AsyncTolokaClient
     from toloka_frames._http import Service
     from toloka_frames._kinds import Kind
-    from toloka_frames._ledger import Flags, Record, UploadLock
+    from toloka_frames._ledger import Flags, Record
+    from toloka_frames._ledger_file import UploadLock
     from toloka_frames._plan import Plan
     from toloka_frames._sending import Sending
     from toloka_frames._sinks import FilePath
