@@ -343,7 +343,7 @@ def test_what_is_there_in_part_only_stays_unknown(
     data = {"text": "the same", "image_url": "https://example.com/3.jpg"}
     tf.run(client.create_app_item(project_id, {"input_data": data}))  # somebody else's
     later(data_home)
-    with pytest.raises(tf.UploadError, match="1 of its items are listed") as caught:
+    with pytest.raises(tf.UploadError, match="1 items that may be its own are listed") as caught:
         pairs(10).pipe(tf.create_app_items, client, project_id, progress=False)
     assert counts(caught.value.results) == {"UNKNOWN": 10}
     assert posts(toloka).count("bulk") == 1
@@ -497,3 +497,51 @@ def test_an_upload_that_is_killed_at_any_line_goes_on_and_creates_each_row_once(
         check_each_once(frame, results, items(client, project_id))
     assert ended == [0] + [-signal.SIGKILL] * KILLS
     assert left <= {"CREATED", "UNKNOWN", "NOT_SENT"}
+
+
+def test_items_of_an_upload_that_is_under_way_are_not_taken_for_those_of_another(
+    client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka
+) -> None:
+    toloka.faults.lose_reply(BULK, when="before", nth=1)
+    create = partial(tf.create_app_items, client=client, app_project_id=project_id, progress=False)
+    with pytest.raises(tf.UploadError):
+        pairs(5).pipe(create, upload_id="never came")
+    toloka.faults.lose_reply(BULK, nth=1)
+    toloka.faults.html("GET /app/v0/app-projects/*/items", times=9)
+    with pytest.raises(tf.UploadError):
+        pairs(5).pipe(create, upload_id="came")
+    toloka.faults.clear()
+    with pytest.raises(tf.UploadError) as caught:
+        pairs(5).pipe(create, upload_id="never came")
+    assert counts(caught.value.results) == {"UNKNOWN": 5}
+    assert len(items(client, project_id)) == 5
+
+
+def test_a_row_that_two_lost_requests_share_keeps_neither_in_doubt(
+    client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka, data_home: Path
+) -> None:
+    frame = long_pairs(20)
+    frame.iloc[15] = frame.iloc[5]
+    toloka.faults.lose_reply(BULK, nth=1)
+    toloka.faults.lose_reply(BULK, when="before", nth=1)
+    create = partial(tf.create_app_items, client=client, app_project_id=project_id, progress=False)
+    with pytest.raises(tf.UploadError):
+        frame.pipe(create, concurrency=2)
+    toloka.faults.clear()
+    later(data_home)
+    check_each_once(frame, frame.pipe(create), items(client, project_id))
+
+
+def test_a_batch_that_was_made_is_found_although_rows_were_put_into_it_since(
+    client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka
+) -> None:
+    toloka.faults.lose_reply(NEW_BATCH, nth=1)
+    toloka.faults.html("GET /app/v0/app-projects/*/items", times=9)
+    create = partial(tf.create_app_batch, client=client, app_project_id=project_id, name="Monday", progress=False)
+    with pytest.raises(tf.UploadError):
+        pairs(5).pipe(create)
+    toloka.faults.clear()
+    [batch_id] = client.get_app_batches(project_id).to_dataframe(progress=False)["id"]
+    pairs(8).iloc[5:].pipe(tf.create_app_items, client, project_id, batch_id=batch_id, progress=False)
+    assert pairs(5).pipe(create)["batch_id"].eq(batch_id).all()
+    assert len(items(client, project_id)) == 8

@@ -66,3 +66,11 @@ URL = {"code": "INVALID_URL_SYNTAX", "message": "!"}
 )
 def test_what_is_wrong_is_told_by_row(errors: Any, told: dict[int, Any]) -> None:
     assert complaints(errors, range(10, 13)) == told
+
+
+def test_of_a_request_that_made_all_or_nothing_the_inputs_that_only_it_has_decide() -> None:
+    mine, others = inputs_of(chunk(b'{"a":1}', b'{"a":2}')), inputs_of(chunk(b'{"a":1}')).values()
+    one, two = item("x", {"a": 1}), item("y", {"a": 2})
+    assert match(mine, [one, two], others, whole=True).made == {10: "x", 11: "y"}
+    assert match(mine, [one, two], others, whole=True).sure
+    assert match(mine, [one], others, whole=True).made == {}

@@ -158,10 +158,21 @@ def test_a_short_list_is_pulled_in_two_requests_of_which_one_is_needed(scripted:
     assert len(listing.asked) <= 2
 
 
+def as_ids_go(listing: Listing) -> Listing:
+    """The list with its rows made in the order of their ids, so that without a sort its first rows are the oldest."""
+    listing.rows = dict(zip(sorted(listing.rows, key=int), sorted(listing.rows.values()), strict=True))
+    return listing
+
+
+STEP = SECOND + 1_000
 WITHOUT = {
-    "order": Listing(range(0, 200 * SECOND, SECOND), ignores=["sort"]),
-    "bounds": Listing(range(0, 200 * SECOND, SECOND), ignores=["created_gte", "created_lte"]),
-    "order and bounds": Listing(range(0, 200 * SECOND, SECOND), ignores=["sort", "created_gte", "created_lte"]),
+    "order": Listing(range(0, 200 * STEP, STEP), ignores=["sort"]),
+    "bounds": Listing(range(0, 200 * STEP, STEP), ignores=["created_gte", "created_lte"]),
+    "order and bounds": Listing(range(0, 200 * STEP, STEP), ignores=["sort", "created_gte", "created_lte"]),
+    "order, behind pages of one instant": as_ids_go(Listing([1_000] * 80 + list(range(0, 120 * STEP, STEP)), ignores=["sort"])),
+    "fractions of a second": Listing(
+        [each * 100 * SECOND + part for each in range(70) for part in (100_000, 400_000, 700_000)], digits=-1
+    ),
 }
 
 

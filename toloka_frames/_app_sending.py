@@ -82,8 +82,15 @@ class Imports(Sending):
     async def open(self, pool_id: str) -> None:
         """Start a batch, unless that was done before."""
         path = filled(BATCH, self._project, pool_id)
-        if (await self._service.get(path)).get("status") == "NEW":
-            await self._service.act(f"{path}/start")
+        for pause in PAUSES:
+            status = (await self._service.get(path)).get("status")
+            if status == "NEW":
+                await self._service.act(f"{path}/start")
+            if status != "LOADING":
+                return
+            with self._meter.wait("items that are being loaded"):
+                await asyncio.sleep(pause)
+        raise TolokaError(f"The batch {pool_id} is still loading its items.")
 
     @property
     def _makes_batch(self) -> bool:
@@ -172,12 +179,15 @@ class Imports(Sending):
             if found.made and found.sure and len(refused) == len(found.missing):
                 await self._end(await self._put_in(chunk, batch_id), found.made, refused)
                 return True
-            listed += len(found.made)
+            # in a batch, items that are like no row may be rows of ours that the service has changed
+            listed += len(found.made) + (found.more if batch_id else 0)
         if not listed and self._service.now() >= since + SETTLED:
             await self._withdraw(chunk)
             return False
         when = f"{since + SETTLED:%Y-%m-%d %H:%M:%S} UTC"
-        self._doubt = _doubt(chunk, f"{listed:,} of its items are listed", LOOK_AGAIN if listed else LOOK_LATER.format(when))
+        self._doubt = _doubt(
+            chunk, f"{listed:,} items that may be its own are listed", LOOK_AGAIN if listed else LOOK_LATER.format(when)
+        )
         self._results.put(chunk.rows, error_message=str(self._doubt))
         return None
 
@@ -185,10 +195,10 @@ class Imports(Sending):
         """The rows of a chunk and what is listed since it was begun, without what is known to be of others."""
         items = await self._items(chunk, begun)
         ours = await in_thread(self._ledger.app_objects, self._record.id)
-        left = await in_thread(self._ledger.chunks, self._record.id, self.flags)
-        others = [each for each in left if each.sent_as and each.operation_id != chunk.operation_id]
+        others = await in_thread(self._ledger.in_doubt, self._record.id, chunk)
         in_doubt = [each for other in others for each in inputs_of(other).values()]
-        return match(inputs_of(chunk), [item for item in items if item["id"] not in ours], in_doubt)
+        whole = "ignore_errors" not in self.flags
+        return match(inputs_of(chunk), [item for item in items if item["id"] not in ours], in_doubt, whole=whole)
 
     async def _candidates(self, begun: datetime) -> list[str]:
         """Where a chunk may be: in its batch, or in one of that name that was made since; "" for items without a batch."""

@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from toloka_frames._chunks import Chunk
-from toloka_frames._kinds import KINDS
+from toloka_frames._kinds import APP_BATCH_ITEMS, KINDS
 from toloka_frames._ledger_file import LedgerFile, UploadLock
 
 if TYPE_CHECKING:
@@ -184,13 +184,26 @@ class Ledger(LedgerFile):
             sqlite.execute("update chunks set pool_id = ? where upload = ?", (batch_id, upload))
 
     def app_objects(self, upload: int) -> set[str]:
-        """The ids of all app items and batches that are known to be of uploads of this upload's account."""
+        """The ids of all app items that uploads of this upload's account have made, and of the batches."""
         sql = (
-            "with apps as (select id from uploads where place <> '{}' and account = (select account from uploads where id = ?))"
-            " select object_id from outcomes where upload in apps and object_id is not null"
-            " union select pool_id from chunks where upload in apps"
+            "with apps as (select id, path from uploads where place <> '{}'"
+            " and account = (select account from uploads where id = ?1))"
+            " select object_id from outcomes join apps on upload = id where object_id is not null"
+            " union select pool_id from chunks join apps on upload = id where path = ?2"
         )
-        return {each for (each,) in self._read(sql, (upload,))}
+        return {each for (each,) in self._read(sql, (upload, APP_BATCH_ITEMS.path))}
+
+    def in_doubt(self, upload: int, chunk: Chunk) -> list[Chunk]:
+        """All other requests for the same app project that were begun and have no answer, those of other uploads too."""
+        sql = (
+            "with place as (select account, json_extract(place, '$.app_project_id') as project from uploads where id = ?)"
+            " select number, pool_id, spans, text, key, sent_as"
+            " from chunks join uploads on upload = id join objects using (upload, operation_id) join place"
+            " on place.account = uploads.account and project = json_extract(uploads.place, '$.app_project_id')"
+            " where state = 'begun' and operation_id <> ?"
+        )
+        begun = self._read(sql, (upload, chunk.operation_id))
+        return [Chunk(number, pool_id, _rows(spans), *rest) for number, pool_id, spans, *rest in begun]
 
     def withdraw(self, upload: int, chunk: Chunk) -> None:
         """Write down that a chunk that was begun did not reach the service."""

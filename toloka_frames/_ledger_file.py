@@ -19,7 +19,10 @@ VERSION = 2
 BUSY_SECONDS = 10.0
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 IN_USE = "Another program holds it: end that, and make the same call again."
-ANOTHER = "Move it away or give another file with ledger=...; the same rows keep their operation ids and are created once."
+ANOTHER = (
+    "Move it away or give another file with ledger=...; the same rows keep their operation ids and are created once. "
+    "App items have no such ids: without the ledger they would be created again."
+)
 SCHEMA = """
 create table uploads (
     id integer primary key, account text not null, upload_id text not null, path text not null, key text not null,

@@ -29,7 +29,7 @@ class Match:
     Attributes:
         made: The item of each row that has one.
         missing: Rows whose input is not listed.
-        sure: Whether each input that is listed is there for all rows that hold it, and for all others that may have made it.
+        sure: Whether the items are of these rows: each input that is listed is there for all that may have made it.
         more: How many items are of no row.
     """
 
@@ -39,20 +39,24 @@ class Match:
     more: int
 
 
-def match(inputs: Inputs, items: Iterable[Mapping[str, Any]], others: Iterable[Hashable] = ()) -> Match:
+def match(inputs: Inputs, items: Iterable[Mapping[str, Any]], others: Iterable[Hashable] = (), *, whole: bool = False) -> Match:
     """Give each row an item of its input.
 
     Args:
         inputs: The input of each row.
         items: Items as the wire has them.
         others: Inputs of other rows, which may have made some of these items.
+        whole: Whether all rows were made or none, so that those whose input no other row has tell it of all.
     """
     listed: dict[Hashable, list[str]] = {}
     for item in items:
         listed.setdefault(_comparable(item.get("input_data")), []).append(str(item.get("id")))
-    wanted = Counter(inputs.values()) + Counter(each for each in others if each in listed)
-    sure = all(len(listed[each]) >= wanted[each] for each in set(inputs.values()) & set(listed))
-    made = {row: listed[each].pop(0) for row, each in inputs.items() if listed.get(each)}
+    mine, theirs = Counter(inputs.values()), Counter(others)
+    if own := {each for each in mine if whole and each not in theirs}:
+        sure, none = all(len(listed.get(each, ())) >= mine[each] for each in own), own.isdisjoint(listed)
+    else:
+        sure, none = all(len(listed[each]) >= mine[each] + theirs[each] for each in mine if each in listed), False
+    made = {} if none else {row: listed[each].pop(0) for row, each in inputs.items() if listed.get(each)}
     return Match(made, [row for row in inputs if row not in made], sure, sum(map(len, listed.values())))
 
 

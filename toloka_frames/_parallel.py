@@ -42,6 +42,7 @@ SLOW_PAGES = 2
 # what is put into order in one piece: a column of text holds at most 2 GiB
 PIECE_BYTES = 2**28
 
+SECOND = 1_000_000  # in microseconds
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -93,6 +94,9 @@ class Axis:
         steps = instants[1:] - instants[:-1]
         if (steps < 0 if ask.upward else steps > 0).any() or (page.has_more and not page.ids):
             raise UnsplittableError
+        # shown in whole seconds only, instants do not tell which rows a bound between two of them leaves out
+        if page.has_more and len(instants) >= ORDER_ROWS and not (instants % SECOND).any():
+            raise UnsplittableError
         return instants
 
 
@@ -123,6 +127,8 @@ class _Pull:
         self._readers = asyncio.Semaphore(READERS)
         self._ids: set[str] = set()
         self._batches: list[pa.RecordBatch] = []
+        # where the list begins and ends, if that is a page of one instant
+        self._ends: dict[bool, float] = {}
         # behind which row the rest is
         self._behind: dict[str, str] = {}
 
@@ -179,7 +185,15 @@ class _Pull:
         body = await self._source.body(query)
         async with self._readers:
             page, came = await in_thread(self._read, ask, body, await self._source.layout())
+        self._check_ends(ask, came)
         self._gaps.came(ask, replace(came, new=self._add(page)))
+
+    def _check_ends(self, ask: Ask, came: Came) -> None:
+        """Refuse an order that pages of one instant each do not show: the list's last page must be later than its first."""
+        if came.has_more and came.again == 1 and math.isinf(ask.since if ask.upward else ask.until):
+            self._ends[ask.upward] = came.last
+        if len(self._ends) > 1 and self._ends[True] >= self._ends[False] - PRECISION:
+            raise UnsplittableError
 
     def _read(self, ask: Ask, body: bytes, layout: Layout) -> tuple[Page, Came]:
         page = read_page(body, layout)

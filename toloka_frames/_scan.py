@@ -84,7 +84,8 @@ class Scan:
                 `created` (operations: by `submitted`) is pulled from both ends and from points between them. None begins with
                 one and goes on with 16 when the list is longer than two pages and each answer takes 25 ms or more to begin.
                 Apps, aggregated solutions, what stands behind `after_id`, and pages of fewer than 20 rows are pulled page
-                after page all the same; so is a list that the service does not give in the order that was asked for.
+                after page all the same; so is a list that the service does not give in the order that was asked for. Rows that
+                do not tell when they were made, of which the API knows none, are found with one only.
             progress: "auto", "notebook", "text", "log", False or a callable that gets `tf.Progress`.
 
         Returns:

@@ -115,6 +115,8 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
         return await asyncio.shield(ended)
     except asyncio.CancelledError:
         await asyncio.wait({ended})
+        if not ended.cancelled():
+            ended.exception()  # looked at, so that asyncio does not complain that nobody did
         raise
 
 

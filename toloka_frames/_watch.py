@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from toloka_frames._http import Service
 
+# the list only saves requests: where it is slow, operations are asked for one by one
+LIST_SECONDS = 5.0
 MOST = "500"  # rows of one page of operations (Toloka-Kit 1.2.3, find_operations)
 
 
@@ -96,8 +98,9 @@ class Watch:
             return {}
         query = {"type": kinds.pop(), "submitted_gte": min(map(str, since)), "sort": "submitted", "limit": MOST}
         try:
-            rows = (await self._service.get("/v1/operations", query=query)).get("items")
-        except TolokaError:
+            async with asyncio.timeout(LIST_SECONDS):
+                rows = (await self._service.get("/v1/operations", query=query)).get("items")
+        except (TolokaError, TimeoutError):
             rows = None
         self._can_list = isinstance(rows, list)
         return {row["id"]: row for row in rows or () if _is_operation(row)} if self._can_list else {}
