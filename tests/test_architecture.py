@@ -59,6 +59,7 @@ FLOORS = [
     "_manifest",
     "_parallel",
     "_gaps",
+    "_instants",
     "_walk",
     "_watch",
     "_operations",

@@ -112,6 +112,23 @@ def decoded(answer: httpx.Response, shape: type[T]) -> T:
     return said
 
 
+def decoded_ids(answer: httpx.Response) -> list[str]:
+    """The ids of what a request has made.
+
+    Raises:
+        BadAnswer: It is no list of ids; what was to be made may be there.
+    """
+    try:
+        ids = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        ids = None
+    if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+        error = bad_answer(answer.status_code, answer.content, "a list of ids was expected")
+        error.may_have_taken_effect = True
+        raise error
+    return ids
+
+
 def bad_answer(status: int, content: bytes, expected: str, *, retryable: bool = False) -> BadAnswer:
     """The error of an answer that is not what the API promises, with the beginning of what came."""
     return BadAnswer(

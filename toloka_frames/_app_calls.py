@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames._answers import bad_answer
+from toloka_frames._answers import decoded_ids
 from toloka_frames._calls import Calls, filled
 from toloka_frames._filters import checked, text
 from toloka_frames._http import json_body
@@ -131,13 +130,4 @@ class AppCalls(Calls):
 
 
 async def _ids(service: Service, path: str, body: bytes) -> list[str]:
-    answer = await service.send("POST", path, content=body, repeatable=False)
-    try:
-        ids = json.loads(answer.content)
-    except ValueError:
-        ids = None
-    if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
-        error = bad_answer(answer.status_code, answer.content, "a list of ids was expected")
-        error.may_have_taken_effect = True
-        raise error
-    return ids
+    return decoded_ids(await service.send("POST", path, content=body, repeatable=False))

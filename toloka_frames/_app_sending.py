@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames._answers import bad_answer
+from toloka_frames._answers import bad_answer, decoded_ids
 from toloka_frames._app_resources import APP_BATCHES, APP_ITEMS
 from toloka_frames._calls import filled
 from toloka_frames._errors import OutcomeUnknown, TolokaError, TooLarge
@@ -125,11 +125,12 @@ class Imports(Sending):
 
     async def _post(self, chunk: Chunk) -> Any:
         """The batch that was made, or the ids of items."""
-        making = self._makes_batch
-        body = _body(chunk, self.flags, {"name": self._record.place.get("name")} if making else {"batch_id": chunk.pool_id})
-        path = filled(self._record.kind.path if making else ITEMS.path, self._project)
-        answer = await self._service.send("POST", path, content=body, repeatable=False)
-        return (_made_batch if making else _made_items)(answer.content)
+        if self._makes_batch:
+            body = _body(chunk, self.flags, {"name": self._record.place.get("name")})
+            path = filled(self._record.kind.path, self._project)
+            return _batch(await self._service.post(path, {}, body, repeatable=False))
+        body, path = _body(chunk, self.flags, {"batch_id": chunk.pool_id}), filled(ITEMS.path, self._project)
+        return decoded_ids(await self._service.send("POST", path, content=body, repeatable=False))
 
     async def _settle_batch(self, chunk: Chunk, batch: Mapping[str, Any]) -> None:
         """Write down the batch, and the items of the rows that it does not complain of, which it does not tell."""
@@ -260,31 +261,12 @@ def _body(chunk: Chunk, flags: Mapping[str, str], place: Mapping[str, str | None
     return b'{"items":[' + items + b"]" + (b"," + members[1:].encode() if len(members) > len("{}") else b"}")
 
 
-def _made_batch(content: bytes) -> dict[str, Any]:
-    batch = _json(content)
-    if not isinstance(batch, dict) or not isinstance(batch.get("id"), str):
-        raise _no_answer(content, "a batch was expected")
-    return batch
-
-
-def _made_items(content: bytes) -> list[str]:
-    ids = _json(content)
-    if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
-        raise _no_answer(content, "a list of item ids was expected")
-    return ids
-
-
-def _json(content: bytes) -> Any:
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _no_answer(content: bytes, expected: str) -> TolokaError:
-    error = bad_answer(200, content, expected)
-    error.may_have_taken_effect = True
-    return error
+def _batch(answer: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(answer.get("id"), str):
+        error = bad_answer(200, str(answer).encode(), "a batch was expected")
+        error.may_have_taken_effect = True
+        raise error
+    return answer
 
 
 def _errors(batch: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toloka_frames._errors import CopyError, InputError, TolokaError
+from toloka_frames._filters import moment
+from toloka_frames._instants import MILLISECOND, later_clock, spelt
 from toloka_frames._manifest import Manifest
 from toloka_frames._parts import Folder, folder_place, is_open
 from toloka_frames._sinks import ROW_GROUP_BYTES, ROW_GROUP_ROWS, FilePath
@@ -48,11 +50,7 @@ STEADY = {
 }
 STEADY |= {"id_gt", "id_gte", "id_lt", "id_lte", "after_id", "created_gte"}
 
-SECOND = timedelta(seconds=1)
 Moments: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = 1_000  # in microseconds, in which instants are kept
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ async def pull(source: Source, path: FilePath, meter: Meter) -> Path:
     query, life = source.question.query, source.question.resource.life
     wanted = await _wanted(source, "to_parquet")
     if life.created is not None and not {"created_lt", "created_lte"} & set(query):
-        wanted = replace(wanted, until=_beginning(source))
+        wanted = replace(wanted, until=moment(later_clock(source.service)))
     with Folder(place, life, wanted) as folder:
         if folder.manifest.complete:
             meter.note = f"complete since {folder.manifest.ended} UTC, so nothing was pulled; to pull again, delete {place}"
@@ -111,14 +109,9 @@ async def _wanted(source: Source, made_by: Literal["to_parquet", "sync"]) -> Man
     return Manifest(made_by, asked.resource.name, asked.path, dict(asked.query), account, _now())
 
 
-def _beginning(source: Source) -> str:
-    """Now, by the later of the service's clock and ours: where one is wrong, the pull ends later and misses nothing."""
-    return _spelt((max(source.service.now(), datetime.now(UTC)) + SECOND).replace(microsecond=0))
-
-
 def _until(source: Source, lag: timedelta) -> str:
     """The instant so long ago, by the earlier of both clocks: what a sync has passed it never asks for again."""
-    return _spelt((min(source.service.now(), datetime.now(UTC)) - lag).replace(microsecond=0))
+    return moment((min(source.service.now(), datetime.now(UTC)) - lag).replace(microsecond=0))
 
 
 def _refuse_unsteady(source: Source) -> None:
@@ -282,7 +275,7 @@ def _windows(created: Moments, opened: Moments, page_rows: int) -> Iterator[dict
     for group in np.split(opened, breaks):
         # the service may show or compare whole milliseconds
         first, last = group[0] // MILLISECOND * MILLISECOND, (group[-1] // MILLISECOND + 1) * MILLISECOND
-        yield {"created_gte": _spelt(_instant(first)), "created_lte": _spelt(_instant(last))}
+        yield {"created_gte": spelt(int(first)), "created_lte": spelt(int(last))}
 
 
 def _replace(folder: Folder, homes: Mapping[str, int], fetched: Sequence[pa.RecordBatch]) -> int:
@@ -317,14 +310,5 @@ def _microseconds(instants: pa.ChunkedArray) -> Moments:
     return np.asarray(instants.drop_null().cast(pa.int64()).to_numpy())
 
 
-def _instant(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=int(microseconds))
-
-
 def _now() -> str:
-    return _spelt(datetime.now(UTC).replace(microsecond=0))
-
-
-def _spelt(instant: datetime) -> str:
-    """An instant as the filters spell it: UTC without a zone."""
-    return instant.astimezone(UTC).replace(tzinfo=None).isoformat()
+    return moment(datetime.now(UTC).replace(microsecond=0))

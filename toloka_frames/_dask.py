@@ -6,15 +6,15 @@ import sys
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
-from toloka_frames._errors import InputError
 from toloka_frames._filters import checked, positive
-from toloka_frames._scan import Scan
+from toloka_frames._scan import check_scan
 from toloka_frames._sinks import check_dtype_backend, to_frame
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
     import pandas as pd
 
+    from toloka_frames._scan import Scan
     from toloka_frames._sinks import DtypeBackend
 
 
@@ -46,9 +46,7 @@ def to_dask(
     Source: Dask, `dask.dataframe.from_map`; Toloka API, "Restrictions", for the quota.
     """
     check_dtype_backend(dtype_backend)
-    if not isinstance(scan, Scan):
-        hint = "Give a list that is asked for by a client, as client.get_tasks(pool_id)."
-        raise InputError(f"tf.to_dask reads a Scan, and this is {type(scan).__name__}.", column="scan", hint=hint)
+    check_scan(scan, "tf.to_dask reads")
     try:
         import dask.dataframe as dd  # noqa: PLC0415 -- an extra, and only who uses it pays for it
     except ImportError as error:

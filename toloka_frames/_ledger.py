@@ -131,8 +131,7 @@ class Ledger(LedgerFile):
             " where upload = ? and (state in ('waiting', 'begun', 'refused') or (state = 'failed' and chunks.flags <> ?))"
             " order by state = 'refused', number, chunks.rowid"
         )
-        left = self._read(sql, (upload, _said(flags)))
-        return [Chunk(number, pool_id, _rows(spans), *rest) for number, pool_id, spans, *rest in left]
+        return [_chunk(*each) for each in self._read(sql, (upload, _said(flags)))]
 
     def outcomes(self, upload: int) -> list[dict[str, Any]]:
         """What is known of each row that was sent: its position as `row`, and its columns of the result."""
@@ -202,8 +201,7 @@ class Ledger(LedgerFile):
             " on place.account = uploads.account and project = json_extract(uploads.place, '$.app_project_id')"
             " where state = 'begun' and operation_id <> ?"
         )
-        begun = self._read(sql, (upload, chunk.operation_id))
-        return [Chunk(number, pool_id, _rows(spans), *rest) for number, pool_id, spans, *rest in begun]
+        return [_chunk(*each) for each in self._read(sql, (upload, chunk.operation_id))]
 
     def withdraw(self, upload: int, chunk: Chunk) -> None:
         """Write down that a chunk that was begun did not reach the service."""
@@ -285,6 +283,10 @@ def _insert(sqlite: sqlite3.Connection, upload: int | None, chunks: Iterable[Chu
         )
         # in a table of their own: a change of a chunk's state would write its objects again
         sqlite.execute("insert into objects values (?, ?, ?)", (upload, chunk.operation_id, chunk.text))
+
+
+def _chunk(number: int, pool_id: str, spans: str, text: bytes, key: str, sent_as: str | None) -> Chunk:
+    return Chunk(number, pool_id, _rows(spans), text, key, sent_as)
 
 
 def _forget_outcomes(sqlite: sqlite3.Connection, upload: int, chunk: Chunk) -> None:

@@ -76,7 +76,7 @@ async def ended(service: Service, operation: Mapping[str, Any], meter: Meter | N
     """The operation once it has ended, SUCCESS or FAIL; looks often at first, then every two seconds."""
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    while operation.get("status") not in FINAL:
+    while not has_ended(operation):
         with present().wait(f"the operation, {operation.get('status')}"):
             await asyncio.sleep(pause_after(loop.time() - begun))
         operation = await get(service, str(operation["id"]))
@@ -101,11 +101,21 @@ def expected(operation: dict[str, Any], *, posted: bool = False) -> dict[str, An
     Raises:
         BadAnswer: It has no id or no status.
     """
-    if not isinstance(operation.get("id"), str) or not isinstance(operation.get("status"), str):
+    if not is_operation(operation):
         error = bad_answer(200, str(operation).encode(), "an operation was expected")
         error.may_have_taken_effect = posted
         raise error
     return operation
+
+
+def is_operation(row: Any) -> bool:
+    """Whether something has what every operation has: an id and a status."""
+    return isinstance(row, dict) and isinstance(row.get("id"), str) and isinstance(row.get("status"), str)
+
+
+def has_ended(operation: Mapping[str, Any]) -> bool:
+    """Whether an operation goes on no more."""
+    return operation.get("status") in FINAL
 
 
 async def outcomes(service: Service, operation_id: str) -> list[dict[str, Any]]:

@@ -10,21 +10,22 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from toloka_frames._errors import ScanInterrupted, TolokaError, ValidationFailed
-from toloka_frames._filters import moment
 from toloka_frames._gaps import PRECISION, Came, Gaps
+from toloka_frames._instants import SECOND, microseconds, spelt, told_by
 from toloka_frames._page import read_page
 from toloka_frames._sync import in_thread
 from toloka_frames._values import instant
 from toloka_frames._walk import ORDER_ROWS, order_of
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from toloka_frames._columns import Layout
     from toloka_frames._gaps import Ask
     from toloka_frames._page import Page
@@ -41,10 +42,6 @@ SLOW_SECONDS = 0.025
 SLOW_PAGES = 2
 # what is put into order in one piece: a column of text holds at most 2 GiB
 PIECE_BYTES = 2**28
-
-SECOND = 1_000_000  # in microseconds
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 
 
 class UnsplittableError(Exception):
@@ -108,12 +105,17 @@ async def collected(source: Source, concurrency: int | None, meter: Meter) -> pa
             return await _Pull(source, axis, meter).table(concurrency)
         except UnsplittableError:
             meter.rows = 0
-    batches = []
+    async with aclosing(walked(source, meter)) as batches:
+        return pa.Table.from_batches([batch async for batch in batches], (await source.layout()).schema)
+
+
+async def walked(source: Source, meter: Meter | None = None) -> AsyncGenerator[pa.RecordBatch, None]:
+    """The record batches of a list, page after page over one connection; the meter counts their rows."""
     async with aclosing(source.pages()) as pages:
         async for _, page in pages:
-            meter.rows += len(page.batch)
-            batches.append(page.batch)
-    return pa.Table.from_batches(batches, (await source.layout()).schema)
+            if meter:
+                meter.rows += len(page.batch)
+            yield page.batch
 
 
 class _Pull:
@@ -245,15 +247,18 @@ class _Pull:
 
 def _axis(question: Question) -> Axis | None:
     """What a list can be shared out by; None where there is nothing."""
-    resource, query = question.resource, question.query
+    query, told = question.query, told_by(question.resource)
     # `after_id` is behind a row in the order that is asked for, so it means another thing in another order
-    if "after_id" in query:
+    if told is None or "after_id" in query:
         return None
-    for key, column in (("created", resource.life.created), ("submitted", "submitted")):
-        if column is not None and key in resource.sort and f"{key}_gte" in resource.filters:
-            since, until = query.get(f"{key}_gte"), query.get(f"{key}_lte")
-            return Axis(key, column, _microseconds(since) if since else -math.inf, _microseconds(until) if until else math.inf)
-    return None
+    key, column = told
+    since, until = query.get(f"{key}_gte"), query.get(f"{key}_lte")
+    return Axis(
+        key,
+        column,
+        microseconds(instant(since)) if since else -math.inf,
+        microseconds(instant(until)) if until else math.inf,
+    )
 
 
 def _came(page: Page, instants: Any) -> Came:
@@ -264,14 +269,10 @@ def _came(page: Page, instants: Any) -> Came:
     return Came(float(instants[len(instants) // 4]), float(last), len(page.ids), float(again), page.has_more)
 
 
-def _microseconds(text: str) -> float:
-    return (instant(text) - EPOCH) // MICROSECOND
-
-
 def _spelt(at: float) -> str:
     """An instant as filters spell it."""
     try:
-        return moment(EPOCH + at * MICROSECOND)
+        return spelt(at)
     except OverflowError as error:  # beside the first or the last instant that there is
         raise UnsplittableError from error
 

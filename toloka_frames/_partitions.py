@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from copy import copy
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ import pyarrow as pa
 
 from toloka_frames._columns import TEXT, Column, Layout
 from toloka_frames._filters import moment
+from toloka_frames._instants import EPOCH, MICROSECOND, MILLISECOND, later_clock, spelt, told_by
 from toloka_frames._page import read_page
 
 if TYPE_CHECKING:
@@ -31,10 +31,6 @@ PROBE_ROWS, AT_ONCE = 100, 16
 # a stretch with too many rows is cut in four, and again; a year is milliseconds after eighteen times
 PIECES = 4
 STRETCHES, STRETCHES_A_PART = 100, 8  # from so many on, what else could be known is not worth the requests
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SECOND = timedelta(seconds=1)
-MILLISECOND = 1_000  # in microseconds, in which instants are counted; the service may show or compare no finer ones
 
 
 async def split(source: Source, parts: int, workers: int) -> list[Source]:
@@ -56,7 +52,7 @@ async def _windows(source: Source, parts: int) -> list[dict[str, str]]:
     probes = _Probes(source, key, column)
     first, last = await asyncio.gather(probes.rows(), probes.rows(falling=True, limit=1))
     cuts = await _cuts(probes, first, last.seen[0], parts) if first.seen and last.seen else []
-    windows = [{f"{key}_gte": _spelt(begin), f"{key}_lt": _spelt(end)} for begin, end in pairwise([0, *cuts, 0])]
+    windows = [{f"{key}_gte": spelt(begin), f"{key}_lt": spelt(end)} for begin, end in pairwise([0, *cuts, 0])]
     del windows[0][f"{key}_gte"], windows[-1][f"{key}_lt"]
     if not {f"{key}_lt", f"{key}_lte"} & set(source.question.query):
         windows[-1][f"{key}_lte"] = _until(source, last.seen)
@@ -64,17 +60,16 @@ async def _windows(source: Source, parts: int) -> list[dict[str, str]]:
 
 
 def _born(resource: Resource) -> tuple[str, Column | None]:
-    """What a list can be compared and sorted by that tells when a row was made, and never changes; and its column."""
-    for key, name in (("created", resource.life.created), ("submitted", "submitted")):
-        if key in resource.sort and f"{key}_gte" in resource.filters:
-            return key, next(each for each in resource.columns if isinstance(each, Column) and each.name == name)
-    return "", None
+    """What a list can be cut by, and its column."""
+    if (told := told_by(resource)) is None:
+        return "", None
+    key, name = told
+    return key, next(each for each in resource.columns if isinstance(each, Column) and each.name == name)
 
 
 def _until(source: Source, last: Sequence[int]) -> str:
     """Now, by the later of the service's clock and ours, or the last row, should it be later still."""
-    now = (max(source.service.now(), datetime.now(UTC)) + SECOND).replace(microsecond=0)
-    return moment(max([now, *(_instant(each + MILLISECOND) for each in last)]))
+    return moment(max([later_clock(source.service), *(EPOCH + (each + MILLISECOND) * MICROSECOND for each in last)]))
 
 
 @dataclass(frozen=True)
@@ -121,7 +116,7 @@ class _Probes:
         # a cursor that goes by the order of the sort, which is another one here
         query = {name: value for name, value in asked.query.items() if name != "after_id"}
         bounds = {f"{self._key}_gte": begin, f"{self._key}_lt": end}
-        query |= {name: _spelt(bound) for name, bound in bounds.items() if bound is not None}
+        query |= {name: spelt(bound) for name, bound in bounds.items() if bound is not None}
         query |= {"sort": f"-{self._key}" if falling else self._key, "limit": str(min(limit, asked.resource.max_limit))}
         async with self._turns:
             body = (await self._source.service.send("GET", asked.path, query=query, repeatable=True)).content
@@ -160,11 +155,3 @@ def _quantiles(stretches: Sequence[Stretch], parts: int) -> list[int]:
     cuts = np.interp(wanted, [*ranks, rank], [*instants, stretches[-1].end])
     whole = {int(cut) // MILLISECOND * MILLISECOND for cut in cuts}
     return sorted(cut for cut in whole if instants[0] < cut < stretches[-1].end)
-
-
-def _instant(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=microseconds)
-
-
-def _spelt(microseconds: int) -> str:
-    return moment(_instant(microseconds))

@@ -16,9 +16,9 @@ from toloka_frames._columns import EXTRA, Fields
 from toloka_frames._copy import Synced, copy, pull
 from toloka_frames._errors import InputError
 from toloka_frames._filters import checked, flag_or_none, positive, within
-from toloka_frames._parallel import collected
+from toloka_frames._parallel import collected, walked
 from toloka_frames._partitions import split
-from toloka_frames._progress import Meter, ProgressArg, showing
+from toloka_frames._progress import ProgressArg, showing
 from toloka_frames._question import question
 from toloka_frames._quota import REQUESTS_PER_SECOND
 from toloka_frames._sinks import DtypeBackend, FilePath, ParquetFile, Regrouped, check_dtype_backend, file_place, to_frame
@@ -26,7 +26,7 @@ from toloka_frames._sync import aiterate, in_thread, iterate, run
 from toloka_frames._walk import Source
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -166,7 +166,7 @@ class Scan:
 
     def to_reader(self) -> pa.RecordBatchReader:
         """The rows as a stream of record batches, a page at a time as they are read; memory holds a few pages."""
-        return pa.RecordBatchReader.from_batches(self.schema, iterate(self._batches()))
+        return pa.RecordBatchReader.from_batches(self.schema, iterate(walked(self._source)))
 
     def iter_dataframes(self, chunk_rows: int = 50_000, *, dtype_backend: DtypeBackend | None = None) -> Iterator[pd.DataFrame]:
         """Frames of at most `chunk_rows` rows each, one after another; all but the last have exactly so many.
@@ -217,7 +217,7 @@ class Scan:
         place = file_place(path)
         with showing(progress, self._title, quiet=QUIET_SECONDS) as meter:
             with ParquetFile(place, (await self._source.layout()).schema) as file:
-                async with aclosing(self._batches(meter)) as batches:
+                async with aclosing(walked(self._source, meter)) as batches:
                     async for batch in batches:
                         await in_thread(file.write, batch)
             return file.path
@@ -226,16 +226,9 @@ class Scan:
         with showing(progress, self._title) as meter:
             return await copy(self._source, folder, lag, meter)
 
-    async def _batches(self, meter: Meter | None = None) -> AsyncGenerator[pa.RecordBatch, None]:
-        async with aclosing(self._source.pages()) as pages:
-            async for _, page in pages:
-                if meter:
-                    meter.rows += len(page.batch)
-                yield page.batch
-
     def _frames(self, chunk_rows: int, dtype_backend: DtypeBackend | None) -> Iterator[pd.DataFrame]:
         regrouped = Regrouped(self.schema, chunk_rows)
-        for batch in iterate(self._batches()):
+        for batch in iterate(walked(self._source)):
             for table in regrouped.add(batch):
                 yield to_frame(table, dtype_backend)
         for table in regrouped.rest():
@@ -282,10 +275,19 @@ def sync(scan: Scan, folder: FilePath, *, lag: timedelta = LAG, progress: Progre
 
 async def awaited_sync(scan: Scan, folder: FilePath, lag: timedelta, progress: ProgressArg) -> Synced:
     """`sync` for async code, by `toloka_frames.aio`."""
-    if not isinstance(scan, Scan):
-        hint = "Give a list that is asked for by a client, as client.get_tasks(pool_id)."
-        raise InputError(f"tf.sync copies a Scan, and this is {type(scan).__name__}.", column="scan", hint=hint)
+    check_scan(scan, "tf.sync copies")
     if not isinstance(lag, timedelta) or not timedelta(0) <= lag <= LAG_MAX:
         hint = "As lag=timedelta(minutes=1); rows become visible within minutes."
         raise InputError(f"lag={lag!r}: a timedelta from 0 to {LAG_MAX.days} days is needed.", column="lag", hint=hint)
     return await scan._awaited_sync(folder, lag, progress)  # noqa: SLF001 -- this verb is a part of Scan
+
+
+def check_scan(scan: Any, does: str) -> None:
+    """Refuse what is no scan; `does` begins the sentence that says what was wanted of it.
+
+    Raises:
+        InputError: It is none.
+    """
+    if not isinstance(scan, Scan):
+        hint = "Give a list that is asked for by a client, as client.get_tasks(pool_id)."
+        raise InputError(f"{does} a Scan, and this is {type(scan).__name__}.", column="scan", hint=hint)

@@ -58,7 +58,7 @@ class Watch:
         Raises:
             TolokaError: It could not be asked for.
         """
-        if _has_ended(operation):
+        if _operations.has_ended(operation):
             return dict(operation)
         loop = asyncio.get_running_loop()
         wait = Wait(operation, loop.time(), loop.create_future())
@@ -103,7 +103,7 @@ class Watch:
         except (TolokaError, TimeoutError):
             rows = None
         self._can_list = isinstance(rows, list)
-        return {row["id"]: row for row in rows or () if _is_operation(row)} if self._can_list else {}
+        return {row["id"]: row for row in rows or () if _operations.is_operation(row)} if self._can_list else {}
 
     async def _tell(self, wait: Wait, operation: dict[str, Any] | None) -> None:
         """Tell who waits how it ended, if it has; asked for by id where no list has shown it."""
@@ -113,13 +113,5 @@ class Watch:
             if not wait.end.done():
                 wait.end.set_exception(error)
         else:
-            if _has_ended(operation) and not wait.end.done():
+            if _operations.has_ended(operation) and not wait.end.done():
                 wait.end.set_result(operation)
-
-
-def _is_operation(row: Any) -> bool:
-    return isinstance(row, dict) and isinstance(row.get("id"), str) and isinstance(row.get("status"), str)
-
-
-def _has_ended(operation: Mapping[str, Any]) -> bool:
-    return operation.get("status") in _operations.FINAL
