@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from toloka_frames._ahead import READERS, Pace
 from toloka_frames._errors import ScanInterrupted, TolokaError, ValidationFailed
 from toloka_frames._gaps import PRECISION, Came, Gaps
 from toloka_frames._instants import SECOND, microseconds, spelt, told_by
@@ -33,13 +34,6 @@ if TYPE_CHECKING:
     from toloka_frames._question import Question
     from toloka_frames._walk import Source
 
-# more do not make a list come faster where a page takes 100 ms, and are not many for the service
-CONNECTIONS = 16
-# more of them read no more pages a second: they wait for each other, and the requests wait for them
-READERS = 2
-# of a service that takes longer than this to begin each of its first answers, most of the time goes into waiting
-SLOW_SECONDS = 0.025
-SLOW_PAGES = 2
 # what is put into order in one piece: a column of text holds at most 2 GiB
 PIECE_BYTES = 2**28
 
@@ -105,13 +99,15 @@ async def collected(source: Source, concurrency: int | None, meter: Meter) -> pa
             return await _Pull(source, axis, meter).table(concurrency)
         except UnsplittableError:
             meter.rows = 0
-    async with aclosing(walked(source, meter)) as batches:
+    async with aclosing(walked(source, meter, concurrency)) as batches:
         return pa.Table.from_batches([batch async for batch in batches], (await source.layout()).schema)
 
 
-async def walked(source: Source, meter: Meter | None = None) -> AsyncGenerator[pa.RecordBatch, None]:
-    """The record batches of a list, page after page over one connection; the meter counts their rows."""
-    async with aclosing(source.pages()) as pages:
+async def walked(
+    source: Source, meter: Meter | None = None, concurrency: int | None = None
+) -> AsyncGenerator[pa.RecordBatch, None]:
+    """The record batches of a list, page after page; the meter counts their rows."""
+    async with aclosing(source.pages(pace=Pace(concurrency))) as pages:
         async for _, page in pages:
             if meter:
                 meter.rows += len(page.batch)
@@ -135,29 +131,28 @@ class _Pull:
         self._behind: dict[str, str] = {}
 
     async def table(self, concurrency: int | None) -> pa.Table:
-        """All rows; without a number of connections, over several only where the service is slow and the list is long."""
-        if concurrency is None and await self._begin():
+        """All rows: a walk, as long as it is not known to be one that can only be quick over several connections otherwise."""
+        pace = Pace(concurrency)
+        if await self._walked(pace):
             return await self._table(len(self._batches))
-        walked = len(self._batches)
+        walked, id_ = len(self._batches), self._source.question.resource.life.id
+        self._ids.update(*(batch[id_].to_pylist() for batch in self._batches))
         try:
-            await self._share_out(concurrency or CONNECTIONS)
+            await self._share_out(pace.most)
         except ValidationFailed as error:  # a walk, which asks for less, may be allowed
             raise UnsplittableError from error
         except TolokaError as error:
-            if self._ids:
-                raise self._interrupted(error) from error
-            raise
+            raise self._interrupted(error) from error
         return await self._table(walked)
 
-    async def _begin(self) -> bool:
-        """Walk until the service is seen to be slow; whether all rows came before."""
-        waits: list[float] = []
+    async def _walked(self, pace: Pace) -> bool:
+        """Walk until it is clear that a walk cannot be shared out; whether all rows came before."""
         cursor = self._source.question.resource.cursor
-        async with aclosing(self._source.pages(waits=waits)) as pages:
+        async with aclosing(self._source.pages(pace=pace)) as pages:
             async for last, page in pages:
-                self._add(page)
-                slow = len(self._batches) >= SLOW_PAGES and min(waits) >= SLOW_SECONDS
-                if page.has_more and last is not None and slow and order_of(page.ids):
+                self._batches.append(page.batch)
+                self._meter.rows += len(page.batch)
+                if pace.shared is False and page.has_more and last is not None and order_of(page.ids):
                     self._behind = {f"{cursor}_gt": last}
                     return False
         return True
@@ -204,7 +199,7 @@ class _Pull:
     async def _walk(self, ask: Ask, query: dict[str, str]) -> None:
         """Pull what is too close together, in the order of ids."""
         try:
-            async with aclosing(self._source.pages(query)) as pages:
+            async with aclosing(self._source.pages(query, Pace(1))) as pages:
                 async for _, page in pages:
                     self._axis.instants(page, ask)
                     self._add(page)

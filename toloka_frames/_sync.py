@@ -16,6 +16,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 import nest_asyncio
+import sniffio
 
 from toloka_frames._errors import InputError, LoopError
 
@@ -291,6 +292,8 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 
 def _run_for_ever(loop: asyncio.AbstractEventLoop) -> None:
+    # httpcore and anyio ask which library runs at each piece of an answer; told once, they need not look
+    sniffio.thread_local.name = "asyncio"
     while True:
         # what a coroutine raises of these goes to its caller; the loop itself goes on for the others
         with contextlib.suppress(KeyboardInterrupt, SystemExit):
