@@ -109,7 +109,8 @@ class Scan:
     def to_parquet(self, path: FilePath, *, resume: bool = False, progress: ProgressArg = "auto") -> Path:
         """Stream all rows into a Parquet file, or with `resume=True` into a folder of them; memory does not grow with the rows.
 
-        Two pages are held at once; of a slow service, where ids lie in no order of time (see `to_dataframe`), 40 or 50,000 rows.
+        Two pages are held at once; of a slow service, where ids lie in no order of time (see `to_dataframe`), up to 40 pages,
+        or 50,000 rows.
 
         Row groups have 100,000 rows or 64 MiB of Arrow, zstd, dictionaries, statistics and an index of their pages, and hold
         rows that follow each other by id: a reader skips those that a filter by id cannot match, and by `created` where ids
