@@ -19,6 +19,9 @@ CROWDED = 0.25
 # a part of the axis is shared out among more connections while so many pages are expected of it beyond those asked for
 PAGES_TO_JOIN = 1.0
 PAGES_TO_SPLIT = 3.0
+# how many times the rows that so long a time has elsewhere are believed, and how many pages in any case
+TIMES_ELSEWHERE = 1.5
+PAGES_A_BURST = 4.0
 # and while of all requests no more than this share, and these few, brought nothing
 WASTE_SHARE = 0.1
 WASTE_PAGES = 12.0
@@ -51,14 +54,14 @@ class Gap:
     high: Edge = field(default_factory=lambda: Edge(math.inf))
 
     @property
-    def expected(self) -> float:
-        """Rows that are probably there; beside a burst of rows, not as many as if it went on through all of the gap."""
-        return (self.high.at - self.low.at) * min(self.low.density, self.high.density) if self.bounded else math.inf
+    def length(self) -> float:
+        """In microseconds."""
+        return self.high.at - self.low.at
 
     @property
     def bounded(self) -> bool:
         """Whether rows were seen on both sides."""
-        return math.isfinite(self.high.at - self.low.at)
+        return math.isfinite(self.length)
 
     @property
     def asked(self) -> int:
@@ -115,6 +118,9 @@ class Gaps:
         self._walks = 0
         self._requests = 0
         self._new = 0
+        # what is known: rows, and microseconds
+        self._rows = 0
+        self._length = 1.0
 
     @property
     def closed(self) -> bool:
@@ -123,7 +129,7 @@ class Gaps:
 
     def next(self) -> Ask | None:
         """What a free connection should ask for; None while what is on its way is enough."""
-        for gap in sorted(self._gaps, key=lambda each: each.expected, reverse=True):
+        for gap in sorted(self._gaps, key=self._expected, reverse=True):
             if ask := self._asked(gap):
                 return ask
         return None
@@ -133,11 +139,13 @@ class Gaps:
         ask.edge.asked = ask.edge.guessed = False
         self._requests, self._new = self._requests + 1, self._new + page.new
         if not page.has_more:
+            self._seen(page.rows, ask.until - ask.since)
             self._gaps = [gap for gap in self._gaps if gap.low.at < ask.since or gap.high.at > ask.until]
             return
         start = ask.since if ask.upward else ask.until
         most = abs(page.last - page.early)
         length = abs(page.last - start) if math.isfinite(start) else most
+        self._seen(page.rows, length)
         ask.edge.density = page.rows / max(length, 1.0)
         if page.again > CROWDED or length <= PRECISION:
             ask.edge.walk = max(WINDOW, WINDOW_PAGES * most)
@@ -151,7 +159,7 @@ class Gaps:
 
     def _asked(self, gap: Gap) -> Ask | None:
         """A request for rows of a gap that are not on their way; from its middle, when both edges are asked from."""
-        left = min(gap.expected / self._page_rows, (gap.high.at - gap.low.at) / WINDOW) - gap.asked
+        left = min(self._expected(gap) / self._page_rows, gap.length / WINDOW) - gap.asked
         if gap.asked and (left < PAGES_TO_JOIN or self._wasteful):
             return None
         if not gap.low.asked:
@@ -162,6 +170,20 @@ class Gaps:
             above = self._split(gap)
             return self._from(above, above.low)
         return None
+
+    def _expected(self, gap: Gap) -> float:
+        """Rows that are probably there: as many as beside it; if these are bursts, hardly more than elsewhere in so long a time."""
+        if not gap.bounded:
+            return math.inf
+        elsewhere = gap.length * self._rows / self._length
+        return min(
+            gap.length * min(gap.low.density, gap.high.density),
+            max(TIMES_ELSEWHERE * elsewhere, PAGES_A_BURST * self._page_rows),
+        )
+
+    def _seen(self, rows: int, length: float) -> None:
+        if math.isfinite(length):
+            self._rows, self._length = self._rows + rows, self._length + length
 
     @property
     def _wasteful(self) -> bool:
