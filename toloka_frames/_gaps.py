@@ -19,9 +19,14 @@ CROWDED = 0.25
 # a part of the axis is shared out among more connections while so many pages are expected of it beyond those asked for
 PAGES_TO_JOIN = 1.0
 PAGES_TO_SPLIT = 3.0
-# how many times the rows that so long a time has elsewhere are believed, and how many pages in any case
+# how many times the rows that so long a time has elsewhere are believed between bursts, and how many pages in any case
 TIMES_ELSEWHERE = 1.5
-PAGES_A_BURST = 4.0
+PAGES_BETWEEN_BURSTS = 4.0
+# rows so many times as close together as elsewhere are a burst; how many times as many as came are expected of it still
+BURST = 20.0
+TIMES_A_BURST = 2.0
+# a list is not more times as long as what is known of it
+LIST_TIMES = 50.0
 # and while of all requests no more than this share, and these few, brought nothing
 WASTE_SHARE = 0.1
 WASTE_PAGES = 12.0
@@ -37,6 +42,8 @@ class Edge:
         asked: Whether a request from here is on its way.
         walk: How much is to be walked by id, because rows here are too close for the order of creation; else 0.
         guessed: Whether nothing is known beside it yet.
+        burst_rows: How many rows it came through that are much closer together than elsewhere.
+        burst_length: In how many microseconds.
     """
 
     at: float
@@ -44,6 +51,8 @@ class Edge:
     asked: bool = False
     walk: float = 0.0
     guessed: bool = False
+    burst_rows: float = 0.0
+    burst_length: float = 0.0
 
 
 @dataclass(eq=False)
@@ -146,7 +155,7 @@ class Gaps:
         most = abs(page.last - page.early)
         length = abs(page.last - start) if math.isfinite(start) else most
         self._seen(page.rows, length)
-        ask.edge.density = page.rows / max(length, 1.0)
+        self._came_through(ask.edge, page.rows, length)
         if page.again > CROWDED or length <= PRECISION:
             ask.edge.walk = max(WINDOW, WINDOW_PAGES * most)
         # a row's instant is known to the service's precision only
@@ -172,14 +181,32 @@ class Gaps:
         return None
 
     def _expected(self, gap: Gap) -> float:
-        """Rows that are probably there: as many as beside it; if these are bursts, hardly more than elsewhere in so long a time."""
+        """Rows that are probably there: as many as beside it, but between bursts hardly more than elsewhere in so long a time.
+
+        A burst that was not seen to end is expected to go on for some times as long as it has been.
+        """
         if not gap.bounded:
             return math.inf
-        elsewhere = gap.length * self._rows / self._length
-        return min(
-            gap.length * min(gap.low.density, gap.high.density),
-            max(TIMES_ELSEWHERE * elsewhere, PAGES_A_BURST * self._page_rows),
-        )
+        sparser, denser = sorted((gap.low.density, gap.high.density))
+        if self._in_one_burst(gap):
+            return gap.length * sparser
+        elsewhere = TIMES_ELSEWHERE * gap.length * self._rows / self._length
+        burst = TIMES_A_BURST * max(gap.low.burst_rows, gap.high.burst_rows)
+        beside = min(gap.length * sparser, max(elsewhere, PAGES_BETWEEN_BURSTS * self._page_rows))
+        return beside + min(gap.length * denser, burst)
+
+    def _in_one_burst(self, gap: Gap) -> bool:
+        """Whether the bursts on both sides are one: between two, so many rows as would be there if it were are no list's."""
+        low, high = gap.low, gap.high
+        rows = gap.length * min(low.density, high.density)
+        return low.burst_rows > 0 and high.burst_rows > 0 and rows <= LIST_TIMES * self._rows
+
+    def _came_through(self, edge: Edge, rows: int, length: float) -> None:
+        edge.density = rows / max(length, 1.0)
+        if edge.density > BURST * self._rows / self._length:
+            edge.burst_rows, edge.burst_length = edge.burst_rows + rows, edge.burst_length + length
+        else:
+            edge.burst_rows = edge.burst_length = 0.0
 
     def _seen(self, rows: int, length: float) -> None:
         if math.isfinite(length):
@@ -191,10 +218,14 @@ class Gaps:
         return self._requests + speculative - self._new / self._page_rows > WASTE_PAGES + WASTE_SHARE * self._requests
 
     def _split(self, gap: Gap) -> Gap:
-        """Cut a gap in two; the upper one."""
-        middle, density = (gap.low.at + gap.high.at) // 2, (gap.low.density + gap.high.density) / 2
-        above = Gap(Edge(middle, density, guessed=True), gap.high)
-        gap.high = Edge(middle, density, guessed=True)
+        """Cut a gap in two, in its middle or where a burst is that goes on for as long as it has been; the upper one."""
+        low, high = gap.low, gap.high
+        density, rows, half = (low.density + high.density) / 2, min(low.burst_rows, high.burst_rows), gap.length / 2
+        burst = max(low, high, key=lambda edge: edge.burst_rows)
+        length = half if self._in_one_burst(gap) else min(burst.burst_length or half, half)
+        at = (low.at + length if burst is low else high.at - length) // 1
+        above = Gap(Edge(at, density, guessed=True, burst_rows=rows), high)
+        gap.high = Edge(at, density, guessed=True, burst_rows=rows)
         self._gaps.append(above)
         return above
 
