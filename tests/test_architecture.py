@@ -113,7 +113,7 @@ HOMES = {
     "matplotlib": {"_plots"},
     "dask": {"_dask"},
     "orjson": {"_cells", "_tasks", "local"},
-    "numpy": {"_page", "_cells", "_copy", "_partitions", "local"},
+    "numpy": {"_page", "_cells", "_copy", "_partitions", "_parallel", "_gaps", "local"},
     "pandas": {
         "_task_calls",
         *("_sinks", "_scan", "_rows", "_parts", "_cells", "_roles", "_results", "_errors", "_demo", "local"),

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 # in microseconds; a service that keeps six digits of a second and prints three compares by what it keeps
 PRECISION = 1_000
@@ -107,7 +110,7 @@ class Came:
         rows: How many rows it had.
         again: The share of them that the next page would bring again.
         has_more: Whether there are more in what was asked for.
-        new: How many of the rows had not come before.
+        new: How many of the rows had probably not come before.
     """
 
     early: float = math.nan
@@ -115,7 +118,7 @@ class Came:
     rows: int = 0
     again: float = 0.0
     has_more: bool = False
-    new: int = 0
+    new: float = 0.0
 
 
 class Gaps:
@@ -126,7 +129,7 @@ class Gaps:
         self._gaps = [Gap()]
         self._walks = 0
         self._requests = 0
-        self._new = 0
+        self._new = 0.0
         # what is known: rows, and microseconds
         self._rows = 0
         self._length = 1.0
@@ -142,6 +145,11 @@ class Gaps:
             if ask := self._asked(gap):
                 return ask
         return None
+
+    def new(self, instants: Any) -> float:
+        """The share of rows, by when they were made, that are in what is not known."""
+        unknown = [(instants >= gap.low.at) & (instants <= gap.high.at) for gap in self._gaps]
+        return float(np.any(unknown, axis=0).mean()) if unknown and len(instants) else 0.0
 
     def came(self, ask: Ask, page: Came) -> None:
         """Take in what a page told."""
