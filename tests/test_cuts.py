@@ -98,6 +98,24 @@ def test_bounds_of_the_user_are_where_the_list_begins_and_ends() -> None:
     assert max(str(low) for low, _ in cut) < "h"
 
 
+def test_numbers_that_are_counted_up_are_not_cut_behind_a_cursor_either() -> None:
+    assert first_page_of(UNEVEN["numbers in a row"], id_gt=UNEVEN["numbers in a row"][0]) is None
+
+
+def test_an_upper_bound_of_the_user_does_not_give_way_to_that_of_a_piece() -> None:
+    assert first_page_of(app_ids(30_000), id_lte="zz") is None
+
+
+def test_pieces_go_on_behind_a_crowd() -> None:
+    seconds = UNEVEN["by time"]
+    cuts = first_page_of(seconds, id_gt=seconds[0])
+    assert cuts
+    low, high = cuts.next() or ("", "")
+    assert cuts.came(low, str(high), PAGE**3)
+    low, high = cuts.next() or ("", "")
+    assert low < str(high)
+
+
 def test_what_comes_tells_how_long_the_next_pieces_are() -> None:
     cuts = first_page_of(app_ids(10_000))
     assert cuts
