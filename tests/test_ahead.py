@@ -102,6 +102,13 @@ def test_a_slow_service_is_asked_over_many_connections_by_itself() -> None:
     assert many.seconds <= one.seconds / 8
 
 
+@pytest.mark.parametrize("connections", [None, 20])
+def test_pages_of_300_rows_take_at_most_three_tenths_more_requests(connections: int | None) -> None:
+    listing = Batches(app_ids(30 * 300))
+    assert Walked(listing, connections, page=300).ids == sorted(listing.rows)
+    assert len(listing.asked) <= 1.3 * 30
+
+
 def test_so_many_at_once_as_is_said() -> None:
     listing = Batches(app_ids(40 * PAGE))
     eight, four = Walked(listing, 8), Walked(listing, 4)

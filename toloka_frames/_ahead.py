@@ -1,7 +1,7 @@
 """Where a walk is comes in; the page behind it goes out, which was asked for before it was wanted.
 
-One page is ahead of a walk. Of a slow service, where the rest of a list can be cut by ids (`_cuts`), as many are ahead as there
-may be requests at once: the rows are the same, in the same order.
+One page is ahead of a walk. Of a slow service, where the rest of a list can be cut by ids (`_cuts`), up to twice as many are
+ahead as there may be requests at once: the rows are the same, in the same order.
 """
 
 from __future__ import annotations

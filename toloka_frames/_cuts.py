@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 SYMBOLS = 8
 # Kolmogorov and Smirnov: evenly spread rows stray further than this from their places once in ten thousand times
 STRAY = 2.2
-# a page has room for this many standard deviations more rows than a piece is to have, or one in a thousand takes two pages
-ROOM = 3.0
+# a page has room for this many standard deviations more rows than a piece is to have, or one in forty takes two pages; with
+# more room there are more pieces, with less there are more that do not fit
+ROOM = 2.0
 # from small pages, pieces of fewer rows than this share of one, there would be many more requests than pages
-LEAST_SHARE = 0.75
+LEAST_SHARE = 0.8
 # and by so many fewer rows than were to come, a list is not an even one
 FEWER = 10.0
 
