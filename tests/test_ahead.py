@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import threading
+import uuid
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -18,19 +19,21 @@ from scripted import Scripted, reply
 from test_stop import busy, left_on_our_loop
 
 import toloka_frames as tf
-from toloka_frames._ahead import Pace
+from toloka_frames._ahead import Ahead, Asked, Pace
 from toloka_frames._app_resources import APP_BATCHES
 from toloka_frames._errors import ScanInterrupted
+from toloka_frames._page import Page, read_page
 from toloka_frames._question import question
 from toloka_frames._walk import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from toloka_frames._columns import Layout
+
 PAGE = 400
 LATENCY = 0.1
 REFUSED = reply({"code": "ACCESS_DENIED", "message": "no"}, 403)
-INVALID = reply({"code": "VALIDATION_ERROR", "message": "no such filter"}, 400)
 
 
 class Walked:
@@ -99,6 +102,13 @@ def test_a_slow_service_is_asked_over_many_connections_by_itself() -> None:
     assert many.seconds <= one.seconds / 8
 
 
+@pytest.mark.parametrize("connections", [None, 20])
+def test_pages_of_300_rows_take_at_most_three_tenths_more_requests(connections: int | None) -> None:
+    listing = Batches(app_ids(30 * 300))
+    assert Walked(listing, connections, page=300).ids == sorted(listing.rows)
+    assert len(listing.asked) <= 1.3 * 30
+
+
 def test_so_many_at_once_as_is_said() -> None:
     listing = Batches(app_ids(40 * PAGE))
     eight, four = Walked(listing, 8), Walked(listing, 4)
@@ -147,9 +157,19 @@ def test_a_list_that_is_not_as_it_began_comes_whole_in_not_many_more_requests(li
     assert len(batches.asked) <= requests
 
 
-def test_a_service_that_refuses_an_upper_bound_is_walked() -> None:
-    listing = Batches(app_ids(10 * PAGE))
-    assert Walked(lambda head: INVALID if "id_lte" in head else listing(head), 8).ids == sorted(listing.rows)
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_a_service_that_refuses_an_upper_bound_is_walked(status: int) -> None:
+    listing, refusal = Batches(app_ids(10 * PAGE)), reply({"code": "NOT_SO", "message": "no such id"}, status)
+    assert Walked(lambda head: refusal if "id_lte" in head else listing(head), 8).ids == sorted(listing.rows)
+
+
+def test_bounds_of_the_user_are_compared_as_the_service_does() -> None:
+    class Upper(Batches):
+        def _keys(self) -> dict[str, Callable[[str], Any]]:
+            return {"id": str.upper, "created": self.rows.__getitem__}
+
+    listing = Upper(str(uuid.uuid5(uuid.NAMESPACE_OID, str(number))).upper() for number in range(10 * PAGE))
+    assert Walked(listing, 8, id_lte="c").ids == sorted(each for each in listing.rows if each <= "C")
 
 
 def test_an_order_that_is_not_that_of_the_symbols_is_walked() -> None:
@@ -196,6 +216,36 @@ def test_who_reads_slowly_has_a_bounded_number_of_pages_ahead(scripted: Scripted
 
     tf.run(read())
     assert left_on_our_loop() == set()
+
+
+def test_a_cancellation_while_pages_are_given_up_waits_for_those_that_are_being_read() -> None:
+    reading, free, begun, ended = asyncio.Event(), threading.Event(), list[int](), list[int]()
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+
+        def read(body: bytes, layout: Layout) -> Page:
+            begun.append(len(body))
+            if len(begun) > 1:
+                loop.call_soon_threadsafe(reading.set)
+                free.wait(20)
+            ended.append(len(body))
+            return read_page(body, layout)
+
+        async with asking(Batches(app_ids(20 * PAGE)), latency=LATENCY) as (service,):
+            source = Source(service, question(APP_BATCHES, {"app_project_id": "1"}), str(PAGE))
+            query = {"sort": "id", "limit": str(PAGE)}
+            ahead = Ahead(Asked(service, source.question.path, query, await source.layout(), read, Page.keep), Pace(4))
+            await ahead.behind(None)
+            await reading.wait()
+            forgetting = asyncio.create_task(ahead.forget())
+            loop.call_later(LATENCY, forgetting.cancel)
+            loop.call_later(2 * LATENCY, free.set)
+            with pytest.raises(asyncio.CancelledError):
+                await forgetting
+            assert len(ended) == len(begun)
+
+    leap(work())
 
 
 PULLS: dict[str, Callable[[tf.Scan], Any]] = {

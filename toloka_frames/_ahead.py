@@ -1,7 +1,7 @@
 """Where a walk is comes in; the page behind it goes out, which was asked for before it was wanted.
 
-One page is ahead of a walk. Of a slow service, where the rest of a list can be cut by ids (`_cuts`), as many are ahead as there
-may be requests at once: the rows are the same, in the same order.
+One page is ahead of a walk. Of a slow service, where the rest of a list can be cut by ids (`_cuts`), up to twice as many are
+ahead as there may be requests at once: the rows are the same, in the same order.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from toloka_frames._cuts import between, cuts_behind
-from toloka_frames._errors import ValidationFailed
+from toloka_frames._errors import ApiError
 from toloka_frames._page import last_id
-from toloka_frames._sync import in_thread
+from toloka_frames._sync import in_thread, to_its_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -154,14 +154,7 @@ class Ahead(Generic[P]):
         pieces, self._pieces, self._cuts = [*self._pieces], deque(), None
         for piece in pieces:
             piece.begun.cancel()
-        readings = [
-            begun.reading
-            for begun in await asyncio.gather(*(piece.begun for piece in pieces), return_exceptions=True)
-            if isinstance(begun, _Begun)
-        ]
-        for reading in readings:
-            reading.cancel()
-        await asyncio.gather(*readings, return_exceptions=True)
+        await to_its_end(_ended(pieces))
 
     async def _of_walk(self) -> P:
         begun = await self._pieces[0].begun
@@ -209,7 +202,9 @@ class Ahead(Generic[P]):
         """The page of a piece; None where the service does not keep to its bounds, though it may to those of a walk."""
         try:
             begun = await piece.begun
-        except ValidationFailed:
+        except ApiError as error:
+            if error.retryable:
+                raise
             return None
         self._pieces.popleft()
         page = await begun.reading
@@ -239,3 +234,12 @@ class Ahead(Generic[P]):
     async def _read(self, body: bytes) -> P:
         async with self._reading:
             return await in_thread(self._asked.read, body, self._asked.layout)
+
+
+async def _ended(pieces: Sequence[_Piece[P]]) -> None:
+    """Wait for requests that are cancelled; those that were answered before are no longer read."""
+    answers = await asyncio.gather(*(piece.begun for piece in pieces), return_exceptions=True)
+    readings = [answer.reading for answer in answers if isinstance(answer, _Begun)]
+    for reading in readings:
+        reading.cancel()
+    await asyncio.gather(*readings, return_exceptions=True)

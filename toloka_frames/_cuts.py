@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 SYMBOLS = 8
 # Kolmogorov and Smirnov: evenly spread rows stray further than this from their places once in ten thousand times
 STRAY = 2.2
-# a page has room for this many standard deviations more rows than a piece is to have, or one in a thousand takes two pages
-ROOM = 3.0
+# a page has room for this many standard deviations more rows than a piece is to have, or one in forty takes two pages; with
+# more room there are more pieces, with less there are more that do not fit
+ROOM = 2.0
 # from small pages, pieces of fewer rows than this share of one, there would be many more requests than pages
-LEAST_SHARE = 0.75
+LEAST_SHARE = 0.8
 # and by so many fewer rows than were to come, a list is not an even one
 FEWER = 10.0
 
@@ -82,7 +83,7 @@ class Cuts:
         """The next piece: ids above the first, up to the second or to the end of the list; None when there is no piece left."""
         if (low := self._low) is None:
             return None
-        high = self._scale.place(low) + int(self._rows_a_piece * self._length / self._rows)
+        high = self._scale.place(low) + max(int(self._rows_a_piece * self._length / self._rows), 1)
         self._low = self._scale.id_at(high) if high < self._end else None
         return low, self._low
 
@@ -105,7 +106,7 @@ class Cuts:
 
 
 def cuts_behind(ids: Sequence[str], rows: int, page_rows: int, query: Mapping[str, str], key: str) -> Cuts | None:
-    """How to cut what is behind a page; None where its ids do not lie evenly.
+    """How to cut what is behind a page; None where its ids do not lie evenly, or in order of time, as those that are counted.
 
     Args:
         ids: Those of the page.
@@ -115,14 +116,18 @@ def cuts_behind(ids: Sequence[str], rows: int, page_rows: int, query: Mapping[st
         key: The name of ids in it.
     """
     symbols = "".join(sorted({symbol for each in ids for symbol in each[:SYMBOLS]}))
-    if len({len(each) for each in ids}) != 1 or len(ids[0]) < SYMBOLS or len(symbols) < 2:  # noqa: PLR2004 -- digits
+    # behind a cursor, numbers in a row lie evenly too, but where they end is not known
+    if len({len(each) for each in ids}) != 1 or len(ids[0]) < SYMBOLS or len(symbols) == 1 or symbols.isdecimal():
+        return None
+    # it would give way to that of a piece, which is inside it for those only who compare ids as is done here
+    if f"{key}_lte" in query:
         return None
     scale = Scale(symbols, ids[-1][SYMBOLS:])
     begin = scale.place(query.get(f"{key}_gt", query.get(f"{key}_gte", "")))
     if not _evenly([scale.place(each) - begin for each in ids], rows):
         return None
-    ends = [scale.place(query[name]) for name in (f"{key}_lt", f"{key}_lte") if name in query]
-    cuts = Cuts(scale, begin, ids[-1], rows, page_rows, min([*ends, scale.end]))
+    end = min(scale.place(query[f"{key}_lt"]), scale.end) if f"{key}_lt" in query else scale.end
+    cuts = Cuts(scale, begin, ids[-1], rows, page_rows, end)
     return cuts if cuts.worthwhile else None
 
 

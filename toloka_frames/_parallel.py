@@ -21,7 +21,7 @@ from toloka_frames._errors import ScanInterrupted, TolokaError, ValidationFailed
 from toloka_frames._gaps import PRECISION, Came, Gaps
 from toloka_frames._instants import SECOND, microseconds, spelt, told_by
 from toloka_frames._page import read_page
-from toloka_frames._sync import in_thread
+from toloka_frames._sync import in_thread, to_its_end
 from toloka_frames._values import instant
 from toloka_frames._walk import ORDER_ROWS, order_of
 
@@ -170,7 +170,7 @@ class _Pull:
         finally:
             for each in asking:
                 each.cancel()
-            await asyncio.gather(*asking, return_exceptions=True)
+            await to_its_end(asyncio.gather(*asking, return_exceptions=True))
 
     async def _ask(self, ask: Ask) -> None:
         query = {**self._behind, **self._axis.query(ask)}

@@ -82,11 +82,12 @@ class Scan:
                 "pyarrow" and "numpy_nullable" as in `pandas.read_*`.
             concurrency: Requests in flight at once, from 1. None begins with one and goes on with 20 when the list is longer
                 than two pages and each answer takes 25 ms or more to begin. With more than one, a list whose ids lie in no
-                order of time (those of the Apps API) is cut into stretches of ids that hold about a page; another one that
-                can be compared and sorted by `created` (operations: by `submitted`) is pulled from both ends and from points
-                between them. What allows neither is pulled page after page all the same: aggregated solutions, what stands
-                behind `after_id`, pages of few rows, lists that the service does not give in the order that was asked for.
-                Rows that do not tell when they were made, of which the API knows none, are found with one only.
+                order of time (those of the Apps API) is cut into stretches of ids that hold about a page, unless it has an
+                `id_lte` of yours; another one that can be compared and sorted by `created` (operations: by `submitted`) is
+                pulled from both ends and from points between them. What allows neither is pulled page after page all the
+                same: aggregated solutions, what stands behind `after_id`, pages of few rows, lists that the service does not
+                give in the order that was asked for. Rows that do not tell when they were made, of which the API knows none,
+                are found with one only.
             progress: "auto", "notebook", "text", "log", False or a callable that gets `tf.Progress`.
 
         Returns:

@@ -21,7 +21,7 @@ import sniffio
 from toloka_frames._errors import InputError, LoopError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -111,7 +111,12 @@ async def _set_or_tick(ended: asyncio.Event) -> None:
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a function in a thread; a cancellation waits for its end, so that nothing is closed under it."""
-    ended = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+    return await to_its_end(asyncio.to_thread(function, *args, **kwargs))
+
+
+async def to_its_end(work: Awaitable[T]) -> T:
+    """Await what a cancellation does not reach, but waits for."""
+    ended = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(ended)
     except asyncio.CancelledError:
