@@ -190,9 +190,11 @@ class Scan:
 
     async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
         """Rows as the wire has them, in async code of any loop."""
-        async for page in aiterate(self._source.dicts()):
-            for row in page.rows:
-                yield row
+        # whoever stops half-way closes this one only, and the loop may end before it finds the inner one
+        async with aclosing(aiterate(self._source.dicts())) as pages:
+            async for page in pages:
+                for row in page.rows:
+                    yield row
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The rows as an Arrow C stream (Arrow PyCapsule interface)."""

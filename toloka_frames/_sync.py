@@ -21,7 +21,7 @@ import sniffio
 from toloka_frames._errors import InputError, LoopError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -151,7 +151,7 @@ def iterate(items: AsyncIterator[T]) -> Iterator[T]:
             run(_close(items))
 
 
-async def aiterate(items: AsyncIterator[T]) -> AsyncIterator[T]:
+async def aiterate(items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
     """Read an async iterator that runs on our loop from a coroutine of any loop."""
     try:
         while (item := await on_our_loop(_next(items))) is not _END:
