@@ -31,6 +31,7 @@ def text(value: Any) -> str:
 
 def path_part(value: Any) -> str:
     """An id that stands in a path, quoted."""
+    # quoting leaves these as they are, and httpx takes them for folders: it would ask another path
     if value in (".", ".."):
         raise ValueError(f"{value} is no id")
     return quote(text(value), safe="")
@@ -70,7 +71,7 @@ def moment(value: Any) -> str:
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time(), UTC)
     try:
-        return instant(value).replace(tzinfo=None).isoformat(timespec="auto")
+        return instant(value).replace(tzinfo=None).isoformat()
     except (ValueError, OverflowError):
         raise ValueError("an instant is needed, as '2026-01-31', '2026-01-31T12:00:00' or a datetime") from None
 
@@ -138,10 +139,10 @@ def within(maximum: int) -> Filter:
 
 def sorting(keys: tuple[str, ...]) -> Filter:
     """Sort keys, earlier ones weigh more, `-` in front for descending."""
-    one = {sign + key: sign + key for sign in ("", "-") for key in keys}
+    known = [sign + key for sign in ("", "-") for key in keys]
 
     def check(value: Any) -> str:
-        if value not in one:
+        if value not in known:
             raise ValueError(f"one of {', '.join(keys)}, '-' in front for descending, is needed{nearest(str(value), keys)}")
         return str(value)
 
