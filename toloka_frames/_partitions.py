@@ -158,4 +158,5 @@ def _quantiles(stretches: Sequence[Stretch], parts: int) -> list[int]:
     wanted = [ceil(rank * part / parts) for part in range(1, parts)]
     cuts = np.interp(wanted, [*ranks, rank], [*instants, stretches[-1].end])
     whole = {int(cut) // MILLISECOND * MILLISECOND for cut in cuts}
+    # a cut at the first row, or behind the last, would leave a part without rows
     return sorted(cut for cut in whole if instants[0] < cut < stretches[-1].end)

@@ -190,8 +190,8 @@ def _counted(call: str) -> str:
 
 def _room_at(window: InMemoryBucket, rate: Rate, count: int) -> int:
     """When a rate has room for so many, in milliseconds of the loop's clock; 0 when it always had."""
-    # a millisecond more, because a window counts what is as old as its interval
     position = len(window.items) - 1 - (rate.limit - count)
+    # a millisecond more, because a window counts what is as old as its interval
     return window.items[position].timestamp + rate.interval + 1 if position >= 0 else 0
 
 

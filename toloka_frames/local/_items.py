@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ._store import Due, Row, Store
 
 MOST_ITEMS = 10_000
-# the Apps API spells started_at and finished_at so, and other instants with three digits
+# the Apps API has started_at and finished_at with six digits, other instants with three
 MICROSECONDS = 6
 _CLASSES = ("first", "second", "third")
 

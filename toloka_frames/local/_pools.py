@@ -68,7 +68,7 @@ def patch_pool(store: Store, call: Call) -> Answer:
     """Answer 200 with the pool in its new priority; 409 without a body for an archived pool."""
     old = store.get("pools", call.path["id"])
     if old["status"] == "ARCHIVED":
-        # no envelope: of all conflicts this one has no body
+        # not refuse_archived: a PATCH is answered this conflict with an empty body
         return Answer(409)
     priority = call.object("priority")["priority"]
     if not isinstance(priority, int) or not 0 <= priority <= _HIGHEST_PRIORITY:
