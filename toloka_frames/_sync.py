@@ -249,6 +249,7 @@ class _Job(Generic[T]):
         self._loop.call_soon_threadsafe(self._stop)
 
     def tick(self) -> None:
+        # a copy: the loop's thread adds to them
         for callback in tuple(self._callbacks):
             callback()
 
@@ -292,6 +293,7 @@ def _loop() -> asyncio.AbstractEventLoop:
     with _lock:
         if _thread_loop is None:
             _thread_loop = asyncio.new_event_loop()
+            # a daemon, so that a script ends though connections are open
             threading.Thread(target=_run_for_ever, args=(_thread_loop,), name="toloka_frames", daemon=True).start()
         return _thread_loop
 
