@@ -52,7 +52,7 @@ def cluster(toloka: LocalToloka, tmp_path_factory: pytest.TempPathFactory) -> It
         folder = tmp_path_factory.mktemp("workers")
         with (
             LocalCluster(
-                n_workers=2, threads_per_worker=2, host="127.0.0.1", dashboard_address=None, local_directory=folder
+                n_workers=2, threads_per_worker=2, host="127.0.0.1", dashboard_address="127.0.0.1:0", local_directory=folder
             ) as workers,
             Client(workers) as client,
         ):
