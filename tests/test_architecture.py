@@ -73,6 +73,7 @@ FLOORS = [
     "_resources",
     "_keywords",
     "_results",
+    "_logs",
     "_matching",
     "_chunks",
     "_kinds",
@@ -110,7 +111,7 @@ HOMES = {
     "matplotlib": {"_plots"},
     "dask": {"_dask"},
     "orjson": {"_cells", "_tasks", "local"},
-    "numpy": {"_page", "_cells", "_copy", "_partitions", "local"},
+    "numpy": {"_page", "_cells", "_copy", "_partitions", "_results", "_logs", "local"},
     "pandas": {
         "_task_calls",
         *("_sinks", "_scan", "_rows", "_parts", "_cells", "_roles", "_results", "_errors", "_demo", "local"),
@@ -120,7 +121,7 @@ HOMES = {
     "pyarrow": {
         "_export",
         *("_resources", "_columns", "_values", "_page", "_inference", "_sinks", "_scan", "_copy", "_parts", "_manifest"),
-        *("_rows", "_partitions", "_parallel", "aio"),
+        *("_rows", "_partitions", "_parallel", "_results", "_logs", "aio"),
     },
     "starlette": {"local"},
     "uvicorn": {"local"},

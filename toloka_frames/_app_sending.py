@@ -155,12 +155,11 @@ class Imports(Sending):
 
     async def _end(self, chunk: Chunk, made: Mapping[int, str], refused: Mapping[int, Any]) -> None:
         self._results.put(chunk.rows, **NO_ERROR, batch_id=chunk.pool_id or None)
-        for row, item_id in made.items():
-            self._results.put([row], status="CREATED", object_id=item_id)
+        self._results.put(list(made), status="CREATED", object_id=list(made.values()))
         for row, complaint in refused.items():
             self._results.complain(row, complaint)
         self._meter.rows += len(chunk.rows)
-        await in_thread(self._ledger.end, self._record.id, chunk, "done", self._results.rows(chunk.rows))
+        await self._write_down(chunk, "done")
 
     def _fail(self, chunk: Chunk, error: ApiError) -> None:
         super()._fail(chunk, error)
