@@ -78,6 +78,7 @@ FLOORS = [
     "_chunks",
     "_kinds",
     "_cells",
+    "_texts",
     "_roles",
     "_refusals",
     "_inference",
@@ -110,8 +111,8 @@ HOMES = {
     "IPython": {"_progress"},
     "matplotlib": {"_plots"},
     "dask": {"_dask"},
-    "orjson": {"_cells", "_tasks", "local"},
-    "numpy": {"_page", "_cells", "_copy", "_partitions", "_results", "_logs", "local"},
+    "orjson": {"_texts", "_tasks", "local"},
+    "numpy": {"_page", "_cells", "_copy", "_partitions", "_results", "_logs", "_texts", "local"},
     "pandas": {
         "_task_calls",
         *("_sinks", "_scan", "_rows", "_parts", "_cells", "_roles", "_results", "_errors", "_demo", "local"),
@@ -121,7 +122,7 @@ HOMES = {
     "pyarrow": {
         "_export",
         *("_resources", "_columns", "_values", "_page", "_inference", "_sinks", "_scan", "_copy", "_parts", "_manifest"),
-        *("_rows", "_partitions", "_parallel", "_results", "_logs", "aio"),
+        *("_rows", "_partitions", "_parallel", "_results", "_logs", "_cells", "_texts", "aio"),
     },
     "starlette": {"local"},
     "uvicorn": {"local"},

@@ -1,0 +1,126 @@
+"""Checked columns come in; the JSON text of each row's object goes out, as orjson writes it.
+
+Arrow puts all rows together at once, of the texts of their cells, so that no row is a Python object before it is text. Columns
+of numbers, of truth values and of text in which nothing is to be escaped become such texts as a whole, others cell by cell.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+# the cells of a column: JSON values, None where they are missing, or an Arrow array of text, numbers or truth values
+Values: TypeAlias = "list[Any] | pa.Array"
+# text of each cell, null where it is missing, and what stands before and behind it
+Texts: TypeAlias = "tuple[pa.Array, str]"
+
+PASSTHROUGH = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
+TEXT = pa.large_string()
+ARROW_TYPES = {str: TEXT, bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+QUOTE, BACKSLASH, FIRST_UNESCAPED = b'"'[0], b"\\"[0], b" "[0]
+
+dumps = partial(orjson.dumps, option=PASSTHROUGH)
+
+
+def object_texts(fields: Mapping[str, Values], tails: Sequence[bytes]) -> list[bytes]:
+    """The JSON object of each row, without what is missing; keys are in order, so that the order of columns changes no content.
+
+    Args:
+        fields: The columns.
+        tails: What stands behind each row's object.
+
+    Raises:
+        TypeError: A cell holds what JSON cannot say.
+    """
+    columns = {name: _texts(fields[name]) for name in sorted(fields)}
+    # of members that may be missing, those before the first that is always there end with a comma, the others begin with one
+    first = next((name for name, (texts, _) in columns.items() if not texts.null_count), None)
+    if first is None:
+        return [dumps(row) + tail for row, tail in zip(records(fields, len(tails)), tails, strict=True)]
+    parts: list[str | pa.Array] = ["{"]
+    for name, (texts, quote) in columns.items():
+        start, end = f"{dumps(name).decode()}:{quote}", quote
+        parts += _member("," + start if name > first else start, texts, end + "," if name < first else end)
+    return _joined([*parts, "}", pa.array(tails, pa.large_binary()).cast(TEXT)])
+
+
+def records(fields: Mapping[str, Values], height: int) -> Iterator[dict[str, Any]]:
+    """A dict for each row, without what is missing; its keys are in order."""
+    names = sorted(fields)
+    columns = [_listed(fields[name]) for name in names]
+    if not names:
+        return ({} for _ in range(height))
+    rows = zip(*columns, strict=True)
+    return ({name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows)
+
+
+def _texts(values: Values) -> Texts:
+    array = _array(values) if isinstance(values, list) else values
+    if array is None:
+        return _cell_by_cell(_listed(values))
+    if array.type in (pa.string(), TEXT):
+        array = array.cast(TEXT)
+        return (array, '"') if _is_plain(array) else _cell_by_cell(_listed(values))
+    if pa.types.is_floating(array.type):
+        written = pa.array(dumps(array.to_pylist())[1:-1].decode().split(","), TEXT)
+        return pc.if_else(array.is_valid(), written, pa.scalar(None, TEXT)), ""
+    return pc.cast(array, TEXT), ""
+
+
+def _array(values: list[Any]) -> pa.Array | None:
+    """A list of values of one type, as Arrow has it; None for others."""
+    kinds = set(map(type, values)) - {type(None)}
+    if len(kinds) != 1 or not kinds <= ARROW_TYPES.keys():
+        return None
+    try:
+        return pa.array(values, ARROW_TYPES[kinds.pop()])
+    except (ValueError, OverflowError):  # half a character, or an integer that is too large
+        return None
+
+
+def _cell_by_cell(values: list[Any]) -> Texts:
+    return pa.array([None if each is None else dumps(each) for each in values], pa.large_binary()).cast(TEXT), ""
+
+
+def _listed(values: Values) -> list[Any]:
+    listed: list[Any] = values if isinstance(values, list) else values.to_pylist()
+    return listed
+
+
+def _is_plain(texts: pa.Array) -> bool:
+    """Whether nothing in a column of text is to be escaped in JSON."""
+    if not len(texts):
+        return True
+    _, offsets, characters = texts.buffers()
+    ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    codes = np.frombuffer(characters or b"", np.uint8)[ends[0] : ends[-1]]
+    return not ((codes < FIRST_UNESCAPED) | (codes == QUOTE) | (codes == BACKSLASH)).any()
+
+
+def _member(start: str, texts: pa.Array, end: str) -> list[str | pa.Array]:
+    """What a column puts into each row's object: nothing where it is missing."""
+    if not texts.null_count:
+        return [start, texts, end]
+    return [_side_by_side(start, texts, end).fill_null("")]
+
+
+def _joined(parts: Sequence[str | pa.Array]) -> list[bytes]:
+    """The rows of columns, and of text that stands in each row between them."""
+    runs = [list(run) for _, run in groupby(parts, type)]
+    pieces = [piece for run in runs for piece in (["".join(run)] if isinstance(run[0], str) else run)]
+    rows: list[bytes] = _side_by_side(*pieces).cast(pa.large_binary()).to_pylist()
+    return rows
+
+
+def _side_by_side(*pieces: str | pa.Array) -> pa.Array:
+    scalars = [pa.scalar(piece, TEXT) if isinstance(piece, str) else piece for piece in (*pieces, "")]
+    return pc.binary_join_element_wise(*scalars)
