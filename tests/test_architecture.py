@@ -111,7 +111,7 @@ HOMES = {
     "IPython": {"_progress"},
     "matplotlib": {"_plots"},
     "dask": {"_dask"},
-    "orjson": {"_texts", "_tasks", "local"},
+    "orjson": {"_texts", "local"},
     "numpy": {"_page", "_cells", "_copy", "_partitions", "_results", "_logs", "_texts", "local"},
     "pandas": {
         "_task_calls",
@@ -122,7 +122,7 @@ HOMES = {
     "pyarrow": {
         "_export",
         *("_resources", "_columns", "_values", "_page", "_inference", "_sinks", "_scan", "_copy", "_parts", "_manifest"),
-        *("_rows", "_partitions", "_parallel", "_results", "_logs", "_cells", "_texts", "aio"),
+        *("_rows", "_partitions", "_parallel", "_results", "_logs", "_cells", "_texts", "_plan", "_tasks", "aio"),
     },
     "starlette": {"local"},
     "uvicorn": {"local"},

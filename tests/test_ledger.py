@@ -37,7 +37,7 @@ def chunk(number: int, rows: Sequence[int], pool_id: str = "1", key: str = "key"
 
 def plan(*chunks: Chunk, upload_id: str = "mine", account: str = "me") -> Plan:
     rows = sum(len(each.rows) for each in chunks)
-    return Plan(TASKS, account, upload_id, "key", "content", array("I", range(rows)), chunks, range(rows))
+    return Plan(TASKS, account, upload_id, "key", "content", rows, array("I", range(rows)), chunks, range(rows))
 
 
 def ids(rows: Sequence[int]) -> list[str | None]:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from toloka_frames._errors import InputError
 from toloka_frames._filters import nearest
 from toloka_frames._refusals import SHOWN_ROWS, refuse, shown
-from toloka_frames._texts import dumps, object_texts, records
+from toloka_frames._texts import dumps, object_texts, records, side_by_side, text_array, text_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +32,7 @@ JSON_TYPES = {str, bool, int, float, list, dict, tuple}
 NUMPY_KINDS: dict[Any, type] = {np.dtype("bool"): bool, np.dtype("int64"): int, np.dtype("float64"): float}
 
 AnyValues = TypeVar("AnyValues")
+Written = TypeVar("Written")
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Cells:
         input_bytes: Bytes of each row's `input_values`.
     """
 
-    texts: list[bytes]
+    texts: pa.Array
     input_bytes: list[int]
 
 
@@ -76,13 +78,13 @@ def cells_of(
     overlaps = check.overlaps(roles.overlap, overlap)
     if golden or hints or roles.overlap:
         dumped = check.written(lambda: [dumps(rest) for rest in _rests(golden, hints, overlaps)])
-        rests = [b"}" if rest == b"{}" else b"," + rest[1:] for rest in dumped]
+        rest: str | pa.Array = text_array([b"}" if each == b"{}" else b"," + each[1:] for each in dumped])
     else:
-        rests = [b"}" if overlap is None else b',"overlap":%d}' % overlap] * len(frame)
-    texts = check.written(lambda: object_texts(inputs, rests))
-    sizes = [len(text) - len(rest) for text, rest in zip(texts, rests, strict=True)]
+        rest = "}" if overlap is None else f',"overlap":{overlap}}}'
+    values = check.written(lambda: object_texts(inputs, len(frame)))
+    sizes = pc.binary_length(values).to_pylist()
     check.sizes(sizes)
-    return Cells(texts, sizes)
+    return Cells(side_by_side(values, rest), sizes)
 
 
 def objects_of(values: Mapping[str, Sequence[Any]], declared: Mapping[str, str]) -> list[bytes]:
@@ -98,7 +100,7 @@ def objects_of(values: Mapping[str, Sequence[Any]], declared: Mapping[str, str])
     frame = pd.DataFrame({name: pd.Series(list(cells), dtype=object) for name, cells in values.items()})
     check = _Check(frame, range(len(frame)), strict=True)
     fields = {name: check.column(name, declared[name]) for name in values}
-    return check.written(lambda: object_texts(fields, [b""] * len(frame)))
+    return text_list(check.written(lambda: object_texts(fields, len(frame))))
 
 
 def _extras(roles: Roles) -> Iterator[tuple[str, str]]:
@@ -202,7 +204,7 @@ class _Check:
         )
         return [default if each is None else each for each in values]
 
-    def written(self, write: Callable[[], list[bytes]]) -> list[bytes]:
+    def written(self, write: Callable[[], Written]) -> Written:
         """JSON text of each row, as it is written of checked values."""
         try:
             return write()

@@ -42,7 +42,7 @@ class Record:
         kind: What it makes.
         rows: How many objects it has.
         content: A hash of all of them.
-        digests: Four bytes for each.
+        digests: Four bytes for each, where the user named the upload.
         flags: What the last call asked for.
         ended: When all its rows were settled, or None.
         place: Where it goes, as far as its objects do not say it.
@@ -105,7 +105,7 @@ class Ledger(LedgerFile):
                     plan.upload_id,
                     plan.kind.path,
                     plan.key,
-                    len(plan.digests),
+                    plan.objects,
                     plan.content,
                     plan.digests.tobytes(),
                     json.dumps(dict(flags)),

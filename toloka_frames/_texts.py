@@ -1,7 +1,7 @@
-"""Checked columns come in; the JSON text of each row's object goes out, as orjson writes it.
+"""Checked columns come in; the JSON text of each row's object goes out in one Arrow array, as orjson writes it.
 
-Arrow puts all rows together at once, of the texts of their cells, so that no row is a Python object before it is text. Columns
-of numbers, of truth values and of text in which nothing is to be escaped become such texts as a whole, others cell by cell.
+Arrow puts all rows together at once, of the texts of their cells, so that no row is a Python object. Columns of numbers, of
+truth values and of text in which nothing is to be escaped become such texts as a whole, others cell by cell.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 # the cells of a column: JSON values, None where they are missing, or an Arrow array of text, numbers or truth values
 Values: TypeAlias = "list[Any] | pa.Array"
@@ -31,12 +31,12 @@ QUOTE, BACKSLASH, FIRST_UNESCAPED = b'"'[0], b"\\"[0], b" "[0]
 dumps = partial(orjson.dumps, option=PASSTHROUGH)
 
 
-def object_texts(fields: Mapping[str, Values], tails: Sequence[bytes]) -> list[bytes]:
+def object_texts(fields: Mapping[str, Values], height: int) -> pa.Array:
     """The JSON object of each row, without what is missing; keys are in order, so that the order of columns changes no content.
 
     Args:
         fields: The columns.
-        tails: What stands behind each row's object.
+        height: How many rows they have.
 
     Raises:
         TypeError: A cell holds what JSON cannot say.
@@ -45,12 +45,43 @@ def object_texts(fields: Mapping[str, Values], tails: Sequence[bytes]) -> list[b
     # of members that may be missing, those before the first that is always there end with a comma, the others begin with one
     first = next((name for name, (texts, _) in columns.items() if not texts.null_count), None)
     if first is None:
-        return [dumps(row) + tail for row, tail in zip(records(fields, len(tails)), tails, strict=True)]
+        return text_array([dumps(row) for row in records(fields, height)])
     parts: list[str | pa.Array] = ["{"]
     for name, (texts, quote) in columns.items():
         start, end = f"{dumps(name).decode()}:{quote}", quote
         parts += _member("," + start if name > first else start, texts, end + "," if name < first else end)
-    return _joined([*parts, "}", pa.array(tails, pa.large_binary()).cast(TEXT)])
+    return side_by_side(*parts, "}")
+
+
+def side_by_side(*pieces: str | pa.Array) -> pa.Array:
+    """Texts that stand in each row one behind another: an array has one for each row, and other text is the same in all."""
+    runs = [list(run) for _, run in groupby(pieces, type)]
+    merged = [piece for run in runs for piece in (["".join(run)] if isinstance(run[0], str) else run)]
+    scalars = [pa.scalar(piece, TEXT) if isinstance(piece, str) else piece for piece in (*merged, "")]
+    return pc.binary_join_element_wise(*scalars)
+
+
+def text_array(texts: Sequence[bytes | None]) -> pa.Array:
+    """Texts in UTF-8 as an array."""
+    return pa.array(texts, pa.large_binary()).cast(TEXT)
+
+
+def number_array(numbers: Sequence[int]) -> pa.Array:
+    """The digits of numbers as an array."""
+    array = np.arange(numbers.start, numbers.stop) if isinstance(numbers, range) else np.asarray(numbers)
+    return pc.cast(pa.array(array), TEXT)
+
+
+def text_list(texts: pa.Array) -> list[bytes]:
+    """The texts of an array, in UTF-8."""
+    listed: list[bytes] = texts.cast(pa.large_binary()).to_pylist()
+    return listed
+
+
+def cut_out(texts: pa.Array, spans: Iterable[slice]) -> list[bytes]:
+    """What stands in each span of texts, one behind another."""
+    ends, characters = _characters(texts)
+    return [bytes(characters[ends[span.start] : ends[span.stop]]) for span in spans]
 
 
 def records(fields: Mapping[str, Values], height: int) -> Iterator[dict[str, Any]]:
@@ -71,7 +102,7 @@ def _texts(values: Values) -> Texts:
         array = array.cast(TEXT)
         return (array, '"') if _is_plain(array) else _cell_by_cell(_listed(values))
     if pa.types.is_floating(array.type):
-        written = pa.array(dumps(array.to_pylist())[1:-1].decode().split(","), TEXT)
+        written = pc.list_flatten(pc.split_pattern(text_array([dumps(array.to_pylist())[1:-1]]), ","))
         return pc.if_else(array.is_valid(), written, pa.scalar(None, TEXT)), ""
     return pc.cast(array, TEXT), ""
 
@@ -88,7 +119,7 @@ def _array(values: list[Any]) -> pa.Array | None:
 
 
 def _cell_by_cell(values: list[Any]) -> Texts:
-    return pa.array([None if each is None else dumps(each) for each in values], pa.large_binary()).cast(TEXT), ""
+    return text_array([None if each is None else dumps(each) for each in values]), ""
 
 
 def _listed(values: Values) -> list[Any]:
@@ -98,29 +129,20 @@ def _listed(values: Values) -> list[Any]:
 
 def _is_plain(texts: pa.Array) -> bool:
     """Whether nothing in a column of text is to be escaped in JSON."""
-    if not len(texts):
-        return True
+    ends, characters = _characters(texts)
+    codes = np.frombuffer(characters, np.uint8)[ends[0] : ends[-1]]
+    return not ((codes < FIRST_UNESCAPED) | (codes == QUOTE) | (codes == BACKSLASH)).any()
+
+
+def _characters(texts: pa.Array) -> tuple[np.ndarray[Any, Any], memoryview]:
+    """Where in an array's bytes its texts end, and these bytes."""
     _, offsets, characters = texts.buffers()
     ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    codes = np.frombuffer(characters or b"", np.uint8)[ends[0] : ends[-1]]
-    return not ((codes < FIRST_UNESCAPED) | (codes == QUOTE) | (codes == BACKSLASH)).any()
+    return ends, memoryview(characters or b"")
 
 
 def _member(start: str, texts: pa.Array, end: str) -> list[str | pa.Array]:
     """What a column puts into each row's object: nothing where it is missing."""
     if not texts.null_count:
         return [start, texts, end]
-    return [_side_by_side(start, texts, end).fill_null("")]
-
-
-def _joined(parts: Sequence[str | pa.Array]) -> list[bytes]:
-    """The rows of columns, and of text that stands in each row between them."""
-    runs = [list(run) for _, run in groupby(parts, type)]
-    pieces = [piece for run in runs for piece in (["".join(run)] if isinstance(run[0], str) else run)]
-    rows: list[bytes] = _side_by_side(*pieces).cast(pa.large_binary()).to_pylist()
-    return rows
-
-
-def _side_by_side(*pieces: str | pa.Array) -> pa.Array:
-    scalars = [pa.scalar(piece, TEXT) if isinstance(piece, str) else piece for piece in (*pieces, "")]
-    return pc.binary_join_element_wise(*scalars)
+    return [side_by_side(start, texts, end).fill_null("")]

@@ -167,7 +167,7 @@ class Created(Upload):
         """Check all rows, then send them; raise when one was not created."""
         with showing(self._progress, self._kind.name, total=len(self._index)) as meter:
             plan = await self._plan(self._service)
-            self._expect(self._kind, len(plan.digests), plan.object_of_row, self._index)
+            self._expect(self._kind, plan.objects, plan.object_of_row, self._index)
             async with self._opened(plan.account, plan.upload_id, meter) as ledger:
                 record = await in_thread(_entered, ledger, plan, self._flags)
                 await self._carry_out(ledger, record, self._flags, meter, plan.chunks)
@@ -228,10 +228,12 @@ def _found(ledger: Ledger, account: str, upload_id: str) -> Record:
 
 
 def _difference(record: Record, plan: Plan) -> str:
-    if (record.kind, record.rows) != (plan.kind, len(plan.digests)):
-        return f"it had {record.rows:,} {record.kind.name}, and {len(plan.digests):,} {plan.kind.name} came"
+    if (record.kind, record.rows) != (plan.kind, plan.objects):
+        return f"it had {record.rows:,} {record.kind.name}, and {plan.objects:,} {plan.kind.name} came"
     if record.place != plan.place:
         return "they went to another app project or batch"
+    if not (record.digests and plan.digests):
+        return f"what differs are values, pools or overlaps of {plan.kind.name}"
     rows = [row for row, (then, now) in enumerate(zip(record.digests, plan.digests, strict=True)) if then != now]
     more = f" and {len(rows) - SHOWN_ROWS:,} more" if len(rows) > SHOWN_ROWS else ""
     return f"what differs are {plan.kind.name} {', '.join(map(str, rows[:SHOWN_ROWS]))}{more} (values, pool or overlap)"
