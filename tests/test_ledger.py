@@ -16,7 +16,7 @@ import pytest
 import toloka_frames as tf
 from toloka_frames._chunks import Chunk
 from toloka_frames._kinds import TASKS
-from toloka_frames._ledger import Ledger, Record
+from toloka_frames._ledger import Ledger
 from toloka_frames._plan import Plan
 from toloka_frames._results import Results
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from toloka_frames._record import Record
     from toloka_frames._results import Other, Status
 
 ASKED = {"allow_defaults": True, "open_pool": None, "skip_invalid_items": None}

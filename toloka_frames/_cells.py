@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from toloka_frames._errors import InputError
 from toloka_frames._filters import nearest
 from toloka_frames._refusals import SHOWN_ROWS, refuse, shown
+from toloka_frames._series import plain_values
 from toloka_frames._texts import dumps, object_texts, records, side_by_side, text_array, text_list
 
 if TYPE_CHECKING:
@@ -258,20 +259,6 @@ CONVERSIONS = {
 }
 
 
-def plain_values(series: pd.Series[Any]) -> list[Any]:
-    """A column's cells as Python values, None where they are missing."""
-    if isinstance(series.dtype, pd.ArrowDtype):  # as objects, its lists would be arrays and ints beside a null floats
-        values = [None if each is pd.NA else each for each in series.tolist()]
-    else:
-        values = series.astype(object).where(series.notna(), None).tolist()
-        is_plain = isinstance(series.dtype, pd.StringDtype) or series.dtype.kind in "biuf"
-        if is_plain or not any(issubclass(kind, np.generic | np.ndarray) for kind in set(map(type, values))):
-            return values
-        values = [each.tolist() if _has_plain(each) else each for each in values]
-    # a NaN beside Arrow's nulls or in an array without dimensions is a value to pandas
-    return [None if type(each) is float and math.isnan(each) else each for each in values]
-
-
 def _array_of(series: pd.Series[Any], declared: str, *, strict: bool) -> pa.Array | None:
     """A column whose type says of each cell that it fits its field; None where each has to be looked at."""
     kind = str if isinstance(series.dtype, pd.StringDtype) else NUMPY_KINDS.get(series.dtype)
@@ -284,11 +271,6 @@ def _array_of(series: pd.Series[Any], declared: str, *, strict: bool) -> pa.Arra
     except ValueError:  # half a character
         return None
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-
-
-def _has_plain(value: Any) -> bool:
-    """Whether NumPy turns a value into what it is in Python; instants would be bare numbers."""
-    return isinstance(value, np.generic | np.ndarray) and value.dtype.kind not in "mM"
 
 
 def _kinds(declared: str) -> set[type]:

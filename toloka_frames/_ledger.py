@@ -10,55 +10,23 @@ from __future__ import annotations
 import hashlib
 import json
 from array import array
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import groupby
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from toloka_frames._chunks import Chunk
 from toloka_frames._kinds import APP_BATCH_ITEMS, KINDS
 from toloka_frames._ledger_file import LedgerFile, UploadLock
+from toloka_frames._record import Record, rows_of, spans_of
+from toloka_frames._texts import dumps
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
 
-    from toloka_frames._kinds import Kind
     from toloka_frames._plan import Plan
+    from toloka_frames._record import Flags, State
     from toloka_frames._results import Other
-
-# waiting: not sent; begun: sent, its end not known; refused: not taken; done, failed: how its operation ended
-State: TypeAlias = Literal["waiting", "begun", "refused", "done", "failed"]
-Flags: TypeAlias = "Mapping[str, bool | str | None]"
-
-
-@dataclass(frozen=True)
-class Record:
-    """An upload as the ledger has it.
-
-    Attributes:
-        id: Its number in the ledger.
-        upload_id: Its name.
-        kind: What it makes.
-        rows: How many objects it has.
-        content: A hash of all of them.
-        digests: Four bytes for each, where the user named the upload.
-        flags: What the last call asked for.
-        ended: When all its rows were settled, or None.
-        place: Where it goes, as far as its objects do not say it.
-        object_of_row: The position of each input row's object.
-    """
-
-    id: int
-    upload_id: str
-    kind: Kind
-    rows: int
-    content: str
-    digests: array[int]
-    flags: Flags
-    ended: datetime | None
-    place: Mapping[str, str]
-    object_of_row: Sequence[int]
 
 
 class Ledger(LedgerFile):
@@ -146,7 +114,7 @@ class Ledger(LedgerFile):
         )
         known: list[tuple[Sequence[int], dict[str, Any]]] = [
             (
-                _rows(spans),
+                rows_of(spans),
                 {
                     "status": status,
                     "object_id": ids and json.loads(ids),
@@ -252,7 +220,7 @@ class Ledger(LedgerFile):
             )
             sqlite.execute(
                 "update chunks set state = ?, ended = ?, created = ?, object_ids = ? where upload = ? and operation_id = ?",
-                (state, _now(), created, json.dumps(object_ids), *key),
+                (state, _now(), created, dumps(object_ids).decode(), *key),
             )
             if state == "done":
                 sqlite.execute("delete from objects where upload = ? and operation_id = ?", key)
@@ -301,7 +269,7 @@ class Ledger(LedgerFile):
             " where upload = ? and operation_id = ?"
         )
         [(number, pool_id, spans, text, key)] = self._read(sql, (upload, operation_id))
-        return Chunk(number, pool_id, _rows(spans), text, key)
+        return Chunk(number, pool_id, rows_of(spans), text, key)
 
 
 def _insert(sqlite: sqlite3.Connection, upload: int | None, chunks: Iterable[Chunk]) -> None:
@@ -309,7 +277,7 @@ def _insert(sqlite: sqlite3.Connection, upload: int | None, chunks: Iterable[Chu
         sqlite.execute(
             "insert into chunks (upload, operation_id, number, pool_id, spans, rows, state)"
             " values (?, ?, ?, ?, ?, ?, 'waiting')",
-            (upload, chunk.operation_id, chunk.number, chunk.pool_id, _spans(chunk.rows), len(chunk.rows)),
+            (upload, chunk.operation_id, chunk.number, chunk.pool_id, spans_of(chunk.rows), len(chunk.rows)),
         )
         # in a table of their own: a change of a chunk's state would write its objects again
         sqlite.execute("insert into objects values (?, ?, ?)", (upload, chunk.operation_id, chunk.text))
@@ -320,19 +288,6 @@ def _as_it_is(chunk: Chunk, pool_id: str, sent_as: str | None) -> Chunk:
     if (chunk.pool_id, chunk.sent_as) == (pool_id, sent_as):
         return chunk  # it knows its operation id, for which all of it is hashed
     return replace(chunk, pool_id=pool_id, sent_as=sent_as)
-
-
-def _spans(rows: Sequence[int]) -> str:
-    """Positions as runs, first and behind the last: [[0, 10000]]."""
-    if isinstance(rows, range):
-        return json.dumps([[rows.start, rows.stop]])
-    runs = ([row for _, row in run] for _, run in groupby(enumerate(rows), lambda each: each[1] - each[0]))
-    return json.dumps([[run[0], run[-1] + 1] for run in runs])
-
-
-def _rows(spans: str) -> Sequence[int]:
-    runs = [range(*run) for run in json.loads(spans)]
-    return runs[0] if len(runs) == 1 else [row for run in runs for row in run]
 
 
 def _said(flags: Mapping[str, str]) -> str:

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
     from toloka_frames._chunks import Chunk
     from toloka_frames._http import Service
-    from toloka_frames._ledger import Ledger, Record, State
+    from toloka_frames._ledger import Ledger
     from toloka_frames._logs import Log
     from toloka_frames._progress import Meter
+    from toloka_frames._record import Record, State
     from toloka_frames._results import Results
 
 BAD_REQUEST = 400

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames import _specifications
-from toloka_frames._cells import MAX_INPUT_BYTES, cells_of, plain_values
+from toloka_frames._cells import MAX_INPUT_BYTES, cells_of
 from toloka_frames._errors import InputError
 from toloka_frames._filters import checked, path_part
 from toloka_frames._kinds import TASK_SUITES, TASKS
 from toloka_frames._plan import Part, planned
+from toloka_frames._series import plain_values
 from toloka_frames._texts import dumps, number_array, side_by_side, text_array, text_list
 
 if TYPE_CHECKING:

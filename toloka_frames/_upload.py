@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from toloka_frames._client import AsyncTolokaClient
     from toloka_frames._http import Service
     from toloka_frames._kinds import Kind
-    from toloka_frames._ledger import Flags, Record
     from toloka_frames._ledger_file import UploadLock
     from toloka_frames._plan import Plan
+    from toloka_frames._record import Flags, Record
     from toloka_frames._sending import Sending
     from toloka_frames._sinks import FilePath
 
