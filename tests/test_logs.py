@@ -36,6 +36,7 @@ def told(text: str | bytes) -> tuple[list[tuple[int, str]], dict[int, Any]]:
 FORMS = {
     "plain": json.dumps,
     "with spaces": lambda log: f"\n {json.dumps(log, indent=2)} \n",
+    "with other line breaks": lambda log: json.dumps(log, indent=2).replace("\n", "\r"),
     "without escapes": lambda log: json.dumps(log, ensure_ascii=False),
 }
 

@@ -64,29 +64,37 @@ def text_of(fact: Any) -> str | None:
 
 
 def _read_fast(body: bytes, object_id: str) -> Log | None:
-    entry = pa.struct([("input", pa.struct([(POSITION, pa.string())])), ("output", pa.struct([(object_id, pa.string())]))])
-    # in a list of its own, so that nothing but one array can stand there
-    whole = b'{"logs":[%b]}' % body
     try:
-        table = pa_json.read_json(
-            pa.BufferReader(whole),
-            read_options=pa_json.ReadOptions(use_threads=False, block_size=len(whole) + 1),
-            parse_options=pa_json.ParseOptions(
-                pa.schema([("logs", pa.list_(pa.list_(entry)))]), newlines_in_values=True, unexpected_field_behavior="ignore"
-            ),
-            # Arrow's own pool keeps what is freed for the thread that had it, and logs are read by many threads
-            memory_pool=pa.system_memory_pool(),
-        )
-        table.validate(full=True)  # the reader lets bytes pass that are no UTF-8
-        logs = pc.list_flatten(table.column(0))
-        entries = pc.list_flatten(logs)
+        entries = _parsed(body, object_id)
         positions = pc.cast(pc.struct_field(entries, ["input", POSITION]), pa.int64())
     except pa.ArrowInvalid:
         return None
     ids = pc.struct_field(entries, ["output", object_id])
-    if len(logs) != 1 or logs.null_count or positions.null_count or ids.null_count:
-        return None
-    return Log(positions.to_numpy(), ids.to_numpy(), {})
+    return None if positions.null_count or ids.null_count else Log(positions.to_numpy(), ids.to_numpy(), {})
+
+
+def _parsed(body: bytes, object_id: str) -> pa.ChunkedArray:
+    """The position and the id in each entry of a log, as Arrow's reader finds them."""
+    entry = pa.struct([("input", pa.struct([(POSITION, pa.string())])), ("output", pa.struct([(object_id, pa.string())]))])
+    # in a list of its own, so that nothing but one array can stand there
+    whole = b'{"logs":[%b]}' % body
+    table = pa_json.read_json(
+        pa.BufferReader(whole),
+        read_options=pa_json.ReadOptions(use_threads=False, block_size=len(whole) + 1),
+        parse_options=pa_json.ParseOptions(
+            pa.schema([("logs", pa.list_(pa.list_(entry)))]),
+            # where there may be some, the reader goes through it twice, at first only to find its end
+            newlines_in_values=b"\n" in body or b"\r" in body,
+            unexpected_field_behavior="ignore",
+        ),
+        # Arrow's own pool keeps what is freed for the thread that had it, and logs are read by many threads
+        memory_pool=pa.system_memory_pool(),
+    )
+    table.validate(full=True)  # the reader lets bytes pass that are no UTF-8
+    logs = pc.list_flatten(table.column(0))
+    if len(logs) != 1 or logs.null_count:
+        raise pa.ArrowInvalid("This is no array.")
+    return pc.list_flatten(logs)
 
 
 def _read_exactly(body: bytes, object_id: str) -> Log:
