@@ -108,3 +108,28 @@ def test_a_position_of_thousands_of_digits_is_none() -> None:
     results = Results(1, "task_id")
     results.log([0], read(entry("9" * 5_000, {"task_id": "t0"}, success=True)))
     assert framed(results)["status"].tolist() == ["NOT_SENT"]
+
+
+def test_the_ledger_keeps_ids_and_what_became_of_rows_without() -> None:
+    results = Results(4, "task_id")
+    results.put([3, 0], status="CREATED", object_id=["t3", "t0"])
+    results.complain(1, {"text": {"code": "VALUE_REQUIRED", "message": "needed"}})
+    results.put([2], status="FAILED", error_code="X")
+    assert results.outcomes([0, 1, 2, 3]) == (
+        ["t0", None, None, "t3"],
+        [(1, "INVALID", "text", "VALUE_REQUIRED", "needed"), (2, "FAILED", None, "X", None)],
+    )
+    assert results.outcomes(range(3, 4)) == (["t3"], [])
+
+
+def test_several_input_rows_may_be_of_one_object() -> None:
+    results = Results(2, "task_suite_id")
+    results.put(range(2), status="CREATED", object_id=["a", "b"])
+    frame = results.frame(pd.RangeIndex(3), [1, 0, 1])
+    assert frame["task_suite_id"].tolist() == ["b", "a", "b"]
+
+
+def test_text_that_utf8_cannot_spell_is_told_as_well_as_it_can_be() -> None:
+    results = Results(1, "task_id")
+    results.complain(0, {"text": {"code": 5, "message": "half a character: \ud800"}})
+    assert framed(results)[["error_code", "error_message"]].to_numpy().tolist() == [["5", "half a character: ?"]]
