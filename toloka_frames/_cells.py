@@ -217,13 +217,14 @@ class _Check:
 
     def sizes(self, sizes: Sequence[int]) -> None:
         """Refuse rows that no request can hold."""
+        if max(sizes, default=0) <= MAX_INPUT_BYTES:
+            return
         large = [self._positions[index] for index, size in enumerate(sizes) if size > MAX_INPUT_BYTES]
-        if large:
-            raise InputError(
-                f"Rows {shown(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the most one request can hold.",
-                rows=large[:SHOWN_ROWS],
-                hint="Put large contents at a URL and send that.",
-            )
+        raise InputError(
+            f"Rows {shown(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the most one request can hold.",
+            rows=large[:SHOWN_ROWS],
+            hint="Put large contents at a URL and send that.",
+        )
 
     def _values(self, name: str, declared: str) -> Values:
         """The values of a column, as an array where its type alone says that they are what they shall be."""

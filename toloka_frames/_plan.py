@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._chunks import NAMESPACE, Chunk, cut
-from toloka_frames._texts import cut_out, side_by_side, text_list
+from toloka_frames._texts import lines_of, text_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -91,9 +91,9 @@ def planned(
 
 def _cut(part: Part, most: int) -> Iterator[tuple[str, Sequence[int], bytes]]:
     """The pool, positions and text of each request."""
-    lines, spans = side_by_side(part.objects, "\n"), list(cut(part.sizes, most))
-    for span, text in zip(spans, cut_out(lines, spans), strict=True):
-        yield part.pool_id, part.positions[span], text[:-1]
+    spans = list(cut(part.sizes, most))
+    for span, text in zip(spans, lines_of(part.objects, spans), strict=True):
+        yield part.pool_id, part.positions[span], text
 
 
 def _content(texts: Iterable[bytes], place: Mapping[str, str]) -> str:

@@ -78,10 +78,10 @@ def text_list(texts: pa.Array) -> list[bytes]:
     return listed
 
 
-def cut_out(texts: pa.Array, spans: Iterable[slice]) -> list[bytes]:
-    """What stands in each span of texts, one behind another."""
-    ends, characters = _characters(texts)
-    return [bytes(characters[ends[span.start] : ends[span.stop]]) for span in spans]
+def lines_of(texts: pa.Array, spans: Iterable[slice]) -> list[bytes]:
+    """The texts of each span, a line each."""
+    ends, characters = _characters(side_by_side(texts, "\n"))
+    return [bytes(characters[ends[span.start] : ends[span.stop] - 1]) for span in spans]
 
 
 def records(fields: Mapping[str, Values], height: int) -> Iterator[dict[str, Any]]:
@@ -102,7 +102,8 @@ def _texts(values: Values) -> Texts:
         array = array.cast(TEXT)
         return (array, '"') if _is_plain(array) else _cell_by_cell(_listed(values))
     if pa.types.is_floating(array.type):
-        written = pc.list_flatten(pc.split_pattern(text_array([dumps(array.to_pylist())[1:-1]]), ","))
+        numbers = orjson.dumps(array.to_numpy(zero_copy_only=False), option=orjson.OPT_SERIALIZE_NUMPY)
+        written = pc.list_flatten(pc.split_pattern(text_array([numbers[1:-1]]), ","))
         return pc.if_else(array.is_valid(), written, pa.scalar(None, TEXT)), ""
     return pc.cast(array, TEXT), ""
 
