@@ -124,7 +124,7 @@ HOMES = {
     "pyarrow": {
         "_export",
         *("_resources", "_columns", "_values", "_page", "_inference", "_sinks", "_scan", "_copy", "_parts", "_manifest"),
-        *("_rows", "_partitions", "_parallel", "_results", "_logs", "_cells", "_texts", "_plan", "_tasks", "aio"),
+        *("_rows", "_partitions", "_parallel", "_results", "_logs", "_cells", "_texts", "aio"),
     },
     "starlette": {"local"},
     "uvicorn": {"local"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import orjson
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toloka_frames._texts import lines_of, number_array, object_texts, side_by_side, text_array, text_list
+from toloka_frames._texts import joined, lengths, lines_of, number_array, object_texts, text_array, text_list
 
 LENGTH = 4
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -60,11 +59,9 @@ def test_what_json_cannot_say_is_an_error(value: Any) -> None:
 
 
 def test_texts_stand_side_by_side_and_runs_of_them_are_cut_out() -> None:
-    rows = side_by_side("<", number_array(range(3, 6)), ":", text_array([b"a", "ж".encode(), b""]), ">")
+    rows = ["<", number_array(range(3, 6)), ":", text_array([b"a", "ж".encode(), b""]), ">"]
     assert text_list(rows) == [b"<3:a>", "<4:ж>".encode(), b"<5:>"]
-    assert lines_of(rows.slice(1), [slice(0, 1), slice(1, 2), slice(0, 2)]) == [
-        "<4:ж>".encode(),
-        b"<5:>",
-        "<4:ж>\n<5:>".encode(),
-    ]
-    assert json.loads(side_by_side("[", number_array([7, 5]), "]")[1].as_py()) == [5]
+    assert lengths(rows) == [5, 6, 4]
+    assert lines_of(rows, [slice(0, 1), slice(1, 3)]) == [b"<3:a>", "<4:ж>\n<5:>".encode()]
+    assert lines_of([text_array([b"a", b"b", b"c"]).slice(1)], [slice(0, 2)]) == [b"b\nc"]
+    assert joined(["[", number_array([7, 5]), "]"]).to_pylist() == ["[7]", "[5]"]

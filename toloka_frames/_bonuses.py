@@ -37,7 +37,7 @@ async def plan_bonuses(service: Service, objects: list[bytes], upload_id: str | 
     """A bonus of each object."""
     numbered = [b'{"__item_idx":"%d",' % number + each[1:] for number, each in enumerate(objects)]
     rows = range(len(objects))
-    part = Part("", rows, text_array(numbered), [0] * len(rows))
+    part = Part("", rows, [text_array(numbered)], [0] * len(rows))
     return planned(USER_BONUSES, await service.account(), [part], rows, upload_id)
 
 

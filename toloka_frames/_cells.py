@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from toloka_frames._errors import InputError
 from toloka_frames._filters import nearest
 from toloka_frames._refusals import SHOWN_ROWS, refuse, shown
 from toloka_frames._series import plain_values
-from toloka_frames._texts import dumps, object_texts, records, side_by_side, text_array, text_list
+from toloka_frames._texts import dumps, lengths, object_texts, records, text_array, text_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from toloka_frames._columns import Specification
     from toloka_frames._roles import Roles
-    from toloka_frames._texts import Values
+    from toloka_frames._texts import Pieces, Values
 
 MAX_INPUT_BYTES = 1_048_576  # Toloka API, "Create a task": all input_values of one request
 MAX_OVERLAP = 30_000  # Toloka API, Task.overlap
@@ -46,7 +45,7 @@ class Cells:
         input_bytes: Bytes of each row's `input_values`.
     """
 
-    texts: pa.Array
+    texts: Pieces
     input_bytes: list[int]
 
 
@@ -79,13 +78,13 @@ def cells_of(
     overlaps = check.overlaps(roles.overlap, overlap)
     if golden or hints or roles.overlap:
         dumped = check.written(lambda: [dumps(rest) for rest in _rests(golden, hints, overlaps)])
-        rest: str | pa.Array = text_array([b"}" if each == b"{}" else b"," + each[1:] for each in dumped])
+        rest: Pieces = [text_array([b"}" if each == b"{}" else b"," + each[1:] for each in dumped])]
     else:
-        rest = "}" if overlap is None else f',"overlap":{overlap}}}'
+        rest = ["}" if overlap is None else f',"overlap":{overlap}}}']
     values = check.written(lambda: object_texts(inputs, len(frame)))
-    sizes = pc.binary_length(values).to_pylist()
+    sizes = lengths(values)
     check.sizes(sizes)
-    return Cells(side_by_side(values, rest), sizes)
+    return Cells([*values, *rest], sizes)
 
 
 def objects_of(values: Mapping[str, Sequence[Any]], declared: Mapping[str, str]) -> list[bytes]:

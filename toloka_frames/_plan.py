@@ -15,9 +15,8 @@ from toloka_frames._texts import lines_of, text_list
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    import pyarrow as pa
-
     from toloka_frames._kinds import Kind
+    from toloka_frames._texts import Pieces
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Part:
 
     pool_id: str
     positions: Sequence[int]
-    objects: pa.Array
+    objects: Pieces
     sizes: Sequence[int]
 
 

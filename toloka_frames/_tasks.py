@@ -12,13 +12,12 @@ from toloka_frames._filters import checked, path_part
 from toloka_frames._kinds import TASK_SUITES, TASKS
 from toloka_frames._plan import Part, planned
 from toloka_frames._series import plain_values
-from toloka_frames._texts import dumps, number_array, side_by_side, text_array, text_list
+from toloka_frames._texts import dumps, number_array, text_array, text_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
-    import pyarrow as pa
 
     from toloka_frames._cells import Cells
     from toloka_frames._columns import Specification
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from toloka_frames._kinds import Kind
     from toloka_frames._plan import Plan
     from toloka_frames._roles import Roles
+    from toloka_frames._texts import Pieces
 
 
 @dataclass(frozen=True)
@@ -109,11 +109,11 @@ def check_pool(pool: Mapping[str, Any], kind: Kind) -> None:
         )
 
 
-def tasks_of(pool_id: str, rows: Sequence[int], cells: Cells) -> pa.Array:
+def tasks_of(pool_id: str, rows: Sequence[int], cells: Cells) -> Pieces:
     """The JSON of each row's task."""
     # the position is echoed by the operation's log, whose order is not promised: it alone ties an entry to its row
     pool = dumps(pool_id).decode()
-    return side_by_side('{"__item_idx":"', number_array(rows), f'","pool_id":{pool},"input_values":', cells.texts)
+    return ['{"__item_idx":"', number_array(rows), f'","pool_id":{pool},"input_values":', *cells.texts]
 
 
 def _suites(pool_id: str, numbers: Sequence[int], cells: Cells, overlap: int | None) -> Part:
@@ -134,7 +134,7 @@ def _suites(pool_id: str, numbers: Sequence[int], cells: Cells, overlap: int | N
         b'{"__item_idx":"%d","pool_id":%b,"tasks":[%b%b' % (number, pool, b",".join(each), tail)
         for number, each in tasks.items()
     ]
-    return Part(pool_id, list(tasks), text_array(objects), list(sizes.values()))
+    return Part(pool_id, list(tasks), [text_array(objects)], list(sizes.values()))
 
 
 async def _pools(service: Service, frame: pd.DataFrame, roles: Roles, pool_id: str | None) -> list[_Pool]:

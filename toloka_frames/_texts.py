@@ -1,4 +1,4 @@
-"""Checked columns come in; the JSON text of each row's object goes out in one Arrow array, as orjson writes it.
+"""Checked columns come in; the JSON text of each row's object goes out, as orjson writes it, in pieces and put together.
 
 Arrow puts all rows together at once, of the texts of their cells, so that no row is a Python object. Columns of numbers, of
 truth values and of text in which nothing is to be escaped become such texts as a whole, others cell by cell.
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # the cells of a column: JSON values, None where they are missing, or an Arrow array of text, numbers or truth values
 Values: TypeAlias = "list[Any] | pa.Array"
+# texts of rows, in pieces that stand one behind another: an array has one for each row, other text is the same in all
+Pieces: TypeAlias = "Sequence[str | pa.Array]"
 # text of each cell, null where it is missing, and what stands before and behind it
 Texts: TypeAlias = "tuple[pa.Array, str]"
 
@@ -31,7 +33,7 @@ QUOTE, BACKSLASH, FIRST_UNESCAPED = b'"'[0], b"\\"[0], b" "[0]
 dumps = partial(orjson.dumps, option=PASSTHROUGH)
 
 
-def object_texts(fields: Mapping[str, Values], height: int) -> pa.Array:
+def object_texts(fields: Mapping[str, Values], height: int) -> Pieces:
     """The JSON object of each row, without what is missing; keys are in order, so that the order of columns changes no content.
 
     Args:
@@ -45,16 +47,16 @@ def object_texts(fields: Mapping[str, Values], height: int) -> pa.Array:
     # of members that may be missing, those before the first that is always there end with a comma, the others begin with one
     first = next((name for name, (texts, _) in columns.items() if not texts.null_count), None)
     if first is None:
-        return text_array([dumps(row) for row in records(fields, height)])
+        return [text_array([dumps(row) for row in records(fields, height)])]
     parts: list[str | pa.Array] = ["{"]
     for name, (texts, quote) in columns.items():
         start, end = f"{dumps(name).decode()}:{quote}", quote
         parts += _member("," + start if name > first else start, texts, end + "," if name < first else end)
-    return side_by_side(*parts, "}")
+    return [*parts, "}"]
 
 
-def side_by_side(*pieces: str | pa.Array) -> pa.Array:
-    """Texts that stand in each row one behind another: an array has one for each row, and other text is the same in all."""
+def joined(pieces: Pieces) -> pa.Array:
+    """The text of each row; at least one of its pieces is an array."""
     runs = [list(run) for _, run in groupby(pieces, type)]
     merged = [piece for run in runs for piece in (["".join(run)] if isinstance(run[0], str) else run)]
     scalars = [pa.scalar(piece, TEXT) if isinstance(piece, str) else piece for piece in (*merged, "")]
@@ -72,15 +74,23 @@ def number_array(numbers: Sequence[int]) -> pa.Array:
     return pc.cast(pa.array(array), TEXT)
 
 
-def text_list(texts: pa.Array) -> list[bytes]:
-    """The texts of an array, in UTF-8."""
-    listed: list[bytes] = texts.cast(pa.large_binary()).to_pylist()
+def lengths(pieces: Pieces) -> list[int]:
+    """How many bytes the text of each row has."""
+    arrays = [pc.binary_length(piece).to_numpy() for piece in pieces if not isinstance(piece, str)]
+    same = sum(len(piece.encode()) for piece in pieces if isinstance(piece, str))
+    counted: list[int] = (np.sum(arrays, axis=0) + same).tolist()
+    return counted
+
+
+def text_list(pieces: Pieces) -> list[bytes]:
+    """The text of each row, in UTF-8."""
+    listed: list[bytes] = joined(pieces).cast(pa.large_binary()).to_pylist()
     return listed
 
 
-def lines_of(texts: pa.Array, spans: Iterable[slice]) -> list[bytes]:
-    """The texts of each span, a line each."""
-    ends, characters = _characters(side_by_side(texts, "\n"))
+def lines_of(pieces: Pieces, spans: Iterable[slice]) -> list[bytes]:
+    """The texts of the rows of each span, a line each."""
+    ends, characters = _characters(joined([*pieces, "\n"]))
     return [bytes(characters[ends[span.start] : ends[span.stop] - 1]) for span in spans]
 
 
@@ -146,4 +156,4 @@ def _member(start: str, texts: pa.Array, end: str) -> list[str | pa.Array]:
     """What a column puts into each row's object: nothing where it is missing."""
     if not texts.null_count:
         return [start, texts, end]
-    return [side_by_side(start, texts, end).fill_null("")]
+    return [joined([start, texts, end]).fill_null("")]
