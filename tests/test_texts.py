@@ -10,12 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toloka_frames._texts import joined, lengths, lines_of, number_array, object_texts, text_array, text_list
+from toloka_frames._texts import BLOCK_ROWS, joined, lengths, lines_of, number_array, object_texts, text_array, text_list
 
 LENGTH = 4
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 # of one type, as most columns are, or of many
-CELLS = [st.text(max_size=4), st.integers(-(2**63), 2**64 - 1), NUMBERS, st.booleans(), st.sampled_from("ab")]
+ESCAPED = "".join(map(chr, range(128))) + "\x80ж\u2028😀"
+CELLS = [
+    *(st.text(max_size=4), st.text(ESCAPED, max_size=9), st.sampled_from("ab")),
+    *(st.integers(-(2**63), 2**64 - 1), NUMBERS, st.booleans()),
+]
 CELLS.append(st.one_of(*CELLS) | st.lists(st.none() | NUMBERS, max_size=2) | st.dictionaries(st.text(max_size=2), st.none()))
 COLUMNS = st.one_of(
     *(st.lists(maybe, min_size=LENGTH, max_size=LENGTH) for cell in CELLS for maybe in (cell, st.none() | cell))
@@ -36,6 +40,7 @@ def test_each_row_is_the_text_that_orjson_makes_of_it(fields: dict[str, list[Any
 ARRAYS = {
     "text": pa.array(["a", None, 'quote"', "\\"]),
     "plain text": pa.array(["a", None, "ж\x7f\u2028", ""]),
+    "all that is escaped": pa.array([ESCAPED, ESCAPED[::-1], "\\\\n\\", None]),
     "large text": pa.array(["a", "b", "c", "d"], pa.large_string()),
     "part of a longer one": pa.array(["\n", "a", "b", "c", "d", '"']).slice(1, 4),
     "integers": pa.array([1, None, -(2**63), 2**63 - 1]),
@@ -50,6 +55,11 @@ ARRAYS = {
 def test_an_array_is_written_as_a_list_of_its_values(array: pa.Array, beside: dict[str, list[str]]) -> None:
     fields = {"m": array.to_pylist(), **beside}
     assert text_list(object_texts({**fields, "m": array}, LENGTH)) == expected(fields)
+
+
+def test_columns_may_be_longer_than_a_block() -> None:
+    values = [row if row % 3 else [row] for row in range(2 * BLOCK_ROWS + 1)]
+    assert text_list(object_texts({"a": values}, len(values))) == [orjson.dumps({"a": value}) for value in values]
 
 
 @pytest.mark.parametrize("value", ["\ud800", 2**64, b"b", {1: 2}], ids=["half a character", "large", "bytes", "key"])

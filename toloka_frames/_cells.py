@@ -77,8 +77,7 @@ def cells_of(
     hints = {name: check.column(column, "string") for name, column in _extras(roles)}
     overlaps = check.overlaps(roles.overlap, overlap)
     if golden or hints or roles.overlap:
-        dumped = check.written(lambda: [dumps(rest) for rest in _rests(golden, hints, overlaps)])
-        rest: Pieces = [text_array([b"}" if each == b"{}" else b"," + each[1:] for each in dumped])]
+        rest: Pieces = [text_array(check.written(lambda: [_behind(each) for each in _rests(golden, hints, overlaps)]))]
     else:
         rest = ["}" if overlap is None else f',"overlap":{overlap}}}']
     values = check.written(lambda: object_texts(inputs, len(frame)))
@@ -124,6 +123,11 @@ def _rests(
         if overlap is not None:
             rest["overlap"] = overlap
         yield rest
+
+
+def _behind(members: Mapping[str, Any]) -> bytes:
+    """More members of an object, to its end."""
+    return b"," + dumps(members)[1:] if members else b"}"
 
 
 class _Check:

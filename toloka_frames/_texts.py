@@ -1,13 +1,13 @@
 """Checked columns come in; the JSON text of each row's object goes out, as orjson writes it, in pieces and put together.
 
-Arrow puts all rows together at once, of the texts of their cells, so that no row is a Python object. Columns of numbers, of
-truth values and of text in which nothing is to be escaped become such texts as a whole, others cell by cell.
+Arrow puts all rows together at once, of the texts of their cells, so that no row is a Python object. Columns of text, of
+numbers and of truth values become such texts as a whole, those of mixed and nested values cell by cell.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -29,6 +29,7 @@ PASSTHROUGH = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 TEXT = pa.large_string()
 ARROW_TYPES = {str: TEXT, bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
 QUOTE, BACKSLASH, FIRST_UNESCAPED = b'"'[0], b"\\"[0], b" "[0]
+BLOCK_ROWS = 1_000
 
 dumps = partial(orjson.dumps, option=PASSTHROUGH)
 
@@ -47,7 +48,7 @@ def object_texts(fields: Mapping[str, Values], height: int) -> Pieces:
     # of members that may be missing, those before the first that is always there end with a comma, the others begin with one
     first = next((name for name, (texts, _) in columns.items() if not texts.null_count), None)
     if first is None:
-        return [text_array([dumps(row) for row in records(fields, height)])]
+        return [_dumped(records(fields, height))]
     parts: list[str | pa.Array] = ["{"]
     for name, (texts, quote) in columns.items():
         start, end = f"{dumps(name).decode()}:{quote}", quote
@@ -107,10 +108,9 @@ def records(fields: Mapping[str, Values], height: int) -> Iterator[dict[str, Any
 def _texts(values: Values) -> Texts:
     array = _array(values) if isinstance(values, list) else values
     if array is None:
-        return _cell_by_cell(_listed(values))
+        return _dumped(_listed(values)), ""
     if array.type in (pa.string(), TEXT):
-        array = array.cast(TEXT)
-        return (array, '"') if _is_plain(array) else _cell_by_cell(_listed(values))
+        return _escaped(array.cast(TEXT)), '"'
     if pa.types.is_floating(array.type):
         numbers = orjson.dumps(array.to_numpy(zero_copy_only=False), option=orjson.OPT_SERIALIZE_NUMPY)
         written = pc.list_flatten(pc.split_pattern(text_array([numbers[1:-1]]), ","))
@@ -129,8 +129,12 @@ def _array(values: list[Any]) -> pa.Array | None:
         return None
 
 
-def _cell_by_cell(values: list[Any]) -> Texts:
-    return text_array([None if each is None else dumps(each) for each in values]), ""
+def _dumped(values: Iterable[Any]) -> pa.Array:
+    """The text of each value, null where it is None; in blocks, because what orjson returns keeps a kilobyte."""
+    left, blocks = iter(values), [text_array([])]
+    while block := [None if each is None else dumps(each) for each in islice(left, BLOCK_ROWS)]:
+        blocks.append(text_array(block))
+    return pa.concat_arrays(blocks)
 
 
 def _listed(values: Values) -> list[Any]:
@@ -138,11 +142,15 @@ def _listed(values: Values) -> list[Any]:
     return listed
 
 
-def _is_plain(texts: pa.Array) -> bool:
-    """Whether nothing in a column of text is to be escaped in JSON."""
+def _escaped(texts: pa.Array) -> pa.Array:
+    """Texts as they stand between quotation marks in JSON."""
     ends, characters = _characters(texts)
     codes = np.frombuffer(characters, np.uint8)[ends[0] : ends[-1]]
-    return not ((codes < FIRST_UNESCAPED) | (codes == QUOTE) | (codes == BACKSLASH)).any()
+    found = np.unique(codes[(codes < FIRST_UNESCAPED) | (codes == QUOTE) | (codes == BACKSLASH)])
+    # backslashes first, because every escape has one
+    for character in map(chr, sorted(found.tolist(), key=BACKSLASH.__ne__)):
+        texts = pc.replace_substring(texts, character, dumps(character).decode()[1:-1])
+    return texts
 
 
 def _characters(texts: pa.Array) -> tuple[np.ndarray[Any, Any], memoryview]:
