@@ -39,20 +39,20 @@ class Results:
 
     def put(self, rows: Sequence[int] | np.ndarray[Any, Any], **facts: Any) -> None:
         """Write facts to some rows: each the same for all of them, or a list with one for each."""
-        where = slice(rows.start, rows.stop) if isinstance(rows, range) else np.asarray(rows, dtype=np.int64)
+        where = slice(rows.start, rows.stop) if isinstance(rows, range) else _array(rows)
         for name, fact in facts.items():
             self._columns[name][where] = fact
 
     def outcomes(self, rows: Sequence[int]) -> tuple[list[str | None], list[Other]]:
         """What the ledger keeps of rows: the id of each one's object, and what became of those without."""
-        where = np.asarray(rows, dtype=np.int64)
+        where = _array(rows)
         others = where[self._columns["status"][where] != "CREATED"]
         told = [self._columns[name][others] for name in ("status", *NO_ERROR)]
         return self._columns["object_id"][where].tolist(), list(zip(others.tolist(), *told, strict=True))
 
     def log(self, rows: Sequence[int], log: Log) -> None:
         """Write an operation's log to the rows of its chunk."""
-        mine = np.isin(log.positions, rows)
+        mine = np.isin(log.positions, _array(rows))
         self.put(log.positions[mine], status="CREATED", object_id=log.ids[mine], **NO_ERROR)
         of_chunk = set(rows) if log.complaints else ()
         for position, output in log.complaints.items():
@@ -70,7 +70,7 @@ class Results:
 
     def end(self, rows: Sequence[int], *, failed: bool) -> int:
         """Settle the rows that the log left open, and return how many these are."""
-        where = np.asarray(rows, dtype=np.int64)
+        where = _array(rows)
         unsettled = where[self._columns["status"][where] == "UNKNOWN"]
         if failed:
             self.put(unsettled, status="FAILED", error_message="The request that carried it ended with FAIL.")
@@ -102,6 +102,11 @@ class Results:
             return ""
         [((field, code, message), _)] = told.most_common(1)
         return f"Most often: {field or 'object'}: {code}, {message}."
+
+
+def _array(rows: Sequence[int] | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    # NumPy looks at each number of a range
+    return np.arange(rows.start, rows.stop) if isinstance(rows, range) else np.asarray(rows, dtype=np.int64)
 
 
 def first_error(output: Any) -> dict[str, str | None]:
