@@ -62,6 +62,8 @@ FLOORS = [
     "_gaps",
     "_instants",
     "_walk",
+    "_ahead",
+    "_cuts",
     "_watch",
     "_operations",
     "_specifications",
@@ -107,6 +109,7 @@ HOMES = {
     "tenacity": {"_retries"},
     "pyrate_limiter": {"_quota"},
     "nest_asyncio": {"_sync"},
+    "sniffio": {"_sync"},
     "platformdirs": {"_ledger_file"},
     "filelock": {"_ledger_file", "_parts"},
     "ipywidgets": {"_progress"},
@@ -114,7 +117,9 @@ HOMES = {
     "matplotlib": {"_plots"},
     "dask": {"_dask"},
     "orjson": {"_texts", "local"},
-    "numpy": {"_page", "_cells", "_copy", "_partitions", "_results", "_logs", "_texts", "_series", "local"},
+    "numpy": {
+        *("_page", "_cells", "_copy", "_partitions", "_parallel", "_gaps", "_results", "_logs", "_texts", "_series", "local"),
+    },
     "pandas": {
         "_task_calls",
         *("_sinks", "_scan", "_rows", "_parts", "_cells", "_roles", "_results", "_errors", "_demo", "local"),

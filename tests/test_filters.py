@@ -103,6 +103,7 @@ REFUSED: dict[str, tuple[Filter, Any, str]] = {
     "a misspelt sort key": (sorting(("id", "created")), "creatde", "the nearest is 'created'"),
     "a plus": (sorting(("id", "created")), "+id", "one of id, created"),
     "no sort key": (sorting(("id",)), [], "at least one"),
+    "a list in a list": (sorting(("id",)), [["id"]], "one of id"),
 }
 
 

@@ -90,6 +90,12 @@ SHAPES: dict[str, Callable[[np.random.Generator, int], Moments]] = {
     "half of them in one second": lambda draw, rows: np.concatenate(
         [draw.integers(0, YEAR, rows // 2), YEAR // 2 + draw.integers(0, SECOND, rows - rows // 2)]
     ),
+    "all but a few in one hour": lambda draw, rows: np.concatenate(
+        [draw.integers(0, YEAR, rows // 100), YEAR // 2 + draw.integers(0, 3_600 * SECOND, rows - rows // 100)]
+    ),
+    "in twenty bursts, besides": lambda draw, rows: np.concatenate(
+        [draw.integers(0, YEAR, rows * 3 // 5), bursts(draw, rows * 2 // 5, draw.integers(0, YEAR, 20), 60 * SECOND)]
+    ),
 }
 
 
@@ -105,10 +111,16 @@ def test_a_hundred_pages_take_at_most_three_tenths_more_requests(
 
 
 @pytest.mark.parametrize(("connections", "times"), [(8, 5.5), (16, 8)])
-@pytest.mark.parametrize("shape", ["evenly over a year", "in one second", "in office hours"])
+@pytest.mark.parametrize("shape", ["evenly over a year", "in one second", "in office hours", "in twenty bursts, besides"])
 def test_many_connections_take_a_fraction_of_the_time_of_one(shape: str, connections: int, times: float) -> None:
     service = Service(SHAPES[shape](np.random.default_rng(1), 100 * PAGE))
     assert pulled(service, connections) <= 100 * 0.11 / times
+
+
+@pytest.mark.parametrize("shape", ["all but a few in one hour", "in two seconds, a year apart", "ever more"])
+def test_where_rows_are_crowded_many_connections_take_a_third_of_the_time_of_one(shape: str) -> None:
+    service = Service(SHAPES[shape](np.random.default_rng(1), 100 * PAGE))
+    assert pulled(service, 16) <= 100 * 0.11 / 3
 
 
 CROWDS: dict[str, Callable[[np.random.Generator, int], Moments]] = SHAPES | {

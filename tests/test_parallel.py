@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -151,11 +152,10 @@ def pulled(listing: Listing, concurrency: int | None, *, latency: float) -> list
     return leap(work())
 
 
-def test_a_short_list_is_pulled_in_two_requests_of_which_one_is_needed(scripted: Scripted) -> None:
+def test_a_short_list_is_pulled_in_one_request(scripted: Scripted) -> None:
     scripted.answers = [listing := Listing(range(0, PAGE * SECOND, SECOND))]
     assert ids_of(scripted.client().get_user_bonuses(batch_size=PAGE), 8) == by_brute_force(listing)
-    assert [query["sort"] for query in listing.asked][:1] == ["created"]
-    assert len(listing.asked) <= 2
+    assert [query["sort"] for query in listing.asked] == ["id"]
 
 
 def as_ids_go(listing: Listing) -> Listing:
@@ -189,6 +189,18 @@ def test_rows_that_do_not_tell_when_they_were_made_are_walked(scripted: Scripted
     scripted.answers = [reply({"items": rows, "has_more": False})]
     assert len(ids_of(scripted.client().get_user_bonuses(batch_size=PAGE), 8)) == PAGE
     assert "sort=id" in scripted.requests[-1]
+
+
+def test_a_row_that_a_page_holds_twice_is_one_row(scripted: Scripted) -> None:
+    listing = Listing(range(0, 100 * STEP, STEP))
+
+    def doubled(head: str) -> bytes:
+        page = json.loads(listing(head).partition(b"\r\n\r\n")[2])
+        return reply({**page, "items": [row for row in page["items"] for _ in range(2)]})
+
+    scripted.answers = [lambda head: listing(head) if "sort=id" in head else doubled(head)]
+    assert ids_of(scripted.client().get_user_bonuses(batch_size=PAGE), 8) == by_brute_force(listing)
+    assert "created" in {query["sort"] for query in listing.asked}
 
 
 def test_a_service_that_refuses_the_order_is_walked(scripted: Scripted) -> None:
@@ -311,11 +323,27 @@ def test_stop_leaves_nothing_and_the_same_call_works_again(scripted: Scripted, a
 
 def test_more_text_than_a_column_holds_in_one_piece_is_put_in_order() -> None:
     ids = [str(each) for each in drawing(1).sample(range(10_000), 300)]
-    chunks = [pa.table({"id": ids[start : start + 10], "text": ["x" * 2**20] * 10}) for start in range(0, 300, 10)]
-    table = in_order(pa.concat_tables([*chunks, pa.table({"id": ids[:1], "text": ["second"]})]), "id")
-    assert table["id"].to_pylist() == sorted([*ids, ids[0]], key=int)
-    assert table["text"].chunk(0)[0].as_py() == "x" * 2**20
-    assert table.filter(pc.equal(table["text"], "second"))["id"].to_pylist() == ids[:1]
+    batches = [
+        pa.record_batch({"id": ids[start : start + 10], "text": [each * 2**18 for each in ids[start : start + 10]]})
+        for start in range(0, 300, 10)
+    ]
+    again = pa.record_batch({"id": ids[:1], "text": ["second"]})
+    table = in_order([*batches, again], again.schema, "id")
+    assert table["id"].to_pylist() == sorted(ids, key=int)
+    assert all(text[:100].startswith(id_) for id_, text in zip(table["id"].to_pylist(), table["text"].to_pylist(), strict=True))
+    assert pc.sum(pc.equal(table["text"], "second")).as_py() == 0
+
+
+def test_of_an_id_that_several_pages_hold_the_rows_of_the_first_stay_together() -> None:
+    batches = [
+        pa.record_batch(
+            {"id": pa.array(ids, pa.string()), "text": pa.array([f"{number}{place}" for place in range(len(ids))], pa.string())}
+        )
+        for number, ids in enumerate([["b", "b", "a"], ["c", "b"], [], ["a", "d", "d"]])
+    ]
+    table = in_order(batches, batches[0].schema, "id")
+    assert table["id"].to_pylist() == ["a", "b", "b", "c", "d", "d"]
+    assert table["text"].to_pylist() == ["02", "00", "01", "10", "31", "32"]
 
 
 def test_rows_of_several_tasks_stay_together(toloka: LocalToloka, client: tf.AsyncTolokaClient, make_pool: Any) -> None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from scripted import Scripted, reply
+from test_stop import left_on_our_loop
 
 import toloka_frames as tf
 
@@ -189,6 +190,23 @@ def test_a_reader_that_is_dropped_stops_asking(scan: tf.Scan, toloka: LocalTolok
     reader.close()
     del reader
     assert requests_to(toloka, "/api/v1/tasks") - before <= 2
+
+
+def test_async_code_that_stops_reading_rows_half_way_leaves_nothing_behind(
+    scan: tf.Scan, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def some(rows: int) -> None:
+        left = rows
+        async for _ in scan:
+            left -= 1
+            if not left:
+                break
+
+    for rows in (1, 19, 20, 45):
+        asyncio.run(some(rows))
+    gc.collect()
+    assert [each.getMessage() for each in caplog.records if each.name == "asyncio" and each.levelname == "ERROR"] == []
+    assert left_on_our_loop() == set()
 
 
 def test_app_items_have_the_fields_of_their_app(client: tf.AsyncTolokaClient) -> None:

@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from faketime import leap
 
 import toloka_frames as tf
-from toloka_frames._sync import aiterate, iterate, iterate_callers, on_our_loop, on_tick, run
+from toloka_frames._sync import aiterate, iterate, iterate_callers, on_our_loop, on_tick, run, to_its_end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -248,3 +249,20 @@ with LocalToloka() as toloka:
     tf.run(client.get_requester())
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=20)
+
+
+def test_a_cancellation_waits_for_what_is_to_end_by_itself() -> None:
+    ended = []
+
+    async def slow() -> None:
+        await asyncio.sleep(1)
+        ended.append("slow")
+
+    async def work() -> None:
+        waiting = asyncio.create_task(to_its_end(slow()))
+        asyncio.get_running_loop().call_later(0.5, waiting.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert ended == ["slow"]
+
+    leap(work())

@@ -26,8 +26,10 @@ Interval: TypeAlias = Literal["MIN", "HOUR", "DAY"]
 
 T = TypeVar("T", dict[str, Any], list[dict[str, Any]])
 
+# those of Toloka-Kit 1.2.3, and 502, which the Java SDK takes for an outage like 503
 RETRYABLE = frozenset({408, 429, 500, 502, 503, 504})
 INTERVAL_SECONDS = {"MIN": 60.0, "HOUR": 3_600.0, "DAY": 86_400.0}
+# a header may have any number of digits, and no datetime is so far away
 YEAR_SECONDS = 365 * 86_400.0
 EXCERPT_CHARS = 200
 
@@ -56,6 +58,7 @@ def refusal(answer: httpx.Response) -> ApiError:
         return _bad_answer(answer)
     status = answer.status_code
     wait, interval = _retry_after(answer), _interval(body.get("payload"))
+    # Retry-After goes before it: of a minute's or a day's quota a part is over already
     if wait is None and interval is not None:
         wait = INTERVAL_SECONDS[interval]
     retry_at = _after(wait)
@@ -165,11 +168,8 @@ def _interval(payload: Any) -> str | None:
 
 
 def _bad_answer(answer: httpx.Response, shape: type = dict) -> BadAnswer:
-    status, expected = (
-        answer.status_code,
-        "JSON was expected (an object)" if shape is dict else "JSON was expected (a list of objects)",
-    )
-    error = bad_answer(status, answer.content, expected, retryable=status in RETRYABLE)
+    status, expected = answer.status_code, "an object" if shape is dict else "a list of objects"
+    error = bad_answer(status, answer.content, f"JSON was expected ({expected})", retryable=status in RETRYABLE)
     error.retry_after = _retry_after(answer)
     error.may_have_taken_effect = _may_have_changed(answer)
     return error
@@ -191,6 +191,7 @@ def _retry_after(answer: httpx.Response) -> float | None:
     value = answer.headers.get("Retry-After", "").strip()
     if value.isdecimal():
         return min(float(value), YEAR_SECONDS)
+    # by the clock that wrote it, as ours may be hours wrong
     then, now = _http_date(value), date_of(answer) or datetime.now(UTC)
     return None if then is None else min(max((then - now).total_seconds(), 0.0), YEAR_SECONDS)
 
@@ -200,6 +201,7 @@ def _http_date(value: str) -> datetime | None:
         date = parsedate_to_datetime(value)
     except (TypeError, ValueError):
         return None
+    # UTC spelt as -0000 is read as naive
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 

@@ -39,6 +39,7 @@ APP_PROJECTS = Resource(
         *flat(BOOLEAN, "read_only"),
         *flat(TEXT, "app.id", "app.name"),
     ),
+    # the Apps API's document has both spellings of the archive
     life=Life(created="created", status="status", final=("ARCHIVED", "ARCHIVE", "ERROR")),
 )
 
@@ -70,6 +71,7 @@ APP_BATCHES = Resource(
     sort=("id", "name", "created", "status"),
     columns=(
         *flat(TEXT, "id", "app_project_id", "name", "status"),
+        # so in nearly all examples of the Apps API and in Toloka-Kit 1.2.3; the schema has item_count
         *flat(INTEGER, "items_count", "items_processed_count"),
         *flat(FLOAT, "item_price", "cost", "cost_of_processed", "confidence_avg"),
         *flat(INSTANT, "created_at", "started_at", "finished_at"),
@@ -90,6 +92,7 @@ APP_BATCHES = Resource(
         created="created_at",
         status="status",
         final=("COMPLETED", "ERROR", "CANCELLED", "ARCHIVE"),
+        # the service's clock when it answered
         passing=("current_time",),
     ),
 )

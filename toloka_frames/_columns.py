@@ -161,5 +161,7 @@ def _wire_field(columns: list[Column], depth: int) -> pa.DataType:
 
 
 def _wire_leaf(column: Column) -> pa.DataType:
+    # Arrow's reader has no type for what is free in form: these two fit it where it is empty; a page in which it is not is
+    # refused, and read by the exact way
     shapes = {None: column.type, "object": pa.struct([]), "array": pa.list_(pa.null())}
     return shapes[column.json]

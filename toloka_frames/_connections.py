@@ -157,7 +157,7 @@ class Connections:
 
     def _opened_here(self) -> tuple[httpx.AsyncClient, int]:
         client, process = self._open(), os.getpid()
-        # a client that nobody closed closes its connections when it is forgotten
+        # a client that nobody closed closes its connections when it is forgotten; not when Python ends, as nobody waits for it
         weakref.finalize(self, _close, client, process).atexit = False
         return client, process
 
@@ -185,6 +185,7 @@ async def whole(exchange: Coroutine[Any, Any, T]) -> T:
 async def _within(scope: anyio.CancelScope, work: Coroutine[Any, Any, T]) -> T:
     with scope:
         return await work
+    # anyio's scope swallows a cancellation of its own making
     raise asyncio.CancelledError
 
 
@@ -221,5 +222,6 @@ def _staying(options: Mapping[str, Any]) -> list[str]:
 
 
 def _close(client: httpx.AsyncClient, process: int) -> None:
+    # a forked child has this call too, and the sockets are its parent's
     if os.getpid() == process:
         start(client.aclose)

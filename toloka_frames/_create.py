@@ -151,7 +151,7 @@ def create_task_suites(
     check_wishes(flags, upload_id)
     suites = _suites(df, suite_column, rows_per_suite)
     frame = df if suite_column is None else df.drop(columns=suite_column)
-    if isinstance(frame, pd.DataFrame) and "TASK:overlap" in frame.columns:
+    if "TASK:overlap" in frame.columns:
         raise InputError("A suite has one overlap: give overlap= in place of the column TASK:overlap.", column="TASK:overlap")
     plan = partial(
         plan_suites,

@@ -93,6 +93,7 @@ class Each(Work):
     async def _make(self, row: int, meter: Meter) -> None:
         """One call; what is wrong with its row alone stops no other."""
         call = self._calls[row]
+        # before it is sent: when a stop comes between, nobody knows
         self._results.put([row], status="UNKNOWN")
         try:
             answer = await self._service.send(call.method, call.path, content=call.content, repeatable=True)

@@ -93,6 +93,7 @@ def _cells(body: bytes) -> pa.Table:
             # one block, because a cell may have many lines
             read_options=pa_csv.ReadOptions(use_threads=False, block_size=len(body) + 1),
             parse_options=pa_csv.ParseOptions(delimiter="\t", newlines_in_values=True),
+            # text, because Arrow would make 7 of 007; and null where empty only, because it takes NA and null for nothing, too
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, TEXT), null_values=[""], strings_can_be_null=True
             ),

@@ -31,6 +31,7 @@ def text(value: Any) -> str:
 
 def path_part(value: Any) -> str:
     """An id that stands in a path, quoted."""
+    # quoting leaves these as they are, and httpx takes them for folders: it would ask another path
     if value in (".", ".."):
         raise ValueError(f"{value} is no id")
     return quote(text(value), safe="")
@@ -70,7 +71,7 @@ def moment(value: Any) -> str:
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time(), UTC)
     try:
-        return instant(value).replace(tzinfo=None).isoformat(timespec="auto")
+        return instant(value).replace(tzinfo=None).isoformat()
     except (ValueError, OverflowError):
         raise ValueError("an instant is needed, as '2026-01-31', '2026-01-31T12:00:00' or a datetime") from None
 
@@ -107,6 +108,7 @@ def filters_of(keywords: type) -> Mapping[str, Filter]:
 def _filter_of(hint: Any) -> Filter:
     """The filter of a type, which is a union with None."""
     one, *others = get_args(hint)
+    # an Instant, which is no more in a union with None than its members
     if date in others:
         return moment
     plain = one_of(one) if get_origin(one) is Literal else {str: text, int: integer, bool: flag}[one]
@@ -138,10 +140,10 @@ def within(maximum: int) -> Filter:
 
 def sorting(keys: tuple[str, ...]) -> Filter:
     """Sort keys, earlier ones weigh more, `-` in front for descending."""
-    one = {sign + key: sign + key for sign in ("", "-") for key in keys}
+    known = [sign + key for sign in ("", "-") for key in keys]
 
     def check(value: Any) -> str:
-        if value not in one:
+        if value not in known:
             raise ValueError(f"one of {', '.join(keys)}, '-' in front for descending, is needed{nearest(str(value), keys)}")
         return str(value)
 

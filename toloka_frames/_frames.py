@@ -110,6 +110,7 @@ def explode(answers: pd.DataFrame, *, task: str = TASK, worker: str = WORKER) ->
     given = _given(answers, [task, worker], outputs)
     texts = {name.removeprefix("OUTPUT:"): [_texts(value) for value in plain_values(given[name])] for name in outputs}
     frame = pd.DataFrame({"task": plain_values(given[task]), "worker": plain_values(given[worker])} | texts)
+    # melt puts one field after the other; by the index the fields of an answer come together again, in their order
     long = frame.melt(["task", "worker"], var_name="output", value_name="label", ignore_index=False)
     return long.sort_index(kind="stable").explode("label", ignore_index=True).astype(TEXT)
 
@@ -254,6 +255,7 @@ def _given(answers: pd.DataFrame, keys: list[str], values: list[str]) -> pd.Data
     """The rows that are an answer by somebody to something and were not rejected."""
     need(answers, [*keys, *values])
     given = answers.dropna(subset=keys).dropna(subset=values, how="all")
+    # not by !=, in which a missing status is missing and its row would go
     return given[~given[STATUS].isin(["REJECTED"])] if STATUS in given.columns else given
 
 
@@ -267,6 +269,7 @@ def _texts(value: Any) -> Any:
 def _with_reasons(frame: pd.DataFrame, results: pd.DataFrame, *statuses: str) -> pd.DataFrame:
     need(frame, [])
     need(results, ["status"])
+    # as objects: a file gives an index back in another dtype, and Int64 does not equal int64 of the same numbers
     if not frame.index.astype(object).equals(results.index.astype(object)):
         raise InputError(
             f"These are not the results of this frame: {len(results):,} rows and {len(frame):,}, or another index.",
@@ -277,4 +280,5 @@ def _with_reasons(frame: pd.DataFrame, results: pd.DataFrame, *statuses: str) ->
         if name in frame.columns:
             raise InputError(f"The frame has a column {name!r} of its own.", column=name, hint="Rename it before.")
     chosen = results["status"].isin(statuses).to_numpy()
+    # arrays, because pandas puts a column in its place by the index, in which a label may stand twice
     return frame[chosen].assign(**{name: results.loc[chosen, name].array for name in reasons})

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 # in microseconds; a service that keeps six digits of a second and prints three compares by what it keeps
 PRECISION = 1_000
@@ -19,6 +22,14 @@ CROWDED = 0.25
 # a part of the axis is shared out among more connections while so many pages are expected of it beyond those asked for
 PAGES_TO_JOIN = 1.0
 PAGES_TO_SPLIT = 3.0
+# how many times the rows that so long a time has elsewhere are believed between bursts, and how many pages in any case
+TIMES_ELSEWHERE = 1.5
+PAGES_BETWEEN_BURSTS = 4.0
+# rows so many times as close together as elsewhere are a burst; how many times as many as came are expected of it still
+BURST = 20.0
+TIMES_A_BURST = 2.0
+# a list is not more times as long as what is known of it
+LIST_TIMES = 50.0
 # and while of all requests no more than this share, and these few, brought nothing
 WASTE_SHARE = 0.1
 WASTE_PAGES = 12.0
@@ -34,6 +45,8 @@ class Edge:
         asked: Whether a request from here is on its way.
         walk: How much is to be walked by id, because rows here are too close for the order of creation; else 0.
         guessed: Whether nothing is known beside it yet.
+        burst_rows: How many rows it came through that are much closer together than elsewhere.
+        burst_length: In how many microseconds.
     """
 
     at: float
@@ -41,6 +54,8 @@ class Edge:
     asked: bool = False
     walk: float = 0.0
     guessed: bool = False
+    burst_rows: float = 0.0
+    burst_length: float = 0.0
 
 
 @dataclass(eq=False)
@@ -51,14 +66,14 @@ class Gap:
     high: Edge = field(default_factory=lambda: Edge(math.inf))
 
     @property
-    def expected(self) -> float:
-        """Rows that are probably there; beside a burst of rows, not as many as if it went on through all of the gap."""
-        return (self.high.at - self.low.at) * min(self.low.density, self.high.density) if self.bounded else math.inf
+    def length(self) -> float:
+        """In microseconds."""
+        return self.high.at - self.low.at
 
     @property
     def bounded(self) -> bool:
         """Whether rows were seen on both sides."""
-        return math.isfinite(self.high.at - self.low.at)
+        return math.isfinite(self.length)
 
     @property
     def asked(self) -> int:
@@ -95,7 +110,7 @@ class Came:
         rows: How many rows it had.
         again: The share of them that the next page would bring again.
         has_more: Whether there are more in what was asked for.
-        new: How many of the rows had not come before.
+        new: How many of the rows had probably not come before.
     """
 
     early: float = math.nan
@@ -103,7 +118,7 @@ class Came:
     rows: int = 0
     again: float = 0.0
     has_more: bool = False
-    new: int = 0
+    new: float = 0.0
 
 
 class Gaps:
@@ -114,7 +129,10 @@ class Gaps:
         self._gaps = [Gap()]
         self._walks = 0
         self._requests = 0
-        self._new = 0
+        self._new = 0.0
+        # what is known: rows, and microseconds
+        self._rows = 0
+        self._length = 1.0
 
     @property
     def closed(self) -> bool:
@@ -123,22 +141,29 @@ class Gaps:
 
     def next(self) -> Ask | None:
         """What a free connection should ask for; None while what is on its way is enough."""
-        for gap in sorted(self._gaps, key=lambda each: each.expected, reverse=True):
+        for gap in sorted(self._gaps, key=self._expected, reverse=True):
             if ask := self._asked(gap):
                 return ask
         return None
+
+    def new(self, instants: Any) -> float:
+        """The share of rows, by when they were made, that are in what is not known."""
+        unknown = [(instants >= gap.low.at) & (instants <= gap.high.at) for gap in self._gaps]
+        return float(np.any(unknown, axis=0).mean()) if unknown and len(instants) else 0.0
 
     def came(self, ask: Ask, page: Came) -> None:
         """Take in what a page told."""
         ask.edge.asked = ask.edge.guessed = False
         self._requests, self._new = self._requests + 1, self._new + page.new
         if not page.has_more:
+            self._seen(page.rows, ask.until - ask.since)
             self._gaps = [gap for gap in self._gaps if gap.low.at < ask.since or gap.high.at > ask.until]
             return
         start = ask.since if ask.upward else ask.until
         most = abs(page.last - page.early)
         length = abs(page.last - start) if math.isfinite(start) else most
-        ask.edge.density = page.rows / max(length, 1.0)
+        self._seen(page.rows, length)
+        self._came_through(ask.edge, page.rows, length)
         if page.again > CROWDED or length <= PRECISION:
             ask.edge.walk = max(WINDOW, WINDOW_PAGES * most)
         # a row's instant is known to the service's precision only
@@ -151,7 +176,7 @@ class Gaps:
 
     def _asked(self, gap: Gap) -> Ask | None:
         """A request for rows of a gap that are not on their way; from its middle, when both edges are asked from."""
-        left = min(gap.expected / self._page_rows, (gap.high.at - gap.low.at) / WINDOW) - gap.asked
+        left = min(self._expected(gap) / self._page_rows, gap.length / WINDOW) - gap.asked
         if gap.asked and (left < PAGES_TO_JOIN or self._wasteful):
             return None
         if not gap.low.asked:
@@ -163,16 +188,52 @@ class Gaps:
             return self._from(above, above.low)
         return None
 
+    def _expected(self, gap: Gap) -> float:
+        """Rows that are probably there: as many as beside it, but between bursts hardly more than elsewhere in so long a time.
+
+        A burst that was not seen to end is expected to go on for some times as long as it has been.
+        """
+        if not gap.bounded:
+            return math.inf
+        sparser, denser = sorted((gap.low.density, gap.high.density))
+        if self._in_one_burst(gap):
+            return gap.length * sparser
+        elsewhere = TIMES_ELSEWHERE * gap.length * self._rows / self._length
+        burst = TIMES_A_BURST * max(gap.low.burst_rows, gap.high.burst_rows)
+        beside = min(gap.length * sparser, max(elsewhere, PAGES_BETWEEN_BURSTS * self._page_rows))
+        return beside + min(gap.length * denser, burst)
+
+    def _in_one_burst(self, gap: Gap) -> bool:
+        """Whether the bursts on both sides are one: between two, so many rows as would be there if it were are no list's."""
+        low, high = gap.low, gap.high
+        rows = gap.length * min(low.density, high.density)
+        return low.burst_rows > 0 and high.burst_rows > 0 and rows <= LIST_TIMES * self._rows
+
+    def _came_through(self, edge: Edge, rows: int, length: float) -> None:
+        edge.density = rows / max(length, 1.0)
+        if edge.density > BURST * self._rows / self._length:
+            edge.burst_rows, edge.burst_length = edge.burst_rows + rows, edge.burst_length + length
+        else:
+            edge.burst_rows = edge.burst_length = 0.0
+
+    def _seen(self, rows: int, length: float) -> None:
+        if math.isfinite(length):
+            self._rows, self._length = self._rows + rows, self._length + length
+
     @property
     def _wasteful(self) -> bool:
         speculative = sum(edge.asked and edge.guessed for gap in self._gaps for edge in (gap.low, gap.high))
         return self._requests + speculative - self._new / self._page_rows > WASTE_PAGES + WASTE_SHARE * self._requests
 
     def _split(self, gap: Gap) -> Gap:
-        """Cut a gap in two; the upper one."""
-        middle, density = (gap.low.at + gap.high.at) // 2, (gap.low.density + gap.high.density) / 2
-        above = Gap(Edge(middle, density, guessed=True), gap.high)
-        gap.high = Edge(middle, density, guessed=True)
+        """Cut a gap in two, in its middle or where a burst is that goes on for as long as it has been; the upper one."""
+        low, high = gap.low, gap.high
+        density, rows, half = (low.density + high.density) / 2, min(low.burst_rows, high.burst_rows), gap.length / 2
+        burst = max(low, high, key=lambda edge: edge.burst_rows)
+        length = half if self._in_one_burst(gap) else min(burst.burst_length or half, half)
+        at = (low.at + length if burst is low else high.at - length) // 1
+        above = Gap(Edge(at, density, guessed=True, burst_rows=rows), high)
+        gap.high = Edge(at, density, guessed=True, burst_rows=rows)
         self._gaps.append(above)
         return above
 

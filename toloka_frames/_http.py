@@ -44,7 +44,8 @@ Environment: TypeAlias = Literal["SANDBOX", "PRODUCTION"]
 HOSTS = {"SANDBOX": "https://sandbox.toloka.dev", "PRODUCTION": "https://toloka.dev"}
 WEB_HOSTS = {"SANDBOX": "https://sandbox.toloka.yandex.com", "PRODUCTION": "https://platform.toloka.ai"}
 ACT_UNDER = "X-Act-Under-Account-ID"
-# a page of many rows takes the service long; a wait for a free connection is no failure of it
+# those of the Java SDK (Toloka-Kit 1.2.3 gives up after 10 s): a page of many rows takes the service long; a wait for a free
+# connection is no failure of it
 TIMEOUT = httpx.Timeout(120.0, connect=10.0, pool=None)
 URL_HINT = "As 'https://toloka.example.com'."
 # every other part of a path is an id: /v1/pools/1080020/open
@@ -100,12 +101,14 @@ class Service:
 
     def shared(self, workers: int) -> Service:
         """The same over the same connections, for one of so many processes that ask at the same time."""
+        # not by its constructor, which would open other connections
         service = Service.__new__(Service)
         vars(service).update(vars(self), quota=replace(self.quota, workers=workers * self.quota.workers))
         return service
 
     def now(self) -> datetime:
         """The time by the service's clock (UTC), never ahead of it; by ours while the service has not told its own."""
+        # the header is cut to a second and as old as its way here, so that this clock can be late, but not early
         return datetime.now(UTC) + self._ahead
 
     async def account(self) -> str:
@@ -113,6 +116,7 @@ class Service:
 
         Source: Toloka API, "Get information about the requester".
         """
+        # a lock for each process: one that is held while another thread forks stays locked in the child for ever
         async with self._asking.setdefault(os.getpid(), asyncio.Lock()):
             if self._account is None:
                 self._account = await self._requester() or self._headers.get(ACT_UNDER, self.url)
@@ -209,6 +213,7 @@ class Service:
             raise
 
     async def _once(self, request: httpx.Request, call: str, repeatable: bool, into: BinaryIO | None) -> httpx.Response:
+        # for each try, as the service counts each
         await self.quota.request(call)
         answer = await whole(self._answer(request, repeatable, into))
         if answer.is_success:
@@ -216,6 +221,7 @@ class Service:
         refused = refusal(answer)
         if isinstance(refused, QuotaExceeded):
             await self.quota.refused(call, refused)
+        # what was over a limit was not let in, so that of a 429 it is known that nothing was done
         if not repeatable and answer.status_code in RETRYABLE - {429}:
             raise _unknown(request, refused) from refused
         raise refused
@@ -263,6 +269,7 @@ def _without_token(answer: httpx.Response) -> httpx.Response:
     if secret not in answer.content:
         return answer
     content = answer.content.replace(secret, b"***")
+    # the others tell of the body as it was: httpx would unpack this one again by its Content-Encoding
     headers = {name: text for name, text in answer.headers.items() if name in ("date", "retry-after")}
     return httpx.Response(answer.status_code, headers=headers, content=content, request=answer.request)
 
@@ -313,6 +320,7 @@ def json_body(body: Any) -> bytes:
         InputError: It holds what JSON cannot say.
     """
     try:
+        # beyond ASCII a letter of two bytes would become six, and the service's limits are in bytes
         return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError) as error:
         raise InputError(

@@ -40,9 +40,7 @@ class Framing:
     @property
     def schema(self) -> pa.Schema:
         """The schema of every batch; settles the columns."""
-        if self._layout is None:
-            self._layout = Layout("", "", tuple(infer(self._rows)))
-        return self._layout.schema
+        return self._settled().schema
 
     def add(self, row: Any) -> pa.RecordBatch | None:
         """Take a row; a batch when enough rows have come."""
@@ -51,10 +49,15 @@ class Framing:
 
     def rest(self) -> pa.RecordBatch:
         """A batch of the rows that have come since the last one."""
-        schema = self.schema
-        assert self._layout is not None  # noqa: S101 -- settled by the line above
+        # first, because the columns may have to be told from these rows
+        layout = self._settled()
         rows, self._rows = self._rows, []
-        return batch_of(rows, self._layout.columns).cast(schema)
+        return batch_of(rows, layout.columns)
+
+    def _settled(self) -> Layout:
+        if self._layout is None:
+            self._layout = Layout("", "", tuple(infer(self._rows)))
+        return self._layout
 
 
 def batches(rows: Rows, framing: Framing) -> Iterator[pa.RecordBatch]:

@@ -45,6 +45,7 @@ class Part:
     @property
     def staged(self) -> str:
         """Its name until it is in its place."""
+        # with its checksum, so that what a killed call left is not taken for the part of this number that came later
         return f".{self.file}.{self.sha256[:16]}"
 
 
@@ -149,6 +150,7 @@ def _parsed(content: bytes, place: Path) -> Manifest:
     try:
         said = json.loads(content)
         version, checksum = said.pop("format"), said.pop("checksum")
+        # before the checksum, which a newer version may make of more
         if version > FORMAT:
             raise CopyError(f"{place} was written by a newer version of toloka_frames.", path=place, hint="Update it.")
         if checksum != _checksum(said):

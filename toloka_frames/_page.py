@@ -90,6 +90,7 @@ def read_dicts(body: bytes, layout: Layout) -> DictPage:
         BadAnswer: The body is no page of a list.
     """
     try:
+        # not orjson, which would make floats of integers beyond 64 bits
         page = json.loads(body)
         rows, has_more = page[layout.rows], page["has_more"]
         ids = [row[layout.cursor] for row in rows]
@@ -112,7 +113,7 @@ def last_id(body: bytes, layout: Layout) -> str | None:
         start = body.rfind(b"{", 0, start)
         if end is None or start < 1:
             return None
-        if body[start - 1] in b":":  # the value of a key, so no row of the list
+        if body[start - 1 : start] == b":":  # the value of a key, so no row of the list
             continue
         try:
             cursor: str | None = json.loads(body[start : end.start()]).get(layout.cursor)
@@ -212,6 +213,7 @@ class _Reading:
     def _each(self, lists: pa.ListArray) -> pa.Array:
         lengths = pc.list_value_length(lists).fill_null(0).to_numpy()[self.parents]
         starts = lists.offsets.to_numpy()[:-1][self.parents]
+        # values and not flatten(), which leaves out what the offsets count: elements behind a null or before a slice
         return lists.values.take(pa.array(starts + self._positions, mask=self._positions >= lengths))
 
 

@@ -9,22 +9,24 @@ import asyncio
 import math
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from toloka_frames._ahead import READERS, Pace
 from toloka_frames._errors import ScanInterrupted, TolokaError, ValidationFailed
 from toloka_frames._gaps import PRECISION, Came, Gaps
 from toloka_frames._instants import SECOND, microseconds, spelt, told_by
 from toloka_frames._page import read_page
-from toloka_frames._sync import in_thread
+from toloka_frames._sync import in_thread, to_its_end
 from toloka_frames._values import instant
 from toloka_frames._walk import ORDER_ROWS, order_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
     from toloka_frames._columns import Layout
     from toloka_frames._gaps import Ask
@@ -33,13 +35,6 @@ if TYPE_CHECKING:
     from toloka_frames._question import Question
     from toloka_frames._walk import Source
 
-# more do not make a list come faster where a page takes 100 ms, and are not many for the service
-CONNECTIONS = 16
-# more of them read no more pages a second: they wait for each other, and the requests wait for them
-READERS = 2
-# of a service that takes longer than this to begin each of its first answers, most of the time goes into waiting
-SLOW_SECONDS = 0.025
-SLOW_PAGES = 2
 # what is put into order in one piece: a column of text holds at most 2 GiB
 PIECE_BYTES = 2**28
 
@@ -105,13 +100,15 @@ async def collected(source: Source, concurrency: int | None, meter: Meter) -> pa
             return await _Pull(source, axis, meter).table(concurrency)
         except UnsplittableError:
             meter.rows = 0
-    async with aclosing(walked(source, meter)) as batches:
+    async with aclosing(walked(source, meter, concurrency)) as batches:
         return pa.Table.from_batches([batch async for batch in batches], (await source.layout()).schema)
 
 
-async def walked(source: Source, meter: Meter | None = None) -> AsyncGenerator[pa.RecordBatch, None]:
-    """The record batches of a list, page after page over one connection; the meter counts their rows."""
-    async with aclosing(source.pages()) as pages:
+async def walked(
+    source: Source, meter: Meter | None = None, concurrency: int | None = None
+) -> AsyncGenerator[pa.RecordBatch, None]:
+    """The record batches of a list, page after page; the meter counts their rows."""
+    async with aclosing(source.pages(pace=Pace(concurrency))) as pages:
         async for _, page in pages:
             if meter:
                 meter.rows += len(page.batch)
@@ -127,7 +124,6 @@ class _Pull:
         self._meter = meter
         self._gaps = Gaps(int(source.limit))
         self._readers = asyncio.Semaphore(READERS)
-        self._ids: set[str] = set()
         self._batches: list[pa.RecordBatch] = []
         # where the list begins and ends, if that is a page of one instant
         self._ends: dict[bool, float] = {}
@@ -135,29 +131,27 @@ class _Pull:
         self._behind: dict[str, str] = {}
 
     async def table(self, concurrency: int | None) -> pa.Table:
-        """All rows; without a number of connections, over several only where the service is slow and the list is long."""
-        if concurrency is None and await self._begin():
-            return await self._table(len(self._batches))
-        walked = len(self._batches)
+        """All rows: a walk, as long as it is not known to be one that can only be quick over several connections otherwise."""
+        pace, schema = Pace(concurrency), (await self._source.layout()).schema
+        if await self._walked(pace):
+            return pa.Table.from_batches(self._batches, schema)
         try:
-            await self._share_out(concurrency or CONNECTIONS)
+            await self._share_out(pace.most)
         except ValidationFailed as error:  # a walk, which asks for less, may be allowed
             raise UnsplittableError from error
         except TolokaError as error:
-            if self._ids:
-                raise self._interrupted(error) from error
-            raise
-        return await self._table(walked)
+            raise self._interrupted(error) from error
+        table = await in_thread(in_order, self._batches, schema, self._source.question.resource.life.id)
+        self._meter.rows = len(table)
+        return table
 
-    async def _begin(self) -> bool:
-        """Walk until the service is seen to be slow; whether all rows came before."""
-        waits: list[float] = []
+    async def _walked(self, pace: Pace) -> bool:
+        """Walk until it is clear that a walk cannot be shared out; whether all rows came before."""
         cursor = self._source.question.resource.cursor
-        async with aclosing(self._source.pages(waits=waits)) as pages:
+        async with aclosing(self._source.pages(pace=pace)) as pages:
             async for last, page in pages:
-                self._add(page)
-                slow = len(self._batches) >= SLOW_PAGES and min(waits) >= SLOW_SECONDS
-                if page.has_more and last is not None and slow and order_of(page.ids):
+                self._add(page.batch)
+                if pace.shared is False and page.has_more and last is not None and order_of(page.ids):
                     self._behind = {f"{cursor}_gt": last}
                     return False
         return True
@@ -176,7 +170,7 @@ class _Pull:
         finally:
             for each in asking:
                 each.cancel()
-            await asyncio.gather(*asking, return_exceptions=True)
+            await to_its_end(asyncio.gather(*asking, return_exceptions=True))
 
     async def _ask(self, ask: Ask) -> None:
         query = {**self._behind, **self._axis.query(ask)}
@@ -186,9 +180,12 @@ class _Pull:
         query["sort"] = self._axis.key if ask.upward else f"-{self._axis.key}"
         body = await self._source.body(query)
         async with self._readers:
-            page, came = await in_thread(self._read, ask, body, await self._source.layout())
+            page, instants = await in_thread(self._read, ask, body, await self._source.layout())
+        new = self._gaps.new(instants)
+        came = _came(page, instants, new)
         self._check_ends(ask, came)
-        self._gaps.came(ask, replace(came, new=self._add(page)))
+        self._add(page.batch, new)
+        self._gaps.came(ask, came)
 
     def _check_ends(self, ask: Ask, came: Came) -> None:
         """Refuse an order that pages of one instant each do not show: the list's last page must be later than its first."""
@@ -197,49 +194,38 @@ class _Pull:
         if len(self._ends) > 1 and self._ends[True] >= self._ends[False] - PRECISION:
             raise UnsplittableError
 
-    def _read(self, ask: Ask, body: bytes, layout: Layout) -> tuple[Page, Came]:
+    def _read(self, ask: Ask, body: bytes, layout: Layout) -> tuple[Page, Any]:
         page = read_page(body, layout)
-        return page, _came(page, self._axis.ordered(page, ask))
+        instants = self._axis.ordered(page, ask)
+        if len(set(page.ids)) < len(page.ids):
+            rows = {each: row for row, each in reversed([*enumerate(page.ids)])}
+            page = page.keep([rows[each] == row for row, each in enumerate(page.ids)])
+        return page, instants
 
     async def _walk(self, ask: Ask, query: dict[str, str]) -> None:
         """Pull what is too close together, in the order of ids."""
         try:
-            async with aclosing(self._source.pages(query)) as pages:
+            async with aclosing(self._source.pages(query, Pace(1))) as pages:
                 async for _, page in pages:
                     self._axis.instants(page, ask)
-                    self._add(page)
+                    self._add(page.batch)
         except ScanInterrupted as error:
             if error.__cause__ is None:
                 raise UnsplittableError from error
             raise
         self._gaps.walked(ask)
 
-    def _add(self, page: Page) -> int:
-        """Keep the rows that have not come before; how many."""
-        new = page
-        if len(set(page.ids)) < len(page.ids) or not self._ids.isdisjoint(page.ids):
-            first = {each: row for row, each in reversed([*enumerate(page.ids)])}
-            new = page.keep([first[each] == row and each not in self._ids for row, each in enumerate(page.ids)])
-        self._ids.update(new.ids)
-        self._batches.append(new.batch)
-        self._meter.rows += len(new.batch)
-        return len(new.ids)
-
-    async def _table(self, walked: int) -> pa.Table:
-        """What came, of which so many batches are in order."""
-        schema = (await self._source.layout()).schema
-        table = pa.Table.from_batches(self._batches[:walked], schema)
-        if walked == len(self._batches):
-            return table
-        rest = pa.Table.from_batches(self._batches[walked:], schema)
-        return pa.concat_tables([table, await in_thread(in_order, rest, self._source.question.resource.life.id)])
+    def _add(self, batch: pa.RecordBatch, new: float = 1.0) -> None:
+        """Keep rows, of which such a share had probably not come before."""
+        self._batches.append(batch)
+        self._meter.rows += round(len(batch) * new)
 
     def _interrupted(self, error: TolokaError) -> ScanInterrupted:
         why = error.__cause__ if isinstance(error, ScanInterrupted) else error
         return ScanInterrupted(
-            f"The pull ended after {len(self._ids):,} rows: {why}",
+            f"The pull ended after {self._meter.rows:,} rows: {why}",
             cursor=None,
-            rows=len(self._ids),
+            rows=self._meter.rows,
             hint="It went over several connections, so there is no row to go on behind: run it again; a copy in a folder "
             "(to_parquet with resume=True, tf.sync) goes on by itself when the same call is run again.",
         )
@@ -261,12 +247,12 @@ def _axis(question: Question) -> Axis | None:
     )
 
 
-def _came(page: Page, instants: Any) -> Came:
+def _came(page: Page, instants: Any, new: float) -> Came:
     if not page.ids:
         return Came()
-    last = instants[-1]
+    last, rows = instants[-1], len(page.ids)
     again = (abs(instants - last) <= PRECISION).mean()
-    return Came(float(instants[len(instants) // 4]), float(last), len(page.ids), float(again), page.has_more)
+    return Came(float(instants[len(instants) // 4]), float(last), rows, float(again), page.has_more, new * rows)
 
 
 def _spelt(at: float) -> str:
@@ -277,15 +263,25 @@ def _spelt(at: float) -> str:
         raise UnsplittableError from error
 
 
-def in_order(table: pa.Table, column: str) -> pa.Table:
-    """Rows in the order of their ids, which are numbers or text; those of one id stay as they were."""
+def in_order(batches: Sequence[pa.RecordBatch], schema: pa.Schema, column: str) -> pa.Table:
+    """Rows in the order of their ids, which are numbers or text; of an id that several batches hold, those of the first."""
+    table = pa.Table.from_batches(batches, schema)
     ids = table[column]
     keys = {"digits": pc.utf8_length(ids), "id": ids} if pc.all(pc.utf8_is_decimal(ids)).as_py() else {"id": ids}
     order = pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys]).to_numpy()
+    order = order[_first(ids, np.repeat(np.arange(len(batches)), list(map(len, batches))), order)]
     if table.nbytes <= PIECE_BYTES:
         return _taken(table, pa.array(order))
-    ranks, rows = order.argsort(), len(table) * PIECE_BYTES // table.nbytes + 1
-    return pa.concat_tables([_piece(table, ranks - start, rows) for start in range(0, len(table), rows)])
+    ranks, rows = np.full(len(table), -1), len(table) * PIECE_BYTES // table.nbytes + 1
+    ranks[order] = np.arange(len(order))
+    return pa.concat_tables([_piece(table, ranks - start, rows) for start in range(0, len(order), rows)])
+
+
+def _first(ids: pa.ChunkedArray, batches: Any, order: Any) -> Any:
+    """Which of the ordered rows come from the first batch that holds their id."""
+    codes = np.concatenate([chunk.indices.to_numpy() for chunk in ids.dictionary_encode().chunks])[order]
+    begins = np.r_[True, codes[1:] != codes[:-1]]
+    return batches[order] == batches[order][begins][np.cumsum(begins) - 1]
 
 
 def _piece(table: pa.Table, ranks: Any, rows: int) -> pa.Table:

@@ -52,8 +52,7 @@ async def _windows(source: Source, parts: int) -> list[dict[str, str]]:
     probes = _Probes(source, key, column)
     first, last = await asyncio.gather(probes.rows(), probes.rows(falling=True, limit=1))
     cuts = await _cuts(probes, first, last.seen[0], parts) if first.seen and last.seen else []
-    windows = [{f"{key}_gte": spelt(begin), f"{key}_lt": spelt(end)} for begin, end in pairwise([0, *cuts, 0])]
-    del windows[0][f"{key}_gte"], windows[-1][f"{key}_lt"]
+    windows = [_window(key, begin, end) for begin, end in pairwise([None, *cuts, None])]
     if not {f"{key}_lt", f"{key}_lte"} & set(source.question.query):
         windows[-1][f"{key}_lte"] = _until(source, last.seen)
     return windows
@@ -65,6 +64,12 @@ def _born(resource: Resource) -> tuple[str, Column | None]:
         return "", None
     key, name = told
     return key, next(each for each in resource.columns if isinstance(each, Column) and each.name == name)
+
+
+def _window(key: str, begin: int | None, end: int | None) -> dict[str, str]:
+    """The filters of a window; a side without an instant is open."""
+    bounds = {f"{key}_gte": begin, f"{key}_lt": end}
+    return {name: spelt(bound) for name, bound in bounds.items() if bound is not None}
 
 
 def _until(source: Source, last: Sequence[int]) -> str:
@@ -115,8 +120,7 @@ class _Probes:
         asked = self._source.question
         # a cursor that goes by the order of the sort, which is another one here
         query = {name: value for name, value in asked.query.items() if name != "after_id"}
-        bounds = {f"{self._key}_gte": begin, f"{self._key}_lt": end}
-        query |= {name: spelt(bound) for name, bound in bounds.items() if bound is not None}
+        query |= _window(self._key, begin, end)
         query |= {"sort": f"-{self._key}" if falling else self._key, "limit": str(min(limit, asked.resource.max_limit))}
         async with self._turns:
             body = (await self._source.service.send("GET", asked.path, query=query, repeatable=True)).content
@@ -154,4 +158,5 @@ def _quantiles(stretches: Sequence[Stretch], parts: int) -> list[int]:
     wanted = [ceil(rank * part / parts) for part in range(1, parts)]
     cuts = np.interp(wanted, [*ranks, rank], [*instants, stretches[-1].end])
     whole = {int(cut) // MILLISECOND * MILLISECOND for cut in cuts}
+    # a cut at the first row, or behind the last, would leave a part without rows
     return sorted(cut for cut in whole if instants[0] < cut < stretches[-1].end)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from toloka_frames._resources import Life
     from toloka_frames._sinks import FilePath
 
+# readers of a folder (pyarrow, Spark) pass over names that begin with _ or a dot
 LOCK = "_lock"
 STAGED = ".part-[0-9]*.parquet.*"
 # what a call that was killed can leave; parts without a manifest are told as such
@@ -185,6 +186,7 @@ class Folder:
         with told(self.path):
             part = self.manifest.parts[number]
             try:
+                # without partitioning: in a folder as id=5 pyarrow 17 takes id for a column of its own, and fails
                 return pq.read_table(self.path / part.file, columns=list(columns), partitioning=None)
             except (OSError, pa.ArrowException):
                 sound_bytes(self.path, part)  # tells it where the part is not as it was written
@@ -225,6 +227,7 @@ class Folder:
         return CopyError(f"{self.path} is a copy of something else: {what}.", path=self.path, hint=hint)
 
     def _stage(self, file: str, table: pa.Table) -> Part:
+        # in memory first, because the name that it is written under has its checksum
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink, **PARQUET)
         content, ids = sink.getvalue(), table[self.life.id]

@@ -47,6 +47,7 @@ def plot_progress(progress: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     else:
         _check(progress, ["count"])
         bars, what = progress[["count"]], "count"
+    # turned round, because matplotlib draws the first bar lowest
     drawn: Axes = bars.iloc[::-1].plot.barh(
         stacked=True, color=["tab:blue", "lightgrey"], legend=what == "items", xlabel=what, ylabel="", ax=ax
     )
@@ -76,6 +77,7 @@ def plot_workers(workers: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Source: pandas, `DataFrame.plot.scatter`.
     """
     _check(workers, ["control_answers", "share"])
+    # a little beyond 0 and 1, so that points there are not cut in half
     drawn: Axes = workers.plot.scatter(x="control_answers", y="share", alpha=0.5, ylim=(-0.03, 1.03), ax=ax)
     drawn.set(xlabel="control answers", ylabel="share right")
     return drawn

@@ -109,6 +109,7 @@ def _task(prefix: str, base: Path) -> Iterator[Column]:
 
 def _values(base: Path) -> Iterator[Column | Fields]:
     """A task's known solution and hint, wherever it stands, under the names of the platform's own files."""
+    # the first of several only, as in those files, which have one column for it; the others are in `extra`
     yield Fields("GOLDEN", (*base, "known_solutions", Step.FIRST, "output_values"), "output")
     yield Column("HINT:text", (*base, "message_on_unknown_solution"), TEXT)
     yield Column("HINT:default_language", (*base, "localization_config", "default_language"), TEXT)
@@ -175,6 +176,7 @@ ASSIGNMENTS = Resource(
         Column("ASSIGNMENT:task_suite_id", ("task_suite_id",), TEXT),
         Column("ASSIGNMENT:worker_id", ("user_id",), TEXT),
         Column("ASSIGNMENT:status", ("status",), TEXT),
+        # `created` is called so in the platform's files
         Column("ASSIGNMENT:started", ("created",), INSTANT),
         *at("ASSIGNMENT:", (), INSTANT, "submitted", "accepted", "rejected", "skipped", "expired"),
         *at("ASSIGNMENT:", (), FLOAT, "reward"),

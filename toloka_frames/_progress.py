@@ -119,6 +119,7 @@ class Meter:
     @property
     def waiting(self) -> str:
         """The longest of the waits with the seconds that are left of it, or ""."""
+        # a copy: other workers' waits come and go in the loop's thread while this one reads
         end, reason = max(tuple(self.waits), default=(math.inf, ""))
         return reason if end == math.inf else f"{reason}, {math.ceil(max(end - time.monotonic(), 0.0)):,} s"
 
@@ -287,6 +288,7 @@ class Card:
         """Draw the card, in the kernel's thread."""
         if self._handle is None:
             self._open()
+        # the bound first: ipywidgets cuts a value down to the bound that it finds
         self._bar.max = progress.total or max(progress.rows, 1)
         self._bar.value = self._bar.max if progress.state == "done" else progress.rows
         self._bar.bar_style = {"running": "info", "done": "success", "failed": "danger", "stopped": "warning"}[progress.state]
@@ -312,6 +314,8 @@ def _static(progress: Progress) -> str:
 
 
 def _in_notebook() -> bool:
+    # not imported: a process that has not loaded it is no notebook
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
+    # IPython in a terminal has a shell, too, but without a kernel
     return hasattr(shell, "kernel")

@@ -75,6 +75,7 @@ class Quota:
 
     async def refused(self, call: str, error: QuotaExceeded) -> None:
         """Have all clients of the account heed what a refusal says."""
+        # no source tells an interval or a time for 300 a second: a 429 without them is taken for that
         what = "requests" if error.interval is None else _counted(call)
         (await self.limits()).close(what, error.interval, 1.0 if error.retry_after is None else error.retry_after)
 
@@ -97,7 +98,7 @@ class Wait:
 
     seconds: float
     what: str
-    interval: str | None = field(compare=False)
+    interval: str | None = field(compare=False)  # None and text have no order
 
 
 @dataclass
@@ -115,6 +116,7 @@ class Limits:
         import pyrate_limiter  # noqa: PLC0415 -- it loads multiprocessing, which takes long, and only a client pays for it
 
         self._item = pyrate_limiter.RateItem
+        # the windows alone: pyrate_limiter's Limiter starts a thread for them, and waits where no meter shows it
         self._windows = {
             what: pyrate_limiter.InMemoryBucket([pyrate_limiter.Rate(*rate) for rate in rates]) for what, rates in RATES.items()
         }
@@ -172,6 +174,7 @@ class Limits:
                 }
 
 
+# kept as long as the process: what a client has used up of a day is used up for the next one, too
 _accounts: dict[bytes, Limits] = {}
 
 
@@ -188,6 +191,7 @@ def _counted(call: str) -> str:
 def _room_at(window: InMemoryBucket, rate: Rate, count: int) -> int:
     """When a rate has room for so many, in milliseconds of the loop's clock; 0 when it always had."""
     position = len(window.items) - 1 - (rate.limit - count)
+    # a millisecond more, because a window counts what is as old as its interval
     return window.items[position].timestamp + rate.interval + 1 if position >= 0 else 0
 
 

@@ -62,6 +62,7 @@ def _may_repeat(error: BaseException, repeatable: bool, retries: Retries) -> boo
         return waits_for(retries, error.interval, error.retry_after or 0.0)
     if isinstance(error, ApiError):
         return error.retryable and repeatable and waits_for(retries, None, error.retry_after or 0.0)
+    # where a second try could do harm, the error of a lost answer is OutcomeUnknown
     return isinstance(error, ConnectionFailed)
 
 

@@ -74,6 +74,7 @@ def to_parquet(rows: Scan | Rows, path: FilePath, *, resume: bool = False, progr
     check_resume(resume)
     framing = Framing(SAMPLE_ROWS)
     stream = batches(rows, framing)
+    # before the schema is asked for, which would settle the columns without a row
     first = next(stream)
     with ParquetFile(path, framing.schema) as file:
         file.write(first)

@@ -80,12 +80,14 @@ class Scan:
         Args:
             dtype_backend: None gives string, Int64, boolean, float64 and datetime64[us, UTC] columns (lists stay Arrow-backed);
                 "pyarrow" and "numpy_nullable" as in `pandas.read_*`.
-            concurrency: Requests in flight at once, from 1. With more than one, a list that can be compared and sorted by
-                `created` (operations: by `submitted`) is pulled from both ends and from points between them. None begins with
-                one and goes on with 16 when the list is longer than two pages and each answer takes 25 ms or more to begin.
-                Apps, aggregated solutions, what stands behind `after_id`, and pages of fewer than 20 rows are pulled page
-                after page all the same; so is a list that the service does not give in the order that was asked for. Rows that
-                do not tell when they were made, of which the API knows none, are found with one only.
+            concurrency: Requests in flight at once, from 1. None begins with one and goes on with 20 when the list is longer
+                than two pages and each answer takes 25 ms or more to begin. With more than one, a list whose ids lie in no
+                order of time (those of the Apps API) is cut into stretches of ids that hold about a page, unless it has an
+                `id_lte` of yours; another one that can be compared and sorted by `created` (operations: by `submitted`) is
+                pulled from both ends and from points between them. What allows neither is pulled page after page all the
+                same: aggregated solutions, what stands behind `after_id`, pages of few rows, lists that the service does not
+                give in the order that was asked for. Rows that do not tell when they were made, of which the API knows none,
+                are found with one only.
             progress: "auto", "notebook", "text", "log", False or a callable that gets `tf.Progress`.
 
         Returns:
@@ -96,7 +98,7 @@ class Scan:
         Raises:
             InputError: `concurrency` is not a positive whole number.
             ApiError: The service refused.
-            ScanInterrupted: The pull ended half-way; `.cursor` says where, or is None if it had gone on in parallel.
+            ScanInterrupted: The pull ended half-way; `.cursor` says where, or is None if it had gone on from several points.
         """
         check_dtype_backend(dtype_backend)
         return to_frame(self.to_arrow(concurrency=concurrency, progress=progress), dtype_backend)
@@ -107,6 +109,9 @@ class Scan:
 
     def to_parquet(self, path: FilePath, *, resume: bool = False, progress: ProgressArg = "auto") -> Path:
         """Stream all rows into a Parquet file, or with `resume=True` into a folder of them; memory does not grow with the rows.
+
+        Two pages are held at once; of a slow service, where ids lie in no order of time (see `to_dataframe`), up to 40 pages,
+        or 50,000 rows.
 
         Row groups have 100,000 rows or 64 MiB of Arrow, zstd, dictionaries, statistics and an index of their pages, and hold
         rows that follow each other by id: a reader skips those that a filter by id cannot match, and by `created` where ids
@@ -165,7 +170,7 @@ class Scan:
         return [self._of(source) for source in run(split(self._source, parts, share))]
 
     def to_reader(self) -> pa.RecordBatchReader:
-        """The rows as a stream of record batches, a page at a time as they are read; memory holds a few pages."""
+        """The rows as a stream of record batches, a page at a time as they are read; memory as in `to_parquet`."""
         return pa.RecordBatchReader.from_batches(self.schema, iterate(walked(self._source)))
 
     def iter_dataframes(self, chunk_rows: int = 50_000, *, dtype_backend: DtypeBackend | None = None) -> Iterator[pd.DataFrame]:
@@ -185,9 +190,11 @@ class Scan:
 
     async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
         """Rows as the wire has them, in async code of any loop."""
-        async for page in aiterate(self._source.dicts()):
-            for row in page.rows:
-                yield row
+        # whoever stops half-way closes this one only, and the loop may end before it finds the inner one
+        async with aclosing(aiterate(self._source.dicts())) as pages:
+            async for page in pages:
+                for row in page.rows:
+                    yield row
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The rows as an Arrow C stream (Arrow PyCapsule interface)."""

@@ -130,6 +130,7 @@ def reject_assignments(
 
     Source: Toloka API, "Accept or reject an assignment".
     """
+    # what is no frame is refused below
     if public_comment is None and isinstance(df, pd.DataFrame) and "public_comment" not in df.columns:
         raise InputError("A Toloker whose work is rejected is told why: give public_comment=, or a column of it.")
     calls = verdict_calls(df, "REJECTED", public_comment)

@@ -26,6 +26,7 @@ RESTRICTION_MEMBERS = {
     "will_expire": "string",
 }
 VERDICT_MEMBERS = {"assignment_id": "string", "public_comment": "string"}
+# SYSTEM is not among them: such a ban is the service's own (Toloka-Kit 1.2.3, code SYSTEM_SCOPE_MODIFICATION)
 NEEDED_BY_SCOPE = {"ALL_PROJECTS": "user_id", "PROJECT": "project_id", "POOL": "pool_id"}
 MOST_SKILL = 100  # Toloka API, UserSkill.exact_value
 
@@ -49,6 +50,7 @@ def restriction_calls(frame: pd.DataFrame) -> list[Call]:
     refuse("scope", values["scope"], lambda scope: scope not in NEEDED_BY_SCOPE, f"is none of {', '.join(NEEDED_BY_SCOPE)}")
     for scope, needed in NEEDED_BY_SCOPE.items():
         of_scope = zip(values["scope"], values.get(needed, [None] * len(frame)), strict=True)
+        # a row of another scope passes with any value
         given = [value if each == scope else needed for each, value in of_scope]
         refuse(needed, given, lambda value: value is None, f"is missing, and the scope {scope} needs it")
     return _puts("/v1/user-restrictions", values, RESTRICTION_MEMBERS)

@@ -121,6 +121,7 @@ def place_of(path: FilePath) -> Path:
     """
     try:
         place = Path(path).expanduser().absolute()
+        # the system tells whether there can be such a name: one too long, or with a zero byte, is refused here
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             place.lstat()
     except (TypeError, ValueError, RuntimeError, OSError) as error:
@@ -195,6 +196,7 @@ class ParquetFile:
             if kind is None:
                 for table in self._groups.rest():
                     self._writer.write_table(table)
+            # the footer comes with it: without it nobody can read the file, and on Windows an open file cannot be moved
             self._writer.close()
             if kind is None:
                 self._part.replace(self.path)

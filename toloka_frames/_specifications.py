@@ -42,6 +42,7 @@ async def _pool_id(service: Service, given: Mapping[str, str]) -> str:
     if "pool_id" in given:
         return given["pool_id"]
     if "operation_id" in given:
+        # an aggregation names its pool among its parameters (Toloka API, "Aggregate responses in pool")
         operation = await service.get(f"/v1/operations/{path_part(given['operation_id'])}")
         return str((operation.get("parameters") or {}).get("pool_id"))
     kind, id_ = ("tasks", given["task_id"]) if "task_id" in given else ("task-suites", given["task_suite_id"])

@@ -16,11 +16,12 @@ import threading
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 import nest_asyncio
+import sniffio
 
 from toloka_frames._errors import InputError, LoopError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -110,7 +111,12 @@ async def _set_or_tick(ended: asyncio.Event) -> None:
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a function in a thread; a cancellation waits for its end, so that nothing is closed under it."""
-    ended = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+    return await to_its_end(asyncio.to_thread(function, *args, **kwargs))
+
+
+async def to_its_end(work: Awaitable[T]) -> T:
+    """Await what a cancellation does not reach, but waits for."""
+    ended = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(ended)
     except asyncio.CancelledError:
@@ -145,7 +151,7 @@ def iterate(items: AsyncIterator[T]) -> Iterator[T]:
             run(_close(items))
 
 
-async def aiterate(items: AsyncIterator[T]) -> AsyncIterator[T]:
+async def aiterate(items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
     """Read an async iterator that runs on our loop from a coroutine of any loop."""
     try:
         while (item := await on_our_loop(_next(items))) is not _END:
@@ -243,6 +249,7 @@ class _Job(Generic[T]):
         self._loop.call_soon_threadsafe(self._stop)
 
     def tick(self) -> None:
+        # a copy: the loop's thread adds to them
         for callback in tuple(self._callbacks):
             callback()
 
@@ -286,11 +293,14 @@ def _loop() -> asyncio.AbstractEventLoop:
     with _lock:
         if _thread_loop is None:
             _thread_loop = asyncio.new_event_loop()
+            # a daemon, so that a script ends though connections are open
             threading.Thread(target=_run_for_ever, args=(_thread_loop,), name="toloka_frames", daemon=True).start()
         return _thread_loop
 
 
 def _run_for_ever(loop: asyncio.AbstractEventLoop) -> None:
+    # httpcore and anyio ask which library runs at each piece of an answer; told once, they need not look
+    sniffio.thread_local.name = "asyncio"
     while True:
         # what a coroutine raises of these goes to its caller; the loop itself goes on for the others
         with contextlib.suppress(KeyboardInterrupt, SystemExit):

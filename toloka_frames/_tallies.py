@@ -213,6 +213,7 @@ def _bonuses(bonuses: pd.DataFrame, answers: pd.DataFrame, keys: list[str]) -> p
 def _key(cells: pd.Series[Any], key: str) -> pd.Series[Any]:
     """What is summed by, in one dtype wherever it is from."""
     if key == "day":
+        # pandas before 3 makes nanoseconds of text
         return pd.to_datetime(cells, utc=True, format="ISO8601").dt.floor("D").dt.as_unit("us")
     return cells.astype(TEXT)
 
@@ -224,4 +225,5 @@ def _decimals(amounts: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _dollars(amount: Decimal) -> float:
+    # as money is rounded; a Decimal by itself takes a half to the even digit
     return float(amount.quantize(FOUR_DIGITS, ROUND_HALF_UP))

@@ -35,6 +35,7 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
+# not orjson, which knows no integers beyond 64 bits and no halves of surrogate pairs
 AS_IT_IS = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain)
 ESCAPED = json.JSONEncoder(separators=(",", ":"), default=_plain)
 
@@ -68,6 +69,7 @@ def instant(value: Any) -> datetime:
         ValueError: It is no instant, or finer than a microsecond.
         OverflowError: It is before the year 1 or after 9999.
     """
+    # fromisoformat also takes weeks and days without hyphens, and cuts off what is finer than a microsecond
     if isinstance(value, str) and INSTANT_TEXT.fullmatch(value):
         value = datetime.fromisoformat(value)
     if not isinstance(value, datetime) or value != value or getattr(value, "nanosecond", None):  # noqa: PLR0124 -- NaT is not itself
@@ -166,6 +168,7 @@ def _array(taken: _Taken, column: Column, extras: list[Row]) -> pa.Array:
 
 def _at_once(values: Sequence[Any], declared: pa.DataType) -> pa.Array | None:
     """The array of values that are all of the kind that JSON has for a type; None where each must be looked at."""
+    # types and not isinstance, to which True is an int
     kinds = set(map(type, values)) - {type(None)}
     if not kinds:
         return pa.nulls(len(values), declared)
@@ -179,6 +182,7 @@ def _at_once(values: Sequence[Any], declared: pa.DataType) -> pa.Array | None:
     try:
         if declared != INSTANT:
             return pa.array(values, declared)
+        # in two steps, because Arrow makes instants of a zone only of text with a zone; such text it refuses in the first
         instants = pa.array(values, TEXT).cast(NAIVE).cast(INSTANT)
     except (pa.ArrowException, OverflowError, UnicodeEncodeError):
         return None

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import operator
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from toloka_frames import _specifications
+from toloka_frames._ahead import Ahead, Asked, P, Pace
 from toloka_frames._columns import Layout, expanded
 from toloka_frames._errors import ScanInterrupted, TolokaError
-from toloka_frames._page import DictPage, Page, last_id, read_dicts, read_page
-from toloka_frames._sync import in_thread
+from toloka_frames._page import DictPage, Page, read_dicts, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
+    from toloka_frames._ahead import AnyPage
     from toloka_frames._http import Service
     from toloka_frames._question import Question
-
-
-class AnyPage(Protocol):
-    """What the walk needs to know of a page."""
-
-    @property
-    def ids(self) -> list[str]:
-        """Cursor values of its rows."""
-
-    @property
-    def has_more(self) -> bool:
-        """Whether the list goes on."""
-
-
-P = TypeVar("P", bound="AnyPage")
-T = TypeVar("T")
 
 ORDER_ROWS = 20  # from so many rows on, it is no accident that their ids ascend
 
@@ -68,25 +51,24 @@ class Source:
         return (await self.service.send("GET", self.question.path, query=asked, repeatable=True)).content
 
     async def pages(
-        self, filters: Mapping[str, str] | None = None, waits: list[float] | None = None
+        self, filters: Mapping[str, str] | None = None, pace: Pace | None = None
     ) -> AsyncGenerator[tuple[str | None, Page], None]:
         """Pages as record batches, each with the cursor behind it.
 
         Args:
             filters: What goes before the filters of the question.
-            waits: Gets the seconds until each answer began.
+            pace: How many requests are on their way at once; when not given, more than one where the service is slow.
         """
-        layout = await self.layout()
-        pages = walk(self.service, self.question.path, self._query(filters), layout, read_page, Page.keep, waits)
-        async with aclosing(pages):
+        asked = Asked(self.service, self.question.path, self._query(filters), await self.layout(), read_page, Page.keep)
+        async with aclosing(walk(asked, pace or Pace())) as pages:
             async for each in pages:
                 yield each
 
     async def dicts(self) -> AsyncGenerator[DictPage, None]:
         """Pages with their rows as the wire has them."""
         layout = Layout(self.question.resource.rows, self.question.resource.cursor, ())
-        pages = walk(self.service, self.question.path, self._query(), layout, read_dicts, DictPage.keep)
-        async with aclosing(pages):
+        asked = Asked(self.service, self.question.path, self._query(), layout, read_dicts, DictPage.keep)
+        async with aclosing(walk(asked, Pace())) as pages:
             async for _, page in pages:
                 yield page
 
@@ -94,15 +76,7 @@ class Source:
         return {**self.question.query, **(filters or {}), "sort": self.question.resource.cursor, "limit": self.limit}
 
 
-async def walk(
-    service: Service,
-    path: str,
-    query: Mapping[str, str],
-    layout: Layout,
-    read: Callable[[bytes, Layout], P],
-    keep: Callable[[P, Sequence[bool]], P],
-    waits: list[float] | None = None,
-) -> AsyncGenerator[tuple[str | None, P], None]:
+async def walk(asked: Asked[P], pace: Pace) -> AsyncGenerator[tuple[str | None, P], None]:
     """Ask for page after page, in the order of the cursor, each behind the last row of the one before.
 
     Yields:
@@ -112,10 +86,10 @@ async def walk(
         ApiError: The first page was refused.
         ScanInterrupted: A later page was, or the list's order is broken; rows that came before were handed over.
     """
-    guard = _Guard(layout.cursor, query.get(f"{layout.cursor}_gt"))
-    pages = _Pages(service, path, query, layout, read, [] if waits is None else waits)
+    key = asked.layout.cursor
+    guard, pages = _Guard(key, asked.query.get(f"{key}_gt")), Ahead(asked, pace)
     try:
-        while True:
+        while pages.more:
             try:
                 page = await pages.behind(guard.cursor)
             except TolokaError as error:
@@ -123,70 +97,9 @@ async def walk(
                     raise guard.interrupted(str(error)) from error
                 raise
             wanted = guard.check(page)
-            yield guard.cursor, page if all(wanted) else keep(page, wanted)
-            if not page.has_more:
-                return
+            yield guard.cursor, page if all(wanted) else asked.keep(page, wanted)
     finally:
         await pages.forget()
-
-
-class _Pages(Generic[P]):
-    """The pages of a walk: while one is being read, the next is asked for and begun to be read.
-
-    Its cursor is only expected then; when it turns out to be another one, the page is dropped and the right one is asked for.
-    """
-
-    def __init__(
-        self,
-        service: Service,
-        path: str,
-        query: Mapping[str, str],
-        layout: Layout,
-        read: Callable[[bytes, Layout], P],
-        waits: list[float],
-    ) -> None:
-        self._service, self._path, self._query, self._layout, self._read = service, path, query, layout, read
-        self._waits = waits
-        self._expected: str | None = None
-        self._ahead: asyncio.Task[_Begun[P]] | None = None
-
-    async def behind(self, cursor: str | None) -> P:
-        """The page behind a cursor."""
-        if self._ahead is None or self._expected != cursor:
-            await self.forget()
-            self._ahead = asyncio.create_task(self._begin(cursor))
-        begun = await self._ahead
-        # the next request is on its way before this page is read: reading and waiting cost the longer of both, not their sum
-        self._ahead, self._expected = None, begun.next_cursor
-        if begun.next_cursor is not None:
-            self._ahead = asyncio.create_task(self._begin(begun.next_cursor))
-        return await begun.reading
-
-    async def forget(self) -> None:
-        """Give up the page that is ahead, and wait until nothing of it goes on."""
-        ahead, self._ahead = self._ahead, None
-        if ahead is None:
-            return
-        ahead.cancel()
-        (begun,) = await asyncio.gather(ahead, return_exceptions=True)
-        if isinstance(begun, _Begun):
-            begun.reading.cancel()
-            await asyncio.gather(begun.reading, return_exceptions=True)
-
-    async def _begin(self, cursor: str | None) -> _Begun[P]:
-        query = self._query if cursor is None else {**self._query, f"{self._layout.cursor}_gt": cursor}
-        answer = await self._service.send("GET", self._path, query=query, repeatable=True)
-        body = answer.content
-        self._waits.append(answer.extensions.get("waited", 0.0))
-        return _Begun(last_id(body, self._layout), asyncio.create_task(in_thread(self._read, body, self._layout)))
-
-
-@dataclass(frozen=True)
-class _Begun(Generic[P]):
-    """A page that has come and is being read, and the cursor that is expected behind it."""
-
-    next_cursor: str | None
-    reading: asyncio.Task[P]
 
 
 class _Guard:
@@ -215,10 +128,7 @@ class _Guard:
         return wanted
 
     def _all_behind(self, ids: list[str]) -> bool:
-        if self._key is None or not ids:
-            return False
-        keys = list(map(self._key, ids))
-        return self._key(self.cursor or "") < keys[0] and all(map(operator.lt, keys, keys[1:]))
+        return self._key is not None and _ascend([self.cursor or "", *ids], self._key)
 
     def _is_new(self, each: str) -> bool:
         if each in self._seen:
@@ -230,7 +140,7 @@ class _Guard:
 
     def _remember(self, ids: list[str]) -> None:
         if ids:
-            self.cursor = max(ids, key=self._key) if self._key else ids[-1]
+            self.cursor = max(ids, key=self._key) if self._key and not _ascend(ids, self._key) else ids[-1]
         if not self._settled and len(self._seen) >= ORDER_ROWS:
             self._settled, self._key = True, order_of(list(self._seen))
         if self._key:
@@ -249,8 +159,13 @@ class _Guard:
 def order_of(ids: list[str]) -> Callable[[str], Any] | None:
     """What ids ascend by: their number, their text, or nothing."""
     key = _number if all(map(str.isdecimal, ids)) else str
-    keys: list[Any] = list(map(key, ids))
-    return key if all(map(operator.lt, keys, keys[1:])) else None
+    return key if _ascend(ids, key) else None
+
+
+def _ascend(ids: list[str], key: Callable[[str], Any]) -> bool:
+    # numbers of one length ascend as their text does, which is told without a key for each
+    keys: list[Any] = ids if key is str or len(set(map(len, ids))) == 1 else list(map(key, ids))
+    return all(map(operator.lt, keys, keys[1:]))
 
 
 def _number(text: str) -> tuple[int, str]:

@@ -195,11 +195,13 @@ class _Running:
         self, path: str | os.PathLike[str] | None, port: int, token: str | None, operation_seconds: float, plan: Plan
     ) -> None:
         folder = None if path else tempfile.mkdtemp(prefix="toloka-local-")
+        # a service that nobody closes takes its folder along when it is forgotten, at the latest when Python ends
         self._clear = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True) if folder else None
         file = str(path or Path(folder or "") / "toloka.db")
         try:
             self.store = Store(file, operation_seconds)
         except sqlite3.Error as error:
+            # not by isinstance, since a full disk is an OperationalError, too
             busy = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
             why = "another service has it in use" if busy else error
             raise OSError(f"{file} cannot hold the state: {why}") from error
@@ -209,10 +211,12 @@ class _Running:
         try:
             self.server = Server(self.service, port)
         except OSError:
+            # else nobody could have the file while this object lives
             self.store.close()
             raise
 
     def close(self) -> None:
+        # first, because a request in hand still asks the store
         self.server.close()
         self.store.close()
         if self._clear:

@@ -49,6 +49,7 @@ def settle(store: Store) -> None:
         while True:
             try:
                 with store.transaction():
+                    # taken off and done in one transaction: a kill between them would lose it
                     due = store.due()
                     if due is None:
                         return

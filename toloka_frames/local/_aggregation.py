@@ -53,6 +53,7 @@ def _parameters(store: Store, form: Row, pool: Row) -> Row:
     common = {"pool_id": pool["id"], "algorithm": form["type"], "pool_name": pool["private_name"]}
     common |= {"project_id": pool["project_id"], "requester_id": store.owner["id"]}
     if form["type"] == "WEIGHTED_DYNAMIC_OVERLAP":
+        # a number here, though ids are text elsewhere (the example of Toloka API, "Aggregate responses in pool")
         return {**common, "aggregated_fields": form["fields"], "answer_weight_skill_id": int(form["answer_weight_skill_id"])}
     specs = store.get("projects", pool["project_id"])["task_spec"]
     names = [field["name"] for field in form["fields"]]
@@ -67,6 +68,7 @@ def _parameters(store: Store, form: Row, pool: Row) -> Row:
 def aggregate(store: Store, due: Due) -> None:
     """The operation's moment: there is a solution for every task that has accepted answers."""
     operation_id = due.argument["operation_id"]
+    # an id of ours, by which the table tells rows apart; the API's rows have none, so lists leave it out
     keys = (
         {"id": f"{operation_id}/{row['task_id']}", "operation_id": operation_id, **row}
         for row in _solve(store, due.argument["form"])
@@ -88,10 +90,11 @@ def _solve(store: Store, form: Mapping[str, Any]) -> Iterator[Row]:
     weights = _weights(store, form.get("answer_weight_skill_id"))
     names = [field["name"] for field in form["fields"]]
     for task_id, answers in _answers(store, form["pool_id"]).items():
-        votes = [(weights.get(user_id, 1.0) if weights else 1.0, solution) for user_id, solution in answers]
+        votes = [(weights.get(user_id, 1.0), solution) for user_id, solution in answers]
         chosen = {name: _vote([(weight, solution[name]) for weight, solution in votes if name in solution]) for name in names}
         found = {name: choice for name, choice in chosen.items() if choice}
         if found:
+            # the API has one confidence for all fields of a task: that of the least sure
             confidence = min(share for _, share in found.values())
             values = {name: value for name, (value, _) in found.items()}
             yield {"pool_id": str(form["pool_id"]), "task_id": task_id, "confidence": confidence, "output_values": values}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ._store import Row, Store
 
+# Toloka API, "Update task suite response": what is ACCEPTED is paid for and stays so
 _FROM = {"ACCEPTED": ("SUBMITTED", "REJECTED"), "REJECTED": ("SUBMITTED",)}
 _LONGEST_COMMENT = 2048
 

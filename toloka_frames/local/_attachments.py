@@ -42,5 +42,6 @@ def download_attachment(store: Store, call: Call) -> Answer:
     """Answer the bytes of a file."""
     row = store.get("attachments", call.path["id"])
     [(data,)] = store.select("SELECT data FROM files WHERE attachment_id = ?", (row["id"],))
+    # RFC 6266: a plain filename= has no letters beyond ASCII
     disposition = f"attachment; filename*=UTF-8''{quote(row['name'], safe='')}"
     return Answer(200, data, {"Content-Type": row["media_type"], "Content-Disposition": disposition})

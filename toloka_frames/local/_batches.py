@@ -13,7 +13,7 @@ import orjson
 from ._calls import Answer, Call, answer
 from ._errors import conflict, does_not_exist, field_error, invalid
 from ._ids import app_id, instant
-from ._items import count_items, finish_items, import_fields, open_project, read_items, start_items
+from ._items import MICROSECONDS, count_items, finish_items, import_fields, open_project, read_items, start_items, step
 
 if TYPE_CHECKING:
     from ._store import Due, Row, Store
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _ITEM_STATES = ("NEW", "PROCESSING", "COMPLETED", "ERROR", "CANCELLED", "NO_MONEY", "ARCHIVE", "STOPPED")
 _PRIORITIES = ("ONE", "TWO", "THREE", "FOUR", "FIVE")
 _BUSY = frozenset({"QUEUED", "PROCESSING", "STOPPING", "LOADING"})
-_SOONEST = 0.01
 
 
 def create_batch(store: Store, call: Call) -> Answer:
@@ -36,7 +35,8 @@ def create_batch_at_once(store: Store, call: Call) -> Answer:
     batch_id, items = _add(store, call, project, at)
     start_items(store, items, at)
     finish_items(store, _items(store, batch_id, "PROCESSING"), project, at)
-    done = {"status": "COMPLETED", "started_at": instant(at, 6), "finished_at": instant(at, 6)}
+    now = instant(at, MICROSECONDS)
+    done = {"status": "COMPLETED", "started_at": now, "finished_at": now}
     row = store.save("app_batches", {**count_items(store, batch_id), **done})
     return answer({"batch": _with_time(row), "items": _items(store, batch_id, "COMPLETED")})
 
@@ -128,20 +128,21 @@ def process_batch(store: Store, due: Due) -> None:
     row = store.get("app_batches", due.argument["batch_id"])
     status = store.get("app_projects", row["app_project_id"])["status"]
     if status == "CREATING":
-        store.schedule(due.at + max(store.operation_seconds / 2, _SOONEST), due.job, **due.argument)
+        store.schedule(due.at + step(store), due.job, **due.argument)
     elif status == "READY":
-        _set(store, row, "PROCESSING", started_at=row.get("started_at") or instant(due.at, 6))
+        _set(store, row, "PROCESSING", started_at=row.get("started_at") or instant(due.at, MICROSECONDS))
         _go_on(store, row["id"], due.at)
 
 
 def _go_on(store: Store, batch_id: str, at: float) -> None:
     start_items(store, _items(store, batch_id, "NEW", "STOPPED"), at)
     count_items(store, batch_id)
-    store.schedule(at + max(store.operation_seconds / 2, _SOONEST), "label_batch", batch_id=batch_id)
+    store.schedule(at + step(store), "label_batch", batch_id=batch_id)
 
 
 def _items(store: Store, batch_id: str, *statuses: str) -> list[Row]:
     found = store.select(
+        # statuses as one JSON text, because SQLite takes no list for a parameter
         "SELECT body FROM app_items WHERE batch_id = ? AND status IN (SELECT value FROM json_each(?)) ORDER BY id",
         (batch_id, orjson.dumps(statuses).decode()),
     )
@@ -151,6 +152,7 @@ def _items(store: Store, batch_id: str, *statuses: str) -> list[Row]:
 def label_batch(store: Store, due: Due) -> None:
     """The first half of the items is done, or the rest and with it the batch."""
     row = store.get("app_batches", due.argument["batch_id"])
+    # it was stopped after this was put on the agenda
     if row["status"] != "PROCESSING":
         return
     items = _items(store, row["id"], "PROCESSING")
@@ -158,9 +160,9 @@ def label_batch(store: Store, due: Due) -> None:
     finish_items(store, items[rest:], store.get("app_projects", row["app_project_id"]), due.at)
     row = count_items(store, row["id"])
     if rest:
-        store.schedule(due.at + max(store.operation_seconds / 2, _SOONEST), due.job, **due.argument)
+        store.schedule(due.at + step(store), due.job, **due.argument)
     else:
-        _set(store, row, "COMPLETED", finished_at=instant(due.at, 6))
+        _set(store, row, "COMPLETED", finished_at=instant(due.at, MICROSECONDS))
 
 
 def stop_batch(store: Store, call: Call) -> Answer:
@@ -196,6 +198,7 @@ def archive_batch(store: Store, call: Call) -> Answer:
 def unarchive_batch(store: Store, call: Call) -> Answer:
     """Answer 200 with nothing: the batch has the status it had before it was archived."""
     row = _find(store, call, "ARCHIVE")
+    # its last status (Apps API, "Unarchive batch"), which an archived row has no more: its counts and instants tell it
     stopped = "STOPPED" if row["items_per_state"]["STOPPED"] else "NEW"
     _set(store, row, "COMPLETED" if "finished_at" in row else stopped)
     return Answer(200)

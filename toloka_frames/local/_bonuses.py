@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SYNC_BONUSES = 100
 _FIRST_ID = 3139001
+# dollars (Toloka API, "Issue bonuses"); test data of Toloka-Kit and the Java SDK still have 0.01 as the least
 _LEAST, _MOST = 0.005, 100
 _KEPT = ("user_id", "amount", "assignment_id", "private_comment", "public_title", "public_message")
 _TEXTS = ("public_title", "public_message")
@@ -30,12 +31,14 @@ _SAME = ("user_id", "amount", "private_comment", *_TEXTS)
 
 
 def _admit(_store: Store, sent: Sequence[Json], later: bool) -> None:
+    # Toloka API, "Issue bonuses", tells a limit of synchronous requests only
     if not later and len(sent) > SYNC_BONUSES:
         raise too_large(f"One request may carry {SYNC_BONUSES} bonuses, this one has {len(sent)}")
     bonuses = [one for one in sent if isinstance(one, dict)]
     alike = Counter(orjson.dumps([one.get(name) for name in _SAME], option=orjson.OPT_SORT_KEYS) for one in bonuses)
     if any(count > 1 for count in alike.values()):
         message = "The same Toloker gets several bonuses of the same amount, title, message and comment"
+        # the example of the Toloka API has this one without the envelope of all other errors
         raise BareError(409, "ENTITY_CONFLICT", message, {"user_id": {"code": "ENTITY_CONFLICT", "message": message}})
 
 
@@ -89,6 +92,7 @@ BONUSES = Kind(
     "user_bonuses",
     verb="PERSIST",
     options=("skip_invalid_items",),
+    # for bonuses, other than for tasks, the id holds in both modes (Toloka API, "Issue bonuses")
     once=True,
     admit=_admit,
     check=_check,

@@ -23,7 +23,8 @@ class Call:
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
-    hidden: Callable[[], float] = float  # asked by lists: for how many seconds they hide a new row
+    # asked by lists alone, because to ask counts as a strike of a fault: for how many seconds they hide a new row; float() is 0
+    hidden: Callable[[], float] = float
 
     def json(self) -> Json:
         """The body's value; ServiceError 400 when it is missing or no JSON."""

@@ -83,6 +83,7 @@ def create(store: Store, call: Call, kind: Kind, quota: Quota | None = None) -> 
     """
     options = Options(**{name: call.flag(name) for name in kind.options})
     later = call.flag("async_mode")
+    # for tasks and suites the id holds in async mode only (Toloka API, "Create single/multiple tasks")
     operation_id = _operation_id(store, call) if later or kind.once else None
     body = call.json()
     sent = body if isinstance(body, list) else [body]
@@ -124,6 +125,7 @@ def _create_now(
 ) -> Answer:
     checked = kind.check(store, sent, options)
     errors = {str(position): one.errors for position, one in enumerate(checked) if one.errors}
+    # also where none is valid: an error and no empty 201, say the comments of Toloka-Kit 1.2.3
     if errors and (single or not options.skip_invalid_items or len(errors) == len(sent)):
         raise invalid(errors["0"] if single else errors)
     rows = _make(store, kind, checked, time.time())
@@ -136,6 +138,7 @@ def _create_now(
         return answer(rows[0], 201)
     positions = (str(position) for position, one in enumerate(checked) if not one.errors)
     body: Row = {"items": dict(zip(positions, rows, strict=True))}
+    # the Toloka API has validation_errors with this flag only
     return answer({**body, "validation_errors": errors} if options.skip_invalid_items else body, 201)
 
 
@@ -191,6 +194,7 @@ def _open_logged(store: Store, rows: Sequence[Row], at: float) -> list[Row]:
     try:
         open_pools(store, (row["pool_id"] for row in rows), at)
     except ServiceError as error:
+        # a number in this entry, though ids are text elsewhere
         given = {"pool_id": int(rows[0]["pool_id"])}
         return [{"type": "POOL_OPEN", "success": False, "input": given, "output": error.envelope()}]
     return []

@@ -17,6 +17,7 @@ _MANY = 1_000_000
 
 def chance(*key: object) -> float:
     """A number of [0, 1) that belongs to the key."""
+    # not hash(), which differs from process to process for text
     digest = blake2b("\x1f".join(map(str, key)).encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64
 
@@ -91,4 +92,5 @@ def _between(field: Mapping[str, Json], span: float, *key: object) -> float:
 def _text(field: Mapping[str, Json], number: int) -> str:
     text = f"answer {number}".ljust(field.get("min_length") or 0, ".")
     longest = field.get("max_length")
+    # the end of it, where the number is that makes texts differ
     return text if longest is None else text[-longest:]

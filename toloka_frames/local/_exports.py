@@ -79,6 +79,7 @@ def _file_rows(path: str | os.PathLike[str]) -> Iterator[Cells]:
         lines = csv.reader(file, delimiter="\t")
         header = next(lines, [])
         for line in lines:
+            # not strict: lines between assignments, which the export can have (addRowDelimiter), have no cells
             yield {name: cell for name, cell in zip(header, line, strict=False) if name and cell}
 
 
@@ -108,6 +109,7 @@ def _pool_id(rows: Iterable[Cells]) -> str | None:
     names = ("ASSIGNMENT:task_id", "ASSIGNMENT:assignment_id", "ASSIGNMENT:task_suite_id")
     for row in rows:
         found = next((prefix for name in names if (prefix := pool_prefix(row.get(name, "")))), None)
+        # old ids are UUIDs, which tell no pool; the link does
         linked = row.get("ASSIGNMENT:link", "").split("/")[-2:-1]
         if found or (linked and linked[0].isdecimal()):
             return found or linked[0]
@@ -195,6 +197,7 @@ def _pool_form(rows: list[Cells], project_id: str, now: float) -> Row:
     return {
         "project_id": project_id,
         "private_name": f"Export of {len(rows)} rows",
+        # else it could not be opened
         "will_expire": instant(now + _YEAR),
         "reward_per_assignment": rewards.most_common(1)[0][0] if rewards else 0.0,
         "assignment_max_duration_seconds": 3600,

@@ -181,6 +181,7 @@ class Faults:
 
 
 def _cut(reply: Reply) -> Reply:
+    # an answer without a body is cut before it begins: a connection with all of it out would be in order
     return replace(reply, cut=True) if reply.size else Reply()
 
 

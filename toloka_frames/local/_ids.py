@@ -55,6 +55,7 @@ class ObjectIds:
 
     def __init__(self) -> None:
         self._process = secrets.token_hex(5)
+        # low in its 24 bits, so that it is long until it begins anew and text order is time order no more
         self._counter = itertools.count(secrets.randbelow(1 << 20))
 
     def new(self, pool_id: str, at: float) -> str:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ._store import Due, Row, Store
 
 MOST_ITEMS = 10_000
-_SOONEST = 0.01
-_MICROSECONDS = 6
+# the Apps API has started_at and finished_at with six digits, other instants with three
+MICROSECONDS = 6
 _CLASSES = ("first", "second", "third")
 
 
@@ -52,11 +52,13 @@ def create_items(store: Store, call: Call) -> Answer:
     project = open_project(store, call)
     form = call.object("items")
     batch = _batch(store, project, form)
+    # Apps API, "Add items in bulk": with batch_id only
     if form.get("ignore_errors") and batch is None:
         raise invalid_field("ignore_errors", "VALUE_NOT_ALLOWED")
     read = read_items(store, project, form, form.get("batch_id"))
     _take_in(store, read.rows, batch)
     if batch is not None:
+        # read again, because it was counted and written meanwhile
         counted = store.get("app_batches", batch["id"])
         store.save("app_batches", {**counted, **import_fields(read)})
     return answer([row["id"] for row in read.rows])
@@ -127,12 +129,18 @@ def _take_in(store: Store, rows: Sequence[Row], batch: Row | None) -> None:
 def take_items(store: Store, due: Due) -> None:
     """Items without a batch are taken up as soon as their project is ready."""
     status = store.get("app_projects", due.argument["project_id"])["status"]
-    step = max(store.operation_seconds / 2, _SOONEST)
     if status == "CREATING":
-        store.schedule(due.at + step, due.job, **due.argument)
+        store.schedule(due.at + step(store), due.job, **due.argument)
     elif status == "READY":
         start_items(store, [store.get("app_items", item_id) for item_id in due.argument["item_ids"]], due.at)
-        store.schedule(due.at + step, "label_items", **due.argument)
+        store.schedule(due.at + step(store), "label_items", **due.argument)
+
+
+def step(store: Store) -> float:
+    """How long a step of the work on items takes, in seconds."""
+    # never nothing: a job that puts itself off by nothing would be due again at once, and for ever, where it waits for the
+    # project of a slower service that had this file before
+    return max(store.operation_seconds / 2, 0.01)
 
 
 def label_items(store: Store, due: Due) -> None:
@@ -143,14 +151,14 @@ def label_items(store: Store, due: Due) -> None:
 
 def start_items(store: Store, rows: Iterable[Row], at: float) -> None:
     """Work on the items begins."""
-    started = {"status": "PROCESSING", "started_at": instant(at, _MICROSECONDS)}
+    started = {"status": "PROCESSING", "started_at": instant(at, MICROSECONDS)}
     store.save_all("app_items", ({**row, **started} for row in rows))
 
 
 def finish_items(store: Store, rows: Iterable[Row], project: Row, at: float) -> None:
     """The items have their labels."""
     spec = store.get("apps", project["app_id"])["output_spec"]
-    finished = {"status": "COMPLETED", "finished_at": instant(at, _MICROSECONDS)}
+    finished = {"status": "COMPLETED", "finished_at": instant(at, MICROSECONDS)}
     store.save_all("app_items", ({**row, **finished, "output_data": _labels(spec, project, row)} for row in rows))
 
 

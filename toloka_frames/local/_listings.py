@@ -6,6 +6,7 @@ from ._lists import Filter, Listing
 
 _CREATED = ("id", "created")
 _TASK_LIMIT = 100_000
+# filters of the Java SDK, which no document tells of
 _OWNER: dict[str, Filter] = {"owner_id": "owner", "owner_company_id": "equal"}
 
 PROJECTS = Listing(
@@ -21,6 +22,7 @@ POOLS = Listing(
     compared=(*_CREATED, "last_started"),
     sort_keys=(*_CREATED, "last_started"),
     maximum=300,
+    # Toloka-Kit 1.2.3; for the others of /v1 the API's general 50
     default=20,
 )
 TRAININGS = Listing(
@@ -156,6 +158,7 @@ APPS = Listing(
     default=100,
     rows="content",
     cursor=True,
+    # the Apps API shows these of a single app only
     body="json_remove(body, '$.constraints_description', '$.param_spec', '$.input_spec', '$.output_spec',"
     " '$.input_format_info')",
 )

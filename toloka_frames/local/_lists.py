@@ -94,6 +94,7 @@ def list_rows(store: Store, call: Call, listing: Listing) -> Answer:
         where.add("made <= julianday('now') - ?", hidden / _SECONDS_A_DAY)
     order = ", ".join(f"{name} {'DESC' if falling else 'ASC'}" for name, falling in keys)
     found = store.select(
+        # as bytes: text that sqlite3 decodes and the answer encodes again takes a third longer
         f"SELECT CAST({listing.body} AS BLOB) FROM {listing.table}"  # noqa: S608  # all names are ours
         f" WHERE {' AND '.join(where.terms) or '1'} ORDER BY {order} LIMIT ?",
         (*where.values, limit + 1),
@@ -132,6 +133,7 @@ def _limit(listing: Listing, given: str | None) -> int:
     if limit < 1:
         raise invalid_field("limit", "VALUE_LESS_THAN_MIN", 1)
     if limit > listing.maximum:
+        # what the service does here no source says; to refuse shows clients that ask for too much
         raise invalid_field("limit", "VALUE_GREATER_THAN_MAX", listing.maximum)
     return limit
 
@@ -195,6 +197,7 @@ def _after(store: Store, listing: Listing, row_id: str, keys: list[tuple[str, bo
     choices: list[str] = []
     values: list[object] = []
     for position, ((name, falling), value) in enumerate(zip(keys, found[0], strict=True)):
+        # IS, because to SQLite not even NULL = NULL is true
         ties = [f"{other} IS ?" for other, _ in keys[:position]]
         beyond, operands = _beyond(name, value, falling=falling)
         choices.append(" AND ".join([*ties, beyond]))

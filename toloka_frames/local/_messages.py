@@ -55,6 +55,7 @@ def _thread(store: Store, form: Row, at: float) -> Row:
         "id": store.object_ids.plain(at),
         "topic": form["topic"],
         "interlocutors_inlined": True,
+        # by id, and messages the newest first (Toloka API, MessageThread)
         "interlocutors": sorted(people, key=lambda one: str(one["id"])),
         "messages_inlined": True,
         "messages": [_message(store, form, at)],

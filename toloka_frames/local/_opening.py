@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ._store import Due, Row, Store
 
 _FIRST_ID = 42000001
+# Toloka API, "Close pool for editing": it opens by itself in 15 minutes
 _UPDATE_SECONDS = 900
 _SERVICE_FIELDS = ("id", "owner", "type", "status", "created", "last_started", "last_stopped", "last_close_reason")
 _OF_NEW = ("id", "owner", "type", "status", "created")
@@ -169,5 +170,6 @@ def reopen_pool(store: Store, due: Due) -> None:
     """A pool that is still closed for the same update opens."""
     kind = KINDS[due.argument["kind"]]
     pool = store.get(kind.table, due.argument["id"])
+    # the owner may have opened it, and closed it again
     if (pool["status"], pool["last_stopped"]) == ("CLOSED", due.argument["stopped"]):
         _set_open(store, kind, pool, due.at)

@@ -68,6 +68,7 @@ def patch_pool(store: Store, call: Call) -> Answer:
     """Answer 200 with the pool in its new priority; 409 without a body for an archived pool."""
     old = store.get("pools", call.path["id"])
     if old["status"] == "ARCHIVED":
+        # not refuse_archived: a PATCH is answered this conflict with an empty body
         return Answer(409)
     priority = call.object("priority")["priority"]
     if not isinstance(priority, int) or not 0 <= priority <= _HIGHEST_PRIORITY:
@@ -103,6 +104,7 @@ def _form_errors(form: Row) -> FieldErrors:
     reward, duration = form["reward_per_assignment"], form["assignment_max_duration_seconds"]
     if not isinstance(reward, int | float):
         errors["reward_per_assignment"] = field_error("FLOAT_EXPECTED")
+    # nothing is paid in pools of control or training tasks only (Toloka API, Pool.reward_per_assignment)
     elif reward != 0 and reward < _LEAST_REWARD:
         errors["reward_per_assignment"] = field_error("VALUE_LESS_THAN_MIN", _LEAST_REWARD)
     if not isinstance(duration, int):

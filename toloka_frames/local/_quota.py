@@ -8,6 +8,7 @@ from collections import deque
 from ._errors import ServiceError
 
 REQUESTS_PER_SECOND = 300
+# Toloka API, "Create single/multiple tasks"; Toloka-Kit 1.2.3 says half of it, and who keeps to that passes both
 TASKS_PER_MINUTE = 200_000
 SUITES_PER_MINUTE = 100_000
 

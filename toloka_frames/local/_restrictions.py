@@ -60,6 +60,7 @@ def _check(store: Store, form: Row) -> FieldErrors:
     if len(str(form.get("private_comment") or "")) > _LONGEST_COMMENT:
         errors["private_comment"] = field_error("STRING_LENGTH_GREATER_THAN_MAX", _LONGEST_COMMENT)
     try:
+        # as the service spells instants, from here on
         form["will_expire"] = form.get("will_expire") and instant(moment(str(form["will_expire"])))
     except ValueError:
         errors["will_expire"] = field_error("INVALID_DATE_TIME_SYNTAX")

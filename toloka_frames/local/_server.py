@@ -61,7 +61,7 @@ class Server:
             try:
                 runner.run(self._serve())
             finally:
-                self._ready.set()
+                self._ready.set()  # also where it could not begin: whoever made it waits for this
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -110,6 +110,7 @@ class Server:
         self._reset_connections()
         for task in self._state.tasks - {asyncio.current_task()}:
             task.cancel()
+        # kept, because an event loop holds its tasks by weak references only
         self._return = asyncio.create_task(self._come_back(seconds))
 
     async def _come_back(self, seconds: float) -> None:
@@ -122,6 +123,7 @@ def _bound_socket(port: int) -> socket.socket:
     # asyncio sends small answers at once (TCP_NODELAY) only on sockets that say they are TCP
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":
+        # on Windows this would let two listen at one port
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((_HOST, port))

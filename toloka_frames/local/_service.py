@@ -71,6 +71,7 @@ class Service:
         try:
             self._admit(http, body)
             handler, path = self._find(http.scope)
+            # in transactions of its own, since a call that is refused takes its own back
             settle(self._store)
             with self._store.transaction():
                 answer = handler(self._store, Call(path, request.query, body, partial(self._plan.hidden, request)))

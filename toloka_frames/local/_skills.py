@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ._errors import FieldErrors
     from ._store import Row, Store
 
+# ids of the Toloka API's own examples
 _FIRST_SKILL = 37825
 _FIRST_USER_SKILL = 1813606616
 _FORM = ("name", "public_name", "public_requester_description", "private_comment", "hidden", "skill_ttl_hours")
@@ -72,6 +73,7 @@ def set_user_skill(store: Store, call: Call) -> Answer:
     if errors:
         raise invalid(errors)
     now = instant(time.time())
+    # not round(), which takes a half to the even number
     level = {"value": int(form["value"] + 0.5), "exact_value": float(form["value"]), "modified": now}
     old = store.find_by("user_skills", skill_id=int(form["skill_id"]), user_id=form["user_id"])
     if old:

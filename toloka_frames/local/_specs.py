@@ -119,6 +119,7 @@ def _check_bounds(value: float, least: float | None, most: float | None, what: s
 
 def _expect(code: str, *types: type) -> Callable[[object], str | None]:
     def check(value: object) -> str | None:
+        # True is an int to Python, and none in JSON
         return None if isinstance(value, types) and (bool in types or not isinstance(value, bool)) else code
 
     return check

@@ -45,10 +45,12 @@ class Store:
         self.operation_seconds = operation_seconds
         self.object_ids = ObjectIds()
         self.lock = threading.RLock()
+        # transactions are begun by hand: left to itself, sqlite3 begins one at a change and none at a read
         self._connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # by a lock of the system, which dies with its process
             self._connection.execute("PRAGMA journal_mode=WAL")
+            # a killed process loses nothing, and no commit waits for the disk; a loss of power need not be survived
             self._connection.execute("PRAGMA synchronous=NORMAL")
             with self.transaction():
                 self._create_tables()

@@ -36,6 +36,7 @@ _KEPT = ("longitude", "latitude", "traits_all_of", "traits_any_of", "traits_none
 
 def _admit(store: Store, sent: Sequence[Json], later: bool) -> None:
     tasks = [task for suite in sent if isinstance(suite, dict) for task in _tasks(suite)]
+    # Toloka-Kit 1.2.3: 10,000 suites later, or 5,000 tasks in suites at once
     count, most, what = (len(sent), ASYNC_TASKS, "suites") if later else (len(tasks), SYNC_TASKS, "tasks in suites")
     if count > most:
         raise too_large(f"One request may carry {most} {what}, this one has {count}")

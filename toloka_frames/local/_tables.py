@@ -26,6 +26,7 @@ class Column:
         field = f"json_extract(body, '$.{self.path or self.name}')"
         match self.kind:
             case "decimal":
+                # text on the wire, but "9" was made before "10" (no source says outright that lists know it)
                 field = f"CAST({field} AS INTEGER)"
             case "instant":  # the wire drops a zero fraction, and text of different lengths does not compare as time
                 field = f"substr({field} || iif(length({field}) = 19, '.000000', '000000'), 1, 26)"
@@ -39,6 +40,7 @@ class Column:
             case "text":
                 return text
             case "boolean":
+                # json_extract makes 0 and 1 of JSON's false and true
                 return _BOOLEANS.index(text.lower())
         if not _INTEGER.fullmatch(text):
             raise ValueError(text)

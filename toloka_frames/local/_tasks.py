@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ._specs import Json, Spec
     from ._store import Row, Store
 
+# Toloka API, "Create single/multiple tasks"; only the 10,000 are less firm: Toloka-Kit 1.2.3 recommends no more
 SYNC_TASKS = 5_000
 ASYNC_TASKS = 10_000
 INPUT_BYTES = 1_048_576
@@ -87,6 +88,7 @@ def _admit(store: Store, sent: Sequence[Json], later: bool) -> None:
     refuse_bytes(sent)
     for pool in pools_of(store, sent):
         refuse_archived(pool)
+        # a training, which has no defaults, mixes without being told how
         if "defaults" in pool and not pool.get("mixer_config"):
             raise conflict("MIXER_CONFIG_REQUIRED", f"Pool {pool['id']} has no mixer_config: it takes task suites, not tasks")
 

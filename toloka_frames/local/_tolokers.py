@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -32,6 +33,7 @@ class _Task:
 
     row: Row
     left: int | None
+    # JSON that is made once, for all the suites and assignments that repeat it
     shown: orjson.Fragment
     body: orjson.Fragment
     done_by: set[str] = field(default_factory=set)
@@ -93,6 +95,7 @@ def _hand_out(store: Store, pool: Row, users: Sequence[str]) -> Iterator[_Suite]
         tasks = [_suite_task(row, task) for task in row["tasks"]]
         first = number % max(1, len(users))
         free = [user_id for user_id in (*users[first:], *users[:first]) if user_id not in done[row["id"]]]
+        # all of them where the overlap is infinite and the row has no number
         for user_id in free[: row.get("remaining_overlap")]:
             yield _Suite(user_id, tasks, row["id"])
 
@@ -157,7 +160,7 @@ def _is_training(task: _Task) -> bool:
 
 def _take(tasks: Sequence[_Task], count: int, user_id: str) -> list[_Task]:
     """The first `count` tasks that this Toloker may do, done."""
-    found = [task for task, _ in zip((task for task in tasks if task.open_to(user_id)), range(count), strict=False)]
+    found = list(islice((task for task in tasks if task.open_to(user_id)), count))
     for task in found:
         task.done_by.add(user_id)
         if task.left is not None:
@@ -192,6 +195,7 @@ def _work(store: Store, pool: Row, suites: Sequence[_Suite], judgement: _Judgeme
         ended = begun + _SHORTEST + _draws.chance(suite.user_id, suite.tasks[0].row["id"]) * (_LONGEST - _SHORTEST)
         free[suite.user_id] = ended + _PAUSE
         rows.append((begun, ended, suite))
+    # ids are made in this order, and their order is that of time
     rows.sort(key=lambda row: row[0])
     made = [_rows(store, pool, suite, judgement, begun=begun, ended=ended) for begun, ended, suite in rows]
     store.insert("task_suites", (orjson.dumps(suite) for suite, _ in made if suite["mixed"]))
@@ -231,6 +235,7 @@ def _rows(store: Store, pool: Row, suite: _Suite, judgement: _Judgement, *, begu
 
 
 def _count_down_suites(store: Store, suites: Sequence[_Suite]) -> None:
+    # where the overlap is infinite there is no number, and json_set would write a null
     store.change(
         "UPDATE task_suites SET body = json_set(body, '$.remaining_overlap', body ->> '$.remaining_overlap' - 1)"
         " WHERE id = ? AND body ->> '$.remaining_overlap' IS NOT NULL",

@@ -70,6 +70,7 @@ def _assignments(store: Store, call: Call, pool: Row) -> Iterator[Row]:
     for name, sign in (("startTimeFrom", ">="), ("startTimeTo", "<=")):
         if name in call.query:
             values[name] = _instant(name, call.query[name])
+            # Toloka-Kit 1.2.3: these are instants of submission, though they are called those of a start
             terms.append(f"submitted {sign} :{name}")
     if call.flag("excludeBanned"):
         terms.append(f"user_id NOT IN ({_BANNED})")

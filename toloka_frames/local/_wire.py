@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ._calls import Answer
     from ._replies import Reply
 
+# on, and for 0 seconds; a struct linger has two shorts on Windows, two ints elsewhere
 _AT_ONCE = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
@@ -66,6 +67,7 @@ class Wire:
         await self._gone()
 
     async def _gone(self) -> None:
+        # until uvicorn knows of it: else it logs an answer that is not complete, or sends a 500
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
@@ -78,5 +80,6 @@ def reset(transport: asyncio.Transport) -> None:
 
 
 def _response(answer: Answer) -> Response:
+    # uvicorn's own Date is kept by its Server, which is not used here
     headers = {"Date": formatdate(usegmt=True), "Content-Type": "application/json", **answer.headers}
     return Response(answer.body, answer.status, headers)
