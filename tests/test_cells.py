@@ -19,6 +19,7 @@ import toloka_frames as tf
 from toloka_frames._cells import cells_of
 from toloka_frames._columns import Specification
 from toloka_frames._roles import roles_of
+from toloka_frames._texts import text_list
 
 SPECIFICATION = Specification(INPUT_SPEC, OUTPUT_SPEC)
 CIRCLE: list[Any] = []
@@ -40,7 +41,7 @@ def sent(
     roles = roles_of(frame, input_columns, has_pool=True)
     rows = range(len(frame))
     cells = cells_of(frame, roles, SPECIFICATION, overlap=overlap, positions=rows, strict=strict)
-    tasks = [json.loads(b'{"input_values":' + values) for values in cells.texts]
+    tasks = [json.loads(b'{"input_values":' + values) for values in text_list(cells.texts)]
     assert cells.input_bytes == [len(orjson.dumps(task["input_values"])) for task in tasks]
     return tasks
 

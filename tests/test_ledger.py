@@ -16,12 +16,16 @@ import pytest
 import toloka_frames as tf
 from toloka_frames._chunks import Chunk
 from toloka_frames._kinds import TASKS
-from toloka_frames._ledger import Ledger, Record
+from toloka_frames._ledger import Ledger
 from toloka_frames._plan import Plan
+from toloka_frames._results import Results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from toloka_frames._record import Record
+    from toloka_frames._results import Other, Status
 
 ASKED = {"allow_defaults": True, "open_pool": None, "skip_invalid_items": None}
 FLAGS = {"allow_defaults": "true"}
@@ -34,12 +38,24 @@ def chunk(number: int, rows: Sequence[int], pool_id: str = "1", key: str = "key"
 
 def plan(*chunks: Chunk, upload_id: str = "mine", account: str = "me") -> Plan:
     rows = sum(len(each.rows) for each in chunks)
-    return Plan(TASKS, account, upload_id, "key", "content", array("I", range(rows)), chunks, range(rows))
+    return Plan(TASKS, account, upload_id, "key", "content", rows, array("I", range(rows)), chunks, range(rows))
 
 
-def outcomes(rows: Sequence[int], status: str = "CREATED") -> list[dict[str, Any]]:
-    nothing = dict.fromkeys(("error_field", "error_code", "error_message"))
-    return [{"row": row, "status": status, "object_id": f"t{row}" if status == "CREATED" else None, **nothing} for row in rows]
+def ids(rows: Sequence[int]) -> list[str | None]:
+    return [f"t{row}" for row in rows]
+
+
+def failing(rows: Sequence[int], status: Status) -> list[Other]:
+    return [(row, status, "image", "CODE", "no") for row in rows]
+
+
+def known(ledger: Ledger, record: Record) -> dict[str, list[Any]]:
+    """The results, by column, of which the ledger tells."""
+    results = Results(record.rows, "task_id")
+    for rows, facts in ledger.outcomes(record.id):
+        results.put(rows, **facts)
+    frame = results.frame(pd.RangeIndex(record.rows), range(record.rows)).astype(object)
+    return {name: frame[name].where(frame[name].notna(), None).tolist() for name in frame}
 
 
 @pytest.fixture
@@ -82,11 +98,15 @@ def test_a_chunk_that_was_begun_is_left_with_its_operation_and_its_rows_are_unkn
     record = added(ledger, first, second)
     ledger.begin(record.id, second, "an-operation", FLAGS, NOW)
     assert [each.sent_as for each in ledger.chunks(record.id, FLAGS)] == [None, "an-operation"]
-    unknown = {"status": "UNKNOWN", "operation_id": "an-operation", "batch_id": "1", "chunk": 1}
-    assert ledger.outcomes(record.id) == [{"row": 2, **unknown}, {"row": 3, **unknown}]
+    assert known(ledger, record) == {
+        **dict.fromkeys(("task_id", "error_field", "error_code", "error_message"), [None] * 4),
+        "status": ["NOT_SENT", "NOT_SENT", "UNKNOWN", "UNKNOWN"],
+        "operation_id": [None, None, "an-operation", "an-operation"],
+        "chunk": [None, None, 1, 1],
+    }
     ledger.withdraw(record.id, second)
     assert [each.sent_as for each in ledger.chunks(record.id, FLAGS)] == [None, None]
-    assert ledger.outcomes(record.id) == []
+    assert known(ledger, record)["status"] == ["NOT_SENT"] * 4
 
 
 def test_a_chunk_that_is_done_is_not_left_and_its_tasks_are_forgotten(ledger: Ledger) -> None:
@@ -94,43 +114,73 @@ def test_a_chunk_that_is_done_is_not_left_and_its_tasks_are_forgotten(ledger: Le
     record = added(ledger, first, second)
     for each in (first, second):
         ledger.begin(record.id, each, each.operation_id, FLAGS, NOW)
-    ledger.end(record.id, first, "done", outcomes(first.rows))
+    ledger.end(record.id, first, "done", ids(first.rows))
     assert [each.number for each in ledger.chunks(record.id, FLAGS)] == [1]
-    known = [each for each in ledger.outcomes(record.id) if each["chunk"] == 0]
-    assert [(each["row"], each["status"], each["object_id"]) for each in known] == [(0, "CREATED", "t0"), (1, "CREATED", "t1")]
-    assert {each["operation_id"] for each in known} == {first.operation_id}
+    told = known(ledger, record)
+    assert told["status"] == ["CREATED", "CREATED", "UNKNOWN", "UNKNOWN"]
+    assert told["task_id"] == ["t0", "t1", None, None]
+    assert told["operation_id"] == [first.operation_id] * 2 + [second.operation_id] * 2
     assert ledger.find("me", "mine").ended is None  # type: ignore[union-attr]
-    ledger.end(record.id, second, "done", outcomes(second.rows))
+    ledger.end(record.id, second, "done", ids(second.rows))
     assert ledger.find("me", "mine").ended is not None  # type: ignore[union-attr]
     assert b"__item_idx" not in dumped(ledger.path)
 
 
 def dumped(path: Path) -> bytes:
     with sqlite3.connect(path) as sqlite:
-        text = "\n".join(map(str, sqlite.execute("select * from chunks"))).encode()
+        rows = [*sqlite.execute("select * from chunks"), *sqlite.execute("select * from objects")]
     sqlite.close()
-    return text
+    return "\n".join(map(str, rows)).encode()
 
 
 def test_a_chunk_that_failed_is_left_only_for_other_flags(ledger: Ledger) -> None:
     only = chunk(0, range(2))
     record = added(ledger, only)
     ledger.begin(record.id, only, "an-operation", FLAGS, NOW)
-    ledger.end(record.id, only, "failed", outcomes(only.rows, "FAILED"))
+    ledger.end(record.id, only, "failed", [None] * 2, failing(only.rows, "FAILED"))
     assert ledger.chunks(record.id, FLAGS) == []
     assert ledger.failures(record.id, FLAGS) == ["an-operation"]
     others = FLAGS | {"skip_invalid_items": "true"}
     assert [each.sent_as for each in ledger.chunks(record.id, others)] == ["an-operation"]
     assert ledger.failures(record.id, others) == []
     ledger.begin(record.id, only, "another", others, NOW)
-    assert {(each["status"], each["operation_id"]) for each in ledger.outcomes(record.id)} == {("UNKNOWN", "another")}
+    told = known(ledger, record)
+    assert (told["status"], told["operation_id"], told["error_code"]) == (["UNKNOWN"] * 2, ["another"] * 2, [None] * 2)
+
+
+def test_what_became_of_rows_is_told_row_by_row(ledger: Ledger) -> None:
+    first, second = chunk(0, [0, 2, 4]), chunk(1, [1, 3], pool_id="2")
+    record = added(ledger, first, second)
+    ledger.begin(record.id, first, "an-operation", FLAGS, NOW)
+    ledger.end(record.id, first, "done", ["a", None, "c"], failing([2], "INVALID"))
+    assert known(ledger, record) == {
+        "status": ["CREATED", "NOT_SENT", "INVALID", "NOT_SENT", "CREATED"],
+        "task_id": ["a", None, None, None, "c"],
+        "error_field": [None, None, "image", None, None],
+        "error_code": [None, None, "CODE", None, None],
+        "error_message": [None, None, "no", None, None],
+        "operation_id": ["an-operation", None, "an-operation", None, "an-operation"],
+        "chunk": [0, None, 0, None, 0],
+    }
+
+
+def test_what_was_planned_is_not_read_again_but_as_what_it_was_sent_and_into_which_batch_is(ledger: Ledger) -> None:
+    first, second = chunk(0, range(2), pool_id=""), chunk(1, range(2, 4), pool_id="")
+    record = added(ledger, first, second)
+    left = ledger.chunks(record.id, FLAGS, [first, second])
+    assert [each is planned for each, planned in zip(left, [first, second], strict=True)] == [True, True]
+    ledger.begin(record.id, first, first.operation_id, FLAGS, NOW)
+    ledger.put_in_batch(record.id, "a batch")
+    left = ledger.chunks(record.id, FLAGS, [first, second])
+    assert left == ledger.chunks(record.id, FLAGS)
+    assert [(each.pool_id, each.sent_as) for each in left] == [("a batch", first.operation_id), ("a batch", None)]
 
 
 def test_a_chunk_that_was_refused_is_left_as_if_it_had_not_been_sent(ledger: Ledger) -> None:
     only = chunk(0, range(2))
     record = added(ledger, only)
     ledger.begin(record.id, only, only.operation_id, FLAGS, NOW)
-    ledger.end(record.id, only, "refused", outcomes(only.rows, "FAILED"))
+    ledger.end(record.id, only, "refused", [None] * 2, failing(only.rows, "FAILED"))
     assert [each.sent_as for each in ledger.chunks(record.id, FLAGS)] == [None]
 
 
@@ -146,8 +196,8 @@ def test_a_pool_with_something_in_it_is_to_be_opened_until_it_was_opened(ledger:
     chunks = [chunk(number, [number], pool_id=str(number)) for number in range(3)]
     record = added(ledger, *chunks)
     for each in chunks[:2]:
-        ledger.end(record.id, each, "done", outcomes(each.rows))
-    ledger.end(record.id, chunks[2], "done", outcomes(chunks[2].rows, "INVALID"))
+        ledger.end(record.id, each, "done", ids(each.rows))
+    ledger.end(record.id, chunks[2], "done", [None], failing(chunks[2].rows, "INVALID"))
     assert ledger.pools_to_open(record.id) == ["0", "1"]
     ledger.pool_was_opened(record.id, "1")
     ledger.pool_was_opened(record.id, "1")
@@ -159,8 +209,8 @@ def test_the_frame_of_uploads_counts_rows_by_what_became_of_them(ledger: Ledger)
     record = added(ledger, *chunks)
     for each in chunks[:3]:
         ledger.begin(record.id, each, each.operation_id, FLAGS, NOW)
-    ledger.end(record.id, chunks[0], "done", outcomes(range(3)) + outcomes([3], "INVALID"))
-    ledger.end(record.id, chunks[1], "refused", outcomes(range(4, 7), "FAILED"))
+    ledger.end(record.id, chunks[0], "done", [*ids(range(3)), None], failing([3], "INVALID"))
+    ledger.end(record.id, chunks[1], "refused", [None] * 3, failing(range(4, 7), "FAILED"))
     ledger.add(plan(chunk(0, range(2)), upload_id="other"), ASKED)
     frame = tf.uploads(ledger.path)
     assert frame["upload_id"].tolist() == ["mine", "other"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -44,40 +43,6 @@ def test_an_answer_that_is_no_operation_leaves_open_whether_there_is_one(scripte
     with pytest.raises(tf.BadAnswer) as looked:
         tf.run(_operations.get(scripted.client().service, "op"))
     assert not looked.value.may_have_taken_effect
-
-
-LOG = [
-    {"type": "TASK_CREATE", "success": True, "input": {"__item_idx": "1", "text": "ж\n]"}, "output": {"task_id": "t1"}},
-    {
-        "type": "TASK_VALIDATE",
-        "success": False,
-        "input": {"__item_idx": "0", "meta": [{"a": {}}]},
-        "output": {"text": {"code": "X"}},
-    },
-    {"type": "POOL_OPEN", "success": False, "input": None, "output": {"code": "EMPTY_POOL"}},
-    {},
-]
-
-
-def outcomes(scripted: Scripted, body: Any) -> list[dict[str, Any]]:
-    scripted.answers = [reply(body)]
-    return tf.run(_operations.outcomes(scripted.client(retries=1).service, "op"))
-
-
-@pytest.mark.parametrize("text", [json.dumps(LOG), f"\n {json.dumps(LOG, indent=2)} \n", json.dumps(LOG, ensure_ascii=False)])
-def test_a_log_is_read_without_what_was_sent(text: str, scripted: Scripted) -> None:
-    kept = [{"__item_idx": "1"}, {"__item_idx": "0"}, None, None]
-    assert outcomes(scripted, text) == [entry | {"input": sent} for entry, sent in zip(LOG, kept, strict=True)]
-    assert outcomes(scripted, " [ ] ") == []
-
-
-@pytest.mark.parametrize(
-    "body",
-    ["", "{}", "<html>", "[", "[{}", "[{},]", "[{} {}]", "[,{}]", "[1]", "[{}, 1]", "[{}]]", "[{]", b"\xff[]", "[" * 9_000],
-)
-def test_a_log_that_is_no_array_of_objects_is_a_bad_answer(body: Any, scripted: Scripted) -> None:
-    with pytest.raises(tf.BadAnswer, match="a list of objects"):
-        outcomes(scripted, body)
 
 
 def wait(scripted: Scripted, *, timeout: float | None = None) -> dict[str, object] | None:

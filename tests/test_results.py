@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from toloka_frames._logs import Log, read_log
 from toloka_frames._results import COLUMNS, Results, first_error
 
 
 def entry(position: object, output: Any, *, success: bool) -> dict[str, Any]:
     kind = "TASK_CREATE" if success else "TASK_VALIDATE"
     return {"type": kind, "success": success, "input": {"__item_idx": position}, "output": output}
+
+
+def read(*entries: dict[str, Any]) -> Log:
+    return read_log(json.dumps(entries).encode(), "task_id")
 
 
 def framed(results: Results) -> pd.DataFrame:
@@ -29,7 +35,7 @@ def test_each_row_gets_what_the_log_says_of_it_whatever_the_order() -> None:
         entry("1", complaint, success=False),
         entry("0", {"task_id": "t0"}, success=True),
     ]
-    results.log(range(3), log)
+    results.log(range(3), read(*log))
     results.end(range(3), failed=False)
     frame = results.frame(pd.Index(["a", "b", "a"]), range(3))
     assert frame.index.tolist() == ["a", "b", "a"]
@@ -61,7 +67,7 @@ def test_other_shapes_are_kept_as_they_can_be(output: Any) -> None:
 def test_entries_that_name_no_row_of_the_chunk_change_nothing(position: object) -> None:
     results = Results(1, "task_id")
     opened = entry(position, {"code": "EMPTY_POOL"}, success=False)
-    results.log([0], [opened, {"type": "POOL_OPEN", "success": False, "input": None, "output": None}])
+    results.log([0], read(opened, {"type": "POOL_OPEN", "success": False, "input": None, "output": None}))
     assert framed(results)["status"].tolist() == ["NOT_SENT"]
 
 
@@ -77,7 +83,7 @@ def test_a_row_that_the_log_does_not_mention_is_unknown_and_a_refused_one_failed
 def test_a_valid_row_of_a_refused_request_is_not_called_created() -> None:
     results = Results(1, "task_id")
     results.put([0], status="UNKNOWN")
-    results.log([0], [entry("0", {}, success=True)])
+    results.log([0], read(entry("0", {}, success=True)))
     results.end([0], failed=True)
     assert framed(results)["status"].tolist() == ["FAILED"]
 
@@ -92,7 +98,7 @@ def test_a_row_with_an_id_is_there_whatever_other_entries_say(turn: int) -> None
     results = Results(1, "task_id")
     results.put([0], status="UNKNOWN")
     made = {"type": "TASK_CREATE", "input": {"__item_idx": "0"}, "output": {"task_id": "t0"}}
-    results.log([0], [made, entry("0", {"text": {"code": "VALUE_REQUIRED"}}, success=False)][::turn])
+    results.log([0], read(*[made, entry("0", {"text": {"code": "VALUE_REQUIRED"}}, success=False)][::turn]))
     frame = framed(results)
     assert frame[["status", "task_id"]].to_numpy().tolist() == [["CREATED", "t0"]]
     assert frame["error_code"].isna().all()
@@ -100,5 +106,30 @@ def test_a_row_with_an_id_is_there_whatever_other_entries_say(turn: int) -> None
 
 def test_a_position_of_thousands_of_digits_is_none() -> None:
     results = Results(1, "task_id")
-    results.log([0], [entry("9" * 5_000, {"task_id": "t0"}, success=True)])
+    results.log([0], read(entry("9" * 5_000, {"task_id": "t0"}, success=True)))
     assert framed(results)["status"].tolist() == ["NOT_SENT"]
+
+
+def test_the_ledger_keeps_ids_and_what_became_of_rows_without() -> None:
+    results = Results(4, "task_id")
+    results.put([3, 0], status="CREATED", object_id=["t3", "t0"])
+    results.complain(1, {"text": {"code": "VALUE_REQUIRED", "message": "needed"}})
+    results.put([2], status="FAILED", error_code="X")
+    assert results.outcomes([0, 1, 2, 3]) == (
+        ["t0", None, None, "t3"],
+        [(1, "INVALID", "text", "VALUE_REQUIRED", "needed"), (2, "FAILED", None, "X", None)],
+    )
+    assert results.outcomes(range(3, 4)) == (["t3"], [])
+
+
+def test_several_input_rows_may_be_of_one_object() -> None:
+    results = Results(2, "task_suite_id")
+    results.put(range(2), status="CREATED", object_id=["a", "b"])
+    frame = results.frame(pd.RangeIndex(3), [1, 0, 1])
+    assert frame["task_suite_id"].tolist() == ["b", "a", "b"]
+
+
+def test_text_that_utf8_cannot_spell_is_told_as_well_as_it_can_be() -> None:
+    results = Results(1, "task_id")
+    results.complain(0, {"text": {"code": 5, "message": "half a character: \ud800"}})
+    assert framed(results)[["error_code", "error_message"]].to_numpy().tolist() == [["5", "half a character: ?"]]

@@ -9,7 +9,7 @@ import pytest
 from scripted import reply
 
 import toloka_frames as tf
-from toloka_frames._watch import Watch
+from toloka_frames._watch import CLOSE_SECONDS, Watch, pause_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -152,3 +152,33 @@ def test_what_nobody_waits_for_any_more_is_not_asked_for_and_nothing_is_left_run
 
     assert tf.run(give_one_up()) == (ENDED[1], 0)
     assert scripted.requests == [BY_ID[1]] * 3
+
+
+def looks(ends: float, shortest: float | None) -> list[float]:
+    """When an operation that ends after so many seconds is looked at, if a look takes no time."""
+    moments = [0.0]
+    while moments[-1] < ends:
+        moments.append(moments[-1] + pause_after(moments[-1], shortest))
+    return moments[1:]
+
+
+@pytest.mark.parametrize("seconds", [0.3, 2.0, 30.0, 600.0])
+def test_one_that_takes_as_long_as_others_is_looked_at_seldom_before_its_end_and_often_about_it(
+    seconds: float,
+) -> None:
+    known, unknown = looks(seconds, seconds * 1.01), looks(seconds, None)
+    assert known[-1] - seconds <= max(0.05 * seconds / 2, CLOSE_SECONDS)
+    assert len(known) <= max(10, len(unknown) / 2)
+
+
+@pytest.mark.parametrize("seconds", [0.2, 1.0, 7.0, 200.0])
+def test_one_that_is_shorter_is_seen_a_quarter_of_what_others_took_too_late_at_most(seconds: float) -> None:
+    for shortest in (seconds * 1.5, seconds * 20):
+        assert looks(seconds, shortest)[-1] - seconds <= shortest / 4
+
+
+@pytest.mark.parametrize("seconds", [0.2, 1.0, 7.0, 200.0])
+def test_one_that_is_longer_is_seen_as_early_as_if_nothing_were_known_of_others(seconds: float) -> None:
+    for shortest in (seconds / 1.5, seconds / 20, seconds / 1_000):
+        assert looks(seconds, shortest)[-1] - seconds <= max(seconds * 0.05, 0.1)
+        assert len(looks(seconds, shortest)) <= len(looks(seconds, None)) + 10

@@ -9,6 +9,7 @@ from toloka_frames._cells import cells_of
 from toloka_frames._errors import InputError
 from toloka_frames._plan import Part, planned
 from toloka_frames._roles import roles_of
+from toloka_frames._texts import number_array
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +57,7 @@ async def plan_items(
     rows = range(len(frame))
     cells = cells_of(frame, roles, specification, overlap=None, positions=rows, strict=strict)
     # the position stays in the ledger: it makes rows of equal input different objects
-    objects = [b'{"__item_idx":"%d","input_data":%b' % each for each in enumerate(cells.texts)]
+    objects = ['{"__item_idx":"', number_array(rows), '","input_data":', *cells.texts]
     # no limit of bytes is told for items, so that of tasks is kept
     part = Part(place.get("batch_id", ""), rows, objects, cells.input_bytes)
     return planned(kind, account, [part], rows, upload_id, place=place)

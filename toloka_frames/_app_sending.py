@@ -11,7 +11,7 @@ import json
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from toloka_frames._answers import bad_answer, decoded_ids
 from toloka_frames._app_resources import APP_BATCHES, APP_ITEMS
@@ -27,7 +27,7 @@ from toloka_frames._sync import in_thread
 from toloka_frames._walk import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from toloka_frames._chunks import Chunk
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from toloka_frames._http import Service
     from toloka_frames._matching import Match
     from toloka_frames._resources import Resource
+
+T = TypeVar("T")
 
 # lists show rows a minute late, and no service works longer on a request that nobody waits for: then it never came
 SETTLED = timedelta(minutes=5)
@@ -82,15 +84,16 @@ class Imports(Sending):
     async def open(self, pool_id: str) -> None:
         """Start a batch, unless that was done before."""
         path = filled(BATCH, self._project, pool_id)
-        for pause in PAUSES:
-            status = (await self._service.get(path)).get("status")
-            if status == "NEW":
-                await self._service.act(f"{path}/start")
-            if status != "LOADING":
-                return
-            with self._meter.wait("items that are being loaded"):
-                await asyncio.sleep(pause)
-        raise TolokaError(f"The batch {pool_id} is still loading its items.")
+
+        async def status() -> str | None:
+            said = (await self._service.get(path)).get("status")
+            return None if said == "LOADING" else str(said)
+
+        loaded = await self._told(status, "items that are being loaded")
+        if loaded is None:
+            raise TolokaError(f"The batch {pool_id} is still loading its items.")
+        if loaded == "NEW":
+            await self._service.act(f"{path}/start")
 
     @property
     def _makes_batch(self) -> bool:
@@ -155,12 +158,11 @@ class Imports(Sending):
 
     async def _end(self, chunk: Chunk, made: Mapping[int, str], refused: Mapping[int, Any]) -> None:
         self._results.put(chunk.rows, **NO_ERROR, batch_id=chunk.pool_id or None)
-        for row, item_id in made.items():
-            self._results.put([row], status="CREATED", object_id=item_id)
+        self._results.put(list(made), status="CREATED", object_id=list(made.values()))
         for row, complaint in refused.items():
             self._results.complain(row, complaint)
         self._meter.rows += len(chunk.rows)
-        await in_thread(self._ledger.end, self._record.id, chunk, "done", self._results.rows(chunk.rows))
+        await self._write_down(chunk, "done")
 
     def _fail(self, chunk: Chunk, error: ApiError) -> None:
         super()._fail(chunk, error)
@@ -228,13 +230,24 @@ class Imports(Sending):
     async def _listed(self, chunk: Chunk, count: int, ids: Collection[str] | None = None) -> list[dict[str, Any]]:
         """The items that a chunk has made, when so many are listed."""
         begun = await in_thread(self._ledger.begun_at, self._record.id, chunk)
-        for pause in PAUSES:
+
+        async def listed() -> list[dict[str, Any]] | None:
             items = [item for item in await self._items(chunk, begun) if ids is None or item["id"] in ids]
-            if len(items) >= count:
-                return items
-            with self._meter.wait("items that are not listed yet"):
+            return items if len(items) >= count else None
+
+        items = await self._told(listed, "items that are not listed yet")
+        if items is None:
+            raise _doubt(chunk, f"{count:,} items were made, and not all of them are listed")
+        return items
+
+    async def _told(self, ask: Callable[[], Awaitable[T | None]], wait: str) -> T | None:
+        """What the service says as soon as it has something to say; None where it never has."""
+        for pause in PAUSES:
+            if (said := await ask()) is not None:
+                return said
+            with self._meter.wait(wait):
                 await asyncio.sleep(pause)
-        raise _doubt(chunk, f"{count:,} items were made, and {len(items):,} of them are listed")
+        return None
 
     async def _items(self, chunk: Chunk, begun: datetime) -> list[dict[str, Any]]:
         """The items of the chunk's batch, or those without one, that are as new as it is."""

@@ -10,6 +10,7 @@ from toloka_frames._kinds import USER_BONUSES
 from toloka_frames._objects import members_of, refuse_twins
 from toloka_frames._plan import Part, planned
 from toloka_frames._refusals import refuse
+from toloka_frames._texts import text_array
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,8 @@ async def plan_bonuses(service: Service, objects: list[bytes], upload_id: str | 
     """A bonus of each object."""
     numbered = [b'{"__item_idx":"%d",' % number + each[1:] for number, each in enumerate(objects)]
     rows = range(len(objects))
-    return planned(USER_BONUSES, await service.account(), [Part("", rows, numbered, [0] * len(rows))], rows, upload_id)
+    part = Part("", rows, [text_array(numbered)], [0] * len(rows))
+    return planned(USER_BONUSES, await service.account(), [part], rows, upload_id)
 
 
 def bonuses_of(frame: pd.DataFrame, texts: Mapping[str, Any]) -> list[bytes]:

@@ -6,28 +6,33 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import orjson
 import pandas as pd
+import pyarrow as pa
 
 from toloka_frames._errors import InputError
 from toloka_frames._filters import nearest
 from toloka_frames._refusals import SHOWN_ROWS, refuse, shown
+from toloka_frames._series import plain_values
+from toloka_frames._texts import dumps, lengths, object_texts, records, text_array, text_list
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from toloka_frames._columns import Specification
     from toloka_frames._roles import Roles
+    from toloka_frames._texts import Pieces, Values
 
 MAX_INPUT_BYTES = 1_048_576  # Toloka API, "Create a task": all input_values of one request
 MAX_OVERLAP = 30_000  # Toloka API, Task.overlap
 MAX_LEVELS = 200  # orjson writes 254, of which a task has some around its values
 JSON_TYPES = {str, bool, int, float, list, dict, tuple}
-PASSTHROUGH = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
+NUMPY_KINDS: dict[Any, type] = {np.dtype("bool"): bool, np.dtype("int64"): int, np.dtype("float64"): float}
+
+AnyValues = TypeVar("AnyValues")
+Written = TypeVar("Written")
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Cells:
         input_bytes: Bytes of each row's `input_values`.
     """
 
-    texts: list[bytes]
+    texts: Pieces
     input_bytes: list[int]
 
 
@@ -67,20 +72,18 @@ def cells_of(
         InputError: Something cannot be sent; it names the column and rows.
     """
     check = _Check(frame, positions, strict=strict)
-    inputs = check.fields(roles.inputs, specification.input, "input")
-    golden = check.fields(roles.golden, specification.output, "output")
+    inputs = check.inputs(roles.inputs, specification.input)
+    golden = check.fields(roles.golden, specification.output, "output", check.column)
     hints = {name: check.column(column, "string") for name, column in _extras(roles)}
     overlaps = check.overlaps(roles.overlap, overlap)
     if golden or hints or roles.overlap:
-        rests = [b"}" if rest == b"{}" else b"," + rest[1:] for rest in check.dumped(_rests(golden, hints, overlaps))]
+        rest: Pieces = [text_array(check.written(lambda: [_behind(each) for each in _rests(golden, hints, overlaps)]))]
     else:
-        rests = [b"}" if overlap is None else b',"overlap":%d}' % overlap] * len(frame)
-    rows = _records(inputs, len(frame), complete=check.missing.isdisjoint(roles.inputs.values()))
-    # joined at once, because what orjson returns keeps a kilobyte
-    texts = [values + rest for values, rest in zip(check.dumped(rows), rests, strict=True)]
-    sizes = [len(text) - len(rest) for text, rest in zip(texts, rests, strict=True)]
+        rest = ["}" if overlap is None else f',"overlap":{overlap}}}']
+    values = check.written(lambda: object_texts(inputs, len(frame)))
+    sizes = lengths(values)
     check.sizes(sizes)
-    return Cells(texts, sizes)
+    return Cells([*values, *rest], sizes)
 
 
 def objects_of(values: Mapping[str, Sequence[Any]], declared: Mapping[str, str]) -> list[bytes]:
@@ -96,7 +99,7 @@ def objects_of(values: Mapping[str, Sequence[Any]], declared: Mapping[str, str])
     frame = pd.DataFrame({name: pd.Series(list(cells), dtype=object) for name, cells in values.items()})
     check = _Check(frame, range(len(frame)), strict=True)
     fields = {name: check.column(name, declared[name]) for name in values}
-    return list(check.dumped(_records(fields, len(frame))))
+    return text_list(check.written(lambda: object_texts(fields, len(frame))))
 
 
 def _extras(roles: Roles) -> Iterator[tuple[str, str]]:
@@ -106,30 +109,12 @@ def _extras(roles: Roles) -> Iterator[tuple[str, str]]:
         yield "default_language", roles.language
 
 
-def _records(fields: Mapping[str, list[Any]], height: int, *, complete: bool = False) -> Iterator[dict[str, Any]]:
-    """A dict for each row, without what is missing; its keys are in order, so that the order of columns changes no content.
-
-    Args:
-        fields: The columns.
-        height: How many rows there are.
-        complete: That nothing is missing, where it is known, which is quicker.
-    """
-    names = sorted(fields)
-    columns = [fields[name] for name in names]
-    if not names:
-        return ({} for _ in range(height))
-    rows = zip(*columns, strict=True)
-    if not complete:
-        return ({name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows)
-    return map(dict, map(zip, repeat(names), rows))
-
-
 def _rests(
     golden: Mapping[str, list[Any]], texts: Mapping[str, list[Any]], overlaps: list[int | None]
 ) -> Iterator[dict[str, Any]]:
     """What each task has besides its input values."""
-    known = _records(golden, len(overlaps))
-    told = _records(texts, len(overlaps))
+    known = records(golden, len(overlaps))
+    told = records(texts, len(overlaps))
     for solution, rest, overlap in zip(known, told, overlaps, strict=True):
         if solution:
             rest["known_solutions"] = [{"output_values": solution, "correctness_weight": 1}]
@@ -138,6 +123,11 @@ def _rests(
         if overlap is not None:
             rest["overlap"] = overlap
         yield rest
+
+
+def _behind(members: Mapping[str, Any]) -> bytes:
+    """More members of an object, to its end."""
+    return b"," + dumps(members)[1:] if members else b"}"
 
 
 class _Check:
@@ -150,8 +140,21 @@ class _Check:
         self._columns: dict[str, list[Any]] = {}
         self.missing: set[str] = set()
 
-    def fields(self, columns: Mapping[str, str], specs: Mapping[str, Mapping[str, Any]], kind: str) -> dict[str, list[Any]]:
-        """Values of fields, checked against their specification."""
+    def inputs(self, columns: Mapping[str, str], specs: Mapping[str, Mapping[str, Any]]) -> dict[str, Values]:
+        """Values of input fields, checked against their specification."""
+        fields = self.fields(columns, specs, "input", self._values)
+        if self._strict:
+            self._required(columns, specs)
+        return fields
+
+    def fields(
+        self,
+        columns: Mapping[str, str],
+        specs: Mapping[str, Mapping[str, Any]],
+        kind: str,
+        read: Callable[[str, str], AnyValues],
+    ) -> dict[str, AnyValues]:
+        """Values of fields, each read and checked as the type that its specification says."""
         fields = {}
         for field, column in columns.items():
             if self._strict and field not in specs:
@@ -160,9 +163,7 @@ class _Check:
                     column=column,
                     hint=f"Its {kind} fields are {', '.join(specs) or 'none'}.",
                 )
-            fields[field] = self.column(column, str(specs.get(field, {}).get("type", "json")))
-        if kind == "input" and self._strict:
-            self._required(fields, columns, specs)
+            fields[field] = read(column, str(specs.get(field, {}).get("type", "json")))
         return fields
 
     def column(self, name: str, declared: str) -> list[Any]:
@@ -207,10 +208,10 @@ class _Check:
         )
         return [default if each is None else each for each in values]
 
-    def dumped(self, rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
-        """JSON text of each row's values."""
+    def written(self, write: Callable[[], Written]) -> Written:
+        """JSON text of each row, as it is written of checked values."""
         try:
-            yield from map(partial(orjson.dumps, option=PASSTHROUGH), rows)
+            return write()
         except TypeError as error:
             why = f"cannot be written as JSON: {error}"
             for column, cells in self._columns.items():
@@ -219,25 +220,34 @@ class _Check:
 
     def sizes(self, sizes: Sequence[int]) -> None:
         """Refuse rows that no request can hold."""
+        if max(sizes, default=0) <= MAX_INPUT_BYTES:
+            return
         large = [self._positions[index] for index, size in enumerate(sizes) if size > MAX_INPUT_BYTES]
-        if large:
-            raise InputError(
-                f"Rows {shown(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the most one request can hold.",
-                rows=large[:SHOWN_ROWS],
-                hint="Put large contents at a URL and send that.",
-            )
+        raise InputError(
+            f"Rows {shown(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the most one request can hold.",
+            rows=large[:SHOWN_ROWS],
+            hint="Put large contents at a URL and send that.",
+        )
 
-    def _required(
-        self, fields: Mapping[str, list[Any]], columns: Mapping[str, str], specs: Mapping[str, Mapping[str, Any]]
-    ) -> None:
+    def _values(self, name: str, declared: str) -> Values:
+        """The values of a column, as an array where its type alone says that they are what they shall be."""
+        array = _array_of(self._frame[name], declared, strict=self._strict)
+        if array is None:
+            return self.column(name, declared)
+        if array.null_count:
+            self.missing.add(name)
+        return array
+
+    def _required(self, columns: Mapping[str, str], specs: Mapping[str, Mapping[str, Any]]) -> None:
         for field, spec in specs.items():
             if not spec.get("required", True):
                 continue
-            if field not in fields:
+            if field not in columns:
                 raise InputError(f"The project's input field {field!r} is required, and no column holds it.", column=field)
             if columns[field] in self.missing:
                 why = "is missing, and the field is required"
-                self._complain_where(columns[field], fields[field], lambda each: each is None, why)
+                values = plain_values(self._frame[columns[field]])
+                self._complain_where(columns[field], values, lambda each: each is None, why)
 
     def _complain_where(
         self, column: str, values: Sequence[Any], wrong: Callable[[Any], bool], why: str, hint: str = ""
@@ -253,23 +263,18 @@ CONVERSIONS = {
 }
 
 
-def plain_values(series: pd.Series[Any]) -> list[Any]:
-    """A column's cells as Python values, None where they are missing."""
-    if isinstance(series.dtype, pd.ArrowDtype):  # as objects, its lists would be arrays and ints beside a null floats
-        values = [None if each is pd.NA else each for each in series.tolist()]
-    else:
-        values = series.astype(object).where(series.notna(), None).tolist()
-        is_plain = isinstance(series.dtype, pd.StringDtype) or series.dtype.kind in "biuf"
-        if is_plain or not any(issubclass(kind, np.generic | np.ndarray) for kind in set(map(type, values))):
-            return values
-        values = [each.tolist() if _has_plain(each) else each for each in values]
-    # a NaN beside Arrow's nulls or in an array without dimensions is a value to pandas
-    return [None if type(each) is float and math.isnan(each) else each for each in values]
-
-
-def _has_plain(value: Any) -> bool:
-    """Whether NumPy turns a value into what it is in Python; instants would be bare numbers."""
-    return isinstance(value, np.generic | np.ndarray) and value.dtype.kind not in "mM"
+def _array_of(series: pd.Series[Any], declared: str, *, strict: bool) -> pa.Array | None:
+    """A column whose type says of each cell that it fits its field; None where each has to be looked at."""
+    kind = str if isinstance(series.dtype, pd.StringDtype) else NUMPY_KINDS.get(series.dtype)
+    if kind is None or (kind is float and (declared == "integer" or np.isinf(series).any())):
+        return None
+    if strict and (declared.startswith("array_") or kind not in (_kinds(declared) or {kind})):
+        return None
+    try:
+        array = pa.array(series, from_pandas=True)
+    except ValueError:  # half a character
+        return None
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
 def _kinds(declared: str) -> set[type]:
@@ -303,7 +308,7 @@ def _is_foreign(value: Any) -> bool:
 
 def _is_unwritable(name: str, value: Any) -> bool:
     try:
-        orjson.dumps({} if value is None else {name: value}, option=PASSTHROUGH)
+        dumps({} if value is None else {name: value})
     except TypeError:
         return True
     return False

@@ -48,7 +48,7 @@ class Chunk:
     def body(self) -> bytes:
         """The JSON text of the request."""
         # within an object a line break is always escaped
-        return b"[" + self.text.replace(b"\n", b",") + b"]"
+        return b"[%b]" % self.text.replace(b"\n", b",")
 
     @cached_property
     def content(self) -> str:

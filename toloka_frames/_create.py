@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from toloka_frames._bonuses import bonuses_of, plan_bonuses
-from toloka_frames._cells import plain_values
 from toloka_frames._errors import InputError
 from toloka_frames._filters import checked, flag_or_none, positive, text
 from toloka_frames._kinds import TASK_SUITES, TASKS, USER_BONUSES
@@ -20,6 +19,7 @@ from toloka_frames._ledger_file import ledger_place
 from toloka_frames._refusals import check_frame
 from toloka_frames._results import TEXT
 from toloka_frames._roles import roles_of
+from toloka_frames._series import plain_values
 from toloka_frames._tasks import plan_suites, plan_tasks
 from toloka_frames._upload import CONCURRENCY, Created, Kept, Upload
 

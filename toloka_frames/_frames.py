@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from toloka_frames._cells import plain_values
 from toloka_frames._errors import InputError
 from toloka_frames._filters import nearest
 from toloka_frames._refusals import check_frame
 from toloka_frames._results import TEXT
+from toloka_frames._series import plain_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

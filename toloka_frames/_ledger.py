@@ -1,7 +1,8 @@
 """What is about to be sent and what became of it comes in; it is on disk before it is sent, and what is left to do goes out.
 
-One SQLite file holds all uploads: a row for each upload, a row for each chunk, a row for what became of each input row. What
-is not yet settled keeps the JSON of its objects, so that an upload can go on without the frame. No token is ever in it.
+One SQLite file holds all uploads: a row for each upload, a row for each chunk with the ids of what was made of its rows, a row
+for each input row that has none. What is not yet settled keeps the JSON of its objects, so that an upload can go on without the
+frame. No token is ever in it.
 """
 
 from __future__ import annotations
@@ -9,57 +10,23 @@ from __future__ import annotations
 import hashlib
 import json
 from array import array
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import groupby
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from toloka_frames._chunks import Chunk
 from toloka_frames._kinds import APP_BATCH_ITEMS, KINDS
 from toloka_frames._ledger_file import LedgerFile, UploadLock
+from toloka_frames._record import Record, rows_of, spans_of
+from toloka_frames._texts import dumps
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
 
-    from toloka_frames._kinds import Kind
     from toloka_frames._plan import Plan
-
-# waiting: not sent; begun: sent, its end not known; refused: not taken; done, failed: how its operation ended
-State: TypeAlias = Literal["waiting", "begun", "refused", "done", "failed"]
-Flags: TypeAlias = "Mapping[str, bool | str | None]"
-
-OUTCOME = itemgetter("status", "object_id", "error_field", "error_code", "error_message", "row")
-
-
-@dataclass(frozen=True)
-class Record:
-    """An upload as the ledger has it.
-
-    Attributes:
-        id: Its number in the ledger.
-        upload_id: Its name.
-        kind: What it makes.
-        rows: How many objects it has.
-        content: A hash of all of them.
-        digests: Four bytes for each.
-        flags: What the last call asked for.
-        ended: When all its rows were settled, or None.
-        place: Where it goes, as far as its objects do not say it.
-        object_of_row: The position of each input row's object.
-    """
-
-    id: int
-    upload_id: str
-    kind: Kind
-    rows: int
-    content: str
-    digests: array[int]
-    flags: Flags
-    ended: datetime | None
-    place: Mapping[str, str]
-    object_of_row: Sequence[int]
+    from toloka_frames._record import Flags, State
+    from toloka_frames._results import Other
 
 
 class Ledger(LedgerFile):
@@ -106,7 +73,7 @@ class Ledger(LedgerFile):
                     plan.upload_id,
                     plan.kind.path,
                     plan.key,
-                    len(plan.digests),
+                    plan.objects,
                     plan.content,
                     plan.digests.tobytes(),
                     json.dumps(dict(flags)),
@@ -123,30 +90,45 @@ class Ledger(LedgerFile):
         with self._change() as sqlite:
             sqlite.execute("update uploads set flags = ? where id = ?", (json.dumps(dict(flags)), upload))
 
-    def chunks(self, upload: int, flags: Mapping[str, str]) -> list[Chunk]:
-        """The chunks that are left to be sent or looked at; those that failed with other flags are among them."""
-        sql = (
-            "select number, pool_id, spans, text, key, iif(state in ('begun', 'failed'), sent_as, null)"
-            " from chunks join uploads on upload = id join objects using (upload, operation_id)"
-            " where upload = ? and (state in ('waiting', 'begun', 'refused') or (state = 'failed' and chunks.flags <> ?))"
-            " order by state = 'refused', number, chunks.rowid"
-        )
-        return [_chunk(*each) for each in self._read(sql, (upload, _said(flags)))]
+    def chunks(self, upload: int, flags: Mapping[str, str], planned: Iterable[Chunk] = ()) -> list[Chunk]:
+        """The chunks that are left to be sent or looked at; those that failed with other flags are among them.
 
-    def outcomes(self, upload: int) -> list[dict[str, Any]]:
-        """What is known of each row that was sent: its position as `row`, and its columns of the result."""
+        The objects of those that are `planned` are not read again.
+        """
+        known = {chunk.operation_id: chunk for chunk in planned}
         sql = (
-            "select row, status, object_id, error_field, error_code, error_message, sent_as as operation_id,"
-            " nullif(pool_id, '') as batch_id, number as chunk"
-            " from outcomes join chunks using (upload, operation_id) where upload = ?"
+            "select operation_id, pool_id, iif(state in ('begun', 'failed'), sent_as, null) from chunks"
+            " where upload = ? and (state in ('waiting', 'begun', 'refused') or (state = 'failed' and flags <> ?))"
+            " order by state = 'refused', number, rowid"
         )
-        begun = "select spans, sent_as, nullif(pool_id, ''), number from chunks where upload = ? and state = 'begun'"
-        unknown = [
-            {"row": row, "status": "UNKNOWN", "operation_id": sent_as, "batch_id": batch_id, "chunk": number}
-            for spans, sent_as, batch_id, number in self._read(begun, (upload,))
-            for row in _rows(spans)
+        return [
+            _as_it_is(known.get(operation_id) or self._chunk(upload, operation_id), *facts)
+            for operation_id, *facts in self._read(sql, (upload, _said(flags)))
         ]
-        return self._read_dicts(sql, (upload,)) + unknown
+
+    def outcomes(self, upload: int) -> list[tuple[Sequence[int], dict[str, Any]]]:
+        """What is known of rows that were sent: positions, and columns of the result for all of them; later ones count more."""
+        sql = (
+            "select spans, iif(state = 'begun', 'UNKNOWN', 'CREATED'), object_ids, sent_as, nullif(pool_id, ''), number"
+            " from chunks where upload = ? and (state = 'begun' or object_ids is not null)"
+        )
+        known: list[tuple[Sequence[int], dict[str, Any]]] = [
+            (
+                rows_of(spans),
+                {
+                    "status": status,
+                    "object_id": ids and json.loads(ids),
+                    "operation_id": sent_as,
+                    "batch_id": batch_id,
+                    "chunk": number,
+                },
+            )
+            for spans, status, ids, sent_as, batch_id, number in self._read(sql, (upload,))
+        ]
+        columns = "row", "status", "error_field", "error_code", "error_message"
+        others = self._read(f"select {', '.join(columns)} from outcomes where upload = ?", (upload,))  # noqa: S608 -- names of ours
+        rows, *facts = map(list, zip(*others, strict=True)) if others else [[] for _ in columns]
+        return [*known, (rows, dict(zip(columns[1:], facts, strict=True)))]
 
     def failures(self, upload: int, flags: Mapping[str, str]) -> list[str]:
         """The operations of these flags that ended with FAIL."""
@@ -156,9 +138,9 @@ class Ledger(LedgerFile):
     def begin(self, upload: int, chunk: Chunk, operation_id: str, flags: Mapping[str, str], at: datetime) -> None:
         """Write down that a chunk is about to be sent as this operation, at an instant by the service's clock."""
         with self._change() as sqlite:
-            _forget_outcomes(sqlite, upload, chunk)
+            sqlite.execute("delete from outcomes where upload = ? and operation_id = ?", (upload, chunk.operation_id))
             sqlite.execute(
-                "update chunks set state = 'begun', sent_as = ?, flags = ?, begun = ?, ended = null"
+                "update chunks set state = 'begun', sent_as = ?, flags = ?, begun = ?, ended = null, object_ids = null"
                 " where upload = ? and operation_id = ?",
                 (operation_id, _said(flags), at.isoformat(), upload, chunk.operation_id),
             )
@@ -187,7 +169,7 @@ class Ledger(LedgerFile):
         sql = (
             "with apps as (select id, path from uploads where place <> '{}'"
             " and account = (select account from uploads where id = ?1))"
-            " select object_id from outcomes join apps on upload = id where object_id is not null"
+            " select value from chunks join apps on upload = apps.id join json_each(object_ids) where value is not null"
             " union select pool_id from chunks join apps on upload = id where path = ?2"
         )
         return {each for (each,) in self._read(sql, (upload, APP_BATCH_ITEMS.path))}
@@ -196,12 +178,11 @@ class Ledger(LedgerFile):
         """All other requests for the same app project that were begun and have no answer, those of other uploads too."""
         sql = (
             "with place as (select account, json_extract(place, '$.app_project_id') as project from uploads where id = ?)"
-            " select number, pool_id, spans, text, key, sent_as"
-            " from chunks join uploads on upload = id join objects using (upload, operation_id) join place"
+            " select upload, operation_id from chunks join uploads on upload = id join place"
             " on place.account = uploads.account and project = json_extract(uploads.place, '$.app_project_id')"
             " where state = 'begun' and operation_id <> ?"
         )
-        return [_chunk(*each) for each in self._read(sql, (upload, chunk.operation_id))]
+        return [self._chunk(*each) for each in self._read(sql, (upload, chunk.operation_id))]
 
     def withdraw(self, upload: int, chunk: Chunk) -> None:
         """Write down that a chunk that was begun did not reach the service."""
@@ -219,23 +200,30 @@ class Ledger(LedgerFile):
                 sqlite.execute(f"delete from {table} where upload = ? and operation_id = ?", (upload, chunk.operation_id))  # noqa: S608 -- names of ours
             _insert(sqlite, upload, halves)
 
-    def end(self, upload: int, chunk: Chunk, state: State, outcomes: Iterable[Mapping[str, Any]]) -> None:
-        """Write down what became of a chunk and its rows; of one that is done the tasks are no longer needed."""
-        rows = [(*OUTCOME(outcome), upload, chunk.operation_id) for outcome in outcomes]
-        created = sum(status == "CREATED" for status, *_ in rows)
+    def end(
+        self, upload: int, chunk: Chunk, state: State, object_ids: Sequence[str | None], others: Iterable[Other] = ()
+    ) -> None:
+        """Write down what became of a chunk and its rows; of one that is done the tasks are no longer needed.
+
+        Args:
+            upload: The upload.
+            chunk: The chunk.
+            state: How it ended.
+            object_ids: What was made of each of its rows.
+            others: What became of those of which nothing was made.
+        """
+        key = (upload, chunk.operation_id)
+        created = len(object_ids) - object_ids.count(None)
         with self._change() as sqlite:
             sqlite.executemany(
-                "insert or replace into outcomes"
-                " (status, object_id, error_field, error_code, error_message, row, upload, operation_id)"
-                " values (?, ?, ?, ?, ?, ?, ?, ?)",
-                rows,
+                "insert or replace into outcomes values (?, ?, ?, ?, ?, ?, ?)", ((*key, *other) for other in others)
             )
             sqlite.execute(
-                "update chunks set state = ?, ended = ?, created = ? where upload = ? and operation_id = ?",
-                (state, _now(), created, upload, chunk.operation_id),
+                "update chunks set state = ?, ended = ?, created = ?, object_ids = ? where upload = ? and operation_id = ?",
+                (state, _now(), created, dumps(object_ids).decode(), *key),
             )
             if state == "done":
-                sqlite.execute("delete from objects where upload = ? and operation_id = ?", (upload, chunk.operation_id))
+                sqlite.execute("delete from objects where upload = ? and operation_id = ?", key)
             sqlite.execute(
                 "update uploads set ended = ? where id = ?"
                 " and not exists (select 1 from chunks where upload = uploads.id and state <> 'done')",
@@ -273,39 +261,33 @@ class Ledger(LedgerFile):
         )
         return [{**each, "kind": KINDS[each["kind"]].name} for each in uploads]
 
+    def _chunk(self, upload: int, operation_id: str) -> Chunk:
+        """A chunk that is not settled, as it was planned."""
+        sql = (
+            "select number, pool_id, spans, text, key"
+            " from chunks join uploads on upload = id join objects using (upload, operation_id)"
+            " where upload = ? and operation_id = ?"
+        )
+        [(number, pool_id, spans, text, key)] = self._read(sql, (upload, operation_id))
+        return Chunk(number, pool_id, rows_of(spans), text, key)
+
 
 def _insert(sqlite: sqlite3.Connection, upload: int | None, chunks: Iterable[Chunk]) -> None:
     for chunk in chunks:
         sqlite.execute(
             "insert into chunks (upload, operation_id, number, pool_id, spans, rows, state)"
             " values (?, ?, ?, ?, ?, ?, 'waiting')",
-            (upload, chunk.operation_id, chunk.number, chunk.pool_id, _spans(chunk.rows), len(chunk.rows)),
+            (upload, chunk.operation_id, chunk.number, chunk.pool_id, spans_of(chunk.rows), len(chunk.rows)),
         )
         # in a table of their own: a change of a chunk's state would write its objects again
         sqlite.execute("insert into objects values (?, ?, ?)", (upload, chunk.operation_id, chunk.text))
 
 
-def _chunk(number: int, pool_id: str, spans: str, text: bytes, key: str, sent_as: str | None) -> Chunk:
-    return Chunk(number, pool_id, _rows(spans), text, key, sent_as)
-
-
-def _forget_outcomes(sqlite: sqlite3.Connection, upload: int, chunk: Chunk) -> None:
-    # the key of outcomes begins with upload and row: without the rows, all of an upload would be looked through
-    sql = "delete from outcomes where upload = ? and row between ? and ? and operation_id = ?"
-    sqlite.execute(sql, (upload, min(chunk.rows), max(chunk.rows), chunk.operation_id))
-
-
-def _spans(rows: Sequence[int]) -> str:
-    """Positions as runs, first and behind the last: [[0, 10000]]."""
-    if isinstance(rows, range):
-        return json.dumps([[rows.start, rows.stop]])
-    runs = ([row for _, row in run] for _, run in groupby(enumerate(rows), lambda each: each[1] - each[0]))
-    return json.dumps([[run[0], run[-1] + 1] for run in runs])
-
-
-def _rows(spans: str) -> Sequence[int]:
-    runs = [range(*run) for run in json.loads(spans)]
-    return runs[0] if len(runs) == 1 else [row for run in runs for row in run]
+def _as_it_is(chunk: Chunk, pool_id: str, sent_as: str | None) -> Chunk:
+    """A chunk with what has become known of it since it was planned: its batch, and as what it was sent."""
+    if (chunk.pool_id, chunk.sent_as) == (pool_id, sent_as):
+        return chunk  # it knows its operation id, for which all of it is hashed
+    return replace(chunk, pool_id=pool_id, sent_as=sent_as)
 
 
 def _said(flags: Mapping[str, str]) -> str:

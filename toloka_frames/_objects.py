@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames._cells import plain_values
 from toloka_frames._errors import InputError
 from toloka_frames._filters import nearest
 from toloka_frames._refusals import check_frame, refuse
+from toloka_frames._series import plain_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

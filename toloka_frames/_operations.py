@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames._answers import EXCERPT_CHARS, bad_answer
+from toloka_frames import _logs
+from toloka_frames._answers import bad_answer
 from toloka_frames._errors import Conflict, InputError, OperationFailed, OperationTimeout, TolokaError
 from toloka_frames._filters import checked, path_part
 from toloka_frames._progress import Meter, ProgressArg, present, showing
 from toloka_frames._sync import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from toloka_frames._http import Service
+    from toloka_frames._logs import Log
 
 # small operations end at once and large ones take minutes: a look comes so much later as was waited for it already
 SHARE = 0.05
@@ -24,10 +24,7 @@ FIRST_LOOK_SECONDS = 0.1
 LAST_LOOK_SECONDS = 2.0
 FINAL = ("SUCCESS", "FAIL")
 ALREADY_EXISTS = "OPERATION_ALREADY_EXISTS"
-# what stands around the objects of an array
-OPENING = re.compile(r"\s*\[\s*(?=[{\]])")
-BETWEEN = re.compile(r"\s*,\s*(?={)|\s*(?=\])")
-CLOSING = re.compile(r"\]\s*\Z")
+LOG_HINT = "The reasons are in its log: await client.get_operation_log(operation_id)."
 
 
 async def begin(service: Service, path: str, query: Mapping[str, str], content: bytes) -> dict[str, Any]:
@@ -64,12 +61,16 @@ async def wait(
     with showing(progress, f"{operation.get('type', 'operation')}", total=100, unit="%", quiet=FIRST_LOOK_SECONDS) as meter:
         ended = await _ended_in(service, operation, timeout, meter)
         if ended["status"] == "FAIL":
-            raise OperationFailed(
-                f"The operation {ended['id']} ({ended.get('type')}) ended with FAIL.",
-                operation=ended,
-                hint="The reasons are in its log: await client.get_operation_log(operation_id).",
-            )
+            raise failed(ended)
     return ended
+
+
+def failed(operation: Mapping[str, Any], more: str = "", hint: str = LOG_HINT) -> OperationFailed:
+    """The error of an operation that did not do all that it was to do."""
+    kind = f" ({operation['type']})" if operation.get("type") else ""
+    return OperationFailed(
+        f"The operation {operation['id']}{kind} ended with {operation['status']}{more}.", operation=operation, hint=hint
+    )
 
 
 async def ended(service: Service, operation: Mapping[str, Any], meter: Meter | None = None) -> dict[str, Any]:
@@ -118,44 +119,20 @@ def has_ended(operation: Mapping[str, Any]) -> bool:
     return operation.get("status") in FINAL
 
 
-async def outcomes(service: Service, operation_id: str) -> list[dict[str, Any]]:
-    """The log without what was sent, of which only the position is kept.
+async def read_log(service: Service, operation_id: str, object_id: str) -> Log:
+    """What the log says was made, where `object_id` is the key of an id, and what is wrong with the rest.
 
     Raises:
         BadAnswer: It is no array of objects.
     """
-    # only the text is kept: a log is some megabytes, and several are read at once
-    text = (await service.send("GET", f"{_path(operation_id)}/log", repeatable=True)).content.decode("utf-8", "replace")
-    return await in_thread(_outcomes, text)
+    # only its bytes are kept: a log is some megabytes, and several are read at once
+    body = (await service.send("GET", f"{_path(operation_id)}/log", repeatable=True)).content
+    return await in_thread(_logs.read_log, body, object_id)
 
 
 async def log(service: Service, operation_id: str) -> list[dict[str, Any]]:
     """The log of an operation (Toloka API, "Get operation log"), whose entries come in no promised order."""
     return await service.get_all(f"{_path(operation_id)}/log")
-
-
-def _outcomes(text: str) -> list[dict[str, Any]]:
-    try:
-        return list(_entries(text))
-    except (ValueError, RecursionError) as error:
-        raise bad_answer(200, text[:EXCERPT_CHARS].encode(), "JSON was expected (a list of objects)") from error
-
-
-def _entries(text: str) -> Iterator[dict[str, Any]]:
-    """The entries of an array one by one, so that what was sent is never there as objects all at once."""
-    decode, at = json.JSONDecoder().raw_decode, _behind(OPENING, text, 0)
-    while text[at] == "{":
-        entry, at = decode(text, at)
-        at = _behind(BETWEEN, text, at)
-        sent = entry.get("input")
-        yield entry | {"input": {"__item_idx": sent.get("__item_idx")} if isinstance(sent, dict) else None}
-    _behind(CLOSING, text, at)
-
-
-def _behind(pattern: re.Pattern[str], text: str, at: int) -> int:
-    if (found := pattern.match(text, at)) is None:
-        raise ValueError("This is no array of objects.")
-    return found.end()
 
 
 def _path(operation_id: str) -> str:

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._chunks import NAMESPACE, Chunk, cut
+from toloka_frames._texts import lines_of, text_list
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from toloka_frames._kinds import Kind
+    from toloka_frames._texts import Pieces
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Part:
 
     pool_id: str
     positions: Sequence[int]
-    objects: Sequence[bytes]
+    objects: Pieces
     sizes: Sequence[int]
 
 
@@ -44,7 +46,8 @@ class Plan:
         upload_id: Its name: the user's, or one that follows from the content.
         key: What the operation ids are derived from beside the content.
         content: A hash of all objects, however they are cut.
-        digests: Four bytes for each object, to tell which differ.
+        objects: How many these are.
+        digests: Four bytes for each, to tell which differ; only where the user gave the name, so that others can come under it.
         chunks: The requests.
         object_of_row: The position of each input row's object.
         pools: The pools as the service has them.
@@ -56,6 +59,7 @@ class Plan:
     upload_id: str
     key: str
     content: str
+    objects: int
     digests: array[int]
     chunks: Sequence[Chunk]
     object_of_row: Sequence[int]
@@ -74,30 +78,36 @@ def planned(
 ) -> Plan:
     """Cut objects into requests and name the whole."""
     parts, place = list(parts), place or {}
-    cuts = [(part, span) for part in parts for span in cut(part.sizes, kind.most)]
-    texts = [b"\n".join(part.objects[span]) for part, span in cuts]
-    content = _content(texts, place)
+    cuts = [each for part in parts for each in _cut(part, kind.most)]
+    content = _content([text for *_, text in cuts], place)
     key = f"{account}\n{kind.path}\n{upload_id or content!r}"
-    chunks = [
-        Chunk(number, part.pool_id, part.positions[span], text, key)
-        for number, ((part, span), text) in enumerate(zip(cuts, texts, strict=True))
-    ]
+    chunks = [Chunk(number, *each, key) for number, each in enumerate(cuts)]
     name = upload_id or str(uuid.uuid5(NAMESPACE, f"{key}\n{content}"))
-    return Plan(kind, account, name, key, content, _digests(parts), chunks, object_of_row, pools, place)
+    objects = sum(len(part.positions) for part in parts)
+    digests = _digests(parts, objects) if upload_id else array("I")
+    return Plan(kind, account, name, key, content, objects, digests, chunks, object_of_row, pools, place)
+
+
+def _cut(part: Part, most: int) -> Iterator[tuple[str, Sequence[int], bytes]]:
+    """The pool, positions and text of each request."""
+    spans = list(cut(part.sizes, most))
+    for span, text in zip(spans, lines_of(part.objects, spans), strict=True):
+        yield part.pool_id, part.positions[span], text
 
 
 def _content(texts: Iterable[bytes], place: Mapping[str, str]) -> str:
     content = hashlib.sha256()
     for text in texts:
-        content.update(text + b"\n")
+        content.update(text)
+        content.update(b"\n")
     for name, where in sorted(place.items()):
         content.update(f"{name} {where}\n".encode())
     return content.hexdigest()
 
 
-def _digests(parts: Sequence[Part]) -> array[int]:
-    digests = array("I", bytes(4 * sum(len(part.objects) for part in parts)))
+def _digests(parts: Sequence[Part], objects: int) -> array[int]:
+    digests = array("I", bytes(4 * objects))
     for part in parts:
-        for position, each in zip(part.positions, part.objects, strict=True):
+        for position, each in zip(part.positions, text_list(part.objects), strict=True):
             digests[position] = zlib.crc32(each)
     return digests

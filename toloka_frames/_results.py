@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+
+from toloka_frames._logs import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Sequence
+
+    from toloka_frames._logs import Log
 
 Status: TypeAlias = Literal["CREATED", "INVALID", "FAILED", "UNKNOWN", "NOT_SENT"]
+# a row that has no object: its position, status, and what is wrong with it: field, code and message
+Other: TypeAlias = "tuple[int, Status, str | None, str | None, str | None]"
 
 TEXT = pd.StringDtype("pyarrow")
-MOST_DIGITS = 12  # of a position; a log may hold anything
+TYPES = {pa.large_string(): TEXT, pa.int64(): pd.Int64Dtype()}
 COLUMNS = ("status", "object_id", "error_field", "error_code", "error_message", "operation_id", "chunk")
 NO_ERROR = dict.fromkeys(("error_field", "error_code", "error_message"))
 
@@ -21,52 +29,49 @@ NO_ERROR = dict.fromkeys(("error_field", "error_code", "error_message"))
 class Results:
     """What is known of each object of an upload; NOT_SENT until more is known.
 
-    `object_id` is where an operation's log has the id of what was made, and the frame's column of it; `carrier` is the frame's
-    column of the operation, or of the batch.
+    `object_id` is the frame's column of the id of what was made; `carrier` that of the operation, or of the batch.
     """
 
     def __init__(self, objects: int, object_id: str, carrier: str = "operation_id") -> None:
-        self._object_id = object_id
-        self._columns = [carrier if name == "operation_id" else name for name in COLUMNS]
-        blank = dict.fromkeys(COLUMNS)
-        self._rows: list[dict[str, Any]] = [{"row": row, **blank, "status": "NOT_SENT"} for row in range(objects)]
+        self._object_id, self._carrier = object_id, carrier
+        self._columns = {name: np.full(objects, None, dtype=object) for name in (*COLUMNS, "batch_id")}
+        self.put(range(objects), status="NOT_SENT")
 
-    def put(self, rows: Iterable[int], **facts: Any) -> None:
-        """Write the same facts to some rows."""
-        for row in rows:
-            self._rows[row].update(facts)
+    def put(self, rows: Sequence[int] | np.ndarray[Any, Any], **facts: Any) -> None:
+        """Write facts to some rows: each the same for all of them, or a list with one for each."""
+        where = slice(rows.start, rows.stop) if isinstance(rows, range) else _array(rows)
+        for name, fact in facts.items():
+            self._columns[name][where] = fact
 
-    def restore(self, outcomes: Iterable[Mapping[str, Any]]) -> None:
-        """Write what the ledger knows of rows: the position as `row`, and their columns."""
-        for outcome in outcomes:
-            self._rows[outcome["row"]].update(outcome)
+    def outcomes(self, rows: Sequence[int]) -> tuple[list[str | None], list[Other]]:
+        """What the ledger keeps of rows: the id of each one's object, and what became of those without."""
+        where = _array(rows)
+        others = where[self._columns["status"][where] != "CREATED"]
+        told = [self._columns[name][others] for name in ("status", *NO_ERROR)]
+        return self._columns["object_id"][where].tolist(), list(zip(others.tolist(), *told, strict=True))
 
-    def rows(self, rows: Iterable[int]) -> Iterator[Mapping[str, Any]]:
-        """What the ledger keeps of rows: the position as `row`, and their columns."""
-        return map(self._rows.__getitem__, rows)
-
-    def log(self, rows: Sequence[int], entries: Iterable[Mapping[str, Any]]) -> None:
+    def log(self, rows: Sequence[int], log: Log) -> None:
         """Write an operation's log to the rows of its chunk."""
-        mine = set(rows)
-        for entry in entries:
-            position = _position(entry)
-            if position not in mine or self._is_created(position, entry):
-                continue
-            if not entry.get("success"):
-                self.complain(position, entry.get("output"))
+        mine = np.isin(log.positions, _array(rows))
+        self.put(log.positions[mine], status="CREATED", object_id=log.ids[mine], **NO_ERROR)
+        of_chunk = set(rows) if log.complaints else ()
+        for position, output in log.complaints.items():
+            if position in of_chunk and self._columns["status"][position] != "CREATED":
+                self.complain(position, output)
 
     def complain(self, row: int, output: Any) -> None:
         """Write that a row is not valid, and what the service says of it."""
-        self._rows[row].update(status="INVALID", **{name: _told(fact) for name, fact in first_error(output).items()})
+        self.put([row], status="INVALID", **first_error(output))
 
-    def settle(self, rows: Sequence[int], entries: Iterable[Mapping[str, Any]], *, failed: bool) -> int:
+    def settle(self, rows: Sequence[int], log: Log, *, failed: bool) -> int:
         """Write an operation's log to the rows of its chunk, and return how many it leaves open."""
-        self.log(rows, entries)
+        self.log(rows, log)
         return self.end(rows, failed=failed)
 
-    def end(self, rows: Iterable[int], *, failed: bool) -> int:
+    def end(self, rows: Sequence[int], *, failed: bool) -> int:
         """Settle the rows that the log left open, and return how many these are."""
-        unsettled = [row for row in rows if self._rows[row]["status"] == "UNKNOWN"]
+        where = _array(rows)
+        unsettled = where[self._columns["status"][where] == "UNKNOWN"]
         if failed:
             self.put(unsettled, status="FAILED", error_message="The request that carried it ended with FAIL.")
         else:
@@ -75,14 +80,15 @@ class Results:
 
     def frame(self, index: pd.Index[Any], object_of_row: Sequence[int]) -> pd.DataFrame:
         """A row for each input row, on the input's index."""
-        types: dict[str, Any] = {**dict.fromkeys(self._columns, TEXT), "chunk": "Int64"}
-        frame = pd.DataFrame(self._rows, columns=self._columns).astype(types)
-        frame = frame.rename(columns={"object_id": self._object_id})
-        return frame.take(list(object_of_row)).set_axis(index)
+        names = [self._carrier if name == "operation_id" else name for name in COLUMNS]
+        columns = {name: pa.array(self._columns[name], pa.int64() if name == "chunk" else pa.large_string()) for name in names}
+        frame: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=TYPES.get).rename(columns={"object_id": self._object_id})
+        # where each row is an object, they are in their order already
+        return (frame if isinstance(object_of_row, range) else frame.take(list(object_of_row))).set_axis(index)
 
     def counts(self) -> Counter[str]:
         """Rows by status."""
-        return Counter(row["status"] for row in self._rows)
+        return Counter(self._columns["status"].tolist())
 
     def summary(self) -> str:
         """One sentence: how many rows have which status."""
@@ -90,46 +96,32 @@ class Results:
 
     def commonest_error(self) -> str:
         """What is wrong with most of the rows that are wrong, or nothing."""
-        told = Counter(
-            f"{row['error_field'] or 'object'}: {row['error_code']}, {row['error_message']}"
-            for row in self._rows
-            if row["status"] == "INVALID"
-        )
-        return f"Most often: {told.most_common(1)[0][0]}." if told else ""
-
-    def _is_created(self, position: int, entry: Mapping[str, Any]) -> bool:
-        """Whether an object is there, by this entry or one before; a valid one of a refused request has an entry without id."""
-        output = entry.get("output")
-        object_id = output.get(self._object_id) if isinstance(output, dict) else None
-        if isinstance(object_id, str):
-            self._rows[position].update(status="CREATED", object_id=object_id, **NO_ERROR)
-        return bool(self._rows[position]["status"] == "CREATED")
+        invalid = self._columns["status"] == "INVALID"
+        told = Counter(zip(*(self._columns[name][invalid] for name in NO_ERROR), strict=True))
+        if not told:
+            return ""
+        [((field, code, message), _)] = told.most_common(1)
+        return f"Most often: {field or 'object'}: {code}, {message}."
 
 
-def first_error(output: Any) -> dict[str, Any]:
-    """Field, code and message of the first complaint about a row.
+def _array(rows: Sequence[int] | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    # NumPy looks at each number of a range
+    return np.arange(rows.start, rows.stop) if isinstance(rows, range) else np.asarray(rows, dtype=np.int64)
+
+
+def first_error(output: Any) -> dict[str, str | None]:
+    """Field, code and message of the first complaint about a row, as text.
 
     Two shapes are documented (Toloka API, "Get operation log"): a map of fields, and the usual envelope with it as payload.
     """
     if not isinstance(output, dict):
-        return {"error_message": None if output is None else str(output)}
+        return {"error_message": text_of(output)}
     if isinstance(output.get("code"), str):
         payload = output.get("payload")
         inner = first_error(payload) if isinstance(payload, dict) and payload else {}
-        return {"error_code": output["code"], "error_message": output.get("message"), **inner}
+        return {"error_code": text_of(output["code"]), "error_message": text_of(output.get("message")), **inner}
     for name, complaint in output.items():
         details = complaint if isinstance(complaint, dict) else {"message": str(complaint)}
-        return {"error_field": name, "error_code": details.get("code"), "error_message": details.get("message")}
+        told = {"error_field": name, "error_code": details.get("code"), "error_message": details.get("message")}
+        return {column: text_of(fact) for column, fact in told.items()}
     return {}
-
-
-def _told(fact: Any) -> str | None:
-    """What can stand in a column: text that UTF-8 can spell."""
-    return None if fact is None else str(fact).encode("utf-8", "replace").decode()
-
-
-def _position(entry: Mapping[str, Any]) -> int:
-    item = entry.get("input")
-    index = item.get("__item_idx") if isinstance(item, dict) else None
-    text = index if isinstance(index, str) else str(index)
-    return int(text) if len(text) <= MOST_DIGITS and text.isdecimal() else -1

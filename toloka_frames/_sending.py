@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
     from toloka_frames._chunks import Chunk
     from toloka_frames._http import Service
-    from toloka_frames._ledger import Ledger, Record, State
+    from toloka_frames._ledger import Ledger
+    from toloka_frames._logs import Log
     from toloka_frames._progress import Meter
+    from toloka_frames._record import Record, State
     from toloka_frames._results import Results
 
 BAD_REQUEST = 400
@@ -90,7 +92,11 @@ class Sending(ABC):
             await self._withdraw(chunk)
         elif isinstance(error, ApiError) and error.status >= BAD_REQUEST and not error.retryable:
             self._fail(chunk, error)
-            await in_thread(self._ledger.end, self._record.id, chunk, "refused", self._results.rows(chunk.rows))
+            await self._write_down(chunk, "refused")
+
+    async def _write_down(self, chunk: Chunk, state: State) -> None:
+        """Write down how a chunk ended, and its rows."""
+        await in_thread(self._ledger.end, self._record.id, chunk, state, *self._results.outcomes(chunk.rows))
 
     def _fail(self, chunk: Chunk, error: ApiError) -> None:
         self._results.put(chunk.rows, status="FAILED", error_code=error.code, error_message=str(error))
@@ -122,8 +128,8 @@ class Operations(Sending):
     async def open(self, pool_id: str) -> None:
         """Open a pool, and wait until it is."""
         operation = await self._service.act(f"/v1/pools/{path_part(pool_id)}/open")
-        if operation and (await _operations.ended(self._service, operation))["status"] == "FAIL":
-            raise OperationFailed(f"The operation {operation['id']} ended with FAIL.", operation=operation)
+        if operation and (operation := await _operations.ended(self._service, operation))["status"] == "FAIL":
+            raise _operations.failed(operation)
 
     async def _create(self, chunk: Chunk, free: Callable[[], None]) -> None:
         operation = await self._known(chunk)
@@ -137,7 +143,7 @@ class Operations(Sending):
                 return
         ended, log = await self._ended(operation, free)
         # what ended with FAIL created nothing, so that asking in another way is a new try; in the same way it is the same FAIL
-        while ended["status"] == "FAIL" and not _has_created(log, self._record.kind.object_id):
+        while ended["status"] == "FAIL" and not len(log.ids):
             operation = await self._found(next_id(ended["id"]))
             if operation is not None:
                 await self._begun(chunk, operation["id"])
@@ -179,15 +185,13 @@ class Operations(Sending):
                 raise
             return operation
 
-    async def _ended(
-        self, operation: Mapping[str, Any], free: Callable[[], None]
-    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    async def _ended(self, operation: Mapping[str, Any], free: Callable[[], None]) -> tuple[dict[str, Any], Log]:
         ended = await self._watch.ended(operation)
         if ended["status"] == "SUCCESS":
             free()  # its log is read while the next request goes out
-        return ended, await _operations.outcomes(self._service, ended["id"])
+        return ended, await _operations.read_log(self._service, ended["id"], self._record.kind.object_id)
 
-    async def _settle(self, chunk: Chunk, operation: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> None:
+    async def _settle(self, chunk: Chunk, operation: Mapping[str, Any], log: Log) -> None:
         """Write down what became of a chunk; rows that nobody tells of stay UNKNOWN, to be looked at again."""
         failed = operation["status"] == "FAIL"
         unsettled = await in_thread(self._results.settle, chunk.rows, log, failed=failed)
@@ -196,18 +200,15 @@ class Operations(Sending):
             # where invalid rows are to be skipped, a request of nothing else has done what it was to do
             skipped = not unsettled and "skip_invalid_items" in self.flags
             state: State = "failed" if failed and not skipped else "done"
-            await in_thread(self._ledger.end, self._record.id, chunk, state, self._results.rows(chunk.rows))
+            await self._write_down(chunk, state)
         if unsettled:
             raise failure(operation)
 
 
 def failure(operation: Mapping[str, Any]) -> OperationFailed:
     """The error of an operation that did not create all its rows."""
-    return OperationFailed(
-        f"The operation {operation['id']} ended with {operation['status']}, and not all its rows are accounted for.",
-        operation=operation,
-        hint="One INVALID row has its whole request refused; with skip_invalid_items=True the others are created.",
-    )
+    hint = "One INVALID row has its whole request refused; with skip_invalid_items=True the others are created."
+    return _operations.failed(operation, ", and not all its rows are accounted for", hint)
 
 
 def _keep() -> None:
@@ -221,10 +222,6 @@ def _asked_with(operation: Mapping[str, Any], flags: Mapping[str, str]) -> bool:
     return not isinstance(parameters, dict) or all(
         bool(parameters.get(name, False)) == (flag == "true") for name, flag in asked.items()
     )
-
-
-def _has_created(log: Sequence[Mapping[str, Any]], object_id: str) -> bool:
-    return any(entry.get("success") and object_id in (entry.get("output") or {}) for entry in log)
 
 
 def _is_doubtful(error: TolokaError) -> bool:

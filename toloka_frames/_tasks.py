@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from toloka_frames import _specifications
-from toloka_frames._cells import MAX_INPUT_BYTES, cells_of, plain_values
+from toloka_frames._cells import MAX_INPUT_BYTES, cells_of
 from toloka_frames._errors import InputError
 from toloka_frames._filters import checked, path_part
 from toloka_frames._kinds import TASK_SUITES, TASKS
 from toloka_frames._plan import Part, planned
+from toloka_frames._series import plain_values
+from toloka_frames._texts import dumps, number_array, text_array, text_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from toloka_frames._kinds import Kind
     from toloka_frames._plan import Plan
     from toloka_frames._roles import Roles
+    from toloka_frames._texts import Pieces
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ async def plan_tasks(
     """
     account, pools = await service.account(), await _pools(service, frame, roles, pool_id)
     parts = [
-        Part(name, rows, list(tasks_of(name, rows, cells)), cells.input_bytes)
+        Part(name, rows, tasks_of(name, rows, cells), cells.input_bytes)
         for name, rows, cells in _cells_by_pool(pools, frame, roles, overlap=overlap, strict=strict)
     ]
     return planned(TASKS, account, parts, range(len(frame)), upload_id, [pool.facts for pool in pools])
@@ -108,19 +109,18 @@ def check_pool(pool: Mapping[str, Any], kind: Kind) -> None:
         )
 
 
-def tasks_of(pool_id: str, rows: Sequence[int], cells: Cells) -> Iterator[bytes]:
+def tasks_of(pool_id: str, rows: Sequence[int], cells: Cells) -> Pieces:
     """The JSON of each row's task."""
-    pool = orjson.dumps(pool_id)
     # the position is echoed by the operation's log, whose order is not promised: it alone ties an entry to its row
-    for row, values in zip(rows, cells.texts, strict=True):
-        yield b'{"__item_idx":"%d","pool_id":%b,"input_values":%b' % (row, pool, values)
+    pool = dumps(pool_id).decode()
+    return ['{"__item_idx":"', number_array(rows), f'","pool_id":{pool},"input_values":', *cells.texts]
 
 
 def _suites(pool_id: str, numbers: Sequence[int], cells: Cells, overlap: int | None) -> Part:
     """The suites of one pool; `numbers` has the number of each row's suite."""
     tasks: dict[int, list[bytes]] = {}
     sizes: dict[int, int] = {}
-    for number, values, size in zip(numbers, cells.texts, cells.input_bytes, strict=True):
+    for number, values, size in zip(numbers, text_list(cells.texts), cells.input_bytes, strict=True):
         tasks.setdefault(number, []).append(b'{"input_values":' + values)
         sizes[number] = sizes.get(number, 0) + size
     if large := [number for number, size in sizes.items() if size > MAX_INPUT_BYTES]:
@@ -129,12 +129,12 @@ def _suites(pool_id: str, numbers: Sequence[int], cells: Cells, overlap: int | N
             "request can hold.",
             hint="Put fewer rows into a suite.",
         )
-    pool, tail = orjson.dumps(pool_id), b"]}" if overlap is None else b'],"overlap":%d}' % overlap
+    pool, tail = dumps(pool_id), b"]}" if overlap is None else b'],"overlap":%d}' % overlap
     objects = [
         b'{"__item_idx":"%d","pool_id":%b,"tasks":[%b%b' % (number, pool, b",".join(each), tail)
         for number, each in tasks.items()
     ]
-    return Part(pool_id, list(tasks), objects, list(sizes.values()))
+    return Part(pool_id, list(tasks), [text_array(objects)], list(sizes.values()))
 
 
 async def _pools(service: Service, frame: pd.DataFrame, roles: Roles, pool_id: str | None) -> list[_Pool]:

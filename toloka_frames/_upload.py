@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from toloka_frames._client import AsyncTolokaClient
     from toloka_frames._http import Service
     from toloka_frames._kinds import Kind
-    from toloka_frames._ledger import Flags, Record
     from toloka_frames._ledger_file import UploadLock
     from toloka_frames._plan import Plan
+    from toloka_frames._record import Flags, Record
     from toloka_frames._sending import Sending
     from toloka_frames._sinks import FilePath
 
@@ -100,8 +100,10 @@ class Upload(Work):
             finally:
                 lock.give_back()
 
-    async def _carry_out(self, ledger: Ledger, record: Record, flags: Flags, meter: Meter) -> None:
-        sending, chunks = await self._begun(ledger, record, flags, meter)
+    async def _carry_out(
+        self, ledger: Ledger, record: Record, flags: Flags, meter: Meter, planned: Sequence[Chunk] = ()
+    ) -> None:
+        sending, chunks = await self._begun(ledger, record, flags, meter, planned)
         # an operation that failed in an earlier call does not keep the other rows back, but it is told at the end
         failed = await in_thread(ledger.failures, record.id, sending.flags)
         await sending.send(chunks, self._concurrency)
@@ -114,15 +116,18 @@ class Upload(Work):
         if record.ended and not chunks:
             meter.note += f" All of it was settled on {record.ended:%Y-%m-%d %H:%M} UTC; nothing was sent."
 
-    async def _begun(self, ledger: Ledger, record: Record, flags: Flags, meter: Meter) -> tuple[Sending, list[Chunk]]:
+    async def _begun(
+        self, ledger: Ledger, record: Record, flags: Flags, meter: Meter, planned: Sequence[Chunk] = ()
+    ) -> tuple[Sending, list[Chunk]]:
         """What earlier calls have settled stands in the results; what is left goes out."""
         wished = {name: flag for name, flag in flags.items() if flag and name != record.kind.open}
         sent = {name: "true" if flag is True else str(flag) for name, flag in wished.items()}
         await in_thread(ledger.ask, record.id, flags)
         self._results.put(range(record.rows), status="NOT_SENT", error_message=None)
-        self._results.restore(await in_thread(ledger.outcomes, record.id))
+        for rows, facts in await in_thread(ledger.outcomes, record.id):
+            self._results.put(rows, **facts)
         self._known = True
-        chunks = await in_thread(ledger.chunks, record.id, sent)
+        chunks = await in_thread(ledger.chunks, record.id, sent, planned)
         meter.total, meter.rows = record.rows, record.rows - sum(len(chunk.rows) for chunk in chunks)
         way = Operations if record.kind.keyed else Imports
         return way(self._service, ledger, record, sent, self._results, meter), chunks
@@ -162,11 +167,10 @@ class Created(Upload):
         """Check all rows, then send them; raise when one was not created."""
         with showing(self._progress, self._kind.name, total=len(self._index)) as meter:
             plan = await self._plan(self._service)
-            self._expect(self._kind, len(plan.digests), plan.object_of_row, self._index)
+            self._expect(self._kind, plan.objects, plan.object_of_row, self._index)
             async with self._opened(plan.account, plan.upload_id, meter) as ledger:
                 record = await in_thread(_entered, ledger, plan, self._flags)
-                del plan  # its JSON is in the ledger now, and need not be in memory twice
-                await self._carry_out(ledger, record, self._flags, meter)
+                await self._carry_out(ledger, record, self._flags, meter, plan.chunks)
             return self.frame()
 
 
@@ -224,10 +228,12 @@ def _found(ledger: Ledger, account: str, upload_id: str) -> Record:
 
 
 def _difference(record: Record, plan: Plan) -> str:
-    if (record.kind, record.rows) != (plan.kind, len(plan.digests)):
-        return f"it had {record.rows:,} {record.kind.name}, and {len(plan.digests):,} {plan.kind.name} came"
+    if (record.kind, record.rows) != (plan.kind, plan.objects):
+        return f"it had {record.rows:,} {record.kind.name}, and {plan.objects:,} {plan.kind.name} came"
     if record.place != plan.place:
         return "they went to another app project or batch"
+    if not (record.digests and plan.digests):
+        return f"what differs are values, pools or overlaps of {plan.kind.name}"
     rows = [row for row, (then, now) in enumerate(zip(record.digests, plan.digests, strict=True)) if then != now]
     more = f" and {len(rows) - SHOWN_ROWS:,} more" if len(rows) > SHOWN_ROWS else ""
     return f"what differs are {plan.kind.name} {', '.join(map(str, rows[:SHOWN_ROWS]))}{more} (values, pool or overlap)"

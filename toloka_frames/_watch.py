@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # the list only saves requests: where it is slow, operations are asked for one by one
 LIST_SECONDS = 5.0
 MOST = "500"  # rows of one page of operations (Toloka-Kit 1.2.3, find_operations)
+# how close a look may follow another when an end is expected
+CLOSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +45,7 @@ class Watch:
         self._waits: list[Wait] = []
         self._one_more = asyncio.Event()
         self._can_list = True
+        self._shortest: float | None = None
 
     async def __aenter__(self) -> Self:
         self._looking = asyncio.create_task(self._look_again_and_again())
@@ -80,10 +83,9 @@ class Watch:
                 await self._look()
 
     def _pause(self) -> float | None:
-        """Seconds to the next look, which the newest operation needs soonest; None where nothing is waited for."""
-        if not self._waits:
-            return None
-        return _operations.pause_after(asyncio.get_running_loop().time() - self._waits[-1].since)
+        """Seconds to the next look, for the operation that needs it soonest; None where nothing is waited for."""
+        now = asyncio.get_running_loop().time()
+        return min((pause_after(now - wait.since, self._shortest) for wait in self._waits), default=None)
 
     async def _look(self) -> None:
         waits = [wait for wait in self._waits if not wait.end.done()]
@@ -115,3 +117,22 @@ class Watch:
         else:
             if _operations.has_ended(operation) and not wait.end.done():
                 wait.end.set_result(operation)
+                took = asyncio.get_running_loop().time() - wait.since
+                self._shortest = min(took, self._shortest or took)
+
+
+def pause_after(waited: float, shortest: float | None) -> float:
+    """Seconds to the next look at an operation that was waited for so long.
+
+    Args:
+        waited: Seconds.
+        shortest: How long the shortest of those that have ended took. Requests of one upload mostly take alike, so that looks
+            are few before that and close about it; None where none has ended.
+    """
+    usual = _operations.pause_after(waited)
+    if shortest is None:
+        return usual
+    early = shortest * (1 - _operations.SHARE)
+    if waited < early:
+        return min(early - waited, max(usual, shortest / 4))
+    return min(usual, max((waited - early) / 2, (shortest - early) / 2, CLOSE_SECONDS))
