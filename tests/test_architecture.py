@@ -94,6 +94,7 @@ FLOORS = [
     "_http",
     "_quota",
     "_retries",
+    "_arrow_json",
     "_answers",
     "_connections",
     "_progress",
@@ -129,7 +130,7 @@ HOMES = {
     "pyarrow": {
         "_export",
         *("_resources", "_columns", "_values", "_page", "_inference", "_sinks", "_scan", "_copy", "_parts", "_manifest"),
-        *("_rows", "_partitions", "_parallel", "_results", "_logs", "_cells", "_texts", "aio"),
+        *("_rows", "_partitions", "_parallel", "_results", "_logs", "_cells", "_texts", "_arrow_json", "aio"),
     },
     "starlette": {"local"},
     "uvicorn": {"local"},

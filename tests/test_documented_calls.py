@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,6 @@ import toloka_frames as tf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 DOCUMENTS = {"/api/v1": "toloka-openapi.json", "/api/app/v0": "toloka-apps-openapi.json"}
 IN_TOLOKA_KIT_ONLY = {"POST /api/staging/analytics-2", "POST /api/staging/projects/1/check"}
@@ -80,3 +80,28 @@ def test_every_documented_call_is_made_by_a_method(made: set[str], documented: s
 
 def test_every_method_makes_a_documented_call_or_one_of_toloka_kit(made: set[str], documented: set[str]) -> None:
     assert made - documented == IN_TOLOKA_KIT_ONLY
+
+
+PACKAGE = Path(tf.__file__).parent
+NAMED = re.compile(r'(?:Toloka|Apps) API,((?:\s*(?:#\s*)?(?:and|,)?\s*"[^"]+"(?: \([^)]*\))?)+)')
+
+
+def pages_of(document: Path) -> Iterator[str]:
+    """The titles of its operations and of the sections of its introduction."""
+    text = json.loads(document.read_text("utf-8"))
+    yield from re.findall(r"(?m)^#+ (.*)$", text["info"]["description"])
+    for methods in text["paths"].values():
+        yield from (method["summary"] for method in methods.values())
+
+
+def test_every_page_that_is_named_as_a_source_is_there(data: Path) -> None:
+    folder = data.parent / "toloka-api"
+    there = {page for name in DOCUMENTS.values() for page in pages_of(folder / name)}
+    named = {
+        (" ".join(title.split()), path.name)
+        for path in PACKAGE.rglob("*.py")
+        for source in NAMED.findall(re.sub(r"\n\s*(?:# )?", " ", path.read_text("utf-8")))
+        for title in re.findall(r'"([^"]+)"', source)
+    }
+    assert len(named) > 50
+    assert {each for each in named if each[0] not in there} == set()

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.json as pa_json
 
 from toloka_frames._answers import EXCERPT_CHARS, bad_answer
+from toloka_frames._arrow_json import read_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,20 +77,8 @@ def _parsed(body: bytes, object_id: str) -> pa.ChunkedArray:
     """The position and the id in each entry of a log, as Arrow's reader finds them."""
     entry = pa.struct([("input", pa.struct([(POSITION, pa.string())])), ("output", pa.struct([(object_id, pa.string())]))])
     # in a list of its own, so that nothing but one array can stand there
-    whole = b'{"logs":[%b]}' % body
-    table = pa_json.read_json(
-        pa.BufferReader(whole),
-        read_options=pa_json.ReadOptions(use_threads=False, block_size=len(whole) + 1),
-        parse_options=pa_json.ParseOptions(
-            pa.schema([("logs", pa.list_(pa.list_(entry)))]),
-            # where there may be some, the reader goes through it twice, at first only to find its end
-            newlines_in_values=b"\n" in body or b"\r" in body,
-            unexpected_field_behavior="ignore",
-        ),
-        # Arrow's own pool keeps what is freed for the thread that had it, and logs are read by many threads
-        memory_pool=pa.system_memory_pool(),
-    )
-    table.validate(full=True)  # the reader lets bytes pass that are no UTF-8
+    schema = pa.schema([("logs", pa.list_(pa.list_(entry)))])
+    table = read_object(b'{"logs":[%b]}' % body, schema, unknown_fields="ignore")
     logs = pc.list_flatten(table.column(0))
     if len(logs) != 1 or logs.null_count:
         raise pa.ArrowInvalid("This is no array.")

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.json as pa_json
 
 from toloka_frames._answers import bad_answer
+from toloka_frames._arrow_json import read_object
 from toloka_frames._columns import FLOAT, INSTANT, Column, JsonShape, Layout, Path, Step
 from toloka_frames._values import batch_of, in_calendar
 
@@ -124,8 +124,11 @@ def last_id(body: bytes, layout: Layout) -> str | None:
 
 
 def _read_fast(body: bytes, layout: Layout) -> Page | None:
-    table = _parsed(body, layout.wire)
-    if table is None or table.num_rows != 1:
+    try:
+        table = read_object(body, layout.wire, unknown_fields="error")
+    except pa.ArrowInvalid:
+        return None
+    if table.num_rows != 1:
         return None
     rows, has_more = table.column(0).chunk(0), table.column(1)[0].as_py()
     if rows.null_count or has_more is None:
@@ -141,22 +144,6 @@ def _read_fast(body: bytes, layout: Layout) -> Page | None:
         return None
     batch = pa.RecordBatch.from_arrays([*columns, pa.nulls(reading.height, pa.string())], schema=layout.schema)
     return Page(ids.to_pylist(), has_more, batch, reading.parents)
-
-
-def _parsed(body: bytes, schema: pa.Schema) -> pa.Table | None:
-    # one block, so that the page is one row of the reader; no threads of its own, because pages are read side by side
-    try:
-        table = pa_json.read_json(
-            pa.BufferReader(body),
-            read_options=pa_json.ReadOptions(use_threads=False, block_size=len(body) + 1),
-            parse_options=pa_json.ParseOptions(schema, newlines_in_values=True, unexpected_field_behavior="error"),
-            # Arrow's own pool keeps what is freed for the thread that had it, and pages are read by many threads
-            memory_pool=pa.system_memory_pool(),
-        )
-        table.validate(full=True)  # the reader lets bytes pass that are no UTF-8
-    except pa.ArrowInvalid:
-        return None
-    return table
 
 
 class _InexactError(Exception):
