@@ -26,19 +26,19 @@ class AppCalls(Calls):
             app_id: The app.
             lang: The language of names and descriptions, as "EN".
 
-        Source: Apps API, "Get a solution".
+        Source: Apps API, "Get project template by ID".
         """
         query = None if lang is None else {"lang": checked("lang", text, lang)}
         return await self._get("/app/v0/apps/{}", app_id, query=query)
 
     async def get_app_project(self, app_project_id: str) -> dict[str, Any]:
-        """An app project. Raises `NotFound`. Source: Apps API, "Get a project"."""
+        """An app project. Raises `NotFound`. Source: Apps API, "Get project by ID"."""
         return await self._get("/app/v0/app-projects/{}", app_project_id)
 
     async def create_app_project(self, app_project: Mapping[str, Any]) -> dict[str, Any]:
         """Make an app project and return it; its status is CREATING at first. Errors as in `create_project`.
 
-        Source: Apps API, "Create a project".
+        Source: Apps API, "Create project".
         """
         return await self._make("/app/v0/app-projects", body=app_project)
 
@@ -51,7 +51,7 @@ class AppCalls(Calls):
         await self._act("/app/v0/app-projects/{}/unarchive", app_project_id)
 
     async def get_app_item(self, app_project_id: str, app_item_id: str) -> dict[str, Any]:
-        """An item of an app project. Raises `NotFound`. Source: Apps API, "Get a task item"."""
+        """An item of an app project. Raises `NotFound`. Source: Apps API, "Get item by ID"."""
         return await self._get("/app/v0/app-projects/{}/items/{}", app_project_id, app_item_id)
 
     async def create_app_item(self, app_project_id: str, app_item: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class AppCalls(Calls):
         return await on_our_loop(_ids(self.service, path, json_body(app_items)))
 
     async def get_app_batch(self, app_project_id: str, batch_id: str) -> dict[str, Any]:
-        """A batch of an app project. Raises `NotFound`. Source: Apps API, "Get a batch"."""
+        """A batch of an app project. Raises `NotFound`. Source: Apps API, "Get batch by ID"."""
         return await self._get("/app/v0/app-projects/{}/batches/{}", app_project_id, batch_id)
 
     async def create_app_batch(self, app_project_id: str, batch: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class AppCalls(Calls):
 
         Errors as in `create_project`.
 
-        Source: Apps API, "Create a batch".
+        Source: Apps API, "Create batch with items".
         """
         return await self._make("/app/v0/app-projects/{}/batches", app_project_id, body=batch)
 
@@ -108,7 +108,7 @@ class AppCalls(Calls):
     async def start_app_batch(self, app_project_id: str, batch_id: str) -> None:
         """Have the items of a batch labelled. Raises `Conflict` when its state does not allow it.
 
-        Source: Apps API, "Start processing a batch".
+        Source: Apps API, "Start batch processing".
         """
         await self._act("/app/v0/app-projects/{}/batches/{}/start", app_project_id, batch_id)
 

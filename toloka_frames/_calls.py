@@ -50,7 +50,7 @@ class Calls:
                 f"The {kind.name} are a {type(objects).__name__}: a dict or a list of dicts is needed.",
                 hint=f"A whole frame goes up with df.pipe(tf.create_{kind.name.replace(' ', '_')}, client, ...).",
             )
-        # without async_mode the service does not heed the key (Toloka API, "Create a task or multiple tasks")
+        # without async_mode the service does not heed the key (Toloka API, "Create single/multiple tasks")
         keyed = operation_id is not None and async_mode
         return await on_our_loop(_created(self.service, kind, len(rows), query, json_body(objects), keyed))
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from toloka_frames._roles import Roles
     from toloka_frames._texts import Pieces, Values
 
-MAX_INPUT_BYTES = 1_048_576  # Toloka API, "Create a task": all input_values of one request
+MAX_INPUT_BYTES = 1_048_576  # Toloka API, "Create single/multiple tasks": all input_values of one request
 MAX_OVERLAP = 30_000  # Toloka API, Task.overlap
 MAX_LEVELS = 200  # orjson writes 254, of which a task has some around its values
 JSON_TYPES = {str, bool, int, float, list, dict, tuple}
@@ -278,7 +278,7 @@ def _array_of(series: pd.Series[Any], declared: str, *, strict: bool) -> pa.Arra
 
 
 def _kinds(declared: str) -> set[type]:
-    """The types of single values of a declared field type (Toloka API, "Input and output data")."""
+    """The types of single values of a declared field type (Toloka API, "Create project")."""
     if declared in ("string", "url", "file", "coordinates"):
         return {str}
     kinds: dict[str, set[type]] = {"boolean": {bool}, "integer": {int}, "float": {int, float}}

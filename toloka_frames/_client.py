@@ -135,7 +135,7 @@ class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
         Raises:
             LoopError: Called on the package's own loop.
 
-        Source: Toloka API, "Restrictions"; Toloka-Kit 1.2.3 for tasks and for `payload.interval` of a 429.
+        Source: Toloka API, "Rate limiting"; Toloka-Kit 1.2.3 for tasks and for `payload.interval` of a 429.
         """
         return run(self.service.quota.frame())
 
@@ -167,7 +167,7 @@ class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
             TooLarge: There are too many rows or bytes for one request.
             OutcomeUnknown: The answer was lost and there is no operation_id.
 
-        Source: Toloka API, "Create a task or multiple tasks".
+        Source: Toloka API, "Create single/multiple tasks".
         """
         return await self._create(
             TASKS,
@@ -180,7 +180,7 @@ class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
         )
 
     async def get_operation(self, operation_id: str) -> dict[str, Any]:
-        """An operation as it is now. Raises `NotFound`. Source: Toloka API, "Get operation information"."""
+        """An operation as it is now. Raises `NotFound`. Source: Toloka API, "Get operation by ID"."""
         return await self._get("/v1/operations/{}", operation_id)
 
     async def get_operation_log(self, operation_id: str) -> list[dict[str, Any]]:

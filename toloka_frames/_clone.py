@@ -37,7 +37,7 @@ class CloneCalls(Lists, PoolCalls):
             OutcomeUnknown: The answer was lost when the project itself was made; it may be there, empty.
             CloneInterrupted: A call half-way was refused, or its answer was lost; `.made` says what is there.
 
-        Source: Toloka-Kit 1.2.3; Toloka API, "Create a project" (20 a minute, 100 a day each of projects, trainings, pools).
+        Source: Toloka-Kit 1.2.3; Toloka API, "Rate limiting" (20 a minute, 100 a day each of projects, trainings, pools).
         """
         # all is read before anything is made
         project = await self.get_project(project_id)

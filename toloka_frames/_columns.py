@@ -126,7 +126,7 @@ def column_name(path: Sequence[str]) -> str:
 def field_type(declared: str) -> tuple[pa.DataType, JsonShape | None]:
     """The Arrow type of a field type of Toloka's specifications; a type not known here is kept as JSON text.
 
-    Source: Toloka API, "Input and output data": boolean, string, integer, float, url, file, coordinates, json, array_*.
+    Source: Toloka API, "Create project": boolean, string, integer, float, url, file, coordinates, json, array_*.
     """
     types = {"boolean": BOOLEAN, "integer": INTEGER, "float": FLOAT}
     types |= dict.fromkeys(("string", "url", "file", "coordinates"), TEXT)

@@ -82,7 +82,7 @@ def create_tasks(
         UploadError: A row was not created (other than INVALID ones with skip_invalid_items); `.results` is the whole frame.
         UploadInterrupted: Stop was pressed; `.results` says what is known.
 
-    Source: Toloka API, "Create a task or multiple tasks": at most 1,048,576 bytes of input_values a request, and an
+    Source: Toloka API, "Create single/multiple tasks": at most 1,048,576 bytes of input_values a request, and an
     operation_id is refused a second time; Toloka-Kit 1.2.3: at most 10,000 tasks.
     """
     flags = {"allow_defaults": allow_defaults, "open_pool": open_pool, "skip_invalid_items": skip_invalid_items}
@@ -145,7 +145,7 @@ def create_task_suites(
         InputError: A column or row cannot be sent, or not exactly one of suite_column and rows_per_suite is given.
         LedgerError, UploadError, UploadInterrupted: As in `create_tasks`.
 
-    Source: Toloka API, "Create task suites".
+    Source: Toloka API, "Create single/multiple task suites".
     """
     flags = {"allow_defaults": allow_defaults, "open_pool": open_pool, "skip_invalid_items": skip_invalid_items}
     check_wishes(flags, upload_id)
@@ -202,7 +202,7 @@ def create_user_bonuses(
         InputError: A column or row cannot be sent, or a bonus stands in the frame twice; nothing was sent.
         LedgerError, UploadError, UploadInterrupted: As in `create_tasks`.
 
-    Source: Toloka API, "Issue a bonus" (at most 10,000 requests a day).
+    Source: Toloka API, "Issue bonuses" (at most 10,000 requests a day).
     """
     flags = {"skip_invalid_items": skip_invalid_items}
     check_wishes(flags, upload_id)

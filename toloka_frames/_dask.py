@@ -43,7 +43,7 @@ def to_dask(
         ApiError: The service refused.
         ImportError: There is no Dask.
 
-    Source: Dask, `dask.dataframe.from_map`; Toloka API, "Restrictions", for the quota.
+    Source: Dask, `dask.dataframe.from_map`; Toloka API, "Rate limiting", for the quota.
     """
     check_dtype_backend(dtype_backend)
     check_scan(scan, "tf.to_dask reads")

@@ -100,7 +100,7 @@ class OutcomeUnknown(TolokaError):
 
 
 class ApiError(TolokaError):
-    """The service answered with an error (Toloka API, "Errors": request_id, code, message, payload).
+    """The service answered with an error (Toloka API, "HTTP status codes": request_id, code, message, payload).
 
     Attributes:
         status: HTTP status.

@@ -61,7 +61,8 @@ def to_crowdkit(answers: pd.DataFrame, output: str | None = None, *, task: str =
         0   t1   anna   cat
         1   t1  boris   dog
 
-    Source: crowd-kit, `BaseClassificationAggregator` (columns); Toloka API, "Aggregated solutions" (accepted responses count).
+    Source: crowd-kit, `BaseClassificationAggregator` (columns); Toloka API, "Get list of aggregated results" (accepted responses
+    count).
     """
     label = _output(answers, output)
     given = _given(answers, [task, worker], [label])
@@ -104,7 +105,7 @@ def explode(answers: pd.DataFrame, *, task: str = TASK, worker: str = WORKER) ->
         3   t1  boris   tags   <NA>
         4   t1  boris   sure  false
 
-    Source: Toloka API, "Input and output data" (types of fields, `array_*`).
+    Source: Toloka API, "Create project" (types of fields, `array_*`).
     """
     outputs = named(answers, "OUTPUT:")
     given = _given(answers, [task, worker], outputs)
@@ -147,7 +148,7 @@ def wide(answers: pd.DataFrame, output: str | None = None, *, task: str = TASK, 
         t1         4      5
         t2         1   <NA>
 
-    Source: Toloka API, "Assignments".
+    Source: Toloka API, "Get list of responses".
     """
     label = _output(answers, output)
     given = _given(answers, [task, worker], [label])

@@ -114,7 +114,7 @@ class Service:
     async def account(self) -> str:
         """The id of the requester, which outlives a token; where the service does not tell it, what stands for it.
 
-        Source: Toloka API, "Get information about the requester".
+        Source: Toloka API, "Get account balance".
         """
         # a lock for each process: one that is held while another thread forks stays locked in the child for ever
         async with self._asking.setdefault(os.getpid(), asyncio.Lock()):

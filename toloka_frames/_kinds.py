@@ -1,7 +1,7 @@
 """What the API's documents say of each bulk creation stands here as data.
 
-Sources: Toloka API, "Create a task or multiple tasks", "Create task suites", "Issue a bonus"; Toloka-Kit 1.2.3 for the numbers
-of objects in an asynchronous request; Apps API, "Add items in bulk", "Create batch with items".
+Sources: Toloka API, "Create single/multiple tasks", "Create single/multiple task suites", "Issue bonuses"; Toloka-Kit 1.2.3 for
+the numbers of objects in an asynchronous request; Apps API, "Add items in bulk", "Create batch with items".
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ class Lists:
         Columns: those of the platform's own export: `INPUT:*`, `OUTPUT:*`, `GOLDEN:*`, `HINT:*`, `ASSIGNMENT:*`
         (`ASSIGNMENT:reward` in US dollars, float64), and `TASK:*` for the task's other fields.
 
-        Source: Toloka API, "Get list of assignments".
+        Source: Toloka API, "Get list of responses".
         """
         return self._scan(ASSIGNMENTS, batch_size, filters)
 
@@ -315,7 +315,7 @@ class Lists:
     def get_apps(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Apps]) -> Scan:
         """Apps: ready-made solutions that app projects are made of: a scan that asks when its rows are wanted.
 
-        Source: Apps API, "Get a list of solutions".
+        Source: Apps API, "Get project templates".
         """
         return self._scan(APPS, batch_size, filters)
 
@@ -330,7 +330,7 @@ class Lists:
     def get_app_projects(self, *, batch_size: int | None = None, **filters: Unpack[keywords.AppProjects]) -> Scan:
         """App projects: a scan that asks when its rows are wanted.
 
-        Source: Apps API, "Get a list of projects".
+        Source: Apps API, "Get projects".
         """
         return self._scan(APP_PROJECTS, batch_size, filters)
 
@@ -349,7 +349,7 @@ class Lists:
 
         Columns: `INPUT:*` and `OUTPUT:*` from the app's specification, and the item's own fields under their names.
 
-        Source: Apps API, "Get a list of task items".
+        Source: Apps API, "Get project items".
         """
         return self._scan(APP_ITEMS, batch_size, filters, app_project_id=app_project_id)
 

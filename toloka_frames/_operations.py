@@ -92,7 +92,7 @@ def pause_after(waited: float) -> float:
 
 
 async def get(service: Service, operation_id: str) -> dict[str, Any]:
-    """An operation as it is now (Toloka API, "Get operation information")."""
+    """An operation as it is now (Toloka API, "Get operation by ID")."""
     return expected(await service.get(_path(operation_id)))
 
 

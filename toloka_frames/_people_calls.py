@@ -23,7 +23,7 @@ class PeopleCalls(Calls):
     """Single calls about skills, bans, bonuses, messages, attachments, subscriptions and the account."""
 
     async def get_requester(self) -> dict[str, Any]:
-        """The account: id, balance (US dollars), names. Source: Toloka API, "Get information about the requester"."""
+        """The account: id, balance (US dollars), names. Source: Toloka API, "Get account balance"."""
         return await self._get("/v1/requester")
 
     async def get_user(self, user_id: str) -> dict[str, Any]:

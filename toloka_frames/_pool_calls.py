@@ -26,7 +26,7 @@ class PoolCalls(Calls):
     """Single calls about projects, pools and trainings."""
 
     async def get_project(self, project_id: str) -> dict[str, Any]:
-        """A project. Raises `NotFound`. Source: Toloka API, "Get project data"."""
+        """A project. Raises `NotFound`. Source: Toloka API, "Get project by ID"."""
         return await self._get("/v1/projects/{}", project_id)
 
     async def create_project(self, project: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,7 +39,7 @@ class PoolCalls(Calls):
             ValidationFailed: A field is invalid; `.payload` says which.
             OutcomeUnknown: The answer was lost; the project may exist (this call has no idempotency key).
 
-        Source: Toloka API, "Create a project" (20 a minute, 100 a day).
+        Source: Toloka API, "Create project" (20 a minute, 100 a day).
         """
         return await self._make("/v1/projects", body=project)
 
@@ -68,7 +68,7 @@ class PoolCalls(Calls):
         return await self._read("/staging/projects/{}/check", project_id, body=project)
 
     async def get_pool(self, pool_id: str) -> dict[str, Any]:
-        """A pool. Raises `NotFound`. Source: Toloka API, "Get pool data"."""
+        """A pool. Raises `NotFound`. Source: Toloka API, "Get pool by ID"."""
         return await self._get("/v1/pools/{}", pool_id)
 
     async def create_pool(self, pool: Mapping[str, Any], tier: str | None = None) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class PoolCalls(Calls):
             pool: As the API has it.
             tier: Where its data is stored; the service's default unless given.
 
-        Source: Toloka API, "Create a pool" (20 a minute, 100 a day); Toloka-Kit 1.2.3 for tier.
+        Source: Toloka API, "Create pool" (20 a minute, 100 a day); Toloka-Kit 1.2.3 for tier.
         """
         query = {} if tier is None else {"storage_key": checked("tier", text, tier)}
         return await self._make("/v1/pools", body=pool, query=query)
@@ -107,14 +107,14 @@ class PoolCalls(Calls):
     async def open_pool(self, pool_id: str) -> dict[str, Any] | None:
         """Open a pool: the operation to wait for, or None when it is open already. Raises `Conflict` (EMPTY_POOL and others).
 
-        Source: Toloka API, "Open a pool".
+        Source: Toloka API, "Open pool".
         """
         return await self._act("/v1/pools/{}/open", pool_id)
 
     async def close_pool(self, pool_id: str) -> dict[str, Any] | None:
         """Close a pool: the operation to wait for, or None when it is closed already.
 
-        Source: Toloka API, "Close a pool".
+        Source: Toloka API, "Close pool".
         """
         return await self._act("/v1/pools/{}/close", pool_id)
 

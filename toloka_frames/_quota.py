@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SECOND, MINUTE, DAY = 1_000, 60_000, 86_400_000
 INTERVALS = {SECOND: None, MINUTE: "MIN", DAY: "DAY"}
 
-# Toloka API, "Restrictions": 300 requests a second. For tasks its pages say 200,000 a minute and 4,000,000 a day, and
+# Toloka API, "Rate limiting": 300 requests a second. For tasks its pages say 200,000 a minute and 4,000,000 a day, and
 # Toloka-Kit 1.2.3 says half of that; the lower figures are safe under both.
 CREATIONS = ((100_000, MINUTE), (2_000_000, DAY))
 REQUESTS_PER_SECOND = 300

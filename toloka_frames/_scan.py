@@ -162,7 +162,7 @@ class Scan:
             InputError: `n` or `workers` is no such number.
             ApiError: The service refused.
 
-        Source: Toloka API, "Restrictions", for the quota.
+        Source: Toloka API, "Rate limiting", for the quota.
         """
         parts = int(checked("n", positive, n))
         most = min(parts, REQUESTS_PER_SECOND) if workers is None else workers
@@ -275,7 +275,7 @@ def sync(scan: Scan, folder: FilePath, *, lag: timedelta = LAG, progress: Progre
         CopyError: The folder holds a copy of something else (also where the project's fields have changed since), is damaged,
             is being written by another call, or cannot be written.
 
-    Source: Toloka-Kit 1.2.0's changelog for the lag; Toloka API, "Get list of assignments", and Apps API for the states.
+    Source: Toloka-Kit 1.2.0's changelog for the lag; Toloka API, "Get list of responses", and Apps API for the states.
     """
     return run(awaited_sync(scan, folder, lag, progress))
 

@@ -45,7 +45,7 @@ def set_user_skills(
         UploadError: A row is not DONE; `.results` is the whole frame.
         UploadInterrupted: Stop was pressed; `.results` says what is known.
 
-    Source: Toloka API, "Set user skill value" (at most 100,000 a day).
+    Source: Toloka API, "Set skill" (at most 100,000 a day).
     """
     calls = skill_calls(df)
     return _each("user skills", "user_skill_id", calls, df, client, skip_invalid_items, concurrency, progress)
@@ -72,7 +72,7 @@ def set_user_restrictions(
     Returns:
         The results as of `set_user_skills`, with `user_restriction_id`; errors as there.
 
-    Source: Toloka API, "Create or edit a user restriction".
+    Source: Toloka API, "Block access to tasks".
     """
     calls = restriction_calls(df)
     return _each("user restrictions", "user_restriction_id", calls, df, client, skip_invalid_items, concurrency, progress)
@@ -100,7 +100,7 @@ def accept_assignments(
     Returns:
         The results as of `set_user_skills`, with `assignment_id`; errors as there.
 
-    Source: Toloka API, "Accept or reject an assignment".
+    Source: Toloka API, "Update task suite response".
     """
     calls = verdict_calls(df, "ACCEPTED", public_comment)
     return _each("assignments", "assignment_id", calls, df, client, skip_invalid_items, concurrency, progress)
@@ -128,7 +128,7 @@ def reject_assignments(
     Returns:
         The results as of `set_user_skills`, with `assignment_id`; errors as there.
 
-    Source: Toloka API, "Accept or reject an assignment".
+    Source: Toloka API, "Update task suite response".
     """
     # what is no frame is refused below
     if public_comment is None and isinstance(df, pd.DataFrame) and "public_comment" not in df.columns:

@@ -15,7 +15,7 @@ from toloka_frames._refusals import refuse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Toloka API, "Set user skill value" and "Create or edit a user restriction"
+# Toloka API, "Set skill" and "Block access to tasks"
 SKILL_MEMBERS = {"user_id": "string", "skill_id": "string", "value": "float", "reason": "string"}
 RESTRICTION_MEMBERS = {
     "scope": "string",

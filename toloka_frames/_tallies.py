@@ -98,7 +98,8 @@ def progress_by_status(frame: pd.DataFrame) -> pd.DataFrame:
         COMPLETED       2           20                     20   1.00
         PROCESSING      1           20                      5   0.25
 
-    Source: Apps API, "App batch" (`status`, `items_count`, `items_processed_count`); Toloka API, "Pools", "Assignments".
+    Source: Apps API, "Get batch by ID" (`status`, `items_count`, `items_processed_count`); Toloka API, "Get list of pools", "Get
+    list of responses".
     """
     rows = _with_status(frame)
     by_status = rows.groupby("status", dropna=False)
@@ -148,7 +149,7 @@ def cost(
         anna              1     0.1    0.2    0.3
         boris             1     0.2    0.0    0.2
 
-    Source: Toloka API, "Assignments" (`reward`, `status`) and "User bonuses" (`amount`).
+    Source: Toloka API, "Get list of responses" (`reward`, `status`) and "Get list of bonuses" (`amount`).
     """
     keys = _cost_keys(by)
     paid = [_rewards(answers, keys), *([] if bonuses is None else [_bonuses(bonuses, answers, keys)])]

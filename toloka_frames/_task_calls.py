@@ -28,7 +28,7 @@ class TaskCalls(Calls):
     """Single calls about tasks, task suites, assignments and their aggregation."""
 
     async def get_task(self, task_id: str) -> dict[str, Any]:
-        """A task. Raises `NotFound`. Source: Toloka API, "Get a task"."""
+        """A task. Raises `NotFound`. Source: Toloka API, "Get task by ID"."""
         return await self._get("/v1/tasks/{}", task_id)
 
     async def patch_task(self, task_id: str, patch: Mapping[str, Any], *, open_pool: bool | None = None) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class TaskCalls(Calls):
         return await self._patch("/v1/task-suites/{}/set-overlap-or-min", task_suite_id, body=patch)
 
     async def get_assignment(self, assignment_id: str) -> dict[str, Any]:
-        """An assignment. Raises `NotFound`. Source: Toloka API, "Get an assignment"."""
+        """An assignment. Raises `NotFound`. Source: Toloka API, "Get task suite response by ID"."""
         return await self._get("/v1/assignments/{}", assignment_id)
 
     async def patch_assignment(self, assignment_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:

@@ -86,10 +86,12 @@ async def plan_suites(
 
 
 def check_pool(pool: Mapping[str, Any], kind: Kind) -> None:
-    """Refuse a pool that does not take what is to be made (Toloka API, "Create a task", "Create task suites").
+    """Refuse a pool that does not take what is to be made.
 
     Raises:
         InputError: It is archived, or takes the other of tasks and task suites.
+
+    Source: Toloka API, "Create single/multiple tasks", "Create single/multiple task suites".
     """
     name = f"The pool {pool.get('id')} ({pool.get('private_name')})"
     if pool.get("status") == "ARCHIVED":
