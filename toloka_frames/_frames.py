@@ -61,8 +61,8 @@ def to_crowdkit(answers: pd.DataFrame, output: str | None = None, *, task: str =
         0   t1   anna   cat
         1   t1  boris   dog
 
-    Source: crowd-kit, `BaseClassificationAggregator` (columns); Toloka API, "Get list of aggregated results" (accepted responses
-    count).
+    Source: crowd-kit, `BaseClassificationAggregator` (columns); Toloka API, "Get list of aggregated results" (accepted
+    responses count).
     """
     label = _output(answers, output)
     given = _given(answers, [task, worker], [label])

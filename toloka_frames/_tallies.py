@@ -98,8 +98,8 @@ def progress_by_status(frame: pd.DataFrame) -> pd.DataFrame:
         COMPLETED       2           20                     20   1.00
         PROCESSING      1           20                      5   0.25
 
-    Source: Apps API, "Get batch by ID" (`status`, `items_count`, `items_processed_count`); Toloka API, "Get list of pools", "Get
-    list of responses".
+    Source: Apps API, "Get batch by ID" (`status`, `items_count`, `items_processed_count`); Toloka API, "Get list of pools",
+    "Get list of responses".
     """
     rows = _with_status(frame)
     by_status = rows.groupby("status", dropna=False)
