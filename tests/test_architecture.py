@@ -228,7 +228,7 @@ def public_members(cls: type) -> list[object]:
 def test_importing_the_package_loads_nothing_that_only_some_use() -> None:
     late = {"ipywidgets", "IPython", "starlette", "uvicorn", "crowdkit", "matplotlib", "dask"}
     # and nothing large that only a request, an upload or a copy pays for
-    late |= {"tenacity", "pyrate_limiter", "filelock", "platformdirs"}
+    late |= {"tenacity", "pyrate_limiter", "filelock", "platformdirs", "pyarrow.parquet", "pyarrow.fs"}
     code = "import sys, toloka_frames; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert late & set(done.stdout.split()) == set()

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from toloka_frames._columns import INTEGER, TEXT
 from toloka_frames._errors import CopyError, InputError
 from toloka_frames._manifest import Manifest, Part, read_manifest, sound_bytes, spelt, told
-from toloka_frames._sinks import MANIFEST, PARQUET, give_back_memory, is_copy, place_of, to_frame
+from toloka_frames._sinks import MANIFEST, PARQUET, give_back_memory, is_copy, parquet, place_of, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +90,7 @@ def _verified(place: Path) -> Manifest:
         raise CopyError(f"{place} holds no copy: there is no {MANIFEST}.", path=place)
     for part in manifest.parts:
         with told(place):
-            rows = pq.read_metadata(pa.BufferReader(sound_bytes(place, part))).num_rows
+            rows = parquet().read_metadata(pa.BufferReader(sound_bytes(place, part))).num_rows
         if rows != part.rows:
             raise CopyError(f"{part.file} has {rows:,} rows, and the manifest says {part.rows:,}.", path=place)
     # until the last part is in its place, readers do not see it
@@ -179,7 +178,7 @@ class Folder:
     def read(self, number: int) -> pa.Table:
         """The rows of a part, which are as they were written."""
         with told(self.path):
-            return pq.read_table(pa.BufferReader(sound_bytes(self.path, self.manifest.parts[number])))
+            return parquet().read_table(pa.BufferReader(sound_bytes(self.path, self.manifest.parts[number])))
 
     def read_columns(self, number: int, columns: Sequence[str]) -> pa.Table:
         """Some columns of a part."""
@@ -187,7 +186,7 @@ class Folder:
             part = self.manifest.parts[number]
             try:
                 # without partitioning: in a folder as id=5 pyarrow 17 takes id for a column of its own, and fails
-                return pq.read_table(self.path / part.file, columns=list(columns), partitioning=None)
+                return parquet().read_table(self.path / part.file, columns=list(columns), partitioning=None)
             except (OSError, pa.ArrowException):
                 sound_bytes(self.path, part)  # tells it where the part is not as it was written
                 raise
@@ -229,7 +228,7 @@ class Folder:
     def _stage(self, file: str, table: pa.Table) -> Part:
         # in memory first, because the name that it is written under has its checksum
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, **PARQUET)
+        parquet().write_table(table, sink, **PARQUET)
         content, ids = sink.getvalue(), table[self.life.id]
         list_rows, open_rows = len(pc.unique(ids)), len(pc.unique(ids.filter(is_open(table, self.life))))
         part = Part(file, len(table), list_rows, open_rows, content.size, hashlib.sha256(content).hexdigest())

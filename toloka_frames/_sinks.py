@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from toloka_frames._columns import BOOLEAN, FLOAT, INTEGER, TEXT
 from toloka_frames._errors import InputError
@@ -172,6 +171,13 @@ def _part_of(place: Path) -> Path:
     return place.with_name(f"{place.name[:50]}.{os.getpid()}-{secrets.token_hex(4)}.part")
 
 
+def parquet() -> Any:
+    """Arrow's module for Parquet files."""
+    import pyarrow.parquet  # noqa: PLC0415 -- it loads the file systems of three clouds, and only a file pays for it
+
+    return pyarrow.parquet
+
+
 class ParquetFile:
     """A Parquet file that is written row group by row group beside its place and is moved there when it is whole."""
 
@@ -182,7 +188,7 @@ class ParquetFile:
         self._groups = Regrouped(schema, ROW_GROUP_ROWS, ROW_GROUP_BYTES)
 
     def __enter__(self) -> Self:
-        self._writer = pq.ParquetWriter(self._part, self._schema, **PARQUET)
+        self._writer = parquet().ParquetWriter(self._part, self._schema, **PARQUET)
         return self
 
     def write(self, batch: pa.RecordBatch) -> None:
