@@ -85,28 +85,28 @@ async def on_our_loop(work: Coroutine[Any, Any, T]) -> T:
     """Await a coroutine that runs on our loop, from a coroutine of any loop; a cancellation reaches it and waits for it."""
     if _on_our_loop():
         return await work
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    job = _Job(work, lambda: loop.call_soon_threadsafe(ended.set))
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+    job = _Job(work, lambda: loop.call_soon_threadsafe(ended.set_result, None))
     try:
         job.start()
         while not job.ended:
-            await _set_or_tick(ended)
+            await _ended_or_tick(ended)
             job.tick()
     except BaseException:
         job.cancel()
         while not job.ended:
-            await _set_or_tick(ended)
+            await _ended_or_tick(ended)
         raise
     finally:
         job.tick()
     return job.result()
 
 
-async def _set_or_tick(ended: asyncio.Event) -> None:
-    # not wait_for, which until Python 3.12 lets a cancellation get lost that comes with the end
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(TICK_SECONDS):
-            await ended.wait()
+async def _ended_or_tick(ended: asyncio.Future[None]) -> None:
+    # not wait_for, which until Python 3.12 lets a cancellation get lost that comes with the end; nor asyncio.timeout, which on
+    # 3.11.2 ends in one more cancellation where an earlier one was caught, as it is here
+    await asyncio.wait({ended}, timeout=TICK_SECONDS)
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
