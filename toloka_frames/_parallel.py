@@ -23,7 +23,7 @@ from toloka_frames._instants import SECOND, microseconds, spelt, told_by
 from toloka_frames._page import read_page
 from toloka_frames._sync import in_thread, to_its_end
 from toloka_frames._values import instant
-from toloka_frames._walk import ORDER_ROWS, order_of
+from toloka_frames._walk import COPY_HINT, ORDER_ROWS, order_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -131,7 +131,7 @@ class _Pull:
         self._behind: dict[str, str] = {}
 
     async def table(self, concurrency: int | None) -> pa.Table:
-        """All rows: a walk, as long as it is not known to be one that can only be quick over several connections otherwise."""
+        """All rows: by a walk, and from several points of the axis where the walk turns out not to be one to share out."""
         pace, schema = Pace(concurrency), (await self._source.layout()).schema
         if await self._walked(pace):
             return pa.Table.from_batches(self._batches, schema)
@@ -226,8 +226,7 @@ class _Pull:
             f"The pull ended after {self._meter.rows:,} rows: {why}",
             cursor=None,
             rows=self._meter.rows,
-            hint="It went over several connections, so there is no row to go on behind: run it again; a copy in a folder "
-            "(to_parquet with resume=True, tf.sync) goes on by itself when the same call is run again.",
+            hint=f"It went on from several points, so there is no row to go on behind: run it again; {COPY_HINT}",
         )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from toloka_frames._http import Service
     from toloka_frames._question import Question
 
+COPY_HINT = "a copy in a folder (to_parquet with resume=True, tf.sync) goes on by itself when the same call is run again."
 ORDER_ROWS = 20  # from so many rows on, it is no accident that their ids ascend
 
 
@@ -120,11 +121,12 @@ class _Guard:
 
     def check(self, page: AnyPage) -> list[bool]:
         """Which rows of the page are new."""
-        wanted = [True] * len(page.ids) if self._all_behind(page.ids) else [self._is_new(each) for each in page.ids]
+        behind = self._all_behind(page.ids)
+        wanted = [True] * len(page.ids) if behind else [self._is_new(each) for each in page.ids]
         if page.has_more and not any(wanted):
             raise self.interrupted("a page brought no new row and says that there are more.")
         self.rows += sum(wanted)
-        self._remember(page.ids)
+        self._remember(page.ids, ascend=behind)
         return wanted
 
     def _all_behind(self, ids: list[str]) -> bool:
@@ -138,9 +140,9 @@ class _Guard:
         self._seen[each] = None
         return True
 
-    def _remember(self, ids: list[str]) -> None:
+    def _remember(self, ids: list[str], *, ascend: bool) -> None:
         if ids:
-            self.cursor = max(ids, key=self._key) if self._key and not _ascend(ids, self._key) else ids[-1]
+            self.cursor = max(ids, key=self._key) if self._key and not ascend else ids[-1]
         if not self._settled and len(self._seen) >= ORDER_ROWS:
             self._settled, self._key = True, order_of(list(self._seen))
         if self._key:
@@ -151,8 +153,7 @@ class _Guard:
             f"The pull ended after {self.rows:,} rows: {why}",
             cursor=self.cursor,
             rows=self.rows,
-            hint=f"Go on behind the last row with {self._name}_gt={self.cursor!r}; a copy in a folder (to_parquet with "
-            "resume=True, tf.sync) goes on by itself when the same call is run again.",
+            hint=f"Go on behind the last row with {self._name}_gt={self.cursor!r}; {COPY_HINT}",
         )
 
 
