@@ -16,15 +16,15 @@ import pyarrow.json as pa_json
 from turns import Contender, cpu_seconds
 
 import toloka_frames as tf
-from toloka_frames._page import last_id, read_page
-from toloka_frames._sinks import ParquetFile, to_frame
+from toloka_frames._reading.page import last_id, read_page
+from toloka_frames._reading.sinks import ParquetFile, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pulls import Pull
 
-    from toloka_frames._columns import Layout
+    from toloka_frames._schema.columns import Layout
 
 WHOLE = "the whole pull: Scan.to_dataframe(concurrency=1)"
 

@@ -17,8 +17,8 @@ from rows import POOL, ten_values
 from turns import KIT, Contender, cpu_seconds, elsewhere, is_made, tally
 
 import toloka_frames as tf
-from toloka_frames._roles import roles_of
-from toloka_frames._tasks import plan_tasks
+from toloka_frames._uploading.roles import roles_of
+from toloka_frames._uploading.tasks import plan_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ import toloka_frames as tf
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
-    from toloka_frames._http import Service
+    from toloka_frames._transport.http import Service
 
 T = TypeVar("T")
 

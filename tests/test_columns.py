@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 from every_list import RESOURCES
 
-from toloka_frames._columns import Layout, Specification, column_name, expanded, field_type
-from toloka_frames._pool_resources import TASKS
+from toloka_frames._schema.columns import Layout, Specification, column_name, expanded, field_type
+from toloka_frames._schema.pool_resources import TASKS
 
 if TYPE_CHECKING:
-    from toloka_frames._resources import Resource
+    from toloka_frames._schema.resources import Resource
 
 
 @pytest.mark.parametrize(

@@ -27,15 +27,15 @@ from scripted import Scripted, reply
 from shelf import Shelf
 
 import toloka_frames as tf
-from toloka_frames._manifest import Manifest, read_manifest
-from toloka_frames._parts import Folder
-from toloka_frames._pool_resources import ASSIGNMENTS
+from toloka_frames._reading.manifest import Manifest, read_manifest
+from toloka_frames._reading.parts import Folder
+from toloka_frames._schema.pool_resources import ASSIGNMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from toloka_frames._resources import Resource
+    from toloka_frames._schema.resources import Resource
 
 KILLS = int(os.environ.get("SOAK_POINTS", "6"))
 NO_LAG = timedelta(0)
@@ -662,7 +662,8 @@ def test_how_rows_live_is_told_in_columns_that_are_there(resource: Resource) -> 
 CHILD = """
 import os, signal, sys, threading
 import toloka_frames as tf
-from toloka_frames import _copy, _parts
+from toloka_frames._reading import sync as _copy
+from toloka_frames._reading import parts as _parts
 
 FILES = {_copy.__file__, _parts.__file__}
 

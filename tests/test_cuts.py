@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from listing import app_ids
 
-from toloka_frames._cuts import Scale, between, cuts_behind
+from toloka_frames._reading.id_ranges import Scale, between, cuts_behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from toloka_frames._cuts import Cuts
+    from toloka_frames._reading.id_ranges import Cuts
 
 PAGE = 1_000
 APP_SYMBOLS = "".join(sorted(string.digits + string.ascii_letters))

@@ -14,7 +14,7 @@ from animals import pool_made_by
 from distributed import Client, LocalCluster
 
 import toloka_frames as tf
-from toloka_frames._dask import _processes
+from toloka_frames._reading.dask import _processes
 from toloka_frames.local import LocalToloka
 
 if TYPE_CHECKING:

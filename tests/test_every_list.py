@@ -11,14 +11,14 @@ from every_list import BEGIN, PAGE, RESOURCES, tables
 from rows_of_lists import OWNER, PLACES, Kept, Row
 
 import toloka_frames as tf
-from toloka_frames._columns import Fields
+from toloka_frames._schema.columns import Fields
 from toloka_frames.local import LocalToloka
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from toloka_frames._resources import Resource
+    from toloka_frames._schema.resources import Resource
 
 PAGE_ROWS = 10
 AFTER = ["apps", "app_projects", "app_items", "app_batches"]

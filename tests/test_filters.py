@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import toloka_frames as tf
-from toloka_frames._filters import (
+from toloka_frames._schema.filters import (
     Instant,
     checked,
     filters_of,
@@ -26,7 +26,7 @@ from toloka_frames._filters import (
 )
 
 if TYPE_CHECKING:
-    from toloka_frames._filters import Filter
+    from toloka_frames._schema.filters import Filter
 
 Colour = Literal["RED", "GREEN", "DARK_GREEN"]
 MOSCOW = timezone(timedelta(hours=3))

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toloka_frames._gaps import PRECISION, Came, Gaps
+from toloka_frames._reading.time_ranges import PRECISION, Came, Gaps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from toloka_frames._gaps import Ask
+    from toloka_frames._reading.time_ranges import Ask
 
     Moments = np.ndarray[Any, np.dtype[np.int64]]
 

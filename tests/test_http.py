@@ -16,7 +16,7 @@ import pytest
 from scripted import Scripted, reply
 
 import toloka_frames as tf
-from toloka_frames._progress import showing
+from toloka_frames._runtime.progress import showing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator

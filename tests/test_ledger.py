@@ -14,18 +14,18 @@ import pandas as pd
 import pytest
 
 import toloka_frames as tf
-from toloka_frames._chunks import Chunk
-from toloka_frames._kinds import TASKS
-from toloka_frames._ledger import Ledger
-from toloka_frames._plan import Plan
-from toloka_frames._results import Results
+from toloka_frames._uploading.chunks import Chunk
+from toloka_frames._schema.bulk import TASKS
+from toloka_frames._uploading.ledger import Ledger
+from toloka_frames._uploading.plan import Plan
+from toloka_frames._uploading.results import Results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from toloka_frames._record import Record
-    from toloka_frames._results import Other, Status
+    from toloka_frames._uploading.record import Record
+    from toloka_frames._uploading.results import Other, Status
 
 ASKED = {"allow_defaults": True, "open_pool": None, "skip_invalid_items": None}
 FLAGS = {"allow_defaults": "true"}
@@ -310,7 +310,7 @@ def test_only_one_has_the_lock_of_an_upload(ledger: Ledger) -> None:
 HOLDER = """
 import sys
 from pathlib import Path
-from toloka_frames._ledger import Ledger
+from toloka_frames._uploading.ledger import Ledger
 
 with Ledger(Path(sys.argv[1])) as ledger:
     ledger.open()

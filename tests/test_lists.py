@@ -13,14 +13,14 @@ from every_list import RESOURCES
 from scripted import Scripted, reply
 
 import toloka_frames as tf
-from toloka_frames import _lists
-from toloka_frames._filters import flag, integer, moment, text
-from toloka_frames._lists import Lists
+from toloka_frames._client import lists as _lists
+from toloka_frames._schema.filters import flag, integer, moment, text
+from toloka_frames._client.lists import Lists
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from toloka_frames._resources import Resource
+    from toloka_frames._schema.resources import Resource
 
 HERE = "http://127.0.0.1:9"
 

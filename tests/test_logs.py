@@ -9,8 +9,8 @@ import pytest
 from scripted import reply
 
 import toloka_frames as tf
-from toloka_frames import _operations
-from toloka_frames._logs import Log, read_log
+from toloka_frames._transport import operations as _operations
+from toloka_frames._transport.operation_log import Log, read_log
 
 if TYPE_CHECKING:
     from scripted import Scripted

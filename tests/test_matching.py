@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from toloka_frames._chunks import Chunk
-from toloka_frames._matching import complaints, inputs_of, match
+from toloka_frames._uploading.chunks import Chunk
+from toloka_frames._uploading.matching import complaints, inputs_of, match
 
 
 def chunk(*inputs: bytes) -> Chunk:

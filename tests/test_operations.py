@@ -8,7 +8,7 @@ import pytest
 from scripted import Scripted, reply
 
 import toloka_frames as tf
-from toloka_frames import _operations
+from toloka_frames._transport import operations as _operations
 
 RUNNING = {"id": "op", "type": "POOL.OPEN", "status": "RUNNING", "progress": 40}
 

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import toloka_frames as tf
-from toloka_frames._manifest import Manifest
-from toloka_frames._parts import Folder, folder_place
-from toloka_frames._resources import Life
+from toloka_frames._reading.manifest import Manifest
+from toloka_frames._reading.parts import Folder, folder_place
+from toloka_frames._schema.resources import Life
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,8 @@ from faketime import Answers, asking, clock, leap, serving
 from scripted import Scripted, reply
 
 import toloka_frames as tf
-from toloka_frames._progress import showing
-from toloka_frames._quota import Limits, Quota
+from toloka_frames._runtime.progress import showing
+from toloka_frames._transport.rate_limits import Limits, Quota
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine

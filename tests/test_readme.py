@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import toloka_frames as tf
-from toloka_frames._lists import Lists
+from toloka_frames._client.lists import Lists
 from toloka_frames.local import LocalToloka
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from toloka_frames._logs import Log, read_log
-from toloka_frames._results import COLUMNS, Results, first_error
+from toloka_frames._transport.operation_log import Log, read_log
+from toloka_frames._uploading.results import COLUMNS, Results, first_error
 
 
 def entry(position: object, output: Any, *, success: bool) -> dict[str, Any]:

@@ -13,12 +13,12 @@ from faketime import Answers, asking, clock, leap
 from scripted import reply
 
 import toloka_frames as tf
-from toloka_frames._progress import showing
+from toloka_frames._runtime.progress import showing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from toloka_frames._http import Service
+    from toloka_frames._transport.http import Service
 
 LONG_AGO = "Wed, 21 Oct 2015 07:28:00 GMT"
 DONE = reply({"id": "1"})

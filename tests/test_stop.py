@@ -12,7 +12,7 @@ import pytest
 from shelf import Shelf
 
 import toloka_frames as tf
-from toloka_frames import _sync
+from toloka_frames._runtime import event_loop as _sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable

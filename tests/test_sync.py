@@ -14,7 +14,7 @@ import pytest
 from faketime import leap
 
 import toloka_frames as tf
-from toloka_frames._sync import aiterate, iterate, iterate_callers, on_our_loop, on_tick, run, to_its_end
+from toloka_frames._runtime.event_loop import aiterate, iterate, iterate_callers, on_our_loop, on_tick, run, to_its_end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toloka_frames._texts import BLOCK_ROWS, joined, lengths, lines_of, number_array, object_texts, text_array, text_list
+from toloka_frames._uploading.json_text import (
+    BLOCK_ROWS,
+    joined,
+    lengths,
+    lines_of,
+    number_array,
+    object_texts,
+    text_array,
+    text_list,
+)
 
 LENGTH = 4
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)

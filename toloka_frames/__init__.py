@@ -27,10 +27,7 @@ Both ways run on one event loop of the package's own (_sync) and show how far th
 """
 
 from toloka_frames import aio
-from toloka_frames._client import AsyncTolokaClient, Task
-from toloka_frames._copy import Synced
-from toloka_frames._create import uploads
-from toloka_frames._dask import to_dask
+from toloka_frames._client.client import AsyncTolokaClient, Task
 from toloka_frames._errors import (
     AccessDenied,
     ApiError,
@@ -57,16 +54,19 @@ from toloka_frames._errors import (
     UploadInterrupted,
     ValidationFailed,
 )
-from toloka_frames._frames import explode, failed, pending, to_crowdkit, wide
-from toloka_frames._parts import verify
-from toloka_frames._plots import plot_progress, plot_workers
-from toloka_frames._progress import Progress
-from toloka_frames._retries import Retries
-from toloka_frames._rows import to_arrow, to_dataframe, to_parquet
-from toloka_frames._scan import Scan, sync
-from toloka_frames._sync import run
-from toloka_frames._tallies import cost, progress_by_status, quality
-from toloka_frames._verbs import (
+from toloka_frames._frames.labels import explode, failed, pending, to_crowdkit, wide
+from toloka_frames._frames.plots import plot_progress, plot_workers
+from toloka_frames._frames.summaries import cost, progress_by_status, quality
+from toloka_frames._reading.dask import to_dask
+from toloka_frames._reading.parts import verify
+from toloka_frames._reading.rows import to_arrow, to_dataframe, to_parquet
+from toloka_frames._reading.scan import Scan, sync
+from toloka_frames._reading.sync import Synced
+from toloka_frames._runtime.event_loop import run
+from toloka_frames._runtime.progress import Progress
+from toloka_frames._transport.retries import Retries
+from toloka_frames._uploading.create import uploads
+from toloka_frames._uploading.verbs import (
     accept_assignments,
     create_app_batch,
     create_app_items,

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from toloka_frames._errors import InputError
-from toloka_frames._sinks import file_place
-from toloka_frames._sync import run
-from toloka_frames._verbs import create_tasks
+from toloka_frames._reading.sinks import file_place
+from toloka_frames._runtime.event_loop import run
+from toloka_frames._uploading.verbs import create_tasks
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toloka_frames._client import AsyncTolokaClient
+    from toloka_frames._client.client import AsyncTolokaClient
     from toloka_frames.local import LocalToloka
 
 ROWS = 5_000

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from toloka_frames import _create, _create_apps, _set
-from toloka_frames._inference import SAMPLE_ROWS, Framing, Rows, abatches
-from toloka_frames._scan import LAG, Scan, awaited_sync
-from toloka_frames._sinks import DtypeBackend, FilePath, ParquetFile, check_dtype_backend, check_resume, to_frame
-from toloka_frames._sync import on_our_loop
-from toloka_frames._verbs import awaited
+from toloka_frames._reading.inference import SAMPLE_ROWS, Framing, Rows, abatches
+from toloka_frames._reading.scan import LAG, Scan, awaited_sync
+from toloka_frames._reading.sinks import DtypeBackend, FilePath, ParquetFile, check_dtype_backend, check_resume, to_frame
+from toloka_frames._runtime.event_loop import on_our_loop
+from toloka_frames._uploading import create as _create
+from toloka_frames._uploading import create_apps as _create_apps
+from toloka_frames._uploading import set as _set
+from toloka_frames._uploading.verbs import awaited
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from toloka_frames._copy import Synced
-    from toloka_frames._progress import ProgressArg
+    from toloka_frames._reading.sync import Synced
+    from toloka_frames._runtime.progress import ProgressArg
 
 __all__ = [
     "accept_assignments",

@@ -22,20 +22,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 try:
-    from ._server import Server
-    from ._service import Service
+    from toloka_frames.local._server.dispatcher import Service
+    from toloka_frames.local._server.server import Server
 except ImportError as error:
     raise ImportError("The local service needs Starlette and uvicorn: pip install 'toloka_frames[local]'") from error
 
-from ._agenda import settle
-from ._apps import offer_apps
-from ._attachments import attach
-from ._exports import load_export
-from ._faults import Faults
-from ._plan import Fault, Plan
-from ._replies import Request
-from ._store import Store
-from ._tolokers import answer_pool
+from toloka_frames.local._api.apps import offer_apps
+from toloka_frames.local._api.attachments import attach
+from toloka_frames.local._faults.exchange import Request
+from toloka_frames.local._faults.fault_plan import Fault, Plan
+from toloka_frames.local._faults.faults import Faults
+from toloka_frames.local._server.scheduler import settle
+from toloka_frames.local._simulation.exports import load_export
+from toloka_frames.local._simulation.simulated_workers import answer_pool
+from toloka_frames.local._store.store import Store
 
 if TYPE_CHECKING:
     import os
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from toloka_frames._client import AsyncTolokaClient
+    from toloka_frames._client.client import AsyncTolokaClient
 
 __all__ = ["Fault", "Faults", "LocalToloka", "Request"]
 
@@ -124,7 +124,7 @@ class LocalToloka:
 
     def client(self, **options: Any) -> AsyncTolokaClient:
         """A client of this service; `options` are those of `AsyncTolokaClient`."""
-        from toloka_frames._client import AsyncTolokaClient  # noqa: PLC0415  # the service can be had without a client
+        from toloka_frames._client.client import AsyncTolokaClient  # noqa: PLC0415  # the service can be had without a client
 
         return AsyncTolokaClient(**({"token": self.token, "url": self.url} | options))
 

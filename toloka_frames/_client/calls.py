@@ -1,0 +1,102 @@
+"""A path and a body come in, what the service answers goes out as a dict: what all single calls are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from toloka_frames._errors import InputError, NotFound
+from toloka_frames._runtime.event_loop import on_our_loop
+from toloka_frames._schema.filters import checked, flag, flag_or_none, path_part, text
+from toloka_frames._transport import operations as _operations
+from toloka_frames._transport.http import json_body
+from toloka_frames._transport.responses import decoded
+
+if TYPE_CHECKING:
+    from toloka_frames._schema.bulk import Kind
+    from toloka_frames._transport.http import Service
+
+
+class Calls:
+    """The kinds of single calls; ids in their paths are quoted, bodies are JSON."""
+
+    service: Service
+
+    async def _get(self, path: str, *ids: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        return await on_our_loop(self.service.get(filled(path, *ids), query=query))
+
+    async def _act(self, path: str, *ids: str) -> dict[str, Any] | None:
+        return await on_our_loop(self.service.act(filled(path, *ids)))
+
+    async def _start(self, path: str, *ids: str) -> dict[str, Any]:
+        return await on_our_loop(_started(self.service, filled(path, *ids)))
+
+    async def _make(
+        self, path: str, *ids: str, body: Mapping[str, Any], query: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        return await on_our_loop(self.service.post(filled(path, *ids), query or {}, json_body(body), repeatable=False))
+
+    async def _create(
+        self, kind: Kind, objects: Any, operation_id: str | None, async_mode: bool, **flags: bool | None
+    ) -> dict[str, Any]:
+        """Have one object or a list of them made in one request."""
+        flags = {"async_mode": async_mode, **flags}
+        query = {name: checked(name, flag_or_none, flag) for name, flag in flags.items() if flag is not None}
+        if operation_id is not None:
+            query["operation_id"] = checked("operation_id", text, operation_id)
+        rows = [objects] if isinstance(objects, Mapping) else objects
+        if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
+            raise InputError(
+                f"The {kind.name} are a {type(objects).__name__}: a dict or a list of dicts is needed.",
+                hint=f"A whole frame goes up with df.pipe(tf.create_{kind.name.replace(' ', '_')}, client, ...).",
+            )
+        # without async_mode the service does not heed the key (Toloka API, "Create single/multiple tasks")
+        keyed = operation_id is not None and async_mode
+        return await on_our_loop(_created(self.service, kind, len(rows), query, json_body(objects), keyed))
+
+    async def _read(self, path: str, *ids: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What a POST that changes nothing answers."""
+        return await on_our_loop(self.service.post(filled(path, *ids), {}, json_body(body), repeatable=True))
+
+    async def _put(self, path: str, *ids: str, body: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        return await on_our_loop(_set(self.service, "PUT", filled(path, *ids), {}, json_body(body)))
+
+    async def _patch(self, path: str, *ids: str, body: Mapping[str, Any], open_pool: bool | None = None) -> dict[str, Any]:
+        query = {} if open_pool is None else {"open_pool": checked("open_pool", flag, open_pool)}
+        return await on_our_loop(_set(self.service, "PATCH", filled(path, *ids), query, json_body(body)))
+
+    async def _delete(self, path: str, *ids: str) -> None:
+        await on_our_loop(_delete(self.service, filled(path, *ids)))
+
+
+def filled(path: str, *ids: str) -> str:
+    """A path with ids in the places of its braces."""
+    return path.format(*(checked("id", path_part, id_) for id_ in ids))
+
+
+async def _created(
+    service: Service, kind: Kind, count: int, query: Mapping[str, str], body: bytes, keyed: bool
+) -> dict[str, Any]:
+    if kind.quota is not None:
+        await service.quota.objects(kind.quota, count)
+    if keyed:
+        return await _operations.begin(service, kind.path, query, body)
+    return await service.post(kind.path, query, body, repeatable=False)
+
+
+async def _started(service: Service, path: str) -> dict[str, Any]:
+    return decoded(await service.send("POST", path, repeatable=False), dict)
+
+
+async def _set(service: Service, method: str, path: str, query: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """What was set twice is set."""
+    return decoded(await service.send(method, path, query=query, content=body, repeatable=True), dict)
+
+
+async def _delete(service: Service, path: str) -> None:
+    """What is gone after a try whose answer was lost has been deleted by that try."""
+    try:
+        await service.send("DELETE", path, repeatable=True)
+    except NotFound as error:
+        if not error.may_have_taken_effect:
+            raise

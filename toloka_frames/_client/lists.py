@@ -1,0 +1,381 @@
+"""Filters come in as keywords, a `Scan` of the list or one page of it goes out: two methods for each list of the API.
+
+Which keywords a list takes is said once, in `_keywords`: type checkers read it there, and `listed` writes it into the signature
+and the docstring, so that Shift+Tab and completion know every one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from toloka_frames._client.signatures import listed
+from toloka_frames._reading.list_request import question
+from toloka_frames._reading.scan import Scan
+from toloka_frames._runtime.event_loop import on_our_loop
+from toloka_frames._schema.app_resources import APP_BATCHES, APP_ITEMS, APP_PROJECTS, APPS
+from toloka_frames._schema.filters import checked, sorting, within
+from toloka_frames._schema.people_resources import (
+    MESSAGE_THREADS,
+    OPERATIONS,
+    SKILLS,
+    USER_BONUSES,
+    USER_RESTRICTIONS,
+    USER_SKILLS,
+    WEBHOOK_SUBSCRIPTIONS,
+)
+from toloka_frames._schema.pool_resources import (
+    AGGREGATED_SOLUTIONS,
+    ASSIGNMENTS,
+    ATTACHMENTS,
+    POOLS,
+    PROJECTS,
+    TASK_SUITES,
+    TASKS,
+    TRAININGS,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Unpack
+
+    from toloka_frames._schema import keywords as keywords
+    from toloka_frames._schema.resources import Resource
+    from toloka_frames._transport.http import Service
+
+Sort: TypeAlias = str | Sequence[str] | None
+
+
+class Lists:
+    """The lists of the API, as methods of the client."""
+
+    service: Service
+
+    def _scan(self, resource: Resource, batch_size: int | None, given: Mapping[str, Any], **needed: str) -> Scan:
+        return Scan(self.service, resource, {**needed, **given, "batch_size": batch_size})
+
+    async def _find(
+        self, resource: Resource, sort: Sort, limit: int | None, given: Mapping[str, Any], **needed: str
+    ) -> dict[str, Any]:
+        asked = question(resource, {**needed, **given})
+        query = dict(asked.query)
+        if sort is not None:
+            query["sort"] = checked("sort", sorting(resource.sort), sort)
+        if limit is not None:
+            query["limit"] = checked("limit", within(resource.max_limit), limit)
+        return await on_our_loop(self.service.get(asked.path, query=query))
+
+    @listed(PROJECTS)
+    def get_projects(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Projects]) -> Scan:
+        """Projects: a scan that asks when its rows are wanted.
+
+        Source: Toloka API, "Get list of projects".
+        """
+        return self._scan(PROJECTS, batch_size, filters)
+
+    @listed(PROJECTS)
+    async def find_projects(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Projects]
+    ) -> dict[str, Any]:
+        """One page of projects."""
+        return await self._find(PROJECTS, sort, limit, filters)
+
+    @listed(POOLS)
+    def get_pools(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Pools]) -> Scan:
+        """Pools: a scan that asks when its rows are wanted.
+
+        Source: Toloka API, "Get list of pools".
+        """
+        return self._scan(POOLS, batch_size, filters)
+
+    @listed(POOLS)
+    async def find_pools(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Pools]
+    ) -> dict[str, Any]:
+        """One page of pools."""
+        return await self._find(POOLS, sort, limit, filters)
+
+    @listed(TRAININGS)
+    def get_trainings(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Trainings]) -> Scan:
+        """Trainings (training pools): a scan that asks when its rows are wanted.
+
+        Source: Toloka API, "Get list of training pools".
+        """
+        return self._scan(TRAININGS, batch_size, filters)
+
+    @listed(TRAININGS)
+    async def find_trainings(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Trainings]
+    ) -> dict[str, Any]:
+        """One page of trainings."""
+        return await self._find(TRAININGS, sort, limit, filters)
+
+    @listed(TASKS)
+    def get_tasks(self, pool_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.Tasks]) -> Scan:
+        """Tasks of a pool: a scan that asks when its rows are wanted.
+
+        Columns: `INPUT:*`, `GOLDEN:*` (the first known solution), `HINT:text`, `HINT:default_language`, and the task's own
+        fields under their names.
+
+        Source: Toloka API, "Get list of tasks".
+        """
+        return self._scan(TASKS, batch_size, filters, pool_id=pool_id)
+
+    @listed(TASKS)
+    async def find_tasks(
+        self, pool_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Tasks]
+    ) -> dict[str, Any]:
+        """One page of tasks."""
+        return await self._find(TASKS, sort, limit, filters, pool_id=pool_id)
+
+    @listed(TASK_SUITES)
+    def get_task_suites(self, *, batch_size: int | None = None, **filters: Unpack[keywords.TaskSuites]) -> Scan:
+        """Task suites, a row for each task of each as in the platform's files: a scan that asks when its rows are wanted.
+
+        Columns: `INPUT:*`, `GOLDEN:*`, `HINT:*`, `TASK:*` for the task's other fields (`TASK:id` where smart mixing made
+        the suite) and `SUITE:*` for the suite's own (`SUITE:id`, `SUITE:overlap`).
+
+        Source: Toloka API, "Get list of task suites".
+        """
+        return self._scan(TASK_SUITES, batch_size, filters)
+
+    @listed(TASK_SUITES)
+    async def find_task_suites(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.TaskSuites]
+    ) -> dict[str, Any]:
+        """One page of task suites."""
+        return await self._find(TASK_SUITES, sort, limit, filters)
+
+    @listed(ASSIGNMENTS)
+    def get_assignments(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Assignments]) -> Scan:
+        """Assignments, a row for each task of each: a scan that asks when its rows are wanted.
+
+        Columns: those of the platform's own export: `INPUT:*`, `OUTPUT:*`, `GOLDEN:*`, `HINT:*`, `ASSIGNMENT:*`
+        (`ASSIGNMENT:reward` in US dollars, float64), and `TASK:*` for the task's other fields.
+
+        Source: Toloka API, "Get list of responses".
+        """
+        return self._scan(ASSIGNMENTS, batch_size, filters)
+
+    @listed(ASSIGNMENTS)
+    async def find_assignments(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Assignments]
+    ) -> dict[str, Any]:
+        """One page of assignments."""
+        return await self._find(ASSIGNMENTS, sort, limit, filters)
+
+    @listed(AGGREGATED_SOLUTIONS)
+    def get_aggregated_solutions(
+        self, operation_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.AggregatedSolutions]
+    ) -> Scan:
+        """Aggregated solutions of a pool's tasks: a scan that asks when its rows are wanted.
+
+        Columns: `task_id`, `pool_id`, `OUTPUT:*` and `confidence` (float64, 0 to 1). They are walked by `task_id`.
+
+        Source: Toloka API, "Get list of aggregated results".
+        """
+        return self._scan(AGGREGATED_SOLUTIONS, batch_size, filters, operation_id=operation_id)
+
+    @listed(AGGREGATED_SOLUTIONS)
+    async def find_aggregated_solutions(
+        self, operation_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AggregatedSolutions]
+    ) -> dict[str, Any]:
+        """One page of aggregated solutions."""
+        return await self._find(AGGREGATED_SOLUTIONS, sort, limit, filters, operation_id=operation_id)
+
+    @listed(ATTACHMENTS)
+    def get_attachments(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Attachments]) -> Scan:
+        """Files that Tolokers sent (`download_attachment` fetches one): a scan that asks when its rows are wanted.
+
+        Source: Toloka API, "Get list of files"; Toloka-Kit 1.2.3 for the filters by owner.
+        """
+        return self._scan(ATTACHMENTS, batch_size, filters)
+
+    @listed(ATTACHMENTS)
+    async def find_attachments(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Attachments]
+    ) -> dict[str, Any]:
+        """One page of attachments."""
+        return await self._find(ATTACHMENTS, sort, limit, filters)
+
+    @listed(SKILLS)
+    def get_skills(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Skills]) -> Scan:
+        """Skills: a scan that asks when its rows are wanted.
+
+        Source: Toloka API, "Get list of skills".
+        """
+        return self._scan(SKILLS, batch_size, filters)
+
+    @listed(SKILLS)
+    async def find_skills(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Skills]
+    ) -> dict[str, Any]:
+        """One page of skills."""
+        return await self._find(SKILLS, sort, limit, filters)
+
+    @listed(USER_SKILLS)
+    def get_user_skills(self, *, batch_size: int | None = None, **filters: Unpack[keywords.UserSkills]) -> Scan:
+        """Values of Tolokers' skills: a scan that asks when its rows are wanted.
+
+        Columns: `value` (Int64, 0 to 100, rounded) and `exact_value` (float64) among others.
+
+        Source: Toloka API, "Get list of Toloker skills".
+        """
+        return self._scan(USER_SKILLS, batch_size, filters)
+
+    @listed(USER_SKILLS)
+    async def find_user_skills(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserSkills]
+    ) -> dict[str, Any]:
+        """One page of user skills."""
+        return await self._find(USER_SKILLS, sort, limit, filters)
+
+    @listed(USER_RESTRICTIONS)
+    def get_user_restrictions(self, *, batch_size: int | None = None, **filters: Unpack[keywords.UserRestrictions]) -> Scan:
+        """Bans of Tolokers: a scan that asks when its rows are wanted.
+
+        Source: Toloka API, "Get list of bans".
+        """
+        return self._scan(USER_RESTRICTIONS, batch_size, filters)
+
+    @listed(USER_RESTRICTIONS)
+    async def find_user_restrictions(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserRestrictions]
+    ) -> dict[str, Any]:
+        """One page of user restrictions."""
+        return await self._find(USER_RESTRICTIONS, sort, limit, filters)
+
+    @listed(USER_BONUSES)
+    def get_user_bonuses(self, *, batch_size: int | None = None, **filters: Unpack[keywords.UserBonuses]) -> Scan:
+        """Bonuses that were paid: a scan that asks when its rows are wanted.
+
+        Columns: `amount` in US dollars (float64) among others.
+
+        Source: Toloka API, "Get list of bonuses"; Toloka-Kit 1.2.3 for the filter by comment.
+        """
+        return self._scan(USER_BONUSES, batch_size, filters)
+
+    @listed(USER_BONUSES)
+    async def find_user_bonuses(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserBonuses]
+    ) -> dict[str, Any]:
+        """One page of user bonuses."""
+        return await self._find(USER_BONUSES, sort, limit, filters)
+
+    @listed(MESSAGE_THREADS)
+    def get_message_threads(self, *, batch_size: int | None = None, **filters: Unpack[keywords.MessageThreads]) -> Scan:
+        """Message threads: a scan that asks when its rows are wanted.
+
+        Columns: `topic`, `interlocutors` and `messages` (newest first) as JSON text, `folders` a list of strings, among others.
+
+        Source: Toloka API, "Get list of message threads".
+        """
+        return self._scan(MESSAGE_THREADS, batch_size, filters)
+
+    @listed(MESSAGE_THREADS)
+    async def find_message_threads(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.MessageThreads]
+    ) -> dict[str, Any]:
+        """One page of message threads."""
+        return await self._find(MESSAGE_THREADS, sort, limit, filters)
+
+    @listed(OPERATIONS)
+    def get_operations(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Operations]) -> Scan:
+        """Operations of the account: a scan that asks when its rows are wanted.
+
+        Source: Toloka API, "Get list of operations".
+        """
+        return self._scan(OPERATIONS, batch_size, filters)
+
+    @listed(OPERATIONS)
+    async def find_operations(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Operations]
+    ) -> dict[str, Any]:
+        """One page of operations."""
+        return await self._find(OPERATIONS, sort, limit, filters)
+
+    @listed(WEBHOOK_SUBSCRIPTIONS)
+    def get_webhook_subscriptions(
+        self, *, batch_size: int | None = None, **filters: Unpack[keywords.WebhookSubscriptions]
+    ) -> Scan:
+        """Subscriptions to events: a scan that asks when its rows are wanted.
+
+        Source: Toloka API, "Get list of subscriptions".
+        """
+        return self._scan(WEBHOOK_SUBSCRIPTIONS, batch_size, filters)
+
+    @listed(WEBHOOK_SUBSCRIPTIONS)
+    async def find_webhook_subscriptions(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.WebhookSubscriptions]
+    ) -> dict[str, Any]:
+        """One page of webhook subscriptions."""
+        return await self._find(WEBHOOK_SUBSCRIPTIONS, sort, limit, filters)
+
+    @listed(APPS)
+    def get_apps(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Apps]) -> Scan:
+        """Apps: ready-made solutions that app projects are made of: a scan that asks when its rows are wanted.
+
+        Source: Apps API, "Get project templates".
+        """
+        return self._scan(APPS, batch_size, filters)
+
+    @listed(APPS)
+    async def find_apps(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Apps]
+    ) -> dict[str, Any]:
+        """One page of apps."""
+        return await self._find(APPS, sort, limit, filters)
+
+    @listed(APP_PROJECTS)
+    def get_app_projects(self, *, batch_size: int | None = None, **filters: Unpack[keywords.AppProjects]) -> Scan:
+        """App projects: a scan that asks when its rows are wanted.
+
+        Source: Apps API, "Get projects".
+        """
+        return self._scan(APP_PROJECTS, batch_size, filters)
+
+    @listed(APP_PROJECTS)
+    async def find_app_projects(
+        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppProjects]
+    ) -> dict[str, Any]:
+        """One page of app projects."""
+        return await self._find(APP_PROJECTS, sort, limit, filters)
+
+    @listed(APP_ITEMS)
+    def get_app_items(
+        self, app_project_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.AppItems]
+    ) -> Scan:
+        """Items of an app project: a scan that asks when its rows are wanted.
+
+        Columns: `INPUT:*` and `OUTPUT:*` from the app's specification, and the item's own fields under their names.
+
+        Source: Apps API, "Get project items".
+        """
+        return self._scan(APP_ITEMS, batch_size, filters, app_project_id=app_project_id)
+
+    @listed(APP_ITEMS)
+    async def find_app_items(
+        self, app_project_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppItems]
+    ) -> dict[str, Any]:
+        """One page of app items."""
+        return await self._find(APP_ITEMS, sort, limit, filters, app_project_id=app_project_id)
+
+    @listed(APP_BATCHES)
+    def get_app_batches(
+        self, app_project_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.AppBatches]
+    ) -> Scan:
+        """Batches of an app project: a scan that asks when its rows are wanted.
+
+        Columns: the batch's fields, nested ones dotted (`items_per_state.NEW`, `last_items_import.records_count`); costs in
+        US dollars.
+
+        Source: Apps API, "Get project batches".
+        """
+        return self._scan(APP_BATCHES, batch_size, filters, app_project_id=app_project_id)
+
+    @listed(APP_BATCHES)
+    async def find_app_batches(
+        self, app_project_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppBatches]
+    ) -> dict[str, Any]:
+        """One page of app batches."""
+        return await self._find(APP_BATCHES, sort, limit, filters, app_project_id=app_project_id)

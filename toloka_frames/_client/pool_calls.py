@@ -1,0 +1,224 @@
+"""A call about projects, pools and trainings comes in, what the service has goes out as a dict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from toloka_frames._client.calls import Calls
+from toloka_frames._errors import InputError
+from toloka_frames._runtime.event_loop import on_our_loop
+from toloka_frames._schema.filters import checked, text
+from toloka_frames._transport import operations as _operations
+from toloka_frames._transport.http import json_body
+from toloka_frames._transport.responses import bad_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toloka_frames._runtime.progress import ProgressArg
+    from toloka_frames._transport.http import Service
+
+MOST_STATS = 10
+
+
+class PoolCalls(Calls):
+    """Single calls about projects, pools and trainings."""
+
+    async def get_project(self, project_id: str) -> dict[str, Any]:
+        """A project. Raises `NotFound`. Source: Toloka API, "Get project by ID"."""
+        return await self._get("/v1/projects/{}", project_id)
+
+    async def create_project(self, project: Mapping[str, Any]) -> dict[str, Any]:
+        """Make a project and return it.
+
+        Args:
+            project: As the API has it, with `task_spec` as the most important part.
+
+        Raises:
+            ValidationFailed: A field is invalid; `.payload` says which.
+            OutcomeUnknown: The answer was lost; the project may exist (this call has no idempotency key).
+
+        Source: Toloka API, "Create project" (20 a minute, 100 a day).
+        """
+        return await self._make("/v1/projects", body=project)
+
+    async def update_project(self, project_id: str, project: Mapping[str, Any]) -> dict[str, Any]:
+        """Put a whole project in the place of the one that is there, and return it. Raises `ValidationFailed`, `Conflict`.
+
+        Source: Toloka API, "Edit project".
+        """
+        return await self._put("/v1/projects/{}", project_id, body=project)
+
+    async def archive_project(self, project_id: str) -> dict[str, Any] | None:
+        """Archive a project: the operation to wait for, or None when it is archived already.
+
+        Raises `Conflict` while one of its pools is not archived. Source: Toloka API, "Archive project".
+        """
+        return await self._act("/v1/projects/{}/archive", project_id)
+
+    async def check_update_project_for_major_version_change(
+        self, project_id: str, project: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What `update_project` would change, without changing it: `{"differenceLevel": ...}`.
+
+        It is EQUAL, NON_BREAKING_CHANGE or BREAKING_CHANGE; after the last, the pools that are there keep the project as it
+        was. Raises `ValidationFailed`. Source: Toloka-Kit 1.2.3 (the path is not in the API's document).
+        """
+        return await self._read("/staging/projects/{}/check", project_id, body=project)
+
+    async def get_pool(self, pool_id: str) -> dict[str, Any]:
+        """A pool. Raises `NotFound`. Source: Toloka API, "Get pool by ID"."""
+        return await self._get("/v1/pools/{}", pool_id)
+
+    async def create_pool(self, pool: Mapping[str, Any], tier: str | None = None) -> dict[str, Any]:
+        """Make a pool, which is CLOSED at first, and return it; rewards in US dollars. Errors as in `create_project`.
+
+        Args:
+            pool: As the API has it.
+            tier: Where its data is stored; the service's default unless given.
+
+        Source: Toloka API, "Create pool" (20 a minute, 100 a day); Toloka-Kit 1.2.3 for tier.
+        """
+        query = {} if tier is None else {"storage_key": checked("tier", text, tier)}
+        return await self._make("/v1/pools", body=pool, query=query)
+
+    async def update_pool(self, pool_id: str, pool: Mapping[str, Any]) -> dict[str, Any]:
+        """Put a whole pool in the place of the one that is there, and return it. Raises `ValidationFailed`, `Conflict`.
+
+        Source: Toloka API, "Edit pool".
+        """
+        return await self._put("/v1/pools/{}", pool_id, body=pool)
+
+    async def patch_pool(self, pool_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+        """Change a pool's `priority` and return the pool. Raises `Conflict` when it is archived.
+
+        Source: Toloka API, "Change pool priority".
+        """
+        return await self._patch("/v1/pools/{}", pool_id, body=patch)
+
+    async def clone_pool(self, pool_id: str) -> dict[str, Any]:
+        """Clone a pool without its tasks: the operation to wait for, whose `details` hold the new pool's id as `pool_id`.
+
+        Raises `OutcomeUnknown` when the answer was lost. Source: Toloka API, "Clone pool" (20 a minute, 100 a day).
+        """
+        return await self._start("/v1/pools/{}/clone", pool_id)
+
+    async def open_pool(self, pool_id: str) -> dict[str, Any] | None:
+        """Open a pool: the operation to wait for, or None when it is open already. Raises `Conflict` (EMPTY_POOL and others).
+
+        Source: Toloka API, "Open pool".
+        """
+        return await self._act("/v1/pools/{}/open", pool_id)
+
+    async def close_pool(self, pool_id: str) -> dict[str, Any] | None:
+        """Close a pool: the operation to wait for, or None when it is closed already.
+
+        Source: Toloka API, "Close pool".
+        """
+        return await self._act("/v1/pools/{}/close", pool_id)
+
+    async def close_pool_for_update(self, pool_id: str) -> dict[str, Any] | None:
+        """Close a pool to change it: as `close_pool`, but it opens again by itself after 15 minutes.
+
+        Source: Toloka API, "Close pool for editing".
+        """
+        return await self._act("/v1/pools/{}/close-for-update", pool_id)
+
+    async def archive_pool(self, pool_id: str) -> dict[str, Any] | None:
+        """Archive a closed pool: the operation to wait for, or None when it is archived already. Raises `Conflict`.
+
+        Source: Toloka API, "Archive pool".
+        """
+        return await self._act("/v1/pools/{}/archive", pool_id)
+
+    async def get_analytics(
+        self, stats: Sequence[Mapping[str, Any]], *, progress: ProgressArg = "auto"
+    ) -> list[dict[str, Any]]:
+        """Figures about pools, as the service counts them; waits for the operation that finds them, showing its progress.
+
+        Args:
+            stats: 1 to 10 of `{"name": "completion_percentage", "subject": "POOL", "subject_id": pool_id}`. Names:
+                real_tasks_count, submitted_assignments_count, skipped_assignments_count, rejected_assignments_count,
+                approved_assignments_count, completion_percentage, avg_submit_assignment_millis, spent_budget (US dollars),
+                unique_workers_count, unique_submitters_count, active_workers_by_filter_count (with `interval_hours`),
+                estimated_assignments_count.
+            progress: "auto", "notebook", "text", "log", False or a callable that gets `tf.Progress`.
+
+        Returns:
+            For each of them `{"request": {...}, "result": ..., "finished": ...}`, the result a number or
+            `{"value": number, ...}`; `pd.json_normalize` makes a frame of them.
+
+        Raises:
+            InputError: There are none, or more than 10; nothing was asked.
+            ValidationFailed: One of them is not valid.
+            OperationFailed: The operation ended with FAIL.
+
+        Source: Toloka-Kit 1.2.3 (the path is not in the API's document).
+        """
+        if isinstance(stats, str) or not isinstance(stats, Sequence) or not 1 <= len(stats) <= MOST_STATS:
+            raise InputError(f"stats is no list of 1 to {MOST_STATS} requests.", column="stats")
+        return await on_our_loop(_analytics(self.service, json_body(list(stats)), progress))
+
+    async def get_training(self, training_id: str) -> dict[str, Any]:
+        """A training. Raises `NotFound`. Source: Toloka API, "Get training by ID"."""
+        return await self._get("/v1/trainings/{}", training_id)
+
+    async def create_training(self, training: Mapping[str, Any]) -> dict[str, Any]:
+        """Make a training, which is CLOSED at first, and return it. Errors as in `create_project`.
+
+        Source: Toloka API, "Create training pool" (20 a minute, 100 a day).
+        """
+        return await self._make("/v1/trainings", body=training)
+
+    async def update_training(self, training_id: str, training: Mapping[str, Any]) -> dict[str, Any]:
+        """Put a whole training in the place of the one that is there, and return it. Raises `ValidationFailed`, `Conflict`.
+
+        Source: Toloka API, "Edit training pool".
+        """
+        return await self._put("/v1/trainings/{}", training_id, body=training)
+
+    async def clone_training(self, training_id: str) -> dict[str, Any]:
+        """Clone a training: the operation to wait for, whose `details` hold the new training's id as `training_id`.
+
+        Raises `OutcomeUnknown` when the answer was lost. Source: Toloka API, "Clone training pool" (20 a minute, 100 a day).
+        """
+        return await self._start("/v1/trainings/{}/clone", training_id)
+
+    async def open_training(self, training_id: str) -> dict[str, Any] | None:
+        """Open a training: the operation to wait for, or None when it is open already. Raises `Conflict`.
+
+        Source: Toloka API, "Open training".
+        """
+        return await self._act("/v1/trainings/{}/open", training_id)
+
+    async def close_training(self, training_id: str) -> dict[str, Any] | None:
+        """Close a training: the operation to wait for, or None when it is closed already.
+
+        Source: Toloka API, "Close training".
+        """
+        return await self._act("/v1/trainings/{}/close", training_id)
+
+    async def close_training_for_update(self, training_id: str) -> dict[str, Any] | None:
+        """Close a training to change it: as `close_training`, but it opens again by itself after 15 minutes.
+
+        Source: Toloka API, "Close training for editing".
+        """
+        return await self._act("/v1/trainings/{}/close-for-update", training_id)
+
+    async def archive_training(self, training_id: str) -> dict[str, Any] | None:
+        """Archive a closed training: the operation to wait for, or None when it is archived already. Raises `Conflict`.
+
+        Source: Toloka API, "Archive training pool".
+        """
+        return await self._act("/v1/trainings/{}/archive", training_id)
+
+
+async def _analytics(service: Service, body: bytes, progress: ProgressArg) -> list[dict[str, Any]]:
+    # counting twice changes nothing, so a lost answer is asked for again
+    begun = await service.post("/staging/analytics-2", {}, body, repeatable=True)
+    ended = await _operations.wait(service, _operations.expected(begun), None, progress)
+    value = (ended.get("details") or {}).get("value")
+    if not isinstance(value, list):
+        raise bad_answer(200, str(ended).encode(), "an operation with figures was expected")
+    return value

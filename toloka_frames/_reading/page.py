@@ -1,0 +1,257 @@
+"""The bytes of a page come in, its rows as an Arrow record batch (or as dicts) go out.
+
+The fast way gives the whole page to Arrow's JSON reader with a schema made from the declared columns: no Python object a row,
+and no GIL. What that reader refuses (an unknown field, a value of another type, a doubled key, a free-form value that is not
+empty) or would round is read by the exact way: Python's json, a column at a time, value by value only where a column has one
+that does not fit, the rest into `extra`. Both give the same batch where both can.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toloka_frames._schema.arrow_json import read_object
+from toloka_frames._schema.columns import FLOAT, INSTANT, Column, JsonShape, Layout, Path, Step
+from toloka_frames._schema.json_rows import batch_of, in_calendar
+from toloka_frames._transport.responses import bad_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toloka_frames._errors import BadAnswer
+
+TAIL = re.compile(rb'\]\s*,\s*"has_more"\s*:\s*true\s*\}\s*$')
+TAIL_BYTES = 100
+LAST_ROW_TRIES = 100
+EXACT_FLOATS = 2.0**53  # below it, every integer is a float
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of a list.
+
+    Attributes:
+        ids: The cursor value of each row of the wire, in the page's order.
+        has_more: Whether the list goes on behind this page.
+        batch: Its rows; more than ids where each element of a row's list has a row of its own.
+        parents: For each row of the batch, the position of the row of the wire that it came from.
+    """
+
+    ids: list[str]
+    has_more: bool
+    batch: pa.RecordBatch
+    parents: np.ndarray[Any, Any] | None = None
+
+    def keep(self, wanted: Sequence[bool]) -> Page:
+        """The page with some of the wire's rows only."""
+        mask = np.asarray(wanted, dtype=bool)
+        ids = [row for row, want in zip(self.ids, wanted, strict=True) if want]
+        if self.parents is None:
+            return replace(self, batch=self.batch.filter(pa.array(mask)), ids=ids)
+        kept = mask[self.parents]
+        parents = (np.cumsum(mask) - 1)[self.parents[kept]]
+        return replace(self, batch=self.batch.filter(pa.array(kept)), ids=ids, parents=parents)
+
+
+@dataclass(frozen=True)
+class DictPage:
+    """A page of a list with its rows as the wire has them."""
+
+    ids: list[str]
+    has_more: bool
+    rows: list[dict[str, Any]]
+
+    def keep(self, wanted: Sequence[bool]) -> DictPage:
+        """The page with some of its rows only."""
+        rows = [row for row, want in zip(self.rows, wanted, strict=True) if want]
+        return replace(self, rows=rows, ids=[row for row, want in zip(self.ids, wanted, strict=True) if want])
+
+
+def read_page(body: bytes, layout: Layout) -> Page:
+    """Read a page into a record batch of the layout's schema.
+
+    Raises:
+        BadAnswer: The body is no page of a list.
+    """
+    return _read_fast(body, layout) or _read_exactly(body, layout)
+
+
+def read_dicts(body: bytes, layout: Layout) -> DictPage:
+    """Read a page into dicts.
+
+    Raises:
+        BadAnswer: The body is no page of a list.
+    """
+    try:
+        # not orjson, which would make floats of integers beyond 64 bits
+        page = json.loads(body)
+        rows, has_more = page[layout.rows], page["has_more"]
+        ids = [row[layout.cursor] for row in rows]
+        "\n".join(ids).encode()  # an id is text that can be asked for
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise _bad(body, layout) from error
+    if not isinstance(rows, list) or not isinstance(has_more, bool):
+        raise _bad(body, layout)
+    return DictPage(ids, has_more, rows)
+
+
+def last_id(body: bytes, layout: Layout) -> str | None:
+    """The cursor behind a page that has a following one, from its last row only; None where that cannot be told so cheaply.
+
+    The last row begins at the last brace behind which all is one JSON object up to the end of the list.
+    """
+    end = TAIL.search(body, max(len(body) - TAIL_BYTES, 0))
+    start = end.start() if end else 0
+    for _ in range(LAST_ROW_TRIES):
+        start = body.rfind(b"{", 0, start)
+        if end is None or start < 1:
+            return None
+        if body[start - 1 : start] == b":":  # the value of a key, so no row of the list
+            continue
+        try:
+            cursor: str | None = json.loads(body[start : end.start()]).get(layout.cursor)
+        except (ValueError, RecursionError):
+            continue
+        return cursor
+    return None
+
+
+def _read_fast(body: bytes, layout: Layout) -> Page | None:
+    try:
+        table = read_object(body, layout.wire, unknown_fields="error")
+    except pa.ArrowInvalid:
+        return None
+    if table.num_rows != 1:
+        return None
+    rows, has_more = table.column(0).chunk(0), table.column(1)[0].as_py()
+    if rows.null_count or has_more is None:
+        return None
+    structs = rows.flatten()
+    ids = structs.field(layout.cursor)
+    if structs.null_count or ids.null_count:
+        return None
+    reading = _Reading(structs, layout)
+    try:
+        columns = [reading.column(column) for column in layout.columns]
+    except _InexactError:
+        return None
+    batch = pa.RecordBatch.from_arrays([*columns, pa.nulls(reading.height, pa.string())], schema=layout.schema)
+    return Page(ids.to_pylist(), has_more, batch, reading.parents)
+
+
+class _InexactError(Exception):
+    """What the reader made of a page does not say all that the wire says."""
+
+
+class _Reading:
+    """The struct array of a page while its columns are taken out, each nested part once."""
+
+    def __init__(self, structs: pa.StructArray, layout: Layout) -> None:
+        self._taken: dict[Path, pa.Array] = {(): structs}
+        self.parents: np.ndarray[Any, Any] | None = None
+        self.height = len(structs)
+        # each task of an assignment gets a row, as in the platform's exports
+        if layout.lists:
+            self._spread(structs, layout.lists)
+
+    def _spread(self, structs: pa.StructArray, lists: tuple[str, ...]) -> None:
+        lengths = [pc.list_value_length(structs.field(name)).fill_null(0).to_numpy() for name in lists]
+        # at least one row: an assignment without tasks is not lost
+        heights = np.maximum.reduce([*lengths, np.ones(len(structs), dtype=np.int64)])
+        self.height = int(heights.sum())
+        self.parents = np.repeat(np.arange(len(structs)), heights)
+        self._positions = np.arange(self.height) - np.repeat(np.cumsum(heights) - heights, heights)
+
+    def column(self, column: Column) -> pa.Array:
+        array = self._array(column.path)
+        if not _is_exact(array):
+            raise _InexactError
+        if column.json is not None:
+            array = _empty_json(array, column.json)
+        if column.link is not None:
+            array = pc.binary_join_element_wise(column.link, self._array(("pool_id",)), "/", array, "")
+        if self.parents is not None and Step.EACH not in column.path:
+            array = array.take(pa.array(self.parents))
+        return array
+
+    def _array(self, path: Path) -> pa.Array:
+        if path not in self._taken:
+            self._taken[path] = self._step(self._array(path[:-1]), path)
+        return self._taken[path]
+
+    def _step(self, parent: pa.Array, path: Path) -> pa.Array:
+        step = path[-1]
+        if step is Step.FIRST:
+            return _first(parent)
+        if step is Step.EACH:
+            return self._each(parent)
+        # all fields at once: each call of Arrow's lets go of the GIL, which other readers then hold
+        for field, array in zip(parent.type, parent.flatten(), strict=True):
+            self._taken[(*path[:-1], field.name)] = array
+        return self._taken[path]
+
+    def _each(self, lists: pa.ListArray) -> pa.Array:
+        lengths = pc.list_value_length(lists).fill_null(0).to_numpy()[self.parents]
+        starts = lists.offsets.to_numpy()[:-1][self.parents]
+        # values and not flatten(), which leaves out what the offsets count: elements behind a null or before a slice
+        return lists.values.take(pa.array(starts + self._positions, mask=self._positions >= lengths))
+
+
+def _is_exact(array: pa.Array) -> bool:
+    """Whether the reader cannot have rounded: it makes floats of integers of any size, and instants that no calendar has."""
+    if pa.types.is_list(array.type):
+        return _is_exact(array.flatten())
+    if array.type == FLOAT:
+        return bool((pc.max(pc.abs(array)).as_py() or 0.0) < EXACT_FLOATS)
+    return array.type != INSTANT or in_calendar(array)
+
+
+def _empty_json(array: pa.Array, shape: JsonShape) -> pa.Array:
+    """The text of free-form values, all of which are empty."""
+    if pa.types.is_list(array.type) and pc.sum(pc.list_value_length(array)).as_py():
+        raise _InexactError
+    return pc.if_else(array.is_valid(), "{}" if shape == "object" else "[]", pa.scalar(None, pa.string()))
+
+
+def _first(lists: pa.ListArray) -> pa.Array:
+    lengths = pc.list_value_length(lists).fill_null(0).to_numpy()
+    if (lengths > 1).any():
+        raise _InexactError
+    return lists.values.take(pa.array(lists.offsets.to_numpy()[:-1], mask=lengths == 0))
+
+
+def _read_exactly(body: bytes, layout: Layout) -> Page:
+    page = read_dicts(body, layout)
+    if not layout.lists:
+        return Page(page.ids, page.has_more, batch_of(page.rows, layout.columns))
+    heights = [_height(row, layout.lists) for row in page.rows]
+    rows = [
+        _element(row, layout.lists, index) for row, height in zip(page.rows, heights, strict=True) for index in range(height)
+    ]
+    parents = np.repeat(np.arange(len(heights)), np.asarray(heights, dtype=np.int64))
+    return Page(page.ids, page.has_more, batch_of(rows, layout.columns), parents)
+
+
+def _height(row: dict[str, Any], lists: tuple[str, ...]) -> int:
+    return max(1, *(len(row[name]) for name in lists if isinstance(row.get(name), list)), 0)
+
+
+def _element(row: dict[str, Any], lists: tuple[str, ...], index: int) -> dict[str, Any]:
+    """The row with, in place of each list, its element at an index."""
+    spread = dict(row)
+    for name in lists:
+        elements = row.get(name)
+        if isinstance(elements, list):
+            spread[name] = elements[index] if index < len(elements) else None
+    return spread
+
+
+def _bad(body: bytes, layout: Layout) -> BadAnswer:
+    return bad_answer(200, body, f'a page {{"{layout.rows}": [...], "has_more": ...}} was expected')

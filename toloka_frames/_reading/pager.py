@@ -1,0 +1,173 @@
+"""A list and its filters come in, its pages go out one after another, each row once, and never without end."""
+
+from __future__ import annotations
+
+import operator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from toloka_frames._errors import ScanInterrupted, TolokaError
+from toloka_frames._reading import field_specs as _specifications
+from toloka_frames._reading.page import DictPage, Page, read_dicts, read_page
+from toloka_frames._reading.prefetch import Ahead, Asked, P, Pace
+from toloka_frames._schema.columns import Layout, expanded
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping
+
+    from toloka_frames._reading.list_request import Question
+    from toloka_frames._reading.prefetch import AnyPage
+    from toloka_frames._transport.http import Service
+
+COPY_HINT = "a copy in a folder (to_parquet with resume=True, tf.sync) goes on by itself when the same call is run again."
+ORDER_ROWS = 20  # from so many rows on, it is no accident that their ids ascend
+
+
+class Source:
+    """A list and what is asked of it: where the rows of a scan come from, any number of times.
+
+    Attributes:
+        service: Whom is asked.
+        question: What.
+        limit: Rows a page.
+    """
+
+    def __init__(self, service: Service, question: Question, limit: str) -> None:
+        self.service = service
+        self.question = question
+        self.limit = limit
+        self._layout: Layout | None = None
+
+    async def layout(self) -> Layout:
+        """What pages are read with; asks for the specification once."""
+        if self._layout is None:
+            specification = await _specifications.of_list(self.service, self.question)
+            columns = tuple(expanded(self.question.resource.columns, specification, self.service.web_url))
+            self._layout = Layout(self.question.resource.rows, self.question.resource.cursor, columns)
+        return self._layout
+
+    async def body(self, query: Mapping[str, str]) -> bytes:
+        """The bytes of one page; filters and order of `query` go before those of the question and the walk."""
+        asked = {**self._query(), **query}
+        return (await self.service.send("GET", self.question.path, query=asked, repeatable=True)).content
+
+    async def pages(
+        self, filters: Mapping[str, str] | None = None, pace: Pace | None = None
+    ) -> AsyncGenerator[tuple[str | None, Page], None]:
+        """Pages as record batches, each with the cursor behind it.
+
+        Args:
+            filters: What goes before the filters of the question.
+            pace: How many requests are on their way at once; when not given, more than one where the service is slow.
+        """
+        asked = Asked(self.service, self.question.path, self._query(filters), await self.layout(), read_page, Page.keep)
+        async with aclosing(walk(asked, pace or Pace())) as pages:
+            async for each in pages:
+                yield each
+
+    async def dicts(self) -> AsyncGenerator[DictPage, None]:
+        """Pages with their rows as the wire has them."""
+        layout = Layout(self.question.resource.rows, self.question.resource.cursor, ())
+        asked = Asked(self.service, self.question.path, self._query(), layout, read_dicts, DictPage.keep)
+        async with aclosing(walk(asked, Pace())) as pages:
+            async for _, page in pages:
+                yield page
+
+    def _query(self, filters: Mapping[str, str] | None = None) -> dict[str, str]:
+        return {**self.question.query, **(filters or {}), "sort": self.question.resource.cursor, "limit": self.limit}
+
+
+async def walk(asked: Asked[P], pace: Pace) -> AsyncGenerator[tuple[str | None, P], None]:
+    """Ask for page after page, in the order of the cursor, each behind the last row of the one before.
+
+    Yields:
+        The cursor behind the page, and the page.
+
+    Raises:
+        ApiError: The first page was refused.
+        ScanInterrupted: A later page was, or the list's order is broken; rows that came before were handed over.
+    """
+    key = asked.layout.cursor
+    guard, pages = _Guard(key, asked.query.get(f"{key}_gt")), Ahead(asked, pace)
+    try:
+        while pages.more:
+            try:
+                page = await pages.behind(guard.cursor)
+            except TolokaError as error:
+                if guard.rows:
+                    raise guard.interrupted(str(error)) from error
+                raise
+            wanted = guard.check(page)
+            yield guard.cursor, page if all(wanted) else asked.keep(page, wanted)
+    finally:
+        await pages.forget()
+
+
+class _Guard:
+    """Where a walk is, and what tells that the list repeats itself.
+
+    While ids ascend (as numbers, or as text), a row that is not behind the last page can only be one of that page again; a list
+    whose first rows are in no such order is remembered whole.
+    """
+
+    def __init__(self, key: str, cursor: str | None) -> None:
+        self._name = key
+        self.cursor = cursor
+        self.rows = 0
+        # a service may give the row of the cursor again
+        self._seen: dict[str, None] = {} if cursor is None else {cursor: None}
+        self._key: Callable[[str], Any] | None = None
+        self._settled = False
+
+    def check(self, page: AnyPage) -> list[bool]:
+        """Which rows of the page are new."""
+        behind = self._all_behind(page.ids)
+        wanted = [True] * len(page.ids) if behind else [self._is_new(each) for each in page.ids]
+        if page.has_more and not any(wanted):
+            raise self.interrupted("a page brought no new row and says that there are more.")
+        self.rows += sum(wanted)
+        self._remember(page.ids, ascend=behind)
+        return wanted
+
+    def _all_behind(self, ids: list[str]) -> bool:
+        return self._key is not None and _ascend([self.cursor or "", *ids], self._key)
+
+    def _is_new(self, each: str) -> bool:
+        if each in self._seen:
+            return False
+        if self._key and self._key(each) <= self._key(self.cursor or ""):
+            raise self.interrupted(f"the row {each!r} came behind {self.cursor!r}, against the list's order.")
+        self._seen[each] = None
+        return True
+
+    def _remember(self, ids: list[str], *, ascend: bool) -> None:
+        if ids:
+            self.cursor = max(ids, key=self._key) if self._key and not ascend else ids[-1]
+        if not self._settled and len(self._seen) >= ORDER_ROWS:
+            self._settled, self._key = True, order_of(list(self._seen))
+        if self._key:
+            self._seen = dict.fromkeys(ids)
+
+    def interrupted(self, why: str) -> ScanInterrupted:
+        return ScanInterrupted(
+            f"The pull ended after {self.rows:,} rows: {why}",
+            cursor=self.cursor,
+            rows=self.rows,
+            hint=f"Go on behind the last row with {self._name}_gt={self.cursor!r}; {COPY_HINT}",
+        )
+
+
+def order_of(ids: list[str]) -> Callable[[str], Any] | None:
+    """What ids ascend by: their number, their text, or nothing."""
+    key = _number if all(map(str.isdecimal, ids)) else str
+    return key if _ascend(ids, key) else None
+
+
+def _ascend(ids: list[str], key: Callable[[str], Any]) -> bool:
+    # numbers of one length ascend as their text does, which is told without a key for each
+    keys: list[Any] = ids if key is str or len(set(map(len, ids))) == 1 else list(map(key, ids))
+    return all(map(operator.lt, keys, keys[1:]))
+
+
+def _number(text: str) -> tuple[int, str]:
+    return len(text), text

@@ -1,0 +1,296 @@
+"""A list and a number of connections come in; all its rows, pulled over so many at once, go out in the order of their ids.
+
+What to ask for next is told by `_gaps`; what cannot be shared out among connections is walked (`_walk`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toloka_frames._errors import ScanInterrupted, TolokaError, ValidationFailed
+from toloka_frames._reading.page import read_page
+from toloka_frames._reading.pager import COPY_HINT, ORDER_ROWS, order_of
+from toloka_frames._reading.prefetch import READERS, Pace
+from toloka_frames._reading.time_ranges import PRECISION, Came, Gaps
+from toloka_frames._runtime.event_loop import in_thread, to_its_end
+from toloka_frames._schema.json_rows import instant
+from toloka_frames._schema.timestamps import SECOND, microseconds, spelt, told_by
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from toloka_frames._reading.list_request import Question
+    from toloka_frames._reading.page import Page
+    from toloka_frames._reading.pager import Source
+    from toloka_frames._reading.time_ranges import Ask
+    from toloka_frames._runtime.progress import Meter
+    from toloka_frames._schema.columns import Layout
+
+# what is put into order in one piece: a column of text holds at most 2 GiB
+PIECE_BYTES = 2**28
+
+
+class UnsplittableError(Exception):
+    """The service does not keep to the order or the bounds that were asked for, so that only a walk finds all rows."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """When the rows of a list were made.
+
+    Attributes:
+        key: Its name in filters and in `sort`.
+        column: The column that holds it.
+        since: The user's own lower bound, in microseconds since 1970, or infinite.
+        until: The upper one.
+    """
+
+    key: str
+    column: str
+    since: float
+    until: float
+
+    def query(self, ask: Ask) -> dict[str, str]:
+        """What asks for a part of it; the user's own bounds stay where they are tighter."""
+        query = {}
+        if ask.since > self.since:
+            query[f"{self.key}_gte"] = _spelt(ask.since)
+        if ask.until < self.until:
+            query[f"{self.key}_lte"] = _spelt(ask.until)
+        return query
+
+    def instants(self, page: Page, ask: Ask) -> Any:
+        """When its rows were made, in microseconds since 1970.
+
+        Raises:
+            UnsplittableError: That is not told, or not what was asked for.
+        """
+        column = page.batch.column(self.column)
+        instants = column.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        if column.null_count or (instants < ask.since - PRECISION).any() or (instants > ask.until + PRECISION).any():
+            raise UnsplittableError
+        return instants
+
+    def ordered(self, page: Page, ask: Ask) -> Any:
+        """The same of a page in the order of creation; errors as there."""
+        instants = self.instants(page, ask)
+        steps = instants[1:] - instants[:-1]
+        if (steps < 0 if ask.upward else steps > 0).any() or (page.has_more and not page.ids):
+            raise UnsplittableError
+        # shown in whole seconds only, instants do not tell which rows a bound between two of them leaves out
+        if page.has_more and len(instants) >= ORDER_ROWS and not (instants % SECOND).any():
+            raise UnsplittableError
+        return instants
+
+
+async def collected(source: Source, concurrency: int | None, meter: Meter) -> pa.Table:
+    """All rows of a list; `concurrency` as in `Scan.to_dataframe`."""
+    axis = _axis(source.question)
+    if axis is not None and concurrency != 1 and int(source.limit) >= ORDER_ROWS:
+        try:
+            return await _Pull(source, axis, meter).table(concurrency)
+        except UnsplittableError:
+            meter.rows = 0
+    async with aclosing(walked(source, meter, concurrency)) as batches:
+        return pa.Table.from_batches([batch async for batch in batches], (await source.layout()).schema)
+
+
+async def walked(
+    source: Source, meter: Meter | None = None, concurrency: int | None = None
+) -> AsyncGenerator[pa.RecordBatch, None]:
+    """The record batches of a list, page after page; the meter counts their rows."""
+    async with aclosing(source.pages(pace=Pace(concurrency))) as pages:
+        async for _, page in pages:
+            if meter:
+                meter.rows += len(page.batch)
+            yield page.batch
+
+
+class _Pull:
+    """A pull of a list whose rows can be asked for by when they were made."""
+
+    def __init__(self, source: Source, axis: Axis, meter: Meter) -> None:
+        self._source = source
+        self._axis = axis
+        self._meter = meter
+        self._gaps = Gaps(int(source.limit))
+        self._readers = asyncio.Semaphore(READERS)
+        self._batches: list[pa.RecordBatch] = []
+        # where the list begins and ends, if that is a page of one instant
+        self._ends: dict[bool, float] = {}
+        # behind which row the rest is
+        self._behind: dict[str, str] = {}
+
+    async def table(self, concurrency: int | None) -> pa.Table:
+        """All rows: by a walk, and from several points of the axis where the walk turns out not to be one to share out."""
+        pace, schema = Pace(concurrency), (await self._source.layout()).schema
+        if await self._walked(pace):
+            return pa.Table.from_batches(self._batches, schema)
+        try:
+            await self._share_out(pace.most)
+        except ValidationFailed as error:  # a walk, which asks for less, may be allowed
+            raise UnsplittableError from error
+        except TolokaError as error:
+            raise self._interrupted(error) from error
+        table = await in_thread(in_order, self._batches, schema, self._source.question.resource.life.id)
+        self._meter.rows = len(table)
+        return table
+
+    async def _walked(self, pace: Pace) -> bool:
+        """Walk until it is clear that a walk cannot be shared out; whether all rows came before."""
+        cursor = self._source.question.resource.cursor
+        async with aclosing(self._source.pages(pace=pace)) as pages:
+            async for last, page in pages:
+                self._add(page.batch)
+                if pace.shared is False and page.has_more and last is not None and order_of(page.ids):
+                    self._behind = {f"{cursor}_gt": last}
+                    return False
+        return True
+
+    async def _share_out(self, connections: int) -> None:
+        """Have so many connections ask until everything is known; nothing goes on behind the end of this."""
+        asking: set[asyncio.Task[None]] = set()
+        try:
+            while not self._gaps.closed:
+                while len(asking) < connections and (ask := self._gaps.next()):
+                    asking.add(asyncio.create_task(self._ask(ask)))
+                done, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+                for each in done:
+                    each.result()
+                asking -= done
+        finally:
+            for each in asking:
+                each.cancel()
+            await to_its_end(asyncio.gather(*asking, return_exceptions=True))
+
+    async def _ask(self, ask: Ask) -> None:
+        query = {**self._behind, **self._axis.query(ask)}
+        if ask.by_id:
+            await self._walk(ask, query)
+            return
+        query["sort"] = self._axis.key if ask.upward else f"-{self._axis.key}"
+        body = await self._source.body(query)
+        async with self._readers:
+            page, instants = await in_thread(self._read, ask, body, await self._source.layout())
+        new = self._gaps.new(instants)
+        came = _came(page, instants, new)
+        self._check_ends(ask, came)
+        self._add(page.batch, new)
+        self._gaps.came(ask, came)
+
+    def _check_ends(self, ask: Ask, came: Came) -> None:
+        """Refuse an order that pages of one instant each do not show: the list's last page must be later than its first."""
+        if came.has_more and came.again == 1 and math.isinf(ask.since if ask.upward else ask.until):
+            self._ends[ask.upward] = came.last
+        if len(self._ends) > 1 and self._ends[True] >= self._ends[False] - PRECISION:
+            raise UnsplittableError
+
+    def _read(self, ask: Ask, body: bytes, layout: Layout) -> tuple[Page, Any]:
+        page = read_page(body, layout)
+        instants = self._axis.ordered(page, ask)
+        if len(set(page.ids)) < len(page.ids):
+            rows = {each: row for row, each in reversed([*enumerate(page.ids)])}
+            page = page.keep([rows[each] == row for row, each in enumerate(page.ids)])
+        return page, instants
+
+    async def _walk(self, ask: Ask, query: dict[str, str]) -> None:
+        """Pull what is too close together, in the order of ids."""
+        try:
+            async with aclosing(self._source.pages(query, Pace(1))) as pages:
+                async for _, page in pages:
+                    self._axis.instants(page, ask)
+                    self._add(page.batch)
+        except ScanInterrupted as error:
+            if error.__cause__ is None:
+                raise UnsplittableError from error
+            raise
+        self._gaps.walked(ask)
+
+    def _add(self, batch: pa.RecordBatch, new: float = 1.0) -> None:
+        """Keep rows, of which such a share had probably not come before."""
+        self._batches.append(batch)
+        self._meter.rows += round(len(batch) * new)
+
+    def _interrupted(self, error: TolokaError) -> ScanInterrupted:
+        why = error.__cause__ if isinstance(error, ScanInterrupted) else error
+        return ScanInterrupted(
+            f"The pull ended after {self._meter.rows:,} rows: {why}",
+            cursor=None,
+            rows=self._meter.rows,
+            hint=f"It went on from several points, so there is no row to go on behind: run it again; {COPY_HINT}",
+        )
+
+
+def _axis(question: Question) -> Axis | None:
+    """What a list can be shared out by; None where there is nothing."""
+    query, told = question.query, told_by(question.resource)
+    # `after_id` is behind a row in the order that is asked for, so it means another thing in another order
+    if told is None or "after_id" in query:
+        return None
+    key, column = told
+    since, until = query.get(f"{key}_gte"), query.get(f"{key}_lte")
+    return Axis(
+        key,
+        column,
+        microseconds(instant(since)) if since else -math.inf,
+        microseconds(instant(until)) if until else math.inf,
+    )
+
+
+def _came(page: Page, instants: Any, new: float) -> Came:
+    if not page.ids:
+        return Came()
+    last, rows = instants[-1], len(page.ids)
+    again = (abs(instants - last) <= PRECISION).mean()
+    return Came(float(instants[len(instants) // 4]), float(last), rows, float(again), page.has_more, new * rows)
+
+
+def _spelt(at: float) -> str:
+    """An instant as filters spell it."""
+    try:
+        return spelt(at)
+    except OverflowError as error:  # beside the first or the last instant that there is
+        raise UnsplittableError from error
+
+
+def in_order(batches: Sequence[pa.RecordBatch], schema: pa.Schema, column: str) -> pa.Table:
+    """Rows in the order of their ids, which are numbers or text; of an id that several batches hold, those of the first."""
+    table = pa.Table.from_batches(batches, schema)
+    ids = table[column]
+    keys = {"digits": pc.utf8_length(ids), "id": ids} if pc.all(pc.utf8_is_decimal(ids)).as_py() else {"id": ids}
+    order = pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys]).to_numpy()
+    order = order[_first(ids, np.repeat(np.arange(len(batches)), list(map(len, batches))), order)]
+    if table.nbytes <= PIECE_BYTES:
+        return _taken(table, pa.array(order))
+    ranks, rows = np.full(len(table), -1), len(table) * PIECE_BYTES // table.nbytes + 1
+    ranks[order] = np.arange(len(order))
+    return pa.concat_tables([_piece(table, ranks - start, rows) for start in range(0, len(order), rows)])
+
+
+def _first(ids: pa.ChunkedArray, batches: Any, order: Any) -> Any:
+    """Which of the ordered rows come from the first batch that holds their id."""
+    codes = np.concatenate([chunk.indices.to_numpy() for chunk in ids.dictionary_encode().chunks])[order]
+    begins = np.r_[True, codes[1:] != codes[:-1]]
+    return batches[order] == batches[order][begins][np.cumsum(begins) - 1]
+
+
+def _piece(table: pa.Table, ranks: Any, rows: int) -> pa.Table:
+    """The rows whose ranks are from 0 to so many, by rank."""
+    chosen = (ranks >= 0) & (ranks < rows)
+    return _taken(table.filter(pa.array(chosen)), pa.array(ranks[chosen].argsort()))
+
+
+def _taken(table: pa.Table, rows: pa.Array) -> pa.Table:
+    """Rows by their positions; columns side by side, which Arrow does not do by itself."""
+    with ThreadPoolExecutor() as threads:
+        columns = threads.map(lambda column: column.combine_chunks().take(rows), table.columns)
+    return pa.Table.from_arrays(list(columns), schema=table.schema)

@@ -1,0 +1,152 @@
+"""An operation that was started comes in, the operation as it ended and its log go out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from toloka_frames._errors import Conflict, InputError, OperationFailed, OperationTimeout, TolokaError
+from toloka_frames._runtime.event_loop import in_thread
+from toloka_frames._runtime.progress import Meter, ProgressArg, present, showing
+from toloka_frames._schema.filters import checked, path_part
+from toloka_frames._transport import operation_log as _logs
+from toloka_frames._transport.responses import bad_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toloka_frames._transport.http import Service
+    from toloka_frames._transport.operation_log import Log
+
+# small operations end at once and large ones take minutes: a look comes so much later as was waited for it already
+SHARE = 0.05
+FIRST_LOOK_SECONDS = 0.1
+LAST_LOOK_SECONDS = 2.0
+FINAL = ("SUCCESS", "FAIL")
+ALREADY_EXISTS = "OPERATION_ALREADY_EXISTS"
+LOG_HINT = "The reasons are in its log: await client.get_operation_log(operation_id)."
+
+
+async def begin(service: Service, path: str, query: Mapping[str, str], content: bytes) -> dict[str, Any]:
+    """Start an operation of an id of ours; where only the answer was lost, the one that an earlier try started.
+
+    Raises:
+        Conflict: There was an operation of this id before (code OPERATION_ALREADY_EXISTS), or the state does not allow it.
+        TolokaError: Another; `may_have_taken_effect` says whether the operation may have been started.
+    """
+    try:
+        return expected(await service.post(path, query, content, repeatable=True), posted=True)
+    except Conflict as error:
+        if error.code != ALREADY_EXISTS or not error.may_have_taken_effect:
+            raise
+    try:
+        return await get(service, query["operation_id"])
+    except TolokaError as unseen:
+        unseen.may_have_taken_effect = True  # the service has just said that it exists
+        raise
+
+
+async def wait(
+    service: Service, operation: Mapping[str, Any] | str, timeout: float | None, progress: ProgressArg
+) -> dict[str, Any]:
+    """Wait for an operation's end and return it.
+
+    Raises:
+        OperationFailed: It ended with FAIL.
+        OperationTimeout: It has not ended in time.
+    """
+    operation = await get(service, operation) if isinstance(operation, str) else dict(operation)
+    if not isinstance(operation.get("id"), str):
+        raise InputError("This is no operation: it has no id.", hint="Give what the call that started it returned, or its id.")
+    with showing(progress, f"{operation.get('type', 'operation')}", total=100, unit="%", quiet=FIRST_LOOK_SECONDS) as meter:
+        ended = await _ended_in(service, operation, timeout, meter)
+        if ended["status"] == "FAIL":
+            raise failed(ended)
+    return ended
+
+
+def failed(operation: Mapping[str, Any], more: str = "", hint: str = LOG_HINT) -> OperationFailed:
+    """The error of an operation that did not do all that it was to do."""
+    kind = f" ({operation['type']})" if operation.get("type") else ""
+    return OperationFailed(
+        f"The operation {operation['id']}{kind} ended with {operation['status']}{more}.", operation=operation, hint=hint
+    )
+
+
+async def ended(service: Service, operation: Mapping[str, Any], meter: Meter | None = None) -> dict[str, Any]:
+    """The operation once it has ended, SUCCESS or FAIL; looks often at first, then every two seconds."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    while not has_ended(operation):
+        with present().wait(f"the operation, {operation.get('status')}"):
+            await asyncio.sleep(pause_after(loop.time() - begun))
+        operation = await get(service, str(operation["id"]))
+        if meter:
+            meter.rows = int(operation.get("progress") or 0)
+    return dict(operation)
+
+
+def pause_after(waited: float) -> float:
+    """Seconds to the next look at what was waited for so long: an end is seen at most a twentieth too late."""
+    return min(max(waited * SHARE, FIRST_LOOK_SECONDS), LAST_LOOK_SECONDS)
+
+
+async def get(service: Service, operation_id: str) -> dict[str, Any]:
+    """An operation as it is now (Toloka API, "Get operation by ID")."""
+    return expected(await service.get(_path(operation_id)))
+
+
+def expected(operation: dict[str, Any], *, posted: bool = False) -> dict[str, Any]:
+    """An answer that is an operation; `posted` says that it was to be started.
+
+    Raises:
+        BadAnswer: It has no id or no status.
+    """
+    if not is_operation(operation):
+        error = bad_answer(200, str(operation).encode(), "an operation was expected")
+        error.may_have_taken_effect = posted
+        raise error
+    return operation
+
+
+def is_operation(row: Any) -> bool:
+    """Whether something has what every operation has: an id and a status."""
+    return isinstance(row, dict) and isinstance(row.get("id"), str) and isinstance(row.get("status"), str)
+
+
+def has_ended(operation: Mapping[str, Any]) -> bool:
+    """Whether an operation goes on no more."""
+    return operation.get("status") in FINAL
+
+
+async def read_log(service: Service, operation_id: str, object_id: str) -> Log:
+    """What the log says was made, where `object_id` is the key of an id, and what is wrong with the rest.
+
+    Raises:
+        BadAnswer: It is no array of objects.
+    """
+    # only its bytes are kept: a log is some megabytes, and several are read at once
+    body = (await service.send("GET", f"{_path(operation_id)}/log", repeatable=True)).content
+    return await in_thread(_logs.read_log, body, object_id)
+
+
+async def log(service: Service, operation_id: str) -> list[dict[str, Any]]:
+    """The log of an operation (Toloka API, "Get operation log"), whose entries come in no promised order."""
+    return await service.get_all(f"{_path(operation_id)}/log")
+
+
+def _path(operation_id: str) -> str:
+    return f"/v1/operations/{checked('operation_id', path_part, operation_id)}"
+
+
+async def _ended_in(service: Service, operation: dict[str, Any], timeout: float | None, meter: Meter) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(timeout):
+            return await ended(service, operation, meter)
+    except TimeoutError:
+        # not chained: the variables of the request that was cut off hold the token
+        raise OperationTimeout(
+            f"The operation {operation['id']} has not ended in {timeout:g} s.",
+            operation=operation,
+            hint="It goes on at the service: wait again with client.wait_operation(operation_id).",
+        ) from None

@@ -1,0 +1,63 @@
+"""A frame of input data comes in; the plan of its app items goes out, all checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toloka_frames._errors import InputError
+from toloka_frames._reading import field_specs as _specifications
+from toloka_frames._uploading.cells import cells_of
+from toloka_frames._uploading.json_text import number_array
+from toloka_frames._uploading.plan import Part, planned
+from toloka_frames._uploading.roles import roles_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from toloka_frames._schema.bulk import Kind
+    from toloka_frames._transport.http import Service
+    from toloka_frames._uploading.plan import Plan
+    from toloka_frames._uploading.roles import Roles
+
+
+def item_roles(frame: pd.DataFrame) -> Roles:
+    """The columns that are input fields of an app: by their names, or with `INPUT:`.
+
+    Raises:
+        InputError: The frame is none, is empty, or has columns that an item has no place for.
+    """
+    roles = roles_of(frame, None, has_pool=True)
+    others = [*roles.golden.values(), *filter(None, (roles.hint, roles.language, roles.overlap))]
+    if others:
+        raise InputError(
+            f"App items have input fields only; {others[0]!r} is of tasks.", column=others[0], hint="Drop these columns."
+        )
+    return roles
+
+
+async def plan_items(
+    service: Service,
+    kind: Kind,
+    frame: pd.DataFrame,
+    roles: Roles,
+    *,
+    place: Mapping[str, str],
+    upload_id: str | None,
+    strict: bool,
+) -> Plan:
+    """An item of each row, for an app project and in a batch, as `place` says.
+
+    Raises:
+        InputError: Something cannot be sent.
+    """
+    account = await service.account()
+    specification = await _specifications.of_app_project(service, place["app_project_id"])
+    rows = range(len(frame))
+    cells = cells_of(frame, roles, specification, overlap=None, positions=rows, strict=strict)
+    # the position stays in the ledger: it makes rows of equal input different objects
+    objects = ['{"__item_idx":"', number_array(rows), '","input_data":', *cells.texts]
+    # no limit of bytes is told for items, so that of tasks is kept
+    part = Part(place.get("batch_id", ""), rows, objects, cells.input_bytes)
+    return planned(kind, account, [part], rows, upload_id, place=place)

@@ -1,0 +1,54 @@
+"""A client and how to work with it come in, checked; what is done for the rows of a frame goes out: one result row for each."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from toloka_frames._client.client import AsyncTolokaClient
+from toloka_frames._errors import InputError, UploadError
+from toloka_frames._schema.filters import checked, positive
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from toloka_frames._runtime.progress import ProgressArg
+    from toloka_frames._transport.http import Service
+    from toloka_frames._uploading.results import Results
+
+
+class Work(ABC):
+    """What a verb has prepared, while it goes on; what is known of it can be read at any time.
+
+    Attributes:
+        upload_id: Its name in the ledger; "" until it is there, and for what needs none.
+    """
+
+    _results: Results
+
+    def __init__(self, client: AsyncTolokaClient, concurrency: int, progress: ProgressArg) -> None:
+        if not isinstance(client, AsyncTolokaClient):
+            raise InputError(f"client is a {type(client).__name__}, not an AsyncTolokaClient.", column="client")
+        checked("concurrency", positive, concurrency)
+        self.upload_id = ""
+        self._service: Service = client.service
+        self._concurrency = concurrency
+        self._progress = progress
+
+    @abstractmethod
+    async def go(self) -> pd.DataFrame:
+        """Do it, on the package's own loop; the results of all rows."""
+
+    @abstractmethod
+    def frame(self) -> pd.DataFrame:
+        """What is known of each input row."""
+
+    @abstractmethod
+    def stopped(self) -> str:
+        """What to say when it was stopped."""
+
+    def _raise_for_results(self, error: Exception | None, fine: set[str], hint: str) -> None:
+        """Raise unless all went well and every row has one of these statuses."""
+        if error or set(self._results.counts()) - fine:
+            said = " ".join(filter(None, (self._results.summary(), self._results.commonest_error(), str(error or ""))))
+            raise UploadError(said, results=self.frame(), upload_id=self.upload_id, hint=hint) from error

@@ -1,0 +1,113 @@
+"""The JSON of objects comes in; all that will be sent of it goes out, cut, under the name that the upload has in the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+import zlib
+from array import array
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from toloka_frames._uploading.chunks import NAMESPACE, Chunk, cut
+from toloka_frames._uploading.json_text import lines_of, text_list
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from toloka_frames._schema.bulk import Kind
+    from toloka_frames._uploading.json_text import Pieces
+
+
+@dataclass(frozen=True)
+class Part:
+    """Objects of one pool.
+
+    Attributes:
+        pool_id: The pool; "" for what belongs to none.
+        positions: The objects' positions in the upload.
+        objects: Their JSON text.
+        sizes: Bytes of input values in each.
+    """
+
+    pool_id: str
+    positions: Sequence[int]
+    objects: Pieces
+    sizes: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an upload will send.
+
+    Attributes:
+        kind: What is made.
+        account: Whose upload it is.
+        upload_id: Its name: the user's, or one that follows from the content.
+        key: What the operation ids are derived from beside the content.
+        content: A hash of all objects, however they are cut.
+        objects: How many these are.
+        digests: Four bytes for each, to tell which differ; only where the user gave the name, so that others can come under it.
+        chunks: The requests.
+        object_of_row: The position of each input row's object.
+        pools: The pools as the service has them.
+        place: Where it goes, as far as its objects do not say it: an app project with a batch.
+    """
+
+    kind: Kind
+    account: str
+    upload_id: str
+    key: str
+    content: str
+    objects: int
+    digests: array[int]
+    chunks: Sequence[Chunk]
+    object_of_row: Sequence[int]
+    pools: Sequence[Mapping[str, Any]] = ()
+    place: Mapping[str, str] = field(default_factory=dict)
+
+
+def planned(
+    kind: Kind,
+    account: str,
+    parts: Iterable[Part],
+    object_of_row: Sequence[int],
+    upload_id: str | None,
+    pools: Sequence[Mapping[str, Any]] = (),
+    place: Mapping[str, str] | None = None,
+) -> Plan:
+    """Cut objects into requests and name the whole."""
+    parts, place = list(parts), place or {}
+    cuts = [each for part in parts for each in _cut(part, kind.most)]
+    content = _content([text for *_, text in cuts], place)
+    key = f"{account}\n{kind.path}\n{upload_id or content!r}"
+    chunks = [Chunk(number, *each, key) for number, each in enumerate(cuts)]
+    name = upload_id or str(uuid.uuid5(NAMESPACE, f"{key}\n{content}"))
+    objects = sum(len(part.positions) for part in parts)
+    digests = _digests(parts, objects) if upload_id else array("I")
+    return Plan(kind, account, name, key, content, objects, digests, chunks, object_of_row, pools, place)
+
+
+def _cut(part: Part, most: int) -> Iterator[tuple[str, Sequence[int], bytes]]:
+    """The pool, positions and text of each request."""
+    spans = list(cut(part.sizes, most))
+    for span, text in zip(spans, lines_of(part.objects, spans), strict=True):
+        yield part.pool_id, part.positions[span], text
+
+
+def _content(texts: Iterable[bytes], place: Mapping[str, str]) -> str:
+    content = hashlib.sha256()
+    for text in texts:
+        content.update(text)
+        content.update(b"\n")
+    for name, where in sorted(place.items()):
+        content.update(f"{name} {where}\n".encode())
+    return content.hexdigest()
+
+
+def _digests(parts: Sequence[Part], objects: int) -> array[int]:
+    digests = array("I", bytes(4 * objects))
+    for part in parts:
+        for position, each in zip(part.positions, text_list(part.objects), strict=True):
+            digests[position] = zlib.crc32(each)
+    return digests

@@ -1,0 +1,109 @@
+"""The columns of a frame come in; what each is for an upload goes out, or an error that names those that are nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from toloka_frames._errors import InputError
+from toloka_frames._schema.filters import nearest
+from toloka_frames._validation import check_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+SHOWN = 5
+PREFIXES = ("INPUT:", "GOLDEN:")
+SINGLE = ("HINT:text", "HINT:default_language", "TASK:overlap")
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which column of a frame is what: field names to column names."""
+
+    inputs: Mapping[str, str]
+    golden: Mapping[str, str]
+    hint: str | None
+    language: str | None
+    overlap: str | None
+    pool: str | None
+
+
+def roles_of(frame: pd.DataFrame, input_columns: Sequence[str] | None, *, has_pool: bool) -> Roles:
+    """Tell the columns' roles from their names: plain field names, or the prefixes of the platform's own files.
+
+    Raises:
+        InputError: The frame is none, is empty, or has columns that have no role.
+    """
+    names = _names(frame)
+    pool = None if has_pool else "pool_id"
+    if pool is not None and pool not in names:
+        raise InputError("No pool to put the tasks in.", hint="Give pool_id=, or a column pool_id.")
+    if input_columns is not None:
+        inputs = _chosen(names, input_columns)
+    elif any(name.startswith("INPUT:") for name in names):
+        _refuse_others([name for name in names if name != pool and not _is_prefixed(name)])
+        inputs = _stripped(names, "INPUT:")
+    else:
+        inputs = {name: name for name in names if name != pool and not _is_prefixed(name)}
+    if not inputs or "" in inputs:
+        raise InputError("No column with a name holds input values.", hint="Name the columns as the project's input fields.")
+    special = {name: name for name in names if _is_prefixed(name)}
+    return Roles(
+        inputs,
+        _stripped(names, "GOLDEN:"),
+        special.get("HINT:text"),
+        special.get("HINT:default_language"),
+        special.get("TASK:overlap"),
+        pool,
+    )
+
+
+def _names(frame: Any) -> list[str]:
+    check_frame(frame)
+    names = list(frame.columns)
+    if not len(frame):
+        raise InputError("The frame has no rows, so there is nothing to create.")
+    wrong = [name for name in names if not isinstance(name, str)]
+    if wrong:
+        raise InputError(
+            f"Column names must be text; these are not: {wrong[:SHOWN]!r}.",
+            hint="df.columns = df.columns.map(str)",
+        )
+    twice = frame.columns[frame.columns.duplicated()].tolist()
+    if twice:
+        raise InputError(f"Column names must differ; these stand twice: {twice[:SHOWN]!r}.", column=twice[0])
+    return names
+
+
+def _is_prefixed(name: str) -> bool:
+    return name.startswith(PREFIXES) or name in SINGLE
+
+
+def _stripped(names: Sequence[str], prefix: str) -> dict[str, str]:
+    return {name.removeprefix(prefix): name for name in names if name.startswith(prefix)}
+
+
+def _chosen(names: Sequence[str], input_columns: Sequence[str]) -> dict[str, str]:
+    many = isinstance(input_columns, Collection) and not isinstance(input_columns, str)
+    if not many or not all(isinstance(name, str) for name in input_columns):
+        raise InputError(f"input_columns={input_columns!r}: a list of column names is needed.")
+    for name in input_columns:
+        if name not in names:
+            raise InputError(f"input_columns names {name!r}, which the frame lacks{nearest(name, names)}.", column=name)
+    fields = {name.removeprefix("INPUT:"): name for name in input_columns}
+    if len(fields) < len(input_columns):
+        raise InputError(f"input_columns={list(input_columns)!r}: two of them are the same field.")
+    return fields
+
+
+def _refuse_others(others: Sequence[str]) -> None:
+    if others:
+        raise InputError(
+            f"Beside INPUT: columns these have no meaning for an upload: {', '.join(map(repr, others[:10]))}.",
+            column=others[0],
+            hint="Drop them, or name the input columns with input_columns=[...].",
+        )

@@ -1,0 +1,248 @@
+"""A plan of objects comes in, they are created in chunks, and one result row for each input row goes out.
+
+The way up: `_tasks` and its kin make checked JSON of a frame, `_plan` cuts it into requests, `_ledger` has them on disk,
+`_sending` and `_app_sending` send what is not settled. `Created` has a frame, `Kept` only a name: both find in the ledger what
+is left to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from toloka_frames._errors import InputError, TolokaError, UploadError
+from toloka_frames._runtime.event_loop import in_thread
+from toloka_frames._runtime.progress import Meter, ProgressArg, showing
+from toloka_frames._schema.bulk import TASKS
+from toloka_frames._schema.filters import checked, text
+from toloka_frames._uploading.app_sending import Imports
+from toloka_frames._uploading.job import Work
+from toloka_frames._uploading.ledger import Ledger
+from toloka_frames._uploading.ledger_db import ledger_place
+from toloka_frames._uploading.results import Results
+from toloka_frames._uploading.send import Operations, failure
+from toloka_frames._uploading.tasks import check_pool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from toloka_frames._client.client import AsyncTolokaClient
+    from toloka_frames._reading.sinks import FilePath
+    from toloka_frames._schema.bulk import Kind
+    from toloka_frames._transport.http import Service
+    from toloka_frames._uploading.chunks import Chunk
+    from toloka_frames._uploading.ledger_db import UploadLock
+    from toloka_frames._uploading.plan import Plan
+    from toloka_frames._uploading.record import Flags, Record
+    from toloka_frames._uploading.send import Sending
+
+# the service makes one operation's tasks in seconds; more requests at once meet its quota sooner than they save time: what it
+# allows in a minute are ten full requests of tasks, and so two rounds
+CONCURRENCY = 5
+LOCK_LOOK_SECONDS = 0.2
+SHOWN_ROWS = 5
+GO_ON = (
+    "`.results` of this error has a row for each input row. The same call again sends what is NOT_SENT or was refused, asks "
+    "what became of UNKNOWN rows, and creates nothing twice. Mend INVALID rows and send them alone: "
+    "df[error.results['status'].eq('INVALID').to_numpy()]. Rows whose operation ended with FAIL are tried again when the same "
+    "call is made with another flag, as skip_invalid_items=True."
+)
+GO_ON_UNKEYED = (
+    "`.results` of this error has a row for each input row. The same call again sends what is NOT_SENT or was refused, looks "
+    "for UNKNOWN rows among what is there, and creates nothing twice. One INVALID row has its whole request refused, unless "
+    "ignore_errors=True: mend it and send these alone: df[error.results['status'].isin(['INVALID', 'FAILED']).to_numpy()]."
+)
+
+
+class Upload(Work):
+    """One upload."""
+
+    def __init__(self, client: AsyncTolokaClient, ledger: FilePath | None, concurrency: int, progress: ProgressArg) -> None:
+        super().__init__(client, concurrency, progress)
+        self._ledger = ledger_place(ledger)
+        self._index: pd.Index[int] = pd.RangeIndex(0)
+        self._object_of_row: Sequence[int] = ()
+        self._results = Results(0, TASKS.object_id)
+        self._known = False
+
+    def frame(self) -> pd.DataFrame:
+        """What is known of each input row."""
+        return self._results.frame(self._index, self._object_of_row)
+
+    def stopped(self) -> str:
+        """What to say when it was stopped."""
+        known = self._results.summary() if self._known else "Nothing was sent by this call."
+        without = f" Without the frame: tf.resume({self.upload_id!r}, client)." if self.upload_id else ""
+        return f"{known} Running the same cell again goes on.{without}"
+
+    def _expect(self, kind: Kind, objects: int, object_of_row: Sequence[int], index: pd.Index[int]) -> None:
+        self._results, self._index, self._object_of_row = Results(objects, kind.object_id, kind.carrier), index, object_of_row
+        # until the ledger was read, an earlier call may have sent any of them
+        self._results.put(range(objects), status="UNKNOWN", error_message="The ledger was not read yet.")
+
+    @asynccontextmanager
+    async def _opened(self, account: str, upload_id: str, meter: Meter) -> AsyncIterator[Ledger]:
+        """The ledger, while nobody else works on this upload."""
+        ledger = Ledger(self._ledger)
+        lock = ledger.lock(account, upload_id)
+        with ledger:
+            try:
+                await in_thread(ledger.open)
+                self.upload_id = upload_id
+                await _taken(lock, meter)
+                yield ledger
+            except asyncio.CancelledError:
+                meter.note = self.stopped()
+                raise
+            finally:
+                lock.give_back()
+
+    async def _carry_out(
+        self, ledger: Ledger, record: Record, flags: Flags, meter: Meter, planned: Sequence[Chunk] = ()
+    ) -> None:
+        sending, chunks = await self._begun(ledger, record, flags, meter, planned)
+        # an operation that failed in an earlier call does not keep the other rows back, but it is told at the end
+        failed = await in_thread(ledger.failures, record.id, sending.flags)
+        await sending.send(chunks, self._concurrency)
+        meter.note = self._results.summary()
+        earlier = failure({"id": failed[0], "status": "FAIL"}) if failed else None
+        fine = {"CREATED", "INVALID"} if flags.get(record.kind.skip) else {"CREATED"}
+        self._raise_for_results(sending.error or earlier, fine, GO_ON if record.kind.keyed else GO_ON_UNKEYED)
+        if flags.get(record.kind.open):
+            await self._open(ledger, record, sending)
+        if record.ended and not chunks:
+            meter.note += f" All of it was settled on {record.ended:%Y-%m-%d %H:%M} UTC; nothing was sent."
+
+    async def _begun(
+        self, ledger: Ledger, record: Record, flags: Flags, meter: Meter, planned: Sequence[Chunk] = ()
+    ) -> tuple[Sending, list[Chunk]]:
+        """What earlier calls have settled stands in the results; what is left goes out."""
+        wished = {name: flag for name, flag in flags.items() if flag and name != record.kind.open}
+        sent = {name: "true" if flag is True else str(flag) for name, flag in wished.items()}
+        await in_thread(ledger.ask, record.id, flags)
+        self._results.put(range(record.rows), status="NOT_SENT", error_message=None)
+        for rows, facts in await in_thread(ledger.outcomes, record.id):
+            self._results.put(rows, **facts)
+        self._known = True
+        chunks = await in_thread(ledger.chunks, record.id, sent, planned)
+        meter.total, meter.rows = record.rows, record.rows - sum(len(chunk.rows) for chunk in chunks)
+        way = Operations if record.kind.keyed else Imports
+        return way(self._service, ledger, record, sent, self._results, meter), chunks
+
+    async def _open(self, ledger: Ledger, record: Record, sending: Sending) -> None:
+        """Open each pool, or start the batch, once: it may have been closed or stopped on purpose since."""
+        for pool_id in await in_thread(ledger.pools_to_open, record.id):
+            try:
+                await sending.open(pool_id)
+            except TolokaError as error:
+                what = "the pool was not opened" if record.kind.keyed else f"the batch {pool_id} was not started"
+                raise UploadError(
+                    f"{self._results.summary()} The {record.kind.name} are there, but {what}: {error}",
+                    results=self.frame(),
+                    upload_id=self.upload_id,
+                    hint="Make the same call again, or do it with client.open_pool or client.start_app_batch.",
+                ) from error
+            await in_thread(ledger.pool_was_opened, record.id, pool_id)
+
+
+class Created(Upload):
+    """An upload of a frame: `plan` makes it, on the package's own loop."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        index: pd.Index[int],
+        plan: Callable[[Service], Awaitable[Plan]],
+        flags: Flags,
+        **common: Any,
+    ) -> None:
+        super().__init__(**common)
+        self._kind, self._plan, self._flags = kind, plan, flags
+        self._expect(kind, len(index), range(len(index)), index)
+
+    async def go(self) -> pd.DataFrame:
+        """Check all rows, then send them; raise when one was not created."""
+        with showing(self._progress, self._kind.name, total=len(self._index)) as meter:
+            plan = await self._plan(self._service)
+            self._expect(self._kind, plan.objects, plan.object_of_row, self._index)
+            async with self._opened(plan.account, plan.upload_id, meter) as ledger:
+                record = await in_thread(_entered, ledger, plan, self._flags)
+                await self._carry_out(ledger, record, self._flags, meter, plan.chunks)
+            return self.frame()
+
+
+class Kept(Upload):
+    """An upload that the ledger has, without its frame: gone on with, or with `asks` only looked at."""
+
+    def __init__(self, upload_id: str, *, asks: bool, **common: Any) -> None:
+        super().__init__(**common)
+        checked("upload_id", text, upload_id)
+        self._name, self._asks = upload_id, asks
+
+    async def go(self) -> pd.DataFrame:
+        """Send what the ledger says is left, and raise when a row was not created; or look at what was begun."""
+        with showing(self._progress, TASKS.name) as meter:
+            account = await self._service.account()
+            async with self._opened(account, self._name, meter) as ledger:
+                record = await in_thread(_found, ledger, account, self._name)
+                meter.title = record.kind.name
+                self._expect(record.kind, record.rows, record.object_of_row, pd.RangeIndex(len(record.object_of_row)))
+                await (self._look if self._asks else self._carry_out)(ledger, record, record.flags, meter)
+            return self.frame()
+
+    async def _look(self, ledger: Ledger, record: Record, flags: Flags, meter: Meter) -> None:
+        sending, chunks = await self._begun(ledger, record, flags, meter)
+        await sending.look([chunk for chunk in chunks if chunk.sent_as])
+        meter.note = self._results.summary()
+
+
+def _entered(ledger: Ledger, plan: Plan, flags: Flags) -> Record:
+    """The plan's place in the ledger: a new one, or that of an earlier call."""
+    record = ledger.find(plan.account, plan.upload_id)
+    if record is None:
+        for pool in plan.pools:
+            check_pool(pool, plan.kind)
+        ledger.add(plan, flags)
+        return _found(ledger, plan.account, plan.upload_id)
+    if record.content != plan.content:
+        raise InputError(
+            f"upload_id={plan.upload_id!r} is in the ledger with other rows: {_difference(record, plan)}.",
+            column="upload_id",
+            hint="Give these rows another upload_id=, or send the rows of then.",
+        )
+    return record
+
+
+def _found(ledger: Ledger, account: str, upload_id: str) -> Record:
+    record = ledger.find(account, upload_id)
+    if record is None:
+        raise InputError(
+            f"This account has no upload {upload_id!r} in the ledger {ledger.path}.",
+            column="upload_id",
+            hint="tf.uploads() shows all; another ledger is given with ledger=...",
+        )
+    return record
+
+
+def _difference(record: Record, plan: Plan) -> str:
+    if (record.kind, record.rows) != (plan.kind, plan.objects):
+        return f"it had {record.rows:,} {record.kind.name}, and {plan.objects:,} {plan.kind.name} came"
+    if record.place != plan.place:
+        return "they went to another app project or batch"
+    if not (record.digests and plan.digests):
+        return f"what differs are values, pools or overlaps of {plan.kind.name}"
+    rows = [row for row, (then, now) in enumerate(zip(record.digests, plan.digests, strict=True)) if then != now]
+    more = f" and {len(rows) - SHOWN_ROWS:,} more" if len(rows) > SHOWN_ROWS else ""
+    return f"what differs are {plan.kind.name} {', '.join(map(str, rows[:SHOWN_ROWS]))}{more} (values, pool or overlap)"
+
+
+async def _taken(lock: UploadLock, meter: Meter) -> None:
+    """Wait for the lock of an upload, which another process may have for hours."""
+    if lock.take():
+        return
+    with meter.wait("another process that sends this upload"):
+        while not lock.take():  # noqa: ASYNC110 -- a lock of the system tells nobody when it is free
+            await asyncio.sleep(LOCK_LOOK_SECONDS)

@@ -1,0 +1,133 @@
+"""The accepted answers of a pool -> one answer for each task, with a confidence (Toloka API, Aggregated solutions).
+
+The real service's models are its own. Here either algorithm is a vote: the answer with most weight, and its share as the
+confidence; DAWID_SKENE gives every Toloker the same weight, WEIGHTED_DYNAMIC_OVERLAP the value of a skill.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from toloka_frames.local._api.operations import begin, finish
+from toloka_frames.local._api.request import Answer, Call, answer
+from toloka_frames.local._base.errors import conflict, does_not_exist, field_error, invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from toloka_frames.local._store.store import Due, Row, Store
+
+_ALGORITHMS = ("DAWID_SKENE", "WEIGHTED_DYNAMIC_OVERLAP")
+
+
+def aggregate_pool(store: Store, call: Call) -> Answer:
+    """Answer 202 with an operation, under whose id the aggregated solutions are then; 409 while the pool is open."""
+    form, pool = _form(store, call), store.get("pools", str(call.object()["pool_id"]))
+    if pool["status"] == "OPEN":
+        raise conflict("ASSIGNMENTS_AGGREGATION_DENIED", f"Pool {pool['id']} is open: close it first")
+    return begin(store, "SOLUTION.AGGREGATE", _parameters(store, form, pool), "aggregate", {"form": form})
+
+
+def _form(store: Store, call: Call, *required: str) -> Row:
+    form = call.object("type", "pool_id", *required)
+    errors = {}
+    if form["type"] not in _ALGORITHMS:
+        errors["type"] = field_error("UNKNOWN_ENUM_VALUE")
+    fields = form.get("fields")
+    if not isinstance(fields, list) or not all(isinstance(field, dict) and "name" in field for field in fields):
+        errors["fields"] = field_error("VALUE_REQUIRED" if fields is None else "ARRAY_EXPECTED")
+    skill_id = form.get("answer_weight_skill_id")
+    if form["type"] == "WEIGHTED_DYNAMIC_OVERLAP" and (skill_id is None or store.find("skills", skill_id) is None):
+        errors["answer_weight_skill_id"] = field_error("VALUE_REQUIRED" if skill_id is None else "ENTITY_DOES_NOT_EXIST")
+    if store.find("pools", form["pool_id"]) is None:
+        errors["pool_id"] = field_error("ENTITY_DOES_NOT_EXIST")
+    if errors:
+        raise invalid(errors)
+    return form
+
+
+def _parameters(store: Store, form: Row, pool: Row) -> Row:
+    common = {"pool_id": pool["id"], "algorithm": form["type"], "pool_name": pool["private_name"]}
+    common |= {"project_id": pool["project_id"], "requester_id": store.owner["id"]}
+    if form["type"] == "WEIGHTED_DYNAMIC_OVERLAP":
+        # a number here, though ids are text elsewhere (the example of Toloka API, "Aggregate responses in pool")
+        return {**common, "aggregated_fields": form["fields"], "answer_weight_skill_id": int(form["answer_weight_skill_id"])}
+    specs = store.get("projects", pool["project_id"])["task_spec"]
+    names = [field["name"] for field in form["fields"]]
+    return {
+        **common,
+        "input_fields": list(specs["input_spec"]),
+        "aggregated_output_fields": names,
+        "missing_output_fields": [name for name in names if name not in specs["output_spec"]],
+    }
+
+
+def aggregate(store: Store, due: Due) -> None:
+    """The operation's moment: there is a solution for every task that has accepted answers."""
+    operation_id = due.argument["operation_id"]
+    # an id of ours, by which the table tells rows apart; the API's rows have none, so lists leave it out
+    keys = (
+        {"id": f"{operation_id}/{row['task_id']}", "operation_id": operation_id, **row}
+        for row in _solve(store, due.argument["form"])
+    )
+    store.insert("aggregated_solutions", map(orjson.dumps, keys))
+    finish(store, due, details={})
+
+
+def aggregate_task(store: Store, call: Call) -> Answer:
+    """Answer 200 with the aggregated solution of one task; 404 for a task without accepted answers."""
+    form = _form(store, call, "task_id")
+    found = next((row for row in _solve(store, form) if row["task_id"] == form["task_id"]), None)
+    if found is None:
+        raise does_not_exist("accepted answer to task", form["task_id"])
+    return answer(found)
+
+
+def _solve(store: Store, form: Mapping[str, Any]) -> Iterator[Row]:
+    weights = _weights(store, form.get("answer_weight_skill_id"))
+    names = [field["name"] for field in form["fields"]]
+    for task_id, answers in _answers(store, form["pool_id"]).items():
+        votes = [(weights.get(user_id, 1.0), solution) for user_id, solution in answers]
+        chosen = {name: _vote([(weight, solution[name]) for weight, solution in votes if name in solution]) for name in names}
+        found = {name: choice for name, choice in chosen.items() if choice}
+        if found:
+            # the API has one confidence for all fields of a task: that of the least sure
+            confidence = min(share for _, share in found.values())
+            values = {name: value for name, (value, _) in found.items()}
+            yield {"pool_id": str(form["pool_id"]), "task_id": task_id, "confidence": confidence, "output_values": values}
+
+
+def _weights(store: Store, skill_id: str | None) -> dict[str, float]:
+    if skill_id is None:
+        return {}
+    found = store.select("SELECT user_id, body ->> '$.exact_value' FROM user_skills WHERE skill_id = ?", (int(skill_id),))
+    return {user_id: value / 100 for user_id, value in found}
+
+
+def _answers(store: Store, pool_id: object) -> dict[str, list[tuple[str, Row]]]:
+    """Who answered what to each task that has no known solution."""
+    found = store.select(
+        "SELECT body FROM assignments WHERE pool_id = ? AND status = 'ACCEPTED' ORDER BY id", (int(str(pool_id)),)
+    )
+    answers: dict[str, list[tuple[str, Row]]] = defaultdict(list)
+    for assignment in (orjson.loads(body) for (body,) in found):
+        for task, solution in zip(assignment["tasks"], assignment["solutions"], strict=True):
+            if not task.get("known_solutions"):
+                answers[task["id"]].append((assignment["user_id"], solution["output_values"]))
+    return answers
+
+
+def _vote(votes: Sequence[tuple[float, Any]]) -> tuple[Any, float] | None:
+    """The value with most weight and its share of all; of equals the one that was answered first."""
+    sums: dict[bytes, float] = {}
+    for weight, value in votes:
+        key = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        sums[key] = sums.get(key, 0) + weight
+    if not sums:
+        return None
+    best = max(sums, key=lambda key: sums[key])
+    total = sum(sums.values())
+    return orjson.loads(best), round(sums[best] / total, 6) if total else 0.0

@@ -1,0 +1,47 @@
+"""Files that Tolokers sent with an assignment -> their rows and their bytes (Toloka API, Attachments)."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from toloka_frames.local._api.request import Answer, Call
+from toloka_frames.local._base.ids_and_timestamps import instant
+
+if TYPE_CHECKING:
+    from toloka_frames.local._store.store import Store
+
+
+def attach(store: Store, assignment_id: str, name: str, data: bytes, media_type: str) -> str:
+    """Keep a file with an assignment and return its id.
+
+    Raises:
+        ValueError: There is no such assignment.
+    """
+    with store.transaction():
+        assignment = store.find("assignments", assignment_id)
+        if assignment is None:
+            raise ValueError(f"There is no assignment {assignment_id}")
+        row = {
+            "id": str(uuid.uuid4()),
+            "attachment_type": "ASSIGNMENT_ATTACHMENT",
+            "name": name,
+            "details": {key: assignment[key] for key in ("user_id", "pool_id")} | {"assignment_id": assignment_id},
+            "media_type": media_type,
+            "created": instant(time.time()),
+            "owner": store.owner,
+        }
+        store.add("attachments", row)
+        store.change("INSERT INTO files VALUES (?, ?)", ((row["id"], data),))
+    return str(row["id"])
+
+
+def download_attachment(store: Store, call: Call) -> Answer:
+    """Answer the bytes of a file."""
+    row = store.get("attachments", call.path["id"])
+    [(data,)] = store.select("SELECT data FROM files WHERE attachment_id = ?", (row["id"],))
+    # RFC 6266: a plain filename= has no letters beyond ASCII
+    disposition = f"attachment; filename*=UTF-8''{quote(row['name'], safe='')}"
+    return Answer(200, data, {"Content-Type": row["media_type"], "Content-Disposition": disposition})

@@ -1,0 +1,83 @@
+"""Work that takes its time -> an operation that runs by the clock (Toloka API, Operations)."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+import orjson
+
+from toloka_frames.local._api.request import Answer
+from toloka_frames.local._base.ids_and_timestamps import instant
+
+if TYPE_CHECKING:
+    from toloka_frames.local._api.request import Call
+    from toloka_frames.local._store.store import Due, Row, Store
+
+
+def begin(store: Store, kind: str, parameters: Row, job: str, argument: Row, *, operation_id: str | None = None) -> Answer:
+    """Answer 202 with a new operation whose `job` is done `operation_seconds` from now.
+
+    The job gets `argument` and the `operation_id`, and tells how it went by `finish`.
+    """
+    now = time.time()
+    row = store.add("operations", _row(kind, parameters, operation_id, now))
+    store.schedule(now + store.operation_seconds / 4, "run_operation", operation_id=row["id"])
+    store.schedule(now + store.operation_seconds, job, operation_id=row["id"], **argument)
+    return Answer(202, orjson.dumps(row))
+
+
+def _row(kind: str, parameters: Row, operation_id: str | None, at: float) -> Row:
+    return {
+        "id": operation_id or str(uuid.uuid4()),
+        "type": kind,
+        "status": "PENDING",
+        "submitted": instant(at),
+        "progress": 0,
+        "parameters": parameters,
+    }
+
+
+def record(store: Store, kind: str, parameters: Row, operation_id: str, *, details: Row, log: bytes) -> None:
+    """Note what a request has done at once as an operation of that id, which has ended."""
+    now = time.time()
+    row = {**_row(kind, parameters, operation_id, now), "started": instant(now)}
+    store.add("operations", row)
+    _end(store, row, now, failed=False, details=details, log=log)
+
+
+def doom(store: Store, begun: Answer) -> None:
+    """Let the operation that was just begun fail at its end and do nothing."""
+    sql = "UPDATE agenda SET job = 'fail_operation' WHERE job != 'run_operation' AND argument ->> 'operation_id' = ?"
+    store.change(sql, ((orjson.loads(begun.body)["id"],),))
+
+
+def fail_operation(store: Store, due: Due) -> None:
+    """The moment of an operation that was to fail."""
+    finish(store, due, failed=True)
+
+
+def run_operation(store: Store, due: Due) -> None:
+    """The service takes a waiting operation up."""
+    row = store.get("operations", due.argument["operation_id"])
+    store.save("operations", {**row, "status": "RUNNING", "started": instant(due.at), "progress": 50})
+
+
+def finish(store: Store, due: Due, *, failed: bool = False, details: Row | None = None, log: bytes = b"[]") -> None:
+    """The operation has ended; `log` is the JSON array of its log."""
+    row = store.get("operations", due.argument["operation_id"])
+    _end(store, row, due.at, failed=failed, details=details, log=log)
+
+
+def _end(store: Store, row: Row, at: float, *, failed: bool, details: Row | None, log: bytes) -> None:
+    row |= {"status": "FAIL" if failed else "SUCCESS", "finished": instant(at), "progress": 100}
+    store.save("operations", row if details is None else {**row, "details": details})
+    store.change("INSERT INTO logs VALUES (?, CAST(? AS TEXT))", ((row["id"], log),))
+
+
+def operation_log(store: Store, call: Call) -> Answer:
+    """Answer the log, an array that is empty until the operation has ended."""
+    row = store.get("operations", call.path["id"])
+    found = store.select("SELECT CAST(body AS BLOB) FROM logs WHERE operation_id = ?", (row["id"],))
+    return Answer(200, found[0][0] if found else b"[]")

@@ -1,0 +1,120 @@
+"""A pool's form -> its row (Toloka API, Pools)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from toloka_frames.local._api.pool_lifecycle import next_pool_id, refuse_archived, service_fields, without_service_fields
+from toloka_frames.local._api.request import Answer, Call, answer
+from toloka_frames.local._base.errors import conflict, field_error, invalid, invalid_field
+from toloka_frames.local._base.ids_and_timestamps import instant, moment
+
+if TYPE_CHECKING:
+    from toloka_frames.local._base.errors import FieldErrors
+    from toloka_frames.local._store.store import Row, Store
+
+_REQUIRED = (
+    "project_id",
+    "private_name",
+    "will_expire",
+    "reward_per_assignment",
+    "assignment_max_duration_seconds",
+    "defaults",
+)
+_DEFAULTS = {
+    "may_contain_adult_content": False,
+    "auto_close_after_complete_delay_seconds": 0,
+    "auto_accept_solutions": True,
+    "priority": 0,
+}
+_MIXER_COUNTS = ("real_tasks_count", "golden_tasks_count", "training_tasks_count")
+_LEAST_REWARD = 0.005
+_LEAST_DURATION = 5
+_HIGHEST_PRIORITY = 100
+
+
+def create_pool(store: Store, call: Call) -> Answer:
+    """Answer 201 with the new pool, which is closed."""
+    form = _form(store, call)
+    row = add_pool(store, form, next_pool_id(store), time.time())
+    return answer(row, 201)
+
+
+def add_pool(store: Store, form: Row, pool_id: str, at: float, **more: object) -> Row:
+    """Make a closed pool as of `at` (Unix seconds); `more` are fields only the service sets."""
+    row = {
+        **_DEFAULTS,
+        **form,
+        "id": pool_id,
+        "owner": store.owner,
+        "type": "REGULAR",
+        "status": "CLOSED",
+        "created": instant(at),
+        **more,
+    }
+    return store.add("pools", row)
+
+
+def replace_pool(store: Store, call: Call) -> Answer:
+    """Answer 200 with the pool in its new form; 409 for an archived pool."""
+    old = store.get("pools", call.path["id"])
+    refuse_archived(old)
+    form = _form(store, call)
+    return answer(store.save("pools", {**_DEFAULTS, **form, **service_fields(old)}))
+
+
+def patch_pool(store: Store, call: Call) -> Answer:
+    """Answer 200 with the pool in its new priority; 409 without a body for an archived pool."""
+    old = store.get("pools", call.path["id"])
+    if old["status"] == "ARCHIVED":
+        # not refuse_archived: a PATCH is answered this conflict with an empty body
+        return Answer(409)
+    priority = call.object("priority")["priority"]
+    if not isinstance(priority, int) or not 0 <= priority <= _HIGHEST_PRIORITY:
+        raise invalid_field("priority", "VALUE_NOT_ALLOWED")
+    return answer(store.save("pools", {**old, "priority": priority}))
+
+
+def _form(store: Store, call: Call) -> Row:
+    form = call.object(*_REQUIRED)
+    errors = _form_errors(form)
+    try:
+        form["will_expire"] = instant(moment(str(form["will_expire"])))
+    except ValueError:
+        errors["will_expire"] = field_error("INVALID_DATE_TIME_SYNTAX")
+    errors |= check_project(store, form["project_id"])
+    if errors:
+        raise invalid(errors)
+    return without_service_fields(form)
+
+
+def check_project(store: Store, project_id: object) -> FieldErrors:
+    """What is wrong with the project of a new pool; ServiceError 409 if it is archived."""
+    project = store.find("projects", project_id)
+    if project is None:
+        return {"project_id": field_error("ENTITY_DOES_NOT_EXIST")}
+    if project["status"] == "ARCHIVED":
+        raise conflict("PROJECT_INAPPROPRIATE_STATUS", f"Project {project_id} is archived")
+    return {}
+
+
+def _form_errors(form: Row) -> FieldErrors:
+    errors: FieldErrors = {}
+    reward, duration = form["reward_per_assignment"], form["assignment_max_duration_seconds"]
+    if not isinstance(reward, int | float):
+        errors["reward_per_assignment"] = field_error("FLOAT_EXPECTED")
+    # nothing is paid in pools of control or training tasks only (Toloka API, Pool.reward_per_assignment)
+    elif reward != 0 and reward < _LEAST_REWARD:
+        errors["reward_per_assignment"] = field_error("VALUE_LESS_THAN_MIN", _LEAST_REWARD)
+    if not isinstance(duration, int):
+        errors["assignment_max_duration_seconds"] = field_error("INTEGER_EXPECTED")
+    elif duration < _LEAST_DURATION:
+        errors["assignment_max_duration_seconds"] = field_error("VALUE_LESS_THAN_MIN", _LEAST_DURATION)
+    if not isinstance(form["defaults"], dict):
+        errors["defaults"] = field_error("OBJECT_EXPECTED")
+    mixer = form.get("mixer_config")
+    for name in _MIXER_COUNTS if mixer is not None else ():
+        if not isinstance(mixer, dict) or not isinstance(mixer.get(name), int):
+            errors[f"mixer_config.{name}"] = field_error("INTEGER_EXPECTED")
+    return errors

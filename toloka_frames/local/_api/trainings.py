@@ -1,0 +1,64 @@
+"""A training's form -> its row (Toloka API, Trainings)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from toloka_frames.local._api.pool_lifecycle import next_pool_id, refuse_archived, service_fields, without_service_fields
+from toloka_frames.local._api.pools import check_project
+from toloka_frames.local._api.request import Answer, Call, answer
+from toloka_frames.local._base.errors import field_error, invalid
+from toloka_frames.local._base.field_specs import check_number
+from toloka_frames.local._base.ids_and_timestamps import instant
+
+if TYPE_CHECKING:
+    from toloka_frames.local._base.errors import FieldErrors
+    from toloka_frames.local._base.field_specs import Json
+    from toloka_frames.local._store.store import Row, Store
+
+_REQUIRED = ("project_id", "private_name", "inherited_instructions", "training_tasks_in_task_suite_count")
+_DEFAULTS = {
+    "may_contain_adult_content": False,
+    "mix_tasks_in_creation_order": True,
+    "shuffle_tasks_in_task_suite": True,
+}
+_BOUNDS = {
+    "training_tasks_in_task_suite_count": (0, 500),
+    "task_suites_required_to_pass": (0, 500),
+    "assignment_max_duration_seconds": (5, 2_147_483_647),
+    "retry_training_after_days": (1, None),
+}
+
+
+def create_training(store: Store, call: Call) -> Answer:
+    """Answer 201 with the new training, which is closed."""
+    form = _form(store, call)
+    service = {"id": next_pool_id(store), "owner": store.owner, "status": "CLOSED", "created": instant(time.time())}
+    return answer(store.add("trainings", {**form, **service}), 201)
+
+
+def replace_training(store: Store, call: Call) -> Answer:
+    """Answer 200 with the training in its new form; 409 for an archived one."""
+    old = store.get("trainings", call.path["id"])
+    refuse_archived(old)
+    return answer(store.save("trainings", {**_form(store, call), **service_fields(old)}))
+
+
+def _form(store: Store, call: Call) -> Row:
+    form = call.object(*_REQUIRED)
+    errors = check_project(store, form["project_id"])
+    for name, bounds in _BOUNDS.items():
+        errors |= _check_count(name, form.get(name), *bounds)
+    if not isinstance(form["inherited_instructions"], bool):
+        errors["inherited_instructions"] = field_error("BOOLEAN_EXPECTED")
+    if errors:
+        raise invalid(errors)
+    return {**_DEFAULTS, **without_service_fields(form)}
+
+
+def _check_count(name: str, value: Json, least: int, most: int | None) -> FieldErrors:
+    if value is None:
+        return {}
+    error = check_number(value, least, most, "integer")
+    return {name: error} if error else {}

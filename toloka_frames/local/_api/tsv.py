@@ -1,0 +1,118 @@
+"""The assignments of a pool -> the file that the web interface of the platform exports of them (TSV).
+
+Parameters and fields: Toloka-Kit 1.2.3; columns and spellings: files of the platform.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from toloka_frames.local._api.request import Answer, Call
+from toloka_frames.local._base.errors import invalid_field
+from toloka_frames.local._base.ids_and_timestamps import comparable
+from toloka_frames.local._simulation.exports import STATUSES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from toloka_frames.local._base.field_specs import Json
+    from toloka_frames.local._store.store import Row, Store
+
+_LINK = "https://platform.toloka.ai/task"
+_INSTANTS = ("submitted", "accepted", "rejected", "skipped", "expired")
+_IDS = ("link", "task_id", "assignment_id", "task_suite_id", "worker_id")
+_FIELDS = tuple(f"ASSIGNMENT:{name}" for name in (*_IDS, "status", "started", *_INSTANTS, "reward"))
+_IN_FILE = {status: name for name, status in STATUSES.items()}
+_IN_API = {
+    _IN_FILE.get(status, status): status for status in ("ACTIVE", "SUBMITTED", "ACCEPTED", "REJECTED", "SKIPPED", "EXPIRED")
+}
+_BANNED = """SELECT user_id FROM user_restrictions WHERE scope IN ('SYSTEM', 'ALL_PROJECTS')
+    OR (scope = 'PROJECT' AND project_id = :project) OR (scope = 'POOL' AND pool_id = :pool)"""
+
+
+def export_assignments(store: Store, call: Call) -> Answer:
+    """Answer the file, a line for each task; ServiceError 400 for a status, field or instant that is none."""
+    pool = store.get("pools", call.path["pool_id"])
+    header = _header(store.get("projects", pool["project_id"])["task_spec"], call)
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter="\t", lineterminator="\r\n")  # cells with either of these two are quoted
+    writer.writerow(header)
+    for assignment in _assignments(store, call, pool):
+        writer.writerows([_spelled(cells.get(name)) for name in header] for cells in _lines(assignment))
+        if call.flag("addRowDelimiter"):
+            writer.writerow([])
+    return Answer(200, text.getvalue().encode(), {"Content-Type": "text/tab-separated-values;charset=UTF-8"})
+
+
+def _header(specs: Row, call: Call) -> list[str]:
+    """The columns: all values, and the fields that are asked for."""
+    fields = {"INPUT": specs["input_spec"], "OUTPUT": specs["output_spec"], "GOLDEN": specs["output_spec"]}
+    values = [f"{prefix}:{name}" for prefix, spec in fields.items() for name in spec]
+    return [*values, "HINT:text", "HINT:default_language", *_chosen(call, "field", _FIELDS)]
+
+
+def _chosen(call: Call, name: str, known: Iterable[str]) -> list[str]:
+    chosen = call.query.get(name, ",".join(known)).split(",")
+    if not set(chosen) <= set(known):
+        raise invalid_field(name, "UNKNOWN_ENUM_VALUE")
+    return chosen
+
+
+def _assignments(store: Store, call: Call, pool: Row) -> Iterator[Row]:
+    """Those that are asked for, in the order in which they were given out."""
+    statuses = [_IN_API[name] for name in _chosen(call, "status", _IN_API)]
+    terms = ["pool_id = :pool", "status IN (SELECT value FROM json_each(:statuses))"]
+    values = {"pool": int(pool["id"]), "project": int(pool["project_id"]), "statuses": orjson.dumps(statuses).decode()}
+    for name, sign in (("startTimeFrom", ">="), ("startTimeTo", "<=")):
+        if name in call.query:
+            values[name] = _instant(name, call.query[name])
+            # Toloka-Kit 1.2.3: these are instants of submission, though they are called those of a start
+            terms.append(f"submitted {sign} :{name}")
+    if call.flag("excludeBanned"):
+        terms.append(f"user_id NOT IN ({_BANNED})")
+    sql = f"SELECT body FROM assignments WHERE {' AND '.join(terms)} ORDER BY created, id"  # noqa: S608  # all names are ours
+    return (orjson.loads(body) for (body,) in store.select(sql, values))
+
+
+def _instant(name: str, text: str) -> str:
+    try:
+        return comparable(text)
+    except ValueError:
+        raise invalid_field(name, "INVALID_DATE_TIME_SYNTAX") from None
+
+
+def _lines(assignment: Row) -> Iterator[Mapping[str, Json]]:
+    """The cells of each task, by column."""
+    shared = {
+        "link": f"{_LINK}/{assignment['pool_id']}/{assignment['id']}",
+        "assignment_id": assignment["id"],
+        "task_suite_id": assignment["task_suite_id"],
+        "worker_id": assignment["user_id"],
+        "status": _IN_FILE.get(assignment["status"], assignment["status"]),
+        "started": assignment["created"],
+        "reward": assignment["reward"],
+        **{name: assignment.get(name) for name in _INSTANTS},
+    }
+    solutions = assignment.get("solutions") or [{}] * len(assignment["tasks"])
+    for task, solution in zip(assignment["tasks"], solutions, strict=True):
+        known = task.get("known_solutions") or [{}]
+        values = {
+            "INPUT": task["input_values"],
+            "OUTPUT": solution.get("output_values"),
+            "GOLDEN": known[0].get("output_values"),
+        }
+        yield {
+            **{f"{prefix}:{name}": value for prefix, fields in values.items() for name, value in (fields or {}).items()},
+            "HINT:text": task.get("message_on_unknown_solution"),
+            "HINT:default_language": (task.get("localization_config") or {}).get("default_language"),
+            **{f"ASSIGNMENT:{name}": value for name, value in {**shared, "task_id": task["id"]}.items()},
+        }
+
+
+def _spelled(value: Any) -> str:
+    """Text as it is, nothing as nothing, all else as JSON."""
+    return value if isinstance(value, str) else "" if value is None else orjson.dumps(value).decode()

@@ -1,0 +1,67 @@
+"""A ban's form -> its row, one for each Toloker and scope (Toloka API, User restrictions)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from toloka_frames.local._api.list_query import Listing, list_rows
+from toloka_frames.local._api.request import Answer, Call, answer
+from toloka_frames.local._api.users import check_user
+from toloka_frames.local._base.errors import conflict, field_error, invalid
+from toloka_frames.local._base.ids_and_timestamps import instant, moment
+
+if TYPE_CHECKING:
+    from toloka_frames.local._base.errors import FieldErrors
+    from toloka_frames.local._store.store import Row, Store
+
+_FIRST_ID = 163295269
+_SCOPES = {"SYSTEM": (), "ALL_PROJECTS": (), "PROJECT": ("project_id",), "POOL": ("pool_id",)}
+_TABLES = {"project_id": "projects", "pool_id": "pools"}
+_LONGEST_COMMENT = 499
+
+
+def list_restrictions(store: Store, call: Call, listing: Listing) -> Answer:
+    """Answer a page of bans; ServiceError 400 for a scope without the project or pool that it is about."""
+    missing = [name for name in _SCOPES.get(call.query.get("scope", ""), ()) if not call.query.get(name)]
+    if missing:
+        raise invalid({name: field_error("VALUE_REQUIRED") for name in missing})
+    return list_rows(store, call, listing)
+
+
+def set_restriction(store: Store, call: Call) -> Answer:
+    """Answer 201 with a new ban, 200 with one that the Toloker had in this scope, changed."""
+    form = call.object("scope", "user_id")
+    errors = _check(store, form)
+    if errors:
+        raise invalid(errors)
+    if form["scope"] == "SYSTEM":
+        raise conflict("SYSTEM_SCOPE_MODIFICATION", "Bans of the whole system are the service's own")
+    place = {name: form[name] for name in _SCOPES[form["scope"]]}
+    key = {"user_id": form["user_id"], "scope": form["scope"]}
+    old = store.find_by("user_restrictions", **key, **{name: int(value) for name, value in place.items()})
+    more = {name: form[name] for name in ("private_comment", "will_expire") if form.get(name) is not None}
+    if old:
+        service = {name: old[name] for name in ("id", "created")}
+        return answer(store.save("user_restrictions", {**service, **key, **place, **more}))
+    row_id = store.next_id("user_restrictions", _FIRST_ID)
+    return answer(store.add("user_restrictions", {"id": row_id, **key, **place, **more, "created": instant(time.time())}), 201)
+
+
+def _check(store: Store, form: Row) -> FieldErrors:
+    errors = check_user(store, form["user_id"])
+    if form["scope"] not in _SCOPES:
+        return {**errors, "scope": field_error("UNKNOWN_ENUM_VALUE")}
+    for name in _SCOPES[form["scope"]]:
+        if form.get(name) is None:
+            errors[name] = field_error("VALUE_REQUIRED")
+        elif store.find(_TABLES[name], form[name]) is None:
+            errors[name] = field_error("ENTITY_DOES_NOT_EXIST")
+    if len(str(form.get("private_comment") or "")) > _LONGEST_COMMENT:
+        errors["private_comment"] = field_error("STRING_LENGTH_GREATER_THAN_MAX", _LONGEST_COMMENT)
+    try:
+        # as the service spells instants, from here on
+        form["will_expire"] = form.get("will_expire") and instant(moment(str(form["will_expire"])))
+    except ValueError:
+        errors["will_expire"] = field_error("INVALID_DATE_TIME_SYNTAX")
+    return errors

@@ -1,0 +1,68 @@
+"""The id of a Toloker -> whether there is one, and what is known of the person (Toloka API, User metadata)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from toloka_frames.local._api.request import Answer, Call, answer
+from toloka_frames.local._base import seeded_random as _draws
+from toloka_frames.local._base.errors import does_not_exist, field_error
+
+if TYPE_CHECKING:
+    from toloka_frames.local._base.errors import FieldErrors
+    from toloka_frames.local._base.field_specs import Json
+    from toloka_frames.local._store.store import Row, Store
+
+_USER_ID = re.compile("[0-9a-f]{32}")
+_COUNTRIES = ("BR", "ES", "IN", "KE", "PH", "TR", "US")
+_LANGUAGES = ("EN", "ES", "FR", "HI", "PT", "TR")
+_SYSTEMS = (("ANDROID", 11, 0), ("ANDROID", 13, 0), ("IOS", 16, 4), ("WINDOWS", 10, 0))
+
+
+def is_user(store: Store, user_id: str) -> bool:
+    """Whether the service has such a Toloker: everybody whose id has the usual form, and all who have done tasks."""
+    if _USER_ID.fullmatch(user_id):
+        return True
+    return bool(store.select("SELECT 1 FROM assignments WHERE user_id = ? LIMIT 1", (user_id,)))
+
+
+def check_user(store: Store, user_id: Json) -> FieldErrors:
+    """What is wrong with the `user_id` of a sent object."""
+    if not isinstance(user_id, str):
+        return {"user_id": field_error("VALUE_REQUIRED" if user_id is None else "STRING_EXPECTED")}
+    return {} if is_user(store, user_id) else {"user_id": field_error("ENTITY_DOES_NOT_EXIST")}
+
+
+def show_user(store: Store, call: Call) -> Answer:
+    """Answer what is known of a Toloker, which follows from the id; ServiceError 404 for nobody."""
+    user_id = call.path["id"]
+    if not is_user(store, user_id):
+        raise does_not_exist("user", user_id)
+    languages = ["EN", _draws.pick(_LANGUAGES, user_id, "language")]
+    return answer(
+        {
+            "id": user_id,
+            "country": _draws.pick(_COUNTRIES, user_id, "country"),
+            "languages": sorted(set(languages)),
+            "adult_allowed": _draws.chance(user_id, "adult") < 0.5,  # noqa: PLR2004  # a half of them
+            "attributes": _attributes(user_id),
+        }
+    )
+
+
+def _attributes(user_id: str) -> Row:
+    family, major, minor = _draws.pick(_SYSTEMS, user_id, "system")
+    mobile = family != "WINDOWS"
+    return {
+        "country_by_phone": _draws.pick(_COUNTRIES, user_id, "country"),
+        "country_by_ip": _draws.pick(_COUNTRIES, user_id, "country"),
+        "client_type": "TOLOKA_APP" if mobile else "BROWSER",
+        "user_agent_type": "MOBILE_BROWSER" if mobile else "BROWSER",
+        "device_category": "SMARTPHONE" if mobile else "PERSONAL_COMPUTER",
+        "os_family": family,
+        "os_version": major + minor / 10,
+        "os_version_major": major,
+        "os_version_minor": minor,
+        "os_version_bugfix": 0,
+    }

@@ -1,0 +1,80 @@
+"""Subscriptions to events of a pool -> their rows (Toloka API, Webhooks). No event is sent: nothing leaves this machine."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+from toloka_frames.local._api.pool_lifecycle import find_pool
+from toloka_frames.local._api.request import Answer, Call, answer
+from toloka_frames.local._base.errors import field_error, invalid, invalid_field
+from toloka_frames.local._base.field_specs import check_values
+from toloka_frames.local._base.ids_and_timestamps import instant
+
+if TYPE_CHECKING:
+    from toloka_frames.local._base.errors import FieldErrors
+    from toloka_frames.local._base.field_specs import Json, Spec
+    from toloka_frames.local._store.store import Row, Store
+
+_ASSIGNMENT_EVENTS = ("CREATED", "SUBMITTED", "SKIPPED", "EXPIRED", "APPROVED", "REJECTED")
+_EVENTS = ("POOL_CLOSED", "DYNAMIC_OVERLAP_COMPLETED", *(f"ASSIGNMENT_{name}" for name in _ASSIGNMENT_EVENTS), "TEST_EVENT")
+_FORM: Spec = {
+    "event_type": {"type": "string"},
+    "webhook_url": {"type": "url"},
+    "pool_id": {"type": "string"},
+    "secret_key": {"type": "string", "required": False},
+}
+
+
+def set_subscriptions(store: Store, call: Call) -> Answer:
+    """Answer 201 or 200 with the one new or changed subscription, or 200 with those of an array by position.
+
+    ServiceError 400 for one that cannot be, and for an array of which none can be.
+    """
+    body = call.json()
+    if isinstance(body, list):
+        return _set_many(store, body)
+    errors = _check(store, body)
+    if errors:
+        raise invalid(errors)
+    row, new = _set(store, body, time.time())
+    return answer(row, 201 if new else 200)
+
+
+def _set_many(store: Store, forms: list[Json]) -> Answer:
+    if not forms:
+        raise invalid_field("body", "VALUES_REQUIRED")
+    at = time.time()  # one for all, so they share the instant `created`
+    errors = {str(position): found for position, form in enumerate(forms) if (found := _check(store, form))}
+    if len(errors) == len(forms):
+        raise invalid(errors)
+    rows = {str(position): _set(store, form, at)[0] for position, form in enumerate(forms) if str(position) not in errors}
+    return answer({"items": rows, "validation_errors": errors})
+
+
+def _check(store: Store, form: Json) -> FieldErrors:
+    if not isinstance(form, dict):
+        return {"webhook_subscription": field_error("OBJECT_EXPECTED")}
+    errors = {path.removeprefix("."): error for path, error in check_values(form, _FORM, "").items()}
+    if "event_type" not in errors and form["event_type"] not in _EVENTS:
+        errors["event_type"] = field_error("UNKNOWN_ENUM_VALUE")
+    if "pool_id" not in errors and find_pool(store, form["pool_id"]) is None:
+        errors["pool_id"] = field_error("ENTITY_DOES_NOT_EXIST")
+    return errors
+
+
+def _set(store: Store, form: Row, at: float) -> tuple[Row, bool]:
+    """The subscription's row, in which the secret is not shown, and whether it is new."""
+    key = {name: form[name] for name in ("event_type", "webhook_url", "pool_id")}
+    old = store.find_by("webhook_subscriptions", **{**key, "pool_id": int(form["pool_id"])})
+    if old:
+        return old, False
+    return store.add("webhook_subscriptions", {"id": store.object_ids.plain(at), **key, "created": instant(at)}), True
+
+
+def test_subscription(store: Store, call: Call) -> Answer:
+    """Answer 200 and say that the subscriber could not be reached, as this service reaches nobody."""
+    store.get("webhook_subscriptions", call.path["id"])
+    now = instant(time.time())
+    return answer({"success": False, "responseReceivedAt": now, "errorType": "CONNECTION_ERROR", "uuids": [str(uuid.uuid4())]})

@@ -1,0 +1,234 @@
+"""A pool-result export of the platform -> project, pool, tasks, suites and assignments, under the export's own ids.
+
+The columns are those of the platform's TSV: INPUT, OUTPUT, GOLDEN, HINT and ASSIGNMENT, each with a field's name.
+"""
+
+from __future__ import annotations
+
+import csv
+import sqlite3
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+import pandas as pd
+
+from toloka_frames.local._api.assignments import assignment_row
+from toloka_frames.local._api.pool_lifecycle import next_pool_id
+from toloka_frames.local._api.pools import add_pool
+from toloka_frames.local._api.projects import add_project
+from toloka_frames.local._api.task_suites import shown_task, suite_row
+from toloka_frames.local._api.tasks import task_row
+from toloka_frames.local._base.ids_and_timestamps import instant, made_at, moment, pool_prefix
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from toloka_frames.local._store.store import Row, Store
+
+Cells = dict[str, str]
+
+_YEAR = 365 * 24 * 3600
+STATUSES = {"APPROVED": "ACCEPTED"}
+_UNANSWERED = frozenset({"ACTIVE", "SKIPPED", "EXPIRED"})
+_INSTANTS = ("submitted", "accepted", "rejected", "skipped", "expired")
+
+
+@dataclass
+class _Assignment:
+    """The rows of the export that belong together, in their order."""
+
+    id: str
+    suite_id: str
+    rows: list[Cells] = field(default_factory=list)
+
+    def cell(self, name: str) -> str | None:
+        """The value of an ASSIGNMENT column."""
+        return next((row[name] for row in self.rows if name in row), None)
+
+    def created(self, otherwise: float) -> float:
+        """When work began, in Unix seconds."""
+        started = self.cell("ASSIGNMENT:started")
+        return moment(started) if started else otherwise
+
+
+def load_export(store: Store, source: str | os.PathLike[str] | pd.DataFrame) -> str:
+    """Fill the service from an export and return the pool's id.
+
+    Raises:
+        ValueError: A column that is needed is missing, or the service has these ids already.
+    """
+    rows = [row for row in (_frame_rows(source) if isinstance(source, pd.DataFrame) else _file_rows(source)) if row]
+    if not rows:
+        raise ValueError("The export has no rows")
+    if any("ASSIGNMENT:task_id" not in row for row in rows):
+        raise ValueError("Each row of the export needs an ASSIGNMENT:task_id")
+    try:
+        with store.transaction():
+            return _load(store, rows)
+    except sqlite3.IntegrityError as error:
+        raise ValueError("The service has these ids already: is the export loaded, or another of its pool?") from error
+
+
+def _file_rows(path: str | os.PathLike[str]) -> Iterator[Cells]:
+    with Path(path).open(encoding="utf-8-sig", newline="") as file:
+        lines = csv.reader(file, delimiter="\t")
+        header = next(lines, [])
+        for line in lines:
+            # not strict: lines between assignments, which the export can have (addRowDelimiter), have no cells
+            yield {name: cell for name, cell in zip(header, line, strict=False) if name and cell}
+
+
+def _frame_rows(frame: pd.DataFrame) -> Iterator[Cells]:
+    header = [str(name) for name in frame.columns]
+    absent = frame.isna().to_numpy()
+    for line, missing in zip(frame.itertuples(index=False, name=None), absent, strict=True):
+        cells = zip(header, line, missing, strict=True)
+        yield {name: str(cell) for name, cell, gone in cells if name and not gone and str(cell)}
+
+
+def _load(store: Store, rows: list[Cells]) -> str:
+    pool_id = _pool_id(rows) or next_pool_id(store)
+    assignments = _assignments(store, rows, pool_id)
+    now = time.time()
+    begun = min(one.created(now) for one in assignments)
+    tasks = _tasks(assignments, pool_id, begun)
+    project = add_project(store, _project_form(rows, pool_id), begun)
+    pool = add_pool(store, _pool_form(rows, project["id"], now), pool_id, begun, last_close_reason="COMPLETED")
+    store.insert("tasks", map(orjson.dumps, tasks.values()))
+    store.insert("task_suites", map(orjson.dumps, _suites(assignments, tasks, pool_id, begun)))
+    store.insert("assignments", (orjson.dumps(_assignment(one, tasks, pool, begun)) for one in assignments))
+    return pool_id
+
+
+def _pool_id(rows: Iterable[Cells]) -> str | None:
+    names = ("ASSIGNMENT:task_id", "ASSIGNMENT:assignment_id", "ASSIGNMENT:task_suite_id")
+    for row in rows:
+        found = next((prefix for name in names if (prefix := pool_prefix(row.get(name, "")))), None)
+        # old ids are UUIDs, which tell no pool; the link does
+        linked = row.get("ASSIGNMENT:link", "").split("/")[-2:-1]
+        if found or (linked and linked[0].isdecimal()):
+            return found or linked[0]
+    return None
+
+
+def _assignments(store: Store, rows: Iterable[Cells], pool_id: str) -> list[_Assignment]:
+    found: dict[tuple[str, ...], _Assignment] = {}
+    for row in rows:
+        key = _assignment_key(row)
+        if key not in found:
+            started = row.get("ASSIGNMENT:started")
+            at = moment(started) if started else time.time()
+            suite_id = row.get("ASSIGNMENT:task_suite_id") or store.object_ids.new(pool_id, at)
+            found[key] = _Assignment(key[0] if len(key) == 1 else store.object_ids.new(pool_id, at), suite_id)
+        found[key].rows.append(row)
+    return list(found.values())
+
+
+def _assignment_key(row: Cells) -> tuple[str, ...]:
+    own = row.get("ASSIGNMENT:assignment_id") or row.get("ASSIGNMENT:link", "").rstrip("/").rpartition("/")[2]
+    if own:
+        return (own,)
+    names = ("ASSIGNMENT:task_suite_id", "ASSIGNMENT:worker_id", "ASSIGNMENT:started")
+    key = tuple(row.get(name, "") for name in names)
+    if not any(key):
+        raise ValueError(f"Nothing tells to which assignment task {row['ASSIGNMENT:task_id']} belongs")
+    return key
+
+
+def _fields(row: Cells, prefix: str) -> Cells:
+    return {name.removeprefix(prefix): cell for name, cell in row.items() if name.startswith(prefix)}
+
+
+def _tasks(assignments: Iterable[_Assignment], pool_id: str, begun: float) -> dict[str, Row]:
+    """Tasks by id; one with a known solution is given to everybody, any other to as many as did it."""
+    answered = Counter(row["ASSIGNMENT:task_id"] for one in assignments for row in one.rows)
+    tasks: dict[str, Row] = {}
+    for row in (row for one in assignments for row in one.rows):
+        task_id = row["ASSIGNMENT:task_id"]
+        if task_id not in tasks:
+            created = made_at(task_id) or begun
+            overlap = None if _fields(row, "GOLDEN:") else answered[task_id]
+            tasks[task_id] = task_row(task_id, _task(row, pool_id), overlap, instant(created))
+            if overlap is not None:
+                tasks[task_id]["remaining_overlap"] = 0
+    return tasks
+
+
+def _task(row: Cells, pool_id: str) -> Row:
+    golden = _fields(row, "GOLDEN:")
+    language = row.get("HINT:default_language")
+    return {
+        "pool_id": pool_id,
+        "input_values": _fields(row, "INPUT:"),
+        "known_solutions": [{"output_values": golden}] if golden else None,
+        "message_on_unknown_solution": row.get("HINT:text"),
+        "localization_config": {"default_language": language} if language else None,
+    }
+
+
+def _spec(rows: list[Cells], prefix: str) -> Row:
+    counts = Counter(name for row in rows for name in _fields(row, prefix))
+    return {name: {"type": "string", "required": count == len(rows), "hidden": False} for name, count in counts.items()}
+
+
+def _project_form(rows: list[Cells], pool_id: str) -> Row:
+    outputs = _spec(rows, "OUTPUT:")
+    for name in _spec(rows, "GOLDEN:"):
+        outputs.setdefault(name, {"type": "string", "required": False, "hidden": False})
+    return {
+        "public_name": f"Export of pool {pool_id}",
+        "public_description": f"Made from a pool-result export of {len(rows)} rows",
+        "task_spec": {"input_spec": _spec(rows, "INPUT:"), "output_spec": outputs, "view_spec": {"type": "classic"}},
+        "assignments_issuing_type": "AUTOMATED",
+    }
+
+
+def _rewards(rows: Iterable[Cells]) -> Counter[float]:
+    return Counter(float(row["ASSIGNMENT:reward"]) for row in rows if "ASSIGNMENT:reward" in row)
+
+
+def _pool_form(rows: list[Cells], project_id: str, now: float) -> Row:
+    rewards = _rewards(rows)
+    return {
+        "project_id": project_id,
+        "private_name": f"Export of {len(rows)} rows",
+        # else it could not be opened
+        "will_expire": instant(now + _YEAR),
+        "reward_per_assignment": rewards.most_common(1)[0][0] if rewards else 0.0,
+        "assignment_max_duration_seconds": 3600,
+        "mixer_config": {"real_tasks_count": 1, "golden_tasks_count": 0, "training_tasks_count": 0},
+        "defaults": {"default_overlap_for_new_task_suites": 1, "default_overlap_for_new_tasks": 1},
+    }
+
+
+def _suites(assignments: Iterable[_Assignment], tasks: Mapping[str, Row], pool_id: str, begun: float) -> Iterator[Row]:
+    by_suite: dict[str, list[_Assignment]] = {}
+    for one in assignments:
+        by_suite.setdefault(one.suite_id, []).append(one)
+    for suite_id, done in by_suite.items():
+        created = made_at(suite_id) or done[0].created(begun)
+        shown = [shown_task(tasks[row["ASSIGNMENT:task_id"]]) for row in done[0].rows]
+        yield suite_row(suite_id, pool_id, shown, instant(created), len(done), remaining=0, mixed=True)
+
+
+def _assignment(one: _Assignment, tasks: Mapping[str, Row], pool: Row, begun: float) -> Row:
+    status = one.cell("ASSIGNMENT:status") or "APPROVED"
+    reward = one.cell("ASSIGNMENT:reward")
+    cells = {name: one.cell(f"ASSIGNMENT:{name}") for name in _INSTANTS}
+    instants = {name: instant(moment(cell)) for name, cell in cells.items() if cell}
+    return assignment_row(
+        one.id,
+        one.suite_id,
+        pool,
+        user_id=one.cell("ASSIGNMENT:worker_id") or "",
+        status=STATUSES.get(status, status),
+        tasks=[tasks[row["ASSIGNMENT:task_id"]] for row in one.rows],
+        solutions=None if status in _UNANSWERED else [_fields(row, "OUTPUT:") for row in one.rows],
+        instants={"created": instant(one.created(begun)), **instants},
+        reward=float(reward) if reward else pool["reward_per_assignment"],
+    )
