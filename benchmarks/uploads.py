@@ -17,7 +17,7 @@ from rows import POOL, ten_values
 from turns import KIT, Contender, cpu_seconds, elsewhere, is_made, tally
 
 import toloka_frames as tf
-from toloka_frames._uploading.roles import roles_of
+from toloka_frames._uploading.frame_columns import roles_of
 from toloka_frames._uploading.tasks import plan_tasks
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toloka_frames._schema import app_resources as _app_resources
-from toloka_frames._schema import people_resources as _people_resources
-from toloka_frames._schema import pool_resources as _pool_resources
+from toloka_frames._schema import lists as _app_resources
+from toloka_frames._schema import lists as _people_resources
+from toloka_frames._schema import lists as _pool_resources
 from toloka_frames._schema.columns import Fields
-from toloka_frames._schema.resources import Resource
+from toloka_frames._schema.lists import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 
 from every_list import RESOURCES, compared, plain
 
-from toloka_frames._schema.json_rows import instant
+from toloka_frames._schema.timestamps import instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

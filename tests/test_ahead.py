@@ -19,12 +19,12 @@ from scripted import Scripted, reply
 from test_stop import busy, left_on_our_loop
 
 import toloka_frames as tf
-from toloka_frames._reading.prefetch import Ahead, Asked, Pace
-from toloka_frames._schema.app_resources import APP_BATCHES
 from toloka_frames._errors import ScanInterrupted
-from toloka_frames._reading.page import Page, read_page
 from toloka_frames._reading.list_request import question
+from toloka_frames._reading.page import Page, read_page
 from toloka_frames._reading.pager import Source
+from toloka_frames._reading.prefetch import Ahead, Asked, Pace
+from toloka_frames._schema.lists import APP_BATCHES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

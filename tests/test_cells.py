@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import toloka_frames as tf
-from toloka_frames._uploading.cells import cells_of
 from toloka_frames._schema.columns import Specification
-from toloka_frames._uploading.roles import roles_of
+from toloka_frames._uploading.cells import cells_of
+from toloka_frames._uploading.frame_columns import roles_of
 from toloka_frames._uploading.json_text import text_list
 
 SPECIFICATION = Specification(INPUT_SPEC, OUTPUT_SPEC)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toloka_frames._uploading.chunks import Chunk, cut, next_id
+from toloka_frames._uploading.requests import Chunk, cut, next_id
 
 CHUNK = Chunk(0, "1", range(4), b'{"a":1}\n{"a":2}\n{"a":3}\n{"a":4}', "key")
 

@@ -9,10 +9,10 @@ import pytest
 from every_list import RESOURCES
 
 from toloka_frames._schema.columns import Layout, Specification, column_name, expanded, field_type
-from toloka_frames._schema.pool_resources import TASKS
+from toloka_frames._schema.lists import TASKS
 
 if TYPE_CHECKING:
-    from toloka_frames._schema.resources import Resource
+    from toloka_frames._schema.lists import Resource
 
 
 @pytest.mark.parametrize(

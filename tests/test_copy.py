@@ -29,13 +29,13 @@ from shelf import Shelf
 import toloka_frames as tf
 from toloka_frames._reading.manifest import Manifest, read_manifest
 from toloka_frames._reading.parts import Folder
-from toloka_frames._schema.pool_resources import ASSIGNMENTS
+from toloka_frames._schema.lists import ASSIGNMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from toloka_frames._schema.resources import Resource
+    from toloka_frames._schema.lists import Resource
 
 KILLS = int(os.environ.get("SOAK_POINTS", "6"))
 NO_LAG = timedelta(0)

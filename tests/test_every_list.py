@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from toloka_frames._schema.resources import Resource
+    from toloka_frames._schema.lists import Resource
 
 PAGE_ROWS = 10
 AFTER = ["apps", "app_projects", "app_items", "app_batches"]

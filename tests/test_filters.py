@@ -11,22 +11,12 @@ import pandas as pd
 import pytest
 
 import toloka_frames as tf
-from toloka_frames._schema.filters import (
-    Instant,
-    checked,
-    filters_of,
-    flag,
-    integer,
-    moment,
-    one_of,
-    some_of,
-    sorting,
-    text,
-    within,
-)
+from toloka_frames._schema.filters import filters_of, some_of, sorting
+from toloka_frames._schema.timestamps import Instant, moment
+from toloka_frames._validation import checked, flag, integer, one_of, text, within
 
 if TYPE_CHECKING:
-    from toloka_frames._schema.filters import Filter
+    from toloka_frames._validation import Filter
 
 Colour = Literal["RED", "GREEN", "DARK_GREEN"]
 MOSCOW = timezone(timedelta(hours=3))

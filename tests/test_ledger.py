@@ -14,17 +14,16 @@ import pandas as pd
 import pytest
 
 import toloka_frames as tf
-from toloka_frames._uploading.chunks import Chunk
 from toloka_frames._schema.bulk import TASKS
 from toloka_frames._uploading.ledger import Ledger
-from toloka_frames._uploading.plan import Plan
+from toloka_frames._uploading.requests import Chunk, Plan
 from toloka_frames._uploading.results import Results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from toloka_frames._uploading.record import Record
+    from toloka_frames._uploading.ledger import Record
     from toloka_frames._uploading.results import Other, Status
 
 ASKED = {"allow_defaults": True, "open_pool": None, "skip_invalid_items": None}

@@ -14,13 +14,14 @@ from scripted import Scripted, reply
 
 import toloka_frames as tf
 from toloka_frames._client import lists as _lists
-from toloka_frames._schema.filters import flag, integer, moment, text
 from toloka_frames._client.lists import Lists
+from toloka_frames._schema.timestamps import moment
+from toloka_frames._validation import flag, integer, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from toloka_frames._schema.resources import Resource
+    from toloka_frames._schema.lists import Resource
 
 HERE = "http://127.0.0.1:9"
 

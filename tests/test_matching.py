@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from toloka_frames._uploading.chunks import Chunk
-from toloka_frames._uploading.matching import complaints, inputs_of, match
+from toloka_frames._uploading.requests import Chunk
+from toloka_frames._uploading.send_app_items import complaints, inputs_of, match
 
 
 def chunk(*inputs: bytes) -> Chunk:

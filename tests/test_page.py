@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from wire_rows import columns_of, rows_of, told
 
 import toloka_frames as tf
-from toloka_frames._schema.columns import INSTANT, Column, Layout, Specification, expanded
 from toloka_frames._reading.page import Page, _read_exactly, _read_fast, last_id, read_dicts, read_page
-from toloka_frames._schema.pool_resources import ASSIGNMENTS, POOLS, PROJECTS, TASK_SUITES, TASKS
+from toloka_frames._schema.columns import INSTANT, Column, Layout, Specification, expanded
 from toloka_frames._schema.json_rows import batch_of
+from toloka_frames._schema.lists import ASSIGNMENTS, POOLS, PROJECTS, TASK_SUITES, TASKS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toloka_frames._schema.resources import Resource
+    from toloka_frames._schema.lists import Resource
 
 
 def layout_of(resource: Resource) -> Layout:

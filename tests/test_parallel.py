@@ -22,11 +22,11 @@ from scripted import Scripted, reply
 from test_stop import busy, left_on_our_loop
 
 import toloka_frames as tf
-from toloka_frames._reading.time_pull import collected, in_order
-from toloka_frames._schema.people_resources import USER_BONUSES
-from toloka_frames._runtime.progress import Meter
 from toloka_frames._reading.list_request import question
 from toloka_frames._reading.pager import Source
+from toloka_frames._reading.time_pull import collected, in_order
+from toloka_frames._runtime.progress import Meter
+from toloka_frames._schema.lists import USER_BONUSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

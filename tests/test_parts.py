@@ -14,7 +14,7 @@ import pytest
 import toloka_frames as tf
 from toloka_frames._reading.manifest import Manifest
 from toloka_frames._reading.parts import Folder, folder_place
-from toloka_frames._schema.resources import Life
+from toloka_frames._schema.lists import Life
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,8 +20,8 @@ from scripted import reply
 from taking import Service
 
 import toloka_frames as tf
+from toloka_frames._uploading.frame_columns import roles_of
 from toloka_frames._uploading.ledger import Ledger
-from toloka_frames._uploading.roles import roles_of
 from toloka_frames._uploading.tasks import plan_tasks
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import SearchStrategy
 
-    from toloka_frames._uploading.chunks import Chunk
-    from toloka_frames._uploading.plan import Plan
+    from toloka_frames._uploading.requests import Chunk, Plan
 
 Client: TypeAlias = tf.AsyncTolokaClient
 MAX_ROWS, MAX_BYTES = 10_000, 1_048_576

@@ -11,8 +11,8 @@ import pytest
 from scripted import Scripted, reply
 
 import toloka_frames as tf
-from toloka_frames._runtime.progress import Card, Meter, Text, choose, present, showing
 from toloka_frames._runtime.event_loop import run
+from toloka_frames._runtime.progress import Card, Meter, Text, choose, present, showing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import toloka_frames as tf
-from toloka_frames._schema.app_resources import APP_BATCHES, APP_ITEMS, APP_PROJECTS
-from toloka_frames._schema.people_resources import SKILLS, USER_RESTRICTIONS
-from toloka_frames._schema.pool_resources import AGGREGATED_SOLUTIONS, ASSIGNMENTS, ATTACHMENTS, POOLS, TASK_SUITES, TASKS
 from toloka_frames._reading.list_request import question
+from toloka_frames._schema.lists import (
+    AGGREGATED_SOLUTIONS,
+    APP_BATCHES,
+    APP_ITEMS,
+    APP_PROJECTS,
+    ASSIGNMENTS,
+    ATTACHMENTS,
+    POOLS,
+    SKILLS,
+    TASK_SUITES,
+    TASKS,
+    USER_RESTRICTIONS,
+)
 
 if TYPE_CHECKING:
-    from toloka_frames._schema.resources import Resource
+    from toloka_frames._schema.lists import Resource
 
 ASKED: dict[str, tuple[Resource, dict[str, Any], str, dict[str, str]]] = {
     "all of a list": (POOLS, {}, "/v1/pools", {}),

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import toloka_frames as tf
-from toloka_frames._schema.columns import INSTANT
 from toloka_frames._reading.sinks import ROW_GROUP_ROWS, ParquetFile, Regrouped, check_dtype_backend, to_frame
+from toloka_frames._schema.columns import INSTANT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from scripted import Scripted, reply
 from wire_rows import ANY_TEXT, FIELDS, SPECIFICATION, columns_of, rows_of, told
 
 import toloka_frames as tf
-from toloka_frames._schema.pool_resources import TASKS
+from toloka_frames._schema.lists import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,7 +9,7 @@ import pytest
 from scripted import reply
 
 import toloka_frames as tf
-from toloka_frames._transport.watch import CLOSE_SECONDS, Watch, pause_after
+from toloka_frames._transport.operations import CLOSE_SECONDS, Watch, pause_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,14 +9,14 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from toloka_frames._schema.columns import Column, Specification, Step, expanded
-from toloka_frames._schema.json_rows import instant
+from toloka_frames._schema.timestamps import instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hypothesis.strategies import SearchStrategy
 
-    from toloka_frames._schema.resources import Resource
+    from toloka_frames._schema.lists import Resource
 
 FIELDS = {
     "image": {"type": "url"},

@@ -58,8 +58,8 @@ from toloka_frames._frames.labels import explode, failed, pending, to_crowdkit, 
 from toloka_frames._frames.plots import plot_progress, plot_workers
 from toloka_frames._frames.summaries import cost, progress_by_status, quality
 from toloka_frames._reading.dask import to_dask
+from toloka_frames._reading.foreign_rows import to_arrow, to_dataframe, to_parquet
 from toloka_frames._reading.parts import verify
-from toloka_frames._reading.rows import to_arrow, to_dataframe, to_parquet
 from toloka_frames._reading.scan import Scan, sync
 from toloka_frames._reading.sync import Synced
 from toloka_frames._runtime.event_loop import run

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import difflib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
+from urllib.parse import quote
 
 import pandas as pd
 
 from toloka_frames._errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Sequence
 
 SHOWN_ROWS = 5
 
@@ -70,3 +73,94 @@ def _seen(value: Any) -> str:
     except (ValueError, RecursionError):  # thousands of digits, or of lists in each other
         text = "..."
     return f"{text!r}, {type(value).__name__}"
+
+
+Filter: TypeAlias = Callable[[Any], str]
+
+
+def text(value: Any) -> str:
+    """An id or a name: text that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("text that is not empty is needed, as '1080020'")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("text that UTF-8 can spell is needed") from None
+    return value
+
+
+def path_part(value: Any) -> str:
+    """An id that stands in a path, quoted."""
+    # quoting leaves these as they are, and httpx takes them for folders: it would ask another path
+    if value in (".", ".."):
+        raise ValueError(f"{value} is no id")
+    return quote(text(value), safe="")
+
+
+def integer(value: Any) -> str:
+    """A whole number."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError("a whole number is needed")  # noqa: TRY004 -- one error for all that is wrong with a value
+    return str(value)
+
+
+def positive(value: Any) -> str:
+    """A whole number from 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError("a positive whole number is needed")
+    return str(value)
+
+
+def flag(value: Any) -> str:
+    """True or False."""
+    if value is True or value is False:
+        return str(value).lower()
+    raise ValueError("True or False is needed")
+
+
+def flag_or_none(value: Any) -> str:
+    """True or False; None leaves it to the service."""
+    if value is not None and not isinstance(value, bool):
+        raise ValueError("True, False or None is needed")
+    return str(value).lower()
+
+
+def one_of(literal: Any) -> Filter:
+    """One value of a Literal type."""
+    values = get_args(literal)
+
+    def check(value: Any) -> str:
+        if value not in values:
+            raise ValueError(f"one of {', '.join(values)} is needed{nearest(str(value), values)}")
+        return str(value)
+
+    return check
+
+
+def checked(name: str, check: Filter, value: Any) -> str:
+    """One value, checked.
+
+    Raises:
+        InputError: It is none that the filter takes.
+    """
+    try:
+        return check(value)
+    except ValueError as error:
+        raise InputError(f"{name}={value!r}: {error}.", column=name) from error
+
+
+def within(maximum: int) -> Filter:
+    """A number of rows a page, from 1 to the list's maximum."""
+
+    def check(value: Any) -> str:
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= maximum:
+            raise ValueError(f"a whole number from 1 to {maximum:,} is needed")
+        return str(value)
+
+    return check
+
+
+def nearest(value: str, values: Iterable[str]) -> str:
+    """The rest of a sentence that names the known word next to one that is not known, or nothing."""
+    near = difflib.get_close_matches(value.upper(), [each.upper() for each in values], n=1)
+    return f"; the nearest is {next(each for each in values if each.upper() == near[0])!r}" if near else ""

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from toloka_frames._reading.inference import SAMPLE_ROWS, Framing, Rows, abatches
+from toloka_frames._reading.foreign_rows import SAMPLE_ROWS, Framing, Rows, abatches
 from toloka_frames._reading.scan import LAG, Scan, awaited_sync
 from toloka_frames._reading.sinks import DtypeBackend, FilePath, ParquetFile, check_dtype_backend, check_resume, to_frame
 from toloka_frames._runtime.event_loop import on_our_loop
 from toloka_frames._uploading import create as _create
-from toloka_frames._uploading import create_apps as _create_apps
-from toloka_frames._uploading import set as _set
-from toloka_frames._uploading.verbs import awaited
+from toloka_frames._uploading import create as _create_apps
+from toloka_frames._uploading import row_updates as _set
+from toloka_frames._uploading.job import awaited
 
 if TYPE_CHECKING:
     from datetime import timedelta

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from toloka_frames._client.calls import Calls, filled
 from toloka_frames._runtime.event_loop import on_our_loop
-from toloka_frames._schema.filters import checked, text
 from toloka_frames._transport.http import json_body
 from toloka_frames._transport.responses import decoded_ids
+from toloka_frames._validation import checked, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

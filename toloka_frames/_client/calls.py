@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from toloka_frames._errors import InputError, NotFound
 from toloka_frames._runtime.event_loop import on_our_loop
-from toloka_frames._schema.filters import checked, flag, flag_or_none, path_part, text
 from toloka_frames._transport import operations as _operations
 from toloka_frames._transport.http import json_body
 from toloka_frames._transport.responses import decoded
+from toloka_frames._validation import checked, flag, flag_or_none, path_part, text
 
 if TYPE_CHECKING:
     from toloka_frames._schema.bulk import Kind

@@ -9,15 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from toloka_frames._client.apps import AppCalls
-from toloka_frames._client.clone import CloneCalls
 from toloka_frames._client.people import PeopleCalls
+from toloka_frames._client.pools import CloneCalls
 from toloka_frames._client.tasks import TaskCalls
 from toloka_frames._runtime.event_loop import on_our_loop, run
 from toloka_frames._schema.bulk import TASKS
-from toloka_frames._schema.filters import checked, text
 from toloka_frames._transport import operations as _operations
-from toloka_frames._transport.connections import Token
+from toloka_frames._transport.auth import Token
 from toloka_frames._transport.http import TIMEOUT, Environment, service
+from toloka_frames._validation import checked, text
 from toloka_frames._version import __version__
 
 if TYPE_CHECKING:

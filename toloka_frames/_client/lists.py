@@ -13,34 +13,36 @@ from toloka_frames._client.signatures import listed
 from toloka_frames._reading.list_request import question
 from toloka_frames._reading.scan import Scan
 from toloka_frames._runtime.event_loop import on_our_loop
-from toloka_frames._schema.app_resources import APP_BATCHES, APP_ITEMS, APP_PROJECTS, APPS
-from toloka_frames._schema.filters import checked, sorting, within
-from toloka_frames._schema.people_resources import (
+from toloka_frames._schema.filters import sorting
+from toloka_frames._schema.lists import (
+    AGGREGATED_SOLUTIONS,
+    APP_BATCHES,
+    APP_ITEMS,
+    APP_PROJECTS,
+    APPS,
+    ASSIGNMENTS,
+    ATTACHMENTS,
     MESSAGE_THREADS,
     OPERATIONS,
+    POOLS,
+    PROJECTS,
     SKILLS,
+    TASK_SUITES,
+    TASKS,
+    TRAININGS,
     USER_BONUSES,
     USER_RESTRICTIONS,
     USER_SKILLS,
     WEBHOOK_SUBSCRIPTIONS,
 )
-from toloka_frames._schema.pool_resources import (
-    AGGREGATED_SOLUTIONS,
-    ASSIGNMENTS,
-    ATTACHMENTS,
-    POOLS,
-    PROJECTS,
-    TASK_SUITES,
-    TASKS,
-    TRAININGS,
-)
+from toloka_frames._validation import checked, within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Unpack
 
-    from toloka_frames._schema import keywords as keywords
-    from toloka_frames._schema.resources import Resource
+    from toloka_frames._schema import keywords
+    from toloka_frames._schema.lists import Resource
     from toloka_frames._transport.http import Service
 
 Sort: TypeAlias = str | Sequence[str] | None

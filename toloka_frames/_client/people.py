@@ -9,7 +9,7 @@ from toloka_frames._errors import NotFound
 from toloka_frames._reading.sinks import FilePath, file_place, whole_file
 from toloka_frames._runtime.event_loop import on_our_loop
 from toloka_frames._schema.bulk import USER_BONUSES
-from toloka_frames._schema.filters import checked, text
+from toloka_frames._validation import checked, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,12 +7,12 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_type_hints
 
-from toloka_frames._schema.filters import nearest
+from toloka_frames._validation import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from toloka_frames._schema.resources import Resource
+    from toloka_frames._schema.lists import Resource
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 NEEDED = {

@@ -12,15 +12,15 @@ from toloka_frames._reading.tsv_export import export_query, exported, read_expor
 from toloka_frames._runtime.event_loop import in_thread, on_our_loop
 from toloka_frames._schema.bulk import TASK_SUITES
 from toloka_frames._schema.columns import expanded
-from toloka_frames._schema.pool_resources import ASSIGNMENTS
+from toloka_frames._schema.lists import ASSIGNMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-    from toloka_frames._schema.filters import Instant
     from toloka_frames._schema.keywords import AssignmentField, AssignmentStatus
+    from toloka_frames._schema.timestamps import Instant
     from toloka_frames._transport.http import Service
 
 

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from toloka_frames._errors import InputError
-from toloka_frames._schema.filters import nearest
 from toloka_frames._schema.series import plain_values
 from toloka_frames._uploading.results import TEXT
-from toloka_frames._validation import check_frame
+from toloka_frames._validation import check_frame, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,9 +9,9 @@ import pandas as pd
 
 from toloka_frames._errors import InputError
 from toloka_frames._frames.labels import STATUS, WORKER, named, need
-from toloka_frames._schema.filters import nearest
 from toloka_frames._schema.series import plain_values
 from toloka_frames._uploading.results import TEXT
+from toloka_frames._validation import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from toloka_frames._reading.scan import check_scan
 from toloka_frames._reading.sinks import check_dtype_backend, to_frame
-from toloka_frames._schema.filters import checked, positive
+from toloka_frames._validation import checked, positive
 
 if TYPE_CHECKING:
     import dask.dataframe as dd

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._schema.columns import NO_FIELDS, Fields, Specification
-from toloka_frames._schema.filters import path_part
+from toloka_frames._validation import path_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

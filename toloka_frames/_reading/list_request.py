@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._errors import InputError
-from toloka_frames._schema.filters import checked, path_part
+from toloka_frames._validation import checked, path_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from toloka_frames._schema.resources import Resource
+    from toloka_frames._schema.lists import Resource
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 
 from toloka_frames._schema.arrow_json import read_object
 from toloka_frames._schema.columns import FLOAT, INSTANT, Column, JsonShape, Layout, Path, Step
-from toloka_frames._schema.json_rows import batch_of, in_calendar
+from toloka_frames._schema.json_rows import batch_of
+from toloka_frames._schema.timestamps import in_calendar
 from toloka_frames._transport.responses import bad_answer
 
 if TYPE_CHECKING:

@@ -18,14 +18,14 @@ import pyarrow as pa
 
 from toloka_frames._reading.page import read_page
 from toloka_frames._schema.columns import TEXT, Column, Layout
-from toloka_frames._schema.filters import moment
-from toloka_frames._schema.timestamps import EPOCH, MICROSECOND, MILLISECOND, later_clock, spelt, told_by
+from toloka_frames._schema.lists import told_by
+from toloka_frames._schema.timestamps import EPOCH, MICROSECOND, MILLISECOND, later_clock, moment, spelt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from toloka_frames._reading.pager import Source
-    from toloka_frames._schema.resources import Resource
+    from toloka_frames._schema.lists import Resource
 
 PROBE_ROWS, AT_ONCE = 100, 16
 # a stretch with too many rows is cut in four, and again; a year is milliseconds after eighteen times

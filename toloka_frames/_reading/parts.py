@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
     from toloka_frames._reading.sinks import FilePath
-    from toloka_frames._schema.resources import Life
+    from toloka_frames._schema.lists import Life
 
 # readers of a folder (pyarrow, Spark) pass over names that begin with _ or a dot
 LOCK = "_lock"

@@ -30,8 +30,8 @@ from toloka_frames._reading.time_pull import collected, walked
 from toloka_frames._runtime.event_loop import aiterate, in_thread, iterate, run
 from toloka_frames._runtime.progress import ProgressArg, showing
 from toloka_frames._schema.columns import EXTRA, Fields
-from toloka_frames._schema.filters import checked, flag_or_none, positive, within
 from toloka_frames._transport.rate_limits import REQUESTS_PER_SECOND
+from toloka_frames._validation import checked, flag_or_none, positive, within
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from toloka_frames._schema.resources import Resource
+    from toloka_frames._schema.lists import Resource
     from toloka_frames._transport.http import Service
 
 # quick pulls leave the cell alone

@@ -18,8 +18,7 @@ from toloka_frames._reading.manifest import Manifest
 from toloka_frames._reading.parts import Folder, folder_place, is_open
 from toloka_frames._reading.sinks import ROW_GROUP_BYTES, ROW_GROUP_ROWS, FilePath
 from toloka_frames._runtime.event_loop import in_thread
-from toloka_frames._schema.filters import moment
-from toloka_frames._schema.timestamps import MILLISECOND, later_clock, spelt
+from toloka_frames._schema.timestamps import MILLISECOND, later_clock, moment, spelt
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from toloka_frames._reading.page import Page
     from toloka_frames._reading.pager import Source
     from toloka_frames._runtime.progress import Meter
-    from toloka_frames._schema.resources import Life
+    from toloka_frames._schema.lists import Life
 
 # Filters by which a row belongs to a list for ever or never. By its status, or by another thing that changes, a row leaves the
 # list unseen, and its last state is never asked for.

@@ -22,8 +22,8 @@ from toloka_frames._reading.pager import COPY_HINT, ORDER_ROWS, order_of
 from toloka_frames._reading.prefetch import READERS, Pace
 from toloka_frames._reading.time_ranges import PRECISION, Came, Gaps
 from toloka_frames._runtime.event_loop import in_thread, to_its_end
-from toloka_frames._schema.json_rows import instant
-from toloka_frames._schema.timestamps import SECOND, microseconds, spelt, told_by
+from toloka_frames._schema.lists import told_by
+from toloka_frames._schema.timestamps import SECOND, instant, microseconds, spelt
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence

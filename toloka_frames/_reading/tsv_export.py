@@ -15,16 +15,18 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from toloka_frames._schema.columns import EXTRA, INSTANT, TEXT, Column
-from toloka_frames._schema.filters import checked, flag, moment, one_of, some_of
+from toloka_frames._schema.filters import some_of
 from toloka_frames._schema.json_rows import batch_of, json_text
 from toloka_frames._schema.keywords import AssignmentField, AssignmentStatus
+from toloka_frames._schema.timestamps import moment
 from toloka_frames._transport.responses import bad_answer
+from toloka_frames._validation import checked, flag, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from toloka_frames._errors import BadAnswer
-    from toloka_frames._schema.filters import Instant
+    from toloka_frames._schema.timestamps import Instant
 
 VALUES = ("INPUT:", "OUTPUT:", "GOLDEN:", "HINT:")
 STATUS = "ASSIGNMENT:status"

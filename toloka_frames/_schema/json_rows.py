@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from toloka_frames._schema.columns import BOOLEAN, EXTRA, FLOAT, INSTANT, INTEGER, TEXT, Column, Step
+from toloka_frames._schema.timestamps import NAIVE, in_calendar, instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,10 +24,6 @@ Row: TypeAlias = "dict[str, Any]"
 INT64 = range(-(2**63), 2**63)
 # what values of JSON must be so that a column can be made of them without a look at each
 KINDS: dict[pa.DataType, set[type]] = {TEXT: {str}, INTEGER: {int}, FLOAT: {int, float}, BOOLEAN: {bool}, INSTANT: {str}}
-NAIVE = pa.timestamp("us")
-# microseconds since 1970
-CALENDAR = range(-62_135_596_800_000_000, 253_402_300_800_000_000)
-INSTANT_TEXT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
 
 
 def _plain(value: Any) -> Any:
@@ -60,28 +55,6 @@ def json_text(value: Any) -> str:
     """JSON text without blanks; characters beyond ASCII stand as themselves where they can be stored."""
     text = AS_IT_IS.encode(value)
     return text if _storable(text) else ESCAPED.encode(value)
-
-
-def instant(value: Any) -> datetime:
-    """An instant from any spelling of the API (UTC, with or without fraction, with or without Z), or from a datetime.
-
-    Raises:
-        ValueError: It is no instant, or finer than a microsecond.
-        OverflowError: It is before the year 1 or after 9999.
-    """
-    # fromisoformat also takes weeks and days without hyphens, and cuts off what is finer than a microsecond
-    if isinstance(value, str) and INSTANT_TEXT.fullmatch(value):
-        value = datetime.fromisoformat(value)
-    if not isinstance(value, datetime) or value != value or getattr(value, "nanosecond", None):  # noqa: PLR0124 -- NaT is not itself
-        raise ValueError(value)
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def in_calendar(instants: pa.Array) -> bool:
-    """Whether Python has a datetime for each; Arrow counts on beyond the years 1 and 9999."""
-    ends = pc.min_max(instants.cast(pa.int64()))
-    first, last = ends["min"].as_py(), ends["max"].as_py()
-    return first is None or (first in CALENDAR and last in CALENDAR)
 
 
 def _storable(text: str) -> bool:

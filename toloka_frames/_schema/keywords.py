@@ -7,7 +7,7 @@ Toloka's Java SDK.
 from collections.abc import Sequence
 from typing import Annotated, Literal, TypeAlias, TypedDict
 
-from toloka_frames._schema.filters import Instant
+from toloka_frames._schema.timestamps import Instant
 
 ProjectStatus: TypeAlias = Literal["ACTIVE", "ARCHIVED"]
 PoolStatus: TypeAlias = Literal["OPEN", "CLOSED", "ARCHIVED", "LOCKED"]

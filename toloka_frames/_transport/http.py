@@ -29,7 +29,8 @@ from toloka_frames._errors import (
     TolokaError,
 )
 from toloka_frames._runtime.event_loop import in_thread
-from toloka_frames._transport.connections import Connections, Token, fits_header, whole
+from toloka_frames._transport.auth import Token, fits_header
+from toloka_frames._transport.connections import Connections, whole
 from toloka_frames._transport.rate_limits import Quota, limits_of
 from toloka_frames._transport.responses import RETRYABLE, date_of, decoded, refusal
 from toloka_frames._transport.retries import Retries, retrying

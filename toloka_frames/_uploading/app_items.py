@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from toloka_frames._errors import InputError
 from toloka_frames._reading import field_specs as _specifications
 from toloka_frames._uploading.cells import cells_of
+from toloka_frames._uploading.frame_columns import roles_of
 from toloka_frames._uploading.json_text import number_array
-from toloka_frames._uploading.plan import Part, planned
-from toloka_frames._uploading.roles import roles_of
+from toloka_frames._uploading.requests import Part, planned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from toloka_frames._schema.bulk import Kind
     from toloka_frames._transport.http import Service
-    from toloka_frames._uploading.plan import Plan
-    from toloka_frames._uploading.roles import Roles
+    from toloka_frames._uploading.frame_columns import Roles
+    from toloka_frames._uploading.requests import Plan
 
 
 def item_roles(frame: pd.DataFrame) -> Roles:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from toloka_frames._schema.bulk import USER_BONUSES
 from toloka_frames._uploading.cells import objects_of
+from toloka_frames._uploading.frame_columns import members_of, refuse_twins
 from toloka_frames._uploading.json_text import text_array
-from toloka_frames._uploading.objects import members_of, refuse_twins
-from toloka_frames._uploading.plan import Part, planned
+from toloka_frames._uploading.requests import Part, planned
 from toloka_frames._validation import refuse
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toloka_frames._transport.http import Service
-    from toloka_frames._uploading.plan import Plan
+    from toloka_frames._uploading.requests import Plan
 
 # Toloka API, UserBonus
 MEMBERS = {

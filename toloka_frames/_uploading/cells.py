@@ -13,17 +13,16 @@ import pandas as pd
 import pyarrow as pa
 
 from toloka_frames._errors import InputError
-from toloka_frames._schema.filters import nearest
 from toloka_frames._schema.series import plain_values
 from toloka_frames._uploading.json_text import dumps, lengths, object_texts, records, text_array, text_list
-from toloka_frames._validation import SHOWN_ROWS, refuse, shown
+from toloka_frames._validation import SHOWN_ROWS, nearest, refuse, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from toloka_frames._schema.columns import Specification
+    from toloka_frames._uploading.frame_columns import Roles
     from toloka_frames._uploading.json_text import Pieces, Values
-    from toloka_frames._uploading.roles import Roles
 
 MAX_INPUT_BYTES = 1_048_576  # Toloka API, "Create single/multiple tasks": all input_values of one request
 MAX_OVERLAP = 30_000  # Toloka API, Task.overlap

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from toloka_frames._client.client import AsyncTolokaClient
-from toloka_frames._errors import InputError, UploadError
-from toloka_frames._schema.filters import checked, positive
+from toloka_frames._errors import InputError, UploadCancelled, UploadError, UploadInterrupted
+from toloka_frames._runtime.event_loop import on_our_loop, run
+from toloka_frames._validation import checked, positive
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     import pandas as pd
 
     from toloka_frames._runtime.progress import ProgressArg
@@ -52,3 +58,44 @@ class Work(ABC):
         if error or set(self._results.counts()) - fine:
             said = " ".join(filter(None, (self._results.summary(), self._results.commonest_error(), str(error or ""))))
             raise UploadError(said, results=self.frame(), upload_id=self.upload_id, hint=hint) from error
+
+
+def ordinary(prepare: Callable[P, Work]) -> Callable[P, pd.DataFrame]:
+    """The verb for ordinary code."""
+
+    @wraps(prepare)
+    def verb(*args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
+        upload = prepare(*args, **kwargs)
+        try:
+            return run(upload.go())
+        except KeyboardInterrupt as stop:
+            raise UploadInterrupted(upload.stopped(), results=upload.frame(), upload_id=upload.upload_id) from stop
+
+    return _told(verb, prepare)
+
+
+def awaited(prepare: Callable[P, Work]) -> Callable[P, Coroutine[Any, Any, pd.DataFrame]]:
+    """The verb for async code."""
+
+    @wraps(prepare)
+    async def verb(*args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
+        upload = prepare(*args, **kwargs)
+        try:
+            return await on_our_loop(upload.go())
+        except asyncio.CancelledError as stop:
+            raise UploadCancelled(upload.stopped(), results=upload.frame(), upload_id=upload.upload_id) from stop
+
+    verb.__module__ = "toloka_frames.aio"
+    return _told(verb, prepare)
+
+
+def _told(verb: F, prepare: Callable[..., Work]) -> F:
+    """The same; the signature that editors and notebooks show says that a frame comes back."""
+    verb.__signature__ = inspect.signature(prepare).replace(return_annotation="pd.DataFrame")  # type: ignore[attr-defined]
+    return verb
+
+
+P = ParamSpec("P")
+
+
+F = TypeVar("F", bound="Callable[..., Any]")

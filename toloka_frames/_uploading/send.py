@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from toloka_frames._errors import ApiError, ConnectionFailed, NotFound, OperationFailed, QuotaExceeded, TolokaError, TooLarge
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._runtime.worker_pool import Crew
-from toloka_frames._schema.filters import path_part
 from toloka_frames._transport import operations as _operations
-from toloka_frames._transport.watch import Watch
-from toloka_frames._uploading.chunks import next_id
+from toloka_frames._transport.operations import Watch
+from toloka_frames._uploading.requests import next_id
 from toloka_frames._uploading.results import NO_ERROR
+from toloka_frames._validation import path_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from toloka_frames._runtime.progress import Meter
     from toloka_frames._transport.http import Service
     from toloka_frames._transport.operation_log import Log
-    from toloka_frames._uploading.chunks import Chunk
-    from toloka_frames._uploading.ledger import Ledger
-    from toloka_frames._uploading.record import Record, State
+    from toloka_frames._uploading.ledger import Ledger, Record, State
+    from toloka_frames._uploading.requests import Chunk
     from toloka_frames._uploading.results import Results
 
 BAD_REQUEST = 400

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from toloka_frames._errors import InputError
 from toloka_frames._reading import field_specs as _specifications
 from toloka_frames._schema.bulk import TASK_SUITES, TASKS
-from toloka_frames._schema.filters import checked, path_part
 from toloka_frames._schema.series import plain_values
 from toloka_frames._uploading.cells import MAX_INPUT_BYTES, cells_of
 from toloka_frames._uploading.json_text import dumps, number_array, text_array, text_list
-from toloka_frames._uploading.plan import Part, planned
+from toloka_frames._uploading.requests import Part, planned
+from toloka_frames._validation import checked, path_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from toloka_frames._schema.columns import Specification
     from toloka_frames._transport.http import Service
     from toloka_frames._uploading.cells import Cells
+    from toloka_frames._uploading.frame_columns import Roles
     from toloka_frames._uploading.json_text import Pieces
-    from toloka_frames._uploading.plan import Plan
-    from toloka_frames._uploading.roles import Roles
+    from toloka_frames._uploading.requests import Plan
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,14 @@ from toloka_frames._errors import InputError, TolokaError, UploadError
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._runtime.progress import Meter, ProgressArg, showing
 from toloka_frames._schema.bulk import TASKS
-from toloka_frames._schema.filters import checked, text
-from toloka_frames._uploading.app_sending import Imports
 from toloka_frames._uploading.job import Work
 from toloka_frames._uploading.ledger import Ledger
 from toloka_frames._uploading.ledger_db import ledger_place
 from toloka_frames._uploading.results import Results
 from toloka_frames._uploading.send import Operations, failure
+from toloka_frames._uploading.send_app_items import Imports
 from toloka_frames._uploading.tasks import check_pool
+from toloka_frames._validation import checked, text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -33,10 +33,9 @@ if TYPE_CHECKING:
     from toloka_frames._reading.sinks import FilePath
     from toloka_frames._schema.bulk import Kind
     from toloka_frames._transport.http import Service
-    from toloka_frames._uploading.chunks import Chunk
+    from toloka_frames._uploading.ledger import Flags, Record
     from toloka_frames._uploading.ledger_db import UploadLock
-    from toloka_frames._uploading.plan import Plan
-    from toloka_frames._uploading.record import Flags, Record
+    from toloka_frames._uploading.requests import Chunk, Plan
     from toloka_frames._uploading.send import Sending
 
 # the service makes one operation's tasks in seconds; more requests at once meet its quota sooner than they save time: what it
