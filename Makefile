@@ -17,7 +17,7 @@ check: .venv/installed
 # Hundreds of processes that are killed, at random lines that are printed; `make soak SOAK_SEED=7` repeats them.
 soak: SOAK_SEED ?= $(shell date +%s)
 soak: .venv/installed
-	SOAK_POINTS=200 SOAK_SEED=$(SOAK_SEED) $(BIN)/python -m pytest -s -v tests/test_exactly_once.py tests/test_copy.py
+	SOAK_POINTS=200 SOAK_SEED=$(SOAK_SEED) $(BIN)/python -m pytest -s -v tests/uploading/test_exactly_once.py tests/reading/test_sync.py
 
 # The official client, Toloka-Kit, at work on the local service.
 interop: .venv/installed kit

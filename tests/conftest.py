@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from animals import pool_made_by
-from scripted import TOKEN, Scripted
+from support.sample_project import pool_made_by
+from support.scripted_server import TOKEN, Scripted
 
 import toloka_frames as tf
 from toloka_frames.local import LocalToloka

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import httpx
 import pandas as pd
 import pytest
-from scripted import Scripted, reply
+from support.scripted_server import Scripted, reply
 
 import toloka_frames as tf
 from toloka_frames import _errors

@@ -14,9 +14,7 @@ from toloka_frames._reading.foreign_rows import SAMPLE_ROWS, Framing, Rows, abat
 from toloka_frames._reading.scan import LAG, Scan, awaited_sync
 from toloka_frames._reading.sinks import DtypeBackend, FilePath, ParquetFile, check_dtype_backend, check_resume, to_frame
 from toloka_frames._runtime.event_loop import on_our_loop
-from toloka_frames._uploading import create as _create
-from toloka_frames._uploading import create as _create_apps
-from toloka_frames._uploading import row_updates as _set
+from toloka_frames._uploading import create, row_updates
 from toloka_frames._uploading.job import awaited
 
 if TYPE_CHECKING:
@@ -88,14 +86,14 @@ async def sync(scan: Scan, folder: FilePath, *, lag: timedelta = LAG, progress: 
     return await on_our_loop(awaited_sync(scan, folder, lag, progress))
 
 
-create_tasks = awaited(_create.create_tasks)
-create_task_suites = awaited(_create.create_task_suites)
-create_user_bonuses = awaited(_create.create_user_bonuses)
-create_app_items = awaited(_create_apps.create_app_items)
-create_app_batch = awaited(_create_apps.create_app_batch)
-set_user_skills = awaited(_set.set_user_skills)
-set_user_restrictions = awaited(_set.set_user_restrictions)
-accept_assignments = awaited(_set.accept_assignments)
-reject_assignments = awaited(_set.reject_assignments)
-resume = awaited(_create.resume)
-reconcile = awaited(_create.reconcile)
+create_tasks = awaited(create.create_tasks)
+create_task_suites = awaited(create.create_task_suites)
+create_user_bonuses = awaited(create.create_user_bonuses)
+create_app_items = awaited(create.create_app_items)
+create_app_batch = awaited(create.create_app_batch)
+set_user_skills = awaited(row_updates.set_user_skills)
+set_user_restrictions = awaited(row_updates.set_user_restrictions)
+accept_assignments = awaited(row_updates.accept_assignments)
+reject_assignments = awaited(row_updates.reject_assignments)
+resume = awaited(create.resume)
+reconcile = awaited(create.reconcile)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from wire import Wire
+from support.raw_client import Wire
 
 from toloka_frames.local import LocalToloka
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from toloka_frames._errors import InputError, NotFound
 from toloka_frames._runtime.event_loop import on_our_loop
-from toloka_frames._transport import operations as _operations
+from toloka_frames._transport import operations
 from toloka_frames._transport.http import json_body
 from toloka_frames._transport.responses import decoded
 from toloka_frames._validation import checked, flag, flag_or_none, path_part, text
@@ -80,7 +80,7 @@ async def _created(
     if kind.quota is not None:
         await service.quota.objects(kind.quota, count)
     if keyed:
-        return await _operations.begin(service, kind.path, query, body)
+        return await operations.begin(service, kind.path, query, body)
     return await service.post(kind.path, query, body, repeatable=False)
 
 

@@ -14,7 +14,7 @@ from toloka_frames._client.pools import CloneCalls
 from toloka_frames._client.tasks import TaskCalls
 from toloka_frames._runtime.event_loop import on_our_loop, run
 from toloka_frames._schema.bulk import TASKS
-from toloka_frames._transport import operations as _operations
+from toloka_frames._transport import operations
 from toloka_frames._transport.auth import Token
 from toloka_frames._transport.http import TIMEOUT, Environment, service
 from toloka_frames._validation import checked, text
@@ -188,7 +188,7 @@ class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
 
         Source: Toloka API, "Get operation log" (kept for a month).
         """
-        return await on_our_loop(_operations.log(self.service, checked("operation_id", text, operation_id)))
+        return await on_our_loop(operations.log(self.service, checked("operation_id", text, operation_id)))
 
     async def wait_operation(
         self,
@@ -213,4 +213,4 @@ class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
         """
         if operation is None:
             return None
-        return await on_our_loop(_operations.wait(self.service, operation, timeout, progress))
+        return await on_our_loop(operations.wait(self.service, operation, timeout, progress))

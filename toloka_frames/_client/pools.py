@@ -9,7 +9,7 @@ from toloka_frames._client.calls import Calls
 from toloka_frames._client.lists import Lists
 from toloka_frames._errors import CloneInterrupted, InputError, TolokaError
 from toloka_frames._runtime.event_loop import on_our_loop
-from toloka_frames._transport import operations as _operations
+from toloka_frames._transport import operations
 from toloka_frames._transport.http import json_body
 from toloka_frames._transport.responses import bad_answer
 from toloka_frames._validation import checked, text
@@ -218,7 +218,7 @@ class PoolCalls(Calls):
 async def _analytics(service: Service, body: bytes, progress: ProgressArg) -> list[dict[str, Any]]:
     # counting twice changes nothing, so a lost answer is asked for again
     begun = await service.post("/staging/analytics-2", {}, body, repeatable=True)
-    ended = await _operations.wait(service, _operations.expected(begun), None, progress)
+    ended = await operations.wait(service, operations.expected(begun), None, progress)
     value = (ended.get("details") or {}).get("value")
     if not isinstance(value, list):
         raise bad_answer(200, str(ended).encode(), "an operation with figures was expected")

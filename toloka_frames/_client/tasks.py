@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from toloka_frames._client.calls import Calls, filled
 from toloka_frames._errors import ApiError
-from toloka_frames._reading import field_specs as _specifications
+from toloka_frames._reading import field_specs
 from toloka_frames._reading.sinks import to_frame
 from toloka_frames._reading.tsv_export import export_query, exported, read_export
 from toloka_frames._runtime.event_loop import in_thread, on_our_loop
@@ -226,7 +226,7 @@ def _aggregation(**given: Any) -> dict[str, Any]:
 
 
 async def _exported(service: Service, pool_id: str, path: str, query: Mapping[str, str]) -> pd.DataFrame:
-    _, specification = await _specifications.of_pool(service, pool_id)
+    _, specification = await field_specs.of_pool(service, pool_id)
     answer = await service.send("GET", path, query=query, repeatable=True)
     columns = exported(expanded(ASSIGNMENTS.columns, specification, service.web_url), query)
     return await in_thread(lambda: to_frame(read_export(answer.content, columns)))

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._errors import ScanInterrupted, TolokaError
-from toloka_frames._reading import field_specs as _specifications
+from toloka_frames._reading import field_specs
 from toloka_frames._reading.page import DictPage, Page, read_dicts, read_page
 from toloka_frames._reading.prefetch import Ahead, Asked, P, Pace
 from toloka_frames._schema.columns import Layout, expanded
@@ -41,7 +41,7 @@ class Source:
     async def layout(self) -> Layout:
         """What pages are read with; asks for the specification once."""
         if self._layout is None:
-            specification = await _specifications.of_list(self.service, self.question)
+            specification = await field_specs.of_list(self.service, self.question)
             columns = tuple(expanded(self.question.resource.columns, specification, self.service.web_url))
             self._layout = Layout(self.question.resource.rows, self.question.resource.cursor, columns)
         return self._layout

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from toloka_frames._errors import Conflict, InputError, OperationFailed, OperationTimeout, TolokaError
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._runtime.progress import Meter, ProgressArg, present, showing
-from toloka_frames._transport import operation_log as _logs
+from toloka_frames._transport import operation_log
 from toloka_frames._transport.responses import bad_answer
 from toloka_frames._validation import checked, path_part
 
@@ -129,7 +129,7 @@ async def read_log(service: Service, operation_id: str, object_id: str) -> Log:
     """
     # only its bytes are kept: a log is some megabytes, and several are read at once
     body = (await service.send("GET", f"{_path(operation_id)}/log", repeatable=True)).content
-    return await in_thread(_logs.read_log, body, object_id)
+    return await in_thread(operation_log.read_log, body, object_id)
 
 
 async def log(service: Service, operation_id: str) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toloka_frames._errors import InputError
-from toloka_frames._reading import field_specs as _specifications
+from toloka_frames._reading import field_specs
 from toloka_frames._uploading.cells import cells_of
 from toloka_frames._uploading.frame_columns import roles_of
 from toloka_frames._uploading.json_text import number_array
@@ -53,7 +53,7 @@ async def plan_items(
         InputError: Something cannot be sent.
     """
     account = await service.account()
-    specification = await _specifications.of_app_project(service, place["app_project_id"])
+    specification = await field_specs.of_app_project(service, place["app_project_id"])
     rows = range(len(frame))
     cells = cells_of(frame, roles, specification, overlap=None, positions=rows, strict=strict)
     # the position stays in the ledger: it makes rows of equal input different objects

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from toloka_frames._errors import ApiError, ConnectionFailed, NotFound, OperationFailed, QuotaExceeded, TolokaError, TooLarge
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._runtime.worker_pool import Crew
-from toloka_frames._transport import operations as _operations
+from toloka_frames._transport import operations
 from toloka_frames._transport.operations import Watch
 from toloka_frames._uploading.requests import next_id
 from toloka_frames._uploading.results import NO_ERROR
@@ -127,8 +127,8 @@ class Operations(Sending):
     async def open(self, pool_id: str) -> None:
         """Open a pool, and wait until it is."""
         operation = await self._service.act(f"/v1/pools/{path_part(pool_id)}/open")
-        if operation and (operation := await _operations.ended(self._service, operation))["status"] == "FAIL":
-            raise _operations.failed(operation)
+        if operation and (operation := await operations.ended(self._service, operation))["status"] == "FAIL":
+            raise operations.failed(operation)
 
     async def _create(self, chunk: Chunk, free: Callable[[], None]) -> None:
         operation = await self._known(chunk)
@@ -159,7 +159,7 @@ class Operations(Sending):
 
     async def _found(self, operation_id: str) -> dict[str, Any] | None:
         try:
-            return await _operations.get(self._service, operation_id)
+            return await operations.get(self._service, operation_id)
         except NotFound as error:
             if error.code is None:  # somebody between answered, who knows nothing of operations
                 raise
@@ -174,7 +174,7 @@ class Operations(Sending):
         await self._begun(chunk, operation_id)
         query = {**self.flags, "async_mode": "true", "operation_id": operation_id}
         try:
-            return await _operations.begin(self._service, self._record.kind.path, query, chunk.body)
+            return await operations.begin(self._service, self._record.kind.path, query, chunk.body)
         except TolokaError as error:
             if not _is_doubtful(error):
                 await self._refused(chunk, error)
@@ -188,7 +188,7 @@ class Operations(Sending):
         ended = await self._watch.ended(operation)
         if ended["status"] == "SUCCESS":
             free()  # its log is read while the next request goes out
-        return ended, await _operations.read_log(self._service, ended["id"], self._record.kind.object_id)
+        return ended, await operations.read_log(self._service, ended["id"], self._record.kind.object_id)
 
     async def _settle(self, chunk: Chunk, operation: Mapping[str, Any], log: Log) -> None:
         """Write down what became of a chunk; rows that nobody tells of stay UNKNOWN, to be looked at again."""
@@ -207,7 +207,7 @@ class Operations(Sending):
 def failure(operation: Mapping[str, Any]) -> OperationFailed:
     """The error of an operation that did not create all its rows."""
     hint = "One INVALID row has its whole request refused; with skip_invalid_items=True the others are created."
-    return _operations.failed(operation, ", and not all its rows are accounted for", hint)
+    return operations.failed(operation, ", and not all its rows are accounted for", hint)
 
 
 def _keep() -> None:
@@ -225,4 +225,4 @@ def _asked_with(operation: Mapping[str, Any], flags: Mapping[str, str]) -> bool:
 
 def _is_doubtful(error: TolokaError) -> bool:
     """Whether the operation may exist: an earlier try may have begun it, or the service says that it does."""
-    return error.may_have_taken_effect or (isinstance(error, ApiError) and error.code == _operations.ALREADY_EXISTS)
+    return error.may_have_taken_effect or (isinstance(error, ApiError) and error.code == operations.ALREADY_EXISTS)

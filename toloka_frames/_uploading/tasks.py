@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._errors import InputError
-from toloka_frames._reading import field_specs as _specifications
+from toloka_frames._reading import field_specs
 from toloka_frames._schema.bulk import TASK_SUITES, TASKS
 from toloka_frames._schema.series import plain_values
 from toloka_frames._uploading.cells import MAX_INPUT_BYTES, cells_of
@@ -142,7 +142,7 @@ def _suites(pool_id: str, numbers: Sequence[int], cells: Cells, overlap: int | N
 async def _pools(service: Service, frame: pd.DataFrame, roles: Roles, pool_id: str | None) -> list[_Pool]:
     """The pools of all rows, as the service has them."""
     named = _rows_by_pool(frame, roles, pool_id)
-    return [_Pool(name, rows, *await _specifications.of_pool(service, name)) for name, rows in named.items()]
+    return [_Pool(name, rows, *await field_specs.of_pool(service, name)) for name, rows in named.items()]
 
 
 def _rows_by_pool(frame: pd.DataFrame, roles: Roles, pool_id: str | None) -> Mapping[str, Sequence[int]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from toloka_frames.local._api.request import Answer, Call, answer
-from toloka_frames.local._base import seeded_random as _draws
+from toloka_frames.local._base import seeded_random
 from toloka_frames.local._base.errors import FieldErrors, conflict, invalid, invalid_field, too_large
 from toloka_frames.local._base.field_specs import check_values
 from toloka_frames.local._base.ids_and_timestamps import app_id, instant
@@ -167,9 +167,9 @@ def _labels(spec: Row, project: Row, item: Row) -> Row:
     given = project["parameters"].get("instruction_classes")
     named = given if isinstance(given, list) else []
     classes = [one["value"] for one in named if isinstance(one, dict) and "value" in one] or _CLASSES
-    confidence = round(0.5 + _draws.chance(item["id"]) / 2, 4)
-    labels = {"result": [_draws.pick(classes, item["id"], "result")], "confidence": confidence}
-    return {**_draws.values(spec, item["id"]), **labels}
+    confidence = round(0.5 + seeded_random.chance(item["id"]) / 2, 4)
+    labels = {"result": [seeded_random.pick(classes, item["id"], "result")], "confidence": confidence}
+    return {**seeded_random.values(spec, item["id"]), **labels}
 
 
 def count_items(store: Store, batch_id: str) -> Row:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.request import Answer, Call, answer
-from toloka_frames.local._base import seeded_random as _draws
+from toloka_frames.local._base import seeded_random
 from toloka_frames.local._base.errors import does_not_exist, field_error
 
 if TYPE_CHECKING:
@@ -39,24 +39,24 @@ def show_user(store: Store, call: Call) -> Answer:
     user_id = call.path["id"]
     if not is_user(store, user_id):
         raise does_not_exist("user", user_id)
-    languages = ["EN", _draws.pick(_LANGUAGES, user_id, "language")]
+    languages = ["EN", seeded_random.pick(_LANGUAGES, user_id, "language")]
     return answer(
         {
             "id": user_id,
-            "country": _draws.pick(_COUNTRIES, user_id, "country"),
+            "country": seeded_random.pick(_COUNTRIES, user_id, "country"),
             "languages": sorted(set(languages)),
-            "adult_allowed": _draws.chance(user_id, "adult") < 0.5,  # noqa: PLR2004  # a half of them
+            "adult_allowed": seeded_random.chance(user_id, "adult") < 0.5,  # noqa: PLR2004  # a half of them
             "attributes": _attributes(user_id),
         }
     )
 
 
 def _attributes(user_id: str) -> Row:
-    family, major, minor = _draws.pick(_SYSTEMS, user_id, "system")
+    family, major, minor = seeded_random.pick(_SYSTEMS, user_id, "system")
     mobile = family != "WINDOWS"
     return {
-        "country_by_phone": _draws.pick(_COUNTRIES, user_id, "country"),
-        "country_by_ip": _draws.pick(_COUNTRIES, user_id, "country"),
+        "country_by_phone": seeded_random.pick(_COUNTRIES, user_id, "country"),
+        "country_by_ip": seeded_random.pick(_COUNTRIES, user_id, "country"),
         "client_type": "TOLOKA_APP" if mobile else "BROWSER",
         "user_agent_type": "MOBILE_BROWSER" if mobile else "BROWSER",
         "device_category": "SMARTPHONE" if mobile else "PERSONAL_COMPUTER",

@@ -7,25 +7,27 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
-from toloka_frames.local._api import aggregation as _aggregation
-from toloka_frames.local._api import analytics as _analytics
-from toloka_frames.local._api import app_batches as _batches
-from toloka_frames.local._api import app_items as _items
-from toloka_frames.local._api import apps as _apps
-from toloka_frames.local._api import assignments as _assignments
-from toloka_frames.local._api import attachments as _attachments
-from toloka_frames.local._api import list_specs as _listings
-from toloka_frames.local._api import messages as _messages
-from toloka_frames.local._api import operations as _operations
-from toloka_frames.local._api import overlaps as _overlaps
-from toloka_frames.local._api import pools as _pools
+from toloka_frames.local._api import (
+    aggregation,
+    analytics,
+    app_batches,
+    app_items,
+    apps,
+    assignments,
+    attachments,
+    list_specs,
+    messages,
+    operations,
+    overlaps,
+    pools,
+    trainings,
+    tsv,
+    user_restrictions,
+    users,
+    webhooks,
+)
 from toloka_frames.local._api import projects as _projects
 from toloka_frames.local._api import skills as _skills
-from toloka_frames.local._api import trainings as _trainings
-from toloka_frames.local._api import tsv as _tsv
-from toloka_frames.local._api import user_restrictions as _restrictions
-from toloka_frames.local._api import users as _users
-from toloka_frames.local._api import webhooks as _webhooks
 from toloka_frames.local._api.bulk_create import create
 from toloka_frames.local._api.list_query import delete_row, list_rows, show_row
 from toloka_frames.local._api.pool_lifecycle import POOLS, TRAININGS, Kind, archive_pool, clone_pool, close_pool, open_pool
@@ -49,23 +51,23 @@ def routes() -> list[Route]:
 
 def _requester_routes() -> list[Route]:
     return [
-        *_rows("/api/v1/projects", _listings.PROJECTS),
+        *_rows("/api/v1/projects", list_specs.PROJECTS),
         _route("POST", "/api/v1/projects", _projects.create_project),
         _route("PUT", "/api/v1/projects/{id}", _projects.replace_project),
         _route("POST", "/api/v1/projects/{id}/archive", _projects.archive_project),
-        *_rows("/api/v1/pools", _listings.POOLS),
-        _route("POST", "/api/v1/pools", _pools.create_pool),
-        _route("PUT", "/api/v1/pools/{id}", _pools.replace_pool),
-        _route("PATCH", "/api/v1/pools/{id}", _pools.patch_pool),
+        *_rows("/api/v1/pools", list_specs.POOLS),
+        _route("POST", "/api/v1/pools", pools.create_pool),
+        _route("PUT", "/api/v1/pools/{id}", pools.replace_pool),
+        _route("PATCH", "/api/v1/pools/{id}", pools.patch_pool),
         *_opening_routes("/api/v1/pools/{id}", POOLS),
-        *_rows("/api/v1/trainings", _listings.TRAININGS),
-        _route("POST", "/api/v1/trainings", _trainings.create_training),
-        _route("PUT", "/api/v1/trainings/{id}", _trainings.replace_training),
+        *_rows("/api/v1/trainings", list_specs.TRAININGS),
+        _route("POST", "/api/v1/trainings", trainings.create_training),
+        _route("PUT", "/api/v1/trainings/{id}", trainings.replace_training),
         *_opening_routes("/api/v1/trainings/{id}", TRAININGS),
         _route("POST", "/api/staging/projects/{id}/check", _projects.compare_project),
-        _route("POST", "/api/staging/analytics-2", _analytics.analyse),
-        *_rows("/api/v1/operations", _listings.OPERATIONS),
-        _route("GET", "/api/v1/operations/{id}/log", _operations.operation_log),
+        _route("POST", "/api/staging/analytics-2", analytics.analyse),
+        *_rows("/api/v1/operations", list_specs.OPERATIONS),
+        _route("GET", "/api/v1/operations/{id}/log", operations.operation_log),
         _route("GET", "/api/v1/requester", _projects.show_requester),
     ]
 
@@ -83,22 +85,22 @@ def _opening_routes(path: str, kind: Kind) -> list[Route]:
 def _task_routes() -> list[Route]:
     tasks, suites = "/api/v1/tasks", "/api/v1/task-suites"
     return [
-        *_rows(tasks, _listings.TASKS),
+        *_rows(tasks, list_specs.TASKS),
         _route("POST", tasks, partial(create, kind=TASKS, quota=Quota(TASKS_PER_MINUTE, 60, "MIN"))),
         *_overlap_routes(tasks, "tasks"),
-        *_rows(suites, _listings.TASK_SUITES),
+        *_rows(suites, list_specs.TASK_SUITES),
         _route("POST", suites, partial(create, kind=SUITES, quota=Quota(SUITES_PER_MINUTE, 60, "MIN"))),
         *_overlap_routes(suites, "task_suites"),
-        *_rows("/api/v1/assignments", _listings.ASSIGNMENTS),
-        _route("PATCH", "/api/v1/assignments/{id}", _assignments.judge_assignment),
-        _route("GET", "/api/new/requester/pools/{pool_id}/assignments.tsv", _tsv.export_assignments),
+        *_rows("/api/v1/assignments", list_specs.ASSIGNMENTS),
+        _route("PATCH", "/api/v1/assignments/{id}", assignments.judge_assignment),
+        _route("GET", "/api/new/requester/pools/{pool_id}/assignments.tsv", tsv.export_assignments),
     ]
 
 
 def _overlap_routes(path: str, table: str) -> list[Route]:
     return [
-        _route("PATCH", f"{path}/{{id}}", partial(_overlaps.patch_overlap, table=table)),
-        _route("PATCH", f"{path}/{{id}}/set-overlap-or-min", partial(_overlaps.set_overlap_or_min, table=table)),
+        _route("PATCH", f"{path}/{{id}}", partial(overlaps.patch_overlap, table=table)),
+        _route("PATCH", f"{path}/{{id}}/set-overlap-or-min", partial(overlaps.set_overlap_or_min, table=table)),
     ]
 
 
@@ -107,19 +109,19 @@ def _user_routes() -> list[Route]:
         f"/api/v1/{name}" for name in ("user-bonuses", "skills", "user-skills", "user-restrictions")
     )
     return [
-        *_rows(bonuses, _listings.BONUSES),
+        *_rows(bonuses, list_specs.BONUSES),
         _route("POST", bonuses, partial(create, kind=BONUSES)),
-        *_rows(skills, _listings.SKILLS),
+        *_rows(skills, list_specs.SKILLS),
         _route("POST", skills, _skills.create_skill),
         _route("PUT", f"{skills}/{{id}}", _skills.replace_skill),
-        *_rows(levels, _listings.USER_SKILLS),
+        *_rows(levels, list_specs.USER_SKILLS),
         _route("PUT", levels, _skills.set_user_skill),
         _route("DELETE", f"{levels}/{{id}}", partial(delete_row, table="user_skills")),
-        _route("GET", bans, partial(_restrictions.list_restrictions, listing=_listings.RESTRICTIONS)),
+        _route("GET", bans, partial(user_restrictions.list_restrictions, listing=list_specs.RESTRICTIONS)),
         _route("GET", f"{bans}/{{id}}", partial(show_row, table="user_restrictions")),
-        _route("PUT", bans, _restrictions.set_restriction),
+        _route("PUT", bans, user_restrictions.set_restriction),
         _route("DELETE", f"{bans}/{{id}}", partial(delete_row, table="user_restrictions")),
-        _route("GET", "/api/v1/user-metadata/{id}", _users.show_user),
+        _route("GET", "/api/v1/user-metadata/{id}", users.show_user),
     ]
 
 
@@ -128,20 +130,20 @@ def _other_routes() -> list[Route]:
         f"/api/v1/{name}" for name in ("aggregated-solutions", "attachments", "message-threads", "webhook-subscriptions")
     )
     return [
-        _route("POST", f"{solutions}/aggregate-by-pool", _aggregation.aggregate_pool),
-        _route("POST", f"{solutions}/aggregate-by-task", _aggregation.aggregate_task),
-        _route("GET", f"{solutions}/{{operation_id}}", partial(list_rows, listing=_listings.SOLUTIONS)),
-        *_rows(files, _listings.ATTACHMENTS),
-        _route("GET", f"{files}/{{id}}/download", _attachments.download_attachment),
-        _route("GET", threads, partial(list_rows, listing=_listings.MESSAGES)),
-        _route("POST", f"{threads}/compose", _messages.compose_message),
-        _route("POST", f"{threads}/{{id}}/reply", _messages.reply_to_message),
-        _route("POST", f"{threads}/{{id}}/add-to-folders", _messages.add_to_folders),
-        _route("POST", f"{threads}/{{id}}/remove-from-folders", _messages.remove_from_folders),
-        *_rows(hooks, _listings.WEBHOOKS),
-        _route("PUT", hooks, _webhooks.set_subscriptions),
+        _route("POST", f"{solutions}/aggregate-by-pool", aggregation.aggregate_pool),
+        _route("POST", f"{solutions}/aggregate-by-task", aggregation.aggregate_task),
+        _route("GET", f"{solutions}/{{operation_id}}", partial(list_rows, listing=list_specs.SOLUTIONS)),
+        *_rows(files, list_specs.ATTACHMENTS),
+        _route("GET", f"{files}/{{id}}/download", attachments.download_attachment),
+        _route("GET", threads, partial(list_rows, listing=list_specs.MESSAGES)),
+        _route("POST", f"{threads}/compose", messages.compose_message),
+        _route("POST", f"{threads}/{{id}}/reply", messages.reply_to_message),
+        _route("POST", f"{threads}/{{id}}/add-to-folders", messages.add_to_folders),
+        _route("POST", f"{threads}/{{id}}/remove-from-folders", messages.remove_from_folders),
+        *_rows(hooks, list_specs.WEBHOOKS),
+        _route("PUT", hooks, webhooks.set_subscriptions),
         _route("DELETE", f"{hooks}/{{id}}", partial(delete_row, table="webhook_subscriptions")),
-        _route("POST", f"{hooks}/{{id}}/test", _webhooks.test_subscription),
+        _route("POST", f"{hooks}/{{id}}/test", webhooks.test_subscription),
     ]
 
 
@@ -150,26 +152,26 @@ def _app_routes() -> list[Route]:
     items = f"{projects}/{{app_project_id}}/items"
     batches = f"{projects}/{{app_project_id}}/batches"
     batch_actions = {
-        "start": _batches.start_batch,
-        "stop": _batches.stop_batch,
-        "resume": _batches.resume_batch,
-        "archive": _batches.archive_batch,
-        "unarchive": _batches.unarchive_batch,
+        "start": app_batches.start_batch,
+        "stop": app_batches.stop_batch,
+        "resume": app_batches.resume_batch,
+        "archive": app_batches.archive_batch,
+        "unarchive": app_batches.unarchive_batch,
     }
     return [
-        *_rows("/api/app/v0/apps", _listings.APPS),
-        _route("GET", projects, partial(_apps.list_app_projects, listing=_listings.APP_PROJECTS)),
+        *_rows("/api/app/v0/apps", list_specs.APPS),
+        _route("GET", projects, partial(apps.list_app_projects, listing=list_specs.APP_PROJECTS)),
         _route("GET", f"{projects}/{{id}}", partial(show_row, table="app_projects")),
-        _route("POST", projects, _apps.create_app_project),
-        _route("POST", f"{projects}/{{id}}/archive", _apps.archive_app_project),
-        _route("POST", f"{projects}/{{id}}/unarchive", _apps.unarchive_app_project),
-        *_rows(items, _listings.ITEMS),
-        _route("POST", items, _items.create_item),
-        _route("POST", f"{items}/bulk", _items.create_items),
-        *_rows(batches, _listings.BATCHES, _listings.BATCH_BODY),
-        _route("POST", batches, _batches.create_batch),
-        _route("POST", f"{batches}/sync", _batches.create_batch_at_once),
-        _route("PATCH", f"{batches}/{{id}}", _batches.patch_batch),
+        _route("POST", projects, apps.create_app_project),
+        _route("POST", f"{projects}/{{id}}/archive", apps.archive_app_project),
+        _route("POST", f"{projects}/{{id}}/unarchive", apps.unarchive_app_project),
+        *_rows(items, list_specs.ITEMS),
+        _route("POST", items, app_items.create_item),
+        _route("POST", f"{items}/bulk", app_items.create_items),
+        *_rows(batches, list_specs.BATCHES, list_specs.BATCH_BODY),
+        _route("POST", batches, app_batches.create_batch),
+        _route("POST", f"{batches}/sync", app_batches.create_batch_at_once),
+        _route("PATCH", f"{batches}/{{id}}", app_batches.patch_batch),
         *(_route("POST", f"{batches}/{{id}}/{name}", action) for name, action in batch_actions.items()),
     ]
 

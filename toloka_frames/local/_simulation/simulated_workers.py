@@ -14,7 +14,7 @@ import orjson
 from toloka_frames.local._api.assignments import assignment_row
 from toloka_frames.local._api.pool_lifecycle import set_closed
 from toloka_frames.local._api.task_suites import shown_task, suite_row
-from toloka_frames.local._base import seeded_random as _draws
+from toloka_frames.local._base import seeded_random
 from toloka_frames.local._base.ids_and_timestamps import instant, moment
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _mix(tasks: Sequence[_Task], users: Sequence[str], mixer: Row, seed: int) ->
         for suite in _share(block, users, number):
             shown = [*_take(training, mixer.get("training_tasks_count", 0), suite.user_id), *suite.tasks]
             for task in _take(golden, mixer.get("golden_tasks_count", 0), suite.user_id):
-                place = _draws.chance(seed, suite.user_id, task.row["id"]) * (len(shown) + 1)
+                place = seeded_random.chance(seed, suite.user_id, task.row["id"]) * (len(shown) + 1)
                 shown.insert(int(place), task)
             yield _Suite(suite.user_id, shown)
 
@@ -177,12 +177,12 @@ class _Judgement:
         self._seed = seed
 
     def solve(self, user_id: str, task: Row) -> dict[str, Any]:
-        truth = _draws.values(self._spec, task["id"])
+        truth = seeded_random.values(self._spec, task["id"])
         if task.get("known_solutions"):
             truth |= task["known_solutions"][0]["output_values"]
-        if _draws.chance(self._seed, user_id, task["id"]) < self._accuracy:
+        if seeded_random.chance(self._seed, user_id, task["id"]) < self._accuracy:
             return truth
-        return _draws.other_values(self._spec, truth, self._seed, user_id, task["id"])
+        return seeded_random.other_values(self._spec, truth, self._seed, user_id, task["id"])
 
 
 def _work(store: Store, pool: Row, suites: Sequence[_Suite], judgement: _Judgement) -> float:
@@ -192,7 +192,7 @@ def _work(store: Store, pool: Row, suites: Sequence[_Suite], judgement: _Judgeme
     rows = []
     for suite in suites:
         begun = free[suite.user_id]
-        ended = begun + _SHORTEST + _draws.chance(suite.user_id, suite.tasks[0].row["id"]) * (_LONGEST - _SHORTEST)
+        ended = begun + _SHORTEST + seeded_random.chance(suite.user_id, suite.tasks[0].row["id"]) * (_LONGEST - _SHORTEST)
         free[suite.user_id] = ended + _PAUSE
         rows.append((begun, ended, suite))
     # ids are made in this order, and their order is that of time

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support.raw_client import PROJECT, Wire, task
+
+from toloka_frames.local import LocalToloka
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import httpx
+
+CONTROL = {"infinite_overlap": True, "known_solutions": [{"output_values": {"result": "cat"}}]}
+
+
+def opened(wire: Wire, count: int = 20, project: dict[str, Any] | None = None, **pool: Any) -> str:
+    pool_id = wire.pool(project, **pool)
+    wire.tasks(pool_id, count)
+    wire.done(f"/v1/pools/{pool_id}/open")
+    return pool_id
+
+
+def assignments(wire: Wire, pool_id: str) -> list[dict[str, Any]]:
+    return wire.get("/v1/assignments", pool_id=pool_id, limit=100_000)["items"]
+
+
+def answers(wire: Wire, pool_id: str) -> dict[tuple[str, str], dict[str, Any]]:
+    return {
+        (row["user_id"], task["id"]): solution["output_values"]
+        for row in assignments(wire, pool_id)
+        for task, solution in zip(row["tasks"], row["solutions"], strict=True)
+    }
+
+
+def test_each_task_gets_its_overlap_from_different_people(toloka: LocalToloka, wire: Wire) -> None:
+    pool_id = opened(wire, 21)
+    made = toloka.answer(pool_id)
+    found = assignments(wire, pool_id)
+    given = [(row["user_id"], task["id"]) for row in found for task in row["tasks"]]
+    assert made == len(found) == 18
+    assert len(set(given)) == len(given)
+    assert set(Counter(task_id for _, task_id in given).values()) == {3}
+    assert {row["remaining_overlap"] for row in wire.get("/v1/tasks", pool_id=pool_id)["items"]} == {0}
+
+
+def test_a_finished_pool_closes(toloka: LocalToloka, wire: Wire) -> None:
+    pool_id = opened(wire)
+    toloka.answer(pool_id)
+    pool = wire.get(f"/v1/pools/{pool_id}")
+    assert (pool["status"], pool["last_close_reason"]) == ("CLOSED", "COMPLETED")
+
+
+def test_too_few_people_leave_the_rest_for_others(toloka: LocalToloka, wire: Wire) -> None:
+    pool_id = opened(wire)
+    toloka.answer(pool_id, workers=2)
+    assert wire.get(f"/v1/pools/{pool_id}")["status"] == "OPEN"
+    assert {row["remaining_overlap"] for row in wire.get("/v1/tasks", pool_id=pool_id)["items"]} == {1}
+    assert toloka.answer(pool_id, workers=2) == 0
+    toloka.answer(pool_id, workers=3)
+    assert len(answers(wire, pool_id)) == 60
+    assert wire.get(f"/v1/pools/{pool_id}")["status"] == "CLOSED"
+    created = [row["created"] for row in assignments(wire, pool_id)]
+    assert created == sorted(created)
+
+
+def test_an_assignment_is_complete(toloka: LocalToloka, wire: Wire) -> None:
+    pool_id = opened(wire)
+    toloka.answer(pool_id)
+    row = assignments(wire, pool_id)[0]
+    suite = wire.get(f"/v1/task-suites/{row['task_suite_id']}")
+    assert row["created"] < row["submitted"] < row["accepted"]
+    assert (row["status"], row["reward"], row["mixed"]) == ("ACCEPTED", 0.05, True)
+    assert len(row["user_id"]) == 32
+    assert [task["id"] for task in suite["tasks"]] == [task["id"] for task in row["tasks"]]
+    assert row["owner"] == wire.get(f"/v1/pools/{pool_id}")["owner"]
+    assert wire.get(f"/v1/assignments/{row['id']}") == row
+
+
+def test_work_waits_for_a_verdict_where_the_pool_says_so(toloka: LocalToloka, wire: Wire) -> None:
+    pool_id = opened(wire, auto_accept_solutions=False)
+    toloka.answer(pool_id)
+    first, second = assignments(wire, pool_id)[:2]
+    assert first["status"] == "SUBMITTED"
+    assert "accepted" not in first
+
+    def judge(row: dict[str, Any], **verdict: str) -> httpx.Response:
+        return wire.http.patch(f"/v1/assignments/{row['id']}", json=verdict)
+
+    accepted = judge(first, status="ACCEPTED", public_comment="Well done").json()
+    assert accepted["accepted"] > accepted["submitted"]
+    assert accepted["public_comment"] == "Well done"
+    assert judge(second, status="REJECTED", public_comment="No").json()["rejected"]
+    assert judge(second, status="ACCEPTED").json()["status"] == "ACCEPTED"
+    refused = judge(first, status="REJECTED")
+    assert (refused.status_code, refused.json()["code"]) == (409, "INAPPROPRIATE_STATUS")
+    assert refused.json()["payload"] == {"appropriate_statuses": ["SUBMITTED"]}
+    assert judge(first, status="SKIPPED").status_code == 400
+    assert judge(first, status="ACCEPTED", public_comment="x" * 2049).status_code == 400
+    by_status = wire.get("/v1/assignments", pool_id=pool_id, status="SUBMITTED,REJECTED", limit=1000)["items"]
+    assert len(by_status) == len(assignments(wire, pool_id)) - 2
+
+
+def test_control_tasks_are_mixed_in(toloka: LocalToloka, wire: Wire) -> None:
+    pool_id = wire.pool(mixer_config={"real_tasks_count": 4, "golden_tasks_count": 1, "training_tasks_count": 1})
+    wire.tasks(pool_id, 8)
+    wire.tasks(pool_id, 30, **CONTROL)
+    wire.tasks(pool_id, 30, **CONTROL, message_on_unknown_solution="It is a cat")
+    wire.done(f"/v1/pools/{pool_id}/open")
+    toloka.answer(pool_id, accuracy=1.0)
+    for row in assignments(wire, pool_id):
+        kinds = Counter(("known_solutions" in one) + ("message_on_unknown_solution" in one) for one in row["tasks"])
+        assert kinds == {0: 4, 1: 1, 2: 1}
+        for one, solution in zip(row["tasks"], row["solutions"], strict=True):
+            if "known_solutions" in one:
+                assert solution["output_values"] == {"result": "cat"}
+
+
+@pytest.mark.parametrize("accuracy", [0.0, 0.8, 1.0])
+def test_people_are_as_right_as_they_are_told_to_be(toloka: LocalToloka, wire: Wire, accuracy: float) -> None:
+    pool_id = wire.pool(mixer_config={"real_tasks_count": 1, "golden_tasks_count": 4, "training_tasks_count": 0})
+    wire.tasks(pool_id, 60)
+    wire.tasks(pool_id, 60, **CONTROL)
+    wire.done(f"/v1/pools/{pool_id}/open")
+    toloka.answer(pool_id, accuracy=accuracy)
+    controls = {row["id"] for row in wire.get("/v1/tasks", pool_id=pool_id, limit=1000)["items"] if row["infinite_overlap"]}
+    right = [values["result"] == "cat" for (_, task_id), values in answers(wire, pool_id).items() if task_id in controls]
+    assert abs(sum(right) / len(right) - accuracy) < 0.08
+
+
+def test_the_same_seed_gives_the_same_answers(tmp_path: Path) -> None:
+    found = []
+    original = tmp_path / "toloka.db"
+    with LocalToloka(original) as toloka:
+        wire = Wire(toloka)
+        with wire.http:
+            pool_id = opened(wire, 40)
+    for name, seed in (("first", 1), ("second", 1), ("third", 2)):
+        copy = tmp_path / f"toloka.db.{name}"
+        copy.write_bytes(original.read_bytes())
+        with LocalToloka(copy) as toloka:
+            wire = Wire(toloka)
+            with wire.http:
+                toloka.answer(pool_id, seed=seed)
+                found.append(answers(wire, pool_id))
+    assert found[0] == found[1]
+    assert found[0] != found[2]
+
+
+def test_every_type_of_field_gets_values_the_specification_allows(toloka: LocalToloka, wire: Wire) -> None:
+    output = {
+        "flag": {"type": "boolean"},
+        "count": {"type": "integer", "min_value": 3, "max_value": 5},
+        "share": {"type": "float"},
+        "text": {"type": "string", "min_length": 12, "max_length": 14},
+        "link": {"type": "url"},
+        "place": {"type": "coordinates"},
+        "anything": {"type": "json"},
+        "file": {"type": "file"},
+        "labels": {"type": "array_string", "allowed_values": ["a", "b", "c"], "min_size": 1, "max_size": 2},
+        "numbers": {"type": "array_integer", "min_value": 1, "max_value": 9},
+    }
+    project = wire.project(task_spec={**PROJECT["task_spec"], "output_spec": output})
+    pool_id = opened(wire, project=project)
+    toloka.answer(pool_id, accuracy=0.5)
+    checking = wire.pool(project)
+    for values in list(answers(wire, pool_id).values())[:20]:
+        assert set(values) == set(output)
+        sent = {
+            "pool_id": checking,
+            "infinite_overlap": True,
+            "input_values": {"image": "/x"},
+            "known_solutions": [{"output_values": values}],
+        }
+        assert wire.post("/v1/tasks", sent).status_code == 201
+
+
+def test_a_pool_that_is_not_open_is_refused_with_advice(toloka: LocalToloka, wire: Wire) -> None:
+    with pytest.raises(ValueError, match="open it first"):
+        toloka.answer(wire.pool())
+    with pytest.raises(ValueError, match="no pool"):
+        toloka.answer("1")
+
+
+def test_ten_thousand_tasks_are_answered_in_seconds(toloka: LocalToloka, wire: Wire) -> None:
+    pool_id = wire.pool()
+    sent = [{"pool_id": pool_id, "overlap": 1, "input_values": {"image": f"/{number}"}} for number in range(10_000)]
+    wire.finished(wire.post("/v1/tasks", sent, async_mode="true", open_pool="true").json()["id"])
+    begun = time.monotonic()
+    assert toloka.answer(pool_id) == 2_500
+    assert time.monotonic() - begun < 4
+
+
+def test_suites_that_the_requester_sent_are_answered_as_often_as_they_ask(toloka: LocalToloka, wire: Wire) -> None:
+    pool_id = wire.pool(mixer_config=None)
+    sent = [{"pool_id": pool_id, "overlap": number, "tasks": [task(number), task(9)]} for number in (1, 2, 5)]
+    suites = list(wire.post("/v1/task-suites", sent).json()["items"].values())
+    wire.done(f"/v1/pools/{pool_id}/open")
+    assert toloka.answer(pool_id, workers=4) == 1 + 2 + 4
+    assert toloka.answer(pool_id, workers=4) == 0
+    assert wire.get(f"/v1/pools/{pool_id}")["status"] == "OPEN"
+    assert toloka.answer(pool_id, workers=1, seed=1) == 1
+    assert wire.get(f"/v1/pools/{pool_id}")["last_close_reason"] == "COMPLETED"
+    rows = wire.get("/v1/assignments", pool_id=pool_id)["items"]
+    shown = {suite["id"]: [one["id"] for one in suite["tasks"]] for suite in suites}
+    assert all([one["id"] for one in row["tasks"]] == shown[row["task_suite_id"]] for row in rows)
+    assert len({(row["user_id"], row["task_suite_id"]) for row in rows}) == 8
+    assert {row["remaining_overlap"] for row in wire.get("/v1/task-suites", pool_id=pool_id)["items"]} == {0}
+    assert not any(row["mixed"] for row in rows)

@@ -1,0 +1,246 @@
+"""A scan asks for nothing before its rows are wanted; every sink gives the same rows of the same schema."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from support.leftovers import left_on_our_loop
+from support.scripted_server import Scripted, reply
+
+import toloka_frames as tf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from toloka_frames.local import LocalToloka
+
+ROWS = 250
+
+
+@pytest.fixture
+def scan(client: tf.AsyncTolokaClient, make_pool: Callable[..., str]) -> tf.Scan:
+    """Tasks of a pool, in pages of 20 rows."""
+    pool_id = make_pool()
+    rows = range(ROWS)
+    frame = pd.DataFrame(
+        {
+            "image": [f"https://example.com/{row}.jpg" for row in rows],
+            "text": pd.Series([None if row % 3 else f"00{row}" for row in rows], dtype="string"),
+            "number": pd.Series([None if row % 2 else row for row in rows], dtype="Int64"),
+            "flag": [row % 5 == 0 for row in rows],
+            "tags": [["a", str(row)] for row in rows],
+        }
+    )
+    frame.pipe(tf.create_tasks, client, pool_id, allow_defaults=True, progress=False)
+    return client.get_tasks(pool_id, batch_size=20)
+
+
+def requests_to(toloka: LocalToloka, path: str) -> int:
+    return sum(request.path == path for request in toloka.requests)
+
+
+def test_making_and_showing_a_scan_asks_for_nothing(client: tf.AsyncTolokaClient, toloka: LocalToloka) -> None:
+    scan = client.get_app_batches("Q2d15QBjpwWuDz8Z321g", status="NEW", created_gte="2026-01-01")
+    text = repr(scan)
+    assert "app batches(app_project_id='Q2d15QBjpwWuDz8Z321g', status='NEW', created_gte='2026-01-01T00:00:00')" in text
+    assert "items_per_state.NEW" in text
+    assert "INPUT:*" in repr(client.get_tasks("1"))
+    assert toloka.requests == []
+
+
+def test_a_frame_has_the_types_that_the_specification_says(scan: tf.Scan) -> None:
+    frame = scan.to_dataframe(progress=False)
+    assert len(frame) == ROWS
+    wanted = {
+        "id": "string",
+        "INPUT:text": "string",
+        "INPUT:number": "Int64",
+        "INPUT:share": "float64",
+        "INPUT:flag": "boolean",
+        "created": "datetime64[us, UTC]",
+        "overlap": "Int64",
+        "extra": "string",
+    }
+    assert {name: str(frame[name].dtype) for name in wanted} == wanted
+    assert frame["INPUT:text"][3] == "003"
+    assert frame["INPUT:text"].isna().sum() == ROWS - len(range(0, ROWS, 3))
+    assert list(frame["INPUT:tags"][7]) == ["a", "7"]
+    assert list(frame.columns)[-1] == "extra"
+
+
+def test_every_sink_gives_the_same_rows(scan: tf.Scan, tmp_path: Path) -> None:
+    table = scan.to_arrow(progress=False)
+    assert table.schema == scan.schema
+    assert scan.to_reader().read_all().equals(table)
+    assert pa.table(scan).equals(table)
+    folder = tmp_path / "files"
+    folder.mkdir()
+    path = scan.to_parquet(folder / "tasks.parquet", progress=False)
+    assert path == folder / "tasks.parquet"
+    assert pq.read_table(path).equals(table)
+    assert [each.name for each in folder.iterdir()] == ["tasks.parquet"]
+    assert pq.read_table(scan.to_parquet(folder / "parts", resume=True)).equals(table)
+    frames = list(scan.iter_dataframes(100))
+    assert [len(frame) for frame in frames] == [100, 100, 50]
+    pd.testing.assert_frame_equal(pd.concat(frames, ignore_index=True), scan.to_dataframe(progress=False))
+    assert [row["id"] for row in scan] == table["id"].to_pylist()
+
+
+def test_a_backend_can_be_chosen_as_in_pandas(scan: tf.Scan) -> None:
+    arrow = scan.to_dataframe(dtype_backend="pyarrow", progress=False)
+    assert {type(dtype) for dtype in arrow.dtypes} == {pd.ArrowDtype}
+    nullable = scan.to_dataframe(dtype_backend="numpy_nullable", progress=False)
+    assert str(nullable["INPUT:share"].dtype) == "Float64"
+
+
+def test_an_empty_answer_has_the_same_columns_and_types(scan: tf.Scan, client: tf.AsyncTolokaClient, make_pool: Any) -> None:
+    empty = client.get_tasks(make_pool())
+    assert empty.schema == scan.schema
+    pd.testing.assert_series_equal(empty.to_dataframe().dtypes, scan.to_dataframe(progress=False).dtypes)
+    assert list(empty.iter_dataframes()) == []
+
+
+def test_an_empty_answer_is_a_parquet_file_with_its_columns(client: tf.AsyncTolokaClient, pool_id: str, tmp_path: Path) -> None:
+    scan = client.get_tasks(pool_id)
+    assert pq.read_schema(scan.to_parquet(tmp_path / "none.parquet")).names == scan.schema.names
+
+
+def test_the_specification_is_fetched_once_for_a_scan(scan: tf.Scan, toloka: LocalToloka) -> None:
+    before = requests_to(toloka, "/api/v1/tasks")
+    scan.to_arrow(progress=False)
+    scan.to_arrow(progress=False)
+    assert requests_to(toloka, "/api/v1/tasks") - before == 2 * 13
+    asked = [request.path for request in toloka.requests if request.method == "GET" and "/projects/" in request.path]
+    assert len(asked) == 2  # once by the upload, once by the scan
+
+
+def test_the_size_of_a_page_holds_for_every_page(scan: tf.Scan, toloka: LocalToloka) -> None:
+    scan.to_arrow(progress=False)
+    asked = [request.query for request in toloka.requests if request.path == "/api/v1/tasks" and request.method == "GET"]
+    assert {query["limit"] for query in asked} == {"20"}
+
+
+def test_a_pull_that_fails_leaves_no_file(scripted: Scripted, tmp_path: Path) -> None:
+    scripted.answers = [reply({"items": [{"id": "a"}], "has_more": True}), reply({"code": "X", "message": "no"}, 403)]
+    with pytest.raises(tf.ScanInterrupted):
+        scripted.client().get_projects().to_parquet(tmp_path / "p.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_async_code_uses_the_same_names_awaited(scan: tf.Scan, tmp_path: Path) -> None:
+    table = scan.to_arrow(progress=False)
+
+    async def use() -> None:
+        assert (await tf.aio.to_arrow(scan)).equals(table)
+        assert len(await tf.aio.to_dataframe(scan, dtype_backend="pyarrow")) == ROWS
+        assert pq.read_table(await tf.aio.to_parquet(scan, tmp_path / "t.parquet")).equals(table)
+        assert [row["id"] async for row in scan] == table["id"].to_pylist()
+        assert scan.to_arrow(progress=False).equals(table)  # an ordinary call inside a running loop
+
+    asyncio.run(use())
+
+
+def test_a_row_is_as_the_wire_has_it(scan: tf.Scan) -> None:
+    row = next(iter(scan))
+    assert row["input_values"] == {
+        "image": "https://example.com/0.jpg",
+        "text": "000",
+        "number": 0,
+        "flag": True,
+        "tags": ["a", "0"],
+    }
+
+
+def test_duckdb_reads_a_scan(scan: tf.Scan) -> None:
+    tasks = scan
+    found = duckdb.sql('select count(*), sum("INPUT:number"), max(created) is not null from tasks').fetchall()
+    assert tasks is scan
+    assert found == [(ROWS, sum(range(0, ROWS, 2)), True)]
+
+
+def test_polars_reads_a_scan(scan: tf.Scan) -> None:
+    frame = pl.DataFrame(scan)
+    assert frame.shape == (ROWS, len(scan.schema))
+    assert frame["INPUT:flag"].sum() == len(range(0, ROWS, 5))
+
+
+def test_duckdb_that_wants_one_row_asks_for_few_pages(scan: tf.Scan, toloka: LocalToloka) -> None:
+    before = requests_to(toloka, "/api/v1/tasks")
+    tasks = scan
+    assert len(duckdb.sql("select id from tasks limit 1").fetchall()) == 1
+    del tasks
+    gc.collect()
+    assert requests_to(toloka, "/api/v1/tasks") - before <= 6
+
+
+def test_a_reader_that_is_dropped_stops_asking(scan: tf.Scan, toloka: LocalToloka) -> None:
+    before = requests_to(toloka, "/api/v1/tasks")
+    reader = scan.to_reader()
+    assert reader.read_next_batch().num_rows == 20
+    reader.close()
+    del reader
+    assert requests_to(toloka, "/api/v1/tasks") - before <= 2
+
+
+def test_async_code_that_stops_reading_rows_half_way_leaves_nothing_behind(
+    scan: tf.Scan, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def some(rows: int) -> None:
+        left = rows
+        async for _ in scan:
+            left -= 1
+            if not left:
+                break
+
+    for rows in (1, 19, 20, 45):
+        asyncio.run(some(rows))
+    gc.collect()
+    assert [each.getMessage() for each in caplog.records if each.name == "asyncio" and each.levelname == "ERROR"] == []
+    assert left_on_our_loop() == set()
+
+
+def test_app_items_have_the_fields_of_their_app(client: tf.AsyncTolokaClient) -> None:
+    app = tf.run(client.find_apps(limit=1))["content"][0]
+    project = tf.run(client.create_app_project({"app_id": app["id"], "name": "P", "parameters": {}}))
+    spec = tf.run(client.get_app(app["id"]))["input_spec"]
+    items = [dict.fromkeys(spec, f"https://example.com/{number}") for number in range(7)]
+    batch = tf.run(client.create_app_batch(project["id"], {"items": items, "name": "B"}))
+    frame = client.get_app_items(project["id"], batch_id=batch["id"], batch_size=3).to_dataframe()
+    assert len(frame) == 7
+    assert {f"INPUT:{name}" for name in spec} <= set(frame)
+    assert frame["extra"].isna().all()
+    batches = client.get_app_batches(project["id"]).to_dataframe()
+    assert batches["items_count"].tolist() == [7]
+    assert batches["extra"].isna().all()
+    assert client.get_apps().to_dataframe()["extra"].isna().all()
+    assert client.get_app_projects().to_dataframe()["id"].tolist() == [project["id"]]
+    item = tf.run(client.get_app_item(project["id"], frame["id"][0]))
+    assert item["id"] == frame["id"][0]
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_one_client_serves_every_loop_and_ordinary_code_in_turns(
+    scan: tf.Scan, client: tf.AsyncTolokaClient, loop: str
+) -> None:
+    async def use() -> int:
+        requester = await client.get_requester()
+        return len(scan.to_dataframe(progress=False)) + len(requester["id"])
+
+    made = asyncio.new_event_loop()
+    if loop == "uvloop":
+        made.close()
+        made = pytest.importorskip("uvloop", reason="uvloop does not exist for this system").new_event_loop()
+    with contextlib.closing(made):
+        assert (
+            made.run_until_complete(use()) == made.run_until_complete(use()) == ROWS + len(tf.run(client.get_requester())["id"])
+        )

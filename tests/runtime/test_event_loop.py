@@ -1,0 +1,268 @@
+"""Ordinary code and every event loop use one loop of the package's own, and a stop reaches the work and waits for its end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from support.virtual_clock import leap
+
+import toloka_frames as tf
+from toloka_frames._runtime.event_loop import aiterate, iterate, iterate_callers, on_our_loop, on_tick, run, to_its_end
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+async def where() -> tuple[asyncio.AbstractEventLoop, str]:
+    return asyncio.get_running_loop(), threading.current_thread().name
+
+
+async def count(to: int, closed: list[str] | None = None) -> AsyncIterator[int]:
+    try:
+        for number in range(to):
+            await asyncio.sleep(0)
+            yield number
+    finally:
+        if closed is not None:
+            closed.append(threading.current_thread().name)
+
+
+def test_all_work_runs_on_one_loop_in_a_thread_of_its_own() -> None:
+    first = run(where())
+    with ThreadPoolExecutor() as pool:
+        others = list(pool.map(lambda _: run(where()), range(4)))
+    assert {first, *others, asyncio.run(on_our_loop(where()))} == {first}
+    assert first[1] == "toloka_frames"
+
+
+def test_a_result_or_an_error_comes_back() -> None:
+    async def fail() -> None:
+        raise KeyError("x")
+
+    assert run(asyncio.sleep(0, "result")) == "result"
+    with pytest.raises(KeyError):
+        run(fail())
+
+
+def test_ordinary_code_may_call_inside_a_running_loop() -> None:
+    async def cell() -> int:
+        return run(asyncio.sleep(0, 5)) + await on_our_loop(asyncio.sleep(0, 6))
+
+    assert asyncio.run(cell()) == 11
+
+
+def test_an_ordinary_call_on_our_own_loop_is_an_error_that_says_what_to_do() -> None:
+    async def inside() -> None:
+        run(asyncio.sleep(0))
+
+    with pytest.raises(tf.LoopError, match="Await"):
+        run(inside())
+
+
+@pytest.mark.parametrize("work", [5, None, asyncio.sleep, tf])
+def test_what_is_no_coroutine_is_refused(work: object) -> None:
+    with pytest.raises(tf.InputError, match="takes a coroutine"):
+        run(work)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()], ids=["SystemExit", "KeyboardInterrupt"])
+def test_what_ends_other_loops_goes_to_the_caller_and_ours_goes_on(error: BaseException) -> None:
+    async def end() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        run(end())
+    assert run(asyncio.sleep(0, "still there")) == "still there"
+
+
+def test_a_forked_child_has_a_loop_of_its_own() -> None:
+    code = """
+import asyncio, os
+import toloka_frames as tf
+tf.run(asyncio.sleep(0))
+child = os.fork()
+if not child:
+    os._exit(tf.run(asyncio.sleep(0, 7)))
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
+
+
+def test_work_on_our_own_loop_is_awaited_in_place() -> None:
+    async def outer() -> bool:
+        return (await on_our_loop(where())) == await where()
+
+    assert run(outer())
+
+
+def test_a_cancelled_caller_waits_until_the_work_has_ended() -> None:
+    ended: list[str] = []
+
+    async def work(started: threading.Event) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.append("work")
+
+    async def caller() -> None:
+        started = threading.Event()
+        task = asyncio.create_task(on_our_loop(work(started)))
+        while not started.is_set():
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        ended.append("caller")
+
+    asyncio.run(caller())
+    assert ended == ["work", "caller"]
+
+
+INTERRUPTED = """
+import asyncio, sys
+import toloka_frames as tf
+
+async def work():
+    print("started", flush=True)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0.05)
+        print("work ended", flush=True)
+
+try:
+    tf.run(work())
+except KeyboardInterrupt:
+    print("stopped", flush=True)
+print(tf.run(asyncio.sleep(0, "still usable")))
+"""
+
+
+def stopped(code: str) -> list[str]:
+    """What a child prints after Ctrl-C came when its work had started."""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        process.send_signal(signal.SIGINT)
+        return process.communicate(timeout=20)[0].splitlines()
+
+
+def test_ctrl_c_cancels_the_work_waits_for_its_end_and_leaves_all_usable() -> None:
+    assert stopped(INTERRUPTED) == ["work ended", "stopped", "still usable"]
+
+
+@pytest.mark.parametrize("runner", ["asyncio.run", "uvloop.run"])
+def test_ctrl_c_stops_an_ordinary_call_inside_a_running_loop_too(runner: str) -> None:
+    pytest.importorskip("uvloop", reason="uvloop does not exist for this system")
+    cell = INTERRUPTED.replace(
+        "try:\n    tf.run(work())",
+        f"""async def cell():
+    tf.run(work())
+
+try:
+    import uvloop
+    {runner}(cell())""",
+    )
+    assert stopped(cell) == ["work ended", "stopped", "still usable"]
+
+
+def test_an_async_iterator_is_read_from_ordinary_code_and_closed() -> None:
+    closed: list[str] = []
+    numbers = iterate(count(10, closed))
+    assert [next(numbers), next(numbers)] == [0, 1]
+    numbers.close()
+    assert closed == ["toloka_frames"]
+    assert list(iterate(count(5))) == [0, 1, 2, 3, 4]
+
+
+def test_an_async_iterator_of_ours_is_read_from_any_loop() -> None:
+    async def read() -> list[int]:
+        return [number async for number in aiterate(count(3))]
+
+    assert asyncio.run(read()) == [0, 1, 2]
+
+
+def test_rows_of_the_callers_own_generator_are_read_on_the_callers_loop() -> None:
+    async def cell() -> list[int]:
+        loop = asyncio.get_running_loop()
+
+        async def rows() -> AsyncIterator[int]:
+            assert asyncio.get_running_loop() is loop
+            async for number in count(3):
+                yield number
+
+        return list(iterate_callers(rows()))
+
+    assert asyncio.run(cell()) == [0, 1, 2]
+    assert list(iterate_callers(count(3))) == [0, 1, 2]
+
+
+def test_a_loop_that_cannot_be_entered_twice_is_an_error_that_says_what_to_do() -> None:
+    uvloop = pytest.importorskip("uvloop", reason="uvloop does not exist for this system")
+
+    async def cell() -> None:
+        tf.to_dataframe({"a": number} async for number in count(3))
+
+    with pytest.raises(tf.LoopError, match=r"await tf\.aio\.to_dataframe"):
+        uvloop.new_event_loop().run_until_complete(cell())  # uvloop.run needs an asyncio.run that nobody replaced
+
+
+def test_importing_and_using_the_package_leaves_asyncio_as_it_was() -> None:
+    code = """
+import asyncio
+before = (asyncio.run, asyncio.Task, asyncio.BaseEventLoop.run_forever)
+import toloka_frames as tf
+tf.run(asyncio.sleep(0))
+assert before == (asyncio.run, asyncio.Task, asyncio.BaseEventLoop.run_forever)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_ticks_are_called_by_the_waiting_thread_and_once_more_at_the_end() -> None:
+    calls: list[str] = []
+
+    async def work() -> None:
+        on_tick(lambda: calls.append(threading.current_thread().name))
+        while not calls:
+            await asyncio.sleep(0.01)
+
+    run(work())
+    assert len(calls) >= 2
+    assert set(calls) == {threading.current_thread().name}
+
+
+def test_a_script_that_ends_with_connections_open_ends_at_once() -> None:
+    code = """
+import toloka_frames as tf
+from toloka_frames.local import LocalToloka
+with LocalToloka() as toloka:
+    client = toloka.client()
+    tf.run(client.get_requester())
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=20)
+
+
+def test_a_cancellation_waits_for_what_is_to_end_by_itself() -> None:
+    ended = []
+
+    async def slow() -> None:
+        await asyncio.sleep(1)
+        ended.append("slow")
+
+    async def work() -> None:
+        waiting = asyncio.create_task(to_its_end(slow()))
+        asyncio.get_running_loop().call_later(0.5, waiting.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert ended == ["slow"]
+
+    leap(work())

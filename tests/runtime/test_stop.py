@@ -1,0 +1,98 @@
+"""Stop at any request of any pull leaves nothing running, nothing open and no half file, and the same call works again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from support.assignment_list_server import Shelf
+from support.leftovers import busy, left_on_our_loop, threads
+
+import toloka_frames as tf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from support.scripted_server import Scripted
+
+ROWS = 45
+PAGE = 10
+
+PULLS: dict[str, Callable[[tf.Scan, Path], object]] = {
+    "to_dataframe": lambda scan, _: len(scan.to_dataframe()),
+    "to_arrow": lambda scan, _: len(scan.to_arrow()),
+    "to_reader": lambda scan, _: len(scan.to_reader().read_all()),
+    "to_parquet": lambda scan, folder: scan.to_parquet(folder / "rows.parquet"),
+    "to_parquet, resume": lambda scan, folder: scan.to_parquet(folder / "copy", resume=True),
+    "sync": lambda scan, folder: tf.sync(scan, folder / "synced").rows,
+    "iter_dataframes": lambda scan, _: sum(map(len, scan.iter_dataframes(7))),
+    "rows": lambda scan, _: sum(1 for _row in scan),
+    "aio.to_arrow": lambda scan, _: asyncio.run(tf.aio.to_arrow(scan)).num_rows,
+    "aio.to_parquet": lambda scan, folder: asyncio.run(tf.aio.to_parquet(scan, folder / "aio.parquet")),
+    "aio.sync": lambda scan, folder: asyncio.run(tf.aio.sync(scan, folder / "aio")).rows,
+    "aio rows": lambda scan, _: asyncio.run(count(scan)),
+}
+
+
+async def count(scan: tf.Scan) -> int:
+    return sum([1 async for _ in scan])
+
+
+class Stopping:
+    """A shelf whose reader is stopped while it waits for the n-th answer."""
+
+    def __init__(self, shelf: Shelf, at: int) -> None:
+        self._shelf = shelf
+        self._left = at
+        self.free = threading.Event()
+
+    def __call__(self, head: str) -> bytes:
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+            self.free.wait(20)
+        return self._shelf(head)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to the whole console")
+@pytest.mark.parametrize("pull", PULLS.values(), ids=PULLS)
+def test_stop_at_each_request_leaves_nothing_and_the_same_call_works_again(
+    scripted: Scripted, pull: Callable[[tf.Scan, Path], object], tmp_path: Path
+) -> None:
+    shelf = Shelf()
+    shelf.add([f"{number:03}" for number in range(ROWS)], "ACCEPTED")
+    shelf.wait(minutes=2)
+    scripted.answers = [shelf]
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    result = pull(scripted.client().get_assignments(pool_id="1", batch_size=PAGE), whole)
+    requests, before = len(scripted.requests), threads()
+    for at in range(1, requests + 1):
+        client = scripted.client()
+        scan, folder = client.get_assignments(pool_id="1", batch_size=PAGE), tmp_path / str(at)
+        folder.mkdir()
+        scripted.answers = [stopping := Stopping(shelf, at)]
+        with pytest.raises(KeyboardInterrupt):
+            pull(scan, folder)
+        assert left_on_our_loop() == set()
+        assert threads() == before
+        assert busy(client) == []
+        assert [file.name for file in folder.rglob("*") if file.name.startswith(".") or file.suffix in (".part", ".new")] == []
+        stopping.free.set()
+        again = pull(scan, folder)
+        assert again == (folder / result.name if isinstance(result, os.PathLike) else result)  # type: ignore[attr-defined]
+        assert same_files(folder, whole)
+
+
+def same_files(folder: Path, whole: Path) -> bool:
+    """Whether both have the same Parquet files."""
+    return contents(folder) == contents(whole)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*.parquet")}

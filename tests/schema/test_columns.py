@@ -1,0 +1,65 @@
+"""A specification's fields become columns of the types that it says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+from support.list_catalog import RESOURCES
+
+from toloka_frames._schema.columns import Layout, Specification, column_name, expanded, field_type
+from toloka_frames._schema.lists import TASKS
+
+if TYPE_CHECKING:
+    from toloka_frames._schema.lists import Resource
+
+
+@pytest.mark.parametrize(
+    ("declared", "arrow", "json"),
+    [
+        ("string", pa.string(), None),
+        ("url", pa.string(), None),
+        ("file", pa.string(), None),
+        ("coordinates", pa.string(), None),
+        ("integer", pa.int64(), None),
+        ("float", pa.float64(), None),
+        ("boolean", pa.bool_(), None),
+        ("array_url", pa.list_(pa.string()), None),
+        ("array_integer", pa.list_(pa.int64()), None),
+        ("json", pa.string(), "object"),
+        ("array_json", pa.string(), "array"),
+        ("a type of tomorrow", pa.string(), "object"),
+    ],
+)
+def test_a_declared_type_has_its_arrow_type(declared: str, arrow: pa.DataType, json: str | None) -> None:
+    assert field_type(declared) == (arrow, json)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (("id",), "id"),
+        (("input_values", "image"), "INPUT:image"),
+        (("input_data", "a.b"), "INPUT:a.b"),
+        (("output_values", "x-y"), "OUTPUT:x-y"),
+        (("output_data",), "output_data"),
+        (("last_items_import", "records_count"), "last_items_import.records_count"),
+    ],
+)
+def test_a_column_is_named_as_in_the_platforms_files(path: tuple[str, ...], name: str) -> None:
+    assert column_name(path) == name
+
+
+@pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
+def test_every_list_has_distinct_columns_and_extra_last(resource: Resource) -> None:
+    specification = Specification({"a": {"type": "string"}}, {"a": {"type": "json"}})
+    layout = Layout(resource.rows, resource.cursor, tuple(expanded(resource.columns, specification, "https://web")))
+    assert len(set(layout.schema.names)) == len(layout.schema.names)
+    assert layout.schema.names[-1] == "extra"
+    assert layout.wire.names == [resource.rows, "has_more"]
+
+
+def test_fields_stand_where_the_list_says() -> None:
+    columns = expanded(TASKS.columns, Specification({"x": {"type": "float"}}, {"y": {}}), "https://web")
+    assert [column.name for column in columns][:4] == ["id", "pool_id", "INPUT:x", "GOLDEN:y"]

@@ -1,0 +1,98 @@
+"""A log tells what was made of which object and what is wrong with others, in whatever form and order it comes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support.scripted_server import reply
+
+import toloka_frames as tf
+from toloka_frames._transport import operations
+from toloka_frames._transport.operation_log import Log, read_log
+
+if TYPE_CHECKING:
+    from support.scripted_server import Scripted
+
+MADE = [
+    {"type": "TASK_CREATE", "success": True, "input": {"__item_idx": "1", "text": "ж\n]"}, "output": {"task_id": "t1"}},
+    {"type": "TASK_CREATE", "success": True, "input": {"__item_idx": "0", "deep": [{"a": {}}]}, "output": {"task_id": "ж"}},
+]
+COMPLAINT = {
+    "type": "TASK_VALIDATE",
+    "success": False,
+    "input": {"__item_idx": "2", "meta": [{"a": {}}]},
+    "output": {"text": {"code": "X"}},
+}
+OTHERS = [COMPLAINT, {"type": "POOL_OPEN", "success": False, "input": None, "output": {"code": "EMPTY_POOL"}}, {}]
+
+
+def told(text: str | bytes) -> tuple[list[tuple[int, str]], dict[int, Any]]:
+    log = read_log(text if isinstance(text, bytes) else text.encode(), "task_id")
+    return list(zip(log.positions.tolist(), log.ids.tolist(), strict=True)), dict(log.complaints)
+
+
+FORMS = {
+    "plain": json.dumps,
+    "with spaces": lambda log: f"\n {json.dumps(log, indent=2)} \n",
+    "with other line breaks": lambda log: json.dumps(log, indent=2).replace("\n", "\r"),
+    "without escapes": lambda log: json.dumps(log, ensure_ascii=False),
+}
+
+
+@pytest.mark.parametrize("write", FORMS.values(), ids=FORMS)
+def test_what_was_made_is_told_alone_and_beside_complaints(write: Any) -> None:
+    assert told(write(MADE)) == ([(1, "t1"), (0, "ж")], {})
+    assert told(write([*MADE, *OTHERS])) == ([(1, "t1"), (0, "ж")], {2: COMPLAINT["output"], -1: None})
+    assert told(write([])) == ([], {})
+
+
+ODD = {
+    "a position that is a number": ({"input": {"__item_idx": 7}}, [(7, "t")]),
+    "a position that is none": ({"input": {"__item_idx": "x"}}, [(-1, "t")]),
+    "a negative position": ({"input": {"__item_idx": "-1"}}, [(-1, "t")]),
+    "a position of many digits": ({"input": {"__item_idx": "9" * 30}}, [(-1, "t")]),
+    "no input": ({"input": None}, [(-1, "t")]),
+    "an id of another type": ({"output": {"task_id": 5}}, []),
+    "an output that is text": ({"output": "made"}, []),
+    "half a character": ({"output": {"task_id": "\ud800"}}, [(3, "?")]),
+}
+
+
+@pytest.mark.parametrize(("odd", "expected"), ODD.values(), ids=ODD)
+def test_entries_of_another_shape_tell_what_they_can(odd: dict[str, Any], expected: list[Any]) -> None:
+    entry = {"success": True, "input": {"__item_idx": "3"}, "output": {"task_id": "t"}} | odd
+    assert told(json.dumps([entry])) == (expected, {})
+
+
+@pytest.mark.parametrize("second", [{}, {"success": False}], ids=["all made", "one not"])
+def test_what_was_sent_is_taken_for_no_answer(second: dict[str, Any]) -> None:
+    sent = {"input_values": {"task_id": "mine", "__item_idx": "9", "json": '"task_id":"x"', "output": {"task_id": "y"}}}
+    entry = {"input": {**sent, "__item_idx": "0"}, "output": {"task_id": "t"}}
+    made, complaints = told(json.dumps([entry, {**entry, "input": {**sent, "__item_idx": "1"}, **second, "output": {}}]))
+    assert made == [(0, "t")]
+    assert complaints == {1: {}}
+
+
+def test_the_last_of_several_entries_of_a_row_tells_its_id() -> None:
+    entries = [{"input": {"__item_idx": "0"}, "output": {"task_id": id_}} for id_ in ("a", "b")]
+    for more in ([], [{"success": True}]):
+        made, _ = told(json.dumps([*entries, *more]))
+        assert dict(made) == {0: "b"}
+
+
+BAD = ["", "{}", "<html>", "[", "[{}", "[{},]", "[{} {}]", "[,{}]", "[1]", "[{}, 1]", "[{}]]", "[{]", b"\xff[]", "[" * 9_000]
+BAD += ["[],[]", '[],"x":1', '[]]}\n{"logs":[[]', "null", "[null]"]
+
+
+@pytest.mark.parametrize("body", BAD)
+def test_a_log_that_is_no_array_of_objects_is_a_bad_answer(body: Any, scripted: Scripted) -> None:
+    scripted.answers = [reply(body)]
+    with pytest.raises(tf.BadAnswer, match="a list of objects"):
+        tf.run(operations.read_log(scripted.client(retries=1).service, "op", "task_id"))
+
+
+def test_bytes_that_are_no_text_are_replaced() -> None:
+    log: Log = read_log(b'[{"input":{"__item_idx":"0"},"output":{"task_id":"t\xff"}}]', "task_id")
+    assert log.ids.tolist() == ["t\ufffd"]

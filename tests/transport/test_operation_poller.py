@@ -1,0 +1,184 @@
+"""What several wait for is asked for in one request, and who waits gets what became of it, however little the list says."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support.scripted_server import reply
+
+import toloka_frames as tf
+from toloka_frames._transport.operations import CLOSE_SECONDS, Watch, pause_after
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from support.scripted_server import Scripted
+
+    from toloka_frames.local import LocalToloka
+
+OPERATIONS: list[dict[str, Any]] = [
+    {"id": f"op{number}", "type": "TASK.BATCH_CREATE", "status": "RUNNING", "submitted": f"2026-01-01T00:00:0{9 - number}"}
+    for number in range(8)
+]
+LIST = "GET /api/v1/operations?type=TASK.BATCH_CREATE&submitted_gte=2026-01-01T00%3A00%3A02&sort=submitted&limit=500"
+BY_ID = [f"GET /api/v1/operations/op{number}" for number in range(8)]
+ENDED = [operation | {"status": "SUCCESS"} for operation in OPERATIONS]
+
+
+class Busy:
+    """A service whose operations end at the third look at each.
+
+    Args:
+        hidden: Operations that its list does not show.
+        page: What it says in place of its list.
+        errors: What it says in place of operations, by id.
+    """
+
+    def __init__(
+        self, *, hidden: Sequence[str] = (), page: bytes | None = None, errors: Mapping[str, bytes] | None = None
+    ) -> None:
+        self._hidden, self._page, self._errors = hidden, page, errors or {}
+        self._looks = dict.fromkeys((operation["id"] for operation in OPERATIONS), 0)
+
+    def __call__(self, head: str) -> bytes:
+        path = head.split(" ")[1].removeprefix("/api/v1/operations")
+        if path.startswith("/"):
+            return self._errors.get(path[1:]) or reply(self._looked_at(OPERATIONS[int(path[-1])]))
+        shown = [operation for operation in OPERATIONS if operation["id"] not in self._hidden]
+        return self._page or reply({"items": [self._looked_at(operation) for operation in shown], "has_more": False})
+
+    def _looked_at(self, operation: dict[str, Any]) -> dict[str, Any]:
+        self._looks[operation["id"]] += 1
+        return operation | {"status": "RUNNING" if self._looks[operation["id"]] < 3 else "SUCCESS"}
+
+
+def ends(scripted: Scripted, busy: Busy, operations: Sequence[Mapping[str, Any]] = OPERATIONS) -> list[Any]:
+    """What those get who wait for these operations, all at the same time; the errors too."""
+    scripted.answers = [busy]
+
+    async def wait() -> list[Any]:
+        async with Watch(scripted.client(retries=1).service) as watch:
+            return await asyncio.gather(*map(watch.ended, operations), return_exceptions=True)
+
+    return tf.run(wait())
+
+
+def test_eight_operations_are_looked_at_in_one_request(scripted: Scripted) -> None:
+    assert ends(scripted, Busy()) == ENDED
+    assert scripted.requests == [LIST] * 3
+
+
+def test_one_operation_is_asked_for_by_its_id(scripted: Scripted) -> None:
+    assert ends(scripted, Busy(), OPERATIONS[:1]) == ENDED[:1]
+    assert scripted.requests == BY_ID[:1] * 3
+
+
+def test_what_has_ended_is_not_asked_for(scripted: Scripted) -> None:
+    assert ends(scripted, Busy(), ENDED) == ENDED
+    assert scripted.requests == []
+
+
+def test_an_operation_that_the_list_does_not_show_is_found_by_its_id(scripted: Scripted) -> None:
+    assert ends(scripted, Busy(hidden=["op3"])) == ENDED
+    assert scripted.requests == [LIST, BY_ID[3]] * 3
+
+
+def test_the_services_own_list_shows_what_is_waited_for(
+    client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka
+) -> None:
+    task: tf.Task = {"pool_id": pool_id, "input_values": {"image": "https://example.com/1.jpg"}, "overlap": 1}
+    begun = [tf.run(client.create_tasks_async([task])) for _ in range(4)]
+
+    async def wait() -> list[dict[str, Any]]:
+        async with Watch(client.service) as watch:
+            return await asyncio.gather(*map(watch.ended, begun))
+
+    assert [(each["id"], each["status"]) for each in tf.run(wait())] == [(each["id"], "SUCCESS") for each in begun]
+    looks = [request.path for request in toloka.requests if "operations" in request.path]
+    assert looks[0] == "/api/v1/operations"
+    assert len(set(looks[1:]) - {looks[0]}) <= 1  # only the last one of them is asked for by its id
+
+
+PAGES = {
+    "404": reply({"code": "NOT_FOUND", "message": "no such path"}, 404),
+    "a refusal": reply({"code": "ACCESS_DENIED", "message": "no"}, 403),
+    "HTML": reply("<html>"),
+    "no rows": reply({"items": 5}),
+    "a list": reply([]),
+}
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_where_there_is_no_list_each_is_asked_for_by_its_id(page: bytes, scripted: Scripted) -> None:
+    assert ends(scripted, Busy(page=page)) == ENDED
+    assert scripted.requests[0] == LIST
+    assert sorted(scripted.requests[1:]) == sorted(BY_ID * 3)
+
+
+def test_rows_that_are_no_operations_show_none(scripted: Scripted) -> None:
+    page = reply({"items": [5, None, {}, {"id": 3}, {"id": "op3"}, {"id": ["op3"], "status": "SUCCESS"}]})
+    assert ends(scripted, Busy(page=page), OPERATIONS[:4])[3] == ENDED[3]
+    assert sorted(scripted.requests) == sorted([*BY_ID[:4], LIST.replace("A02", "A06")] * 3)
+
+
+@pytest.mark.parametrize("odd", [{"type": "POOL.OPEN"}, {"submitted": None}], ids=["another type", "no instant"])
+def test_operations_that_no_one_list_has_are_asked_for_by_their_ids(odd: dict[str, Any], scripted: Scripted) -> None:
+    assert len(ends(scripted, Busy(), [OPERATIONS[0], OPERATIONS[1] | odd])) == 2
+    assert sorted(scripted.requests) == sorted(BY_ID[:2] * 3)
+
+
+def test_an_error_is_told_to_whom_it_concerns_and_the_others_get_their_ends(scripted: Scripted) -> None:
+    refused = {"op5": reply({"code": "ACCESS_DENIED", "message": "no"}, 403)}
+    got = ends(scripted, Busy(hidden=["op5"], errors=refused))
+    assert isinstance(got.pop(5), tf.AccessDenied)
+    assert got == ENDED[:5] + ENDED[6:]
+    assert scripted.requests.count(BY_ID[5]) == 1
+
+
+def test_what_nobody_waits_for_any_more_is_not_asked_for_and_nothing_is_left_running(scripted: Scripted) -> None:
+    scripted.answers = [Busy()]
+
+    async def give_one_up() -> tuple[Any, int]:
+        before = asyncio.all_tasks()
+        async with Watch(scripted.client().service) as watch:
+            given_up, other = (asyncio.create_task(watch.ended(operation)) for operation in OPERATIONS[:2])
+            await asyncio.sleep(0)
+            given_up.cancel()
+            ended = await other
+        await asyncio.sleep(0)
+        return ended, len(asyncio.all_tasks() - before)
+
+    assert tf.run(give_one_up()) == (ENDED[1], 0)
+    assert scripted.requests == [BY_ID[1]] * 3
+
+
+def looks(ends: float, shortest: float | None) -> list[float]:
+    """When an operation that ends after so many seconds is looked at, if a look takes no time."""
+    moments = [0.0]
+    while moments[-1] < ends:
+        moments.append(moments[-1] + pause_after(moments[-1], shortest))
+    return moments[1:]
+
+
+@pytest.mark.parametrize("seconds", [0.3, 2.0, 30.0, 600.0])
+def test_one_that_takes_as_long_as_others_is_looked_at_seldom_before_its_end_and_often_about_it(
+    seconds: float,
+) -> None:
+    known, unknown = looks(seconds, seconds * 1.01), looks(seconds, None)
+    assert known[-1] - seconds <= max(0.05 * seconds / 2, CLOSE_SECONDS)
+    assert len(known) <= max(10, len(unknown) / 2)
+
+
+@pytest.mark.parametrize("seconds", [0.2, 1.0, 7.0, 200.0])
+def test_one_that_is_shorter_is_seen_a_quarter_of_what_others_took_too_late_at_most(seconds: float) -> None:
+    for shortest in (seconds * 1.5, seconds * 20):
+        assert looks(seconds, shortest)[-1] - seconds <= shortest / 4
+
+
+@pytest.mark.parametrize("seconds", [0.2, 1.0, 7.0, 200.0])
+def test_one_that_is_longer_is_seen_as_early_as_if_nothing_were_known_of_others(seconds: float) -> None:
+    for shortest in (seconds / 1.5, seconds / 20, seconds / 1_000):
+        assert looks(seconds, shortest)[-1] - seconds <= max(seconds * 0.05, 0.1)
+        assert len(looks(seconds, shortest)) <= len(looks(seconds, None)) + 10

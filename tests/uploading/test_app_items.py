@@ -1,0 +1,103 @@
+"""What cannot be an app item is refused before anything is sent; what can be goes as it is."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+from support.scripted_server import Scripted, reply
+
+import toloka_frames as tf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SPEC = {
+    "text": {"type": "string", "required": True},
+    "share": {"type": "float", "required": False},
+    "tags": {"type": "array_string", "required": False},
+    "id": {"type": "string", "required": False, "hidden": True},
+}
+
+
+class Apps(Scripted):
+    """An app project whose app takes a text, and what else SPEC says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = [self._route]
+
+    def _route(self, head: str) -> bytes:
+        if head.startswith("POST"):
+            return reply([f"item {row}" for row in range(len(json.loads(self.bodies[-1])["items"]))])
+        return reply({"id": "me", "app_id": "A", "input_spec": SPEC})
+
+    @property
+    def posted(self) -> list[Any]:
+        return [json.loads(body) for body in self.bodies if body]
+
+
+@pytest.fixture
+def apps() -> Iterator[Apps]:
+    with Apps() as server:
+        yield server
+
+
+def test_input_fields_are_sent_as_they_are_and_what_is_missing_is_left_out(apps: Apps) -> None:
+    frame = pd.DataFrame({"text": ["007", "NA"], "share": [0.5, None], "tags": [None, ["a", "b"]]}, index=["a", "a"])
+    results = frame.pipe(tf.create_app_items, apps.client(), "P", progress=False)
+    assert apps.posted == [{"items": [{"share": 0.5, "text": "007"}, {"tags": ["a", "b"], "text": "NA"}]}]
+    assert results.index.tolist() == ["a", "a"]
+    assert results["item_id"].tolist() == ["item 0", "item 1"]
+
+
+def test_columns_may_have_the_names_of_the_platforms_own_files(apps: Apps) -> None:
+    frame = pd.DataFrame({"INPUT:id": ["1"], "INPUT:text": ["a"]})
+    frame.pipe(tf.create_app_items, apps.client(), "P", progress=False)
+    assert apps.posted == [{"items": [{"id": "1", "text": "a"}]}]
+
+
+def test_what_is_wished_stands_beside_the_items(apps: Apps) -> None:
+    options = {"batch_id": "B", "ignore_errors": True, "force_new_original": True, "progress": False}
+    pd.DataFrame({"text": ["a"]}).pipe(tf.create_app_items, apps.client(), "P/1", **options)
+    assert apps.posted == [{"items": [{"text": "a"}], "batch_id": "B", "ignore_errors": True, "force_new_original": True}]
+    assert apps.requests[-1] == "POST /api/app/v0/app-projects/P%2F1/items/bulk"
+
+
+REFUSED: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
+    "no rows": ({"text": []}, {}, "no rows"),
+    "an unknown field": ({"txet": ["a"]}, {}, "'text'"),
+    "a required field is missing": ({"share": [0.5]}, {}, "'text' is required"),
+    "a required value is missing": ({"text": ["a", None]}, {}, "rows 1"),
+    "another type": ({"text": ["a", 1]}, {}, "rows 1: the value is no string"),
+    "bytes": ({"text": [b"a"]}, {"batch_id": "B", "ignore_errors": True}, "a type that JSON has not"),
+    "a known solution": ({"INPUT:text": ["a"], "GOLDEN:result": ["b"]}, {}, "GOLDEN:result"),
+    "an overlap": ({"text": ["a"], "TASK:overlap": [3]}, {}, "TASK:overlap"),
+    "errors are to be ignored without a batch": ({"text": ["a"]}, {"ignore_errors": True}, "batch only"),
+    "no flag": ({"text": ["a"]}, {"force_new_original": 1}, "force_new_original"),
+    "no batch": ({"text": ["a"]}, {"batch_id": ""}, "batch_id"),
+    "no number": ({"text": ["a"]}, {"concurrency": 0}, "concurrency"),
+}
+
+
+@pytest.mark.parametrize(("columns", "options", "told"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_sent_is_refused(columns: dict[str, list[Any]], options: dict[str, Any], told: str, apps: Apps) -> None:
+    with pytest.raises(tf.InputError, match=told):
+        tf.create_app_items(pd.DataFrame(columns), apps.client(), "P", **{"progress": False} | options)
+    assert apps.posted == []
+
+
+@pytest.mark.parametrize("options", [{"priority_order": "SIX"}, {"name": ""}, {"name": 1}, {"start": "yes"}])
+def test_a_batch_that_cannot_be_is_refused(options: dict[str, Any], apps: Apps) -> None:
+    with pytest.raises(tf.InputError, match=next(iter(options))):
+        tf.create_app_batch(pd.DataFrame({"text": ["a"]}), apps.client(), "P", **options, progress=False)
+    assert apps.requests == []
+
+
+@pytest.mark.parametrize("project", ["", None, ".", 7])
+def test_what_is_no_app_project_is_refused(project: Any, apps: Apps) -> None:
+    with pytest.raises(tf.InputError, match="app_project_id"):
+        tf.create_app_items(pd.DataFrame({"text": ["a"]}), apps.client(), project, progress=False)
+    assert apps.requests == []

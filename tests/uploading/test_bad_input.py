@@ -1,0 +1,555 @@
+"""Bad input gives a clear error and sends nothing; a bad answer gives one that says what came."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import ssl
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pandas as pd
+import pytest
+from support.scripted_server import Scripted, reply
+
+import toloka_frames as tf
+from toloka_frames.local import LocalToloka
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+Client: TypeAlias = tf.AsyncTolokaClient
+IMAGES = ["https://example.com/1.jpg", "https://example.com/2.jpg"]
+ENVELOPE = {"request_id": "3f1c", "code": "CODE", "message": "In the service's words", "payload": {"field": "reason"}}
+HTML = "<html><title>502 Bad Gateway</title></html>"
+HALF_OF_A_PAIR = "\ud800"
+TLS = ssl.create_default_context()  # one for all clients: each would read the certificates anew, and here no one needs them
+
+
+@pytest.fixture(scope="module")
+def toloka() -> Iterator[LocalToloka]:
+    """One service for the file: its tests look only at what they added to its requests."""
+    with LocalToloka(operation_seconds=0.01) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def client(toloka: LocalToloka) -> Iterator[Client]:
+    client = toloka.client()
+    yield client
+    tf.run(client.aclose())
+
+
+def sent_tasks(toloka: LocalToloka) -> int:
+    return sum(request.method == "POST" and request.path == "/api/v1/tasks" for request in toloka.requests)
+
+
+def with_images(**columns: Any) -> pd.DataFrame:
+    return pd.DataFrame({"image": IMAGES, **columns})
+
+
+# -- making a client: what it is made with, and what the error says
+
+CLIENTS = {
+    "no token": ((None, "SANDBOX"), {}, "no token"),
+    "an empty token": (("", "SANDBOX"), {}, "no token"),
+    "a token of blanks": ((" \t", "SANDBOX"), {}, "no token"),
+    "a token with a newline": (("secret\nword", "SANDBOX"), {}, "characters that no token has"),
+    "a token beyond ASCII": (("secret\u2013word", "SANDBOX"), {}, "characters that no token has"),
+    "a token as bytes": ((b"secret", "SANDBOX"), {}, "token"),
+    "a token as a number": ((5, "SANDBOX"), {}, "token"),
+    "neither environment nor url": (("secret",), {}, "Exactly one of environment and url"),
+    "both environment and url": (("secret", "SANDBOX"), {"url": "https://example.com"}, "Exactly one of environment and url"),
+    "an unknown environment": (("secret", "STAGING"), {}, "'STAGING' is neither 'SANDBOX' nor 'PRODUCTION'"),
+    "an environment in small letters": (("secret", "sandbox"), {}, "'sandbox' is neither 'SANDBOX' nor 'PRODUCTION'"),
+    "a url without scheme": (("secret",), {"url": "127.0.0.1:8080"}, "url='127.0.0.1:8080'"),
+    "a host and a port without scheme": (("secret",), {"url": "localhost:8080"}, "url='localhost:8080'"),
+    "a url of another scheme": (("secret",), {"url": "ftp://example.com"}, "url='ftp://example.com'"),
+    "a url without host": (("secret",), {"url": "https://"}, "no URL"),
+    "a url with a query": (("secret",), {"url": "https://example.com?x=1"}, "example.com"),
+    "a url that is none": (("secret",), {"url": "http://[::1"}, "no URL"),
+    "a url that is no text": (("secret",), {"url": 8080}, "url=8080"),
+    "a url with a password": (("secret",), {"url": "https://me:secret@example.com"}, "example.com"),
+    "a url with a password and no port": (("secret",), {"url": "https://me:secret@example.com:port"}, "example.com"),
+    "an account as a number": (("secret", "SANDBOX"), {"act_under_account_id": 5}, "act_under_account_id"),
+    "an account with a newline": (("secret", "SANDBOX"), {"act_under_account_id": "5\n6"}, "act_under_account_id"),
+    "an account beyond ASCII": (("secret", "SANDBOX"), {"act_under_account_id": "\u0665"}, "act_under_account_id"),
+    "a proxy that is none": (("secret", "SANDBOX"), {"proxy": "nonsense"}, "proxy"),
+    "no try at all": (("secret", "SANDBOX"), {"retries": 0}, "retries"),
+    "tries that are text": (("secret", "SANDBOX"), {"retries": "5"}, "retries"),
+}
+
+
+@pytest.mark.parametrize(("given", "options", "says"), CLIENTS.values(), ids=CLIENTS)
+def test_a_client_is_not_made_of(
+    given: tuple[Any, ...], options: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TOLOKA_TOKEN", "TOLOKA_ENVIRONMENT", "TOLOKA_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(tf.ConfigurationError) as caught:
+        tf.AsyncTolokaClient(*given, **options)
+    assert says in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_retries_of_an_unknown_quota_are_refused() -> None:
+    with pytest.raises(tf.ConfigurationError, match="WEEK"):
+        tf.AsyncTolokaClient("secret", "SANDBOX", retries=tf.Retries(wait_for=("WEEK",)))  # type: ignore[arg-type]
+
+
+# -- lists: what is called, the parameter it is about, and what the error says
+
+Call: TypeAlias = "Callable[[Client], object]"
+
+VALUES: dict[str, tuple[Call, str | None, str]] = {
+    "a status in small letters": (lambda c: c.get_pools(status="open"), "status", "nearest is 'OPEN'"),
+    "a misspelt status": (lambda c: c.get_app_batches("1", status="PROCESING"), "status", "nearest is 'PROCESSING'"),
+    "an unknown status": (lambda c: c.get_projects(status="DELETED"), "status", "one of ACTIVE, ARCHIVED"),
+    "one wrong status of two": (
+        lambda c: c.get_assignments(pool_id="1", status=["ACCEPTED", "APPROVED"]),
+        "status",
+        "one of ACTIVE, SUBMITTED",
+    ),
+    "two statuses where one goes": (lambda c: c.get_pools(status=["OPEN", "CLOSED"]), "status", "one of OPEN"),
+    "no status in a list": (lambda c: c.get_assignments(pool_id="1", status=[]), "status", "at least one"),
+    "an operation type that is none": (lambda c: c.get_operations(type="POOL.OPENS"), "type", "nearest is 'POOL.OPEN'"),
+    "an empty id": (lambda c: c.get_pools(id_gt=""), "id_gt", "not empty"),
+    "an id as a number": (lambda c: c.get_pools(project_id=10), "project_id", "text"),
+    "an id that is no Unicode": (lambda c: c.get_pools(id_gt=HALF_OF_A_PAIR), "id_gt", "text"),
+    "a path id that is no Unicode": (lambda c: c.get_app_batches(HALF_OF_A_PAIR), "app_project_id", "text"),
+    "a path id that is missing": (lambda c: c.get_app_items(None), "app_project_id", "text"),
+    "a path id that is empty": (lambda c: c.get_app_items(""), "app_project_id", "text"),
+    "a path id that climbs": (lambda c: c.get_app_items("..").to_arrow(progress=False), "app_project_id", ".."),
+    "an instant that is none": (lambda c: c.get_pools(created_gte="yesterday"), "created_gte", "instant"),
+    "an instant of no calendar": (lambda c: c.get_pools(created_gte="2026-02-30"), "created_gte", "instant"),
+    "an instant as a number": (lambda c: c.get_pools(created_gte=1767225600), "created_gte", "instant"),
+    "an instant that is missing": (lambda c: c.get_pools(created_gte=pd.NaT), "created_gte", "instant"),
+    "an instant before the first": (
+        lambda c: c.get_pools(created_gte="0001-01-01T00:00:00+10:00"),
+        "created_gte",
+        "instant",
+    ),
+    "an instant in nanoseconds": (
+        lambda c: c.get_pools(created_gte=pd.Timestamp("2026-01-01T00:00:00.000000001")),
+        "created_gte",
+        "instant",
+    ),
+    "an overlap as text": (lambda c: c.get_tasks("1", overlap="3"), "overlap", "whole number"),
+    "an overlap as a truth value": (lambda c: c.get_tasks("1", overlap_gt=True), "overlap_gt", "whole number"),
+    "a page of no rows": (lambda c: c.get_pools(batch_size=0), "batch_size", "from 1 to 300"),
+    "a page over the list's limit": (lambda c: c.get_app_batches("1", batch_size=1_001), "batch_size", "from 1 to 1,000"),
+    "a page of half a row": (lambda c: c.get_pools(batch_size=0.5), "batch_size", "whole number"),
+    "a found page over the limit": (lambda c: tf.run(c.find_operations(limit=501)), "limit", "from 1 to 500"),
+    "an unknown sort key": (lambda c: tf.run(c.find_pools(sort="name")), "sort", "one of id, created, last_started"),
+    "a misspelt sort key": (lambda c: tf.run(c.find_pools(sort="-creatd")), "sort", "nearest is 'created'"),
+    "assignments of nothing": (lambda c: c.get_assignments(status="ACCEPTED"), "pool_id", "task_id or task_suite_id"),
+    "tasks of nothing": (lambda c: c.get_tasks(None), "pool_id", "tasks are asked for with pool_id"),
+    "an object with an empty id": (lambda c: tf.run(c.get_pool("")), "id", "text"),
+    "an object with a number for an id": (lambda c: tf.run(c.get_pool(1080020)), "id", "text"),
+    "an object with an id that climbs": (lambda c: tf.run(c.get_pool("..")), "id", ".."),
+    "an object with an id that is no Unicode": (lambda c: tf.run(c.get_pool(HALF_OF_A_PAIR)), "id", "text"),
+    "an operation without id": (lambda c: tf.run(c.wait_operation({"status": "RUNNING"})), None, "no operation"),
+    "a backend pandas has not": (
+        lambda c: c.get_pools().to_dataframe(dtype_backend="polars"),
+        None,
+        "dtype_backend='polars'",
+    ),
+    "a backend in chunks": (lambda c: c.get_pools().iter_dataframes(dtype_backend="arrow"), None, "dtype_backend='arrow'"),
+    "a backend for rows from elsewhere": (lambda _: tf.to_dataframe([{"a": 1}], dtype_backend="arrow"), None, "dtype_backend"),
+    "chunks of no rows": (lambda c: c.get_pools().iter_dataframes(0), "chunk_rows", "positive whole number"),
+    "chunks as text": (lambda c: c.get_pools().iter_dataframes("100"), "chunk_rows", "positive whole number"),
+    "a progress that is none": (lambda c: c.get_pools().to_arrow(progress="loud"), None, "progress='loud'"),
+    "a progress that is True": (lambda c: c.get_pools().to_arrow(progress=True), None, "progress=True"),
+    "a progress that is a list": (lambda c: c.get_pools().to_arrow(progress=["text"]), None, "progress=['text']"),
+    "a progress of a wait": (lambda c: tf.run(c.wait_operation({"id": "1"}, progress="loud")), None, "progress='loud'"),
+    "tasks as bytes": (lambda c: tf.run(c.create_tasks_async(b"[]")), None, "bytes"),
+    "a task that holds bytes": (lambda c: tf.run(c.create_tasks_async({"input_values": {"a": b""}})), None, "bytes"),
+    "a task that holds NaN": (lambda c: tf.run(c.create_tasks_async({"input_values": {"a": math.nan}})), None, "JSON"),
+    "a task that holds half a character": (
+        lambda c: tf.run(c.create_tasks_async({"input_values": {"a": HALF_OF_A_PAIR}})),
+        None,
+        "surrogates",
+    ),
+    "a frame for tasks": (lambda c: tf.run(c.create_tasks_async(with_images())), None, "DataFrame"),
+    "a project that holds a set": (lambda c: tf.run(c.create_project({"public_name": {"a"}})), None, "set"),
+}
+
+
+@pytest.mark.parametrize(("call", "column", "says"), VALUES.values(), ids=VALUES)
+def test_a_wrong_value_is_refused_before_any_request(
+    toloka: LocalToloka, client: Client, call: Call, column: str | None, says: str
+) -> None:
+    before = len(toloka.requests)
+    with pytest.raises(tf.InputError) as caught:
+        call(client)
+    assert says in str(caught.value)
+    assert caught.value.column == column
+    assert len(toloka.requests) == before
+
+
+def test_a_progress_that_is_none_leaves_no_file(toloka: LocalToloka, client: Client, tmp_path: Path) -> None:
+    before = len(toloka.requests)
+    with pytest.raises(tf.InputError, match="loud"):
+        client.get_pools().to_parquet(tmp_path / "pools.parquet", progress="loud")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+    assert len(toloka.requests) == before
+
+
+# -- uploads: a frame that cannot go, the options, the column and rows it is about, and what the error says
+
+FRAMES: dict[str, tuple[Any, dict[str, Any], str | None, tuple[int, ...], str]] = {
+    "no frame": ([{"image": IMAGES[0]}], {}, None, (), "a list came"),
+    "a frame of no rows": (with_images().head(0), {}, None, (), "no rows"),
+    "a frame of no columns": (pd.DataFrame(index=[0, 1]), {}, None, (), "No column"),
+    "two columns of one name": (pd.DataFrame([IMAGES], columns=["image", "image"]), {}, "image", (), "stand twice: ['image']"),
+    "columns named by numbers": (pd.DataFrame([IMAGES]), {}, None, (), "not: [0, 1]"),
+    "columns named by pairs": (pd.concat({"a": with_images()}, axis=1), {}, None, (), "not: [('a', 'image')]"),
+    "a column without a name": (pd.DataFrame({"": IMAGES}), {}, None, (), "No column with a name"),
+    "INPUT: without a name": (pd.DataFrame({"INPUT:": IMAGES}), {}, None, (), "No column with a name"),
+    "answers and no input": (pd.DataFrame({"GOLDEN:result": ["cat", "dog"]}), {}, None, (), "No column with a name"),
+    "a misspelt field": (pd.DataFrame({"imgae": IMAGES}), {}, "imgae", (), "the nearest is 'image'"),
+    "an unknown field": (with_images(zzz=["a", "b"]), {}, "zzz", (), "Its input fields are image, text"),
+    "a misspelt answer": (
+        pd.DataFrame({"INPUT:image": IMAGES, "GOLDEN:resutl": ["cat", "dog"]}),
+        {},
+        "GOLDEN:resutl",
+        (),
+        "output field 'resutl'; the nearest is 'result'",
+    ),
+    "a plain column beside INPUT: ones": (
+        pd.DataFrame({"INPUT:image": IMAGES, "text": ["a", "b"]}),
+        {},
+        "text",
+        (),
+        "Beside INPUT: columns",
+    ),
+    "a required field that no column holds": (pd.DataFrame({"text": ["a", "b"]}), {}, "image", (), "'image' is required"),
+    "None in a required field": (pd.DataFrame({"image": [IMAGES[0], None]}), {}, "image", (1,), "is missing"),
+    "NaN in a required field": (pd.DataFrame({"image": [math.nan, IMAGES[0]]}), {}, "image", (0,), "is missing"),
+    "NA in a required field": (pd.DataFrame({"image": [IMAGES[0], pd.NA]}, dtype="string"), {}, "image", (1,), "is missing"),
+    "bytes": (with_images(text=["a", b"b"]), {}, "text", (1,), "type that JSON has not (as \"b'b'\", bytes)"),
+    "infinity": (with_images(share=[math.inf, 0.5]), {}, "share", (0,), "infinite"),
+    "minus infinity": (with_images(share=[0.5, -math.inf]), {}, "share", (1,), "infinite"),
+    "a datetime": (with_images(text=pd.to_datetime(["2026-01-01"] * 2)), {}, "text", (0, 1), "strftime"),
+    "a date": (with_images(text=["2026-01-01", dt.date(2026, 1, 1)]), {}, "text", (1,), "date"),
+    "a timedelta": (with_images(text=pd.to_timedelta([1, 2])), {}, "text", (0, 1), "type that JSON has not"),
+    "a Decimal": (with_images(share=[Decimal("0.1"), Decimal("0.2")]), {}, "share", (0, 1), "Decimal"),
+    "a complex number": (with_images(share=[1j, 2j]), {}, "share", (0, 1), "complex"),
+    "a set": (with_images(meta=[{"a"}, None]), {}, "meta", (0,), "set"),
+    "bytes inside a json cell": (with_images(meta=[{"a": 1}, {"a": [b"b"]}]), {}, "meta", (1,), "holds what JSON cannot say"),
+    "NaN inside a json cell": (with_images(meta=[[1, math.nan], {}]), {}, "meta", (0,), "holds what JSON cannot say"),
+    "a key that is no text": (with_images(meta=[{}, {1: "a"}]), {}, "meta", (1,), "holds what JSON cannot say"),
+    "numbers in a string field": (with_images(text=[1, 2]), {}, "text", (0, 1), "is no string (as '1', int)"),
+    "floats in a string field": (with_images(text=[1.0, None]), {}, "text", (0,), "is no string"),
+    "truth values in a string field": (with_images(text=[True, False]), {}, "text", (0, 1), "is no string"),
+    "a list in a string field": (with_images(text=["a", ["b"]]), {}, "text", (1,), "is no string"),
+    "numbers in a url field": (pd.DataFrame({"image": [1, 2]}), {}, "image", (0, 1), "is no url"),
+    "text in an integer field": (with_images(number=["1", "2"]), {}, "number", (0, 1), "is no integer"),
+    "half a number in an integer field": (with_images(number=[1.5, 2.0]), {}, "number", (0,), "is no integer"),
+    "truth values in an integer field": (with_images(number=[True, False]), {}, "number", (0, 1), "is no integer"),
+    "text in a float field": (with_images(share=["0.5", "0.5"]), {}, "share", (0, 1), "is no float"),
+    "numbers in a boolean field": (with_images(flag=[1, 0]), {}, "flag", (0, 1), "is no boolean"),
+    "text in a boolean field": (with_images(flag=["true", "false"]), {}, "flag", (0, 1), "is no boolean"),
+    "text in a list field": (with_images(tags=["a,b", "c"]), {}, "tags", (0, 1), "is no array_string"),
+    "a number in a list of texts": (with_images(tags=[["a"], ["b", 1]]), {}, "tags", (1,), "is no array_string"),
+    "half a character": (with_images(text=pd.Series(["a", HALF_OF_A_PAIR], dtype=object)), {}, "text", (1,), "text"),
+    "a number that JSON readers cannot hold": (with_images(number=[2**64, 1]), {}, "number", (0,), "number"),
+    "a cell over the limit": (with_images(text=["a", "b" * 1_048_577]), {}, None, (1,), "1,048,576 bytes"),
+    "many wrong rows": (
+        pd.DataFrame({"image": [None] * 7}),
+        {},
+        "image",
+        (0, 1, 2, 3, 4),
+        "rows 0, 1, 2, 3, 4 and 2 more",
+    ),
+    "no pool": (with_images(), {"pool_id": None}, None, (), "No pool"),
+    "an empty pool": (with_images(), {"pool_id": ""}, "pool_id", (), "not empty"),
+    "a pool as a number": (with_images(), {"pool_id": 1080020}, "pool_id", (), "text"),
+    "a pool column with a missing value": (with_images(pool_id=["1", None]), {"pool_id": None}, "pool_id", (1,), "text"),
+    "a pool column of numbers": (with_images(pool_id=[1, 1]), {"pool_id": None}, "pool_id", (0,), "text"),
+    "a pool and a pool column": (with_images(pool_id=["1", "1"]), {}, "pool_id", (), "no input field 'pool_id'"),
+    "input_columns that the frame lacks": (
+        with_images(),
+        {"input_columns": ["imgae"]},
+        "imgae",
+        (),
+        "which the frame lacks; the nearest is 'image'",
+    ),
+    "input_columns of nothing": (with_images(), {"input_columns": []}, None, (), "No column"),
+    "input_columns by position": (with_images(), {"input_columns": [0]}, None, (), "input_columns"),
+    "input_columns as text": (with_images(), {"input_columns": "image"}, None, (), "list"),
+    "an overlap of nobody": (with_images(), {"overlap": 0}, "overlap", (), "from 1 to 30,000"),
+    "an overlap over the limit": (with_images(), {"overlap": 30_001}, "overlap", (), "from 1 to 30,000"),
+    "an overlap as text": (with_images(), {"overlap": "3"}, "overlap", (), "whole number"),
+    "an overlap as a truth value": (with_images(), {"overlap": True}, "overlap", (), "whole number"),
+    "an overlap column over the limit": (
+        pd.DataFrame({"INPUT:image": IMAGES, "TASK:overlap": [3, 30_001]}),
+        {},
+        "TASK:overlap",
+        (1,),
+        "from 1 to 30,000",
+    ),
+    "an overlap column of text": (
+        pd.DataFrame({"INPUT:image": IMAGES, "TASK:overlap": ["3", "3"]}),
+        {},
+        "TASK:overlap",
+        (0, 1),
+        "is no integer",
+    ),
+    "a hint that is no text": (
+        pd.DataFrame({"INPUT:image": IMAGES, "HINT:text": [1, 2]}),
+        {},
+        "HINT:text",
+        (0, 1),
+        "no string",
+    ),
+    "no request at once": (with_images(), {"concurrency": 0}, "concurrency", (), "positive whole number"),
+    "half a request at once": (with_images(), {"concurrency": 0.5}, "concurrency", (), "positive whole number"),
+    "requests at once as text": (with_images(), {"concurrency": "4"}, "concurrency", (), "positive whole number"),
+    "a flag as text": (with_images(), {"skip_invalid_items": "false"}, "skip_invalid_items", (), "skip_invalid_items='false'"),
+    "a progress that is none": (with_images(), {"progress": "loud"}, None, (), "progress='loud'"),
+}
+
+
+@pytest.mark.parametrize(("frame", "options", "column", "rows", "says"), FRAMES.values(), ids=FRAMES)
+def test_a_frame_that_cannot_go_creates_nothing(
+    toloka: LocalToloka,
+    client: Client,
+    pool_id: str,
+    frame: Any,
+    options: dict[str, Any],
+    column: str | None,
+    rows: tuple[int, ...],
+    says: str,
+) -> None:
+    before = sent_tasks(toloka)
+    with pytest.raises(tf.InputError) as caught:
+        tf.create_tasks(frame, client, **{"pool_id": pool_id, "progress": False} | options)
+    assert says in str(caught.value)
+    assert (caught.value.column, caught.value.rows) == (column, rows)
+    assert sent_tasks(toloka) == before
+
+
+def test_rows_are_told_by_their_position_in_the_whole_frame(client: Client, make_pool: Callable[..., str]) -> None:
+    pools = [make_pool(), make_pool()]
+    frame = pd.DataFrame({"image": [*IMAGES, None], "pool_id": [pools[0], pools[1], pools[1]]}, index=[7, 8, 9])
+    with pytest.raises(tf.InputError) as caught:
+        tf.create_tasks(frame, client, progress=False)
+    assert caught.value.rows == (2,)
+
+
+# -- pools that take no tasks
+
+
+def archived(client: Client, pool_id: str) -> str:
+    begun = tf.run(client.service.post(f"/v1/pools/{pool_id}/archive", {}, None, repeatable=False))
+    tf.run(client.wait_operation(begun, progress=False))
+    return pool_id
+
+
+def test_an_archived_pool_takes_no_tasks(toloka: LocalToloka, client: Client, pool_id: str) -> None:
+    before = sent_tasks(toloka)
+    with pytest.raises(tf.InputError, match=f"{pool_id}.*is archived") as caught:
+        tf.create_tasks(with_images(), client, archived(client, pool_id), progress=False)
+    assert caught.value.column == "pool_id"
+    assert sent_tasks(toloka) == before
+
+
+def test_a_pool_without_smart_mixing_takes_no_tasks(toloka: LocalToloka, client: Client, make_pool: Callable[..., str]) -> None:
+    before = sent_tasks(toloka)
+    with pytest.raises(tf.InputError, match="mixer_config") as caught:
+        tf.create_tasks(with_images(), client, make_pool(mixer_config=None), progress=False)
+    assert caught.value.column == "pool_id"
+    assert sent_tasks(toloka) == before
+
+
+@pytest.mark.parametrize("pool_id", ["999999999", "no-number", "1?x=1"])
+def test_an_unknown_pool_is_not_found(toloka: LocalToloka, client: Client, pool_id: str) -> None:
+    before = sent_tasks(toloka)
+    with pytest.raises(tf.NotFound, match="Check the id") as caught:
+        tf.create_tasks(with_images(), client, pool_id, progress=False)
+    assert caught.value.status == 404
+    assert sent_tasks(toloka) == before
+
+
+def test_one_unknown_pool_of_two_creates_nothing_in_the_other(toloka: LocalToloka, client: Client, pool_id: str) -> None:
+    before = sent_tasks(toloka)
+    with pytest.raises(tf.NotFound):
+        tf.create_tasks(with_images(pool_id=[pool_id, "999999999"]), client, progress=False)
+    assert sent_tasks(toloka) == before
+
+
+def test_a_wrong_token_creates_nothing(toloka: LocalToloka, pool_id: str) -> None:
+    before = sent_tasks(toloka)
+    stranger = tf.AsyncTolokaClient("another-token", url=toloka.url)
+    with pytest.raises(tf.AuthenticationFailed) as caught:
+        tf.create_tasks(with_images(), stranger, pool_id, progress=False)
+    assert (caught.value.status, caught.value.code) == (401, "AUTHENTICATION_ERROR")
+    assert sent_tasks(toloka) == before
+    tf.run(stranger.aclose())
+
+
+# -- answers of the service in its own envelope: status, class, whether it may be repeated, and what the message says
+
+REFUSALS = {
+    "400": (400, tf.ValidationFailed, False, "400 CODE"),
+    "401": (401, tf.AuthenticationFailed, False, "sandbox and production have tokens of their own"),
+    "403": (403, tf.AccessDenied, False, "act_under_account_id"),
+    "404": (404, tf.NotFound, False, "Check the id"),
+    "405": (405, tf.ApiError, False, "405 CODE"),
+    "409": (409, tf.Conflict, False, "409 CODE"),
+    "413": (413, tf.TooLarge, False, "fewer rows"),
+    "415": (415, tf.ApiError, False, "415 CODE"),
+    "429": (429, tf.QuotaExceeded, True, "Come back at"),
+    "500": (500, tf.ApiError, True, "500 CODE"),
+    "503": (503, tf.ApiError, True, "503 CODE"),
+}
+
+
+@pytest.mark.parametrize(("status", "kind", "retryable", "says"), REFUSALS.values(), ids=REFUSALS)
+def test_a_refusal_is_told_with_all_that_the_service_said(
+    scripted: Scripted, status: int, kind: type[tf.ApiError], retryable: bool, says: str
+) -> None:
+    scripted.answers = [reply(ENVELOPE, status)]
+    client = scripted.client(retries=1, verify=TLS)
+    with pytest.raises(tf.ApiError) as caught:
+        tf.run(client.get_pool("1"))
+    error = caught.value
+    assert type(error) is kind
+    assert (error.status, error.code, error.request_id) == (status, "CODE", "3f1c")
+    assert (error.payload, error.retryable) == ({"field": "reason"}, retryable)
+    assert f"{status} CODE: In the service's words" in str(error)
+    assert says in str(error)
+    tf.run(client.aclose())
+
+
+# -- answers that the API does not promise: bytes, class, status, and what the message says
+
+ODDITIES = {
+    "HTML with 502": (reply(HTML, 502), tf.BadAnswer, 502, "502 Bad Gateway</title>"),
+    "HTML with 200": (reply(HTML), tf.BadAnswer, 200, "<html>"),
+    "HTML with 403": (reply(HTML, 403), tf.AccessDenied, 403, "<html>"),
+    "HTML with 404": (reply(HTML, 404), tf.NotFound, 404, "<html>"),
+    "HTML with 429": (reply(HTML, 429), tf.QuotaExceeded, 429, "<html>"),
+    "HTML with 418": (reply(HTML, 418), tf.BadAnswer, 418, "<html>"),
+    "a redirect to a page to log in": (reply(b"", 302, Location="/login"), tf.BadAnswer, 302, "an empty body"),
+    "truncated JSON": (reply('{"id": "1", "na'), tf.BadAnswer, 200, '{"id": "1", "na'),
+    "truncated JSON with 500": (reply('{"code": "INT', 500), tf.BadAnswer, 500, '{"code": "INT'),
+    "an empty body": (reply(), tf.BadAnswer, 200, "an empty body"),
+    "an empty body with 409": (reply(b"", 409), tf.Conflict, 409, "an empty body"),
+    "an empty body with 503": (reply(b"", 503), tf.BadAnswer, 503, "an empty body"),
+    "bytes that are no text": (reply(b"\xff\xfe\x00"), tf.BadAnswer, 200, "JSON was expected"),
+    "a list for an object": (reply([1]), tf.BadAnswer, 200, "[1]"),
+    "null for an object": (reply("null"), tf.BadAnswer, 200, "null"),
+    "text for an object": (reply('"pool"'), tf.BadAnswer, 200, "pool"),
+    "brackets without end": (reply(b"[" * 100_000), tf.BadAnswer, 200, "[[["),
+    "a body that does not unzip": (reply(b"not gzip", Content_Encoding="gzip"), tf.TolokaError, None, "decompressing"),
+    "a field map with 409": (reply({"0": {"code": "EQUAL"}}, 409), tf.Conflict, 409, "EQUAL"),
+    "an envelope with an odd interval": (
+        reply({"code": "CODE", "message": "m", "payload": {"interval": {}}}, 429),
+        tf.QuotaExceeded,
+        429,
+        "429 CODE",
+    ),
+    "a wait of thirty thousand years": (
+        reply({"code": "CODE", "message": "m"}, 429, Retry_After="999999999999"),
+        tf.QuotaExceeded,
+        429,
+        "429 CODE",
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "kind", "status", "says"), ODDITIES.values(), ids=ODDITIES)
+def test_an_answer_that_is_not_the_apis_is_told_by_what_came(
+    scripted: Scripted, answer: bytes, kind: type[tf.TolokaError], status: int | None, says: str
+) -> None:
+    scripted.answers = [answer]
+    client = scripted.client(retries=1, verify=TLS)
+    with pytest.raises(kind) as caught:
+        tf.run(client.get_pool("1"))
+    assert says in str(caught.value)
+    assert getattr(caught.value, "status", None) == status
+    assert len(str(caught.value)) < 1_000
+    tf.run(client.aclose())
+
+
+PAGES = {
+    "HTML": HTML,
+    "an empty body": "",
+    "truncated JSON": '{"items": [{"id": "1"}], "has_mo',
+    "a list": "[]",
+    "no rows": '{"has_more": false}',
+    "null for rows": '{"items": null, "has_more": false}',
+    "an object for rows": '{"items": {}, "has_more": false}',
+    "a row that is null": '{"items": [null], "has_more": false}',
+    "a row that is text": '{"items": ["1"], "has_more": false}',
+    "a row without id": '{"items": [{"status": "OPEN"}], "has_more": false}',
+    "a row with a number for an id": '{"items": [{"id": 1}], "has_more": false}',
+    "no has_more": '{"items": []}',
+    "text for has_more": '{"items": [], "has_more": "false"}',
+    "an error for a page": '{"code": "CODE", "message": "m"}',
+}
+
+
+@pytest.mark.parametrize("body", PAGES.values(), ids=PAGES)
+@pytest.mark.parametrize(
+    "pulled", [lambda scan: scan.to_arrow(progress=False), list], ids=["as a table", "as rows of the wire"]
+)
+def test_a_page_that_is_none_is_a_bad_answer(scripted: Scripted, body: str, pulled: Callable[[tf.Scan], object]) -> None:
+    scripted.answers = [reply(body)]
+    client = scripted.client(retries=1, verify=TLS)
+    with pytest.raises(tf.BadAnswer) as caught:
+        pulled(client.get_pools())
+    assert caught.value.status == 200
+    assert (body[:20] or "an empty body") in str(caught.value)
+    tf.run(client.aclose())
+
+
+@pytest.mark.parametrize("body", [HTML, "", "[]", "null"])
+def test_a_found_page_that_is_none_is_a_bad_answer(scripted: Scripted, body: str) -> None:
+    scripted.answers = [reply(body)]
+    client = scripted.client(retries=1, verify=TLS)
+    with pytest.raises(tf.BadAnswer):
+        tf.run(client.find_pools())
+    tf.run(client.aclose())
+
+
+@pytest.mark.parametrize("body", ["", "[]", "null", '"1"'])
+def test_a_made_project_without_its_object_is_a_bad_answer(scripted: Scripted, body: str) -> None:
+    scripted.answers = [reply(body, 201)]
+    client = scripted.client(retries=1, verify=TLS)
+    with pytest.raises(tf.BadAnswer) as caught:
+        tf.run(client.create_project({"public_name": "Animals"}))
+    assert caught.value.status == 201
+    tf.run(client.aclose())
+
+
+REQUESTER = reply({"id": "me"})
+POOL = reply({"id": "1", "project_id": "2", "status": "CLOSED", "mixer_config": {"real_tasks_count": 1}})
+PROJECT = reply({"id": "2", "task_spec": {"input_spec": {"image": {"type": "url"}}, "output_spec": {}}})
+BEGUN = reply({"id": "3", "status": "RUNNING"}, 202)
+DONE = reply({"id": "3", "status": "SUCCESS"}, 202)
+
+ODD_UPLOADS = {
+    "no operation": [REQUESTER, POOL, PROJECT, reply(b"", 202)],
+    "a list for an operation": [REQUESTER, POOL, PROJECT, reply([1], 202)],
+    "an operation without id": [REQUESTER, POOL, PROJECT, reply({"status": "RUNNING"}, 202)],
+    "HTML for an operation": [REQUESTER, POOL, PROJECT, reply(HTML)],
+    "a list for a running operation": [REQUESTER, POOL, PROJECT, BEGUN, reply([1])],
+    "an object for a log": [REQUESTER, POOL, PROJECT, DONE, reply({"a": 1})],
+    "null in a log": [REQUESTER, POOL, PROJECT, DONE, reply([None])],
+    "HTML for a log": [REQUESTER, POOL, PROJECT, DONE, reply(HTML)],
+}
+
+
+@pytest.mark.parametrize("answers", ODD_UPLOADS.values(), ids=ODD_UPLOADS)
+def test_an_upload_tells_of_each_row_also_when_the_service_answers_with(scripted: Scripted, answers: list[bytes]) -> None:
+    scripted.answers = list(answers)
+    client = scripted.client(retries=1, verify=TLS)
+    with pytest.raises(tf.UploadError) as caught:
+        tf.create_tasks(with_images(), client, "1", progress=False)
+    assert caught.value.results["status"].tolist() == ["UNKNOWN", "UNKNOWN"]
+    assert isinstance(caught.value.__cause__, tf.BadAnswer)
+    tf.run(client.aclose())

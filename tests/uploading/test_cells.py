@@ -1,0 +1,232 @@
+"""Cells become the JSON that is sent; what is missing is left out, what is right stays as it was."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.sample_project import INPUT_SPEC, OUTPUT_SPEC
+
+import toloka_frames as tf
+from toloka_frames._schema.columns import Specification
+from toloka_frames._uploading.cells import cells_of
+from toloka_frames._uploading.frame_columns import roles_of
+from toloka_frames._uploading.json_text import text_list
+
+SPECIFICATION = Specification(INPUT_SPEC, OUTPUT_SPEC)
+CIRCLE: list[Any] = []
+CIRCLE.append(CIRCLE)
+
+
+def nested(levels: int) -> Any:
+    """Lists in lists, so many levels deep."""
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+def sent(
+    frame: pd.DataFrame, *, strict: bool = True, overlap: int | None = None, input_columns: Any = None
+) -> list[dict[str, Any]]:
+    """The tasks of a frame as they are sent, without what is the same for all."""
+    roles = roles_of(frame, input_columns, has_pool=True)
+    rows = range(len(frame))
+    cells = cells_of(frame, roles, SPECIFICATION, overlap=overlap, positions=rows, strict=strict)
+    tasks = [json.loads(b'{"input_values":' + values) for values in text_list(cells.texts)]
+    assert cells.input_bytes == [len(orjson.dumps(task["input_values"])) for task in tasks]
+    return tasks
+
+
+def column(values: Any, name: str = "meta", dtype: Any = None) -> list[Any]:
+    """What the cells of one column become; absent ones are "absent"."""
+    frame = pd.DataFrame({"image": "https://e.com/1", name: pd.Series(values, dtype=dtype)})
+    return [task["input_values"].get(name, "absent") for task in sent(frame)]
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "name", "wanted"),
+    [
+        (["007", None, "NA"], "string", "text", ["007", "absent", "NA"]),
+        (["007", np.nan, "Ж"], object, "text", ["007", "absent", "Ж"]),
+        (["a", "b", None], "category", "text", ["a", "b", "absent"]),
+        (["a", None], "string[pyarrow]", "text", ["a", "absent"]),
+        ([1, None, 3], "Int64", "number", [1, "absent", 3]),
+        ([1, None, 3], "float64", "number", [1, "absent", 3]),
+        ([1, 2], "uint8", "number", [1, 2]),
+        ([np.int64(1), None], object, "number", [1, "absent"]),
+        ([1.0, 2.5, None], "float64", "share", [1.0, 2.5, "absent"]),
+        ([True, None], "boolean", "flag", [True, "absent"]),
+        ([True, False], bool, "flag", [True, False]),
+        ([np.bool_(True), pd.NA], object, "flag", [True, "absent"]),
+        ([["a"], None, [], ("b",)], object, "tags", [["a"], "absent", [], ["b"]]),
+        ([np.array(["a", "b"]), None], object, "tags", [["a", "b"], "absent"]),
+        ([["a"], None, []], pd.ArrowDtype(pa.list_(pa.string())), "tags", [["a"], "absent", []]),
+        ([{"a": 1}, None, {}], pd.ArrowDtype(pa.struct({"a": pa.int64()})), "meta", [{"a": 1}, "absent", {"a": None}]),
+        ([2**53 + 1, None], pd.ArrowDtype(pa.int64()), "number", [2**53 + 1, "absent"]),
+        ([2**53 + 1, None], "Int64", "number", [2**53 + 1, "absent"]),
+        ([2**64 - 1, 0], "uint64", "number", [2**64 - 1, 0]),
+        ([{"a": [1, None]}, None, "x", 5, True], object, "meta", [{"a": [1, None]}, "absent", "x", 5, True]),
+    ],
+)
+def test_a_cell_is_sent_as_what_it_is(values: Any, dtype: Any, name: str, wanted: list[Any]) -> None:
+    got = column(values, name, dtype)
+    assert got == wanted
+    assert list(map(type, got)) == list(map(type, wanted))
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
+def test_what_is_missing_is_left_out(missing: Any) -> None:
+    assert column([missing, "x"], "text", object) == ["absent", "x"]
+
+
+def test_a_nan_is_left_out_also_where_pandas_takes_it_for_a_value() -> None:
+    beside_nulls = pd.arrays.ArrowExtensionArray(pa.array([0.5, math.nan, None]))
+    assert column(beside_nulls, "share") == [0.5, "absent", "absent"]
+    assert column([np.array(math.nan), 0.5], "share", object) == ["absent", 0.5]
+
+
+def test_zero_keeps_its_sign() -> None:
+    assert [math.copysign(1, each) for each in column([0.0, -0.0], "share")] == [1, -1]
+
+
+CELLS = st.lists(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(-1e15, 1e15)
+    | st.text(max_size=5)
+    | st.lists(st.none() | st.text(max_size=3) | st.integers(0, 9), max_size=3),
+    min_size=1,
+    max_size=8,
+)
+
+
+def fits(field: str, value: Any) -> bool:
+    """Whether a value may stand in a field, said by the type that it is declared with."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return (
+        value is None
+        or {
+            "text": isinstance(value, str),
+            "number": number and value == int(value),
+            "share": number,
+            "flag": isinstance(value, bool),
+            "tags": isinstance(value, list) and all(isinstance(each, str) for each in value),
+            "meta": True,
+        }[field]
+    )
+
+
+@settings(deadline=None, max_examples=300, derandomize=True)
+@given(values=CELLS, field=st.sampled_from(["text", "number", "share", "flag", "tags", "meta"]))
+def test_what_does_not_fit_its_field_is_named_by_column_and_rows_and_all_else_goes_out(values: list[Any], field: str) -> None:
+    wrong = [row for row, value in enumerate(values) if not fits(field, value)]
+    if wrong:
+        with pytest.raises(tf.InputError, match=f"is no {INPUT_SPEC[field]['type']}") as caught:
+            column(values, field, object)
+        assert (caught.value.column, list(caught.value.rows)) == (field, wrong[:5])
+        return
+    wanted = [int(each) if field == "number" and each is not None else each for each in values]
+    # as text, because 1, 1.0 and True are equal
+    assert json.dumps(column(values, field, object)) == json.dumps(["absent" if each is None else each for each in wanted])
+
+
+def test_the_platforms_own_columns_make_control_and_training_tasks() -> None:
+    frame = pd.DataFrame(
+        {
+            "INPUT:image": ["https://e.com/1", "https://e.com/2"],
+            "GOLDEN:result": ["cat", None],
+            "HINT:text": ["Whiskers", None],
+            "HINT:default_language": ["EN", None],
+            "TASK:overlap": [5, None],
+        }
+    )
+    assert sent(frame, overlap=3) == [
+        {
+            "input_values": {"image": "https://e.com/1"},
+            "known_solutions": [{"output_values": {"result": "cat"}, "correctness_weight": 1}],
+            "message_on_unknown_solution": "Whiskers",
+            "localization_config": {"default_language": "EN"},
+            "overlap": 5,
+        },
+        {"input_values": {"image": "https://e.com/2"}, "overlap": 3},
+    ]
+
+
+def test_plain_columns_are_fields_and_prefixed_ones_may_stand_beside_them() -> None:
+    frame = pd.DataFrame({"image": ["https://e.com/1"], "GOLDEN:result": ["cat"]})
+    assert sent(frame)[0]["known_solutions"][0]["output_values"] == {"result": "cat"}
+
+
+def test_the_input_columns_can_be_chosen_among_others() -> None:
+    frame = pd.DataFrame({"INPUT:image": ["https://e.com/1"], "OUTPUT:result": ["cat"], "junk": [object()]})
+    assert sent(frame, input_columns=["INPUT:image"]) == [{"input_values": {"image": "https://e.com/1"}}]
+
+
+def test_the_overlap_of_all_tasks_can_be_given() -> None:
+    assert sent(pd.DataFrame({"image": ["https://e.com/1"]}), overlap=2)[0]["overlap"] == 2
+
+
+def test_rows_that_the_service_shall_judge_go_out_as_they_are() -> None:
+    frame = pd.DataFrame({"image": [None, "x"], "number": ["seven", None], "unheard": [1, None]}, dtype=object)
+    assert [task["input_values"] for task in sent(frame, strict=False)] == [{"number": "seven", "unheard": 1}, {"image": "x"}]
+
+
+def test_what_json_cannot_say_is_refused_even_then() -> None:
+    with pytest.raises(tf.InputError, match="infinite") as caught:
+        sent(pd.DataFrame({"share": [1.0, np.inf]}), strict=False)
+    assert (caught.value.column, caught.value.rows) == ("share", (1,))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.datetime64("2026-01-01", "ns"),
+        np.timedelta64(1, "ns"),
+        np.array(["2026-01-01"], dtype="datetime64[ns]"),
+        pd.Period("2026-01"),
+        10**5_000,
+        nested(201),
+        nested(5_000),
+        CIRCLE,
+        {"\ud800": 1},
+    ],
+    ids=["instant", "time span", "instants", "period", "5,000 digits", "201 levels", "5,000 levels", "circle", "key"],
+)
+def test_no_cell_goes_out_as_something_else(value: Any) -> None:
+    with pytest.raises(tf.InputError, match="Column 'meta', rows 1:") as caught:
+        column([None, value, "x"], "meta", object)
+    assert (caught.value.column, caught.value.rows) == ("meta", (1,))
+
+
+def test_lists_may_be_two_hundred_deep() -> None:
+    assert column([nested(200)]) == [nested(200)]
+
+
+def test_digits_by_the_thousand_do_not_hide_what_is_wrong() -> None:
+    with pytest.raises(tf.InputError, match="is no string") as caught:
+        column(["x", 10**5_000], "text", object)
+    assert caught.value.rows == (1,)
+
+
+@pytest.mark.parametrize("name", ["INPUT:text", "GOLDEN:result", "HINT:text", "HINT:default_language"])
+def test_what_cannot_be_written_is_named_by_its_column_and_all_its_rows(name: str) -> None:
+    halves = pd.Series(["\ud800", "x", "\udfff"], dtype=object)
+    with pytest.raises(tf.InputError, match="cannot be written as JSON") as caught:
+        sent(pd.DataFrame({"INPUT:image": ["https://e.com/1"] * 3, name: halves}))
+    assert (caught.value.column, caught.value.rows) == (name, (0, 2))
+
+
+@pytest.mark.parametrize("columns", [5, iter(["image"]), ["image", 5]], ids=["number", "iterator", "number among names"])
+def test_input_columns_that_are_no_list_of_names_are_refused(columns: Any) -> None:
+    with pytest.raises(tf.InputError, match="input_columns"):
+        sent(pd.DataFrame({"image": ["https://e.com/1"]}), input_columns=columns)

@@ -1,0 +1,211 @@
+"""An upload that is killed at any line, and the service with it, goes on and ends with every row created exactly once.
+
+`SOAK_POINTS=200` has as many uploads of 20,000 rows killed (`make soak`); the usual run has a few smaller ones.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from contextlib import contextmanager
+from itertools import count, repeat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from support.sample_project import pool_made_by
+from support.self_killing_upload import frame_of
+
+import toloka_frames as tf
+from toloka_frames.local import LocalToloka
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from toloka_frames import AsyncTolokaClient
+    from toloka_frames.local import Fault, Faults
+
+POINTS = int(os.environ.get("SOAK_POINTS", "12"))
+ROWS = 20_000 if "SOAK_POINTS" in os.environ else 3_000
+MANY_ROWS = 20_000 if "SOAK_POINTS" in os.environ else 10_000
+SERVICE_KILLS = 20 if "SOAK_POINTS" in os.environ else 3
+SEED = int(os.environ.get("SOAK_SEED", "0"))
+POST = "POST /v1/tasks"
+FAULTS: list[list[Callable[[Faults], Fault]]] = [
+    [],
+    [lambda faults: faults.lose_reply(POST, nth=2), lambda faults: faults.answer(413, POST, nth=3)],
+    [lambda faults: faults.answer(403, POST, nth=4)],
+    [lambda faults: faults.restart(POST, nth=3), lambda faults: faults.fail_operation(POST, nth=6)],
+]
+DYING = Path(__file__).parents[1] / "support" / "self_killing_upload.py"
+
+
+def upload_in_a_process(url: str, token: str, pool_id: str, kill_at: int, home: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, DYING, url, token, pool_id, str(ROWS), str(kill_at)]
+    environment = os.environ | {"XDG_DATA_HOME": str(home)}
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> int:
+    """How many lines a whole upload runs."""
+    home = tmp_path_factory.mktemp("whole")
+    with LocalToloka(operation_seconds=0.02) as toloka:
+        return int(upload_in_a_process(toloka.url, toloka.token, pool_made_by(toloka.client()), 0, home).stdout)
+
+
+def states(data_home: Path) -> set[str]:
+    """The states of chunks in the ledger, as a killed process has left them."""
+    ledger = data_home / "toloka_frames" / "uploads.db"
+    if not ledger.exists():
+        return {"no ledger"}
+    with sqlite3.connect(ledger) as sqlite:
+        tables = sqlite.execute("select count(*) from sqlite_schema where name = 'chunks'").fetchone()[0]
+        found = {state for (state,) in sqlite.execute("select distinct state from chunks")} if tables else set()
+    sqlite.close()
+    return found or {"no upload"}
+
+
+def gone_on(client: AsyncTolokaClient, pool_id: str, *, without_frame: bool) -> None:
+    """What a person does: the same again, until it is done; where an operation has failed, in another way."""
+    for attempt in range(10):
+        flags = {"allow_defaults": True, "skip_invalid_items": True if attempt else None}
+        try:
+            uploads = tf.uploads()
+            if without_frame and len(uploads) and not attempt:
+                tf.resume(uploads["upload_id"].iloc[-1], client, progress=False)
+            else:
+                tf.create_tasks(frame_of(ROWS), client, pool_id, **flags, progress=False)
+        except tf.UploadError as error:
+            print(f"  {error.results['status'].value_counts().to_dict()}")  # noqa: T201 -- seen when the test fails
+        else:
+            return
+    pytest.fail("Ten more calls have not ended the upload.")
+
+
+def check_exactly_once(client: AsyncTolokaClient, pool_id: str, rows: int = ROWS) -> None:
+    frame = frame_of(rows)
+    tasks = client.get_tasks(pool_id).to_dataframe(progress=False)
+    assert len(tasks) == rows
+    assert set(tasks["INPUT:text"]) == set(frame["text"])
+    results = tf.create_tasks(frame, client, pool_id, allow_defaults=True, progress=False)
+    assert results["status"].eq("CREATED").all()
+    assert tasks.set_index("id").loc[results["task_id"], "INPUT:image"].tolist() == frame["image"].tolist()
+
+
+def new_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> Path:
+    """A data folder of its own for each upload that is killed, so that its ledger is its own."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / name))
+    return tmp_path / name
+
+
+def killed_and_gone_on(number: int, kill_at: int, toloka: LocalToloka, home: Path) -> tuple[int, set[str]]:
+    """Kill an upload at a line, go on, check; returns how it ended, and the states of the ledger then."""
+    client = toloka.client()
+    pool_id = pool_made_by(client)
+    for plan in FAULTS[number % len(FAULTS)]:
+        plan(toloka.faults)
+    ended = upload_in_a_process(client.service.url, toloka.token, pool_id, kill_at, home)
+    left = states(home)
+    print(f"line {kill_at:,}: exit {ended.returncode}, {', '.join(sorted(left))}")  # noqa: T201 -- tells what was hit
+    gone_on(client, pool_id, without_frame=number % 3 == 0)
+    check_exactly_once(client, pool_id)
+    tf.run(client.aclose())
+    return ended.returncode, left
+
+
+def test_an_upload_that_is_killed_at_any_line_goes_on_and_creates_each_row_once(
+    lines: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    print(f"seed {SEED}: {POINTS} points of {lines:,} lines")  # noqa: T201 -- to be run again with
+    seen: set[str] = set()
+    chosen = random.Random(SEED)  # noqa: S311 -- to be repeated, not to be secret
+    for number in range(POINTS):
+        # one in each of as many equal parts of the way; where a fault has ended the upload before, an earlier one
+        ended, kill_at = 0, int(lines * (number + chosen.random()) / POINTS) if number else 1
+        for home in map("home{}-{}".format, repeat(number), count()):
+            with LocalToloka(operation_seconds=0.02) as toloka:
+                ended, left = killed_and_gone_on(number, kill_at, toloka, new_home(monkeypatch, tmp_path, home))
+            seen |= left
+            if ended == -signal.SIGKILL:
+                break
+            kill_at = chosen.randrange(1, kill_at)
+    assert {"no ledger", "waiting", "begun", "done"} <= seen
+    assert "SOAK_POINTS" not in os.environ or {"no upload", "refused", "failed"} <= seen
+
+
+@contextmanager
+def served(db: Path, port: int) -> Iterator[str]:
+    """The service in a process of its own, killed at the end; gives its token."""
+    command = [Path(sys.executable).with_name("toloka-frames"), "serve", "--db", str(db), "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            said = process.stdout.readline() + process.stdout.readline()
+            yield re.findall(r"AsyncTolokaClient\('(.+?)'", said)[0]
+        finally:
+            process.send_signal(signal.SIGKILL)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize("part", [part / SERVICE_KILLS for part in range(SERVICE_KILLS)])
+def test_also_when_the_service_is_killed_and_started_again_between(
+    part: float, lines: int, tmp_path: Path, data_home: Path
+) -> None:
+    db, port = tmp_path / "toloka.db", free_port()
+    with served(db, port) as token:
+        client = tf.AsyncTolokaClient(token, url=f"http://127.0.0.1:{port}")
+        pool_id = pool_made_by(client)
+        upload_in_a_process(client.service.url, token, pool_id, int(lines * part), data_home)
+    with served(db, port):
+        gone_on(client, pool_id, without_frame=False)
+        check_exactly_once(client, pool_id)
+
+
+@pytest.mark.parametrize("seed", range(SERVICE_KILLS if "SOAK_POINTS" in os.environ else 1))
+def test_every_row_is_created_once_whatever_goes_wrong_on_the_wire(seed: int, toloka: LocalToloka) -> None:
+    client = toloka.client(retries=tf.Retries(attempts=12))
+    pool_id = pool_made_by(client)
+    planned = [
+        toloka.faults.lose_reply("POST /v1/tasks", share=0.3, seed=seed),
+        toloka.faults.answer(429, "* /v1/*", retry_after=0.1, share=0.1, seed=seed + 1),
+        toloka.faults.html("* /v1/*", status=502, share=0.1, seed=seed + 2),
+        toloka.faults.cut("GET /v1/*", share=0.1, seed=seed + 3),
+        toloka.faults.slow("GET /v1/operations/*", seconds=0.2, nth=(2, 4)),
+        toloka.faults.lose_reply("GET /v1/*", nth=(3, 11)),
+    ]
+    for attempt in range(10):
+        try:
+            tf.create_tasks(frame_of(MANY_ROWS), client, pool_id, allow_defaults=True, progress=False)
+        except tf.TolokaError as error:
+            print(f"{attempt}: {error}")  # noqa: T201 -- seen when the test fails
+        else:
+            break
+    print(toloka.faults)  # noqa: T201 -- seen when the test fails
+    assert all(fault.struck for fault in planned)
+    toloka.faults.clear()
+    check_exactly_once(client, pool_id, MANY_ROWS)
+
+
+def test_an_operation_that_exists_already_and_has_failed_is_told_as_failed(toloka: LocalToloka) -> None:
+    client = toloka.client()
+    pool_id = pool_made_by(client)
+    toloka.faults.fail_operation("POST /v1/tasks", nth=1)
+    toloka.faults.lose_reply("POST /v1/tasks", nth=1)
+    for _ in range(2):
+        with pytest.raises(tf.UploadError) as caught:
+            tf.create_tasks(frame_of(10), client, pool_id, allow_defaults=True, progress=False)
+        assert caught.value.results["status"].tolist() == ["FAILED"] * 10
+        assert isinstance(caught.value.__cause__, tf.OperationFailed)
+    assert len(client.get_tasks(pool_id).to_dataframe()) == 0

@@ -1,0 +1,320 @@
+"""Each chunk is sent once, whatever becomes of answers and calls; what is not known is asked for and never guessed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+from support.scripted_server import reply
+from support.task_server import Service
+
+import toloka_frames as tf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+IMAGES = pd.DataFrame({"image": [f"https://example.com/{row:05}" for row in range(25_000)]})
+TOO_LARGE = reply({"code": "ENTITY_TOO_LARGE", "message": "!"}, 413)
+FORBIDDEN = reply({"code": "ACCESS_DENIED", "message": "no"}, 403)
+QUOTA = reply({"code": "TOO_MANY_REQUESTS", "message": "no", "payload": {"interval": "DAY"}}, 429)
+BROKEN = reply("<html>502 Bad Gateway</html>", 502, Retry_After="0")
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with Service() as service:
+        yield service
+
+
+def up(frame: pd.DataFrame, client: tf.AsyncTolokaClient, **options: Any) -> pd.DataFrame:
+    return tf.create_tasks(frame, client, "1", **({"progress": False} | options))
+
+
+def counts(results: pd.DataFrame) -> dict[str, int]:
+    return results["status"].value_counts().to_dict()
+
+
+def test_what_is_done_is_returned_without_sending(service: Service) -> None:
+    first = up(IMAGES, service.client())
+    sent = len(service.requests)
+    notes: list[tf.Progress] = []
+    pd.testing.assert_frame_equal(up(IMAGES, service.client(), progress=notes.append), first)
+    assert [request for request in service.requests[sent:] if "operations" in request or "POST" in request] == []
+    assert "nothing was sent" in str(notes[-1])
+    assert notes[-1].rows == notes[-1].total == 25_000
+
+
+def test_a_call_goes_on_with_what_the_last_one_did_not_settle(service: Service) -> None:
+    service.refuse = lambda number, _: FORBIDDEN if number == 2 else None
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES, service.client(), concurrency=1)
+    assert counts(caught.value.results) == {"CREATED": 10_000, "FAILED": 10_000, "NOT_SENT": 5_000}
+    service.refuse = lambda *_: None
+    assert counts(up(IMAGES, service.client())) == {"CREATED": 25_000}
+    assert service.posts == 4
+    assert service.created == IMAGES["image"].tolist()
+
+
+def test_an_operation_without_an_answer_is_looked_at_first_and_not_sent_again(service: Service) -> None:
+    service.refuse = lambda *_: b"LOST"
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES.head(5), service.client(retries=1))
+    assert counts(caught.value.results) == {"UNKNOWN": 5}
+    assert caught.value.results["operation_id"].notna().all()
+    assert counts(up(IMAGES.head(5), service.client())) == {"CREATED": 5}
+    assert service.posts == 1
+
+
+def test_an_answer_that_is_none_has_the_operation_looked_at_at_once(service: Service) -> None:
+    service.refuse = lambda *_: b"LOST" + BROKEN
+    assert counts(up(IMAGES.head(5), service.client(retries=1))) == {"CREATED": 5}
+    assert service.posts == 1
+
+
+def test_what_was_begun_and_never_arrived_is_sent_as_the_same_operation(service: Service) -> None:
+    service.refuse = lambda *_: BROKEN
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES.head(5), service.client(retries=1))
+    assert counts(caught.value.results) == {"UNKNOWN": 5}
+    service.refuse = lambda *_: None
+    results = up(IMAGES.head(5), service.client())
+    assert counts(results) == {"CREATED": 5}
+    assert results["operation_id"].tolist() == caught.value.results["operation_id"].tolist()
+
+
+def test_a_request_that_never_left_is_not_unknown(service: Service) -> None:
+    client = service.client(retries=1)
+    tf.run(client.get_requester())
+    up(IMAGES.head(1), client)
+    nobody = tf.AsyncTolokaClient("token-that-nobody-may-see", url="http://127.0.0.1:9", retries=1)
+    with pytest.raises(tf.ConnectionFailed):  # the pool is asked for first, so nothing is in the ledger
+        up(IMAGES.head(5), nobody)
+    assert len(tf.uploads()) == 1
+
+
+def test_a_spent_quota_of_the_day_leaves_rows_that_were_not_sent(service: Service) -> None:
+    service.refuse = lambda number, _: QUOTA if number > 1 else None
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES, service.client(), concurrency=1)
+    assert counts(caught.value.results) == {"NOT_SENT": 15_000, "CREATED": 10_000}
+    assert isinstance(caught.value.__cause__, tf.QuotaExceeded)
+    assert tf.uploads()[["created", "unknown", "not_sent"]].iloc[0].tolist() == [10_000, 0, 15_000]
+
+
+def test_an_operation_that_failed_is_reported_as_failed_however_often_it_is_asked_for(service: Service) -> None:
+    def fail(_: int, __: list[Any]) -> bytes | None:
+        service.failed = set(service.taken) | {operation_of(service)}
+        return None
+
+    service.refuse = fail
+    for _ in range(2):
+        with pytest.raises(tf.UploadError) as caught:
+            up(IMAGES.head(5), service.client())
+        assert counts(caught.value.results) == {"FAILED": 5}
+        assert isinstance(caught.value.__cause__, tf.OperationFailed)
+    assert service.posts == 1
+
+
+def test_an_operation_that_failed_keeps_no_other_rows_back_when_the_call_is_made_again(service: Service) -> None:
+    def fail_the_first(number: int, _: list[Any]) -> bytes | None:
+        if number == 1:
+            service.failed = {operation_of(service)}
+        return None
+
+    service.refuse = fail_the_first
+    seen = []
+    for _ in range(3):
+        with pytest.raises(tf.UploadError) as caught:
+            up(IMAGES, service.client(), concurrency=1)
+        seen.append(counts(caught.value.results))
+    again = {"CREATED": 15_000, "FAILED": 10_000}
+    assert seen == [{"FAILED": 10_000, "NOT_SENT": 15_000}, again, again]
+    assert service.posts == 3
+
+
+def test_what_failed_is_told_when_it_is_asked_for(service: Service) -> None:
+    def fail(_: int, __: list[Any]) -> bytes | None:
+        service.failed = {operation_of(service)}
+        return b"LOST"
+
+    service.refuse = fail
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES.head(5), service.client(retries=1))
+    assert counts(caught.value.results) == {"UNKNOWN": 5}
+    assert counts(tf.reconcile(caught.value.upload_id, service.client(), progress=False)) == {"FAILED": 5}
+
+
+def test_an_operation_that_exists_and_failed_is_reported_as_failed_also_without_the_ledger(
+    service: Service, tmp_path: Path
+) -> None:
+    def fail(_: int, __: list[Any]) -> bytes | None:
+        service.failed = {operation_of(service)}
+        return None
+
+    service.refuse = fail
+    for ledger in ("one.db", "other.db"):
+        with pytest.raises(tf.UploadError) as caught:
+            up(IMAGES.head(5), service.client(), ledger=tmp_path / ledger)
+        assert counts(caught.value.results) == {"FAILED": 5}
+    assert service.posts == 2
+    assert service.created == []
+
+
+def operation_of(service: Service) -> str:
+    return service.requests[-1].split("operation_id=")[1].split("&")[0]
+
+
+def test_a_lost_ledger_creates_nothing_twice(service: Service, tmp_path: Path) -> None:
+    first = up(IMAGES, service.client(), ledger=tmp_path / "one.db")
+    pd.testing.assert_frame_equal(up(IMAGES, service.client(), ledger=tmp_path / "other.db"), first)
+    assert service.created == IMAGES["image"].tolist()
+
+
+def test_the_halves_of_a_chunk_are_remembered(service: Service) -> None:
+    service.refuse = lambda number, tasks: TOO_LARGE if len(tasks) > 6_000 else FORBIDDEN if number > 2 else None
+    with pytest.raises(tf.UploadError):
+        up(IMAGES, service.client(), concurrency=1)
+    service.refuse = lambda *_: None  # whole chunks would be taken now
+    assert counts(up(IMAGES, service.client())) == {"CREATED": 25_000}
+    assert service.created == IMAGES["image"].tolist()
+
+
+def test_a_row_that_is_too_large_alone_is_an_error_and_is_not_halved_for_ever(service: Service) -> None:
+    service.refuse = lambda *_: TOO_LARGE
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES.head(4), service.client())
+    assert counts(caught.value.results) == {"NOT_SENT": 3, "FAILED": 1}
+    assert isinstance(caught.value.__cause__, tf.TooLarge)
+    assert service.posts == 3
+
+
+def test_a_row_that_the_log_does_not_tell_of_is_looked_at_again(service: Service) -> None:
+    tell: Callable[[str], list[Any]] = service._log
+    service._log = lambda operation_id: tell(operation_id)[1:]  # type: ignore[method-assign]
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES.head(5), service.client())
+    assert counts(caught.value.results) == {"CREATED": 4, "UNKNOWN": 1}
+    service._log = tell  # type: ignore[method-assign]
+    assert counts(up(IMAGES.head(5), service.client())) == {"CREATED": 5}
+    assert service.posts == 1
+
+
+def test_other_flags_find_the_try_that_took_effect_also_without_the_ledger(
+    client: tf.AsyncTolokaClient, make_pool: Callable[..., str], make_frame: Callable[[int], pd.DataFrame], tmp_path: Path
+) -> None:
+    pool_id = make_pool()
+    with pytest.raises(tf.UploadError):
+        tf.create_tasks(make_frame(5), client, pool_id, ledger=tmp_path / "1.db", progress=False)
+    flags = {"allow_defaults": True, "progress": False}
+    first = tf.create_tasks(make_frame(5), client, pool_id, ledger=tmp_path / "1.db", **flags)
+    flags["skip_invalid_items"] = True
+    again = tf.create_tasks(make_frame(5), client, pool_id, ledger=tmp_path / "2.db", **flags)
+    pd.testing.assert_frame_equal(again, first)
+    assert len(client.get_tasks(pool_id).to_dataframe()) == 5
+
+
+def test_a_proxy_that_knows_nothing_of_the_account_or_of_operations_is_not_believed(service: Service) -> None:
+    up(IMAGES.head(5), service.client(), upload_id="mine")
+    page, answer = reply("<html>not here</html>", 404), service.answers[0]
+    service.answers = [lambda head: page if "/requester" in head else answer(head)]  # type: ignore[operator]
+    with pytest.raises(tf.NotFound, match="not here"):
+        up(IMAGES.head(5), service.client(), upload_id="mine")
+    service.answers = [lambda head: page if "GET /api/v1/operations" in head else answer(head)]  # type: ignore[operator]
+    service.refuse = lambda *_: b"LOST"
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES.head(9), service.client(retries=1))
+    assert counts(caught.value.results) == {"UNKNOWN": 9}
+    with pytest.raises(tf.NotFound, match="not here"):
+        tf.reconcile(caught.value.upload_id, service.client(retries=1), progress=False)
+    service.answers = [answer]
+    assert counts(tf.reconcile(caught.value.upload_id, service.client(), progress=False)) == {"CREATED": 9}
+    assert service.posts == 2
+
+
+NOT_THERE = reply({"code": "DOES_NOT_EXIST", "message": "not yet"}, 404)
+
+
+@pytest.mark.parametrize("look", [NOT_THERE, FORBIDDEN, BROKEN], ids=["404", "403", "502"])
+def test_a_lost_answer_stays_unknown_where_its_operation_cannot_be_looked_at(service: Service, look: bytes) -> None:
+    tell = service._operation
+    service._operation = lambda _: look  # type: ignore[method-assign]
+    service.refuse = lambda number, _: b"LOST" if number == 1 else None
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES.head(5), service.client(retries=2))
+    assert counts(caught.value.results) == {"UNKNOWN": 5}
+    service._operation = tell  # type: ignore[method-assign]
+    assert counts(up(IMAGES.head(5), service.client())) == {"CREATED": 5}
+    assert len(service.created) == 5
+
+
+class Reading(Service):
+    """Gives no log before the next request has come, and counts the chunks of which the log was not given yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.next_came = asyncio.Event()
+        self.open: list[int] = []
+        self.read = 0
+
+    async def _said(self, head: str) -> bytes:
+        raw = await super()._said(head)
+        if head.startswith("POST"):
+            self.open.append(self.posts - self.read)
+            if self.posts == 2:
+                self.next_came.set()
+        elif "/log" in head:
+            async with asyncio.timeout(20):
+                await self.next_came.wait()
+            self.read += 1
+        return raw
+
+
+def test_a_log_is_read_while_the_next_request_goes_out_and_no_more_than_one_request_runs_ahead() -> None:
+    with Reading() as service:
+        rows = pd.concat([IMAGES] * 2, ignore_index=True)
+        assert counts(up(rows, service.client(), concurrency=1)) == {"CREATED": 50_000}
+        assert max(service.open) == 2
+
+
+def test_a_chunk_that_may_have_arrived_is_not_halved(service: Service) -> None:
+    tell = service._operation
+    service._operation = lambda _: NOT_THERE  # type: ignore[method-assign]
+    service.refuse = lambda number, _: b"LOST" if number == 1 else None
+    service.late = TOO_LARGE
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES.head(6), service.client(retries=2))
+    assert counts(caught.value.results) == {"UNKNOWN": 6}
+    service._operation, service.late = tell, None  # type: ignore[method-assign]
+    assert counts(up(IMAGES.head(6), service.client())) == {"CREATED": 6}
+    assert len(service.created) == 6
+
+
+def test_chunks_that_are_refused_for_good_do_not_keep_the_others_back(service: Service) -> None:
+    service.refuse = lambda _, tasks: FORBIDDEN if tasks[0]["__item_idx"] == "0" else None
+    seen = []
+    for _ in range(2):
+        with pytest.raises(tf.UploadError) as caught:
+            up(IMAGES, service.client(), concurrency=1)
+        seen.append(counts(caught.value.results))
+    assert seen == [{"NOT_SENT": 15_000, "FAILED": 10_000}, {"CREATED": 15_000, "FAILED": 10_000}]
+
+
+def test_rows_that_are_all_invalid_are_told_in_the_same_way_each_time(
+    client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
+) -> None:
+    flags = {"allow_defaults": True, "skip_invalid_items": True, "open_pool": True, "progress": False}
+    bad = make_frame(3).assign(image="no address")
+    for _ in range(2):
+        assert counts(tf.create_tasks(bad, client, pool_id, **flags)) == {"INVALID": 3}
+    assert tf.uploads()["state"].tolist() == ["DONE"]
+    assert tf.run(client.get_pool(pool_id))["status"] == "CLOSED"
+
+
+def test_rows_that_were_added_make_another_upload_as_a_whole(service: Service) -> None:
+    first = up(IMAGES.head(15_000), service.client())
+    more = up(IMAGES.head(16_000), service.client())
+    assert not set(first["operation_id"]) & set(more["operation_id"])
+    assert len(service.created) == 31_000

@@ -1,0 +1,575 @@
+"""A frame goes up: every row is accounted for, none is created twice, and the result stands on the frame's index."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.scripted_server import reply
+from support.task_server import LONG, Service
+
+import toloka_frames as tf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from toloka_frames.local import LocalToloka
+
+
+def up(frame: pd.DataFrame, client: tf.AsyncTolokaClient, pool_id: str | None = "1", **options: Any) -> pd.DataFrame:
+    return frame.pipe(tf.create_tasks, client, pool_id, **({"allow_defaults": True, "progress": False} | options))
+
+
+def posts(toloka: LocalToloka) -> list[Any]:
+    return [request for request in toloka.requests if (request.method, request.path) == ("POST", "/api/v1/tasks")]
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with Service() as service:
+        yield service
+
+
+INDEXES = {
+    "range": pd.RangeIndex(4),
+    "duplicated": pd.Index([1, 1, 0, 0]),
+    "text": pd.Index(list("dcba"), name="key"),
+    "MultiIndex": pd.MultiIndex.from_product([["x", "y"], [2, 1]], names=["a", "b"]),
+    "datetime": pd.date_range("2026-01-01", periods=4, freq="D", tz="Europe/Berlin"),
+    "with a missing label": pd.Index([None, "a", np.nan, "a"], dtype=object),
+}
+
+
+@pytest.mark.parametrize("index", INDEXES.values(), ids=INDEXES)
+def test_the_result_stands_on_the_frames_index(
+    index: pd.Index[Any], client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
+) -> None:
+    frame = make_frame(4).set_axis(index)
+    results = up(frame, client, pool_id)
+    pd.testing.assert_index_equal(results.index, index)
+    tasks = client.get_tasks(pool_id).to_dataframe().set_index("id")
+    assert tasks.loc[results["task_id"], "INPUT:text"].tolist() == frame["text"].tolist()
+
+
+def test_an_upload_of_many_rows_accounts_for_each_and_keeps_every_limit(
+    client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka
+) -> None:
+    rows = 25_000
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "image": [f"https://example.com/{row}.jpg" for row in range(rows)],
+            "text": ["ж" * size for size in random.integers(0, 300, rows)],
+            "unheard": pd.Series([None] * rows, dtype=object),
+        }
+    )
+    missing, bad_url, unknown = (random.permutation(rows)[part] for part in (slice(100), slice(100, 250), slice(250, 300)))
+    frame.loc[missing, "image"] = None
+    frame.loc[bad_url, "image"] = "no address"
+    frame.loc[unknown, "unheard"] = "?"
+    frame.loc[12_345, "text"] = "ж" * 500_000
+    bad = {int(row) for part in (missing, bad_url, unknown) for row in part}
+
+    results = up(frame, client, pool_id, skip_invalid_items=True)
+
+    assert len(results) == rows
+    assert set(np.flatnonzero(results["status"] == "INVALID")) == bad
+    assert set(results["status"]) == {"CREATED", "INVALID"}
+    assert set(results["error_code"].dropna()) == {"VALUE_REQUIRED", "INVALID_URL_SYNTAX", "VALUE_NOT_ALLOWED"}
+    assert set(results["error_field"].dropna()) == {"input_values.image", "input_values.unheard"}
+    assert results["task_id"].dropna().is_unique
+    tasks = client.get_tasks(pool_id).to_dataframe(progress=False).set_index("id")
+    assert len(tasks) == rows - len(bad)
+    created = results["status"] == "CREATED"
+    assert tasks.loc[results.loc[created, "task_id"], "INPUT:image"].tolist() == frame.loc[created, "image"].tolist()
+    assert {request.status for request in posts(toloka)} == {202}
+    assert results["chunk"].nunique() == len(posts(toloka)) > rows // 10_000
+
+
+def test_the_same_call_again_creates_nothing_and_gives_the_same_results(
+    client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
+) -> None:
+    frame = make_frame(50)
+    first = up(frame, client, pool_id)
+    pd.testing.assert_frame_equal(up(frame, client, pool_id), first)
+    assert len(client.get_tasks(pool_id).to_dataframe()) == 50
+    again = up(frame, client, pool_id, upload_id="again")
+    assert not set(again["task_id"]) & set(first["task_id"])
+    assert len(client.get_tasks(pool_id).to_dataframe()) == 100
+
+
+def test_columns_in_another_order_are_the_same_rows(
+    client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
+) -> None:
+    frame = make_frame(5)
+    first = up(frame, client, pool_id)
+    pd.testing.assert_frame_equal(up(frame[["text", "number", "image"]], client, pool_id), first)
+
+
+def test_rows_that_are_there_are_not_created_again_with_other_flags(client: tf.AsyncTolokaClient, pool_id: str) -> None:
+    frame = IMAGES.head(12_000).copy()
+    frame.loc[0, "image"] = "no address"
+    with pytest.raises(tf.UploadError) as caught:
+        up(frame, client, pool_id)
+    assert caught.value.results["status"].value_counts().to_dict() == {"FAILED": 9_999, "CREATED": 2_000, "INVALID": 1}
+    results = up(frame, client, pool_id, skip_invalid_items=True)
+    assert results["status"].value_counts().to_dict() == {"CREATED": 11_999, "INVALID": 1}
+    again = up(frame, client, pool_id, skip_invalid_items=True, open_pool=True)
+    pd.testing.assert_frame_equal(again, results)
+    assert len(client.get_tasks(pool_id).to_dataframe(progress=False)) == 11_999
+    assert tf.run(client.get_pool(pool_id))["status"] == "OPEN"
+
+
+def test_rows_may_name_their_pools(
+    client: tf.AsyncTolokaClient, make_pool: Callable[..., str], make_frame: Callable[[int], pd.DataFrame]
+) -> None:
+    pools = [make_pool(), make_pool()]
+    frame = make_frame(6).assign(pool_id=[pools[row % 2] for row in range(6)])
+    results = up(frame, client, None)
+    assert results["status"].eq("CREATED").all()
+    for number, pool_id in enumerate(pools):
+        tasks = client.get_tasks(pool_id).to_dataframe()
+        assert sorted(tasks["INPUT:number"]) == [number, number + 2, number + 4]
+
+
+def test_the_pool_is_opened_when_all_tasks_are_there(client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka) -> None:
+    frame = pd.DataFrame({"image": [f"https://example.com/{row}" for row in range(12_000)]})
+    up(frame, client, pool_id, open_pool=True)
+    opened = [request.status for request in toloka.requests if request.path == f"/api/v1/pools/{pool_id}/open"]
+    assert opened == [202]
+    assert tf.run(client.get_pool(pool_id))["status"] == "OPEN"
+    assert len(client.get_tasks(pool_id).to_dataframe(progress=False)) == 12_000
+
+
+def test_a_pool_that_cannot_be_opened_is_an_error_with_the_created_tasks(
+    client: tf.AsyncTolokaClient, make_pool: Callable[..., str], make_frame: Callable[[int], pd.DataFrame]
+) -> None:
+    expired = make_pool(will_expire="2020-01-01T00:00:00")
+    with pytest.raises(tf.UploadError, match="the pool was not opened") as caught:
+        up(make_frame(3), client, expired, open_pool=True)
+    assert caught.value.results["status"].tolist() == ["CREATED"] * 3
+    assert isinstance(caught.value.__cause__, tf.Conflict)
+
+
+def test_without_skipping_one_bad_row_refuses_its_request_and_the_error_holds_every_row(
+    client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
+) -> None:
+    frame = make_frame(3)
+    frame.loc[1, "image"] = "no address"
+    with pytest.raises(tf.UploadError, match="2 FAILED, 1 INVALID") as caught:
+        up(frame, client, pool_id)
+    results = caught.value.results
+    assert results["status"].tolist() == ["FAILED", "INVALID", "FAILED"]
+    assert results["error_code"][1] == "INVALID_URL_SYNTAX"
+    assert len(client.get_tasks(pool_id).to_dataframe()) == 0
+    assert isinstance(caught.value.__cause__, tf.OperationFailed)
+    with pytest.raises(tf.UploadError):
+        up(frame, client, pool_id)  # the operation that exists already ended with FAIL, and FAIL is FAIL
+    frame.loc[1, "image"] = "https://example.com/mended.jpg"
+    missing = frame[(results["status"] != "CREATED").to_numpy()]
+    assert up(missing, client, pool_id)["status"].eq("CREATED").all()
+
+
+def test_a_refused_request_stops_the_upload(client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka) -> None:
+    frame = IMAGES.copy()
+    frame.loc[0, "image"] = "no address"
+    with pytest.raises(tf.UploadError) as caught:
+        up(frame, client, pool_id, concurrency=1)
+    assert caught.value.results["status"].value_counts().to_dict() == {"NOT_SENT": 15_000, "FAILED": 9_999, "INVALID": 1}
+    assert len(posts(toloka)) == 1
+
+
+def test_rows_without_a_reason_of_their_own_still_say_one(
+    client: tf.AsyncTolokaClient, make_pool: Callable[..., str], make_frame: Callable[[int], pd.DataFrame]
+) -> None:
+    with pytest.raises(tf.UploadError) as caught:
+        up(make_frame(2), client, make_pool(), allow_defaults=False)
+    assert caught.value.results["error_field"].notna().all()
+
+
+IMAGES = pd.DataFrame({"image": [f"https://example.com/{row:05}" for row in range(25_000)]})
+
+
+def test_a_lost_answer_is_asked_for_again_and_nothing_is_created_twice() -> None:
+    with Service() as service:
+        service.refuse = lambda number, _: b"LOST" if number % 2 else None
+        results = up(IMAGES, service.client())
+        assert results["status"].eq("CREATED").all()
+        assert service.created == IMAGES["image"].tolist()
+
+
+def test_a_request_that_is_too_large_is_halved() -> None:
+    with Service() as service:
+        service.refuse = lambda _, tasks: (
+            reply({"code": "ENTITY_TOO_LARGE", "message": "!"}, 413) if len(tasks) > 3_000 else None
+        )
+        results = up(IMAGES, service.client())
+        assert results["status"].eq("CREATED").all()
+        assert results["task_id"].tolist() == [f"t{row}" for row in range(len(IMAGES))]
+        assert service.created == IMAGES["image"].tolist()
+        assert max(len(tasks) for tasks in service.taken.values()) <= 3_000
+
+
+def test_a_refusal_stops_the_upload_and_says_what_was_not_sent() -> None:
+    with Service() as service:
+        service.refuse = lambda number, _: reply({"code": "ACCESS_DENIED", "message": "no"}, 403) if number > 1 else None
+        with pytest.raises(tf.UploadError, match="403 ACCESS_DENIED") as caught:
+            up(IMAGES, service.client(), concurrency=1)
+        assert isinstance(caught.value.__cause__, tf.AccessDenied)
+        assert caught.value.results["status"].value_counts().to_dict() == {
+            "CREATED": 10_000,
+            "FAILED": 10_000,
+            "NOT_SENT": 5_000,
+        }
+        service.refuse = lambda *_: None
+        assert up(IMAGES, service.client())["status"].eq("CREATED").all()
+        assert service.created == IMAGES["image"].tolist()
+
+
+def test_an_unknown_end_is_called_unknown() -> None:
+    with Service() as service:
+        service.refuse = lambda *_: b"LOST"
+        with pytest.raises(tf.UploadError) as caught:
+            up(IMAGES.head(5), service.client(retries=1))
+        assert caught.value.results["status"].tolist() == ["UNKNOWN"] * 5
+        assert caught.value.results["operation_id"].notna().all()
+        assert isinstance(caught.value.__cause__, tf.ConnectionFailed)
+        assert up(IMAGES.head(5), service.client())["status"].eq("CREATED").all()
+        assert service.created == IMAGES["image"].tolist()[:5]
+
+
+class Counting(Service):
+    """Holds the answers to POSTs until so many are in flight, and counts the most that there were at once."""
+
+    def __init__(self, expected: int) -> None:
+        super().__init__()
+        self.together = asyncio.Barrier(expected)
+        self.now = self.most = 0
+
+    async def _said(self, head: str) -> bytes:
+        if not head.startswith("POST"):
+            return await super()._said(head)
+        self.now += 1
+        self.most = max(self.most, self.now)
+        raw = await super()._said(head)
+        if self.posts <= self.together.parties:
+            async with asyncio.timeout(10):
+                await self.together.wait()
+        self.now -= 1
+        return raw
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 3])
+def test_as_many_requests_are_in_flight_as_asked_for(concurrency: int) -> None:
+    with Counting(concurrency) as service:
+        up(LONG, service.client(), concurrency=concurrency)
+        assert service.most == concurrency
+
+
+def test_async_code_awaits_the_same(
+    client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
+) -> None:
+    frame = make_frame(5)
+    results = asyncio.run(tf.aio.create_tasks(frame, client, pool_id, allow_defaults=True, progress=False))
+    pd.testing.assert_frame_equal(results, up(frame, client, pool_id))
+
+
+def test_a_cancelled_upload_keeps_what_is_known() -> None:
+    async def stop_when_some_are_there(service: Service) -> pd.DataFrame:
+        some_are_there = asyncio.Event()
+
+        def look(progress: tf.Progress) -> None:
+            if progress.rows:
+                some_are_there.set()
+
+        upload = tf.aio.create_tasks(IMAGES, service.client(), "1", concurrency=1, progress=look)
+        task = asyncio.create_task(upload)
+        await some_are_there.wait()
+        task.cancel()
+        with pytest.raises(tf.UploadCancelled, match="goes on") as caught:
+            await task
+        return caught.value.results
+
+    with Service() as service:
+        service.refuse = lambda number, _: b"LOST" if number > 1 else None
+        results = asyncio.run(stop_when_some_are_there(service))
+        assert results["status"].eq("CREATED").sum() >= 10_000
+        assert len(results) == 25_000
+        assert up(IMAGES, service.client())["status"].eq("CREATED").all()
+        assert service.created == IMAGES["image"].tolist()
+
+
+STOPPED = """
+import sys
+import pandas as pd
+import toloka_frames as tf
+
+client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=sys.argv[1])
+frame = pd.DataFrame({"image": [f"https://example.com/{row}" for row in range(40_000)]})
+try:
+    frame.pipe(tf.create_tasks, client, "1", concurrency=1, progress=lambda p: print(p.rows, flush=True))
+except tf.UploadInterrupted as stop:
+    counts = stop.results["status"].value_counts()
+    print("stopped", counts["CREATED"] >= 10_000, counts["NOT_SENT"] >= 10_000, len(stop.results), "again" in str(stop))
+"""
+
+
+def test_ctrl_c_stops_sending_and_keeps_what_is_known() -> None:
+    with Service() as service:
+
+        def hang(number: int, _: list[Any]) -> bytes | None:
+            return b"LOST" if number > 1 else None
+
+        service.refuse = hang
+        command = [sys.executable, "-c", STOPPED, service.url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            while process.stdout.readline() != "10000\n":
+                pass
+            process.send_signal(signal.SIGINT)
+            last = process.communicate(timeout=20)[0].splitlines()[-1]
+        assert last == "stopped True True 40000 True"
+        sent = service.posts
+        assert sent <= 8
+
+
+def test_rows_under_a_name_of_the_users_are_the_same_upload(
+    client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame], toloka: LocalToloka
+) -> None:
+    first = up(make_frame(5), client, pool_id, upload_id="monday")
+    pd.testing.assert_frame_equal(up(make_frame(5), client, pool_id, upload_id="monday"), first)
+    assert len(posts(toloka)) == 1
+    assert tf.uploads()["upload_id"].tolist() == ["monday"]
+
+
+CHANGED: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
+    "a value": (lambda frame: frame.assign(text=frame["text"].where(frame["number"] != 3, "other")), "tasks 3 "),
+    "many values": (lambda frame: frame.assign(text="other"), r"tasks 0, 1, 2, 3, 4 and 5 more"),
+    "more rows": (lambda frame: pd.concat([frame, frame.head(1)]), "had 10 tasks, and 11 tasks came"),
+    "the overlap": (lambda frame: frame.assign(**{"TASK:overlap": 7}), "overlap"),
+}
+
+
+@pytest.mark.parametrize(("change", "told"), CHANGED.values(), ids=CHANGED)
+def test_other_rows_under_the_name_of_an_upload_are_refused_and_the_difference_is_told(
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+    told: str,
+    client: tf.AsyncTolokaClient,
+    pool_id: str,
+    make_frame: Callable[[int], pd.DataFrame],
+    toloka: LocalToloka,
+) -> None:
+    up(make_frame(10), client, pool_id, upload_id="monday")
+    with pytest.raises(tf.InputError, match=told) as caught:
+        up(change(make_frame(10)), client, pool_id, upload_id="monday")
+    assert caught.value.column == "upload_id"
+    assert len(posts(toloka)) == 1
+
+
+def test_an_upload_goes_on_without_its_frame(service: Service) -> None:
+    service.refuse = lambda number, _: reply({"code": "ACCESS_DENIED", "message": "no"}, 403) if number > 1 else None
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES.set_index("image", drop=False), service.client(), concurrency=1)
+    service.refuse = lambda *_: None
+    results = tf.resume(caught.value.upload_id, service.client(), progress=False)
+    assert results["status"].eq("CREATED").all()
+    assert results.index.equals(pd.RangeIndex(25_000))
+    assert service.created == IMAGES["image"].tolist()
+    pd.testing.assert_frame_equal(tf.resume(caught.value.upload_id, service.client(), progress=False), results)
+    assert service.posts == 4
+
+
+@pytest.mark.parametrize("verb", [tf.resume, tf.reconcile])
+def test_an_upload_that_the_account_does_not_have_is_an_error(verb: Callable[..., Any], service: Service) -> None:
+    with pytest.raises(tf.InputError, match="no upload 'mine'"):
+        verb("mine", service.client())
+
+
+def test_what_became_of_unknown_rows_is_asked_for_without_sending(service: Service) -> None:
+    service.refuse = lambda number, _: b"LOST" if number == 1 else reply("<html>", 502, Retry_After="0")
+    with pytest.raises(tf.UploadError) as caught:
+        up(IMAGES, service.client(retries=1), concurrency=2)
+    assert set(caught.value.results["status"]) <= {"UNKNOWN", "NOT_SENT"}
+    sent = service.posts
+    results = tf.reconcile(caught.value.upload_id, service.client(), progress=False)
+    assert results["status"].value_counts().to_dict() == {"NOT_SENT": 15_000, "CREATED": 10_000}
+    assert service.posts == sent
+    state = tf.uploads().iloc[0]
+    assert (state["state"], state["created"], state["unknown"], state["not_sent"]) == ("UNFINISHED", 10_000, 0, 15_000)
+
+
+def test_async_code_resumes_and_reconciles(service: Service) -> None:
+    async def both() -> list[pd.DataFrame]:
+        client = service.client()
+        first = await tf.aio.create_tasks(IMAGES, client, "1", upload_id="mine", progress=False)
+        return [
+            first,
+            await tf.aio.resume("mine", client, progress=False),
+            await tf.aio.reconcile("mine", client, progress=False),
+        ]
+
+    first, resumed, reconciled = asyncio.run(both())
+    pd.testing.assert_frame_equal(resumed, first)
+    pd.testing.assert_frame_equal(reconciled, first)
+
+
+def test_the_pool_is_opened_once_for_an_upload(
+    client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
+) -> None:
+    up(make_frame(3), client, pool_id, open_pool=True)
+    tf.run(client.wait_operation(tf.run(client.close_pool(pool_id))))
+    up(make_frame(3), client, pool_id, open_pool=True)
+    assert tf.run(client.get_pool(pool_id))["status"] == "CLOSED"
+
+
+def test_the_results_of_a_finished_upload_come_back_also_when_its_pool_takes_no_more_tasks(
+    client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
+) -> None:
+    first = up(make_frame(3), client, pool_id)
+    tf.run(client.wait_operation(tf.run(client.service.act(f"/v1/pools/{pool_id}/archive"))))
+    pd.testing.assert_frame_equal(up(make_frame(3), client, pool_id), first)
+    with pytest.raises(tf.InputError, match="archived"):
+        up(make_frame(4), client, pool_id)
+
+
+def test_a_renewed_token_is_the_same_account(service: Service) -> None:
+    first = up(IMAGES.head(5), service.client())
+    renewed = tf.AsyncTolokaClient("another-token", url=service.url)
+    pd.testing.assert_frame_equal(up(IMAGES.head(5), renewed), first)
+    assert service.posts == 1
+
+
+def test_without_a_ledger_nothing_is_sent(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "uploads.db").write_text("no database " * 100)
+    for ledger in (tmp_path / "uploads.db", tmp_path, tmp_path / "missing" / "uploads.db"):
+        with pytest.raises(tf.LedgerError):
+            up(IMAGES.head(5), service.client(), ledger=ledger)
+    assert service.posts == 0
+
+
+FULL_DISK = """
+import resource, sys
+import pandas as pd
+import toloka_frames as tf
+
+url, ledger, limit = sys.argv[1:]
+client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=url)
+frame = pd.DataFrame({"image": [f"https://example.com/{row:03}/{'x' * 100_000}" for row in range(30)]})
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+try:
+    tf.create_tasks(frame, client, "1", ledger=ledger, concurrency=1, progress=False)
+except tf.LedgerError as error:
+    print("nothing was sent", "ledger" in str(error))
+except tf.UploadError as error:
+    print("stopped", type(error.__cause__).__name__, len(error.results))
+else:
+    print("done")
+"""
+
+
+def test_a_full_disk_stops_the_upload_and_nothing_is_lost(service: Service, tmp_path: Path) -> None:
+    """A file that may not grow is what a full disk looks like to SQLite; the log of changes is the file that grows first."""
+    said = []
+    for limit in (100_000, 3_200_000, 3_700_000, 4_500_000, 100_000_000):
+        sent = service.posts
+        command = [sys.executable, "-c", FULL_DISK, service.url, tmp_path / "uploads.db", str(limit)]
+        said.append(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip())
+        assert said[-1] != "nothing was sent True" or service.posts == sent
+    assert said[0] == "nothing was sent True"
+    assert "stopped LedgerError 30" in said
+    assert said[-1] == "done"
+    assert service.created == LONG["image"].tolist()
+
+
+TWICE = """
+import sys
+import pandas as pd
+import toloka_frames as tf
+
+client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=sys.argv[1])
+frame = pd.DataFrame({"image": [f"https://example.com/{row:03}/{'x' * 100_000}" for row in range(30)]})
+print(tf.create_tasks(frame, client, "1", progress=False)["status"].eq("CREATED").all())
+"""
+
+
+def test_two_processes_that_upload_the_same_rows_send_them_once(service: Service) -> None:
+    command = [sys.executable, "-c", TWICE, service.url]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate(timeout=60)[0] for process in both] == ["True\n"] * 2
+    assert service.posts == 3
+    assert service.created == LONG["image"].tolist()
+
+
+def test_two_threads_that_upload_the_same_rows_send_them_once(service: Service) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda client: up(LONG, client), [service.client(), service.client()])
+    pd.testing.assert_frame_equal(one, other)
+    assert service.posts == 3
+
+
+def stopped_at(number: int, service: Service, shown: list[tf.Progress]) -> tf.UploadCancelled | None:
+    """The error of an upload that is stopped when the service gets its n-th request; None when it has ended before."""
+
+    async def upload() -> pd.DataFrame:
+        task = asyncio.ensure_future(tf.aio.create_tasks(LONG, service.client(), "1", concurrency=2, progress=shown.append))
+        loop, answer = asyncio.get_running_loop(), service.answers[0]
+
+        def answer_and_stop(head: str) -> bytes:
+            if len(service.requests) == number:
+                loop.call_soon_threadsafe(task.cancel)
+            return answer(head)  # type: ignore[operator]
+
+        service.answers = [answer_and_stop]
+        return await task
+
+    try:
+        asyncio.run(upload())
+    except tf.UploadCancelled as stopped:
+        return stopped
+    return None
+
+
+async def still_running() -> list[str]:
+    """What runs on the package's loop; the closing of clients that were forgotten, in this test or before, is let end."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    closing = [task for task in tasks if "aclose" in str(task)]
+    await asyncio.gather(*closing)
+    return [str(task) for task in tasks if task not in closing]
+
+
+@pytest.mark.parametrize("number", range(1, 16))
+def test_a_stop_at_any_request_keeps_what_is_known_and_leaves_nothing_running(number: int, service: Service) -> None:
+    shown: list[tf.Progress] = []
+    stopped = stopped_at(number, service, shown)
+    assert (stopped is None) == (len(service.requests) < number)
+    sent = service.posts
+    assert tf.run(still_running()) == []
+    assert service.posts == sent
+    if stopped is not None and stopped.upload_id and "by this call" not in str(stopped):
+        results = stopped.results
+        assert shown[-1].state == "stopped"
+        assert "goes on" in shown[-1].note
+        assert stopped.upload_id in str(stopped)
+        assert set(results["status"]) <= {"CREATED", "UNKNOWN", "NOT_SENT"}
+        assert results["status"].eq("CREATED").sum() <= len(service.created)
+        assert results["status"].ne("NOT_SENT").sum() >= len(service.created)
+    assert up(LONG, service.client())["status"].eq("CREATED").all()
+    assert service.created == LONG["image"].tolist()
+    assert service.posts <= 5
+
+
+def test_a_stop_before_the_ledger_was_read_calls_nothing_not_sent(service: Service) -> None:
+    up(LONG, service.client())
+    service.requests.clear()
+    stopped = stopped_at(2, service, [])
+    assert stopped is not None
+    assert set(stopped.results["status"]) == {"UNKNOWN"}
+    assert "Nothing was sent by this call" in str(stopped)
