@@ -15,10 +15,8 @@ from toloka_frames._schema.lists import Resource
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-MODULES = (lists, lists, lists)
-RESOURCES = {
-    each.name.replace(" ", "_"): each for module in MODULES for each in vars(module).values() if isinstance(each, Resource)
-}
+
+RESOURCES = {value.name.replace(" ", "_"): value for value in vars(lists).values() if isinstance(value, Resource)}
 COMPARISONS = ("_gt", "_gte", "_lt", "_lte")
 PAGE = Path(__file__).parents[2] / "docs" / "lists.md"
 BEGIN = "## The lists\n"
