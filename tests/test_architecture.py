@@ -1,4 +1,4 @@
-"""The house as it is drawn: imports point down, outside packages have a home, the public names are the contract."""
+"""Imports follow the layers, each outside package has one home, and the public names are the contract."""
 
 from __future__ import annotations
 
@@ -14,131 +14,78 @@ import toloka_frames as tf
 
 PACKAGE = Path(tf.__file__).parent
 
-# From the top down: a room imports only from rooms below its own.
-FLOORS = [
-    "__init__",
-    "_cli",
-    "_demo",
-    "local",
-    "aio",
-    "_verbs",
-    "_create_apps",
-    "_create",
-    "_set",
-    "_rows",
-    "_dask",
-    "_plots",
-    "_tallies",
-    "_frames",
-    "_upload",
-    "_settings",
-    "_each",
-    "_work",
-    "_app_sending",
-    "_sending",
-    "_crew",
-    "_ledger",
-    "_ledger_file",
-    "_record",
-    "_tasks",
-    "_bonuses",
-    "_app_items",
-    "_objects",
-    "_plan",
-    "_client",
-    "_clone",
-    "_lists",
-    "_app_calls",
-    "_people_calls",
-    "_task_calls",
-    "_pool_calls",
-    "_calls",
-    "_scan",
-    "_partitions",
-    "_copy",
-    "_parts",
-    "_manifest",
-    "_parallel",
-    "_gaps",
-    "_instants",
-    "_walk",
-    "_ahead",
-    "_cuts",
-    "_watch",
-    "_operations",
-    "_specifications",
-    "_export",
-    "_question",
-    "_app_resources",
-    "_people_resources",
-    "_pool_resources",
-    "_signatures",
-    "_resources",
-    "_keywords",
-    "_results",
-    "_logs",
-    "_matching",
-    "_chunks",
-    "_kinds",
-    "_cells",
-    "_texts",
-    "_series",
-    "_roles",
-    "_refusals",
-    "_inference",
-    "_sinks",
-    "_page",
-    "_filters",
-    "_values",
-    "_columns",
-    "_http",
-    "_quota",
-    "_retries",
-    "_arrow_json",
-    "_answers",
-    "_connections",
-    "_progress",
-    "_sync",
-    "_errors",
-    "_version",
+# A package imports only from the layers above its own; the packages of one layer do not know each other.
+CLIENT_LAYERS = [
+    {"_errors", "_version"},
+    {"_validation", "_runtime"},
+    {"_schema"},
+    {"_transport"},
+    {"_reading", "_frames"},
+    {"_client"},
+    {"_uploading", "local"},
+    {"aio"},
+    {"__init__"},
+    {"_cli"},
 ]
+LOCAL_LAYERS = [{"_base"}, {"_store"}, {"_faults"}, {"_api"}, {"_simulation"}, {"_server"}, {"__init__"}]
+FILES = sorted(PACKAGE.rglob("*.py"))
+LOCAL_FILES = [path for path in FILES if path.is_relative_to(PACKAGE / "local")]
 
-# pandas and pyarrow are what the rows are made of; every other package has one home.
+# What frames are made of may be used anywhere; every other package has one home, a package or a file.
+EVERYWHERE = {"numpy", "pandas", "pyarrow"}
 HOMES = {
-    "httpx": {"_http", "_connections", "_answers", "_client"},  # the latter two: its types
-    "anyio": {"_connections"},
-    "tenacity": {"_retries"},
-    "pyrate_limiter": {"_quota"},
-    "nest_asyncio": {"_sync"},
-    "sniffio": {"_sync"},
-    "platformdirs": {"_ledger_file"},
-    "filelock": {"_ledger_file", "_parts"},
-    "ipywidgets": {"_progress"},
-    "IPython": {"_progress"},
-    "matplotlib": {"_plots"},
-    "dask": {"_dask"},
-    "orjson": {"_texts", "local"},
-    "numpy": {
-        *("_page", "_cells", "_copy", "_partitions", "_parallel", "_gaps", "_results", "_logs", "_texts", "_series", "local"),
-    },
-    "pandas": {
-        "_task_calls",
-        *("_sinks", "_scan", "_rows", "_parts", "_cells", "_roles", "_results", "_errors", "_demo", "local"),
-        *("_create", "_verbs", "_upload", "_tasks", "_bonuses", "_settings", "_each", "_client", "_quota", "aio", "_refusals"),
-        *("_frames", "_tallies", "_plots", "_dask", "_work", "_app_items", "_create_apps", "_set", "_series"),
-    },
-    "pyarrow": {
-        "_export",
-        *("_resources", "_columns", "_values", "_page", "_inference", "_sinks", "_scan", "_copy", "_parts", "_manifest"),
-        *("_rows", "_partitions", "_parallel", "_results", "_logs", "_cells", "_texts", "_arrow_json", "aio"),
-    },
-    "starlette": {"local"},
-    "uvicorn": {"local"},
+    "IPython": {"_runtime/progress.py"},
+    "anyio": {"_transport/connections.py"},
+    "dask": {"_reading/dask.py"},
+    "filelock": {"_reading/parts.py", "_uploading/ledger_db.py"},
+    "httpx": {"_transport", "_client/client.py"},  # the client for the types of its options
+    "ipywidgets": {"_runtime/progress.py"},
+    "matplotlib": {"_frames/plots.py"},
+    "nest_asyncio": {"_runtime/event_loop.py"},
+    "orjson": {"_uploading/json_text.py", "local"},  # the client and the local service share no code
+    "platformdirs": {"_uploading/ledger_db.py"},
+    "pyrate_limiter": {"_transport/rate_limits.py"},
+    "sniffio": {"_runtime/event_loop.py"},
+    "starlette": {"local/_server"},
+    "tenacity": {"_transport/retries.py"},
+    "uvicorn": {"local/_server"},
 }
 
 
-def room_of(path: Path) -> str:
-    return "local" if path.parent.name == "local" else path.stem
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_follow_the_layers(path: Path) -> None:
+    assert against_the_layers(path, "toloka_frames", CLIENT_LAYERS) == []
+
+
+@pytest.mark.parametrize("path", LOCAL_FILES, ids=name_of)
+def test_imports_of_the_local_service_follow_its_layers(path: Path) -> None:
+    assert against_the_layers(path, "toloka_frames.local", LOCAL_LAYERS) == []
+
+
+def test_every_package_has_a_layer() -> None:
+    assert {name_of(path).partition("/")[0].removesuffix(".py") for path in FILES} == set().union(*CLIENT_LAYERS)
+    inside = {path.relative_to(PACKAGE / "local").parts[0].removesuffix(".py") for path in LOCAL_FILES}
+    assert inside == set().union(*LOCAL_LAYERS)
+
+
+def against_the_layers(path: Path, root: str, layers: list[set[str]]) -> list[str]:
+    """The imports below `root` that come from the importer's own layer or a lower one, except from its own package."""
+    depths = {name: depth for depth, layer in enumerate(layers) for name in layer}
+    parts = path.relative_to(PACKAGE.parent / root.replace(".", "/")).parts
+    importer = parts[0].removesuffix(".py")
+    inside = [name.removeprefix(f"{root}.").partition(".")[0] for name in imports_of(path) if name.startswith(f"{root}.")]
+    return [name for name in inside if name != importer and depths[name] >= depths[importer]]
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_outside_packages_are_at_home(path: Path) -> None:
+    outside = {name.split(".")[0] for name in imports_of(path)} - set(sys.stdlib_module_names) - {"toloka_frames"}
+    places = {parent.as_posix() for parent in [path.relative_to(PACKAGE), *path.relative_to(PACKAGE).parents]}
+    assert {name for name in outside - EVERYWHERE if not HOMES[name] & places} == set()
 
 
 def imports_of(path: Path) -> set[str]:
@@ -148,41 +95,21 @@ def imports_of(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            inside = node.module == "toloka_frames"
-            names |= {f"toloka_frames.{alias.name}" for alias in node.names} if inside else {node.module}
+            inside = node.module.startswith("toloka_frames")
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} if inside else {node.module}
     return names
 
 
-FILES = sorted(PACKAGE.rglob("*.py"))
+def test_the_local_service_shares_no_code_with_the_client() -> None:
+    imports = {(path, name) for path in LOCAL_FILES for name in imports_of(path) if name.startswith("toloka_frames.")}
+    shared = {(path, name) for path, name in imports if not name.startswith("toloka_frames.local.")}
+    assert {(name_of(path), name) for path, name in shared} == {
+        ("local/__init__.py", "toloka_frames._client.client.AsyncTolokaClient")
+    }
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_down(path: Path) -> None:
-    room = room_of(path)
-    inside = {name.split(".")[1] for name in imports_of(path) if name.startswith("toloka_frames.")}
-    above = {other for other in inside - {room} if FLOORS.index(other) <= FLOORS.index(room)}
-    assert not above
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_outside_packages_are_at_home(path: Path) -> None:
-    room = room_of(path)
-    outside = {name.split(".")[0] for name in imports_of(path)} - set(sys.stdlib_module_names) - {"toloka_frames"}
-    assert {name for name in outside if room not in HOMES[name]} == set()
-
-
-def test_every_room_has_a_floor() -> None:
-    assert sorted({room_of(path) for path in FILES}) == sorted(FLOORS)
-
-
-def test_the_service_shares_no_code_with_the_client() -> None:
-    shared = {path.name: imports_of(path) for path in (PACKAGE / "local").glob("*.py")}
-    mine = {(name, module) for name, modules in shared.items() for module in modules if module.startswith("toloka_frames.")}
-    assert {pair for pair in mine if pair != ("__init__.py", "toloka_frames._client.client")} == set()
-
-
-def test_a_file_begins_by_saying_what_comes_in_and_what_goes_out() -> None:
-    assert [path.name for path in FILES if not ast.get_docstring(ast.parse(path.read_text("utf-8")))] == []
+def test_every_module_has_a_docstring() -> None:
+    assert [name_of(path) for path in FILES if not ast.get_docstring(ast.parse(path.read_text("utf-8")))] == []
 
 
 @pytest.mark.parametrize("module", [tf, tf.aio, import_module("toloka_frames.local")], ids=lambda module: module.__name__)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from toloka_frames._errors import InputError, TolokaError
-from toloka_frames._reading.sinks import file_place
+from toloka_frames._reading.sinks import check_output_file
 from toloka_frames._runtime.event_loop import run
 from toloka_frames._uploading.verbs import create_tasks
 from toloka_frames._version import __version__
@@ -94,7 +94,7 @@ def demo(data: Path | None, out: Path) -> None:
     """
     from toloka_frames.local import LocalToloka  # noqa: PLC0415 -- an extra, needed only here and by `serve`
 
-    file_place(out)
+    check_output_file(out)
     frame = animals() if data is None else read(data)
     with LocalToloka() as toloka:
         client = toloka.client()

@@ -14,7 +14,7 @@ from toloka_frames._errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-SHOWN_ROWS = 5
+MAX_ROWS_SHOWN = 5
 
 
 def check_frame(frame: Any) -> None:
@@ -28,7 +28,7 @@ def check_frame(frame: Any) -> None:
         raise InputError(f"A pandas DataFrame is needed, and a {came} came.", hint="A Scan gives one by .to_dataframe().")
 
 
-def refuse(
+def reject_rows(
     column: str,
     values: Sequence[Any],
     wrong: Callable[[Any], bool],
@@ -54,17 +54,17 @@ def refuse(
     if bad:
         rows = bad if positions is None else [positions[index] for index in bad]
         raise InputError(
-            f"Column {column!r}, rows {shown(rows)}: the value {why} (as {_seen(values[bad[0]])}).",
+            f"Column {column!r}, rows {shown_rows(rows)}: the value {why} (as {_seen(values[bad[0]])}).",
             column=column,
-            rows=rows[:SHOWN_ROWS],
+            rows=rows[:MAX_ROWS_SHOWN],
             hint=hint,
         )
 
 
-def shown(rows: Sequence[int]) -> str:
+def shown_rows(rows: Sequence[int]) -> str:
     """The first of rows, and how many more there are."""
-    more = f" and {len(rows) - SHOWN_ROWS:,} more" if len(rows) > SHOWN_ROWS else ""
-    return ", ".join(map(str, rows[:SHOWN_ROWS])) + more
+    more = f" and {len(rows) - MAX_ROWS_SHOWN:,} more" if len(rows) > MAX_ROWS_SHOWN else ""
+    return ", ".join(map(str, rows[:MAX_ROWS_SHOWN])) + more
 
 
 def _seen(value: Any) -> str:
@@ -137,7 +137,7 @@ def one_of(literal: Any) -> Filter:
     return check
 
 
-def checked(name: str, check: Filter, value: Any) -> str:
+def validate(name: str, check: Filter, value: Any) -> str:
     """One value, checked.
 
     Raises:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from toloka_frames._reading.foreign_rows import SAMPLE_ROWS, Framing, Rows, abatches
+from toloka_frames._reading.foreign_rows import SAMPLE_ROWS, Rows, SchemaInferrer, abatches
 from toloka_frames._reading.scan import LAG, Scan, awaited_sync
 from toloka_frames._reading.sinks import DtypeBackend, FilePath, ParquetFile, check_dtype_backend, check_resume, to_frame
-from toloka_frames._runtime.event_loop import on_our_loop
+from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._uploading import create, row_updates
 from toloka_frames._uploading.job import awaited
 
@@ -60,8 +60,8 @@ async def to_dataframe(
 async def to_arrow(rows: Scan | Rows, *, concurrency: int | None = None, progress: ProgressArg = "auto") -> pa.Table:
     """`tf.to_arrow` for async code; of a scan with its concurrency and progress. Units, errors and source as there."""
     if isinstance(rows, Scan):
-        return await on_our_loop(rows._awaited_arrow(concurrency, progress))
-    framing = Framing(None)
+        return await run_on_loop(rows._awaited_arrow(concurrency, progress))
+    framing = SchemaInferrer(None)
     collected = [batch async for batch in abatches(rows, framing)]
     return pa.Table.from_batches(collected, framing.schema)
 
@@ -69,9 +69,9 @@ async def to_arrow(rows: Scan | Rows, *, concurrency: int | None = None, progres
 async def to_parquet(rows: Scan | Rows, path: FilePath, *, resume: bool = False, progress: ProgressArg = "auto") -> Path:
     """`tf.to_parquet` for async code; of a scan with its progress. Units, errors and source as there."""
     if isinstance(rows, Scan):
-        return await on_our_loop(rows._awaited_parquet(path, resume, progress))
+        return await run_on_loop(rows._awaited_parquet(path, resume, progress))
     check_resume(resume)
-    framing = Framing(SAMPLE_ROWS)
+    framing = SchemaInferrer(SAMPLE_ROWS)
     stream = abatches(rows, framing)
     first = await anext(stream)
     with ParquetFile(path, framing.schema) as file:
@@ -83,7 +83,7 @@ async def to_parquet(rows: Scan | Rows, path: FilePath, *, resume: bool = False,
 
 async def sync(scan: Scan, folder: FilePath, *, lag: timedelta = LAG, progress: ProgressArg = "auto") -> Synced:
     """`tf.sync` for async code; arguments, result, units, errors and source as there."""
-    return await on_our_loop(awaited_sync(scan, folder, lag, progress))
+    return await run_on_loop(awaited_sync(scan, folder, lag, progress))
 
 
 create_tasks = awaited(create.create_tasks)

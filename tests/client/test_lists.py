@@ -15,7 +15,7 @@ from support.scripted_server import Scripted, reply
 import toloka_frames as tf
 from toloka_frames._client import lists
 from toloka_frames._client.lists import Lists
-from toloka_frames._schema.timestamps import moment
+from toloka_frames._schema.timestamps import format_timestamp
 from toloka_frames._validation import flag, integer, text
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def test_the_filters_take_what_the_types_of_a_signature_say(name: str) -> None:
         elif len(kinds) == 1:
             assert filters[key] is TYPES[kinds[0]]
         elif date in kinds:
-            assert filters[key] is moment
+            assert filters[key] is format_timestamp
         else:
             assert filters[key](["a", "b"]) == filters[key]("a,b") == "a,b"
 
@@ -173,7 +173,7 @@ def example(resource: Resource, keyword: str, annotation: Any) -> Any:
     """A value that a filter takes."""
     if values := literal_of(annotation):
         return values[-1]
-    return {integer: 3, moment: "2026-01-31", flag: True}.get(resource.filters.get(keyword), "a/b")  # type: ignore[arg-type, call-overload]
+    return {integer: 3, format_timestamp: "2026-01-31", flag: True}.get(resource.filters.get(keyword), "a/b")  # type: ignore[arg-type, call-overload]
 
 
 @each_list

@@ -13,23 +13,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.bonus_list_server import app_ids
 
-from toloka_frames._reading.id_ranges import Scale, between, cuts_behind
+from toloka_frames._reading.id_ranges import IdScale, between, split_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from toloka_frames._reading.id_ranges import Cuts
+    from toloka_frames._reading.id_ranges import IdRangeSplitter
 
 PAGE = 1_000
 APP_SYMBOLS = "".join(sorted(string.digits + string.ascii_letters))
 drawing = random.Random  # the same each time
 
 
-def first_page_of(ids: list[str], **query: str) -> Cuts | None:
-    return cuts_behind(sorted(ids)[:PAGE], PAGE, PAGE, query, "id")
+def first_page_of(ids: list[str], **query: str) -> IdRangeSplitter | None:
+    return split_after(sorted(ids)[:PAGE], PAGE, PAGE, query, "id")
 
 
-def pieces(cuts: Cuts) -> list[tuple[str, str | None]]:
+def pieces(cuts: IdRangeSplitter) -> list[tuple[str, str | None]]:
     return list(iter(cuts.next, None))
 
 
@@ -57,7 +57,7 @@ def test_pieces_of_even_ids_take_hardly_more_requests_than_pages(ids_of: Callabl
         assert low == begin
         counts.append(sum(between([each], low, high) for each in ids))
         if high:
-            cuts.came(low, high, counts[-1])
+            cuts.record(low, high, counts[-1])
             begin = high
     assert sum(counts) == rows - PAGE
     assert 1 + sum(max(1, ceil(count / PAGE)) for count in counts) <= 1.15 * rows / PAGE + 1
@@ -83,7 +83,7 @@ def test_ids_that_do_not_lie_evenly_are_not_cut(ids: list[str]) -> None:
 
 
 def test_small_pages_are_not_cut_because_pieces_would_be_many_more() -> None:
-    assert cuts_behind(sorted(app_ids(5_000))[:100], 100, 100, {}, "id") is None
+    assert split_after(sorted(app_ids(5_000))[:100], 100, 100, {}, "id") is None
 
 
 def test_bounds_of_the_user_are_where_the_list_begins_and_ends() -> None:
@@ -109,7 +109,7 @@ def test_pieces_go_on_behind_a_crowd() -> None:
     cuts = first_page_of(seconds, id_gt=seconds[0])
     assert cuts
     low, high = cuts.next() or ("", "")
-    assert cuts.came(low, str(high), PAGE**3)
+    assert cuts.record(low, str(high), PAGE**3)
     low, high = cuts.next() or ("", "")
     assert low < str(high)
 
@@ -117,10 +117,10 @@ def test_pieces_go_on_behind_a_crowd() -> None:
 def test_what_comes_tells_how_long_the_next_pieces_are() -> None:
     cuts = first_page_of(app_ids(10_000))
     assert cuts
-    scale = Scale(APP_SYMBOLS, "")
+    scale = IdScale(APP_SYMBOLS, "")
     low, high = cuts.next() or ("", "")
     before = scale.place(str(high)) - scale.place(low)
-    assert cuts.came(low, str(high), 10 * PAGE)
+    assert cuts.record(low, str(high), 10 * PAGE)
     low, high = cuts.next() or ("", "")
     assert scale.place(str(high)) - scale.place(low) < before / 3
 
@@ -130,21 +130,21 @@ def test_a_piece_of_far_fewer_rows_than_an_even_list_has_there_tells_that_it_is_
         cuts = first_page_of(app_ids(10_000))
         assert cuts
         low, high = cuts.next() or ("", "")
-        assert cuts.came(low, str(high), rows) is even
-    assert cuts.came("0Z", "0a", 0)  # a short piece says little
+        assert cuts.record(low, str(high), rows) is even
+    assert cuts.record("0Z", "0a", 0)  # a short piece says little
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.text(string.digits + string.ascii_letters, min_size=20, max_size=20), st.integers(0, 62**8 - 1))
 def test_places_ascend_as_ids_do_and_lead_back_to_them(text: str, place: int) -> None:
-    scale = Scale(APP_SYMBOLS, "rest")
+    scale = IdScale(APP_SYMBOLS, "rest")
     assert scale.id_at(scale.place(text)) == text[:8] + "rest"
     assert scale.place(scale.id_at(place)) == place
     assert (scale.place(text) < place) == (text[:8] < scale.id_at(place)[:8])
 
 
 def test_an_id_of_other_symbols_or_length_has_a_place_too() -> None:
-    scale = Scale("0123456789abcdef", "")
+    scale = IdScale("0123456789abcdef", "")
     assert scale.place("") == scale.place("0") == 0
     assert scale.place("8") == scale.end // 2
     assert scale.place("8-") < scale.place("81")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import toloka_frames as tf
-from toloka_frames._reading.list_request import question
+from toloka_frames._reading.list_request import list_request
 from toloka_frames._schema.lists import (
     AGGREGATED_SOLUTIONS,
     APP_BATCHES,
@@ -67,13 +67,13 @@ ASKED: dict[str, tuple[Resource, dict[str, Any], str, dict[str, str]]] = {
 
 @pytest.mark.parametrize(("resource", "given", "path", "query"), ASKED.values(), ids=ASKED)
 def test_a_question_has_a_path_and_a_query(resource: Resource, given: dict[str, Any], path: str, query: dict[str, str]) -> None:
-    asked = question(resource, given)
+    asked = list_request(resource, given)
     assert asked.path == path
     assert asked.query == query
 
 
 def test_a_question_says_in_words_what_it_asks() -> None:
-    asked = question(APP_BATCHES, {"app_project_id": "Q2d", "status": "NEW", "id_gt": None})
+    asked = list_request(APP_BATCHES, {"app_project_id": "Q2d", "status": "NEW", "id_gt": None})
     assert str(asked) == "app batches(app_project_id='Q2d', status='NEW')"
 
 
@@ -94,10 +94,10 @@ def test_a_question_says_in_words_what_it_asks() -> None:
 )
 def test_a_question_that_cannot_be_asked_is_refused(resource: Resource, given: dict[str, Any], column: str) -> None:
     with pytest.raises(tf.InputError) as caught:
-        question(resource, given)
+        list_request(resource, given)
     assert caught.value.column == column
 
 
 @pytest.mark.parametrize("one", ["pool_id", "task_id", "task_suite_id"])
 def test_any_one_of_three_ids_is_enough_for_assignments(one: str) -> None:
-    assert question(ASSIGNMENTS, {one: "1", "user_id": "a"}).query == {one: "1", "user_id": "a"}
+    assert list_request(ASSIGNMENTS, {one: "1", "user_id": "a"}).query == {one: "1", "user_id": "a"}

@@ -13,14 +13,14 @@ import pytest
 
 import toloka_frames as tf
 from toloka_frames._reading.manifest import Manifest
-from toloka_frames._reading.parts import Folder, folder_place
-from toloka_frames._schema.lists import Life
+from toloka_frames._reading.parts import Folder, check_output_folder
+from toloka_frames._schema.lists import RowLifecycle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-LIFE = Life(created="created", status="status", final=("DONE",))
+LIFE = RowLifecycle(created="created", status="status", final=("DONE",))
 SCHEMA = pa.schema([("id", pa.string()), ("created", pa.timestamp("us", tz="UTC")), ("status", pa.string())])
 COPY = Manifest("sync", "rows", "/v1/rows", {}, "me", "2026-01-01T00:00:00")
 
@@ -213,7 +213,7 @@ def test_a_folder_of_other_things_is_refused_before_anything_is_asked(name: str,
 def test_what_a_kill_left_before_the_first_manifest_is_gone_on_with(tmp_path: Path) -> None:
     for name in ("_lock", "_manifest.json.new", ".part-00000.parquet.0123456789abcdef", ".part-00000.parquet.0123.new"):
         (tmp_path / name).write_bytes(b"half")
-    assert folder_place(tmp_path) == tmp_path
+    assert check_output_folder(tmp_path) == tmp_path
     with Folder(tmp_path, LIFE, COPY) as opened:
         opened.put(0, rows("a"), complete=True)
     assert sorted(content_of(tmp_path)) == ["_lock", "_manifest.json", "part-00000.parquet"]

@@ -20,10 +20,10 @@ from support.virtual_clock import asking, clock, leap
 
 import toloka_frames as tf
 from toloka_frames._errors import ScanInterrupted
-from toloka_frames._reading.list_request import question
+from toloka_frames._reading.list_request import list_request
 from toloka_frames._reading.page import Page, read_page
 from toloka_frames._reading.pager import Source
-from toloka_frames._reading.prefetch import Ahead, Asked, Pace
+from toloka_frames._reading.prefetch import Concurrency, PageRequest, Prefetcher
 from toloka_frames._schema.lists import APP_BATCHES
 
 if TYPE_CHECKING:
@@ -64,10 +64,10 @@ class Walked:
         self, answer: Callable[[str], bytes], connections: int | None, latency: float, page: int, given: dict[str, Any]
     ) -> None:
         async with asking(answer, latency=latency, retries=1) as (service,):
-            source = Source(service, question(APP_BATCHES, {"app_project_id": "1", **given}), str(page))
+            source = Source(service, list_request(APP_BATCHES, {"app_project_id": "1", **given}), str(page))
             begun = clock()
             try:
-                async with aclosing(source.pages(pace=Pace(connections))) as pages:
+                async with aclosing(source.pages(pace=Concurrency(connections))) as pages:
                     async for cursor, came in pages:
                         self.ids += came.ids
                         self.cursors.append(cursor)
@@ -207,7 +207,7 @@ def test_who_reads_slowly_has_a_bounded_number_of_pages_ahead(scripted: Scripted
     source = scripted.client().get_app_batches("1", batch_size=PAGE)._source
 
     async def read() -> None:
-        pages = source.pages(pace=Pace(4))
+        pages = source.pages(pace=Concurrency(4))
         for number in range(1, 20):
             await anext(pages)
             await asyncio.sleep(0)
@@ -233,12 +233,14 @@ def test_a_cancellation_while_pages_are_given_up_waits_for_those_that_are_being_
             return read_page(body, layout)
 
         async with asking(Batches(app_ids(20 * PAGE)), latency=LATENCY) as (service,):
-            source = Source(service, question(APP_BATCHES, {"app_project_id": "1"}), str(PAGE))
+            source = Source(service, list_request(APP_BATCHES, {"app_project_id": "1"}), str(PAGE))
             query = {"sort": "id", "limit": str(PAGE)}
-            ahead = Ahead(Asked(service, source.question.path, query, await source.layout(), read, Page.keep), Pace(4))
-            await ahead.behind(None)
+            ahead = Prefetcher(
+                PageRequest(service, source.question.path, query, await source.layout(), read, Page.keep), Concurrency(4)
+            )
+            await ahead.page_after(None)
             await reading.wait()
-            forgetting = asyncio.create_task(ahead.forget())
+            forgetting = asyncio.create_task(ahead.cancel_pending())
             loop.call_later(LATENCY, forgetting.cancel)
             loop.call_later(2 * LATENCY, free.set)
             with pytest.raises(asyncio.CancelledError):

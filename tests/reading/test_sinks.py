@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import toloka_frames as tf
-from toloka_frames._reading.sinks import ROW_GROUP_ROWS, ParquetFile, Regrouped, check_dtype_backend, to_frame
+from toloka_frames._reading.sinks import ROW_GROUP_ROWS, ParquetFile, Rebatcher, check_dtype_backend, to_frame
 from toloka_frames._schema.columns import INSTANT
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def batch(*numbers: int) -> pa.RecordBatch:
 
 @given(st.lists(st.integers(0, 9), max_size=8), st.integers(1, 12))
 def test_every_row_comes_out_once_in_order_in_groups_of_the_wanted_height(heights: list[int], rows: int) -> None:
-    groups = Regrouped(SCHEMA, rows)
+    groups = Rebatcher(SCHEMA, rows)
     numbers = iter(range(100))
     out = [table for height in heights for table in groups.add(batch(*[next(numbers) for _ in range(height)]))]
     out += list(groups.rest())
@@ -41,7 +41,7 @@ def test_every_row_comes_out_once_in_order_in_groups_of_the_wanted_height(height
 
 @given(st.lists(st.integers(0, 30), max_size=8), st.integers(1, 12), st.integers(1, 200))
 def test_no_row_is_lost_whichever_limit_is_reached_first(heights: list[int], rows: int, limit: int) -> None:
-    groups = Regrouped(SCHEMA, rows, limit)
+    groups = Rebatcher(SCHEMA, rows, limit)
     numbers = iter(range(1_000))
     out = [table for height in heights for table in groups.add(batch(*[next(numbers) for _ in range(height)]))]
     out += list(groups.rest())
@@ -50,7 +50,7 @@ def test_no_row_is_lost_whichever_limit_is_reached_first(heights: list[int], row
 
 
 def test_a_group_is_cut_early_where_it_grows_too_many_bytes() -> None:
-    groups = Regrouped(SCHEMA, 1_000, max_bytes=80)
+    groups = Rebatcher(SCHEMA, 1_000, max_bytes=80)
     assert [len(table) for table in groups.add(batch(*range(10)))] == [10]
     assert list(groups.rest()) == []
 

@@ -22,10 +22,10 @@ from support.scripted_server import Scripted, reply
 from support.virtual_clock import asking, leap
 
 import toloka_frames as tf
-from toloka_frames._reading.list_request import question
+from toloka_frames._reading.list_request import list_request
 from toloka_frames._reading.pager import Source
-from toloka_frames._reading.time_pull import collected, in_order
-from toloka_frames._runtime.progress import Meter
+from toloka_frames._reading.time_pull import fetch_table, sort_by_id
+from toloka_frames._runtime.progress import ProgressTracker
 from toloka_frames._schema.lists import USER_BONUSES
 
 if TYPE_CHECKING:
@@ -144,8 +144,8 @@ def pulled(listing: Listing, concurrency: int | None, *, latency: float) -> list
 
     async def work() -> list[str]:
         async with asking(listing, latency=latency) as (service,):
-            source = Source(service, question(USER_BONUSES, {}), str(PAGE))
-            table = await collected(source, concurrency, meter := Meter(""))
+            source = Source(service, list_request(USER_BONUSES, {}), str(PAGE))
+            table = await fetch_table(source, concurrency, meter := ProgressTracker(""))
             assert meter.rows == len(table)
             return [str(each) for each in table["id"].to_pylist()]
 
@@ -328,7 +328,7 @@ def test_more_text_than_a_column_holds_in_one_piece_is_put_in_order() -> None:
         for start in range(0, 300, 10)
     ]
     again = pa.record_batch({"id": ids[:1], "text": ["second"]})
-    table = in_order([*batches, again], again.schema, "id")
+    table = sort_by_id([*batches, again], again.schema, "id")
     assert table["id"].to_pylist() == sorted(ids, key=int)
     assert all(text[:100].startswith(id_) for id_, text in zip(table["id"].to_pylist(), table["text"].to_pylist(), strict=True))
     assert pc.sum(pc.equal(table["text"], "second")).as_py() == 0
@@ -341,7 +341,7 @@ def test_of_an_id_that_several_pages_hold_the_rows_of_the_first_stay_together() 
         )
         for number, ids in enumerate([["b", "b", "a"], ["c", "b"], [], ["a", "d", "d"]])
     ]
-    table = in_order(batches, batches[0].schema, "id")
+    table = sort_by_id(batches, batches[0].schema, "id")
     assert table["id"].to_pylist() == ["a", "b", "b", "c", "d", "d"]
     assert table["text"].to_pylist() == ["02", "00", "01", "10", "31", "32"]
 

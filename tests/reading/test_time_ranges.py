@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toloka_frames._reading.time_ranges import PRECISION, Came, Gaps
+from toloka_frames._reading.time_ranges import PRECISION, PageStats, UnfetchedRanges
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from toloka_frames._reading.time_ranges import Ask
+    from toloka_frames._reading.time_ranges import RangeRequest
 
     Moments = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -34,14 +34,14 @@ class Service:
         self.requests = 0
         self._random = np.random.default_rng(seed)
 
-    def seconds(self, ask: Ask) -> float:
+    def seconds(self, ask: RangeRequest) -> float:
         """How long an answer takes; a walk by id has page after page."""
         first, last = self._rows(ask)
         pages = max(1, math.ceil((last - first) / PAGE)) if ask.by_id else 1
         self.requests += pages
         return float(pages * self._random.uniform(0.1, 0.12))
 
-    def answer(self, ask: Ask) -> Came:
+    def answer(self, ask: RangeRequest) -> PageStats:
         """What a page was like."""
         first, last = self._rows(ask)
         more = last - first > PAGE and not ask.by_id
@@ -50,20 +50,20 @@ class Service:
         new = int((~self.seen[first:last]).sum())
         self.seen[first:last] = True
         if first == last:
-            return Came()
+            return PageStats()
         shown = self.moments[first:last] // 1_000 * 1_000
         shown = shown if ask.upward else shown[::-1]
         again = float((abs(shown - shown[-1]) <= PRECISION).mean())
-        return Came(float(shown[len(shown) // 4]), float(shown[-1]), len(shown), again, more, new)
+        return PageStats(float(shown[len(shown) // 4]), float(shown[-1]), len(shown), again, more, new)
 
-    def _rows(self, ask: Ask) -> tuple[int, int]:
+    def _rows(self, ask: RangeRequest) -> tuple[int, int]:
         return int(np.searchsorted(self.moments, ask.since)), int(np.searchsorted(self.moments, ask.until, "right"))
 
 
 def pulled(service: Service, connections: int) -> float:
     """Ask until all is known; the seconds that it took, of a clock that moves when nothing is to be done."""
-    gaps, now, asked = Gaps(PAGE), 0.0, 0
-    flying: list[tuple[float, int, Ask]] = []
+    gaps, now, asked = UnfetchedRanges(PAGE), 0.0, 0
+    flying: list[tuple[float, int, RangeRequest]] = []
     while not gaps.closed:
         while len(flying) < connections and (ask := gaps.next()):
             asked += 1
@@ -73,7 +73,7 @@ def pulled(service: Service, connections: int) -> float:
         if ask.by_id:
             gaps.walked(ask)
         else:
-            gaps.came(ask, came)
+            gaps.record(ask, came)
     return now
 
 

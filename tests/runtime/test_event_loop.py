@@ -14,7 +14,7 @@ import pytest
 from support.virtual_clock import leap
 
 import toloka_frames as tf
-from toloka_frames._runtime.event_loop import aiterate, iterate, iterate_callers, on_our_loop, on_tick, run, to_its_end
+from toloka_frames._runtime.event_loop import aiterate, iterate, iterate_callers, on_tick, run, run_on_loop, shield_until_done
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ def test_all_work_runs_on_one_loop_in_a_thread_of_its_own() -> None:
     first = run(where())
     with ThreadPoolExecutor() as pool:
         others = list(pool.map(lambda _: run(where()), range(4)))
-    assert {first, *others, asyncio.run(on_our_loop(where()))} == {first}
+    assert {first, *others, asyncio.run(run_on_loop(where()))} == {first}
     assert first[1] == "toloka_frames"
 
 
@@ -53,7 +53,7 @@ def test_a_result_or_an_error_comes_back() -> None:
 
 def test_ordinary_code_may_call_inside_a_running_loop() -> None:
     async def cell() -> int:
-        return run(asyncio.sleep(0, 5)) + await on_our_loop(asyncio.sleep(0, 6))
+        return run(asyncio.sleep(0, 5)) + await run_on_loop(asyncio.sleep(0, 6))
 
     assert asyncio.run(cell()) == 11
 
@@ -97,7 +97,7 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 
 def test_work_on_our_own_loop_is_awaited_in_place() -> None:
     async def outer() -> bool:
-        return (await on_our_loop(where())) == await where()
+        return (await run_on_loop(where())) == await where()
 
     assert run(outer())
 
@@ -115,7 +115,7 @@ def test_a_cancelled_caller_waits_until_the_work_has_ended() -> None:
 
     async def caller() -> None:
         started = threading.Event()
-        task = asyncio.create_task(on_our_loop(work(started)))
+        task = asyncio.create_task(run_on_loop(work(started)))
         while not started.is_set():
             await asyncio.sleep(0)
         task.cancel()
@@ -259,7 +259,7 @@ def test_a_cancellation_waits_for_what_is_to_end_by_itself() -> None:
         ended.append("slow")
 
     async def work() -> None:
-        waiting = asyncio.create_task(to_its_end(slow()))
+        waiting = asyncio.create_task(shield_until_done(slow()))
         asyncio.get_running_loop().call_later(0.5, waiting.cancel)
         with pytest.raises(asyncio.CancelledError):
             await waiting

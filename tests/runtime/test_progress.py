@@ -12,14 +12,14 @@ from support.scripted_server import Scripted, reply
 
 import toloka_frames as tf
 from toloka_frames._runtime.event_loop import run
-from toloka_frames._runtime.progress import Card, Meter, Text, choose, present, showing
+from toloka_frames._runtime.progress import CardDisplay, ProgressTracker, TextDisplay, choose, current_progress, track_progress
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 
 async def work(progress: object, steps: int = 3, error: Exception | None = None, quiet: float = 0.0) -> None:
-    with showing(progress, "tasks", total=steps, quiet=quiet) as meter:  # type: ignore[arg-type]
+    with track_progress(progress, "tasks", total=steps, quiet=quiet) as meter:  # type: ignore[arg-type]
         for _ in range(steps):
             meter.rows += 1
             await asyncio.sleep(0)
@@ -89,7 +89,7 @@ def test_another_way_to_show_progress_is_refused(wrong: object) -> None:
 
 
 def test_the_line_tells_what_is_waited_for_and_how_long_it_takes() -> None:
-    meter = Meter("tasks", 100, rows=25, retries=2)
+    meter = ProgressTracker("tasks", 100, rows=25, retries=2)
     meter.chunks.update(waiting=3, done=1)
     meter.started -= 5
     with meter.wait("quota", 41):
@@ -100,11 +100,11 @@ def test_the_line_tells_what_is_waited_for_and_how_long_it_takes() -> None:
     assert parts[0] == "tasks: 25 of 100 rows"
     assert {"requests: 3 waiting, 1 done", "waiting: quota, 41 s", "2 retries"} <= set(parts)
     assert "waiting" not in str(meter.progress()).replace("3 waiting", "")
-    assert Meter("x").progress().seconds_left is None
+    assert ProgressTracker("x").progress().seconds_left is None
 
 
 def test_the_seconds_of_a_wait_are_counted_down() -> None:
-    meter = Meter("tasks")
+    meter = ProgressTracker("tasks")
 
     def left() -> int:
         return int(meter.waiting.removeprefix("quota, ").removesuffix(" s"))
@@ -117,7 +117,7 @@ def test_the_seconds_of_a_wait_are_counted_down() -> None:
 
 
 def test_of_several_waits_the_longest_is_shown_until_it_is_over() -> None:
-    meter = Meter("tasks")
+    meter = ProgressTracker("tasks")
     with meter.wait("the service", 3):
         with meter.wait("quota", 60), meter.wait("quota", 60):
             assert meter.waiting == "quota, 60 s"
@@ -130,52 +130,52 @@ def test_of_several_waits_the_longest_is_shown_until_it_is_over() -> None:
 
 
 def test_what_has_ended_waits_for_nothing() -> None:
-    meter = Meter("tasks")
+    meter = ProgressTracker("tasks")
     with meter.wait("quota", 60):
         meter.end("stopped")
         assert meter.progress().waiting == ""
 
 
 def test_the_work_of_a_block_writes_to_its_meter_and_other_work_does_not() -> None:
-    async def deep_down() -> Meter:
+    async def deep_down() -> ProgressTracker:
         await asyncio.sleep(0)
-        return present()
+        return current_progress()
 
     async def block(title: str) -> bool:
-        with showing(False, title) as meter:
+        with track_progress(False, title) as meter:
             inside = await asyncio.gather(deep_down(), asyncio.create_task(deep_down()))
             return all(each is meter for each in inside)
 
     async def blocks() -> list[bool]:
-        before = present()
+        before = current_progress()
         found = await asyncio.gather(*(block(str(number)) for number in range(5)))
-        return [*found, present().title == before.title == ""]
+        return [*found, current_progress().title == before.title == ""]
 
     assert run(blocks()) == [True] * 6
 
 
 def test_a_block_in_a_block_is_present_until_it_ends_however_it_does() -> None:
-    with showing(False, "outer") as outer:
-        with showing(False, "inner") as inner:
-            assert present() is inner
-        assert present() is outer
-        with pytest.raises(OSError, match="disk"), showing(False, "inner"):
+    with track_progress(False, "outer") as outer:
+        with track_progress(False, "inner") as inner:
+            assert current_progress() is inner
+        assert current_progress() is outer
+        with pytest.raises(OSError, match="disk"), track_progress(False, "inner"):
             raise OSError("disk")
-        assert present() is outer
-    assert present().title == ""
+        assert current_progress() is outer
+    assert current_progress().title == ""
 
 
 def test_a_generator_that_is_closed_elsewhere_leaves_the_meter_there_alone() -> None:
-    async def rows() -> AsyncIterator[Meter]:
-        with showing(False, "rows") as meter:
+    async def rows() -> AsyncIterator[ProgressTracker]:
+        with track_progress(False, "rows") as meter:
             yield meter
 
     async def elsewhere() -> None:
         stream = rows()
         await asyncio.create_task(anext(stream))
-        with showing(False, "another") as another:
+        with track_progress(False, "another") as another:
             await stream.aclose()
-            assert present() is another
+            assert current_progress() is another
 
     run(elsewhere())
 
@@ -193,7 +193,7 @@ def test_a_pull_shows_retries_and_waits(scripted: Scripted) -> None:
     assert (seen[-1].retries, seen[-1].waiting, seen[-1].state) == (len(scripted.requests) - 1, "", "done")
 
 
-@pytest.mark.parametrize(("name", "kind"), [("text", Text), ("notebook", Card)])
+@pytest.mark.parametrize(("name", "kind"), [("text", TextDisplay), ("notebook", CardDisplay)])
 def test_a_way_can_be_asked_for_by_name(name: str, kind: type) -> None:
     assert isinstance(choose(name), kind)  # type: ignore[arg-type]
 

@@ -11,7 +11,7 @@ from support.list_catalog import BEGIN, PAGE, RESOURCES, tables
 from support.list_fixtures import OWNER, PLACES, Kept, Row
 
 import toloka_frames as tf
-from toloka_frames._schema.columns import Fields
+from toloka_frames._schema.columns import SpecFields
 from toloka_frames.local import LocalToloka
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def test_a_walk_over_three_pages_gives_every_row_once(filled: Filled, name: str)
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, each in RESOURCES.items() if not any(isinstance(one, Fields) for one in each.columns)]
+    "name", [name for name, each in RESOURCES.items() if not any(isinstance(one, SpecFields) for one in each.columns)]
 )
 def test_several_connections_bring_what_one_does_in_its_order(filled: Filled, name: str) -> None:
     resource = RESOURCES[name]
@@ -132,7 +132,7 @@ def partitioned(filled: Filled, name: str, /, n: int, **given: Any) -> list[list
 
 # the others' columns depend on a specification, and these rows have none
 with_fixed_columns = pytest.mark.parametrize(
-    "name", [name for name, each in RESOURCES.items() if not any(isinstance(column, Fields) for column in each.columns)]
+    "name", [name for name, each in RESOURCES.items() if not any(isinstance(column, SpecFields) for column in each.columns)]
 )
 
 

@@ -12,8 +12,8 @@ import pytest
 
 import toloka_frames as tf
 from toloka_frames._schema.filters import filters_of, some_of, sorting
-from toloka_frames._schema.timestamps import Instant, moment
-from toloka_frames._validation import checked, flag, integer, one_of, text, within
+from toloka_frames._schema.timestamps import Instant, format_timestamp
+from toloka_frames._validation import flag, integer, one_of, text, validate, within
 
 if TYPE_CHECKING:
     from toloka_frames._validation import Filter
@@ -28,19 +28,19 @@ ACCEPTED: dict[str, tuple[Filter, Any, str]] = {
     "a negative number": (integer, -3, "-3"),
     "yes": (flag, True, "true"),
     "no": (flag, False, "false"),
-    "a day": (moment, "2026-01-31", "2026-01-31T00:00:00"),
-    "an instant": (moment, "2026-01-31T12:00:00", "2026-01-31T12:00:00"),
-    "an instant without seconds": (moment, "2026-01-31T12:00", "2026-01-31T12:00:00"),
-    "an instant with a blank": (moment, "2026-01-31 12:00:00", "2026-01-31T12:00:00"),
-    "an instant with Z": (moment, "2026-01-31T12:00:00Z", "2026-01-31T12:00:00"),
-    "an instant with a zone": (moment, "2026-01-31T02:30:00+03:00", "2026-01-30T23:30:00"),
-    "milliseconds": (moment, "2026-01-31T12:00:00.190", "2026-01-31T12:00:00.190000"),
-    "microseconds": (moment, "2026-01-31T12:00:00.000001Z", "2026-01-31T12:00:00.000001"),
-    "a naive datetime": (moment, datetime(2026, 1, 31, 12), "2026-01-31T12:00:00"),  # noqa: DTZ001 -- naive is UTC
-    "a datetime in UTC": (moment, datetime(2026, 1, 31, 12, tzinfo=UTC), "2026-01-31T12:00:00"),
-    "a datetime elsewhere": (moment, datetime(2026, 1, 31, 2, 30, tzinfo=MOSCOW), "2026-01-30T23:30:00"),
-    "a date": (moment, date(2026, 1, 31), "2026-01-31T00:00:00"),
-    "a pandas Timestamp": (moment, pd.Timestamp("2026-01-31 12:00", tz="Europe/Paris"), "2026-01-31T11:00:00"),
+    "a day": (format_timestamp, "2026-01-31", "2026-01-31T00:00:00"),
+    "an instant": (format_timestamp, "2026-01-31T12:00:00", "2026-01-31T12:00:00"),
+    "an instant without seconds": (format_timestamp, "2026-01-31T12:00", "2026-01-31T12:00:00"),
+    "an instant with a blank": (format_timestamp, "2026-01-31 12:00:00", "2026-01-31T12:00:00"),
+    "an instant with Z": (format_timestamp, "2026-01-31T12:00:00Z", "2026-01-31T12:00:00"),
+    "an instant with a zone": (format_timestamp, "2026-01-31T02:30:00+03:00", "2026-01-30T23:30:00"),
+    "milliseconds": (format_timestamp, "2026-01-31T12:00:00.190", "2026-01-31T12:00:00.190000"),
+    "microseconds": (format_timestamp, "2026-01-31T12:00:00.000001Z", "2026-01-31T12:00:00.000001"),
+    "a naive datetime": (format_timestamp, datetime(2026, 1, 31, 12), "2026-01-31T12:00:00"),  # noqa: DTZ001 -- naive is UTC
+    "a datetime in UTC": (format_timestamp, datetime(2026, 1, 31, 12, tzinfo=UTC), "2026-01-31T12:00:00"),
+    "a datetime elsewhere": (format_timestamp, datetime(2026, 1, 31, 2, 30, tzinfo=MOSCOW), "2026-01-30T23:30:00"),
+    "a date": (format_timestamp, date(2026, 1, 31), "2026-01-31T00:00:00"),
+    "a pandas Timestamp": (format_timestamp, pd.Timestamp("2026-01-31 12:00", tz="Europe/Paris"), "2026-01-31T11:00:00"),
     "one of a kind": (one_of(Colour), "RED", "RED"),
     "one where several can be": (some_of(one_of(Colour)), "RED", "RED"),
     "several in a list": (some_of(one_of(Colour)), ["RED", "GREEN"], "RED,GREEN"),
@@ -66,16 +66,16 @@ REFUSED: dict[str, tuple[Filter, Any, str]] = {
     "text for a flag": (flag, "true", "True or False"),
     "a float for a number": (integer, 3.0, "whole number"),
     "truth for a number": (integer, True, "whole number"),
-    "a word for an instant": (moment, "today", "instant"),
-    "empty text for an instant": (moment, "", "instant"),
-    "a short day": (moment, "2026-1-31", "instant"),
-    "a day of no calendar": (moment, "2026-02-30", "instant"),
-    "an hour of no day": (moment, "2026-01-31T25:00:00", "instant"),
-    "a week": (moment, "2026-W05", "instant"),
-    "digits alone": (moment, "20260131", "instant"),
-    "nanoseconds": (moment, "2026-01-31T12:00:00.000000001", "instant"),
-    "a number for an instant": (moment, 1769817600, "instant"),
-    "an instant of numpy": (moment, np.datetime64("2026-01-31"), "instant"),
+    "a word for an instant": (format_timestamp, "today", "instant"),
+    "empty text for an instant": (format_timestamp, "", "instant"),
+    "a short day": (format_timestamp, "2026-1-31", "instant"),
+    "a day of no calendar": (format_timestamp, "2026-02-30", "instant"),
+    "an hour of no day": (format_timestamp, "2026-01-31T25:00:00", "instant"),
+    "a week": (format_timestamp, "2026-W05", "instant"),
+    "digits alone": (format_timestamp, "20260131", "instant"),
+    "nanoseconds": (format_timestamp, "2026-01-31T12:00:00.000000001", "instant"),
+    "a number for an instant": (format_timestamp, 1769817600, "instant"),
+    "an instant of numpy": (format_timestamp, np.datetime64("2026-01-31"), "instant"),
     "another name": (one_of(Colour), "BLUE", "one of RED, GREEN, DARK_GREEN is needed"),
     "a misspelt name": (one_of(Colour), "GREN", "the nearest is 'GREEN'"),
     "a name in small letters": (one_of(Colour), "dark_green", "the nearest is 'DARK_GREEN'"),
@@ -99,13 +99,13 @@ REFUSED: dict[str, tuple[Filter, Any, str]] = {
 
 @pytest.mark.parametrize(("check", "given", "out"), ACCEPTED.values(), ids=ACCEPTED)
 def test_a_filter_takes(check: Filter, given: Any, out: str) -> None:
-    assert checked("name", check, given) == out
+    assert validate("name", check, given) == out
 
 
 @pytest.mark.parametrize(("check", "given", "says"), REFUSED.values(), ids=REFUSED)
 def test_a_filter_refuses(check: Filter, given: Any, says: str) -> None:
     with pytest.raises(tf.InputError) as caught:
-        checked("name", check, given)
+        validate("name", check, given)
     assert str(caught.value).startswith(f"name={given!r}: ")
     assert says in str(caught.value)
     assert caught.value.column == "name"
@@ -126,10 +126,15 @@ class Given(TypedDict, total=False):
 
 def test_what_a_keyword_takes_is_told_from_its_type() -> None:
     filters = filters_of(Given)
-    assert (filters["name"], filters["overlap_gte"], filters["hidden"], filters["since"]) == (text, integer, flag, moment)
+    assert (filters["name"], filters["overlap_gte"], filters["hidden"], filters["since"]) == (
+        text,
+        integer,
+        flag,
+        format_timestamp,
+    )
     assert filters["colour"]("RED") == "RED"
     assert filters["colours"](["RED", "GREEN"]) == "RED,GREEN"
     assert filters["names"](["a", "b"]) == "a,b"
     for name, wrong in {"colour": "RED,GREEN", "colours": ["RED", "BLUE"], "names": [3]}.items():
         with pytest.raises(tf.InputError, match=name):
-            checked(name, filters[name], wrong)
+            validate(name, filters[name], wrong)

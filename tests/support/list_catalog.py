@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toloka_frames._schema import lists
-from toloka_frames._schema.columns import Fields
+from toloka_frames._schema.columns import SpecFields
 from toloka_frames._schema.lists import Resource
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _columns() -> Iterator[str]:
     yield "| list | columns, before `extra` |"
     yield "|---|---|"
     for name, each in RESOURCES.items():
-        columns = (f"{one.prefix}:*" if isinstance(one, Fields) else one.name for one in each.columns)
+        columns = (f"{one.prefix}:*" if isinstance(one, SpecFields) else one.name for one in each.columns)
         yield f"| `{name}` | {_names(columns)} |"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 
 from support.list_catalog import RESOURCES, compared, plain
 
-from toloka_frames._schema.timestamps import instant
+from toloka_frames._schema.timestamps import parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,7 +124,7 @@ class Kept:
     def _comparable(self, key: str, value: Any) -> Any:
         if key == "id" and self._name in NUMBERED:
             return int(value)
-        return instant(value) if date in get_args(self._hints.get(f"{key}_gt")) else value
+        return parse_timestamp(value) if date in get_args(self._hints.get(f"{key}_gt")) else value
 
     def _rows(self) -> Iterator[Row]:
         values = {key: cycle(self._values(key)) for key in self._keys}

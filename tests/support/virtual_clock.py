@@ -13,7 +13,7 @@ import toloka_frames as tf
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
-    from toloka_frames._transport.http import Service
+    from toloka_frames._transport.http import ApiClient
 
 T = TypeVar("T")
 
@@ -106,7 +106,7 @@ class Answers:
 @asynccontextmanager
 async def asking(
     answer: Callable[[str], bytes], *, clients: int = 1, latency: float = 0.0, **options: Any
-) -> AsyncIterator[list[Service]]:
+) -> AsyncIterator[list[ApiClient]]:
     """Services of one new account at a server on this loop."""
     async with serving(answer, latency) as url:
         token = uuid.uuid4().hex

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from toloka_frames._schema.columns import Column, Specification, Step, expanded
-from toloka_frames._schema.timestamps import instant
+from toloka_frames._schema.columns import Column, PathStep, Specification, expanded
+from toloka_frames._schema.timestamps import parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,7 +63,7 @@ def rows_of(resource: Resource, ids: SearchStrategy[str], *, wild: bool = True) 
         if (
             column.link is None
             and column.path != (resource.cursor,)
-            and (wild or column.json is None or column.path[-1] is not Step.EACH)
+            and (wild or column.json is None or column.path[-1] is not PathStep.EACH)
         ):
             _put(tree, column, wild)
     return st.builds(lambda row, each: {**row, resource.cursor: each}, _object(tree, wild), ids)
@@ -87,9 +87,11 @@ def _object(tree: dict[Any, Any], wild: bool) -> SearchStrategy[dict[str, Any]]:
 def _value(tree: Any, wild: bool) -> SearchStrategy[Any]:
     if not isinstance(tree, dict):
         return tree  # type: ignore[no-any-return]
-    if set(tree) & set(Step):
+    if set(tree) & set(PathStep):
         (inner,) = tree.values()
-        shaped: SearchStrategy[Any] = st.none() | st.lists(_value(inner, wild), max_size=2 if wild or Step.EACH in tree else 1)
+        shaped: SearchStrategy[Any] = st.none() | st.lists(
+            _value(inner, wild), max_size=2 if wild or PathStep.EACH in tree else 1
+        )
     else:
         shaped = st.none() | _object(tree, wild)
     return shaped | ANY if wild else shaped
@@ -114,7 +116,7 @@ def _value_told(
         rest = extra if isinstance(extra, dict) else {}
         return all(_value_told(inner, (*path, key), places, frame_row, rest.get(key)) for key, inner in value.items())
     if isinstance(value, list) and declared and len(value) <= 1:
-        return all(_value_told(inner, (*path, Step.FIRST), places, frame_row, None) for inner in value)
+        return all(_value_told(inner, (*path, PathStep.FIRST), places, frame_row, None) for inner in value)
     return False
 
 
@@ -126,4 +128,4 @@ def _same(typed: Any, value: Any, column: Column) -> bool:
         return bool(json.loads(typed) == value)
     if isinstance(value, bool) != isinstance(typed, bool):
         return False
-    return bool(typed == (instant(value) if pa.types.is_timestamp(column.type) else value))
+    return bool(typed == (parse_timestamp(value) if pa.types.is_timestamp(column.type) else value))

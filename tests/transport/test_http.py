@@ -16,7 +16,7 @@ import pytest
 from support.scripted_server import Scripted, reply
 
 import toloka_frames as tf
-from toloka_frames._runtime.progress import showing
+from toloka_frames._runtime.progress import track_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -214,7 +214,7 @@ def test_what_has_no_key_is_sent_again_when_no_connection_was_made(
             server.start()
 
     async def post() -> dict[str, Any]:
-        with showing(open_the_door, "projects"):
+        with track_progress(open_the_door, "projects"):
             return await client.service.post("/v1/projects", {}, b"{}", repeatable=False)
 
     client = closing(Client(TOKEN, verify=TLS, url=f"http://127.0.0.1:{closed_door.getsockname()[1]}", retries=10))

@@ -10,7 +10,7 @@ from support.scripted_server import reply
 
 import toloka_frames as tf
 from toloka_frames._transport import operations
-from toloka_frames._transport.operation_log import Log, read_log
+from toloka_frames._transport.operation_log import OperationLog, read_log
 
 if TYPE_CHECKING:
     from support.scripted_server import Scripted
@@ -94,5 +94,5 @@ def test_a_log_that_is_no_array_of_objects_is_a_bad_answer(body: Any, scripted: 
 
 
 def test_bytes_that_are_no_text_are_replaced() -> None:
-    log: Log = read_log(b'[{"input":{"__item_idx":"0"},"output":{"task_id":"t\xff"}}]', "task_id")
+    log: OperationLog = read_log(b'[{"input":{"__item_idx":"0"},"output":{"task_id":"t\xff"}}]', "task_id")
     assert log.ids.tolist() == ["t\ufffd"]

@@ -9,7 +9,7 @@ import pytest
 from support.scripted_server import reply
 
 import toloka_frames as tf
-from toloka_frames._transport.operations import CLOSE_SECONDS, Watch, pause_after
+from toloka_frames._transport.operations import CLOSE_SECONDS, OperationPoller, pause_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +59,7 @@ def ends(scripted: Scripted, busy: Busy, operations: Sequence[Mapping[str, Any]]
     scripted.answers = [busy]
 
     async def wait() -> list[Any]:
-        async with Watch(scripted.client(retries=1).service) as watch:
+        async with OperationPoller(scripted.client(retries=1).service) as watch:
             return await asyncio.gather(*map(watch.ended, operations), return_exceptions=True)
 
     return tf.run(wait())
@@ -92,7 +92,7 @@ def test_the_services_own_list_shows_what_is_waited_for(
     begun = [tf.run(client.create_tasks_async([task])) for _ in range(4)]
 
     async def wait() -> list[dict[str, Any]]:
-        async with Watch(client.service) as watch:
+        async with OperationPoller(client.service) as watch:
             return await asyncio.gather(*map(watch.ended, begun))
 
     assert [(each["id"], each["status"]) for each in tf.run(wait())] == [(each["id"], "SUCCESS") for each in begun]
@@ -142,7 +142,7 @@ def test_what_nobody_waits_for_any_more_is_not_asked_for_and_nothing_is_left_run
 
     async def give_one_up() -> tuple[Any, int]:
         before = asyncio.all_tasks()
-        async with Watch(scripted.client().service) as watch:
+        async with OperationPoller(scripted.client().service) as watch:
             given_up, other = (asyncio.create_task(watch.ended(operation)) for operation in OPERATIONS[:2])
             await asyncio.sleep(0)
             given_up.cancel()

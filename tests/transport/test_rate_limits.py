@@ -14,8 +14,8 @@ from support.scripted_server import Scripted, reply
 from support.virtual_clock import Answers, asking, clock, leap, serving
 
 import toloka_frames as tf
-from toloka_frames._runtime.progress import showing
-from toloka_frames._transport.rate_limits import Limits, Quota
+from toloka_frames._runtime.progress import track_progress
+from toloka_frames._transport.rate_limits import AccountUsage, RateLimiter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -27,14 +27,14 @@ PATIENT = tf.Retries(wait_for=("MIN", "HOUR", "DAY"))
 A_BIT = 0.0021  # the windows count in milliseconds, and are left when one has begun
 
 
-def quota(retries: tf.Retries = PATIENT, workers: int = 1) -> Quota:
+def quota(retries: tf.Retries = PATIENT, workers: int = 1) -> RateLimiter:
     """The limits of an account that nothing was done with."""
-    limits = Limits()
+    limits = AccountUsage()
 
-    async def of_the_account() -> Limits:
+    async def of_the_account() -> AccountUsage:
         return limits
 
-    return Quota(of_the_account, retries, workers)
+    return RateLimiter(of_the_account, retries, workers)
 
 
 def over(interval: str | None = None, **headers: str) -> bytes:
@@ -140,7 +140,7 @@ def test_tasks_and_requests_are_counted_apart() -> None:
 def test_a_wait_is_shown_while_it_lasts() -> None:
     async def upload() -> list[str]:
         limits, shown = quota(), []
-        with showing(False, "tasks") as meter:
+        with track_progress(False, "tasks") as meter:
             await limits.objects("tasks", TASKS_PER_MINUTE)
             await asyncio.sleep(19.5)
             shown.append(meter.waiting)
@@ -214,7 +214,7 @@ def test_the_end_of_a_quota_is_waited_for_and_shown(interval: str, seconds: floa
     async def ask() -> tuple[list[float], list[str]]:
         answer = Answers(over(interval), reply({"id": "1"}))
         async with asking(answer, retries=PATIENT) as (service,):
-            with showing(False, "pools") as meter:
+            with track_progress(False, "pools") as meter:
                 task = asyncio.create_task(service.get("/v1/pools/1"))
                 await asyncio.sleep(1)
                 shown = [meter.waiting]

@@ -13,12 +13,12 @@ from support.scripted_server import reply
 from support.virtual_clock import Answers, asking, clock, leap
 
 import toloka_frames as tf
-from toloka_frames._runtime.progress import showing
+from toloka_frames._runtime.progress import track_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from toloka_frames._transport.http import Service
+    from toloka_frames._transport.http import ApiClient
 
 LONG_AGO = "Wed, 21 Oct 2015 07:28:00 GMT"
 DONE = reply({"id": "1"})
@@ -32,20 +32,20 @@ def refusal(status: int, interval: str | None = None, **headers: str) -> bytes:
     return reply({"code": "CODE", "message": "m", "payload": payload}, status, **headers)
 
 
-def get(service: Service) -> Coroutine[Any, Any, dict[str, Any]]:
+def get(service: ApiClient) -> Coroutine[Any, Any, dict[str, Any]]:
     return service.get("/v1/pools/1")
 
 
-def create(service: Service) -> Coroutine[Any, Any, dict[str, Any]]:
+def create(service: ApiClient) -> Coroutine[Any, Any, dict[str, Any]]:
     return service.post("/v1/tasks", {"operation_id": "op"}, b"[]", repeatable=True)
 
 
-def make(service: Service) -> Coroutine[Any, Any, dict[str, Any]]:
+def make(service: ApiClient) -> Coroutine[Any, Any, dict[str, Any]]:
     return service.post("/v1/projects", {}, b"{}", repeatable=False)
 
 
 def times(
-    call: Callable[[Service], Coroutine[Any, Any, object]], *answers: bytes, retries: int | tf.Retries = 5
+    call: Callable[[ApiClient], Coroutine[Any, Any, object]], *answers: bytes, retries: int | tf.Retries = 5
 ) -> list[float]:
     """When the tries of a call that succeeds came, in seconds."""
 
@@ -59,7 +59,7 @@ def times(
 
 
 def failure(
-    call: Callable[[Service], Coroutine[Any, Any, object]], *answers: bytes, retries: int | tf.Retries = 5
+    call: Callable[[ApiClient], Coroutine[Any, Any, object]], *answers: bytes, retries: int | tf.Retries = 5
 ) -> tuple[tf.TolokaError, int]:
     """The error of a call and how many tries there were."""
 
@@ -78,18 +78,18 @@ def failure(
 
 @pytest.mark.parametrize("status", RETRYABLE)
 @pytest.mark.parametrize("call", [get, create])
-def test_what_may_go_twice_is_repeated_after(call: Callable[[Service], Any], status: int) -> None:
+def test_what_may_go_twice_is_repeated_after(call: Callable[[ApiClient], Any], status: int) -> None:
     assert len(times(call, refusal(status), reply("<html>", status), DONE)) == 3
 
 
 @pytest.mark.parametrize("call", [get, create])
-def test_what_may_go_twice_is_repeated_after_a_lost_answer(call: Callable[[Service], Any]) -> None:
+def test_what_may_go_twice_is_repeated_after_a_lost_answer(call: Callable[[ApiClient], Any]) -> None:
     assert len(times(call, LOST, LOST, DONE)) == 3
 
 
 @pytest.mark.parametrize("status", FINAL)
 @pytest.mark.parametrize("call", [get, create, make])
-def test_nothing_is_repeated_after(call: Callable[[Service], Any], status: int) -> None:
+def test_nothing_is_repeated_after(call: Callable[[ApiClient], Any], status: int) -> None:
     error, tries = failure(call, refusal(status), DONE)
     assert isinstance(error, tf.ApiError)
     assert (error.status, error.retryable, tries) == (status, False, 1)
@@ -166,7 +166,7 @@ def test_waits_and_repeats_are_shown() -> None:
     async def ask() -> list[object]:
         answer = Answers(refusal(503, Retry_After="30"), DONE)
         async with asking(answer) as (service,):
-            with showing(False, "pools") as meter:
+            with track_progress(False, "pools") as meter:
                 task = asyncio.create_task(get(service))
                 await asyncio.sleep(10)
                 shown = [meter.waiting, meter.retries]
@@ -194,7 +194,7 @@ QUOTAS: dict[str, tuple[bytes, tuple[str, ...], bool]] = {
 @pytest.mark.parametrize(("answer", "wait_for", "waits"), QUOTAS.values(), ids=QUOTAS)
 @pytest.mark.parametrize("call", [get, create, make])
 def test_the_end_of_a_quota_is_waited_for_as_the_client_was_told(
-    call: Callable[[Service], Any], answer: bytes, wait_for: Any, waits: bool
+    call: Callable[[ApiClient], Any], answer: bytes, wait_for: Any, waits: bool
 ) -> None:
     retries = tf.Retries(wait_for=wait_for)
     if waits:

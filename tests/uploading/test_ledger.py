@@ -14,16 +14,16 @@ import pandas as pd
 import pytest
 
 import toloka_frames as tf
-from toloka_frames._schema.bulk import TASKS
+from toloka_frames._schema.bulk import CREATE_TASKS
 from toloka_frames._uploading.ledger import Ledger
-from toloka_frames._uploading.requests import Chunk, Plan
+from toloka_frames._uploading.requests import Chunk, UploadPlan
 from toloka_frames._uploading.results import Results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from toloka_frames._uploading.ledger import Record
+    from toloka_frames._uploading.ledger import LedgerEntry
     from toloka_frames._uploading.results import Other, Status
 
 ASKED = {"allow_defaults": True, "open_pool": None, "skip_invalid_items": None}
@@ -35,9 +35,9 @@ def chunk(number: int, rows: Sequence[int], pool_id: str = "1", key: str = "key"
     return Chunk(number, pool_id, rows, b"\n".join(b'{"__item_idx":"%d","text":"\\n"}' % row for row in rows), key)
 
 
-def plan(*chunks: Chunk, upload_id: str = "mine", account: str = "me") -> Plan:
+def plan(*chunks: Chunk, upload_id: str = "mine", account: str = "me") -> UploadPlan:
     rows = sum(len(each.rows) for each in chunks)
-    return Plan(TASKS, account, upload_id, "key", "content", rows, array("I", range(rows)), chunks, range(rows))
+    return UploadPlan(CREATE_TASKS, account, upload_id, "key", "content", rows, array("I", range(rows)), chunks, range(rows))
 
 
 def ids(rows: Sequence[int]) -> list[str | None]:
@@ -48,7 +48,7 @@ def failing(rows: Sequence[int], status: Status) -> list[Other]:
     return [(row, status, "image", "CODE", "no") for row in rows]
 
 
-def known(ledger: Ledger, record: Record) -> dict[str, list[Any]]:
+def known(ledger: Ledger, record: LedgerEntry) -> dict[str, list[Any]]:
     """The results, by column, of which the ledger tells."""
     results = Results(record.rows, "task_id")
     for rows, facts in ledger.outcomes(record.id):
@@ -63,7 +63,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield made.open()
 
 
-def added(ledger: Ledger, *chunks: Chunk) -> Record:
+def added(ledger: Ledger, *chunks: Chunk) -> LedgerEntry:
     ledger.add(plan(*chunks), ASKED)
     record = ledger.find("me", "mine")
     assert record is not None
@@ -294,15 +294,15 @@ def test_a_place_where_no_file_can_be_is_an_error_that_names_it(tmp_path: Path) 
 
 def test_only_one_has_the_lock_of_an_upload(ledger: Ledger) -> None:
     first, second, other = ledger.lock("me", "mine"), ledger.lock("me", "mine"), ledger.lock("me", "other")
-    assert first.take()
-    assert not second.take()
-    assert other.take()
-    second.give_back()
-    assert not second.take()
-    first.give_back()
-    assert second.take()
-    second.give_back()
-    other.give_back()
+    assert first.acquire()
+    assert not second.acquire()
+    assert other.acquire()
+    second.release()
+    assert not second.acquire()
+    first.release()
+    assert second.acquire()
+    second.release()
+    other.release()
     assert list(ledger.path.parent.glob("*.lock")) == []
 
 
@@ -314,7 +314,7 @@ from toloka_frames._uploading.ledger import Ledger
 with Ledger(Path(sys.argv[1])) as ledger:
     ledger.open()
     lock = ledger.lock("me", "mine")
-    print(lock.take(), flush=True)
+    print(lock.acquire(), flush=True)
     sys.stdin.read()
 """
 
@@ -326,8 +326,8 @@ def test_the_lock_of_a_killed_process_is_free(ledger: Ledger) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "True\n"
         lock = ledger.lock("me", "mine")
-        assert not lock.take()
+        assert not lock.acquire()
         holder.send_signal(signal.SIGKILL)
         holder.wait()
-        assert lock.take()
-        lock.give_back()
+        assert lock.acquire()
+        lock.release()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import SearchStrategy
 
-    from toloka_frames._uploading.requests import Chunk, Plan
+    from toloka_frames._uploading.requests import Chunk, UploadPlan
 
 Client: TypeAlias = tf.AsyncTolokaClient
 MAX_ROWS, MAX_BYTES = 10_000, 1_048_576
@@ -193,7 +193,7 @@ def plan_of(
     *,
     overlap: int | None = None,
     upload_id: str | None = None,
-) -> Plan:
+) -> UploadPlan:
     roles = roles_of(frame, None, has_pool=pool_id is not None)
     work = plan_tasks(client.service, frame, roles, pool_id=pool_id, overlap=overlap, upload_id=upload_id, strict=False)
     return tf.run(work)
@@ -204,7 +204,7 @@ def said(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def tasks_in(plan: Plan) -> list[dict[str, Any]]:
+def tasks_in(plan: UploadPlan) -> list[dict[str, Any]]:
     """What the bodies of all requests say, by position; that each keeps both limits is seen here."""
     tasks: dict[int, dict[str, Any]] = {}
     for chunk in plan.chunks:
@@ -220,7 +220,7 @@ def tasks_in(plan: Plan) -> list[dict[str, Any]]:
     return [tasks[row] for row in sorted(tasks)]
 
 
-def identity(plan: Plan) -> tuple[str, list[str], str]:
+def identity(plan: UploadPlan) -> tuple[str, list[str], str]:
     """All that another call finds an upload by."""
     return plan.upload_id, [chunk.operation_id for chunk in plan.chunks], plan.content
 

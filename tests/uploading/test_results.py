@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from toloka_frames._transport.operation_log import Log, read_log
+from toloka_frames._transport.operation_log import OperationLog, read_log
 from toloka_frames._uploading.results import COLUMNS, Results, first_error
 
 
@@ -17,7 +17,7 @@ def entry(position: object, output: Any, *, success: bool) -> dict[str, Any]:
     return {"type": kind, "success": success, "input": {"__item_idx": position}, "output": output}
 
 
-def read(*entries: dict[str, Any]) -> Log:
+def read(*entries: dict[str, Any]) -> OperationLog:
     return read_log(json.dumps(entries).encode(), "task_id")
 
 
@@ -113,7 +113,7 @@ def test_a_position_of_thousands_of_digits_is_none() -> None:
 def test_the_ledger_keeps_ids_and_what_became_of_rows_without() -> None:
     results = Results(4, "task_id")
     results.put([3, 0], status="CREATED", object_id=["t3", "t0"])
-    results.complain(1, {"text": {"code": "VALUE_REQUIRED", "message": "needed"}})
+    results.mark_invalid(1, {"text": {"code": "VALUE_REQUIRED", "message": "needed"}})
     results.put([2], status="FAILED", error_code="X")
     assert results.outcomes([0, 1, 2, 3]) == (
         ["t0", None, None, "t3"],
@@ -131,5 +131,5 @@ def test_several_input_rows_may_be_of_one_object() -> None:
 
 def test_text_that_utf8_cannot_spell_is_told_as_well_as_it_can_be() -> None:
     results = Results(1, "task_id")
-    results.complain(0, {"text": {"code": 5, "message": "half a character: \ud800"}})
+    results.mark_invalid(0, {"text": {"code": 5, "message": "half a character: \ud800"}})
     assert framed(results)[["error_code", "error_message"]].to_numpy().tolist() == [["5", "half a character: ?"]]

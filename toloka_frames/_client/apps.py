@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames._client.calls import Calls, filled
-from toloka_frames._runtime.event_loop import on_our_loop
+from toloka_frames._client.calls import Calls, build_path
+from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._transport.http import json_body
 from toloka_frames._transport.responses import decoded_ids
-from toloka_frames._validation import checked, text
+from toloka_frames._validation import text, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from toloka_frames._transport.http import Service
+    from toloka_frames._transport.http import ApiClient
 
 
 class AppCalls(Calls):
@@ -28,7 +28,7 @@ class AppCalls(Calls):
 
         Source: Apps API, "Get project template by ID".
         """
-        query = None if lang is None else {"lang": checked("lang", text, lang)}
+        query = None if lang is None else {"lang": validate("lang", text, lang)}
         return await self._get("/app/v0/apps/{}", app_id, query=query)
 
     async def get_app_project(self, app_project_id: str) -> dict[str, Any]:
@@ -76,8 +76,8 @@ class AppCalls(Calls):
 
         Source: Apps API, "Add items in bulk".
         """
-        path = filled("/app/v0/app-projects/{}/items/bulk", app_project_id)
-        return await on_our_loop(_ids(self.service, path, json_body(app_items)))
+        path = build_path("/app/v0/app-projects/{}/items/bulk", app_project_id)
+        return await run_on_loop(_ids(self.service, path, json_body(app_items)))
 
     async def get_app_batch(self, app_project_id: str, batch_id: str) -> dict[str, Any]:
         """A batch of an app project. Raises `NotFound`. Source: Apps API, "Get batch by ID"."""
@@ -129,5 +129,5 @@ class AppCalls(Calls):
         await self._act("/app/v0/app-projects/{}/batches/{}/unarchive", app_project_id, batch_id)
 
 
-async def _ids(service: Service, path: str, body: bytes) -> list[str]:
+async def _ids(service: ApiClient, path: str, body: bytes) -> list[str]:
     return decoded_ids(await service.send("POST", path, content=body, repeatable=False))

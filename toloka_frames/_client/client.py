@@ -12,12 +12,12 @@ from toloka_frames._client.apps import AppCalls
 from toloka_frames._client.people import PeopleCalls
 from toloka_frames._client.pools import CloneCalls
 from toloka_frames._client.tasks import TaskCalls
-from toloka_frames._runtime.event_loop import on_our_loop, run
-from toloka_frames._schema.bulk import TASKS
+from toloka_frames._runtime.event_loop import run, run_on_loop
+from toloka_frames._schema.bulk import CREATE_TASKS
 from toloka_frames._transport import operations
-from toloka_frames._transport.auth import Token
-from toloka_frames._transport.http import TIMEOUT, Environment, service
-from toloka_frames._validation import checked, text
+from toloka_frames._transport.auth import TokenAuth
+from toloka_frames._transport.http import TIMEOUT, Environment, api_client
+from toloka_frames._validation import text, validate
 from toloka_frames._version import __version__
 
 if TYPE_CHECKING:
@@ -94,9 +94,9 @@ class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         # at once, because tracebacks with variables would show it
-        secret = Token(token)
+        secret = TokenAuth(token)
         del token
-        self.service = service(
+        self.service = api_client(
             secret,
             environment,
             url=url,
@@ -121,7 +121,7 @@ class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await on_our_loop(self.service.aclose())
+        await run_on_loop(self.service.aclose())
 
     def quota(self) -> pd.DataFrame:
         """The account's limits, as all its clients in this process have used them up; nothing is asked of the service.
@@ -170,7 +170,7 @@ class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
         Source: Toloka API, "Create single/multiple tasks".
         """
         return await self._create(
-            TASKS,
+            CREATE_TASKS,
             tasks,
             operation_id,
             async_mode,
@@ -188,7 +188,7 @@ class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
 
         Source: Toloka API, "Get operation log" (kept for a month).
         """
-        return await on_our_loop(operations.log(self.service, checked("operation_id", text, operation_id)))
+        return await run_on_loop(operations.log(self.service, validate("operation_id", text, operation_id)))
 
     async def wait_operation(
         self,
@@ -213,4 +213,4 @@ class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
         """
         if operation is None:
             return None
-        return await on_our_loop(operations.wait(self.service, operation, timeout, progress))
+        return await run_on_loop(operations.wait(self.service, operation, timeout, progress))

@@ -1,7 +1,7 @@
-"""Filters come in as keywords, a `Scan` of the list or one page of it goes out: two methods for each list of the API.
+"""Two methods for each list of the API: `get_` returns a `Scan`, `find_` one page.
 
-Which keywords a list takes is said once, in `_keywords`: type checkers read it there, and `listed` writes it into the signature
-and the docstring, so that Shift+Tab and completion know every one.
+The keywords of a list are declared once, in `_schema/keywords.py`: type checkers read them there, and `with_list_signature`
+adds them to signature and docstring, so that Shift+Tab and completion show every one.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from toloka_frames._client.signatures import listed
-from toloka_frames._reading.list_request import question
+from toloka_frames._client.signatures import with_list_signature
+from toloka_frames._reading.list_request import list_request
 from toloka_frames._reading.scan import Scan
-from toloka_frames._runtime.event_loop import on_our_loop
+from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._schema.filters import sorting
 from toloka_frames._schema.lists import (
     AGGREGATED_SOLUTIONS,
@@ -35,7 +35,7 @@ from toloka_frames._schema.lists import (
     USER_SKILLS,
     WEBHOOK_SUBSCRIPTIONS,
 )
-from toloka_frames._validation import checked, within
+from toloka_frames._validation import validate, within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from toloka_frames._schema import keywords
     from toloka_frames._schema.lists import Resource
-    from toloka_frames._transport.http import Service
+    from toloka_frames._transport.http import ApiClient
 
 Sort: TypeAlias = str | Sequence[str] | None
 
@@ -51,7 +51,7 @@ Sort: TypeAlias = str | Sequence[str] | None
 class Lists:
     """The lists of the API, as methods of the client."""
 
-    service: Service
+    service: ApiClient
 
     def _scan(self, resource: Resource, batch_size: int | None, given: Mapping[str, Any], **needed: str) -> Scan:
         return Scan(self.service, resource, {**needed, **given, "batch_size": batch_size})
@@ -59,15 +59,15 @@ class Lists:
     async def _find(
         self, resource: Resource, sort: Sort, limit: int | None, given: Mapping[str, Any], **needed: str
     ) -> dict[str, Any]:
-        asked = question(resource, {**needed, **given})
+        asked = list_request(resource, {**needed, **given})
         query = dict(asked.query)
         if sort is not None:
-            query["sort"] = checked("sort", sorting(resource.sort), sort)
+            query["sort"] = validate("sort", sorting(resource.sort), sort)
         if limit is not None:
-            query["limit"] = checked("limit", within(resource.max_limit), limit)
-        return await on_our_loop(self.service.get(asked.path, query=query))
+            query["limit"] = validate("limit", within(resource.max_limit), limit)
+        return await run_on_loop(self.service.get(asked.path, query=query))
 
-    @listed(PROJECTS)
+    @with_list_signature(PROJECTS)
     def get_projects(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Projects]) -> Scan:
         """Projects: a scan that asks when its rows are wanted.
 
@@ -75,14 +75,14 @@ class Lists:
         """
         return self._scan(PROJECTS, batch_size, filters)
 
-    @listed(PROJECTS)
+    @with_list_signature(PROJECTS)
     async def find_projects(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Projects]
     ) -> dict[str, Any]:
         """One page of projects."""
         return await self._find(PROJECTS, sort, limit, filters)
 
-    @listed(POOLS)
+    @with_list_signature(POOLS)
     def get_pools(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Pools]) -> Scan:
         """Pools: a scan that asks when its rows are wanted.
 
@@ -90,14 +90,14 @@ class Lists:
         """
         return self._scan(POOLS, batch_size, filters)
 
-    @listed(POOLS)
+    @with_list_signature(POOLS)
     async def find_pools(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Pools]
     ) -> dict[str, Any]:
         """One page of pools."""
         return await self._find(POOLS, sort, limit, filters)
 
-    @listed(TRAININGS)
+    @with_list_signature(TRAININGS)
     def get_trainings(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Trainings]) -> Scan:
         """Trainings (training pools): a scan that asks when its rows are wanted.
 
@@ -105,14 +105,14 @@ class Lists:
         """
         return self._scan(TRAININGS, batch_size, filters)
 
-    @listed(TRAININGS)
+    @with_list_signature(TRAININGS)
     async def find_trainings(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Trainings]
     ) -> dict[str, Any]:
         """One page of trainings."""
         return await self._find(TRAININGS, sort, limit, filters)
 
-    @listed(TASKS)
+    @with_list_signature(TASKS)
     def get_tasks(self, pool_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.Tasks]) -> Scan:
         """Tasks of a pool: a scan that asks when its rows are wanted.
 
@@ -123,14 +123,14 @@ class Lists:
         """
         return self._scan(TASKS, batch_size, filters, pool_id=pool_id)
 
-    @listed(TASKS)
+    @with_list_signature(TASKS)
     async def find_tasks(
         self, pool_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Tasks]
     ) -> dict[str, Any]:
         """One page of tasks."""
         return await self._find(TASKS, sort, limit, filters, pool_id=pool_id)
 
-    @listed(TASK_SUITES)
+    @with_list_signature(TASK_SUITES)
     def get_task_suites(self, *, batch_size: int | None = None, **filters: Unpack[keywords.TaskSuites]) -> Scan:
         """Task suites, a row for each task of each as in the platform's files: a scan that asks when its rows are wanted.
 
@@ -141,14 +141,14 @@ class Lists:
         """
         return self._scan(TASK_SUITES, batch_size, filters)
 
-    @listed(TASK_SUITES)
+    @with_list_signature(TASK_SUITES)
     async def find_task_suites(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.TaskSuites]
     ) -> dict[str, Any]:
         """One page of task suites."""
         return await self._find(TASK_SUITES, sort, limit, filters)
 
-    @listed(ASSIGNMENTS)
+    @with_list_signature(ASSIGNMENTS)
     def get_assignments(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Assignments]) -> Scan:
         """Assignments, a row for each task of each: a scan that asks when its rows are wanted.
 
@@ -159,14 +159,14 @@ class Lists:
         """
         return self._scan(ASSIGNMENTS, batch_size, filters)
 
-    @listed(ASSIGNMENTS)
+    @with_list_signature(ASSIGNMENTS)
     async def find_assignments(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Assignments]
     ) -> dict[str, Any]:
         """One page of assignments."""
         return await self._find(ASSIGNMENTS, sort, limit, filters)
 
-    @listed(AGGREGATED_SOLUTIONS)
+    @with_list_signature(AGGREGATED_SOLUTIONS)
     def get_aggregated_solutions(
         self, operation_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.AggregatedSolutions]
     ) -> Scan:
@@ -178,14 +178,14 @@ class Lists:
         """
         return self._scan(AGGREGATED_SOLUTIONS, batch_size, filters, operation_id=operation_id)
 
-    @listed(AGGREGATED_SOLUTIONS)
+    @with_list_signature(AGGREGATED_SOLUTIONS)
     async def find_aggregated_solutions(
         self, operation_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AggregatedSolutions]
     ) -> dict[str, Any]:
         """One page of aggregated solutions."""
         return await self._find(AGGREGATED_SOLUTIONS, sort, limit, filters, operation_id=operation_id)
 
-    @listed(ATTACHMENTS)
+    @with_list_signature(ATTACHMENTS)
     def get_attachments(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Attachments]) -> Scan:
         """Files that Tolokers sent (`download_attachment` fetches one): a scan that asks when its rows are wanted.
 
@@ -193,14 +193,14 @@ class Lists:
         """
         return self._scan(ATTACHMENTS, batch_size, filters)
 
-    @listed(ATTACHMENTS)
+    @with_list_signature(ATTACHMENTS)
     async def find_attachments(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Attachments]
     ) -> dict[str, Any]:
         """One page of attachments."""
         return await self._find(ATTACHMENTS, sort, limit, filters)
 
-    @listed(SKILLS)
+    @with_list_signature(SKILLS)
     def get_skills(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Skills]) -> Scan:
         """Skills: a scan that asks when its rows are wanted.
 
@@ -208,14 +208,14 @@ class Lists:
         """
         return self._scan(SKILLS, batch_size, filters)
 
-    @listed(SKILLS)
+    @with_list_signature(SKILLS)
     async def find_skills(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Skills]
     ) -> dict[str, Any]:
         """One page of skills."""
         return await self._find(SKILLS, sort, limit, filters)
 
-    @listed(USER_SKILLS)
+    @with_list_signature(USER_SKILLS)
     def get_user_skills(self, *, batch_size: int | None = None, **filters: Unpack[keywords.UserSkills]) -> Scan:
         """Values of Tolokers' skills: a scan that asks when its rows are wanted.
 
@@ -225,14 +225,14 @@ class Lists:
         """
         return self._scan(USER_SKILLS, batch_size, filters)
 
-    @listed(USER_SKILLS)
+    @with_list_signature(USER_SKILLS)
     async def find_user_skills(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserSkills]
     ) -> dict[str, Any]:
         """One page of user skills."""
         return await self._find(USER_SKILLS, sort, limit, filters)
 
-    @listed(USER_RESTRICTIONS)
+    @with_list_signature(USER_RESTRICTIONS)
     def get_user_restrictions(self, *, batch_size: int | None = None, **filters: Unpack[keywords.UserRestrictions]) -> Scan:
         """Bans of Tolokers: a scan that asks when its rows are wanted.
 
@@ -240,14 +240,14 @@ class Lists:
         """
         return self._scan(USER_RESTRICTIONS, batch_size, filters)
 
-    @listed(USER_RESTRICTIONS)
+    @with_list_signature(USER_RESTRICTIONS)
     async def find_user_restrictions(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserRestrictions]
     ) -> dict[str, Any]:
         """One page of user restrictions."""
         return await self._find(USER_RESTRICTIONS, sort, limit, filters)
 
-    @listed(USER_BONUSES)
+    @with_list_signature(USER_BONUSES)
     def get_user_bonuses(self, *, batch_size: int | None = None, **filters: Unpack[keywords.UserBonuses]) -> Scan:
         """Bonuses that were paid: a scan that asks when its rows are wanted.
 
@@ -257,14 +257,14 @@ class Lists:
         """
         return self._scan(USER_BONUSES, batch_size, filters)
 
-    @listed(USER_BONUSES)
+    @with_list_signature(USER_BONUSES)
     async def find_user_bonuses(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserBonuses]
     ) -> dict[str, Any]:
         """One page of user bonuses."""
         return await self._find(USER_BONUSES, sort, limit, filters)
 
-    @listed(MESSAGE_THREADS)
+    @with_list_signature(MESSAGE_THREADS)
     def get_message_threads(self, *, batch_size: int | None = None, **filters: Unpack[keywords.MessageThreads]) -> Scan:
         """Message threads: a scan that asks when its rows are wanted.
 
@@ -274,14 +274,14 @@ class Lists:
         """
         return self._scan(MESSAGE_THREADS, batch_size, filters)
 
-    @listed(MESSAGE_THREADS)
+    @with_list_signature(MESSAGE_THREADS)
     async def find_message_threads(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.MessageThreads]
     ) -> dict[str, Any]:
         """One page of message threads."""
         return await self._find(MESSAGE_THREADS, sort, limit, filters)
 
-    @listed(OPERATIONS)
+    @with_list_signature(OPERATIONS)
     def get_operations(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Operations]) -> Scan:
         """Operations of the account: a scan that asks when its rows are wanted.
 
@@ -289,14 +289,14 @@ class Lists:
         """
         return self._scan(OPERATIONS, batch_size, filters)
 
-    @listed(OPERATIONS)
+    @with_list_signature(OPERATIONS)
     async def find_operations(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Operations]
     ) -> dict[str, Any]:
         """One page of operations."""
         return await self._find(OPERATIONS, sort, limit, filters)
 
-    @listed(WEBHOOK_SUBSCRIPTIONS)
+    @with_list_signature(WEBHOOK_SUBSCRIPTIONS)
     def get_webhook_subscriptions(
         self, *, batch_size: int | None = None, **filters: Unpack[keywords.WebhookSubscriptions]
     ) -> Scan:
@@ -306,14 +306,14 @@ class Lists:
         """
         return self._scan(WEBHOOK_SUBSCRIPTIONS, batch_size, filters)
 
-    @listed(WEBHOOK_SUBSCRIPTIONS)
+    @with_list_signature(WEBHOOK_SUBSCRIPTIONS)
     async def find_webhook_subscriptions(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.WebhookSubscriptions]
     ) -> dict[str, Any]:
         """One page of webhook subscriptions."""
         return await self._find(WEBHOOK_SUBSCRIPTIONS, sort, limit, filters)
 
-    @listed(APPS)
+    @with_list_signature(APPS)
     def get_apps(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Apps]) -> Scan:
         """Apps: ready-made solutions that app projects are made of: a scan that asks when its rows are wanted.
 
@@ -321,14 +321,14 @@ class Lists:
         """
         return self._scan(APPS, batch_size, filters)
 
-    @listed(APPS)
+    @with_list_signature(APPS)
     async def find_apps(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Apps]
     ) -> dict[str, Any]:
         """One page of apps."""
         return await self._find(APPS, sort, limit, filters)
 
-    @listed(APP_PROJECTS)
+    @with_list_signature(APP_PROJECTS)
     def get_app_projects(self, *, batch_size: int | None = None, **filters: Unpack[keywords.AppProjects]) -> Scan:
         """App projects: a scan that asks when its rows are wanted.
 
@@ -336,14 +336,14 @@ class Lists:
         """
         return self._scan(APP_PROJECTS, batch_size, filters)
 
-    @listed(APP_PROJECTS)
+    @with_list_signature(APP_PROJECTS)
     async def find_app_projects(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppProjects]
     ) -> dict[str, Any]:
         """One page of app projects."""
         return await self._find(APP_PROJECTS, sort, limit, filters)
 
-    @listed(APP_ITEMS)
+    @with_list_signature(APP_ITEMS)
     def get_app_items(
         self, app_project_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.AppItems]
     ) -> Scan:
@@ -355,14 +355,14 @@ class Lists:
         """
         return self._scan(APP_ITEMS, batch_size, filters, app_project_id=app_project_id)
 
-    @listed(APP_ITEMS)
+    @with_list_signature(APP_ITEMS)
     async def find_app_items(
         self, app_project_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppItems]
     ) -> dict[str, Any]:
         """One page of app items."""
         return await self._find(APP_ITEMS, sort, limit, filters, app_project_id=app_project_id)
 
-    @listed(APP_BATCHES)
+    @with_list_signature(APP_BATCHES)
     def get_app_batches(
         self, app_project_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.AppBatches]
     ) -> Scan:
@@ -375,7 +375,7 @@ class Lists:
         """
         return self._scan(APP_BATCHES, batch_size, filters, app_project_id=app_project_id)
 
-    @listed(APP_BATCHES)
+    @with_list_signature(APP_BATCHES)
     async def find_app_batches(
         self, app_project_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppBatches]
     ) -> dict[str, Any]:

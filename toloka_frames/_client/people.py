@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames._client.calls import Calls, filled
+from toloka_frames._client.calls import Calls, build_path
 from toloka_frames._errors import NotFound
-from toloka_frames._reading.sinks import FilePath, file_place, whole_file
-from toloka_frames._runtime.event_loop import on_our_loop
-from toloka_frames._schema.bulk import USER_BONUSES
-from toloka_frames._validation import checked, text
+from toloka_frames._reading.sinks import FilePath, check_output_file, whole_file
+from toloka_frames._runtime.event_loop import run_on_loop
+from toloka_frames._schema.bulk import CREATE_USER_BONUSES
+from toloka_frames._validation import text, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from toloka_frames._schema.keywords import MessageFolder
-    from toloka_frames._transport.http import Service
+    from toloka_frames._transport.http import ApiClient
 
 
 class PeopleCalls(Calls):
@@ -112,7 +112,9 @@ class PeopleCalls(Calls):
 
         Source: Toloka API, "Issue bonuses" (10,000 requests a day).
         """
-        return await self._create(USER_BONUSES, user_bonuses, operation_id, async_mode, skip_invalid_items=skip_invalid_items)
+        return await self._create(
+            CREATE_USER_BONUSES, user_bonuses, operation_id, async_mode, skip_invalid_items=skip_invalid_items
+        )
 
     async def get_user_bonus(self, user_bonus_id: str) -> dict[str, Any]:
         """A bonus; its amount in US dollars. Raises `NotFound`. Source: Toloka API, "Get bonus by ID"."""
@@ -139,14 +141,14 @@ class PeopleCalls(Calls):
 
         Source: Toloka API, "Download file".
         """
-        return await on_our_loop(_download(self.service, filled("/v1/attachments/{}/download", attachment_id), path))
+        return await run_on_loop(_download(self.service, build_path("/v1/attachments/{}/download", attachment_id), path))
 
     async def get_message_thread(self, message_thread_id: str) -> dict[str, Any]:
         """A message thread with its messages. Raises `NotFound`.
 
         Source: Toloka API, "Get list of message threads" (it has no call for a single one).
         """
-        id_ = checked("id", text, message_thread_id)
+        id_ = validate("id", text, message_thread_id)
         page = await self._get("/v1/message-threads", query={"id_gte": id_, "id_lte": id_})
         for thread in page.get("items") or ():
             return dict(thread)
@@ -218,7 +220,7 @@ class PeopleCalls(Calls):
         await self._delete("/v1/webhook-subscriptions/{}", webhook_subscription_id)
 
 
-async def _download(service: Service, path: str, place: FilePath) -> Path:
+async def _download(service: ApiClient, path: str, place: FilePath) -> Path:
     with whole_file(place) as file:
         await service.download(path, file)
-    return file_place(place)
+    return check_output_file(place)

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from toloka_frames._client.calls import Calls
 from toloka_frames._client.lists import Lists
 from toloka_frames._errors import CloneInterrupted, InputError, TolokaError
-from toloka_frames._runtime.event_loop import on_our_loop
+from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._transport import operations
 from toloka_frames._transport.http import json_body
 from toloka_frames._transport.responses import bad_answer
-from toloka_frames._validation import checked, text
+from toloka_frames._validation import text, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toloka_frames._runtime.progress import ProgressArg
-    from toloka_frames._transport.http import Service
+    from toloka_frames._transport.http import ApiClient
 
 MOST_STATS = 10
 
@@ -81,7 +81,7 @@ class PoolCalls(Calls):
 
         Source: Toloka API, "Create pool" (20 a minute, 100 a day); Toloka-Kit 1.2.3 for tier.
         """
-        query = {} if tier is None else {"storage_key": checked("tier", text, tier)}
+        query = {} if tier is None else {"storage_key": validate("tier", text, tier)}
         return await self._make("/v1/pools", body=pool, query=query)
 
     async def update_pool(self, pool_id: str, pool: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,7 +159,7 @@ class PoolCalls(Calls):
         """
         if isinstance(stats, str) or not isinstance(stats, Sequence) or not 1 <= len(stats) <= MOST_STATS:
             raise InputError(f"stats is no list of 1 to {MOST_STATS} requests.", column="stats")
-        return await on_our_loop(_analytics(self.service, json_body(list(stats)), progress))
+        return await run_on_loop(_analytics(self.service, json_body(list(stats)), progress))
 
     async def get_training(self, training_id: str) -> dict[str, Any]:
         """A training. Raises `NotFound`. Source: Toloka API, "Get training by ID"."""
@@ -215,7 +215,7 @@ class PoolCalls(Calls):
         return await self._act("/v1/trainings/{}/archive", training_id)
 
 
-async def _analytics(service: Service, body: bytes, progress: ProgressArg) -> list[dict[str, Any]]:
+async def _analytics(service: ApiClient, body: bytes, progress: ProgressArg) -> list[dict[str, Any]]:
     # counting twice changes nothing, so a lost answer is asked for again
     begun = await service.post("/staging/analytics-2", {}, body, repeatable=True)
     ended = await operations.wait(service, operations.expected(begun), None, progress)

@@ -37,7 +37,7 @@ Args:
     limit: Rows of the page (at most {most:,})."""
 
 
-def listed(resource: Resource) -> Callable[[Method], Method]:
+def with_list_signature(resource: Resource) -> Callable[[Method], Method]:
     """Have a method tell of a list's keywords, and answer one that is none of them with the nearest."""
     told = get_type_hints(resource.keywords, include_extras=True)
     # what is a list's own before what many have

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from toloka_frames._client.calls import Calls, filled
+from toloka_frames._client.calls import Calls, build_path
 from toloka_frames._errors import ApiError
 from toloka_frames._reading import field_specs
 from toloka_frames._reading.sinks import to_frame
 from toloka_frames._reading.tsv_export import export_query, exported, read_export
-from toloka_frames._runtime.event_loop import in_thread, on_our_loop
-from toloka_frames._schema.bulk import TASK_SUITES
+from toloka_frames._runtime.event_loop import in_thread, run_on_loop
+from toloka_frames._schema.bulk import CREATE_TASK_SUITES
 from toloka_frames._schema.columns import expanded
 from toloka_frames._schema.lists import ASSIGNMENTS
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from toloka_frames._schema.keywords import AssignmentField, AssignmentStatus
     from toloka_frames._schema.timestamps import Instant
-    from toloka_frames._transport.http import Service
+    from toloka_frames._transport.http import ApiClient
 
 
 class TaskCalls(Calls):
@@ -66,7 +66,7 @@ class TaskCalls(Calls):
         Source: Toloka API, "Create single/multiple task suites".
         """
         return await self._create(
-            TASK_SUITES,
+            CREATE_TASK_SUITES,
             task_suites,
             operation_id,
             async_mode,
@@ -171,8 +171,8 @@ class TaskCalls(Calls):
         Source: Toloka-Kit 1.2.3 (the path is not in the API's document); files of the platform for their columns.
         """
         query = export_query(status, start_time_from, start_time_to, exclude_banned, field)
-        path = filled("/new/requester/pools/{}/assignments.tsv", pool_id)
-        return await on_our_loop(_exported(self.service, pool_id, path, query))
+        path = build_path("/new/requester/pools/{}/assignments.tsv", pool_id)
+        return await run_on_loop(_exported(self.service, pool_id, path, query))
 
     async def aggregate_solutions_by_pool(
         self,
@@ -225,7 +225,7 @@ def _aggregation(**given: Any) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-async def _exported(service: Service, pool_id: str, path: str, query: Mapping[str, str]) -> pd.DataFrame:
+async def _exported(service: ApiClient, pool_id: str, path: str, query: Mapping[str, str]) -> pd.DataFrame:
     _, specification = await field_specs.of_pool(service, pool_id)
     answer = await service.send("GET", path, query=query, repeatable=True)
     columns = exported(expanded(ASSIGNMENTS.columns, specification, service.web_url), query)

@@ -1,0 +1,1 @@
+"""Functions from frames to frames and plots."""

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from toloka_frames._errors import InputError
-from toloka_frames._schema.series import plain_values
-from toloka_frames._uploading.results import TEXT
+from toloka_frames._schema.series import STRING_DTYPE, plain_values
 from toloka_frames._validation import check_frame, nearest
 
 if TYPE_CHECKING:
@@ -112,7 +111,7 @@ def explode(answers: pd.DataFrame, *, task: str = TASK, worker: str = WORKER) ->
     frame = pd.DataFrame({"task": plain_values(given[task]), "worker": plain_values(given[worker])} | texts)
     # melt puts one field after the other; by the index the fields of an answer come together again, in their order
     long = frame.melt(["task", "worker"], var_name="output", value_name="label", ignore_index=False)
-    return long.sort_index(kind="stable").explode("label", ignore_index=True).astype(TEXT)
+    return long.sort_index(kind="stable").explode("label", ignore_index=True).astype(STRING_DTYPE)
 
 
 def wide(answers: pd.DataFrame, output: str | None = None, *, task: str = TASK, worker: str = WORKER) -> pd.DataFrame:

@@ -9,8 +9,7 @@ import pandas as pd
 
 from toloka_frames._errors import InputError
 from toloka_frames._frames.labels import STATUS, WORKER, named, need
-from toloka_frames._schema.series import plain_values
-from toloka_frames._uploading.results import TEXT
+from toloka_frames._schema.series import STRING_DTYPE, plain_values
 from toloka_frames._validation import nearest
 
 if TYPE_CHECKING:
@@ -216,7 +215,7 @@ def _key(cells: pd.Series[Any], key: str) -> pd.Series[Any]:
     if key == "day":
         # pandas before 3 makes nanoseconds of text
         return pd.to_datetime(cells, utc=True, format="ISO8601").dt.floor("D").dt.as_unit("us")
-    return cells.astype(TEXT)
+    return cells.astype(STRING_DTYPE)
 
 
 def _decimals(amounts: pd.Series[Any]) -> pd.Series[Any]:

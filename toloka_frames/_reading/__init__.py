@@ -1,0 +1,1 @@
+"""Lists as frames, Arrow streams, Parquet files and copies."""

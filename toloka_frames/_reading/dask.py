@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from toloka_frames._reading.scan import check_scan
 from toloka_frames._reading.sinks import check_dtype_backend, to_frame
-from toloka_frames._validation import checked, positive
+from toloka_frames._validation import positive, validate
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
@@ -51,7 +51,7 @@ def to_dask(
         import dask.dataframe as dd  # noqa: PLC0415 -- an extra, and only who uses it pays for it
     except ImportError as error:
         raise ImportError("tf.to_dask needs Dask: pip install 'toloka_frames[dask]'") from error
-    checked("npartitions", positive, npartitions)
+    validate("npartitions", positive, npartitions)
     partitions = scan.partitions(npartitions, workers=_processes() if workers is None else workers)
     meta = to_frame(partitions[0].schema.empty_table(), dtype_backend)
     # a name of its own: each frame asks anew, also while rows of an earlier one are kept in the cluster

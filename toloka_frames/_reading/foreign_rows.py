@@ -60,7 +60,7 @@ def to_arrow(rows: Scan | Rows, *, concurrency: int | None = None, progress: Pro
     """Rows from anywhere as an Arrow table; arguments, columns, units, errors and source as in `to_dataframe`."""
     if isinstance(rows, Scan):
         return rows.to_arrow(concurrency=concurrency, progress=progress)
-    framing = Framing(None)
+    framing = SchemaInferrer(None)
     collected = list(batches(rows, framing))
     return pa.Table.from_batches(collected, framing.schema)
 
@@ -80,7 +80,7 @@ def to_parquet(rows: Scan | Rows, path: FilePath, *, resume: bool = False, progr
     if isinstance(rows, Scan):
         return rows.to_parquet(path, resume=resume, progress=progress)
     check_resume(resume)
-    framing = Framing(SAMPLE_ROWS)
+    framing = SchemaInferrer(SAMPLE_ROWS)
     stream = batches(rows, framing)
     # before the schema is asked for, which would settle the columns without a row
     first = next(stream)
@@ -97,7 +97,7 @@ SAMPLE_ROWS = 10_000
 Rows = Iterable[Any] | AsyncIterable[Any]
 
 
-class Framing:
+class SchemaInferrer:
     """Rows come in by `add`; when a sample of them is there, the columns are settled and batches go out.
 
     Text stays text, whatever it looks like. A field has the type of its first value (a float where ints and floats mix); a
@@ -132,7 +132,7 @@ class Framing:
         return self._layout
 
 
-def batches(rows: Rows, framing: Framing) -> Iterator[pa.RecordBatch]:
+def batches(rows: Rows, framing: SchemaInferrer) -> Iterator[pa.RecordBatch]:
     """Batches of rows from any iterable or async generator, read in ordinary code.
 
     Raises:
@@ -145,7 +145,7 @@ def batches(rows: Rows, framing: Framing) -> Iterator[pa.RecordBatch]:
     yield framing.rest()
 
 
-async def abatches(rows: Rows, framing: Framing) -> AsyncIterator[pa.RecordBatch]:
+async def abatches(rows: Rows, framing: SchemaInferrer) -> AsyncIterator[pa.RecordBatch]:
     """Batches of rows from any iterable or async generator, read on the loop that awaits."""
     if isinstance(rows, AsyncIterable):
         async for row in rows:

@@ -30,7 +30,7 @@ FEWER = 10.0
 
 
 @dataclass(frozen=True)
-class Scale:
+class IdScale:
     """Where an id stands among all that there could be.
 
     Attributes:
@@ -62,7 +62,7 @@ class Scale:
         return symbols + self.rest
 
 
-class Cuts:
+class IdRangeSplitter:
     """Where the list behind the rows that came is cut.
 
     Args:
@@ -74,7 +74,7 @@ class Cuts:
         end: The place where the list ends.
     """
 
-    def __init__(self, scale: Scale, begin: int, last: str, rows: int, page_rows: int, end: int) -> None:
+    def __init__(self, scale: IdScale, begin: int, last: str, rows: int, page_rows: int, end: int) -> None:
         self._scale, self._page_rows, self._end = scale, page_rows, end
         self._low: str | None = last
         self._rows, self._length = rows, scale.place(last) - begin
@@ -87,7 +87,7 @@ class Cuts:
         self._low = self._scale.id_at(high) if high < self._end else None
         return low, self._low
 
-    def came(self, low: str, high: str, rows: int) -> bool:
+    def record(self, low: str, high: str, rows: int) -> bool:
         """Take in how many rows there are between two ids; whether they are not far fewer than an even list has there."""
         length = self._scale.place(high) - self._scale.place(low)
         expected = length * self._rows / self._length
@@ -105,7 +105,7 @@ class Cuts:
         return self._page_rows - ROOM * sqrt(self._page_rows + self._page_rows**2 / self._rows)
 
 
-def cuts_behind(ids: Sequence[str], rows: int, page_rows: int, query: Mapping[str, str], key: str) -> Cuts | None:
+def split_after(ids: Sequence[str], rows: int, page_rows: int, query: Mapping[str, str], key: str) -> IdRangeSplitter | None:
     """How to cut what is behind a page; None where its ids do not lie evenly, or in order of time, as those that are counted.
 
     Args:
@@ -122,12 +122,12 @@ def cuts_behind(ids: Sequence[str], rows: int, page_rows: int, query: Mapping[st
     # it would give way to that of a piece, which is inside it for those only who compare ids as is done here
     if f"{key}_lte" in query:
         return None
-    scale = Scale(symbols, ids[-1][SYMBOLS:])
+    scale = IdScale(symbols, ids[-1][SYMBOLS:])
     begin = scale.place(query.get(f"{key}_gt", query.get(f"{key}_gte", "")))
     if not _evenly([scale.place(each) - begin for each in ids], rows):
         return None
     end = min(scale.place(query[f"{key}_lt"]), scale.end) if f"{key}_lt" in query else scale.end
-    cuts = Cuts(scale, begin, ids[-1], rows, page_rows, end)
+    cuts = IdRangeSplitter(scale, begin, ids[-1], rows, page_rows, end)
     return cuts if cuts.worthwhile else None
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._errors import InputError
-from toloka_frames._validation import checked, path_part
+from toloka_frames._validation import path_part, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Question:
+class ListRequest:
     """What will be asked of a list.
 
     Attributes:
@@ -38,7 +38,7 @@ class Question:
         return f"{self.resource.name}({asked})"
 
 
-def question(resource: Resource, given: Mapping[str, Any]) -> Question:
+def list_request(resource: Resource, given: Mapping[str, Any]) -> ListRequest:
     """Check what was given; None is not given.
 
     Raises:
@@ -47,10 +47,10 @@ def question(resource: Resource, given: Mapping[str, Any]) -> Question:
     filters = resource.filters
     places = {name: value for name, value in given.items() if name not in filters}
     for name, value in places.items():
-        checked(name, path_part, value)
+        validate(name, path_part, value)
     query = {
         # an underscore keeps a name from being a word of Python's own
-        name.rstrip("_"): checked(name, filters[name], value)
+        name.rstrip("_"): validate(name, filters[name], value)
         for name, value in given.items()
         if name in filters and value is not None
     }
@@ -59,4 +59,4 @@ def question(resource: Resource, given: Mapping[str, Any]) -> Question:
     for (name, value), needed in resource.needs.items():
         if query.get(name) == value and needed not in query:
             raise InputError(f"{name}={value!r} is asked for with {needed}.", column=needed)
-    return Question(resource, places, query)
+    return ListRequest(resource, places, query)

@@ -23,7 +23,7 @@ FOREIGN = "Move what is not of the copy elsewhere; where the manifest is lost, b
 
 
 @dataclass(frozen=True)
-class Part:
+class PartFile:
     """A file of a copy.
 
     Attributes:
@@ -81,7 +81,7 @@ class Manifest:
     cursor: str | None = None
     complete: bool = False
     ended: str | None = None
-    parts: tuple[Part, ...] = ()
+    parts: tuple[PartFile, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -109,14 +109,14 @@ def read_manifest(place: Path) -> Manifest | None:
     return manifest
 
 
-def located(place: Path, part: Part) -> Path:
+def located(place: Path, part: PartFile) -> Path:
     """Where a part is: one that is staged has not moved to its place yet."""
     staged = place / part.staged
     return staged if staged.exists() else place / part.file
 
 
 @contextlib.contextmanager
-def told(place: Path) -> Iterator[None]:
+def as_copy_error(place: Path) -> Iterator[None]:
     """Have what the disk or Parquet refuses told as an error of the copy."""
     try:
         yield
@@ -129,7 +129,7 @@ def _failed(place: Path, error: Exception) -> CopyError:
     return CopyError(f"The copy in {place} cannot go on ({type(error).__name__}: {error}).", path=place, hint=hint)
 
 
-def sound_bytes(place: Path, part: Part) -> bytes:
+def verified_bytes(place: Path, part: PartFile) -> bytes:
     content = located(place, part).read_bytes()
     if hashlib.sha256(content).hexdigest() != part.sha256:
         raise CopyError(f"{part.file} in {place} is not as it was written: its checksum is another.", path=place, hint=ANEW)
@@ -155,6 +155,6 @@ def _parsed(content: bytes, place: Path) -> Manifest:
             raise CopyError(f"{place} was written by a newer version of toloka_frames.", path=place, hint="Update it.")
         if checksum != _checksum(said):
             raise damaged
-        return Manifest(**{**said, "parts": tuple(Part(**part) for part in said["parts"])})
+        return Manifest(**{**said, "parts": tuple(PartFile(**part) for part in said["parts"])})
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise damaged from error

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toloka_frames._schema.arrow_json import read_object
-from toloka_frames._schema.columns import FLOAT, INSTANT, Column, JsonShape, Layout, Path, Step
+from toloka_frames._schema.columns import FLOAT, INSTANT, Column, JsonShape, Layout, Path, PathStep
 from toloka_frames._schema.json_rows import batch_of
 from toloka_frames._schema.timestamps import in_calendar
 from toloka_frames._transport.responses import bad_answer
@@ -178,7 +178,7 @@ class _Reading:
             array = _empty_json(array, column.json)
         if column.link is not None:
             array = pc.binary_join_element_wise(column.link, self._array(("pool_id",)), "/", array, "")
-        if self.parents is not None and Step.EACH not in column.path:
+        if self.parents is not None and PathStep.EACH not in column.path:
             array = array.take(pa.array(self.parents))
         return array
 
@@ -189,9 +189,9 @@ class _Reading:
 
     def _step(self, parent: pa.Array, path: Path) -> pa.Array:
         step = path[-1]
-        if step is Step.FIRST:
+        if step is PathStep.FIRST:
             return _first(parent)
-        if step is Step.EACH:
+        if step is PathStep.EACH:
             return self._each(parent)
         # all fields at once: each call of Arrow's lets go of the GIL, which other readers then hold
         for field, array in zip(parent.type, parent.flatten(), strict=True):

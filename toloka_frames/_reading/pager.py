@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 from toloka_frames._errors import ScanInterrupted, TolokaError
 from toloka_frames._reading import field_specs
 from toloka_frames._reading.page import DictPage, Page, read_dicts, read_page
-from toloka_frames._reading.prefetch import Ahead, Asked, P, Pace
+from toloka_frames._reading.prefetch import Concurrency, PageRequest, PageT, Prefetcher
 from toloka_frames._schema.columns import Layout, expanded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
 
-    from toloka_frames._reading.list_request import Question
-    from toloka_frames._reading.prefetch import AnyPage
-    from toloka_frames._transport.http import Service
+    from toloka_frames._reading.list_request import ListRequest
+    from toloka_frames._reading.prefetch import PageLike
+    from toloka_frames._transport.http import ApiClient
 
 COPY_HINT = "a copy in a folder (to_parquet with resume=True, tf.sync) goes on by itself when the same call is run again."
-ORDER_ROWS = 20  # from so many rows on, it is no accident that their ids ascend
+MIN_ROWS_FOR_ORDER = 20  # from so many rows on, it is no accident that their ids ascend
 
 
 class Source:
@@ -32,7 +32,7 @@ class Source:
         limit: Rows a page.
     """
 
-    def __init__(self, service: Service, question: Question, limit: str) -> None:
+    def __init__(self, service: ApiClient, question: ListRequest, limit: str) -> None:
         self.service = service
         self.question = question
         self.limit = limit
@@ -52,7 +52,7 @@ class Source:
         return (await self.service.send("GET", self.question.path, query=asked, repeatable=True)).content
 
     async def pages(
-        self, filters: Mapping[str, str] | None = None, pace: Pace | None = None
+        self, filters: Mapping[str, str] | None = None, pace: Concurrency | None = None
     ) -> AsyncGenerator[tuple[str | None, Page], None]:
         """Pages as record batches, each with the cursor behind it.
 
@@ -60,16 +60,16 @@ class Source:
             filters: What goes before the filters of the question.
             pace: How many requests are on their way at once; when not given, more than one where the service is slow.
         """
-        asked = Asked(self.service, self.question.path, self._query(filters), await self.layout(), read_page, Page.keep)
-        async with aclosing(walk(asked, pace or Pace())) as pages:
+        asked = PageRequest(self.service, self.question.path, self._query(filters), await self.layout(), read_page, Page.keep)
+        async with aclosing(pages_of(asked, pace or Concurrency())) as pages:
             async for each in pages:
                 yield each
 
     async def dicts(self) -> AsyncGenerator[DictPage, None]:
         """Pages with their rows as the wire has them."""
         layout = Layout(self.question.resource.rows, self.question.resource.cursor, ())
-        asked = Asked(self.service, self.question.path, self._query(), layout, read_dicts, DictPage.keep)
-        async with aclosing(walk(asked, Pace())) as pages:
+        asked = PageRequest(self.service, self.question.path, self._query(), layout, read_dicts, DictPage.keep)
+        async with aclosing(pages_of(asked, Concurrency())) as pages:
             async for _, page in pages:
                 yield page
 
@@ -77,7 +77,7 @@ class Source:
         return {**self.question.query, **(filters or {}), "sort": self.question.resource.cursor, "limit": self.limit}
 
 
-async def walk(asked: Asked[P], pace: Pace) -> AsyncGenerator[tuple[str | None, P], None]:
+async def pages_of(asked: PageRequest[PageT], pace: Concurrency) -> AsyncGenerator[tuple[str | None, PageT], None]:
     """Ask for page after page, in the order of the cursor, each behind the last row of the one before.
 
     Yields:
@@ -88,11 +88,11 @@ async def walk(asked: Asked[P], pace: Pace) -> AsyncGenerator[tuple[str | None, 
         ScanInterrupted: A later page was, or the list's order is broken; rows that came before were handed over.
     """
     key = asked.layout.cursor
-    guard, pages = _Guard(key, asked.query.get(f"{key}_gt")), Ahead(asked, pace)
+    guard, pages = _OrderGuard(key, asked.query.get(f"{key}_gt")), Prefetcher(asked, pace)
     try:
         while pages.more:
             try:
-                page = await pages.behind(guard.cursor)
+                page = await pages.page_after(guard.cursor)
             except TolokaError as error:
                 if guard.rows:
                     raise guard.interrupted(str(error)) from error
@@ -100,10 +100,10 @@ async def walk(asked: Asked[P], pace: Pace) -> AsyncGenerator[tuple[str | None, 
             wanted = guard.check(page)
             yield guard.cursor, page if all(wanted) else asked.keep(page, wanted)
     finally:
-        await pages.forget()
+        await pages.cancel_pending()
 
 
-class _Guard:
+class _OrderGuard:
     """Where a walk is, and what tells that the list repeats itself.
 
     While ids ascend (as numbers, or as text), a row that is not behind the last page can only be one of that page again; a list
@@ -119,7 +119,7 @@ class _Guard:
         self._key: Callable[[str], Any] | None = None
         self._settled = False
 
-    def check(self, page: AnyPage) -> list[bool]:
+    def check(self, page: PageLike) -> list[bool]:
         """Which rows of the page are new."""
         behind = self._all_behind(page.ids)
         wanted = [True] * len(page.ids) if behind else [self._is_new(each) for each in page.ids]
@@ -130,7 +130,7 @@ class _Guard:
         return wanted
 
     def _all_behind(self, ids: list[str]) -> bool:
-        return self._key is not None and _ascend([self.cursor or "", *ids], self._key)
+        return self._key is not None and _is_ascending([self.cursor or "", *ids], self._key)
 
     def _is_new(self, each: str) -> bool:
         if each in self._seen:
@@ -143,8 +143,8 @@ class _Guard:
     def _remember(self, ids: list[str], *, ascend: bool) -> None:
         if ids:
             self.cursor = max(ids, key=self._key) if self._key and not ascend else ids[-1]
-        if not self._settled and len(self._seen) >= ORDER_ROWS:
-            self._settled, self._key = True, order_of(list(self._seen))
+        if not self._settled and len(self._seen) >= MIN_ROWS_FOR_ORDER:
+            self._settled, self._key = True, sort_key_of(list(self._seen))
         if self._key:
             self._seen = dict.fromkeys(ids)
 
@@ -157,13 +157,13 @@ class _Guard:
         )
 
 
-def order_of(ids: list[str]) -> Callable[[str], Any] | None:
+def sort_key_of(ids: list[str]) -> Callable[[str], Any] | None:
     """What ids ascend by: their number, their text, or nothing."""
     key = _number if all(map(str.isdecimal, ids)) else str
-    return key if _ascend(ids, key) else None
+    return key if _is_ascending(ids, key) else None
 
 
-def _ascend(ids: list[str], key: Callable[[str], Any]) -> bool:
+def _is_ascending(ids: list[str], key: Callable[[str], Any]) -> bool:
     # numbers of one length ascend as their text does, which is told without a key for each
     keys: list[Any] = ids if key is str or len(set(map(len, ids))) == 1 else list(map(key, ids))
     return all(map(operator.lt, keys, keys[1:]))

@@ -18,8 +18,14 @@ import pyarrow as pa
 
 from toloka_frames._reading.page import read_page
 from toloka_frames._schema.columns import TEXT, Column, Layout
-from toloka_frames._schema.lists import told_by
-from toloka_frames._schema.timestamps import EPOCH, MICROSECOND, MILLISECOND, later_clock, moment, spelt
+from toloka_frames._schema.lists import creation_key
+from toloka_frames._schema.timestamps import (
+    EPOCH,
+    MICROSECOND,
+    MILLISECOND_US,
+    format_microseconds,
+    format_timestamp,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +66,7 @@ async def _windows(source: Source, parts: int) -> list[dict[str, str]]:
 
 def _born(resource: Resource) -> tuple[str, Column | None]:
     """What a list can be cut by, and its column."""
-    if (told := told_by(resource)) is None:
+    if (told := creation_key(resource)) is None:
         return "", None
     key, name = told
     return key, next(each for each in resource.columns if isinstance(each, Column) and each.name == name)
@@ -69,12 +75,14 @@ def _born(resource: Resource) -> tuple[str, Column | None]:
 def _window(key: str, begin: int | None, end: int | None) -> dict[str, str]:
     """The filters of a window; a side without an instant is open."""
     bounds = {f"{key}_gte": begin, f"{key}_lt": end}
-    return {name: spelt(bound) for name, bound in bounds.items() if bound is not None}
+    return {name: format_microseconds(bound) for name, bound in bounds.items() if bound is not None}
 
 
 def _until(source: Source, last: Sequence[int]) -> str:
     """Now, by the later of the service's clock and ours, or the last row, should it be later still."""
-    return moment(max([later_clock(source.service), *(EPOCH + (each + MILLISECOND) * MICROSECOND for each in last)]))
+    return format_timestamp(
+        max([source.service.latest_now(), *(EPOCH + (each + MILLISECOND_US) * MICROSECOND for each in last)])
+    )
 
 
 @dataclass(frozen=True)
@@ -96,13 +104,13 @@ class Stretch:
         """How many it has, if they go on as they begin."""
         if not self.more:
             return len(self.seen)
-        return len(self.seen) * max(1, (self.end - self.seen[0]) / max(self.seen[-1] - self.seen[0], MILLISECOND))
+        return len(self.seen) * max(1, (self.end - self.seen[0]) / max(self.seen[-1] - self.seen[0], MILLISECOND_US))
 
     @property
     def points(self) -> list[int]:
         """Where it can be cut to be known better."""
         step = (self.end - self.seen[-1]) // PIECES if self.more else 0
-        return [self.seen[-1] + step * piece for piece in range(1, PIECES)] if step >= MILLISECOND else []
+        return [self.seen[-1] + step * piece for piece in range(1, PIECES)] if step >= MILLISECOND_US else []
 
 
 class _Probes:
@@ -137,7 +145,7 @@ class _Probes:
 
 async def _cuts(probes: _Probes, first: Stretch, last: int, parts: int) -> list[int]:
     """Where to cut, so that parts have about as many rows each, as far as a few requests tell."""
-    stretches = [replace(first, end=last + MILLISECOND)]
+    stretches = [replace(first, end=last + MILLISECOND_US)]
     while len(stretches) < STRETCHES + STRETCHES_A_PART * parts:
         bearable = sum(each.rows for each in stretches) / parts
         wide = [each for each in stretches if each.rows > bearable and each.points]
@@ -157,6 +165,6 @@ def _quantiles(stretches: Sequence[Stretch], parts: int) -> list[int]:
         rank += each.rows
     wanted = [ceil(rank * part / parts) for part in range(1, parts)]
     cuts = np.interp(wanted, [*ranks, rank], [*instants, stretches[-1].end])
-    whole = {int(cut) // MILLISECOND * MILLISECOND for cut in cuts}
+    whole = {int(cut) // MILLISECOND_US * MILLISECOND_US for cut in cuts}
     # a cut at the first row, or behind the last, would leave a part without rows
     return sorted(cut for cut in whole if instants[0] < cut < stretches[-1].end)

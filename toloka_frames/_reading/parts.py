@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toloka_frames._errors import CopyError, InputError
-from toloka_frames._reading.manifest import Manifest, Part, read_manifest, sound_bytes, spelt, told
-from toloka_frames._reading.sinks import MANIFEST, PARQUET, give_back_memory, is_copy, parquet, place_of, to_frame
+from toloka_frames._reading.manifest import Manifest, PartFile, as_copy_error, read_manifest, spelt, verified_bytes
+from toloka_frames._reading.sinks import MANIFEST, PARQUET, is_copy, parquet, release_arrow_memory, resolve_path, to_frame
 from toloka_frames._schema.columns import INTEGER, TEXT
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
     from toloka_frames._reading.sinks import FilePath
-    from toloka_frames._schema.lists import Life
+    from toloka_frames._schema.lists import RowLifecycle
 
 # readers of a folder (pyarrow, Spark) pass over names that begin with _ or a dot
 LOCK = "_lock"
@@ -58,7 +58,7 @@ def verify(path: FilePath) -> pd.DataFrame:
         CopyError: There is no manifest or it is damaged, a part is missing, damaged or not of this copy, the copy is not
             complete, or another call is writing it.
     """
-    place = place_of(path)
+    place = resolve_path(path)
     if not place.is_dir():
         raise InputError(f"{place} is no folder, and so no copy.", column="path", hint="Give the folder of parts.")
     manifest = None
@@ -89,8 +89,8 @@ def _verified(place: Path) -> Manifest:
     if manifest is None:
         raise CopyError(f"{place} holds no copy: there is no {MANIFEST}.", path=place)
     for part in manifest.parts:
-        with told(place):
-            rows = parquet().read_metadata(pa.BufferReader(sound_bytes(place, part))).num_rows
+        with as_copy_error(place):
+            rows = parquet().read_metadata(pa.BufferReader(verified_bytes(place, part))).num_rows
         if rows != part.rows:
             raise CopyError(f"{part.file} has {rows:,} rows, and the manifest says {part.rows:,}.", path=place)
     # until the last part is in its place, readers do not see it
@@ -99,18 +99,18 @@ def _verified(place: Path) -> Manifest:
     return manifest
 
 
-def folder_place(path: FilePath) -> Path:
+def check_output_folder(path: FilePath) -> Path:
     """Where a folder of parts will be, checked before anything is asked.
 
     Raises:
         InputError: It is a file or holds other things than a copy, or the folder that it is to be in is not there.
     """
-    place = place_of(path)
+    place = resolve_path(path)
     if place.exists() and not place.is_dir():
         raise InputError(f"{place} is a file, and a folder is to be written.")
     if not place.parent.is_dir():
         raise InputError(f"The folder {place.parent} is not there.", hint=f"Path({str(place.parent)!r}).mkdir(parents=True)")
-    with told(place):
+    with as_copy_error(place):
         names = sorted(file.name for file in place.iterdir()) if place.exists() and not is_copy(place) else []
     if others := [name for name in names if not OURS.fullmatch(name)]:
         hint = f"Name a new folder, as {str(place / 'copy')!r}: it is made."
@@ -128,7 +128,7 @@ class Folder:
         schema: Its columns, once they were matched.
     """
 
-    def __init__(self, path: Path, life: Life, wanted: Manifest) -> None:
+    def __init__(self, path: Path, life: RowLifecycle, wanted: Manifest) -> None:
         self.path = path
         self.manifest = wanted
         self.schema = pa.schema([])
@@ -136,7 +136,7 @@ class Folder:
         self._lock = _lock_of(path)
 
     def __enter__(self) -> Self:
-        with told(self.path):
+        with as_copy_error(self.path):
             self.path.mkdir(exist_ok=True)
             self._acquire(finished=self._look())
             try:
@@ -165,30 +165,30 @@ class Folder:
 
     def put(self, number: int, table: pa.Table, **changes: Any) -> None:
         """Have a table as the part of that number, in place of the one before or as a new one; other changes with it."""
-        with told(self.path):
+        with as_copy_error(self.path):
             parts = list(self.manifest.parts)
             parts[number : number + 1] = [self._stage(f"part-{number:05}.parquet", table)]
             self._commit(replace(self.manifest, parts=tuple(parts), **changes))
 
     def note(self, **changes: Any) -> None:
         """Change what the manifest says."""
-        with told(self.path):
+        with as_copy_error(self.path):
             self._commit(replace(self.manifest, **changes))
 
     def read(self, number: int) -> pa.Table:
         """The rows of a part, which are as they were written."""
-        with told(self.path):
-            return parquet().read_table(pa.BufferReader(sound_bytes(self.path, self.manifest.parts[number])))
+        with as_copy_error(self.path):
+            return parquet().read_table(pa.BufferReader(verified_bytes(self.path, self.manifest.parts[number])))
 
     def read_columns(self, number: int, columns: Sequence[str]) -> pa.Table:
         """Some columns of a part."""
-        with told(self.path):
+        with as_copy_error(self.path):
             part = self.manifest.parts[number]
             try:
                 # without partitioning: in a folder as id=5 pyarrow 17 takes id for a column of its own, and fails
                 return parquet().read_table(self.path / part.file, columns=list(columns), partitioning=None)
             except (OSError, pa.ArrowException):
-                sound_bytes(self.path, part)  # tells it where the part is not as it was written
+                verified_bytes(self.path, part)  # tells it where the part is not as it was written
                 raise
 
     def _look(self) -> bool:
@@ -225,16 +225,16 @@ class Folder:
     def _other(self, what: str, hint: str = "Take another folder.") -> CopyError:
         return CopyError(f"{self.path} is a copy of something else: {what}.", path=self.path, hint=hint)
 
-    def _stage(self, file: str, table: pa.Table) -> Part:
+    def _stage(self, file: str, table: pa.Table) -> PartFile:
         # in memory first, because the name that it is written under has its checksum
         sink = pa.BufferOutputStream()
         parquet().write_table(table, sink, **PARQUET)
         content, ids = sink.getvalue(), table[self.life.id]
         list_rows, open_rows = len(pc.unique(ids)), len(pc.unique(ids.filter(is_open(table, self.life))))
-        part = Part(file, len(table), list_rows, open_rows, content.size, hashlib.sha256(content).hexdigest())
+        part = PartFile(file, len(table), list_rows, open_rows, content.size, hashlib.sha256(content).hexdigest())
         _write(self.path / part.staged, content)
         del content, sink
-        give_back_memory()
+        release_arrow_memory()
         return part
 
     def _commit(self, manifest: Manifest) -> None:
@@ -263,7 +263,7 @@ def _busy(place: Path) -> CopyError:
     return CopyError(f"{place} is being written by another call.", path=place, hint="Wait until that has ended.")
 
 
-def is_open(table: pa.Table, life: Life) -> pa.ChunkedArray:
+def is_open(table: pa.Table, life: RowLifecycle) -> pa.ChunkedArray:
     """Which rows can still change and can be asked for again by when they were made."""
     if life.created is None or life.status is None:
         return pa.chunked_array([pa.repeat(pa.scalar(value=False), len(table))])

@@ -13,25 +13,25 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 
 from toloka_frames._errors import InputError
-from toloka_frames._reading.list_request import question
+from toloka_frames._reading.list_request import list_request
 from toloka_frames._reading.pager import Source
 from toloka_frames._reading.partitions import split
 from toloka_frames._reading.sinks import (
     DtypeBackend,
     FilePath,
     ParquetFile,
-    Regrouped,
+    Rebatcher,
     check_dtype_backend,
-    file_place,
+    check_output_file,
     to_frame,
 )
 from toloka_frames._reading.sync import Synced, copy, pull
-from toloka_frames._reading.time_pull import collected, walked
+from toloka_frames._reading.time_pull import fetch_table, record_batches
 from toloka_frames._runtime.event_loop import aiterate, in_thread, iterate, run
-from toloka_frames._runtime.progress import ProgressArg, showing
-from toloka_frames._schema.columns import EXTRA, Fields
+from toloka_frames._runtime.progress import ProgressArg, track_progress
+from toloka_frames._schema.columns import EXTRA, SpecFields
 from toloka_frames._transport.rate_limits import REQUESTS_PER_SECOND
-from toloka_frames._validation import checked, flag_or_none, positive, within
+from toloka_frames._validation import flag_or_none, positive, validate, within
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toloka_frames._schema.lists import Resource
-    from toloka_frames._transport.http import Service
+    from toloka_frames._transport.http import ApiClient
 
 # quick pulls leave the cell alone
 QUIET_SECONDS = 0.5
@@ -59,16 +59,16 @@ class Scan:
     column.
     """
 
-    def __init__(self, service: Service, resource: Resource, given: Mapping[str, Any]) -> None:
+    def __init__(self, service: ApiClient, resource: Resource, given: Mapping[str, Any]) -> None:
         given = dict(given)
         batch_size = given.pop("batch_size", None)
-        limit = checked("batch_size", within(resource.max_limit), resource.page_rows if batch_size is None else batch_size)
-        self._source = Source(service, question(resource, given), limit)
+        limit = validate("batch_size", within(resource.max_limit), resource.page_rows if batch_size is None else batch_size)
+        self._source = Source(service, list_request(resource, given), limit)
         self._title = resource.name
 
     def __repr__(self) -> str:
         asked = self._source.question
-        columns = [place.prefix + ":*" if isinstance(place, Fields) else place.name for place in asked.resource.columns]
+        columns = [place.prefix + ":*" if isinstance(place, SpecFields) else place.name for place in asked.resource.columns]
         return f"<Scan of {asked}, pages of {self._source.limit} rows>\ncolumns: {', '.join([*columns, EXTRA])}"
 
     @property
@@ -172,14 +172,14 @@ class Scan:
 
         Source: Toloka API, "Rate limiting", for the quota.
         """
-        parts = int(checked("n", positive, n))
+        parts = int(validate("n", positive, n))
         most = min(parts, REQUESTS_PER_SECOND) if workers is None else workers
-        share = int(checked("workers", within(REQUESTS_PER_SECOND), most))
+        share = int(validate("workers", within(REQUESTS_PER_SECOND), most))
         return [self._of(source) for source in run(split(self._source, parts, share))]
 
     def to_reader(self) -> pa.RecordBatchReader:
         """The rows as a stream of record batches, a page at a time as they are read; memory as in `to_parquet`."""
-        return pa.RecordBatchReader.from_batches(self.schema, iterate(walked(self._source)))
+        return pa.RecordBatchReader.from_batches(self.schema, iterate(record_batches(self._source)))
 
     def iter_dataframes(self, chunk_rows: int = 50_000, *, dtype_backend: DtypeBackend | None = None) -> Iterator[pd.DataFrame]:
         """Frames of at most `chunk_rows` rows each, one after another; all but the last have exactly so many.
@@ -188,7 +188,7 @@ class Scan:
             InputError: `chunk_rows` is not a positive whole number.
         """
         check_dtype_backend(dtype_backend)
-        checked("chunk_rows", positive, chunk_rows)
+        validate("chunk_rows", positive, chunk_rows)
         return self._frames(chunk_rows, dtype_backend)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -220,30 +220,30 @@ class Scan:
     async def _awaited_arrow(self, concurrency: int | None, progress: ProgressArg) -> pa.Table:
         """`to_arrow` for async code, by `toloka_frames.aio`."""
         if concurrency is not None:
-            checked("concurrency", positive, concurrency)
-        with showing(progress, self._title, quiet=QUIET_SECONDS) as meter:
-            return await collected(self._source, concurrency, meter)
+            validate("concurrency", positive, concurrency)
+        with track_progress(progress, self._title, quiet=QUIET_SECONDS) as meter:
+            return await fetch_table(self._source, concurrency, meter)
 
     async def _awaited_parquet(self, path: FilePath, resume: bool, progress: ProgressArg) -> Path:
         """`to_parquet` for async code, by `toloka_frames.aio`."""
-        if checked("resume", flag_or_none, resume) == "true":
-            with showing(progress, self._title) as meter:
+        if validate("resume", flag_or_none, resume) == "true":
+            with track_progress(progress, self._title) as meter:
                 return await pull(self._source, path, meter)
-        place = file_place(path)
-        with showing(progress, self._title, quiet=QUIET_SECONDS) as meter:
+        place = check_output_file(path)
+        with track_progress(progress, self._title, quiet=QUIET_SECONDS) as meter:
             with ParquetFile(place, (await self._source.layout()).schema) as file:
-                async with aclosing(walked(self._source, meter)) as batches:
+                async with aclosing(record_batches(self._source, meter)) as batches:
                     async for batch in batches:
                         await in_thread(file.write, batch)
             return file.path
 
     async def _awaited_sync(self, folder: FilePath, lag: timedelta, progress: ProgressArg) -> Synced:
-        with showing(progress, self._title) as meter:
+        with track_progress(progress, self._title) as meter:
             return await copy(self._source, folder, lag, meter)
 
     def _frames(self, chunk_rows: int, dtype_backend: DtypeBackend | None) -> Iterator[pd.DataFrame]:
-        regrouped = Regrouped(self.schema, chunk_rows)
-        for batch in iterate(walked(self._source)):
+        regrouped = Rebatcher(self.schema, chunk_rows)
+        for batch in iterate(record_batches(self._source)):
             for table in regrouped.add(batch):
                 yield to_frame(table, dtype_backend)
         for table in regrouped.rest():

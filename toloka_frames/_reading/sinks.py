@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from toloka_frames._errors import InputError
 from toloka_frames._schema.columns import BOOLEAN, FLOAT, INTEGER, TEXT
+from toloka_frames._schema.series import STRING_DTYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,7 +67,7 @@ def _mapper(dtype_backend: DtypeBackend | None) -> Callable[[pa.DataType], Any]:
     if dtype_backend == "pyarrow":
         return pd.ArrowDtype
     dtypes: dict[pa.DataType, Any] = {
-        TEXT: pd.StringDtype("pyarrow"),
+        TEXT: STRING_DTYPE,
         INTEGER: pd.Int64Dtype(),
         BOOLEAN: pd.BooleanDtype(),
     }
@@ -76,7 +77,7 @@ def _mapper(dtype_backend: DtypeBackend | None) -> Callable[[pa.DataType], Any]:
     return lambda arrow_type: pd.ArrowDtype(arrow_type) if pa.types.is_nested(arrow_type) else dtypes.get(arrow_type)
 
 
-class Regrouped:
+class Rebatcher:
     """Batches of any height come in by `add`, tables of at most so many rows go out, the rest by `rest`."""
 
     def __init__(self, schema: pa.Schema, rows: int, max_bytes: int | None = None) -> None:
@@ -107,12 +108,12 @@ class Regrouped:
         return table.slice(0, self._rows)
 
 
-def give_back_memory() -> None:
+def release_arrow_memory() -> None:
     """Have what this thread has freed go back to the system: Arrow keeps it for the thread, and another one writes next."""
     pa.default_memory_pool().release_unused()
 
 
-def place_of(path: FilePath) -> Path:
+def resolve_path(path: FilePath) -> Path:
     """A path as it was given, made absolute, so that it stays the same place when the working folder changes.
 
     Raises:
@@ -129,13 +130,13 @@ def place_of(path: FilePath) -> Path:
     return place
 
 
-def file_place(path: FilePath) -> Path:
+def check_output_file(path: FilePath) -> Path:
     """Where a file will be written, checked before anything is asked.
 
     Raises:
         InputError: It is a folder, its folder is not there, or that is a copy.
     """
-    place = place_of(path)
+    place = resolve_path(path)
     if place.is_dir():
         hint = "resume=True goes on with it." if is_copy(place) else "Name a file in it."
         raise InputError(f"{place} is a folder, and a file is to be written.", hint=hint)
@@ -154,8 +155,8 @@ def is_copy(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def whole_file(path: FilePath) -> Iterator[BinaryIO]:
-    """A file that is written beside its place and is moved there when it is whole; errors as in `file_place`."""
-    place = file_place(path)
+    """A file that is written beside its place and is moved there when it is whole; errors as in `check_output_file`."""
+    place = check_output_file(path)
     part = _part_of(place)
     try:
         with part.open("wb") as file:
@@ -182,10 +183,10 @@ class ParquetFile:
     """A Parquet file that is written row group by row group beside its place and is moved there when it is whole."""
 
     def __init__(self, path: FilePath, schema: pa.Schema) -> None:
-        self.path = file_place(path)
+        self.path = check_output_file(path)
         self._part = _part_of(self.path)
         self._schema = schema
-        self._groups = Regrouped(schema, ROW_GROUP_ROWS, ROW_GROUP_BYTES)
+        self._groups = Rebatcher(schema, ROW_GROUP_ROWS, ROW_GROUP_BYTES)
 
     def __enter__(self) -> Self:
         self._writer = parquet().ParquetWriter(self._part, self._schema, **PARQUET)
@@ -195,7 +196,7 @@ class ParquetFile:
         """Take a batch; write a row group when there is one."""
         for table in self._groups.add(batch):
             self._writer.write_table(table)
-            give_back_memory()
+            release_arrow_memory()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         try:

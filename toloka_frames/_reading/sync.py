@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 
 from toloka_frames._errors import CopyError, InputError, TolokaError
 from toloka_frames._reading.manifest import Manifest
-from toloka_frames._reading.parts import Folder, folder_place, is_open
+from toloka_frames._reading.parts import Folder, check_output_folder, is_open
 from toloka_frames._reading.sinks import ROW_GROUP_BYTES, ROW_GROUP_ROWS, FilePath
 from toloka_frames._runtime.event_loop import in_thread
-from toloka_frames._schema.timestamps import MILLISECOND, later_clock, moment, spelt
+from toloka_frames._schema.timestamps import MILLISECOND_US, format_microseconds, format_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from toloka_frames._reading.page import Page
     from toloka_frames._reading.pager import Source
-    from toloka_frames._runtime.progress import Meter
-    from toloka_frames._schema.lists import Life
+    from toloka_frames._runtime.progress import ProgressTracker
+    from toloka_frames._schema.lists import RowLifecycle
 
 # Filters by which a row belongs to a list for ever or never. By its status, or by another thing that changes, a row leaves the
 # list unseen, and its last state is never asked for.
@@ -69,13 +69,13 @@ class Synced:
     rows: int
 
 
-async def pull(source: Source, path: FilePath, meter: Meter) -> Path:
+async def pull(source: Source, path: FilePath, meter: ProgressTracker) -> Path:
     """Copy what a list holds now into a folder, or go on with that; see `Scan.to_parquet`."""
-    place = folder_place(path)
+    place = check_output_folder(path)
     query, life = source.question.query, source.question.resource.life
     wanted = await _wanted(source, "to_parquet")
     if life.created is not None and not {"created_lt", "created_lte"} & set(query):
-        wanted = replace(wanted, until=moment(later_clock(source.service)))
+        wanted = replace(wanted, until=format_timestamp(source.service.latest_now()))
     with Folder(place, life, wanted) as folder:
         if folder.manifest.complete:
             meter.note = f"complete since {folder.manifest.ended} UTC, so nothing was pulled; to pull again, delete {place}"
@@ -85,9 +85,9 @@ async def pull(source: Source, path: FilePath, meter: Meter) -> Path:
     return place
 
 
-async def copy(source: Source, path: FilePath, lag: timedelta, meter: Meter) -> Synced:
+async def copy(source: Source, path: FilePath, lag: timedelta, meter: ProgressTracker) -> Synced:
     """Bring a copy up to date; see `tf.sync`."""
-    place = folder_place(path)
+    place = check_output_folder(path)
     _refuse_unsteady(source)
     wanted = await _wanted(source, "sync")
     with Folder(place, source.question.resource.life, replace(wanted, until=_until(source, lag))) as folder:
@@ -110,7 +110,7 @@ async def _wanted(source: Source, made_by: Literal["to_parquet", "sync"]) -> Man
 
 def _until(source: Source, lag: timedelta) -> str:
     """The instant so long ago, by the earlier of both clocks: what a sync has passed it never asks for again."""
-    return moment((min(source.service.now(), datetime.now(UTC)) - lag).replace(microsecond=0))
+    return format_timestamp((min(source.service.now(), datetime.now(UTC)) - lag).replace(microsecond=0))
 
 
 def _refuse_unsteady(source: Source) -> None:
@@ -131,7 +131,7 @@ def _refuse_unsteady(source: Source) -> None:
         raise InputError(f"A copy cannot be kept up to date by {', '.join(unsteady)}.", column=unsteady[0], hint=hint)
 
 
-async def _fill(source: Source, folder: Folder, meter: Meter) -> int:
+async def _fill(source: Source, folder: Folder, meter: ProgressTracker) -> int:
     """Walk the manifest's bounds from its cursor to their end; how many rows of the list came."""
     rows = folder.manifest.rows
     growth = await in_thread(_Growth, folder)
@@ -230,7 +230,7 @@ class _Growth:
 
 
 async def _ask_again(
-    source: Source, folder: Folder, meter: Meter, homes: Mapping[str, int], windows: Sequence[Mapping[str, str]]
+    source: Source, folder: Folder, meter: ProgressTracker, homes: Mapping[str, int], windows: Sequence[Mapping[str, str]]
 ) -> int:
     """Ask for the open rows of a copy and replace those that are another now; how many."""
     left, changed = set(homes), 0
@@ -273,8 +273,11 @@ def _windows(created: Moments, opened: Moments, page_rows: int) -> Iterator[dict
     breaks = np.flatnonzero(between > page_rows) + 1
     for group in np.split(opened, breaks):
         # the service may show or compare whole milliseconds
-        first, last = group[0] // MILLISECOND * MILLISECOND, (group[-1] // MILLISECOND + 1) * MILLISECOND
-        yield {"created_gte": spelt(int(first)), "created_lte": spelt(int(last))}
+        first, last = (
+            group[0] // MILLISECOND_US * MILLISECOND_US,
+            (group[-1] // MILLISECOND_US + 1) * MILLISECOND_US,
+        )
+        yield {"created_gte": format_microseconds(int(first)), "created_lte": format_microseconds(int(last))}
 
 
 def _replace(folder: Folder, homes: Mapping[str, int], fetched: Sequence[pa.RecordBatch]) -> int:
@@ -292,13 +295,13 @@ def _replace(folder: Folder, homes: Mapping[str, int], fetched: Sequence[pa.Reco
     return changed
 
 
-def _differing(there: pa.Table, here: pa.Table, life: Life) -> list[str]:
+def _differing(there: pa.Table, here: pa.Table, life: RowLifecycle) -> list[str]:
     """Ids of rows that are not as they were."""
     before = _by_id(there.filter(pc.is_in(there[life.id], pc.unique(here[life.id]))), life)
     return [each for each, rows in _by_id(here, life).items() if rows != before.get(each)]
 
 
-def _by_id(table: pa.Table, life: Life) -> dict[str, list[dict[str, Any]]]:
+def _by_id(table: pa.Table, life: RowLifecycle) -> dict[str, list[dict[str, Any]]]:
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in table.drop_columns([name for name in life.passing if name in table.column_names]).to_pylist():
         rows.setdefault(row[life.id], []).append(row)
@@ -310,4 +313,4 @@ def _microseconds(instants: pa.ChunkedArray) -> Moments:
 
 
 def _now() -> str:
-    return moment(datetime.now(UTC).replace(microsecond=0))
+    return format_timestamp(datetime.now(UTC).replace(microsecond=0))

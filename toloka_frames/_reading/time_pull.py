@@ -18,21 +18,21 @@ import pyarrow.compute as pc
 
 from toloka_frames._errors import ScanInterrupted, TolokaError, ValidationFailed
 from toloka_frames._reading.page import read_page
-from toloka_frames._reading.pager import COPY_HINT, ORDER_ROWS, order_of
-from toloka_frames._reading.prefetch import READERS, Pace
-from toloka_frames._reading.time_ranges import PRECISION, Came, Gaps
-from toloka_frames._runtime.event_loop import in_thread, to_its_end
-from toloka_frames._schema.lists import told_by
-from toloka_frames._schema.timestamps import SECOND, instant, microseconds, spelt
+from toloka_frames._reading.pager import COPY_HINT, MIN_ROWS_FOR_ORDER, sort_key_of
+from toloka_frames._reading.prefetch import MAX_READERS, Concurrency
+from toloka_frames._reading.time_ranges import PRECISION, PageStats, UnfetchedRanges
+from toloka_frames._runtime.event_loop import in_thread, shield_until_done
+from toloka_frames._schema.lists import creation_key
+from toloka_frames._schema.timestamps import SECOND_US, format_microseconds, microseconds, parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from toloka_frames._reading.list_request import Question
+    from toloka_frames._reading.list_request import ListRequest
     from toloka_frames._reading.page import Page
     from toloka_frames._reading.pager import Source
-    from toloka_frames._reading.time_ranges import Ask
-    from toloka_frames._runtime.progress import Meter
+    from toloka_frames._reading.time_ranges import RangeRequest
+    from toloka_frames._runtime.progress import ProgressTracker
     from toloka_frames._schema.columns import Layout
 
 # what is put into order in one piece: a column of text holds at most 2 GiB
@@ -44,7 +44,7 @@ class UnsplittableError(Exception):
 
 
 @dataclass(frozen=True)
-class Axis:
+class CreationTimeAxis:
     """When the rows of a list were made.
 
     Attributes:
@@ -59,7 +59,7 @@ class Axis:
     since: float
     until: float
 
-    def query(self, ask: Ask) -> dict[str, str]:
+    def query(self, ask: RangeRequest) -> dict[str, str]:
         """What asks for a part of it; the user's own bounds stay where they are tighter."""
         query = {}
         if ask.since > self.since:
@@ -68,7 +68,7 @@ class Axis:
             query[f"{self.key}_lte"] = _spelt(ask.until)
         return query
 
-    def instants(self, page: Page, ask: Ask) -> Any:
+    def instants(self, page: Page, ask: RangeRequest) -> Any:
         """When its rows were made, in microseconds since 1970.
 
         Raises:
@@ -80,35 +80,35 @@ class Axis:
             raise UnsplittableError
         return instants
 
-    def ordered(self, page: Page, ask: Ask) -> Any:
+    def ordered(self, page: Page, ask: RangeRequest) -> Any:
         """The same of a page in the order of creation; errors as there."""
         instants = self.instants(page, ask)
         steps = instants[1:] - instants[:-1]
         if (steps < 0 if ask.upward else steps > 0).any() or (page.has_more and not page.ids):
             raise UnsplittableError
         # shown in whole seconds only, instants do not tell which rows a bound between two of them leaves out
-        if page.has_more and len(instants) >= ORDER_ROWS and not (instants % SECOND).any():
+        if page.has_more and len(instants) >= MIN_ROWS_FOR_ORDER and not (instants % SECOND_US).any():
             raise UnsplittableError
         return instants
 
 
-async def collected(source: Source, concurrency: int | None, meter: Meter) -> pa.Table:
+async def fetch_table(source: Source, concurrency: int | None, meter: ProgressTracker) -> pa.Table:
     """All rows of a list; `concurrency` as in `Scan.to_dataframe`."""
     axis = _axis(source.question)
-    if axis is not None and concurrency != 1 and int(source.limit) >= ORDER_ROWS:
+    if axis is not None and concurrency != 1 and int(source.limit) >= MIN_ROWS_FOR_ORDER:
         try:
             return await _Pull(source, axis, meter).table(concurrency)
         except UnsplittableError:
             meter.rows = 0
-    async with aclosing(walked(source, meter, concurrency)) as batches:
+    async with aclosing(record_batches(source, meter, concurrency)) as batches:
         return pa.Table.from_batches([batch async for batch in batches], (await source.layout()).schema)
 
 
-async def walked(
-    source: Source, meter: Meter | None = None, concurrency: int | None = None
+async def record_batches(
+    source: Source, meter: ProgressTracker | None = None, concurrency: int | None = None
 ) -> AsyncGenerator[pa.RecordBatch, None]:
     """The record batches of a list, page after page; the meter counts their rows."""
-    async with aclosing(source.pages(pace=Pace(concurrency))) as pages:
+    async with aclosing(source.pages(pace=Concurrency(concurrency))) as pages:
         async for _, page in pages:
             if meter:
                 meter.rows += len(page.batch)
@@ -118,12 +118,12 @@ async def walked(
 class _Pull:
     """A pull of a list whose rows can be asked for by when they were made."""
 
-    def __init__(self, source: Source, axis: Axis, meter: Meter) -> None:
+    def __init__(self, source: Source, axis: CreationTimeAxis, meter: ProgressTracker) -> None:
         self._source = source
         self._axis = axis
         self._meter = meter
-        self._gaps = Gaps(int(source.limit))
-        self._readers = asyncio.Semaphore(READERS)
+        self._gaps = UnfetchedRanges(int(source.limit))
+        self._readers = asyncio.Semaphore(MAX_READERS)
         self._batches: list[pa.RecordBatch] = []
         # where the list begins and ends, if that is a page of one instant
         self._ends: dict[bool, float] = {}
@@ -132,7 +132,7 @@ class _Pull:
 
     async def table(self, concurrency: int | None) -> pa.Table:
         """All rows: by a walk, and from several points of the axis where the walk turns out not to be one to share out."""
-        pace, schema = Pace(concurrency), (await self._source.layout()).schema
+        pace, schema = Concurrency(concurrency), (await self._source.layout()).schema
         if await self._walked(pace):
             return pa.Table.from_batches(self._batches, schema)
         try:
@@ -141,17 +141,17 @@ class _Pull:
             raise UnsplittableError from error
         except TolokaError as error:
             raise self._interrupted(error) from error
-        table = await in_thread(in_order, self._batches, schema, self._source.question.resource.life.id)
+        table = await in_thread(sort_by_id, self._batches, schema, self._source.question.resource.life.id)
         self._meter.rows = len(table)
         return table
 
-    async def _walked(self, pace: Pace) -> bool:
+    async def _walked(self, pace: Concurrency) -> bool:
         """Walk until it is clear that a walk cannot be shared out; whether all rows came before."""
         cursor = self._source.question.resource.cursor
         async with aclosing(self._source.pages(pace=pace)) as pages:
             async for last, page in pages:
                 self._add(page.batch)
-                if pace.shared is False and page.has_more and last is not None and order_of(page.ids):
+                if pace.shared is False and page.has_more and last is not None and sort_key_of(page.ids):
                     self._behind = {f"{cursor}_gt": last}
                     return False
         return True
@@ -170,9 +170,9 @@ class _Pull:
         finally:
             for each in asking:
                 each.cancel()
-            await to_its_end(asyncio.gather(*asking, return_exceptions=True))
+            await shield_until_done(asyncio.gather(*asking, return_exceptions=True))
 
-    async def _ask(self, ask: Ask) -> None:
+    async def _ask(self, ask: RangeRequest) -> None:
         query = {**self._behind, **self._axis.query(ask)}
         if ask.by_id:
             await self._walk(ask, query)
@@ -182,19 +182,19 @@ class _Pull:
         async with self._readers:
             page, instants = await in_thread(self._read, ask, body, await self._source.layout())
         new = self._gaps.new(instants)
-        came = _came(page, instants, new)
+        came = _page_stats(page, instants, new)
         self._check_ends(ask, came)
         self._add(page.batch, new)
-        self._gaps.came(ask, came)
+        self._gaps.record(ask, came)
 
-    def _check_ends(self, ask: Ask, came: Came) -> None:
+    def _check_ends(self, ask: RangeRequest, came: PageStats) -> None:
         """Refuse an order that pages of one instant each do not show: the list's last page must be later than its first."""
         if came.has_more and came.again == 1 and math.isinf(ask.since if ask.upward else ask.until):
             self._ends[ask.upward] = came.last
         if len(self._ends) > 1 and self._ends[True] >= self._ends[False] - PRECISION:
             raise UnsplittableError
 
-    def _read(self, ask: Ask, body: bytes, layout: Layout) -> tuple[Page, Any]:
+    def _read(self, ask: RangeRequest, body: bytes, layout: Layout) -> tuple[Page, Any]:
         page = read_page(body, layout)
         instants = self._axis.ordered(page, ask)
         if len(set(page.ids)) < len(page.ids):
@@ -202,10 +202,10 @@ class _Pull:
             page = page.keep([rows[each] == row for row, each in enumerate(page.ids)])
         return page, instants
 
-    async def _walk(self, ask: Ask, query: dict[str, str]) -> None:
+    async def _walk(self, ask: RangeRequest, query: dict[str, str]) -> None:
         """Pull what is too close together, in the order of ids."""
         try:
-            async with aclosing(self._source.pages(query, Pace(1))) as pages:
+            async with aclosing(self._source.pages(query, Concurrency(1))) as pages:
                 async for _, page in pages:
                     self._axis.instants(page, ask)
                     self._add(page.batch)
@@ -230,39 +230,39 @@ class _Pull:
         )
 
 
-def _axis(question: Question) -> Axis | None:
+def _axis(question: ListRequest) -> CreationTimeAxis | None:
     """What a list can be shared out by; None where there is nothing."""
-    query, told = question.query, told_by(question.resource)
+    query, told = question.query, creation_key(question.resource)
     # `after_id` is behind a row in the order that is asked for, so it means another thing in another order
     if told is None or "after_id" in query:
         return None
     key, column = told
     since, until = query.get(f"{key}_gte"), query.get(f"{key}_lte")
-    return Axis(
+    return CreationTimeAxis(
         key,
         column,
-        microseconds(instant(since)) if since else -math.inf,
-        microseconds(instant(until)) if until else math.inf,
+        microseconds(parse_timestamp(since)) if since else -math.inf,
+        microseconds(parse_timestamp(until)) if until else math.inf,
     )
 
 
-def _came(page: Page, instants: Any, new: float) -> Came:
+def _page_stats(page: Page, instants: Any, new: float) -> PageStats:
     if not page.ids:
-        return Came()
+        return PageStats()
     last, rows = instants[-1], len(page.ids)
     again = (abs(instants - last) <= PRECISION).mean()
-    return Came(float(instants[len(instants) // 4]), float(last), rows, float(again), page.has_more, new * rows)
+    return PageStats(float(instants[len(instants) // 4]), float(last), rows, float(again), page.has_more, new * rows)
 
 
 def _spelt(at: float) -> str:
     """An instant as filters spell it."""
     try:
-        return spelt(at)
+        return format_microseconds(at)
     except OverflowError as error:  # beside the first or the last instant that there is
         raise UnsplittableError from error
 
 
-def in_order(batches: Sequence[pa.RecordBatch], schema: pa.Schema, column: str) -> pa.Table:
+def sort_by_id(batches: Sequence[pa.RecordBatch], schema: pa.Schema, column: str) -> pa.Table:
     """Rows in the order of their ids, which are numbers or text; of an id that several batches hold, those of the first."""
     table = pa.Table.from_batches(batches, schema)
     ids = table[column]

@@ -36,7 +36,7 @@ WASTE_PAGES = 12.0
 
 
 @dataclass(eq=False)
-class Edge:
+class Boundary:
     """Where what is known ends.
 
     Attributes:
@@ -59,11 +59,11 @@ class Edge:
 
 
 @dataclass(eq=False)
-class Gap:
+class UnfetchedRange:
     """A part of the axis that is not known, from one edge to the other, both included."""
 
-    low: Edge = field(default_factory=lambda: Edge(-math.inf))
-    high: Edge = field(default_factory=lambda: Edge(math.inf))
+    low: Boundary = field(default_factory=lambda: Boundary(-math.inf))
+    high: Boundary = field(default_factory=lambda: Boundary(math.inf))
 
     @property
     def length(self) -> float:
@@ -82,7 +82,7 @@ class Gap:
 
 
 @dataclass(frozen=True, eq=False)
-class Ask:
+class RangeRequest:
     """What to ask for.
 
     Attributes:
@@ -93,7 +93,7 @@ class Ask:
         by_id: Whether all of it is to be walked by id, instead of one page in the order of creation.
     """
 
-    edge: Edge
+    edge: Boundary
     upward: bool
     since: float
     until: float
@@ -101,7 +101,7 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Came:
+class PageStats:
     """What a page was like.
 
     Attributes:
@@ -121,12 +121,12 @@ class Came:
     new: float = 0.0
 
 
-class Gaps:
+class UnfetchedRanges:
     """What is not known of a list that is pulled in pages of so many rows."""
 
     def __init__(self, page_rows: int) -> None:
         self._page_rows = page_rows
-        self._gaps = [Gap()]
+        self._gaps = [UnfetchedRange()]
         self._walks = 0
         self._requests = 0
         self._new = 0.0
@@ -139,7 +139,7 @@ class Gaps:
         """Whether everything is known, whatever is still on its way."""
         return not self._gaps and not self._walks
 
-    def next(self) -> Ask | None:
+    def next(self) -> RangeRequest | None:
         """What a free connection should ask for; None while what is on its way is enough."""
         for gap in sorted(self._gaps, key=self._expected, reverse=True):
             if ask := self._asked(gap):
@@ -151,7 +151,7 @@ class Gaps:
         unknown = [(instants >= gap.low.at) & (instants <= gap.high.at) for gap in self._gaps]
         return float(np.any(unknown, axis=0).mean()) if unknown and len(instants) else 0.0
 
-    def came(self, ask: Ask, page: Came) -> None:
+    def record(self, ask: RangeRequest, page: PageStats) -> None:
         """Take in what a page told."""
         ask.edge.asked = ask.edge.guessed = False
         self._requests, self._new = self._requests + 1, self._new + page.new
@@ -169,12 +169,12 @@ class Gaps:
         # a row's instant is known to the service's precision only
         self._know(ask, page.last - PRECISION if ask.upward else page.last + PRECISION)
 
-    def walked(self, ask: Ask) -> None:
+    def walked(self, ask: RangeRequest) -> None:
         """Take in that all was walked that was to be walked by id."""
         ask.edge.asked = ask.edge.guessed = False
         self._walks -= 1
 
-    def _asked(self, gap: Gap) -> Ask | None:
+    def _asked(self, gap: UnfetchedRange) -> RangeRequest | None:
         """A request for rows of a gap that are not on their way; from its middle, when both edges are asked from."""
         left = min(self._expected(gap) / self._page_rows, gap.length / WINDOW) - gap.asked
         if gap.asked and (left < PAGES_TO_JOIN or self._wasteful):
@@ -188,7 +188,7 @@ class Gaps:
             return self._from(above, above.low)
         return None
 
-    def _expected(self, gap: Gap) -> float:
+    def _expected(self, gap: UnfetchedRange) -> float:
         """Rows that are probably there: as many as beside it, but between bursts hardly more than elsewhere in so long a time.
 
         A burst that was not seen to end is expected to go on for some times as long as it has been.
@@ -203,13 +203,13 @@ class Gaps:
         beside = min(gap.length * sparser, max(elsewhere, PAGES_BETWEEN_BURSTS * self._page_rows))
         return beside + min(gap.length * denser, burst)
 
-    def _in_one_burst(self, gap: Gap) -> bool:
+    def _in_one_burst(self, gap: UnfetchedRange) -> bool:
         """Whether the bursts on both sides are one: between two, so many rows as would be there if it were are no list's."""
         low, high = gap.low, gap.high
         rows = gap.length * min(low.density, high.density)
         return low.burst_rows > 0 and high.burst_rows > 0 and rows <= LIST_TIMES * self._rows
 
-    def _came_through(self, edge: Edge, rows: int, length: float) -> None:
+    def _came_through(self, edge: Boundary, rows: int, length: float) -> None:
         edge.density = rows / max(length, 1.0)
         if edge.density > BURST * self._rows / self._length:
             edge.burst_rows, edge.burst_length = edge.burst_rows + rows, edge.burst_length + length
@@ -225,33 +225,33 @@ class Gaps:
         speculative = sum(edge.asked and edge.guessed for gap in self._gaps for edge in (gap.low, gap.high))
         return self._requests + speculative - self._new / self._page_rows > WASTE_PAGES + WASTE_SHARE * self._requests
 
-    def _split(self, gap: Gap) -> Gap:
+    def _split(self, gap: UnfetchedRange) -> UnfetchedRange:
         """Cut a gap in two, in its middle or where a burst is that goes on for as long as it has been; the upper one."""
         low, high = gap.low, gap.high
         density, rows, half = (low.density + high.density) / 2, min(low.burst_rows, high.burst_rows), gap.length / 2
         burst = max(low, high, key=lambda edge: edge.burst_rows)
         length = half if self._in_one_burst(gap) else min(burst.burst_length or half, half)
         at = (low.at + length if burst is low else high.at - length) // 1
-        above = Gap(Edge(at, density, guessed=True, burst_rows=rows), high)
-        gap.high = Edge(at, density, guessed=True, burst_rows=rows)
+        above = UnfetchedRange(Boundary(at, density, guessed=True, burst_rows=rows), high)
+        gap.high = Boundary(at, density, guessed=True, burst_rows=rows)
         self._gaps.append(above)
         return above
 
-    def _from(self, gap: Gap, edge: Edge) -> Ask:
+    def _from(self, gap: UnfetchedRange, edge: Boundary) -> RangeRequest:
         upward = edge is gap.low
         edge.asked = True
         if not edge.walk:
-            return Ask(edge, upward, gap.low.at, gap.high.at)
+            return RangeRequest(edge, upward, gap.low.at, gap.high.at)
         since = gap.low.at if upward else max(gap.low.at, gap.high.at - edge.walk)
         until = min(gap.high.at, gap.low.at + edge.walk) if upward else gap.high.at
-        ask = Ask(edge, upward, since, until, by_id=True)
+        ask = RangeRequest(edge, upward, since, until, by_id=True)
         edge.walk = 0.0
         self._walks += 1
         # nobody else asks for what this walk will bring
         self._know(ask, until + 1 if upward else since - 1)
         return ask
 
-    def _know(self, ask: Ask, end: float) -> None:
+    def _know(self, ask: RangeRequest, end: float) -> None:
         """Move the edges between where a request began and where its answer ended."""
         for gap in self._gaps:
             if ask.upward and ask.since <= gap.low.at < end:

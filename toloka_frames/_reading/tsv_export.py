@@ -18,9 +18,9 @@ from toloka_frames._schema.columns import EXTRA, INSTANT, TEXT, Column
 from toloka_frames._schema.filters import some_of
 from toloka_frames._schema.json_rows import batch_of, json_text
 from toloka_frames._schema.keywords import AssignmentField, AssignmentStatus
-from toloka_frames._schema.timestamps import moment
+from toloka_frames._schema.timestamps import format_timestamp
 from toloka_frames._transport.responses import bad_answer
-from toloka_frames._validation import checked, flag, one_of
+from toloka_frames._validation import flag, one_of, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,17 +46,17 @@ def export_query(
     Raises:
         InputError: A value is none that it takes.
     """
-    states = checked("status", some_of(one_of(AssignmentStatus)), get_args(AssignmentStatus) if status is None else status)
+    states = validate("status", some_of(one_of(AssignmentStatus)), get_args(AssignmentStatus) if status is None else status)
     query = {
         "status": ",".join(FILE_STATUS if state == API_STATUS else state for state in states.split(",")),
-        "field": checked("field", some_of(one_of(AssignmentField)), get_args(AssignmentField) if field is None else field),
-        "excludeBanned": checked("exclude_banned", flag, exclude_banned),
+        "field": validate("field", some_of(one_of(AssignmentField)), get_args(AssignmentField) if field is None else field),
+        "excludeBanned": validate("exclude_banned", flag, exclude_banned),
         "addRowDelimiter": "false",
     }
     if start_time_from is not None:
-        query["startTimeFrom"] = checked("start_time_from", moment, start_time_from)
+        query["startTimeFrom"] = validate("start_time_from", format_timestamp, start_time_from)
     if start_time_to is not None:
-        query["startTimeTo"] = checked("start_time_to", moment, start_time_to)
+        query["startTimeTo"] = validate("start_time_to", format_timestamp, start_time_to)
     return query
 
 

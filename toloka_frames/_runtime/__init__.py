@@ -1,0 +1,1 @@
+"""Event loop, progress displays, worker pool: what runs under every call."""

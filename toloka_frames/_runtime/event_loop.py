@@ -1,7 +1,7 @@
 """Coroutines come in from ordinary code or from any event loop; they run on one loop of our own and their results go out.
 
 Connections belong to the loop that opened them, so every request of the process goes through one loop, which lives in a
-daemon thread. Whoever waits for it (a thread in `run`, a coroutine of another loop in `on_our_loop`) meanwhile calls what the
+daemon thread. Whoever waits for it (a thread in `run`, a coroutine of another loop in `run_on_loop`) meanwhile calls what the
 work gave to `on_tick`: a display is drawn by its caller, never by the loop's thread.
 """
 
@@ -55,7 +55,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
             f"tf.run takes a coroutine, and a {type(work).__name__} came.",
             hint="As tf.run(client.get_pool(pool_id)); a Scan has to_dataframe() and its kin instead.",
         )
-    if _on_our_loop():
+    if _is_on_our_loop():
         work.close()
         raise LoopError(
             "An ordinary call was made inside a coroutine that runs on toloka_frames' own loop.",
@@ -81,9 +81,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return job.result()
 
 
-async def on_our_loop(work: Coroutine[Any, Any, T]) -> T:
+async def run_on_loop(work: Coroutine[Any, Any, T]) -> T:
     """Await a coroutine that runs on our loop, from a coroutine of any loop; a cancellation reaches it and waits for it."""
-    if _on_our_loop():
+    if _is_on_our_loop():
         return await work
     loop = asyncio.get_running_loop()
     ended = loop.create_future()
@@ -111,10 +111,10 @@ async def _ended_or_tick(ended: asyncio.Future[None]) -> None:
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a function in a thread; a cancellation waits for its end, so that nothing is closed under it."""
-    return await to_its_end(asyncio.to_thread(function, *args, **kwargs))
+    return await shield_until_done(asyncio.to_thread(function, *args, **kwargs))
 
 
-async def to_its_end(work: Awaitable[T]) -> T:
+async def shield_until_done(work: Awaitable[T]) -> T:
     """Await what a cancellation does not reach, but waits for."""
     ended = asyncio.ensure_future(work)
     try:
@@ -145,7 +145,7 @@ def iterate(items: AsyncIterator[T]) -> Iterator[T]:
         while (item := run(_next(items))) is not _END:
             yield item  # type: ignore[misc]
     finally:
-        if _on_our_loop():  # collected there, as garbage
+        if _is_on_our_loop():  # collected there, as garbage
             start(lambda: _close(items))
         else:
             run(_close(items))
@@ -154,10 +154,10 @@ def iterate(items: AsyncIterator[T]) -> Iterator[T]:
 async def aiterate(items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
     """Read an async iterator that runs on our loop from a coroutine of any loop."""
     try:
-        while (item := await on_our_loop(_next(items))) is not _END:
+        while (item := await run_on_loop(_next(items))) is not _END:
             yield item  # type: ignore[misc]
     finally:
-        await on_our_loop(_close(items))
+        await run_on_loop(_close(items))
 
 
 def iterate_callers(items: AsyncIterator[T]) -> Iterator[T]:
@@ -166,7 +166,7 @@ def iterate_callers(items: AsyncIterator[T]) -> Iterator[T]:
     Raises:
         LoopError: The caller's loop cannot be entered a second time (uvloop).
     """
-    if not _in_a_loop():
+    if not _is_in_a_loop():
         yield from iterate(items)
         return
     loop = asyncio.get_running_loop()
@@ -198,7 +198,7 @@ def _stopped_by_ctrl_c() -> Iterator[None]:
 
     A loop's own way (asyncio.run, an async cell of Jupyter) is to cancel a task, which cannot end while its thread waits here.
     """
-    if not _in_a_loop() or threading.current_thread() is not threading.main_thread():
+    if not _is_in_a_loop() or threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -310,7 +310,7 @@ def _run_for_ever(loop: asyncio.AbstractEventLoop) -> None:
 def _stand_still() -> None:
     """Before a fork: our loop waits, so that its thread holds no lock, which nobody would release in the child."""
     _forking.acquire()
-    if _thread_loop is not None and not _on_our_loop():
+    if _thread_loop is not None and not _is_on_our_loop():
         stands = threading.Event()
         _thread_loop.call_soon_threadsafe(_wait_for_fork, stands)
         stands.wait(STANDSTILL_SECONDS)
@@ -338,11 +338,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_stand_still, after_in_parent=_go_on, after_in_child=_forget_loop)
 
 
-def _on_our_loop() -> bool:
-    return _in_a_loop() and asyncio.get_running_loop() is _thread_loop
+def _is_on_our_loop() -> bool:
+    return _is_in_a_loop() and asyncio.get_running_loop() is _thread_loop
 
 
-def _in_a_loop() -> bool:
+def _is_in_a_loop() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -1,7 +1,7 @@
-"""What the work counts comes in; a card, a line of text, a log line or a call of the user's goes out.
+"""Progress displays: a notebook card, a line of text, log lines or a callback.
 
-The work writes to the `present` meter, whatever layer it is in; its caller's thread draws what the meter holds (see `_sync`),
-and a display that fails is put away: it never stops the data.
+Code of any layer updates the `current_progress` tracker. The thread that waits for the work draws it (`event_loop.on_tick`).
+A display that fails is dropped; it never stops the work.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ ProgressArg: TypeAlias = "Literal['auto', 'notebook', 'text', 'log', False] | Ca
 
 
 @dataclass
-class Meter:
+class ProgressTracker:
     """What the work writes to while it goes on; read from another thread, which may see a moment between two writes."""
 
     title: str
@@ -144,12 +144,12 @@ class Meter:
         )
 
 
-_present: ContextVar[Meter | None] = ContextVar("present meter", default=None)
+_present: ContextVar[ProgressTracker | None] = ContextVar("present meter", default=None)
 
 
-def present() -> Meter:
+def current_progress() -> ProgressTracker:
     """The meter that is shown for the present work; where nothing is shown, one that nobody looks at."""
-    return _present.get() or Meter("")
+    return _present.get() or ProgressTracker("")
 
 
 class Display(Protocol):
@@ -160,10 +160,10 @@ class Display(Protocol):
 
 
 @contextmanager
-def showing(
+def track_progress(
     progress: ProgressArg, title: str, *, total: int | None = None, unit: str = "rows", quiet: float = 0.0
-) -> Iterator[Meter]:
-    """Show a meter from now to the end of the block, and have it `present` there and in the tasks that are begun there.
+) -> Iterator[ProgressTracker]:
+    """Show progress until the end of the block; it is `current_progress` there and in tasks started there.
 
     Args:
         progress: How: "auto", "notebook", "text", "log", False or a callable that gets `Progress`.
@@ -175,7 +175,7 @@ def showing(
     Yields:
         The meter to write to.
     """
-    meter = Meter(title, total, unit)
+    meter = ProgressTracker(title, total, unit)
     on_tick(_Drawing(meter, choose(progress), quiet).draw)
     before = _present.get()
     _present.set(meter)
@@ -201,10 +201,10 @@ def choose(progress: ProgressArg) -> Display:
     if progress == "auto":
         progress = "notebook" if _in_notebook() else "text" if sys.stderr.isatty() else False
     if progress is False:
-        return _Nothing()
+        return _NoDisplay()
     if callable(progress):
-        return _Call(progress)
-    displays: dict[str, type[Display]] = {"notebook": Card, "text": Text, "log": Log}
+        return _CallbackDisplay(progress)
+    displays: dict[str, type[Display]] = {"notebook": CardDisplay, "text": TextDisplay, "log": LogDisplay}
     if not isinstance(progress, str) or progress not in displays:
         raise InputError(
             f"progress={progress!r} is no way to show progress.",
@@ -216,7 +216,7 @@ def choose(progress: ProgressArg) -> Display:
 class _Drawing:
     """A meter and its display: draws until the end was drawn or the display failed."""
 
-    def __init__(self, meter: Meter, display: Display, quiet: float) -> None:
+    def __init__(self, meter: ProgressTracker, display: Display, quiet: float) -> None:
         self._meter = meter
         self._display: Display | None = display
         self._quiet = quiet
@@ -234,12 +234,12 @@ class _Drawing:
             self._display = None
 
 
-class _Nothing:
+class _NoDisplay:
     def show(self, progress: Progress) -> None:
         """Show nothing."""
 
 
-class _Call:
+class _CallbackDisplay:
     def __init__(self, function: Callable[[Progress], object]) -> None:
         self._function = function
 
@@ -247,7 +247,7 @@ class _Call:
         self._function(progress)
 
 
-class Log:
+class LogDisplay:
     """A line of the logger `toloka_frames` every ten seconds and one at the end."""
 
     def __init__(self) -> None:
@@ -260,7 +260,7 @@ class Log:
             self._next = progress.seconds + LOG_SECONDS
 
 
-class Text:
+class TextDisplay:
     """One line on standard error that is written over; where it is no terminal, the last one only."""
 
     def __init__(self) -> None:
@@ -278,7 +278,7 @@ class Text:
         self._width, self._next = len(line), progress.seconds + TEXT_SECONDS
 
 
-class Card:
+class CardDisplay:
     """A card of ipywidgets; at the end static HTML and plain text take its place, so that a saved notebook shows them."""
 
     def __init__(self) -> None:

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from toloka_frames._runtime.progress import Meter
+    from toloka_frames._runtime.progress import ProgressTracker
 
 T = TypeVar("T")
 # what does a piece gets it, and what to call when another may begin
-Work: TypeAlias = Callable[[T, Callable[[], None]], Awaitable[object]]
+Job: TypeAlias = Callable[[T, Callable[[], None]], Awaitable[object]]
 
 # most of what is in flight ends in that time, and whoever pressed Stop is not kept waiting
 GRACE_SECONDS = 1.5
 
 
-class Crew:
+class WorkerPool:
     """Workers that share one queue.
 
     Attributes:
@@ -28,12 +28,12 @@ class Crew:
         error: The first error, after which nothing new was begun.
     """
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: ProgressTracker) -> None:
         self.stopping = False
         self.error: Exception | None = None
         self._meter = meter
 
-    async def do(self, pieces: Sequence[T], concurrency: int, work: Work[T]) -> None:
+    async def do(self, pieces: Sequence[T], concurrency: int, work: Job[T]) -> None:
         """Do all pieces; on cancellation begin nothing new, and wait briefly for what is in flight.
 
         Args:
@@ -55,7 +55,7 @@ class Crew:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
 
-    async def _work(self, queue: Iterator[T], slots: asyncio.Semaphore, work: Work[T]) -> None:
+    async def _work(self, queue: Iterator[T], slots: asyncio.Semaphore, work: Job[T]) -> None:
         """Take piece after piece, each when a slot is free, until there is none, or one has failed."""
         while True:
             await slots.acquire()
@@ -66,7 +66,7 @@ class Crew:
                     return
                 await self._do(piece, slot, work)
 
-    async def _do(self, piece: T, slot: ExitStack, work: Work[T]) -> None:
+    async def _do(self, piece: T, slot: ExitStack, work: Job[T]) -> None:
         self._meter.chunks.update(waiting=-1, sent=1)
         try:
             await work(piece, slot.close)

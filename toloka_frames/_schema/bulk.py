@@ -11,7 +11,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class Kind:
+class BulkCreation:
     """A bulk creation.
 
     Attributes:
@@ -40,14 +40,16 @@ class Kind:
         return self.carrier == "operation_id"
 
 
-TASKS = Kind("tasks", "/v1/tasks", "task_id", "tasks", 10_000)
-TASK_SUITES = Kind("task suites", "/v1/task-suites", "task_suite_id", "task suites", 10_000)
+CREATE_TASKS = BulkCreation("tasks", "/v1/tasks", "task_id", "tasks", 10_000)
+CREATE_TASK_SUITES = BulkCreation("task suites", "/v1/task-suites", "task_suite_id", "task suites", 10_000)
 # a hundred is the limit of a synchronous request; none is told for others
-USER_BONUSES = Kind("user bonuses", "/v1/user-bonuses", "user_bonus_id", None, 100)
-APP_ITEMS = Kind(
+CREATE_USER_BONUSES = BulkCreation("user bonuses", "/v1/user-bonuses", "user_bonus_id", None, 100)
+CREATE_APP_ITEMS = BulkCreation(
     "app items", "/app/v0/app-projects/{}/items/bulk", "item_id", None, 10_000, "batch_id", skip="ignore_errors", open="start"
 )
 # what its first request makes is the batch; what is left goes into it as app items
-APP_BATCH_ITEMS = replace(APP_ITEMS, name="app batch items", path="/app/v0/app-projects/{}/batches")
+CREATE_APP_BATCH = replace(CREATE_APP_ITEMS, name="app batch items", path="/app/v0/app-projects/{}/batches")
 
-KINDS = {kind.path: kind for kind in (TASKS, TASK_SUITES, USER_BONUSES, APP_ITEMS, APP_BATCH_ITEMS)}
+BULK_CREATIONS = {
+    kind.path: kind for kind in (CREATE_TASKS, CREATE_TASK_SUITES, CREATE_USER_BONUSES, CREATE_APP_ITEMS, CREATE_APP_BATCH)
+}

@@ -23,14 +23,14 @@ TEXTS = pa.list_(pa.string())
 EXTRA = "extra"
 
 
-class Step(Enum):
+class PathStep(Enum):
     """A step of a path into a list: its first element, or each element, which then gets a row of its own."""
 
     FIRST = "first"
     EACH = "each"
 
 
-Path: TypeAlias = tuple["str | Step", ...]
+Path: TypeAlias = tuple["str | PathStep", ...]
 JsonShape: TypeAlias = Literal["object", "array"]
 
 
@@ -54,7 +54,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Fields:
+class SpecFields:
     """The place of columns that only the project's or app's own specification knows.
 
     Attributes:
@@ -104,14 +104,14 @@ class Layout:
     @cached_property
     def lists(self) -> tuple[str, ...]:
         """Keys of the row's lists whose elements get a row each."""
-        names = [str(column.path[0]) for column in self.columns if column.path[1:2] == (Step.EACH,)]
+        names = [str(column.path[0]) for column in self.columns if column.path[1:2] == (PathStep.EACH,)]
         return tuple(dict.fromkeys(names))
 
 
-def expanded(columns: Sequence[Column | Fields], specification: Specification, web_url: str) -> Iterator[Column]:
+def expanded(columns: Sequence[Column | SpecFields], specification: Specification, web_url: str) -> Iterator[Column]:
     """The columns with the fields of a specification in their places, and with links to a host of the web interface."""
     for column in columns:
-        if isinstance(column, Fields):
+        if isinstance(column, SpecFields):
             yield from _fields(column, specification)
         else:
             yield column if column.link is None else replace(column, link=web_url + column.link)
@@ -138,7 +138,7 @@ def field_type(declared: str) -> tuple[pa.DataType, JsonShape | None]:
     return TEXT, "array" if declared.startswith("array_") else "object"
 
 
-def _fields(place: Fields, specification: Specification) -> Iterator[Column]:
+def _fields(place: SpecFields, specification: Specification) -> Iterator[Column]:
     for name, spec in (specification.input if place.spec == "input" else specification.output).items():
         arrow_type, json = field_type(str(spec.get("type", "json")))
         yield Column(f"{place.prefix}:{name}", (*place.path, name), arrow_type, json)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
-from toloka_frames._schema.timestamps import moment
+from toloka_frames._schema.timestamps import format_timestamp
 from toloka_frames._validation import Filter, flag, integer, nearest, one_of, text
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _filter_of(hint: Any) -> Filter:
     one, *others = get_args(hint)
     # an Instant, which is no more in a union with None than its members
     if date in others:
-        return moment
+        return format_timestamp
     plain = one_of(one) if get_origin(one) is Literal else {str: text, int: integer, bool: flag}[one]
     return some_of(plain) if any(get_origin(other) is Sequence for other in others) else plain
 

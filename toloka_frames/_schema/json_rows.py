@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 
-from toloka_frames._schema.columns import BOOLEAN, EXTRA, FLOAT, INSTANT, INTEGER, TEXT, Column, Step
-from toloka_frames._schema.timestamps import NAIVE, in_calendar, instant
+from toloka_frames._schema.columns import BOOLEAN, EXTRA, FLOAT, INSTANT, INTEGER, TEXT, Column, PathStep
+from toloka_frames._schema.timestamps import NAIVE, in_calendar, parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,8 +31,8 @@ def _plain(value: Any) -> Any:
 
 
 # not orjson, which knows no integers beyond 64 bits and no halves of surrogate pairs
-AS_IT_IS = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain)
-ESCAPED = json.JSONEncoder(separators=(",", ":"), default=_plain)
+UTF8_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain)
+ASCII_JSON = json.JSONEncoder(separators=(",", ":"), default=_plain)
 
 
 def batch_of(rows: Sequence[Row], columns: Sequence[Column]) -> pa.RecordBatch:
@@ -53,8 +53,8 @@ def batch_of(rows: Sequence[Row], columns: Sequence[Column]) -> pa.RecordBatch:
 
 def json_text(value: Any) -> str:
     """JSON text without blanks; characters beyond ASCII stand as themselves where they can be stored."""
-    text = AS_IT_IS.encode(value)
-    return text if _storable(text) else ESCAPED.encode(value)
+    text = UTF8_JSON.encode(value)
+    return text if _storable(text) else ASCII_JSON.encode(value)
 
 
 def _storable(text: str) -> bool:
@@ -69,22 +69,22 @@ def _storable(text: str) -> bool:
 class _Declared:
     """What columns are declared for in an object: its keys, what is declared inside of them, and of a list's first element."""
 
-    keys: frozenset[str | Step]
-    inside: Mapping[str | Step, _Declared]
+    keys: frozenset[str | PathStep]
+    inside: Mapping[str | PathStep, _Declared]
     first: _Declared | None
 
 
 def _declared(paths: Sequence[Path]) -> _Declared:
-    groups: dict[str | Step, list[Path]] = {}
+    groups: dict[str | PathStep, list[Path]] = {}
     for step, *rest in paths:
         groups.setdefault(step, []).extend([tuple(rest)] if rest else [])
     inside = {step: _declared(group) for step, group in groups.items() if group}
-    return _Declared(frozenset(groups), inside, inside.get(Step.FIRST))
+    return _Declared(frozenset(groups), inside, inside.get(PathStep.FIRST))
 
 
 def _steps(column: Column) -> Path:
     """The way to a value in a row whose lists were spread, so that their element stands in their place."""
-    return tuple(step for step in column.path if step is not Step.EACH)
+    return tuple(step for step in column.path if step is not PathStep.EACH)
 
 
 def _unknown(row: Mapping[Any, Any], declared: _Declared) -> Row:
@@ -119,7 +119,7 @@ class _Taken:
     def at(self, path: Path) -> Sequence[Any]:
         """The value of each row; None where there is none."""
         key = path[-1]
-        if key is Step.FIRST:
+        if key is PathStep.FIRST:
             return [each[0] if isinstance(each, list) and each else None for each in self.at(path[:-1])]
         return [each.get(key) for each in self._objects_at(path[:-1])]
 
@@ -178,16 +178,16 @@ def _link(before: str, row: Row) -> str | None:
     return before + "/".join(parts) if all(isinstance(part, str) for part in parts) else None  # type: ignore[arg-type]
 
 
-def _dig(value: Any, steps: Sequence[str | Step]) -> Any:
+def _dig(value: Any, steps: Sequence[str | PathStep]) -> Any:
     for step in steps:
         value = value.get(step) if isinstance(value, dict) else None
     return value
 
 
-def _put(extra: Row, row: Row, steps: Sequence[str | Step]) -> None:
+def _put(extra: Row, row: Row, steps: Sequence[str | PathStep]) -> None:
     """Copy a value of the row into `extra`, nested as it is; the whole list where the value stands inside one."""
-    if Step.FIRST in steps:
-        steps = steps[: steps.index(Step.FIRST)]
+    if PathStep.FIRST in steps:
+        steps = steps[: steps.index(PathStep.FIRST)]
     node = extra
     for step in steps[:-1]:
         node = node.setdefault(str(step), {})
@@ -198,7 +198,7 @@ def _cast(declared: pa.DataType) -> Callable[[Any], Any]:
     if pa.types.is_list(declared):
         element = _cast(declared.value_type)
         return lambda value: _cast_list(value, element)
-    casts = {TEXT: _text, INTEGER: _integer, FLOAT: _float, BOOLEAN: _boolean, INSTANT: instant}
+    casts = {TEXT: _text, INTEGER: _integer, FLOAT: _float, BOOLEAN: _boolean, INSTANT: parse_timestamp}
     return casts[declared]
 
 

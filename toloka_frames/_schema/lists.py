@@ -21,10 +21,10 @@ from toloka_frames._schema.columns import (
     TEXT,
     TEXTS,
     Column,
-    Fields,
     JsonShape,
     Path,
-    Step,
+    PathStep,
+    SpecFields,
 )
 from toloka_frames._schema.filters import filters_of
 from toloka_frames._validation import Filter, text
@@ -43,7 +43,7 @@ PAGE_ROWS = 10_000
 
 
 @dataclass(frozen=True)
-class Life:
+class RowLifecycle:
     """Which columns tell how a row of a list lives.
 
     Attributes:
@@ -87,11 +87,11 @@ class Resource:
     max_limit: int
     keywords: type
     sort: tuple[str, ...]
-    columns: tuple[Column | Fields, ...]
+    columns: tuple[Column | SpecFields, ...]
     one_of: tuple[str, ...] = ()
     needs: Mapping[tuple[str, str], str] = field(default_factory=dict)
     cursor: str = "id"
-    life: Life = Life()
+    life: RowLifecycle = RowLifecycle()
 
     def __getstate__(self) -> dict[str, Any]:
         # a pickle without what is made from the rest
@@ -118,19 +118,21 @@ class Resource:
         return min(self.max_limit, PAGE_ROWS)
 
 
-def flat(arrow_type: pa.DataType, *names: str, json: JsonShape | None = None) -> Iterator[Column]:
+def flat_columns(arrow_type: pa.DataType, *names: str, json: JsonShape | None = None) -> Iterator[Column]:
     """Columns of a type, named as their places in a row, dotted."""
     for name in names:
         yield Column(name, tuple(name.split(".")), arrow_type, json)
 
 
-def at(prefix: str, base: Path, arrow_type: pa.DataType, *names: str, json: JsonShape | None = None) -> Iterator[Column]:
+def nested_columns(
+    prefix: str, base: Path, arrow_type: pa.DataType, *names: str, json: JsonShape | None = None
+) -> Iterator[Column]:
     """The same behind a path, with a prefix of their own."""
     for name in names:
         yield Column(f"{prefix}{name}", (*base, *name.split(".")), arrow_type, json)
 
 
-OWNER = (*flat(TEXT, "owner.id"), *flat(BOOLEAN, "owner.myself"), *flat(TEXT, "owner.company_id"))
+OWNER = (*flat_columns(TEXT, "owner.id"), *flat_columns(BOOLEAN, "owner.myself"), *flat_columns(TEXT, "owner.company_id"))
 
 
 PROJECTS = Resource(
@@ -141,19 +143,19 @@ PROJECTS = Resource(
     keywords=keywords.Projects,
     sort=("id", "created", "public_name", "private_comment"),
     columns=(
-        *flat(TEXT, "id", "public_name", "public_description", "status"),
-        *flat(INSTANT, "created"),
-        *flat(TEXT, "private_comment", "public_instructions"),
-        *flat(TEXT, "task_spec.input_spec", "task_spec.output_spec", "task_spec.view_spec", json="object"),
-        *flat(TEXT, "assignments_issuing_type"),
-        *flat(TEXT, "assignments_issuing_view_config", json="object"),
-        *flat(BOOLEAN, "assignments_automerge_enabled"),
-        *flat(INTEGER, "max_active_assignments_count"),
-        *flat(TEXT, "quality_control", "localization_config", "metadata", json="object"),
-        *flat(BOOLEAN, "sensitive"),
+        *flat_columns(TEXT, "id", "public_name", "public_description", "status"),
+        *flat_columns(INSTANT, "created"),
+        *flat_columns(TEXT, "private_comment", "public_instructions"),
+        *flat_columns(TEXT, "task_spec.input_spec", "task_spec.output_spec", "task_spec.view_spec", json="object"),
+        *flat_columns(TEXT, "assignments_issuing_type"),
+        *flat_columns(TEXT, "assignments_issuing_view_config", json="object"),
+        *flat_columns(BOOLEAN, "assignments_automerge_enabled"),
+        *flat_columns(INTEGER, "max_active_assignments_count"),
+        *flat_columns(TEXT, "quality_control", "localization_config", "metadata", json="object"),
+        *flat_columns(BOOLEAN, "sensitive"),
         *OWNER,
     ),
-    life=Life(created="created", status="status", final=("ARCHIVED",)),
+    life=RowLifecycle(created="created", status="status", final=("ARCHIVED",)),
 )
 
 POOLS = Resource(
@@ -164,21 +166,21 @@ POOLS = Resource(
     keywords=keywords.Pools,
     sort=("id", "created", "last_started"),
     columns=(
-        *flat(TEXT, "id", "project_id", "private_name", "status", "last_close_reason", "type"),
-        *flat(FLOAT, "reward_per_assignment"),
-        *flat(INSTANT, "created", "last_started", "last_stopped", "will_expire"),
-        *flat(TEXT, "private_comment", "public_description", "public_instructions"),
-        *flat(BOOLEAN, "may_contain_adult_content"),
-        *flat(INTEGER, "auto_close_after_complete_delay_seconds", "assignment_max_duration_seconds"),
-        *flat(BOOLEAN, "auto_accept_solutions"),
-        *flat(INTEGER, "auto_accept_period_day", "priority"),
-        *flat(INTEGER, "defaults.default_overlap_for_new_task_suites", "defaults.default_overlap_for_new_tasks"),
-        *flat(BOOLEAN, "assignments_issuing_config.issue_task_suites_in_creation_order"),
-        *flat(TEXT, "filter", "quality_control", "mixer_config", "dynamic_overlap_config", json="object"),
-        *flat(TEXT, "dynamic_pricing_config", "training_config", "speed_quality_balance", "metadata", json="object"),
+        *flat_columns(TEXT, "id", "project_id", "private_name", "status", "last_close_reason", "type"),
+        *flat_columns(FLOAT, "reward_per_assignment"),
+        *flat_columns(INSTANT, "created", "last_started", "last_stopped", "will_expire"),
+        *flat_columns(TEXT, "private_comment", "public_description", "public_instructions"),
+        *flat_columns(BOOLEAN, "may_contain_adult_content"),
+        *flat_columns(INTEGER, "auto_close_after_complete_delay_seconds", "assignment_max_duration_seconds"),
+        *flat_columns(BOOLEAN, "auto_accept_solutions"),
+        *flat_columns(INTEGER, "auto_accept_period_day", "priority"),
+        *flat_columns(INTEGER, "defaults.default_overlap_for_new_task_suites", "defaults.default_overlap_for_new_tasks"),
+        *flat_columns(BOOLEAN, "assignments_issuing_config.issue_task_suites_in_creation_order"),
+        *flat_columns(TEXT, "filter", "quality_control", "mixer_config", "dynamic_overlap_config", json="object"),
+        *flat_columns(TEXT, "dynamic_pricing_config", "training_config", "speed_quality_balance", "metadata", json="object"),
         *OWNER,
     ),
-    life=Life(created="created", status="status", final=("ARCHIVED",)),
+    life=RowLifecycle(created="created", status="status", final=("ARCHIVED",)),
 )
 
 TRAININGS = Resource(
@@ -189,18 +191,20 @@ TRAININGS = Resource(
     keywords=keywords.Trainings,
     sort=("id", "created", "last_started"),
     columns=(
-        *flat(TEXT, "id", "project_id", "private_name", "status", "last_close_reason"),
-        *flat(INSTANT, "created", "last_started", "last_stopped"),
-        *flat(BOOLEAN, "inherited_instructions"),
-        *flat(TEXT, "public_instructions"),
-        *flat(BOOLEAN, "may_contain_adult_content"),
-        *flat(INTEGER, "assignment_max_duration_seconds"),
-        *flat(BOOLEAN, "mix_tasks_in_creation_order", "shuffle_tasks_in_task_suite"),
-        *flat(INTEGER, "training_tasks_in_task_suite_count", "task_suites_required_to_pass", "retry_training_after_days"),
-        *flat(TEXT, "metadata", json="object"),
+        *flat_columns(TEXT, "id", "project_id", "private_name", "status", "last_close_reason"),
+        *flat_columns(INSTANT, "created", "last_started", "last_stopped"),
+        *flat_columns(BOOLEAN, "inherited_instructions"),
+        *flat_columns(TEXT, "public_instructions"),
+        *flat_columns(BOOLEAN, "may_contain_adult_content"),
+        *flat_columns(INTEGER, "assignment_max_duration_seconds"),
+        *flat_columns(BOOLEAN, "mix_tasks_in_creation_order", "shuffle_tasks_in_task_suite"),
+        *flat_columns(
+            INTEGER, "training_tasks_in_task_suite_count", "task_suites_required_to_pass", "retry_training_after_days"
+        ),
+        *flat_columns(TEXT, "metadata", json="object"),
         *OWNER,
     ),
-    life=Life(created="created", status="status", final=("ARCHIVED",)),
+    life=RowLifecycle(created="created", status="status", final=("ARCHIVED",)),
 )
 
 TASK_COLUMNS = (
@@ -220,16 +224,16 @@ TASK_COLUMNS = (
 def _task(prefix: str, base: Path) -> Iterator[Column]:
     """What a task has besides its values, wherever it stands."""
     for name, arrow_type in TASK_COLUMNS:
-        yield from at(prefix, base, arrow_type, name)
-    known = (*base, "known_solutions", Step.FIRST, "correctness_weight")
+        yield from nested_columns(prefix, base, arrow_type, name)
+    known = (*base, "known_solutions", PathStep.FIRST, "correctness_weight")
     yield Column(f"{prefix}known_solutions.correctness_weight", known, FLOAT)
-    yield from at(prefix, base, TEXT, "baseline_solutions", json="array")
+    yield from nested_columns(prefix, base, TEXT, "baseline_solutions", json="array")
 
 
-def _values(base: Path) -> Iterator[Column | Fields]:
+def _values(base: Path) -> Iterator[Column | SpecFields]:
     """A task's known solution and hint, wherever it stands, under the names of the platform's own files."""
     # the first of several only, as in those files, which have one column for it; the others are in `extra`
-    yield Fields("GOLDEN", (*base, "known_solutions", Step.FIRST, "output_values"), "output")
+    yield SpecFields("GOLDEN", (*base, "known_solutions", PathStep.FIRST, "output_values"), "output")
     yield Column("HINT:text", (*base, "message_on_unknown_solution"), TEXT)
     yield Column("HINT:default_language", (*base, "localization_config", "default_language"), TEXT)
 
@@ -242,16 +246,16 @@ TASKS = Resource(
     keywords=keywords.Tasks,
     sort=("id", "created"),
     columns=(
-        *flat(TEXT, "id", "pool_id"),
-        Fields("INPUT", ("input_values",), "input"),
+        *flat_columns(TEXT, "id", "pool_id"),
+        SpecFields("INPUT", ("input_values",), "input"),
         *_values(()),
         *_task("", ()),
     ),
     one_of=("pool_id",),
-    life=Life(created="created"),
+    life=RowLifecycle(created="created"),
 )
 
-IN_TASK: Path = ("tasks", Step.EACH)
+IN_TASK: Path = ("tasks", PathStep.EACH)
 
 TASK_SUITES = Resource(
     name="task suites",
@@ -261,21 +265,23 @@ TASK_SUITES = Resource(
     keywords=keywords.TaskSuites,
     sort=("id", "created"),
     columns=(
-        Fields("INPUT", (*IN_TASK, "input_values"), "input"),
+        SpecFields("INPUT", (*IN_TASK, "input_values"), "input"),
         *_values(IN_TASK),
-        *at("TASK:", IN_TASK, TEXT, "id", "pool_id"),
+        *nested_columns("TASK:", IN_TASK, TEXT, "id", "pool_id"),
         *_task("TASK:", IN_TASK),
-        *at("SUITE:", (), TEXT, "id", "pool_id"),
-        *at("SUITE:", (), INSTANT, "created"),
-        *at("SUITE:", (), INTEGER, "overlap"),
-        *at("SUITE:", (), BOOLEAN, "infinite_overlap"),
-        *at("SUITE:", (), INTEGER, "remaining_overlap"),
-        *at("SUITE:", (), TEXTS, "reserved_for", "unavailable_for", "traits_all_of", "traits_any_of", "traits_none_of_any"),
-        *at("SUITE:", (), FLOAT, "issuing_order_override", "longitude", "latitude"),
-        *at("SUITE:", (), BOOLEAN, "mixed", "automerged"),
+        *nested_columns("SUITE:", (), TEXT, "id", "pool_id"),
+        *nested_columns("SUITE:", (), INSTANT, "created"),
+        *nested_columns("SUITE:", (), INTEGER, "overlap"),
+        *nested_columns("SUITE:", (), BOOLEAN, "infinite_overlap"),
+        *nested_columns("SUITE:", (), INTEGER, "remaining_overlap"),
+        *nested_columns(
+            "SUITE:", (), TEXTS, "reserved_for", "unavailable_for", "traits_all_of", "traits_any_of", "traits_none_of_any"
+        ),
+        *nested_columns("SUITE:", (), FLOAT, "issuing_order_override", "longitude", "latitude"),
+        *nested_columns("SUITE:", (), BOOLEAN, "mixed", "automerged"),
     ),
     one_of=("pool_id", "task_id"),
-    life=Life(id="SUITE:id", created="SUITE:created"),
+    life=RowLifecycle(id="SUITE:id", created="SUITE:created"),
 )
 
 ASSIGNMENTS = Resource(
@@ -286,8 +292,8 @@ ASSIGNMENTS = Resource(
     keywords=keywords.Assignments,
     sort=("id", "created", "submitted", "accepted", "rejected", "skipped", "expired"),
     columns=(
-        Fields("INPUT", (*IN_TASK, "input_values"), "input"),
-        Fields("OUTPUT", ("solutions", Step.EACH, "output_values"), "output"),
+        SpecFields("INPUT", (*IN_TASK, "input_values"), "input"),
+        SpecFields("OUTPUT", ("solutions", PathStep.EACH, "output_values"), "output"),
         *_values(IN_TASK),
         Column("ASSIGNMENT:link", ("id",), TEXT, link="/task/"),
         Column("ASSIGNMENT:task_id", (*IN_TASK, "id"), TEXT),
@@ -297,20 +303,22 @@ ASSIGNMENTS = Resource(
         Column("ASSIGNMENT:status", ("status",), TEXT),
         # `created` is called so in the platform's files
         Column("ASSIGNMENT:started", ("created",), INSTANT),
-        *at("ASSIGNMENT:", (), INSTANT, "submitted", "accepted", "rejected", "skipped", "expired"),
-        *at("ASSIGNMENT:", (), FLOAT, "reward"),
-        *at("ASSIGNMENT:", (), TEXT, "pool_id", "public_comment"),
-        *at("ASSIGNMENT:", (), TEXTS, "bonus_ids"),
-        *at("ASSIGNMENT:", (), BOOLEAN, "mixed", "automerged"),
-        *at("ASSIGNMENT:", (), TEXT, "owner.id"),
-        *at("ASSIGNMENT:", (), BOOLEAN, "owner.myself"),
-        *at("ASSIGNMENT:", (), TEXT, "owner.company_id"),
-        Column("ASSIGNMENT:first_declined_solution_attempt", ("first_declined_solution_attempt", Step.EACH), TEXT, "object"),
-        *at("TASK:", IN_TASK, TEXT, "pool_id"),
+        *nested_columns("ASSIGNMENT:", (), INSTANT, "submitted", "accepted", "rejected", "skipped", "expired"),
+        *nested_columns("ASSIGNMENT:", (), FLOAT, "reward"),
+        *nested_columns("ASSIGNMENT:", (), TEXT, "pool_id", "public_comment"),
+        *nested_columns("ASSIGNMENT:", (), TEXTS, "bonus_ids"),
+        *nested_columns("ASSIGNMENT:", (), BOOLEAN, "mixed", "automerged"),
+        *nested_columns("ASSIGNMENT:", (), TEXT, "owner.id"),
+        *nested_columns("ASSIGNMENT:", (), BOOLEAN, "owner.myself"),
+        *nested_columns("ASSIGNMENT:", (), TEXT, "owner.company_id"),
+        Column(
+            "ASSIGNMENT:first_declined_solution_attempt", ("first_declined_solution_attempt", PathStep.EACH), TEXT, "object"
+        ),
+        *nested_columns("TASK:", IN_TASK, TEXT, "pool_id"),
         *_task("TASK:", IN_TASK),
     ),
     one_of=("pool_id", "task_id", "task_suite_id"),
-    life=Life(
+    life=RowLifecycle(
         id="ASSIGNMENT:assignment_id",
         created="ASSIGNMENT:started",
         status="ASSIGNMENT:status",
@@ -326,12 +334,12 @@ AGGREGATED_SOLUTIONS = Resource(
     keywords=keywords.AggregatedSolutions,
     sort=("task_id",),
     columns=(
-        *flat(TEXT, "task_id", "pool_id"),
-        Fields("OUTPUT", ("output_values",), "output"),
-        *flat(FLOAT, "confidence"),
+        *flat_columns(TEXT, "task_id", "pool_id"),
+        SpecFields("OUTPUT", ("output_values",), "output"),
+        *flat_columns(FLOAT, "confidence"),
     ),
     cursor="task_id",
-    life=Life(id="task_id"),
+    life=RowLifecycle(id="task_id"),
 )
 
 ATTACHMENTS = Resource(
@@ -342,13 +350,13 @@ ATTACHMENTS = Resource(
     keywords=keywords.Attachments,
     sort=("id", "created"),
     columns=(
-        *flat(TEXT, "id", "name", "media_type", "attachment_type"),
-        *flat(TEXT, "details.pool_id", "details.assignment_id", "details.user_id"),
-        *flat(INSTANT, "created"),
+        *flat_columns(TEXT, "id", "name", "media_type", "attachment_type"),
+        *flat_columns(TEXT, "details.pool_id", "details.assignment_id", "details.user_id"),
+        *flat_columns(INSTANT, "created"),
         *OWNER,
     ),
     one_of=("pool_id", "assignment_id"),
-    life=Life(created="created"),
+    life=RowLifecycle(created="created"),
 )
 
 
@@ -360,10 +368,10 @@ OPERATIONS = Resource(
     keywords=keywords.Operations,
     sort=("id", "submitted", "finished"),
     columns=(
-        *flat(TEXT, "id", "type", "status"),
-        *flat(INSTANT, "submitted", "started", "finished"),
-        *flat(INTEGER, "progress"),
-        *flat(TEXT, "parameters", "details", json="object"),
+        *flat_columns(TEXT, "id", "type", "status"),
+        *flat_columns(INSTANT, "submitted", "started", "finished"),
+        *flat_columns(INTEGER, "progress"),
+        *flat_columns(TEXT, "parameters", "details", json="object"),
     ),
 )
 
@@ -375,16 +383,16 @@ SKILLS = Resource(
     keywords=keywords.Skills,
     sort=("id", "created"),
     columns=(
-        *flat(TEXT, "id", "name"),
-        *flat(TEXT, "public_name", "public_requester_description", json="object"),
-        *flat(TEXT, "private_comment"),
-        *flat(BOOLEAN, "hidden"),
-        *flat(INTEGER, "skill_ttl_hours"),
-        *flat(BOOLEAN, "training", "deprecated", "global"),
-        *flat(INSTANT, "created"),
+        *flat_columns(TEXT, "id", "name"),
+        *flat_columns(TEXT, "public_name", "public_requester_description", json="object"),
+        *flat_columns(TEXT, "private_comment"),
+        *flat_columns(BOOLEAN, "hidden"),
+        *flat_columns(INTEGER, "skill_ttl_hours"),
+        *flat_columns(BOOLEAN, "training", "deprecated", "global"),
+        *flat_columns(INSTANT, "created"),
         *OWNER,
     ),
-    life=Life(created="created", fluid=True),
+    life=RowLifecycle(created="created", fluid=True),
 )
 
 USER_SKILLS = Resource(
@@ -395,12 +403,12 @@ USER_SKILLS = Resource(
     keywords=keywords.UserSkills,
     sort=("id", "created", "modified"),
     columns=(
-        *flat(TEXT, "id", "skill_id", "user_id"),
-        *flat(INTEGER, "value"),
-        *flat(FLOAT, "exact_value"),
-        *flat(INSTANT, "created", "modified"),
+        *flat_columns(TEXT, "id", "skill_id", "user_id"),
+        *flat_columns(INTEGER, "value"),
+        *flat_columns(FLOAT, "exact_value"),
+        *flat_columns(INSTANT, "created", "modified"),
     ),
-    life=Life(created="created", fluid=True),
+    life=RowLifecycle(created="created", fluid=True),
 )
 
 USER_RESTRICTIONS = Resource(
@@ -411,11 +419,11 @@ USER_RESTRICTIONS = Resource(
     keywords=keywords.UserRestrictions,
     sort=("id", "created"),
     columns=(
-        *flat(TEXT, "id", "scope", "user_id", "project_id", "pool_id", "private_comment"),
-        *flat(INSTANT, "created", "will_expire"),
+        *flat_columns(TEXT, "id", "scope", "user_id", "project_id", "pool_id", "private_comment"),
+        *flat_columns(INSTANT, "created", "will_expire"),
     ),
     needs={("scope", "PROJECT"): "project_id", ("scope", "POOL"): "pool_id"},
-    life=Life(created="created", fluid=True),
+    life=RowLifecycle(created="created", fluid=True),
 )
 
 USER_BONUSES = Resource(
@@ -426,14 +434,14 @@ USER_BONUSES = Resource(
     keywords=keywords.UserBonuses,
     sort=("id", "created"),
     columns=(
-        *flat(TEXT, "id", "user_id"),
-        *flat(FLOAT, "amount"),
-        *flat(TEXT, "assignment_id", "private_comment"),
-        *flat(TEXT, "public_title", "public_message", json="object"),
-        *flat(BOOLEAN, "without_message"),
-        *flat(INSTANT, "created"),
+        *flat_columns(TEXT, "id", "user_id"),
+        *flat_columns(FLOAT, "amount"),
+        *flat_columns(TEXT, "assignment_id", "private_comment"),
+        *flat_columns(TEXT, "public_title", "public_message", json="object"),
+        *flat_columns(BOOLEAN, "without_message"),
+        *flat_columns(INSTANT, "created"),
     ),
-    life=Life(created="created"),
+    life=RowLifecycle(created="created"),
 )
 
 MESSAGE_THREADS = Resource(
@@ -444,21 +452,21 @@ MESSAGE_THREADS = Resource(
     keywords=keywords.MessageThreads,
     sort=("id", "created"),
     columns=(
-        *flat(TEXT, "id", "parent_id"),
-        *flat(TEXT, "topic", json="object"),
-        *flat(TEXTS, "folders"),
-        *flat(BOOLEAN, "answerable"),
-        *flat(INSTANT, "created"),
-        *flat(TEXT, "meta.pool_id", "meta.project_id", "meta.assignment_id"),
-        *flat(BOOLEAN, "interlocutors_inlined"),
-        *flat(TEXT, "interlocutors", json="array"),
-        *flat(BOOLEAN, "messages_inlined"),
-        *flat(TEXT, "messages", json="array"),
-        *flat(TEXT, "compose_details.recipients_select_type"),
-        *flat(TEXTS, "compose_details.recipients_ids"),
-        *flat(TEXT, "compose_details.recipients_filter", json="object"),
+        *flat_columns(TEXT, "id", "parent_id"),
+        *flat_columns(TEXT, "topic", json="object"),
+        *flat_columns(TEXTS, "folders"),
+        *flat_columns(BOOLEAN, "answerable"),
+        *flat_columns(INSTANT, "created"),
+        *flat_columns(TEXT, "meta.pool_id", "meta.project_id", "meta.assignment_id"),
+        *flat_columns(BOOLEAN, "interlocutors_inlined"),
+        *flat_columns(TEXT, "interlocutors", json="array"),
+        *flat_columns(BOOLEAN, "messages_inlined"),
+        *flat_columns(TEXT, "messages", json="array"),
+        *flat_columns(TEXT, "compose_details.recipients_select_type"),
+        *flat_columns(TEXTS, "compose_details.recipients_ids"),
+        *flat_columns(TEXT, "compose_details.recipients_filter", json="object"),
     ),
-    life=Life(created="created", fluid=True),
+    life=RowLifecycle(created="created", fluid=True),
 )
 
 # Toloka-Kit walks these by `created`, which a PUT of several gives to all of them, and so loses rows; ids are no two rows' own.
@@ -470,10 +478,10 @@ WEBHOOK_SUBSCRIPTIONS = Resource(
     keywords=keywords.WebhookSubscriptions,
     sort=("id", "created"),
     columns=(
-        *flat(TEXT, "id", "event_type", "pool_id", "webhook_url"),
-        *flat(INSTANT, "created"),
+        *flat_columns(TEXT, "id", "event_type", "pool_id", "webhook_url"),
+        *flat_columns(INSTANT, "created"),
     ),
-    life=Life(created="created", fluid=True),
+    life=RowLifecycle(created="created", fluid=True),
 )
 
 
@@ -485,9 +493,9 @@ APPS = Resource(
     keywords=keywords.Apps,
     sort=("id",),
     columns=(
-        *flat(TEXT, "id", "name", "image", "description"),
-        *flat(FLOAT, "default_item_price"),
-        *flat(TEXT, "examples", json="array"),
+        *flat_columns(TEXT, "id", "name", "image", "description"),
+        *flat_columns(FLOAT, "default_item_price"),
+        *flat_columns(TEXT, "examples", json="array"),
     ),
 )
 
@@ -499,16 +507,16 @@ APP_PROJECTS = Resource(
     keywords=keywords.AppProjects,
     sort=("id", "name", "created"),
     columns=(
-        *flat(TEXT, "id", "app_id", "parent_app_project_id", "name", "status"),
-        *flat(INSTANT, "created"),
-        *flat(FLOAT, "item_price"),
-        *flat(TEXT, "parameters", json="object"),
-        *flat(TEXT, "errors", json="array"),
-        *flat(BOOLEAN, "read_only"),
-        *flat(TEXT, "app.id", "app.name"),
+        *flat_columns(TEXT, "id", "app_id", "parent_app_project_id", "name", "status"),
+        *flat_columns(INSTANT, "created"),
+        *flat_columns(FLOAT, "item_price"),
+        *flat_columns(TEXT, "parameters", json="object"),
+        *flat_columns(TEXT, "errors", json="array"),
+        *flat_columns(BOOLEAN, "read_only"),
+        *flat_columns(TEXT, "app.id", "app.name"),
     ),
     # the Apps API's document has both spellings of the archive
-    life=Life(created="created", status="status", final=("ARCHIVED", "ARCHIVE", "ERROR")),
+    life=RowLifecycle(created="created", status="status", final=("ARCHIVED", "ARCHIVE", "ERROR")),
 )
 
 APP_ITEMS = Resource(
@@ -519,13 +527,13 @@ APP_ITEMS = Resource(
     keywords=keywords.AppItems,
     sort=("id", "created", "finished", "status"),
     columns=(
-        *flat(TEXT, "id", "app_project_id", "batch_id", "status"),
-        Fields("INPUT", ("input_data",), "input"),
-        Fields("OUTPUT", ("output_data",), "output"),
-        *flat(TEXT, "errors", json="array"),
-        *flat(INSTANT, "created_at", "started_at", "finished_at"),
+        *flat_columns(TEXT, "id", "app_project_id", "batch_id", "status"),
+        SpecFields("INPUT", ("input_data",), "input"),
+        SpecFields("OUTPUT", ("output_data",), "output"),
+        *flat_columns(TEXT, "errors", json="array"),
+        *flat_columns(INSTANT, "created_at", "started_at", "finished_at"),
     ),
-    life=Life(created="created_at", status="status", final=("COMPLETED", "ERROR", "CANCELLED", "ARCHIVE")),
+    life=RowLifecycle(created="created_at", status="status", final=("COMPLETED", "ERROR", "CANCELLED", "ARCHIVE")),
 )
 
 ITEM_STATES = ("NEW", "QUEUED", "PROCESSING", "COMPLETED", "ERROR", "CANCELLED", "NO_MONEY", "ARCHIVE", "STOPPED")
@@ -538,25 +546,25 @@ APP_BATCHES = Resource(
     keywords=keywords.AppBatches,
     sort=("id", "name", "created", "status"),
     columns=(
-        *flat(TEXT, "id", "app_project_id", "name", "status"),
+        *flat_columns(TEXT, "id", "app_project_id", "name", "status"),
         # so in nearly all examples of the Apps API and in Toloka-Kit 1.2.3; the schema has item_count
-        *flat(INTEGER, "items_count", "items_processed_count"),
-        *flat(FLOAT, "item_price", "cost", "cost_of_processed", "confidence_avg"),
-        *flat(INSTANT, "created_at", "started_at", "finished_at"),
-        *flat(BOOLEAN, "read_only"),
-        *flat(TEXT, "priority_order"),
-        *flat(INTEGER, *(f"items_per_state.{state}" for state in ITEM_STATES)),
-        *flat(TEXT, "last_items_import.id"),
-        *flat(
+        *flat_columns(INTEGER, "items_count", "items_processed_count"),
+        *flat_columns(FLOAT, "item_price", "cost", "cost_of_processed", "confidence_avg"),
+        *flat_columns(INSTANT, "created_at", "started_at", "finished_at"),
+        *flat_columns(BOOLEAN, "read_only"),
+        *flat_columns(TEXT, "priority_order"),
+        *flat_columns(INTEGER, *(f"items_per_state.{state}" for state in ITEM_STATES)),
+        *flat_columns(TEXT, "last_items_import.id"),
+        *flat_columns(
             INTEGER,
             "last_items_import.records_count",
             "last_items_import.records_processed",
             "last_items_import.records_skipped",
         ),
-        *flat(TEXT, "last_items_import.errors", "validation_errors", json="object"),
-        *flat(INSTANT, "eta", "etd", "app_project_eta", "current_time"),
+        *flat_columns(TEXT, "last_items_import.errors", "validation_errors", json="object"),
+        *flat_columns(INSTANT, "eta", "etd", "app_project_eta", "current_time"),
     ),
-    life=Life(
+    life=RowLifecycle(
         created="created_at",
         status="status",
         final=("COMPLETED", "ERROR", "CANCELLED", "ARCHIVE"),
@@ -566,7 +574,7 @@ APP_BATCHES = Resource(
 )
 
 
-def told_by(resource: Resource) -> tuple[str, str] | None:
+def creation_key(resource: Resource) -> tuple[str, str] | None:
     """What a list can be compared and sorted by that tells when a row was made and never changes, and its column."""
     for key, column in (("created", resource.life.created), ("submitted", "submitted")):
         if column is not None and key in resource.sort and f"{key}_gte" in resource.filters:

@@ -1,4 +1,4 @@
-"""A column of a frame comes in; its cells as Python values go out."""
+"""pandas columns: the text dtype of our frames, and cells as plain Python values."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+STRING_DTYPE = pd.StringDtype("pyarrow")
 
 
 def plain_values(series: pd.Series[Any]) -> list[Any]:

@@ -4,50 +4,42 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-if TYPE_CHECKING:
-    from toloka_frames._transport.http import Service
-
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 # in microseconds since 1970, as Arrow counts instants; the service may show or compare whole milliseconds only
-MILLISECOND = 1_000
-SECOND = 1_000_000
+MILLISECOND_US = 1_000
+SECOND_US = 1_000_000
 
 
-def microseconds(instant: datetime) -> int:
+def microseconds(timestamp: datetime) -> int:
     """Microseconds since 1970."""
-    return (instant - EPOCH) // MICROSECOND
+    return (timestamp - EPOCH) // MICROSECOND
 
 
-def spelt(at: float) -> str:
+def format_microseconds(at: float) -> str:
     """So many microseconds since 1970, as filters spell an instant.
 
     Raises:
         OverflowError: It is before the year 1 or after 9999.
     """
-    return moment(EPOCH + at * MICROSECOND)
-
-
-def later_clock(service: Service) -> datetime:
-    """Now, by the later of the service's clock and ours, in whole seconds: where one is wrong, what ends now misses nothing."""
-    return (max(service.now(), datetime.now(UTC)) + SECOND * MICROSECOND).replace(microsecond=0)
+    return format_timestamp(EPOCH + at * MICROSECOND)
 
 
 Instant: TypeAlias = str | date
 
 
-def moment(value: Any) -> str:
+def format_timestamp(value: Any) -> str:
     """An instant: ISO 8601 text, a datetime (naive is UTC), or a date; goes out as UTC without a zone."""
     # a bare date is the instant it begins with, as in the API's own examples
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time(), UTC)
     try:
-        return instant(value).replace(tzinfo=None).isoformat()
+        return parse_timestamp(value).replace(tzinfo=None).isoformat()
     except (ValueError, OverflowError):
         raise ValueError("an instant is needed, as '2026-01-31', '2026-01-31T12:00:00' or a datetime") from None
 
@@ -62,7 +54,7 @@ CALENDAR = range(-62_135_596_800_000_000, 253_402_300_800_000_000)
 INSTANT_TEXT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
 
 
-def instant(value: Any) -> datetime:
+def parse_timestamp(value: Any) -> datetime:
     """An instant from any spelling of the API (UTC, with or without fraction, with or without Z), or from a datetime.
 
     Raises:

@@ -1,0 +1,1 @@
+"""One request: authentication, connections, retries, rate limits, responses, operations."""

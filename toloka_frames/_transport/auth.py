@@ -23,7 +23,7 @@ UNPICKLED_HINT = "Set TOLOKA_TOKEN there too, or make the client with token=call
 SOURCE_HINT = "It is called without arguments in each process that asks, and returns the token as text."
 
 
-class Token(httpx.Auth):
+class TokenAuth(httpx.Auth):
     """Adds the token to a request; shows it nowhere.
 
     A token with exactly two dots, the first at position 22 to 24, is an API key, else OAuth (Toloka-Kit 1.2.3, Java SDK).
@@ -38,7 +38,7 @@ class Token(httpx.Auth):
     def __init__(self, given: Any) -> None:
         self.source: Callable[[], Any] = given if callable(given) else from_environment
         self._digest: str | None = None
-        self._fixed = None if callable(given) else _Header(from_environment() if given is None else given)
+        self._fixed = None if callable(given) else _AuthHeader(from_environment() if given is None else given)
 
     def __repr__(self) -> str:
         return "Token(...)"
@@ -67,7 +67,7 @@ class Token(httpx.Auth):
         (await self._header()).put(request)
         yield request
 
-    async def _header(self) -> _Header:
+    async def _header(self) -> _AuthHeader:
         if self._fixed:
             return self._fixed
         # in a thread, because a store of secrets may be asked, which takes its time
@@ -77,16 +77,16 @@ class Token(httpx.Auth):
         header.check("The callable given as token= returned none.", SOURCE_HINT)
         return header
 
-    def _asked(self) -> _Header:
+    def _asked(self) -> _AuthHeader:
         try:
-            return _Header(self.source())
+            return _AuthHeader(self.source())
         except Exception as error:
             raise ConfigurationError(
                 f"The callable given as token= failed ({type(error).__name__}).", hint=SOURCE_HINT
             ) from error
 
 
-class _Header:
+class _AuthHeader:
     """The value of the header; a closure has it, because displays of objects show attributes."""
 
     def __init__(self, token: Any) -> None:
@@ -115,4 +115,4 @@ def fits_header(value: Any) -> bool:
 
 def _scheme(token: str) -> str:
     dots = [index for index, char in enumerate(token) if char == "."]
-    return "ApiKey" if len(dots) == 2 and 22 <= dots[0] <= 24 else "OAuth"  # noqa: PLR2004 -- see `Token`
+    return "ApiKey" if len(dots) == 2 and 22 <= dots[0] <= 24 else "OAuth"  # noqa: PLR2004 -- see `TokenAuth`

@@ -17,7 +17,7 @@ from toloka_frames._runtime.event_loop import start
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
-    from toloka_frames._transport.auth import Token
+    from toloka_frames._transport.auth import TokenAuth
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class Connections:
         ConfigurationError: The options do not fit.
     """
 
-    def __init__(self, token: Token, base_url: str, headers: Mapping[str, str], options: Mapping[str, Any]) -> None:
+    def __init__(self, token: TokenAuth, base_url: str, headers: Mapping[str, str], options: Mapping[str, Any]) -> None:
         # closures, because displays of objects show attributes, and the address of a proxy may hold a password
         self._options: Callable[[], Mapping[str, Any]] = lambda: options
         self._open: Callable[[], httpx.AsyncClient] = lambda: _opened(token, base_url, headers, options)
@@ -79,7 +79,7 @@ class Connections:
         return client, process
 
 
-async def whole(exchange: Coroutine[Any, Any, T]) -> T:
+async def run_exchange(exchange: Coroutine[Any, Any, T]) -> T:
     """Await a request and its answer; a cancellation waits for its end.
 
     httpcore guards the end of an answer against anyio's cancellation only: one of asyncio's leaves a connection open for ever.
@@ -101,7 +101,7 @@ async def _within(scope: anyio.CancelScope, work: Coroutine[Any, Any, T]) -> T:
     raise asyncio.CancelledError
 
 
-def _opened(token: Token, base_url: str, headers: Mapping[str, str], options: Mapping[str, Any]) -> httpx.AsyncClient:
+def _opened(token: TokenAuth, base_url: str, headers: Mapping[str, str], options: Mapping[str, Any]) -> httpx.AsyncClient:
     # the quota keeps requests few; a limit of connections would only make them fail
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=50)
     try:

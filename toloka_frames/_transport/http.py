@@ -1,7 +1,7 @@
 """A request of the API comes in, the bytes of its answer or an error that says what to do goes out.
 
 On its way it waits for the account's limits (`_quota`), goes over connections of this process (`_connections`), and is repeated
-where that may help (`_retries`). One `Service` is one account.
+where that may help (`_retries`). One `ApiClient` is one account.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from toloka_frames._errors import (
     TolokaError,
 )
 from toloka_frames._runtime.event_loop import in_thread
-from toloka_frames._transport.auth import Token, fits_header
-from toloka_frames._transport.connections import Connections, whole
-from toloka_frames._transport.rate_limits import Quota, limits_of
+from toloka_frames._transport.auth import TokenAuth, fits_header
+from toloka_frames._transport.connections import Connections, run_exchange
+from toloka_frames._transport.rate_limits import RateLimiter, usage_of
 from toloka_frames._transport.responses import RETRYABLE, date_of, decoded, refusal
 from toloka_frames._transport.retries import Retries, retrying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from toloka_frames._transport.rate_limits import Limits
+    from toloka_frames._transport.rate_limits import AccountUsage
 
 Environment: TypeAlias = Literal["SANDBOX", "PRODUCTION"]
 
@@ -55,7 +55,7 @@ ID = re.compile(r"(/[a-z-]+)/(?!v\d/)[^/]+")
 UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
-class Service:
+class ApiClient:
     """The API of one account, over connections that are kept; goes into a pickle without its token.
 
     Args:
@@ -70,7 +70,7 @@ class Service:
 
     def __init__(
         self,
-        token: Token,
+        token: TokenAuth,
         base_url: str,
         headers: Mapping[str, str],
         *,
@@ -85,7 +85,7 @@ class Service:
         self._headers = headers
         self._retries = retries if isinstance(retries, Retries) else Retries(retries)
         self._connections = Connections(token, base_url, headers, options)
-        self.quota = Quota(partial(_limits, token, base_url, headers.get(ACT_UNDER, "")), self._retries, workers)
+        self.quota = RateLimiter(partial(_limits, token, base_url, headers.get(ACT_UNDER, "")), self._retries, workers)
         self._account: str | None = None
         self._ahead = timedelta()
         self._asking: dict[int, asyncio.Lock] = {}
@@ -100,17 +100,24 @@ class Service:
     def __deepcopy__(self, memo: object) -> Self:
         return self
 
-    def shared(self, workers: int) -> Service:
+    def shared(self, workers: int) -> ApiClient:
         """The same over the same connections, for one of so many processes that ask at the same time."""
         # not by its constructor, which would open other connections
-        service = Service.__new__(Service)
-        vars(service).update(vars(self), quota=replace(self.quota, workers=workers * self.quota.workers))
-        return service
+        shared = ApiClient.__new__(ApiClient)
+        vars(shared).update(vars(self), quota=replace(self.quota, workers=workers * self.quota.workers))
+        return shared
 
     def now(self) -> datetime:
         """The time by the service's clock (UTC), never ahead of it; by ours while the service has not told its own."""
         # the header is cut to a second and as old as its way here, so that this clock can be late, but not early
         return datetime.now(UTC) + self._ahead
+
+    def latest_now(self) -> datetime:
+        """The time by the later of the service's clock and this computer's (UTC), rounded up to a whole second.
+
+        If one of the clocks is wrong, a time range that ends here still misses no row.
+        """
+        return (max(self.now(), datetime.now(UTC)) + timedelta(seconds=1)).replace(microsecond=0)
 
     async def account(self) -> str:
         """The id of the requester, which outlives a token; where the service does not tell it, what stands for it.
@@ -216,7 +223,7 @@ class Service:
     async def _once(self, request: httpx.Request, call: str, repeatable: bool, into: BinaryIO | None) -> httpx.Response:
         # for each try, as the service counts each
         await self.quota.request(call)
-        answer = await whole(self._answer(request, repeatable, into))
+        answer = await run_exchange(self._answer(request, repeatable, into))
         if answer.is_success:
             return answer
         refused = refusal(answer)
@@ -275,15 +282,15 @@ def _without_token(answer: httpx.Response) -> httpx.Response:
     return httpx.Response(answer.status_code, headers=headers, content=content, request=answer.request)
 
 
-def service(
-    token: Token,
+def api_client(
+    token: TokenAuth,
     environment: str | None,
     *,
     url: str | None,
     act_under_account_id: str | None,
     user_agent: str,
     **options: Any,
-) -> Service:
+) -> ApiClient:
     """The service for what a client was made with; the environment's variables fill in what was not given.
 
     Raises:
@@ -303,15 +310,15 @@ def service(
             raise ConfigurationError(f"act_under_account_id={act_under_account_id!r} is no id of a requester.")
         headers[ACT_UNDER] = act_under_account_id
     web_url = WEB_HOSTS.get(environment or "", WEB_HOSTS["PRODUCTION"])
-    return Service(token, _base_url(url, environment), headers, web_url=web_url, **options)
+    return ApiClient(token, _base_url(url, environment), headers, web_url=web_url, **options)
 
 
-def _unpickled(source: Callable[[], str], url: str, headers: Mapping[str, str], facts: Mapping[str, Any]) -> Service:
-    return Service(Token(source), url, headers, **facts)
+def _unpickled(source: Callable[[], str], url: str, headers: Mapping[str, str], facts: Mapping[str, Any]) -> ApiClient:
+    return ApiClient(TokenAuth(source), url, headers, **facts)
 
 
-async def _limits(token: Token, *account: str) -> Limits:
-    return limits_of(await token.digest(), *account)
+async def _limits(token: TokenAuth, *account: str) -> AccountUsage:
+    return usage_of(await token.digest(), *account)
 
 
 def json_body(body: Any) -> bytes:

@@ -31,7 +31,7 @@ CLOSING = re.compile(r"\]\s*\Z")
 
 
 @dataclass(frozen=True)
-class Log:
+class OperationLog:
     """What an operation tells of objects, which it names by their positions.
 
     Attributes:
@@ -45,7 +45,7 @@ class Log:
     complaints: Mapping[int, Any]
 
 
-def read_log(body: bytes, object_id: str) -> Log:
+def read_log(body: bytes, object_id: str) -> OperationLog:
     """Read a log (Toloka API, "Get operation log").
 
     Args:
@@ -63,14 +63,14 @@ def text_of(fact: Any) -> str | None:
     return None if fact is None else str(fact).encode("utf-8", "replace").decode()
 
 
-def _read_fast(body: bytes, object_id: str) -> Log | None:
+def _read_fast(body: bytes, object_id: str) -> OperationLog | None:
     try:
         entries = _parsed(body, object_id)
         positions = pc.cast(pc.struct_field(entries, ["input", POSITION]), pa.int64())
     except pa.ArrowInvalid:
         return None
     ids = pc.struct_field(entries, ["output", object_id])
-    return None if positions.null_count or ids.null_count else Log(positions.to_numpy(), ids.to_numpy(), {})
+    return None if positions.null_count or ids.null_count else OperationLog(positions.to_numpy(), ids.to_numpy(), {})
 
 
 def _parsed(body: bytes, object_id: str) -> pa.ChunkedArray:
@@ -85,7 +85,7 @@ def _parsed(body: bytes, object_id: str) -> pa.ChunkedArray:
     return pc.list_flatten(logs)
 
 
-def _read_exactly(body: bytes, object_id: str) -> Log:
+def _read_exactly(body: bytes, object_id: str) -> OperationLog:
     made: dict[int, str] = {}
     complaints: dict[int, Any] = {}
     try:
@@ -99,7 +99,7 @@ def _read_exactly(body: bytes, object_id: str) -> Log:
     except (ValueError, RecursionError) as error:
         raise bad_answer(200, body[:EXCERPT_CHARS], "JSON was expected (a list of objects)") from error
     others = {position: output for position, output in complaints.items() if position not in made}
-    return Log(np.fromiter(made, np.int64), np.array(list(made.values()), dtype=object), others)
+    return OperationLog(np.fromiter(made, np.int64), np.array(list(made.values()), dtype=object), others)
 
 
 def _entries(text: str) -> Iterator[dict[str, Any]]:

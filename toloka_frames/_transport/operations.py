@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 from toloka_frames._errors import Conflict, InputError, OperationFailed, OperationTimeout, TolokaError
 from toloka_frames._runtime.event_loop import in_thread
-from toloka_frames._runtime.progress import Meter, ProgressArg, present, showing
+from toloka_frames._runtime.progress import ProgressArg, ProgressTracker, current_progress, track_progress
 from toloka_frames._transport import operation_log
 from toloka_frames._transport.responses import bad_answer
-from toloka_frames._validation import checked, path_part
+from toloka_frames._validation import path_part, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from toloka_frames._transport.http import Service
-    from toloka_frames._transport.operation_log import Log
+    from toloka_frames._transport.http import ApiClient
+    from toloka_frames._transport.operation_log import OperationLog
 
 
 # small operations end at once and large ones take minutes: a look comes so much later as was waited for it already
@@ -29,7 +29,7 @@ ALREADY_EXISTS = "OPERATION_ALREADY_EXISTS"
 LOG_HINT = "The reasons are in its log: await client.get_operation_log(operation_id)."
 
 
-async def begin(service: Service, path: str, query: Mapping[str, str], content: bytes) -> dict[str, Any]:
+async def begin(service: ApiClient, path: str, query: Mapping[str, str], content: bytes) -> dict[str, Any]:
     """Start an operation of an id of ours; where only the answer was lost, the one that an earlier try started.
 
     Raises:
@@ -49,7 +49,7 @@ async def begin(service: Service, path: str, query: Mapping[str, str], content: 
 
 
 async def wait(
-    service: Service, operation: Mapping[str, Any] | str, timeout: float | None, progress: ProgressArg
+    service: ApiClient, operation: Mapping[str, Any] | str, timeout: float | None, progress: ProgressArg
 ) -> dict[str, Any]:
     """Wait for an operation's end and return it.
 
@@ -60,7 +60,9 @@ async def wait(
     operation = await get(service, operation) if isinstance(operation, str) else dict(operation)
     if not isinstance(operation.get("id"), str):
         raise InputError("This is no operation: it has no id.", hint="Give what the call that started it returned, or its id.")
-    with showing(progress, f"{operation.get('type', 'operation')}", total=100, unit="%", quiet=FIRST_LOOK_SECONDS) as meter:
+    with track_progress(
+        progress, f"{operation.get('type', 'operation')}", total=100, unit="%", quiet=FIRST_LOOK_SECONDS
+    ) as meter:
         ended = await _ended_in(service, operation, timeout, meter)
         if ended["status"] == "FAIL":
             raise failed(ended)
@@ -75,12 +77,12 @@ def failed(operation: Mapping[str, Any], more: str = "", hint: str = LOG_HINT) -
     )
 
 
-async def ended(service: Service, operation: Mapping[str, Any], meter: Meter | None = None) -> dict[str, Any]:
+async def ended(service: ApiClient, operation: Mapping[str, Any], meter: ProgressTracker | None = None) -> dict[str, Any]:
     """The operation once it has ended, SUCCESS or FAIL; looks often at first, then every two seconds."""
     loop = asyncio.get_running_loop()
     begun = loop.time()
     while not has_ended(operation):
-        with present().wait(f"the operation, {operation.get('status')}"):
+        with current_progress().wait(f"the operation, {operation.get('status')}"):
             await asyncio.sleep(pause_after(loop.time() - begun))
         operation = await get(service, str(operation["id"]))
         if meter:
@@ -93,7 +95,7 @@ def pause_after(waited: float) -> float:
     return min(max(waited * SHARE, FIRST_LOOK_SECONDS), LAST_LOOK_SECONDS)
 
 
-async def get(service: Service, operation_id: str) -> dict[str, Any]:
+async def get(service: ApiClient, operation_id: str) -> dict[str, Any]:
     """An operation as it is now (Toloka API, "Get operation by ID")."""
     return expected(await service.get(_path(operation_id)))
 
@@ -121,7 +123,7 @@ def has_ended(operation: Mapping[str, Any]) -> bool:
     return operation.get("status") in FINAL
 
 
-async def read_log(service: Service, operation_id: str, object_id: str) -> Log:
+async def read_log(service: ApiClient, operation_id: str, object_id: str) -> OperationLog:
     """What the log says was made, where `object_id` is the key of an id, and what is wrong with the rest.
 
     Raises:
@@ -132,16 +134,18 @@ async def read_log(service: Service, operation_id: str, object_id: str) -> Log:
     return await in_thread(operation_log.read_log, body, object_id)
 
 
-async def log(service: Service, operation_id: str) -> list[dict[str, Any]]:
+async def log(service: ApiClient, operation_id: str) -> list[dict[str, Any]]:
     """The log of an operation (Toloka API, "Get operation log"), whose entries come in no promised order."""
     return await service.get_all(f"{_path(operation_id)}/log")
 
 
 def _path(operation_id: str) -> str:
-    return f"/v1/operations/{checked('operation_id', path_part, operation_id)}"
+    return f"/v1/operations/{validate('operation_id', path_part, operation_id)}"
 
 
-async def _ended_in(service: Service, operation: dict[str, Any], timeout: float | None, meter: Meter) -> dict[str, Any]:
+async def _ended_in(
+    service: ApiClient, operation: dict[str, Any], timeout: float | None, meter: ProgressTracker
+) -> dict[str, Any]:
     try:
         async with asyncio.timeout(timeout):
             return await ended(service, operation, meter)
@@ -162,7 +166,7 @@ CLOSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class Wait:
+class Waiter:
     """An operation that somebody waits for.
 
     Attributes:
@@ -176,12 +180,12 @@ class Wait:
     end: asyncio.Future[dict[str, Any]]
 
 
-class Watch:
+class OperationPoller:
     """Looks after the operations of one upload, in an `async with` block."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: ApiClient) -> None:
         self._service = service
-        self._waits: list[Wait] = []
+        self._waits: list[Waiter] = []
         self._one_more = asyncio.Event()
         self._can_list = True
         self._shortest: float | None = None
@@ -203,11 +207,11 @@ class Watch:
         if has_ended(operation):
             return dict(operation)
         loop = asyncio.get_running_loop()
-        wait = Wait(operation, loop.time(), loop.create_future())
+        wait = Waiter(operation, loop.time(), loop.create_future())
         self._waits.append(wait)
         self._one_more.set()
         try:
-            with present().wait(f"the operation, {operation.get('status')}"):
+            with current_progress().wait(f"the operation, {operation.get('status')}"):
                 return await wait.end
         finally:
             self._waits.remove(wait)
@@ -231,7 +235,7 @@ class Watch:
         listed = await self._listed(waits) if self._can_list and len(waits) > 1 else {}
         await asyncio.gather(*(self._tell(wait, listed.get(wait.operation["id"])) for wait in waits))
 
-    async def _listed(self, waits: Sequence[Wait]) -> dict[str, dict[str, Any]]:
+    async def _listed(self, waits: Sequence[Waiter]) -> dict[str, dict[str, Any]]:
         """What one request shows of these operations, by id (Toloka API, "Get list of operations")."""
         kinds = {str(wait.operation.get("type")) for wait in waits}
         since = [wait.operation.get("submitted") for wait in waits]
@@ -246,7 +250,7 @@ class Watch:
         self._can_list = isinstance(rows, list)
         return {row["id"]: row for row in rows or () if is_operation(row)} if self._can_list else {}
 
-    async def _tell(self, wait: Wait, operation: dict[str, Any] | None) -> None:
+    async def _tell(self, wait: Waiter, operation: dict[str, Any] | None) -> None:
         """Tell who waits how it ended, if it has; asked for by id where no list has shown it."""
         try:
             operation = operation or await get(self._service, wait.operation["id"])

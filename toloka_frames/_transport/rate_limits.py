@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from toloka_frames._runtime.progress import present
+from toloka_frames._runtime.progress import current_progress
+from toloka_frames._schema.series import STRING_DTYPE
 from toloka_frames._transport.responses import used_up
 from toloka_frames._transport.retries import Retries, waits_for
 
@@ -26,19 +27,19 @@ if TYPE_CHECKING:
 
     from toloka_frames._errors import QuotaExceeded
 
-SECOND, MINUTE, DAY = 1_000, 60_000, 86_400_000
-INTERVALS = {SECOND: None, MINUTE: "MIN", DAY: "DAY"}
+SECOND_MS, MINUTE_MS, DAY_MS = 1_000, 60_000, 86_400_000
+INTERVALS = {SECOND_MS: None, MINUTE_MS: "MIN", DAY_MS: "DAY"}
 
 # Toloka API, "Rate limiting": 300 requests a second. For tasks its pages say 200,000 a minute and 4,000,000 a day, and
 # Toloka-Kit 1.2.3 says half of that; the lower figures are safe under both.
-CREATIONS = ((100_000, MINUTE), (2_000_000, DAY))
+CREATIONS = ((100_000, MINUTE_MS), (2_000_000, DAY_MS))
 REQUESTS_PER_SECOND = 300
-RATES = {"requests": ((REQUESTS_PER_SECOND, SECOND),), "tasks": CREATIONS, "task suites": CREATIONS}
+RATES = {"requests": ((REQUESTS_PER_SECOND, SECOND_MS),), "tasks": CREATIONS, "task suites": CREATIONS}
 COUNTED = {"POST /v1/tasks": "tasks", "POST /v1/task-suites": "task suites"}
 
 TYPES: dict[str, Any] = {
-    "what": pd.StringDtype("pyarrow"),
-    "interval": pd.StringDtype("pyarrow"),
+    "what": STRING_DTYPE,
+    "interval": STRING_DTYPE,
     "most": "Int64",
     "used": "Int64",
     "left": "Int64",
@@ -48,7 +49,7 @@ TYPES: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Quota:
+class RateLimiter:
     """The limits of an account, and how one of its clients keeps them.
 
     Attributes:
@@ -57,7 +58,7 @@ class Quota:
         workers: How many processes ask at the same time. Each counts its request for all of them, and so keeps to its share.
     """
 
-    limits: Callable[[], Awaitable[Limits]]
+    limits: Callable[[], Awaitable[AccountUsage]]
     retries: Retries
     workers: int = 1
 
@@ -88,12 +89,12 @@ class Quota:
         while (wait := limits.take(what, count, counted)) is not None:
             if not waits_for(self.retries, wait.interval, wait.seconds):
                 raise used_up(wait.what, wait.interval, wait.seconds)
-            with present().wait("quota", wait.seconds):
+            with current_progress().wait("quota", wait.seconds):
                 await asyncio.sleep(wait.seconds)
 
 
 @dataclass(frozen=True, order=True)
-class Wait:
+class Delay:
     """What stands against a request, and for how long."""
 
     seconds: float
@@ -102,14 +103,14 @@ class Wait:
 
 
 @dataclass
-class Closing:
+class QuotaClosure:
     """What refusals said of a limit: until when (of the loop's clock) nothing is allowed, and how many there were."""
 
     until: float = 0.0
     refusals: int = 0
 
 
-class Limits:
+class AccountUsage:
     """What an account has used up, counted over all its clients in this process."""
 
     def __init__(self) -> None:
@@ -120,21 +121,21 @@ class Limits:
         self._windows = {
             what: pyrate_limiter.InMemoryBucket([pyrate_limiter.Rate(*rate) for rate in rates]) for what, rates in RATES.items()
         }
-        self._closings: dict[tuple[str, str | None], Closing] = {}
+        self._closings: dict[tuple[str, str | None], QuotaClosure] = {}
 
-    def take(self, what: str, count: int, counted: str) -> Wait | None:
+    def take(self, what: str, count: int, counted: str) -> Delay | None:
         """Use up so much, or say what stands against it; `counted` is what else it counts as."""
         now = asyncio.get_running_loop().time()
         closed = [
-            Wait(closing.until - now, name, interval)
+            Delay(closing.until - now, name, interval)
             for (name, interval), closing in self._closings.items()
             if name in (what, counted) and closing.until > now
         ]
-        return max(closed) if closed else self._put(what, count, int(now * SECOND))
+        return max(closed) if closed else self._put(what, count, int(now * SECOND_MS))
 
     def close(self, what: str, interval: str | None, seconds: float) -> None:
         """Allow nothing for so long."""
-        closing = self._closings.setdefault((what, interval), Closing())
+        closing = self._closings.setdefault((what, interval), QuotaClosure())
         closing.until = max(closing.until, asyncio.get_running_loop().time() + seconds)
         closing.refusals += 1
 
@@ -147,7 +148,7 @@ class Limits:
             row |= {"refusals": closing.refusals, "closed_until": max(row["closed_until"], closing.until)}
         return [row | {"closed_until": _instant(row["closed_until"])} for row in rows.values()]
 
-    def _put(self, what: str, count: int, now: int) -> Wait | None:
+    def _put(self, what: str, count: int, now: int) -> Delay | None:
         window = self._windows[what]
         # more than a minute may have at all goes when the minute is empty: the service says what it thinks of that
         item = self._item("", now, min(count, window.rates[0].limit))
@@ -155,11 +156,12 @@ class Limits:
         if window.put(item):
             return None
         return max(
-            Wait((_room_at(window, rate, item.weight) - now) / SECOND, what, INTERVALS[rate.interval]) for rate in window.rates
+            Delay((_room_at(window, rate, item.weight) - now) / SECOND_MS, what, INTERVALS[rate.interval])
+            for rate in window.rates
         )
 
     def _kept(self) -> Iterator[dict[str, Any]]:
-        now = int(asyncio.get_running_loop().time() * SECOND)
+        now = int(asyncio.get_running_loop().time() * SECOND_MS)
         for what, window in self._windows.items():
             for rate in window.rates:
                 used = len(window.items) - bisect_left(window.items, now - rate.interval, key=_timestamp)
@@ -169,18 +171,18 @@ class Limits:
                     "most": rate.limit,
                     "used": used,
                     "left": rate.limit - used,
-                    "closed_until": _room_at(window, rate, 1) / SECOND,
+                    "closed_until": _room_at(window, rate, 1) / SECOND_MS,
                     "refusals": 0,
                 }
 
 
 # kept as long as the process: what a client has used up of a day is used up for the next one, too
-_accounts: dict[bytes, Limits] = {}
+_accounts: dict[bytes, AccountUsage] = {}
 
 
-def limits_of(*account: str) -> Limits:
+def usage_of(*account: str) -> AccountUsage:
     """The limits of an account, told apart by address, token and the like, of which only a digest is kept."""
-    return _accounts.setdefault(hashlib.sha256("\n".join(account).encode()).digest(), Limits())
+    return _accounts.setdefault(hashlib.sha256("\n".join(account).encode()).digest(), AccountUsage())
 
 
 def _counted(call: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toloka_frames._errors import ApiError, ConfigurationError, ConnectionFailed, QuotaExceeded
-from toloka_frames._runtime.progress import present
+from toloka_frames._runtime.progress import current_progress
 from toloka_frames._transport.responses import INTERVAL_SECONDS, Interval
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _told(state: RetryCallState) -> float:
 
 
 async def _pause(seconds: float) -> None:
-    meter = present()
+    meter = current_progress()
     meter.retries += 1
     with meter.wait("the service", seconds):
         await asyncio.sleep(seconds)

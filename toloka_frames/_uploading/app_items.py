@@ -9,20 +9,20 @@ from toloka_frames._reading import field_specs
 from toloka_frames._uploading.cells import cells_of
 from toloka_frames._uploading.frame_columns import roles_of
 from toloka_frames._uploading.json_text import number_array
-from toloka_frames._uploading.requests import Part, planned
+from toloka_frames._uploading.requests import RequestGroup, make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
 
-    from toloka_frames._schema.bulk import Kind
-    from toloka_frames._transport.http import Service
-    from toloka_frames._uploading.frame_columns import Roles
-    from toloka_frames._uploading.requests import Plan
+    from toloka_frames._schema.bulk import BulkCreation
+    from toloka_frames._transport.http import ApiClient
+    from toloka_frames._uploading.frame_columns import ColumnRoles
+    from toloka_frames._uploading.requests import UploadPlan
 
 
-def item_roles(frame: pd.DataFrame) -> Roles:
+def item_roles(frame: pd.DataFrame) -> ColumnRoles:
     """The columns that are input fields of an app: by their names, or with `INPUT:`.
 
     Raises:
@@ -38,15 +38,15 @@ def item_roles(frame: pd.DataFrame) -> Roles:
 
 
 async def plan_items(
-    service: Service,
-    kind: Kind,
+    service: ApiClient,
+    kind: BulkCreation,
     frame: pd.DataFrame,
-    roles: Roles,
+    roles: ColumnRoles,
     *,
     place: Mapping[str, str],
     upload_id: str | None,
     strict: bool,
-) -> Plan:
+) -> UploadPlan:
     """An item of each row, for an app project and in a batch, as `place` says.
 
     Raises:
@@ -59,5 +59,5 @@ async def plan_items(
     # the position stays in the ledger: it makes rows of equal input different objects
     objects = ['{"__item_idx":"', number_array(rows), '","input_data":', *cells.texts]
     # no limit of bytes is told for items, so that of tasks is kept
-    part = Part(place.get("batch_id", ""), rows, objects, cells.input_bytes)
-    return planned(kind, account, [part], rows, upload_id, place=place)
+    part = RequestGroup(place.get("batch_id", ""), rows, objects, cells.input_bytes)
+    return make_plan(kind, account, [part], rows, upload_id, place=place)

@@ -15,13 +15,13 @@ import pyarrow as pa
 from toloka_frames._errors import InputError
 from toloka_frames._schema.series import plain_values
 from toloka_frames._uploading.json_text import dumps, lengths, object_texts, records, text_array, text_list
-from toloka_frames._validation import SHOWN_ROWS, nearest, refuse, shown
+from toloka_frames._validation import MAX_ROWS_SHOWN, nearest, reject_rows, shown_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from toloka_frames._schema.columns import Specification
-    from toloka_frames._uploading.frame_columns import Roles
+    from toloka_frames._uploading.frame_columns import ColumnRoles
     from toloka_frames._uploading.json_text import Pieces, Values
 
 MAX_INPUT_BYTES = 1_048_576  # Toloka API, "Create single/multiple tasks": all input_values of one request
@@ -50,7 +50,7 @@ class Cells:
 
 def cells_of(
     frame: pd.DataFrame,
-    roles: Roles,
+    roles: ColumnRoles,
     specification: Specification,
     *,
     overlap: int | None,
@@ -101,7 +101,7 @@ def objects_of(values: Mapping[str, Sequence[Any]], declared: Mapping[str, str])
     return text_list(check.written(lambda: object_texts(fields, len(frame))))
 
 
-def _extras(roles: Roles) -> Iterator[tuple[str, str]]:
+def _extras(roles: ColumnRoles) -> Iterator[tuple[str, str]]:
     if roles.hint is not None:
         yield "message_on_unknown_solution", roles.hint
     if roles.language is not None:
@@ -223,8 +223,8 @@ class _Check:
             return
         large = [self._positions[index] for index, size in enumerate(sizes) if size > MAX_INPUT_BYTES]
         raise InputError(
-            f"Rows {shown(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the most one request can hold.",
-            rows=large[:SHOWN_ROWS],
+            f"Rows {shown_rows(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the most one request can hold.",
+            rows=large[:MAX_ROWS_SHOWN],
             hint="Put large contents at a URL and send that.",
         )
 
@@ -251,7 +251,7 @@ class _Check:
     def _complain_where(
         self, column: str, values: Sequence[Any], wrong: Callable[[Any], bool], why: str, hint: str = ""
     ) -> None:
-        refuse(column, values, wrong, why, hint, positions=self._positions)
+        reject_rows(column, values, wrong, why, hint, positions=self._positions)
 
 
 CONVERT = "Convert the column first: astype('string'), dt.strftime(...); files that hold text are read with dtype=str."

@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import pandas as pd
 
 from toloka_frames._errors import InputError
-from toloka_frames._schema.bulk import APP_BATCH_ITEMS, APP_ITEMS, TASK_SUITES, TASKS, USER_BONUSES
-from toloka_frames._schema.series import plain_values
+from toloka_frames._schema.bulk import CREATE_APP_BATCH, CREATE_APP_ITEMS, CREATE_TASK_SUITES, CREATE_TASKS, CREATE_USER_BONUSES
+from toloka_frames._schema.series import STRING_DTYPE, plain_values
 from toloka_frames._uploading.app_items import item_roles, plan_items
 from toloka_frames._uploading.bonuses import bonuses_of, plan_bonuses
 from toloka_frames._uploading.frame_columns import roles_of
 from toloka_frames._uploading.ledger import Ledger
 from toloka_frames._uploading.ledger_db import ledger_place
-from toloka_frames._uploading.results import TEXT
 from toloka_frames._uploading.tasks import plan_suites, plan_tasks
-from toloka_frames._uploading.upload import CONCURRENCY, Created, Kept, Upload
-from toloka_frames._validation import check_frame, checked, flag_or_none, one_of, path_part, positive, text
+from toloka_frames._uploading.upload import CONCURRENCY, FrameUpload, ResumedUpload, Upload
+from toloka_frames._validation import check_frame, flag_or_none, one_of, path_part, positive, text, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,7 +86,7 @@ def create_tasks(
     operation_id is refused a second time; Toloka-Kit 1.2.3: at most 10,000 tasks.
     """
     flags = {"allow_defaults": allow_defaults, "open_pool": open_pool, "skip_invalid_items": skip_invalid_items}
-    check_wishes(flags, upload_id)
+    check_flags(flags, upload_id)
     plan = partial(
         plan_tasks,
         frame=df,
@@ -97,7 +96,9 @@ def create_tasks(
         upload_id=upload_id,
         strict=not skip_invalid_items,
     )
-    return Created(TASKS, df.index, plan, flags, client=client, ledger=ledger, concurrency=concurrency, progress=progress)
+    return FrameUpload(
+        CREATE_TASKS, df.index, plan, flags, client=client, ledger=ledger, concurrency=concurrency, progress=progress
+    )
 
 
 def create_task_suites(
@@ -149,7 +150,7 @@ def create_task_suites(
     Source: Toloka API, "Create single/multiple task suites".
     """
     flags = {"allow_defaults": allow_defaults, "open_pool": open_pool, "skip_invalid_items": skip_invalid_items}
-    check_wishes(flags, upload_id)
+    check_flags(flags, upload_id)
     suites = _suites(df, suite_column, rows_per_suite)
     frame = df if suite_column is None else df.drop(columns=suite_column)
     if "TASK:overlap" in frame.columns:
@@ -164,7 +165,9 @@ def create_task_suites(
         upload_id=upload_id,
         strict=not skip_invalid_items,
     )
-    return Created(TASK_SUITES, df.index, plan, flags, client=client, ledger=ledger, concurrency=concurrency, progress=progress)
+    return FrameUpload(
+        CREATE_TASK_SUITES, df.index, plan, flags, client=client, ledger=ledger, concurrency=concurrency, progress=progress
+    )
 
 
 def create_user_bonuses(
@@ -206,11 +209,11 @@ def create_user_bonuses(
     Source: Toloka API, "Issue bonuses" (at most 10,000 requests a day).
     """
     flags = {"skip_invalid_items": skip_invalid_items}
-    check_wishes(flags, upload_id)
+    check_flags(flags, upload_id)
     objects = bonuses_of(df, {"public_title": public_title, "public_message": public_message})
     plan = partial(plan_bonuses, objects=objects, upload_id=upload_id)
-    return Created(
-        USER_BONUSES, df.index, plan, flags, client=client, ledger=ledger, concurrency=concurrency, progress=progress
+    return FrameUpload(
+        CREATE_USER_BONUSES, df.index, plan, flags, client=client, ledger=ledger, concurrency=concurrency, progress=progress
     )
 
 
@@ -237,7 +240,7 @@ def resume(
     Raises:
         InputError: This account has no upload of this name in the ledger.
     """
-    return Kept(upload_id, asks=False, client=client, ledger=ledger, concurrency=concurrency, progress=progress)
+    return ResumedUpload(upload_id, asks=False, client=client, ledger=ledger, concurrency=concurrency, progress=progress)
 
 
 def reconcile(
@@ -260,7 +263,7 @@ def reconcile(
         InputError: This account has no upload of this name in the ledger.
         ApiError: The service refused to tell.
     """
-    return Kept(upload_id, asks=True, client=client, ledger=ledger, concurrency=CONCURRENCY, progress=progress)
+    return ResumedUpload(upload_id, asks=True, client=client, ledger=ledger, concurrency=CONCURRENCY, progress=progress)
 
 
 def uploads(ledger: FilePath | None = None) -> pd.DataFrame:
@@ -284,18 +287,18 @@ def uploads(ledger: FilePath | None = None) -> pd.DataFrame:
 
 
 UPLOADS: dict[str, Any] = {
-    **dict.fromkeys(("upload_id", "account", "kind", "state", "pool_ids"), TEXT),
+    **dict.fromkeys(("upload_id", "account", "kind", "state", "pool_ids"), STRING_DTYPE),
     **dict.fromkeys(("rows", "created", "invalid", "failed", "unknown", "not_sent"), "Int64"),
     **dict.fromkeys(("begun", "ended"), "datetime64[us, UTC]"),
 }
 
 
-def check_wishes(flags: Mapping[str, bool | None], upload_id: str | None) -> None:
+def check_flags(flags: Mapping[str, bool | None], upload_id: str | None) -> None:
     """Refuse flags that are neither True, False nor None, and a name that is none."""
     for name, flag in flags.items():
-        checked(name, flag_or_none, flag)
+        validate(name, flag_or_none, flag)
     if upload_id is not None:
-        checked("upload_id", text, upload_id)
+        validate("upload_id", text, upload_id)
 
 
 def _suites(df: pd.DataFrame, suite_column: str | None, rows_per_suite: int | None) -> Sequence[Any]:
@@ -304,7 +307,7 @@ def _suites(df: pd.DataFrame, suite_column: str | None, rows_per_suite: int | No
         raise InputError("Exactly one of suite_column and rows_per_suite is needed.")
     check_frame(df)
     if rows_per_suite is not None:
-        checked("rows_per_suite", positive, rows_per_suite)
+        validate("rows_per_suite", positive, rows_per_suite)
         return [row // rows_per_suite for row in range(len(df))]
     if suite_column not in df.columns:
         raise InputError(f"suite_column={suite_column!r}: the frame has no such column.", column=suite_column)
@@ -358,12 +361,14 @@ def create_app_items(
     Source: Apps API, "Add items in bulk" (at most 10,000 items a request; one that is not valid has all refused).
     """
     flags = {"ignore_errors": ignore_errors, "force_new_original": force_new_original}
-    check_wishes(flags, upload_id)
+    check_flags(flags, upload_id)
     if ignore_errors and batch_id is None:
         raise InputError("ignore_errors=True is for items of a batch only.", column="ignore_errors", hint="Give batch_id=.")
     place, roles, strict = _place(app_project_id, batch_id=batch_id), item_roles(df), not ignore_errors
-    plan = partial(plan_items, kind=APP_ITEMS, frame=df, roles=roles, place=place, upload_id=upload_id, strict=strict)
-    return Created(APP_ITEMS, df.index, plan, flags, client=client, ledger=ledger, concurrency=concurrency, progress=progress)
+    plan = partial(plan_items, kind=CREATE_APP_ITEMS, frame=df, roles=roles, place=place, upload_id=upload_id, strict=strict)
+    return FrameUpload(
+        CREATE_APP_ITEMS, df.index, plan, flags, client=client, ledger=ledger, concurrency=concurrency, progress=progress
+    )
 
 
 def create_app_batch(
@@ -410,18 +415,18 @@ def create_app_batch(
     Source: Apps API, "Create batch with items", "Add items in bulk", "Start batch processing".
     """
     wishes = {"start": start, "ignore_errors": ignore_errors, "force_new_original": force_new_original}
-    check_wishes(wishes, upload_id)
+    check_flags(wishes, upload_id)
     if priority_order is not None:
-        checked("priority_order", one_of(PriorityOrder), priority_order)
+        validate("priority_order", one_of(PriorityOrder), priority_order)
     place, roles, strict = _place(app_project_id, name=name), item_roles(df), not ignore_errors
-    plan = partial(plan_items, kind=APP_BATCH_ITEMS, frame=df, roles=roles, place=place, upload_id=upload_id, strict=strict)
+    plan = partial(plan_items, kind=CREATE_APP_BATCH, frame=df, roles=roles, place=place, upload_id=upload_id, strict=strict)
     flags = {**wishes, "priority_order": priority_order}
-    return Created(
-        APP_BATCH_ITEMS, df.index, plan, flags, client=client, ledger=ledger, concurrency=concurrency, progress=progress
+    return FrameUpload(
+        CREATE_APP_BATCH, df.index, plan, flags, client=client, ledger=ledger, concurrency=concurrency, progress=progress
     )
 
 
 def _place(app_project_id: str, **where: str | None) -> dict[str, str]:
     """Where items go, checked: an app project, and a batch's id or name."""
-    checked("app_project_id", path_part, app_project_id)
-    return {"app_project_id": app_project_id} | {name: checked(name, text, it) for name, it in where.items() if it is not None}
+    validate("app_project_id", path_part, app_project_id)
+    return {"app_project_id": app_project_id} | {name: validate(name, text, it) for name, it in where.items() if it is not None}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from toloka_frames._errors import InputError
 from toloka_frames._schema.series import plain_values
-from toloka_frames._validation import check_frame, nearest, refuse
+from toloka_frames._validation import check_frame, nearest, reject_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ SINGLE = ("HINT:text", "HINT:default_language", "TASK:overlap")
 
 
 @dataclass(frozen=True)
-class Roles:
+class ColumnRoles:
     """Which column of a frame is what: field names to column names."""
 
     inputs: Mapping[str, str]
@@ -32,7 +32,7 @@ class Roles:
     pool: str | None
 
 
-def roles_of(frame: pd.DataFrame, input_columns: Sequence[str] | None, *, has_pool: bool) -> Roles:
+def roles_of(frame: pd.DataFrame, input_columns: Sequence[str] | None, *, has_pool: bool) -> ColumnRoles:
     """Tell the columns' roles from their names: plain field names, or the prefixes of the platform's own files.
 
     Raises:
@@ -52,7 +52,7 @@ def roles_of(frame: pd.DataFrame, input_columns: Sequence[str] | None, *, has_po
     if not inputs or "" in inputs:
         raise InputError("No column with a name holds input values.", hint="Name the columns as the project's input fields.")
     special = {name: name for name in names if _is_prefixed(name)}
-    return Roles(
+    return ColumnRoles(
         inputs,
         _stripped(names, "GOLDEN:"),
         special.get("HINT:text"),
@@ -134,11 +134,11 @@ def members_of(frame: Any, members: Mapping[str, str], needed: Sequence[str]) ->
     for name in needed:
         if name not in values:
             raise InputError(f"No column {name!r}: it is needed.", column=name)
-        refuse(name, values[name], lambda value: value is None or value == "", "is missing")
+        reject_rows(name, values[name], lambda value: value is None or value == "", "is missing")
     return values
 
 
-def refuse_twins(column: str, values: Sequence[Any], what: str, hint: str) -> None:
+def reject_duplicates(column: str, values: Sequence[Any], what: str, hint: str) -> None:
     """Refuse rows that are the same thing twice.
 
     Raises:

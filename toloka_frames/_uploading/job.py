@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from toloka_frames._client.client import AsyncTolokaClient
 from toloka_frames._errors import InputError, UploadCancelled, UploadError, UploadInterrupted
-from toloka_frames._runtime.event_loop import on_our_loop, run
-from toloka_frames._validation import checked, positive
+from toloka_frames._runtime.event_loop import run, run_on_loop
+from toloka_frames._validation import positive, validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toloka_frames._runtime.progress import ProgressArg
-    from toloka_frames._transport.http import Service
+    from toloka_frames._transport.http import ApiClient
     from toloka_frames._uploading.results import Results
 
 
-class Work(ABC):
+class RowJob(ABC):
     """What a verb has prepared, while it goes on; what is known of it can be read at any time.
 
     Attributes:
@@ -35,14 +35,14 @@ class Work(ABC):
     def __init__(self, client: AsyncTolokaClient, concurrency: int, progress: ProgressArg) -> None:
         if not isinstance(client, AsyncTolokaClient):
             raise InputError(f"client is a {type(client).__name__}, not an AsyncTolokaClient.", column="client")
-        checked("concurrency", positive, concurrency)
+        validate("concurrency", positive, concurrency)
         self.upload_id = ""
-        self._service: Service = client.service
+        self._service: ApiClient = client.service
         self._concurrency = concurrency
         self._progress = progress
 
     @abstractmethod
-    async def go(self) -> pd.DataFrame:
+    async def run(self) -> pd.DataFrame:
         """Do it, on the package's own loop; the results of all rows."""
 
     @abstractmethod
@@ -50,7 +50,7 @@ class Work(ABC):
         """What is known of each input row."""
 
     @abstractmethod
-    def stopped(self) -> str:
+    def stop_message(self) -> str:
         """What to say when it was stopped."""
 
     def _raise_for_results(self, error: Exception | None, fine: set[str], hint: str) -> None:
@@ -60,36 +60,36 @@ class Work(ABC):
             raise UploadError(said, results=self.frame(), upload_id=self.upload_id, hint=hint) from error
 
 
-def ordinary(prepare: Callable[P, Work]) -> Callable[P, pd.DataFrame]:
+def ordinary(prepare: Callable[P, RowJob]) -> Callable[P, pd.DataFrame]:
     """The verb for ordinary code."""
 
     @wraps(prepare)
     def verb(*args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
         upload = prepare(*args, **kwargs)
         try:
-            return run(upload.go())
+            return run(upload.run())
         except KeyboardInterrupt as stop:
-            raise UploadInterrupted(upload.stopped(), results=upload.frame(), upload_id=upload.upload_id) from stop
+            raise UploadInterrupted(upload.stop_message(), results=upload.frame(), upload_id=upload.upload_id) from stop
 
     return _told(verb, prepare)
 
 
-def awaited(prepare: Callable[P, Work]) -> Callable[P, Coroutine[Any, Any, pd.DataFrame]]:
+def awaited(prepare: Callable[P, RowJob]) -> Callable[P, Coroutine[Any, Any, pd.DataFrame]]:
     """The verb for async code."""
 
     @wraps(prepare)
     async def verb(*args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
         upload = prepare(*args, **kwargs)
         try:
-            return await on_our_loop(upload.go())
+            return await run_on_loop(upload.run())
         except asyncio.CancelledError as stop:
-            raise UploadCancelled(upload.stopped(), results=upload.frame(), upload_id=upload.upload_id) from stop
+            raise UploadCancelled(upload.stop_message(), results=upload.frame(), upload_id=upload.upload_id) from stop
 
     verb.__module__ = "toloka_frames.aio"
     return _told(verb, prepare)
 
 
-def _told(verb: F, prepare: Callable[..., Work]) -> F:
+def _told(verb: F, prepare: Callable[..., RowJob]) -> F:
     """The same; the signature that editors and notebooks show says that a frame comes back."""
     verb.__signature__ = inspect.signature(prepare).replace(return_annotation="pd.DataFrame")  # type: ignore[attr-defined]
     return verb

@@ -26,8 +26,8 @@ Pieces: TypeAlias = "Sequence[str | pa.Array]"
 Texts: TypeAlias = "tuple[pa.Array, str]"
 
 PASSTHROUGH = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
-TEXT = pa.large_string()
-ARROW_TYPES = {str: TEXT, bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+LARGE_STRING = pa.large_string()
+ARROW_TYPES = {str: LARGE_STRING, bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
 QUOTE, BACKSLASH, FIRST_UNESCAPED = b'"'[0], b"\\"[0], b" "[0]
 BLOCK_ROWS = 1_000
 
@@ -60,19 +60,19 @@ def joined(pieces: Pieces) -> pa.Array:
     """The text of each row; at least one of its pieces is an array."""
     runs = [list(run) for _, run in groupby(pieces, type)]
     merged = [piece for run in runs for piece in (["".join(run)] if isinstance(run[0], str) else run)]
-    scalars = [pa.scalar(piece, TEXT) if isinstance(piece, str) else piece for piece in (*merged, "")]
+    scalars = [pa.scalar(piece, LARGE_STRING) if isinstance(piece, str) else piece for piece in (*merged, "")]
     return pc.binary_join_element_wise(*scalars)
 
 
 def text_array(texts: Sequence[bytes | None]) -> pa.Array:
     """Texts in UTF-8 as an array."""
-    return pa.array(texts, pa.large_binary()).cast(TEXT)
+    return pa.array(texts, pa.large_binary()).cast(LARGE_STRING)
 
 
 def number_array(numbers: Sequence[int]) -> pa.Array:
     """The digits of numbers as an array."""
     array = np.arange(numbers.start, numbers.stop) if isinstance(numbers, range) else np.asarray(numbers)
-    return pc.cast(pa.array(array), TEXT)
+    return pc.cast(pa.array(array), LARGE_STRING)
 
 
 def lengths(pieces: Pieces) -> list[int]:
@@ -109,13 +109,13 @@ def _texts(values: Values) -> Texts:
     array = _array(values) if isinstance(values, list) else values
     if array is None:
         return _dumped(_listed(values)), ""
-    if array.type in (pa.string(), TEXT):
-        return _escaped(array.cast(TEXT)), '"'
+    if array.type in (pa.string(), LARGE_STRING):
+        return _escaped(array.cast(LARGE_STRING)), '"'
     if pa.types.is_floating(array.type):
         numbers = orjson.dumps(array.to_numpy(zero_copy_only=False), option=orjson.OPT_SERIALIZE_NUMPY)
         written = pc.list_flatten(pc.split_pattern(text_array([numbers[1:-1]]), ","))
-        return pc.if_else(array.is_valid(), written, pa.scalar(None, TEXT)), ""
-    return pc.cast(array, TEXT), ""
+        return pc.if_else(array.is_valid(), written, pa.scalar(None, LARGE_STRING)), ""
+    return pc.cast(array, LARGE_STRING), ""
 
 
 def _array(values: list[Any]) -> pa.Array | None:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from toloka_frames._schema.bulk import APP_BATCH_ITEMS, KINDS
+from toloka_frames._schema.bulk import BULK_CREATIONS, CREATE_APP_BATCH
 from toloka_frames._uploading.json_text import dumps
 from toloka_frames._uploading.ledger_db import LedgerFile, UploadLock
 from toloka_frames._uploading.requests import Chunk
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
 
-    from toloka_frames._schema.bulk import Kind
-    from toloka_frames._uploading.requests import Plan
+    from toloka_frames._schema.bulk import BulkCreation
+    from toloka_frames._uploading.requests import UploadPlan
     from toloka_frames._uploading.results import Other
 
 
@@ -37,7 +37,7 @@ class Ledger(LedgerFile):
         name = hashlib.sha256(f"{account}\n{upload_id}".encode()).hexdigest()[:16]
         return UploadLock(self.path.with_name(f"{self.path.name}-{name}.lock"), self.path)
 
-    def find(self, account: str, upload_id: str) -> Record | None:
+    def find(self, account: str, upload_id: str) -> LedgerEntry | None:
         """The upload of this name, if there is one."""
         found = self._read(
             "select id, upload_id, path, rows, content, digests, flags, ended, place, object_of_row from uploads"
@@ -48,10 +48,10 @@ class Ledger(LedgerFile):
             return None
         number, name, path, rows, content, digests, flags, ended, place, objects = found[0]
         ended_at = datetime.fromisoformat(ended) if ended else None
-        return Record(
+        return LedgerEntry(
             id=number,
             upload_id=name,
-            kind=KINDS[path],
+            kind=BULK_CREATIONS[path],
             rows=rows,
             content=content,
             digests=array("I", digests),
@@ -61,7 +61,7 @@ class Ledger(LedgerFile):
             object_of_row=range(rows) if objects is None else array("I", objects),
         )
 
-    def add(self, plan: Plan, flags: Flags) -> None:
+    def add(self, plan: UploadPlan, flags: Flags) -> None:
         """Write down an upload and all its chunks."""
         with self._change() as sqlite:
             upload = sqlite.execute(
@@ -172,7 +172,7 @@ class Ledger(LedgerFile):
             " select value from chunks join apps on upload = apps.id join json_each(object_ids) where value is not null"
             " union select pool_id from chunks join apps on upload = id where path = ?2"
         )
-        return {each for (each,) in self._read(sql, (upload, APP_BATCH_ITEMS.path))}
+        return {each for (each,) in self._read(sql, (upload, CREATE_APP_BATCH.path))}
 
     def in_doubt(self, upload: int, chunk: Chunk) -> list[Chunk]:
         """All other requests for the same app project that were begun and have no answer, those of other uploads too."""
@@ -201,7 +201,7 @@ class Ledger(LedgerFile):
             _insert(sqlite, upload, halves)
 
     def end(
-        self, upload: int, chunk: Chunk, state: State, object_ids: Sequence[str | None], others: Iterable[Other] = ()
+        self, upload: int, chunk: Chunk, state: ChunkState, object_ids: Sequence[str | None], others: Iterable[Other] = ()
     ) -> None:
         """Write down what became of a chunk and its rows; of one that is done the tasks are no longer needed.
 
@@ -259,7 +259,7 @@ class Ledger(LedgerFile):
             """,
             (),
         )
-        return [{**each, "kind": KINDS[each["kind"]].name} for each in uploads]
+        return [{**each, "kind": BULK_CREATIONS[each["kind"]].name} for each in uploads]
 
     def _chunk(self, upload: int, operation_id: str) -> Chunk:
         """A chunk that is not settled, as it was planned."""
@@ -299,12 +299,12 @@ def _now() -> str:
 
 
 # waiting: not sent; begun: sent, its end not known; refused: not taken; done, failed: how its operation ended
-State: TypeAlias = Literal["waiting", "begun", "refused", "done", "failed"]
+ChunkState: TypeAlias = Literal["waiting", "begun", "refused", "done", "failed"]
 Flags: TypeAlias = "Mapping[str, bool | str | None]"
 
 
 @dataclass(frozen=True)
-class Record:
+class LedgerEntry:
     """An upload as the ledger has it.
 
     Attributes:
@@ -322,7 +322,7 @@ class Record:
 
     id: int
     upload_id: str
-    kind: Kind
+    kind: BulkCreation
     rows: int
     content: str
     digests: array[int]

@@ -101,11 +101,11 @@ class LedgerFile:
         if self._sqlite.execute("pragma journal_mode").fetchone() == ("wal",):
             return
         lock = UploadLock(self.path.with_name(f"{self.path.name}.lock"), self.path)
-        lock.take(BUSY_SECONDS)
+        lock.acquire(BUSY_SECONDS)
         try:
             self._sqlite.execute("pragma journal_mode = wal")
         finally:
-            lock.give_back()
+            lock.release()
 
     def _build(self) -> None:
         with self._transaction() as sqlite:
@@ -164,7 +164,7 @@ class UploadLock:
         self._lock = filelock.FileLock(path, thread_local=False)
         self._ledger = ledger
 
-    def take(self, seconds: float = 0.0) -> bool:
+    def acquire(self, seconds: float = 0.0) -> bool:
         """Take it, if nobody has it for so long."""
         try:
             self._lock.acquire(timeout=seconds)
@@ -175,7 +175,7 @@ class UploadLock:
             raise LedgerError(why, path=self._ledger, hint=ANOTHER) from error
         return True
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Let go of it, if it was taken."""
         if not self._lock.is_locked:
             return

@@ -18,12 +18,12 @@ from toloka_frames._uploading.json_text import lines_of, text_list
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from toloka_frames._schema.bulk import Kind
+    from toloka_frames._schema.bulk import BulkCreation
     from toloka_frames._uploading.json_text import Pieces
 
 
 @dataclass(frozen=True)
-class Part:
+class RequestGroup:
     """Objects of one pool.
 
     Attributes:
@@ -40,7 +40,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Plan:
+class UploadPlan:
     """What an upload will send.
 
     Attributes:
@@ -57,7 +57,7 @@ class Plan:
         place: Where it goes, as far as its objects do not say it: an app project with a batch.
     """
 
-    kind: Kind
+    kind: BulkCreation
     account: str
     upload_id: str
     key: str
@@ -70,15 +70,15 @@ class Plan:
     place: Mapping[str, str] = field(default_factory=dict)
 
 
-def planned(
-    kind: Kind,
+def make_plan(
+    kind: BulkCreation,
     account: str,
-    parts: Iterable[Part],
+    parts: Iterable[RequestGroup],
     object_of_row: Sequence[int],
     upload_id: str | None,
     pools: Sequence[Mapping[str, Any]] = (),
     place: Mapping[str, str] | None = None,
-) -> Plan:
+) -> UploadPlan:
     """Cut objects into requests and name the whole."""
     parts, place = list(parts), place or {}
     cuts = [each for part in parts for each in _cut(part, kind.most)]
@@ -88,10 +88,10 @@ def planned(
     name = upload_id or str(uuid.uuid5(NAMESPACE, f"{key}\n{content}"))
     objects = sum(len(part.positions) for part in parts)
     digests = _digests(parts, objects) if upload_id else array("I")
-    return Plan(kind, account, name, key, content, objects, digests, chunks, object_of_row, pools, place)
+    return UploadPlan(kind, account, name, key, content, objects, digests, chunks, object_of_row, pools, place)
 
 
-def _cut(part: Part, most: int) -> Iterator[tuple[str, Sequence[int], bytes]]:
+def _cut(part: RequestGroup, most: int) -> Iterator[tuple[str, Sequence[int], bytes]]:
     """The pool, positions and text of each request."""
     spans = list(cut(part.sizes, most))
     for span, text in zip(spans, lines_of(part.objects, spans), strict=True):
@@ -108,7 +108,7 @@ def _content(texts: Iterable[bytes], place: Mapping[str, str]) -> str:
     return content.hexdigest()
 
 
-def _digests(parts: Sequence[Part], objects: int) -> array[int]:
+def _digests(parts: Sequence[RequestGroup], objects: int) -> array[int]:
     digests = array("I", bytes(4 * objects))
     for part in parts:
         for position, each in zip(part.positions, text_list(part.objects), strict=True):

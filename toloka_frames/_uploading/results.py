@@ -9,19 +9,19 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from toloka_frames._schema.series import STRING_DTYPE
 from toloka_frames._transport.operation_log import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toloka_frames._transport.operation_log import Log
+    from toloka_frames._transport.operation_log import OperationLog
 
 Status: TypeAlias = Literal["CREATED", "INVALID", "FAILED", "UNKNOWN", "NOT_SENT"]
 # a row that has no object: its position, status, and what is wrong with it: field, code and message
 Other: TypeAlias = "tuple[int, Status, str | None, str | None, str | None]"
 
-TEXT = pd.StringDtype("pyarrow")
-TYPES = {pa.large_string(): TEXT, pa.int64(): pd.Int64Dtype()}
+TYPES = {pa.large_string(): STRING_DTYPE, pa.int64(): pd.Int64Dtype()}
 COLUMNS = ("status", "object_id", "error_field", "error_code", "error_message", "operation_id", "chunk")
 NO_ERROR = dict.fromkeys(("error_field", "error_code", "error_message"))
 
@@ -50,20 +50,20 @@ class Results:
         told = [self._columns[name][others] for name in ("status", *NO_ERROR)]
         return self._columns["object_id"][where].tolist(), list(zip(others.tolist(), *told, strict=True))
 
-    def log(self, rows: Sequence[int], log: Log) -> None:
+    def log(self, rows: Sequence[int], log: OperationLog) -> None:
         """Write an operation's log to the rows of its chunk."""
         mine = np.isin(log.positions, _array(rows))
         self.put(log.positions[mine], status="CREATED", object_id=log.ids[mine], **NO_ERROR)
         of_chunk = set(rows) if log.complaints else ()
         for position, output in log.complaints.items():
             if position in of_chunk and self._columns["status"][position] != "CREATED":
-                self.complain(position, output)
+                self.mark_invalid(position, output)
 
-    def complain(self, row: int, output: Any) -> None:
+    def mark_invalid(self, row: int, output: Any) -> None:
         """Write that a row is not valid, and what the service says of it."""
         self.put([row], status="INVALID", **first_error(output))
 
-    def settle(self, rows: Sequence[int], log: Log, *, failed: bool) -> int:
+    def settle(self, rows: Sequence[int], log: OperationLog, *, failed: bool) -> int:
         """Write an operation's log to the rows of its chunk, and return how many it leaves open."""
         self.log(rows, log)
         return self.end(rows, failed=failed)

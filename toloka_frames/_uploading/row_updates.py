@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from toloka_frames._errors import ApiError, Conflict, InputError, NotFound, ValidationFailed
-from toloka_frames._runtime.progress import ProgressArg, showing
-from toloka_frames._runtime.worker_pool import Crew
+from toloka_frames._runtime.progress import ProgressArg, track_progress
+from toloka_frames._runtime.worker_pool import WorkerPool
 from toloka_frames._transport.responses import decoded
 from toloka_frames._uploading.cells import objects_of
-from toloka_frames._uploading.frame_columns import members_of, refuse_twins
-from toloka_frames._uploading.job import Work
+from toloka_frames._uploading.frame_columns import members_of, reject_duplicates
+from toloka_frames._uploading.job import RowJob
 from toloka_frames._uploading.results import Results, first_error
-from toloka_frames._validation import checked, flag_or_none, path_part, refuse
+from toloka_frames._validation import flag_or_none, path_part, reject_rows, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from toloka_frames._client.client import AsyncTolokaClient
-    from toloka_frames._runtime.progress import Meter, ProgressArg
+    from toloka_frames._runtime.progress import ProgressArg, ProgressTracker
 # short calls, within the 300 a second that an account has
 CONCURRENCY = 8
 
@@ -34,7 +34,7 @@ def set_user_skills(
     skip_invalid_items: bool | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
-) -> Each:
+) -> PerRowJob:
     """Set the skill of the user of each row of a frame; the same rows again leave it as it is.
 
     Args:
@@ -66,7 +66,7 @@ def set_user_restrictions(
     skip_invalid_items: bool | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
-) -> Each:
+) -> PerRowJob:
     """Keep the user of each row of a frame from a pool, a project, or all projects; the same rows again leave it as it is.
 
     Args:
@@ -94,7 +94,7 @@ def accept_assignments(
     skip_invalid_items: bool | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
-) -> Each:
+) -> PerRowJob:
     """Accept the assignment of each row of a frame, which pays its Toloker; what is accepted already stays so.
 
     Args:
@@ -122,7 +122,7 @@ def reject_assignments(
     skip_invalid_items: bool | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
-) -> Each:
+) -> PerRowJob:
     """Reject the assignment of each row of a frame; what is rejected already stays so.
 
     Args:
@@ -154,9 +154,9 @@ def _each(
     skips: bool | None,
     concurrency: int,
     progress: ProgressArg,
-) -> Each:
-    checked("skip_invalid_items", flag_or_none, skips)
-    return Each(title, object_id, calls, df.index, skips=skips, client=client, concurrency=concurrency, progress=progress)
+) -> PerRowJob:
+    validate("skip_invalid_items", flag_or_none, skips)
+    return PerRowJob(title, object_id, calls, df.index, skips=skips, client=client, concurrency=concurrency, progress=progress)
 
 
 # Toloka API, "Set skill" and "Block access to tasks"
@@ -182,21 +182,23 @@ def skill_calls(frame: pd.DataFrame) -> list[Call]:
         InputError: Something cannot be sent.
     """
     values = members_of(frame, SKILL_MEMBERS, ("user_id", "skill_id", "value"))
-    refuse("value", values["value"], lambda value: not _is_share(value), f"is no number from 0 to {MOST_SKILL}")
+    reject_rows("value", values["value"], lambda value: not _is_share(value), f"is no number from 0 to {MOST_SKILL}")
     pairs = list(zip(values["user_id"], values["skill_id"], strict=True))
-    refuse_twins("user_id", pairs, "skill of the same user", "Give each user one value of a skill.")
+    reject_duplicates("user_id", pairs, "skill of the same user", "Give each user one value of a skill.")
     return _puts("/v1/user-skills", values, SKILL_MEMBERS)
 
 
 def restriction_calls(frame: pd.DataFrame) -> list[Call]:
     """A call of each row that restricts a user; errors as in `skill_calls`."""
     values = members_of(frame, RESTRICTION_MEMBERS, ("user_id", "scope"))
-    refuse("scope", values["scope"], lambda scope: scope not in NEEDED_BY_SCOPE, f"is none of {', '.join(NEEDED_BY_SCOPE)}")
+    reject_rows(
+        "scope", values["scope"], lambda scope: scope not in NEEDED_BY_SCOPE, f"is none of {', '.join(NEEDED_BY_SCOPE)}"
+    )
     for scope, needed in NEEDED_BY_SCOPE.items():
         of_scope = zip(values["scope"], values.get(needed, [None] * len(frame)), strict=True)
         # a row of another scope passes with any value
         given = [value if each == scope else needed for each, value in of_scope]
-        refuse(needed, given, lambda value: value is None, f"is missing, and the scope {scope} needs it")
+        reject_rows(needed, given, lambda value: value is None, f"is missing, and the scope {scope} needs it")
     return _puts("/v1/user-restrictions", values, RESTRICTION_MEMBERS)
 
 
@@ -206,9 +208,9 @@ def verdict_calls(frame: pd.DataFrame, status: str, comment: str | None) -> list
         frame = frame.rename(columns={"ASSIGNMENT:assignment_id": "assignment_id"})
     values = members_of(frame, VERDICT_MEMBERS, ("assignment_id",))
     ids = values["assignment_id"]
-    refuse("assignment_id", ids, lambda each: not _is_id(each), "is no id of an assignment")
+    reject_rows("assignment_id", ids, lambda each: not _is_id(each), "is no id of an assignment")
     hint = "An assignment has a row for each of its tasks: df.drop_duplicates('assignment_id')."
-    refuse_twins("assignment_id", ids, "assignment", hint)
+    reject_duplicates("assignment_id", ids, "assignment", hint)
     comments = values.get("public_comment", [comment] * len(ids))
     bodies = objects_of(
         {"public_comment": comments, "status": [status] * len(ids)}, {"public_comment": "string", "status": "string"}
@@ -253,7 +255,7 @@ class Call:
     reached: str | None = None
 
 
-class Each(Work):
+class PerRowJob(RowJob):
     """The calls of one frame."""
 
     def __init__(
@@ -273,14 +275,14 @@ class Each(Work):
         self._fine = {"DONE", "INVALID"} if skips else {"DONE"}
         self._results = Results(len(calls), object_id)
 
-    async def go(self) -> pd.DataFrame:
+    async def run(self) -> pd.DataFrame:
         """Make all calls; raise when one was not heard."""
-        with showing(self._progress, self._title, total=len(self._calls)) as meter:
-            crew = Crew(meter)
+        with track_progress(self._progress, self._title, total=len(self._calls)) as meter:
+            crew = WorkerPool(meter)
             try:
                 await crew.do(range(len(self._calls)), self._concurrency, lambda row, _: self._make(row, meter))
             except asyncio.CancelledError:
-                meter.note = self.stopped()
+                meter.note = self.stop_message()
                 raise
             meter.note = self._results.summary()
             self._raise_for_results(crew.error, self._fine, SAME_AGAIN)
@@ -291,11 +293,11 @@ class Each(Work):
         frame = self._results.frame(self._index, range(len(self._calls)))
         return frame.drop(columns=["operation_id", "chunk"])
 
-    def stopped(self) -> str:
+    def stop_message(self) -> str:
         """What to say when it was stopped."""
         return f"{self._results.summary()} Running the same cell again goes on."
 
-    async def _make(self, row: int, meter: Meter) -> None:
+    async def _make(self, row: int, meter: ProgressTracker) -> None:
         """One call; what is wrong with its row alone stops no other."""
         call = self._calls[row]
         # before it is sent: when a stop comes between, nobody knows

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from toloka_frames._errors import ApiError, ConnectionFailed, NotFound, OperationFailed, QuotaExceeded, TolokaError, TooLarge
 from toloka_frames._runtime.event_loop import in_thread
-from toloka_frames._runtime.worker_pool import Crew
+from toloka_frames._runtime.worker_pool import WorkerPool
 from toloka_frames._transport import operations
-from toloka_frames._transport.operations import Watch
+from toloka_frames._transport.operations import OperationPoller
 from toloka_frames._uploading.requests import next_id
 from toloka_frames._uploading.results import NO_ERROR
 from toloka_frames._validation import path_part
@@ -22,17 +22,17 @@ from toloka_frames._validation import path_part
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from toloka_frames._runtime.progress import Meter
-    from toloka_frames._transport.http import Service
-    from toloka_frames._transport.operation_log import Log
-    from toloka_frames._uploading.ledger import Ledger, Record, State
+    from toloka_frames._runtime.progress import ProgressTracker
+    from toloka_frames._transport.http import ApiClient
+    from toloka_frames._transport.operation_log import OperationLog
+    from toloka_frames._uploading.ledger import ChunkState, Ledger, LedgerEntry
     from toloka_frames._uploading.requests import Chunk
     from toloka_frames._uploading.results import Results
 
 BAD_REQUEST = 400
 
 
-class Sending(ABC):
+class ChunkSender(ABC):
     """The requests of one upload while they go on.
 
     Attributes:
@@ -40,11 +40,17 @@ class Sending(ABC):
     """
 
     def __init__(
-        self, service: Service, ledger: Ledger, record: Record, flags: Mapping[str, str], results: Results, meter: Meter
+        self,
+        service: ApiClient,
+        ledger: Ledger,
+        record: LedgerEntry,
+        flags: Mapping[str, str],
+        results: Results,
+        meter: ProgressTracker,
     ) -> None:
         self._service, self._ledger, self._record, self.flags = service, ledger, record, flags
         self._results, self._meter = results, meter
-        self._crew = Crew(meter)
+        self._crew = WorkerPool(meter)
 
     @property
     def error(self) -> Exception | None:
@@ -93,7 +99,7 @@ class Sending(ABC):
             self._fail(chunk, error)
             await self._write_down(chunk, "refused")
 
-    async def _write_down(self, chunk: Chunk, state: State) -> None:
+    async def _write_down(self, chunk: Chunk, state: ChunkState) -> None:
         """Write down how a chunk ended, and its rows."""
         await in_thread(self._ledger.end, self._record.id, chunk, state, *self._results.outcomes(chunk.rows))
 
@@ -101,12 +107,12 @@ class Sending(ABC):
         self._results.put(chunk.rows, status="FAILED", error_code=error.code, error_message=str(error))
 
 
-class Operations(Sending):
+class OperationSender(ChunkSender):
     """Requests that are operations: each has an id of ours, so that it may be repeated and looked for."""
 
-    def __init__(self, service: Service, *args: Any) -> None:
+    def __init__(self, service: ApiClient, *args: Any) -> None:
         super().__init__(service, *args)
-        self._watch = Watch(service)
+        self._watch = OperationPoller(service)
 
     async def send(self, chunks: Sequence[Chunk], concurrency: int) -> None:
         """Send chunks, so many at once."""
@@ -184,13 +190,13 @@ class Operations(Sending):
                 raise
             return operation
 
-    async def _ended(self, operation: Mapping[str, Any], free: Callable[[], None]) -> tuple[dict[str, Any], Log]:
+    async def _ended(self, operation: Mapping[str, Any], free: Callable[[], None]) -> tuple[dict[str, Any], OperationLog]:
         ended = await self._watch.ended(operation)
         if ended["status"] == "SUCCESS":
             free()  # its log is read while the next request goes out
         return ended, await operations.read_log(self._service, ended["id"], self._record.kind.object_id)
 
-    async def _settle(self, chunk: Chunk, operation: Mapping[str, Any], log: Log) -> None:
+    async def _settle(self, chunk: Chunk, operation: Mapping[str, Any], log: OperationLog) -> None:
         """Write down what became of a chunk; rows that nobody tells of stay UNKNOWN, to be looked at again."""
         failed = operation["status"] == "FAIL"
         unsettled = await in_thread(self._results.settle, chunk.rows, log, failed=failed)
@@ -198,7 +204,7 @@ class Operations(Sending):
         if failed or not unsettled:
             # where invalid rows are to be skipped, a request of nothing else has done what it was to do
             skipped = not unsettled and "skip_invalid_items" in self.flags
-            state: State = "failed" if failed and not skipped else "done"
+            state: ChunkState = "failed" if failed and not skipped else "done"
             await self._write_down(chunk, state)
         if unsettled:
             raise failure(operation)

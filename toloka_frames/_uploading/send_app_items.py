@@ -15,17 +15,16 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from toloka_frames._client.calls import filled
+from toloka_frames._client.calls import build_path
 from toloka_frames._errors import OutcomeUnknown, TolokaError, TooLarge
-from toloka_frames._reading.list_request import question
+from toloka_frames._reading.list_request import list_request
 from toloka_frames._reading.pager import Source
 from toloka_frames._runtime.event_loop import in_thread
-from toloka_frames._schema.bulk import APP_BATCH_ITEMS
-from toloka_frames._schema.bulk import APP_ITEMS as ITEMS
+from toloka_frames._schema.bulk import CREATE_APP_BATCH, CREATE_APP_ITEMS
 from toloka_frames._schema.lists import APP_BATCHES, APP_ITEMS
 from toloka_frames._transport.responses import bad_answer, decoded_ids
 from toloka_frames._uploading.results import NO_ERROR
-from toloka_frames._uploading.send import Sending
+from toloka_frames._uploading.send import ChunkSender
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping, Sequence
@@ -33,16 +32,16 @@ if TYPE_CHECKING:
 
     from toloka_frames._errors import ApiError
     from toloka_frames._schema.lists import Resource
-    from toloka_frames._transport.http import Service
+    from toloka_frames._transport.http import ApiClient
     from toloka_frames._uploading.requests import Chunk
 
 
 T = TypeVar("T")
 
 # lists show rows a minute late, and no service works longer on a request that nobody waits for: then it never came
-SETTLED = timedelta(minutes=5)
+GIVE_UP_AFTER = timedelta(minutes=5)
 # the clock that dates answers and the one that dates items may differ
-EARLY = timedelta(minutes=5)
+CLOCK_SKEW = timedelta(minutes=5)
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)  # seconds, in which what was made is listed
 BATCH = "/app/v0/app-projects/{}/batches/{}"
 LOOK_AGAIN = "Nothing was sent twice: the same call and tf.reconcile look again, client.get_app_items(...) shows what is there."
@@ -51,7 +50,7 @@ NO_ITEM: Any = "No item was made of this row."
 OF_BATCHES_ONLY = ("priority_order",)
 
 
-class Imports(Sending):
+class AppItemSender(ChunkSender):
     """Requests that have no id of ours: what is listed tells whether one without an answer took effect."""
 
     def __init__(self, *args: Any) -> None:
@@ -84,7 +83,7 @@ class Imports(Sending):
 
     async def open(self, pool_id: str) -> None:
         """Start a batch, unless that was done before."""
-        path = filled(BATCH, self._project, pool_id)
+        path = build_path(BATCH, self._project, pool_id)
 
         async def status() -> str | None:
             said = (await self._service.get(path)).get("status")
@@ -98,7 +97,7 @@ class Imports(Sending):
 
     @property
     def _makes_batch(self) -> bool:
-        return self._record.kind is APP_BATCH_ITEMS and not self._batch_id
+        return self._record.kind is CREATE_APP_BATCH and not self._batch_id
 
     async def _create(self, chunk: Chunk, free: Callable[[], None]) -> None:  # noqa: ARG002 -- its end is its answer
         chunk = replace(chunk, pool_id=self._batch_id)
@@ -131,9 +130,9 @@ class Imports(Sending):
         """The batch that was made, or the ids of items."""
         if self._makes_batch:
             body = _body(chunk, self.flags, {"name": self._record.place.get("name")})
-            path = filled(self._record.kind.path, self._project)
+            path = build_path(self._record.kind.path, self._project)
             return _batch(await self._service.post(path, {}, body, repeatable=False))
-        body, path = _body(chunk, self.flags, {"batch_id": chunk.pool_id}), filled(ITEMS.path, self._project)
+        body, path = _body(chunk, self.flags, {"batch_id": chunk.pool_id}), build_path(CREATE_APP_ITEMS.path, self._project)
         return decoded_ids(await self._service.send("POST", path, content=body, repeatable=False))
 
     async def _settle_batch(self, chunk: Chunk, batch: Mapping[str, Any]) -> None:
@@ -161,14 +160,14 @@ class Imports(Sending):
         self._results.put(chunk.rows, **NO_ERROR, batch_id=chunk.pool_id or None)
         self._results.put(list(made), status="CREATED", object_id=list(made.values()))
         for row, complaint in refused.items():
-            self._results.complain(row, complaint)
+            self._results.mark_invalid(row, complaint)
         self._meter.rows += len(chunk.rows)
         await self._write_down(chunk, "done")
 
     def _fail(self, chunk: Chunk, error: ApiError) -> None:
         super()._fail(chunk, error)
         for row, complaint in complaints(error.payload, chunk.rows).items():
-            self._results.complain(row, complaint)
+            self._results.mark_invalid(row, complaint)
 
     async def _found(self, chunk: Chunk) -> bool | None:
         """Whether a chunk that has no answer took effect, which settles it; None where that cannot be told yet."""
@@ -185,10 +184,10 @@ class Imports(Sending):
                 return True
             # in a batch, items that are like no row may be rows of ours that the service has changed
             listed += len(found.made) + (found.more if batch_id else 0)
-        if not listed and self._service.now() >= since + SETTLED:
+        if not listed and self._service.now() >= since + GIVE_UP_AFTER:
             await self._withdraw(chunk)
             return False
-        when = f"{since + SETTLED:%Y-%m-%d %H:%M:%S} UTC"
+        when = f"{since + GIVE_UP_AFTER:%Y-%m-%d %H:%M:%S} UTC"
         self._doubt = _doubt(
             chunk, f"{listed:,} items that may be its own are listed", LOOK_AGAIN if listed else LOOK_LATER.format(when)
         )
@@ -209,7 +208,7 @@ class Imports(Sending):
         if not self._makes_batch:
             return [self._batch_id]
         ours = await in_thread(self._ledger.app_objects, self._record.id)
-        batches = await _all(self._service, APP_BATCHES, app_project_id=self._project, created_gte=begun - EARLY)
+        batches = await _all(self._service, APP_BATCHES, app_project_id=self._project, created_gte=begun - CLOCK_SKEW)
         name = self._record.place.get("name", "")
         return [each["id"] for each in batches if each["id"] not in ours and (each.get("name") or "") == name]
 
@@ -224,7 +223,7 @@ class Imports(Sending):
         """What the batch tells of rows of which no item was made, if its latest import is that of this chunk."""
         if not missing or not chunk.pool_id:
             return {}
-        batch = await self._service.get(filled(BATCH, self._project, chunk.pool_id))
+        batch = await self._service.get(build_path(BATCH, self._project, chunk.pool_id))
         told = complaints(_errors(batch), chunk.rows)
         return told if set(told) == set(missing) else {}
 
@@ -252,13 +251,13 @@ class Imports(Sending):
 
     async def _items(self, chunk: Chunk, begun: datetime) -> list[dict[str, Any]]:
         """The items of the chunk's batch, or those without one, that are as new as it is."""
-        place = {"app_project_id": self._project, "batch_id": chunk.pool_id or None, "created_gte": begun - EARLY}
+        place = {"app_project_id": self._project, "batch_id": chunk.pool_id or None, "created_gte": begun - CLOCK_SKEW}
         items = await _all(self._service, APP_ITEMS, **place)
         return [item for item in items if (item.get("batch_id") or "") == chunk.pool_id]
 
 
-async def _all(service: Service, resource: Resource, **given: Any) -> list[dict[str, Any]]:
-    source = Source(service, question(resource, given), str(resource.max_limit))
+async def _all(service: ApiClient, resource: Resource, **given: Any) -> list[dict[str, Any]]:
+    source = Source(service, list_request(resource, given), str(resource.max_limit))
     return [row async for page in source.dicts() for row in page.rows]
 
 

@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 from toloka_frames._errors import InputError
 from toloka_frames._reading import field_specs
-from toloka_frames._schema.bulk import TASK_SUITES, TASKS
+from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS
 from toloka_frames._schema.series import plain_values
 from toloka_frames._uploading.cells import MAX_INPUT_BYTES, cells_of
 from toloka_frames._uploading.json_text import dumps, number_array, text_array, text_list
-from toloka_frames._uploading.requests import Part, planned
-from toloka_frames._validation import checked, path_part
+from toloka_frames._uploading.requests import RequestGroup, make_plan
+from toloka_frames._validation import path_part, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
-    from toloka_frames._schema.bulk import Kind
+    from toloka_frames._schema.bulk import BulkCreation
     from toloka_frames._schema.columns import Specification
-    from toloka_frames._transport.http import Service
+    from toloka_frames._transport.http import ApiClient
     from toloka_frames._uploading.cells import Cells
-    from toloka_frames._uploading.frame_columns import Roles
+    from toloka_frames._uploading.frame_columns import ColumnRoles
     from toloka_frames._uploading.json_text import Pieces
-    from toloka_frames._uploading.requests import Plan
+    from toloka_frames._uploading.requests import UploadPlan
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,15 @@ class _Pool:
 
 
 async def plan_tasks(
-    service: Service,
+    service: ApiClient,
     frame: pd.DataFrame,
-    roles: Roles,
+    roles: ColumnRoles,
     *,
     pool_id: str | None,
     overlap: int | None,
     upload_id: str | None,
     strict: bool,
-) -> Plan:
+) -> UploadPlan:
     """A task of each row.
 
     Raises:
@@ -53,23 +53,23 @@ async def plan_tasks(
     """
     account, pools = await service.account(), await _pools(service, frame, roles, pool_id)
     parts = [
-        Part(name, rows, tasks_of(name, rows, cells), cells.input_bytes)
+        RequestGroup(name, rows, tasks_of(name, rows, cells), cells.input_bytes)
         for name, rows, cells in _cells_by_pool(pools, frame, roles, overlap=overlap, strict=strict)
     ]
-    return planned(TASKS, account, parts, range(len(frame)), upload_id, [pool.facts for pool in pools])
+    return make_plan(CREATE_TASKS, account, parts, range(len(frame)), upload_id, [pool.facts for pool in pools])
 
 
 async def plan_suites(
-    service: Service,
+    service: ApiClient,
     frame: pd.DataFrame,
-    roles: Roles,
+    roles: ColumnRoles,
     suites: Sequence[Any],
     *,
     pool_id: str | None,
     overlap: int | None,
     upload_id: str | None,
     strict: bool,
-) -> Plan:
+) -> UploadPlan:
     """A task suite of all rows that `suites` says the same of.
 
     Raises:
@@ -82,10 +82,10 @@ async def plan_suites(
         for row in rows:
             number_of_row[row] = numbers.setdefault((name, suites[row]), len(numbers))
         parts.append(_suites(name, [number_of_row[row] for row in rows], cells, overlap))
-    return planned(TASK_SUITES, account, parts, number_of_row, upload_id, [pool.facts for pool in pools])
+    return make_plan(CREATE_TASK_SUITES, account, parts, number_of_row, upload_id, [pool.facts for pool in pools])
 
 
-def check_pool(pool: Mapping[str, Any], kind: Kind) -> None:
+def check_pool(pool: Mapping[str, Any], kind: BulkCreation) -> None:
     """Refuse a pool that does not take what is to be made.
 
     Raises:
@@ -96,14 +96,14 @@ def check_pool(pool: Mapping[str, Any], kind: Kind) -> None:
     name = f"The pool {pool.get('id')} ({pool.get('private_name')})"
     if pool.get("status") == "ARCHIVED":
         raise InputError(f"{name} is archived and takes no {kind.name}.", column="pool_id")
-    if kind is TASKS and not pool.get("mixer_config"):
+    if kind is CREATE_TASKS and not pool.get("mixer_config"):
         raise InputError(
             f"{name} has no mixer_config, so it takes task suites, not tasks.",
             column="pool_id",
             hint="Send suites with tf.create_task_suites, or make the pool with smart mixing: "
             "mixer_config={'real_tasks_count': ..., 'golden_tasks_count': ...}.",
         )
-    if kind is TASK_SUITES and pool.get("mixer_config"):
+    if kind is CREATE_TASK_SUITES and pool.get("mixer_config"):
         raise InputError(
             f"{name} has a mixer_config, so it takes tasks, not task suites.",
             column="pool_id",
@@ -118,7 +118,7 @@ def tasks_of(pool_id: str, rows: Sequence[int], cells: Cells) -> Pieces:
     return ['{"__item_idx":"', number_array(rows), f'","pool_id":{pool},"input_values":', *cells.texts]
 
 
-def _suites(pool_id: str, numbers: Sequence[int], cells: Cells, overlap: int | None) -> Part:
+def _suites(pool_id: str, numbers: Sequence[int], cells: Cells, overlap: int | None) -> RequestGroup:
     """The suites of one pool; `numbers` has the number of each row's suite."""
     tasks: dict[int, list[bytes]] = {}
     sizes: dict[int, int] = {}
@@ -136,19 +136,19 @@ def _suites(pool_id: str, numbers: Sequence[int], cells: Cells, overlap: int | N
         b'{"__item_idx":"%d","pool_id":%b,"tasks":[%b%b' % (number, pool, b",".join(each), tail)
         for number, each in tasks.items()
     ]
-    return Part(pool_id, list(tasks), [text_array(objects)], list(sizes.values()))
+    return RequestGroup(pool_id, list(tasks), [text_array(objects)], list(sizes.values()))
 
 
-async def _pools(service: Service, frame: pd.DataFrame, roles: Roles, pool_id: str | None) -> list[_Pool]:
+async def _pools(service: ApiClient, frame: pd.DataFrame, roles: ColumnRoles, pool_id: str | None) -> list[_Pool]:
     """The pools of all rows, as the service has them."""
     named = _rows_by_pool(frame, roles, pool_id)
     return [_Pool(name, rows, *await field_specs.of_pool(service, name)) for name, rows in named.items()]
 
 
-def _rows_by_pool(frame: pd.DataFrame, roles: Roles, pool_id: str | None) -> Mapping[str, Sequence[int]]:
+def _rows_by_pool(frame: pd.DataFrame, roles: ColumnRoles, pool_id: str | None) -> Mapping[str, Sequence[int]]:
     """The positions of each pool's rows."""
     if pool_id is not None:
-        checked("pool_id", path_part, pool_id)
+        validate("pool_id", path_part, pool_id)
         return {pool_id: range(len(frame))}
     pools: dict[str, list[int]] = {}
     for position, pool in enumerate(plain_values(frame[roles.pool])):
@@ -157,7 +157,7 @@ def _rows_by_pool(frame: pd.DataFrame, roles: Roles, pool_id: str | None) -> Map
 
 
 def _cells_by_pool(
-    pools: Iterable[_Pool], frame: pd.DataFrame, roles: Roles, *, overlap: int | None, strict: bool
+    pools: Iterable[_Pool], frame: pd.DataFrame, roles: ColumnRoles, *, overlap: int | None, strict: bool
 ) -> Iterator[tuple[str, Sequence[int], Cells]]:
     """Each pool with its rows and their JSON."""
     for pool in pools:

@@ -1,8 +1,6 @@
-"""A plan of objects comes in, they are created in chunks, and one result row for each input row goes out.
+"""Uploads: create the objects of a plan in chunks and return one result row per input row.
 
-The way up: `_tasks` and its kin make checked JSON of a frame, `_plan` cuts it into requests, `_ledger` has them on disk,
-`_sending` and `_app_sending` send what is not settled. `Created` has a frame, `Kept` only a name: both find in the ledger what
-is left to do.
+`FrameUpload` starts from a frame, `ResumedUpload` from an upload id; both read from the ledger what is left to send.
 """
 
 from __future__ import annotations
@@ -15,28 +13,28 @@ import pandas as pd
 
 from toloka_frames._errors import InputError, TolokaError, UploadError
 from toloka_frames._runtime.event_loop import in_thread
-from toloka_frames._runtime.progress import Meter, ProgressArg, showing
-from toloka_frames._schema.bulk import TASKS
-from toloka_frames._uploading.job import Work
+from toloka_frames._runtime.progress import ProgressArg, ProgressTracker, track_progress
+from toloka_frames._schema.bulk import CREATE_TASKS
+from toloka_frames._uploading.job import RowJob
 from toloka_frames._uploading.ledger import Ledger
 from toloka_frames._uploading.ledger_db import ledger_place
 from toloka_frames._uploading.results import Results
-from toloka_frames._uploading.send import Operations, failure
-from toloka_frames._uploading.send_app_items import Imports
+from toloka_frames._uploading.send import OperationSender, failure
+from toloka_frames._uploading.send_app_items import AppItemSender
 from toloka_frames._uploading.tasks import check_pool
-from toloka_frames._validation import checked, text
+from toloka_frames._validation import text, validate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from toloka_frames._client.client import AsyncTolokaClient
     from toloka_frames._reading.sinks import FilePath
-    from toloka_frames._schema.bulk import Kind
-    from toloka_frames._transport.http import Service
-    from toloka_frames._uploading.ledger import Flags, Record
+    from toloka_frames._schema.bulk import BulkCreation
+    from toloka_frames._transport.http import ApiClient
+    from toloka_frames._uploading.ledger import Flags, LedgerEntry
     from toloka_frames._uploading.ledger_db import UploadLock
-    from toloka_frames._uploading.requests import Chunk, Plan
-    from toloka_frames._uploading.send import Sending
+    from toloka_frames._uploading.requests import Chunk, UploadPlan
+    from toloka_frames._uploading.send import ChunkSender
 
 # the service makes one operation's tasks in seconds; more requests at once meet its quota sooner than they save time: what it
 # allows in a minute are ten full requests of tasks, and so two rounds
@@ -56,7 +54,7 @@ GO_ON_UNKEYED = (
 )
 
 
-class Upload(Work):
+class Upload(RowJob):
     """One upload."""
 
     def __init__(self, client: AsyncTolokaClient, ledger: FilePath | None, concurrency: int, progress: ProgressArg) -> None:
@@ -64,26 +62,26 @@ class Upload(Work):
         self._ledger = ledger_place(ledger)
         self._index: pd.Index[int] = pd.RangeIndex(0)
         self._object_of_row: Sequence[int] = ()
-        self._results = Results(0, TASKS.object_id)
+        self._results = Results(0, CREATE_TASKS.object_id)
         self._known = False
 
     def frame(self) -> pd.DataFrame:
         """What is known of each input row."""
         return self._results.frame(self._index, self._object_of_row)
 
-    def stopped(self) -> str:
+    def stop_message(self) -> str:
         """What to say when it was stopped."""
         known = self._results.summary() if self._known else "Nothing was sent by this call."
         without = f" Without the frame: tf.resume({self.upload_id!r}, client)." if self.upload_id else ""
         return f"{known} Running the same cell again goes on.{without}"
 
-    def _expect(self, kind: Kind, objects: int, object_of_row: Sequence[int], index: pd.Index[int]) -> None:
+    def _expect(self, kind: BulkCreation, objects: int, object_of_row: Sequence[int], index: pd.Index[int]) -> None:
         self._results, self._index, self._object_of_row = Results(objects, kind.object_id, kind.carrier), index, object_of_row
         # until the ledger was read, an earlier call may have sent any of them
         self._results.put(range(objects), status="UNKNOWN", error_message="The ledger was not read yet.")
 
     @asynccontextmanager
-    async def _opened(self, account: str, upload_id: str, meter: Meter) -> AsyncIterator[Ledger]:
+    async def _opened(self, account: str, upload_id: str, meter: ProgressTracker) -> AsyncIterator[Ledger]:
         """The ledger, while nobody else works on this upload."""
         ledger = Ledger(self._ledger)
         lock = ledger.lock(account, upload_id)
@@ -94,13 +92,13 @@ class Upload(Work):
                 await _taken(lock, meter)
                 yield ledger
             except asyncio.CancelledError:
-                meter.note = self.stopped()
+                meter.note = self.stop_message()
                 raise
             finally:
-                lock.give_back()
+                lock.release()
 
     async def _carry_out(
-        self, ledger: Ledger, record: Record, flags: Flags, meter: Meter, planned: Sequence[Chunk] = ()
+        self, ledger: Ledger, record: LedgerEntry, flags: Flags, meter: ProgressTracker, planned: Sequence[Chunk] = ()
     ) -> None:
         sending, chunks = await self._begun(ledger, record, flags, meter, planned)
         # an operation that failed in an earlier call does not keep the other rows back, but it is told at the end
@@ -116,8 +114,8 @@ class Upload(Work):
             meter.note += f" All of it was settled on {record.ended:%Y-%m-%d %H:%M} UTC; nothing was sent."
 
     async def _begun(
-        self, ledger: Ledger, record: Record, flags: Flags, meter: Meter, planned: Sequence[Chunk] = ()
-    ) -> tuple[Sending, list[Chunk]]:
+        self, ledger: Ledger, record: LedgerEntry, flags: Flags, meter: ProgressTracker, planned: Sequence[Chunk] = ()
+    ) -> tuple[ChunkSender, list[Chunk]]:
         """What earlier calls have settled stands in the results; what is left goes out."""
         wished = {name: flag for name, flag in flags.items() if flag and name != record.kind.open}
         sent = {name: "true" if flag is True else str(flag) for name, flag in wished.items()}
@@ -128,10 +126,10 @@ class Upload(Work):
         self._known = True
         chunks = await in_thread(ledger.chunks, record.id, sent, planned)
         meter.total, meter.rows = record.rows, record.rows - sum(len(chunk.rows) for chunk in chunks)
-        way = Operations if record.kind.keyed else Imports
+        way = OperationSender if record.kind.keyed else AppItemSender
         return way(self._service, ledger, record, sent, self._results, meter), chunks
 
-    async def _open(self, ledger: Ledger, record: Record, sending: Sending) -> None:
+    async def _open(self, ledger: Ledger, record: LedgerEntry, sending: ChunkSender) -> None:
         """Open each pool, or start the batch, once: it may have been closed or stopped on purpose since."""
         for pool_id in await in_thread(ledger.pools_to_open, record.id):
             try:
@@ -147,14 +145,14 @@ class Upload(Work):
             await in_thread(ledger.pool_was_opened, record.id, pool_id)
 
 
-class Created(Upload):
+class FrameUpload(Upload):
     """An upload of a frame: `plan` makes it, on the package's own loop."""
 
     def __init__(
         self,
-        kind: Kind,
+        kind: BulkCreation,
         index: pd.Index[int],
-        plan: Callable[[Service], Awaitable[Plan]],
+        plan: Callable[[ApiClient], Awaitable[UploadPlan]],
         flags: Flags,
         **common: Any,
     ) -> None:
@@ -162,9 +160,9 @@ class Created(Upload):
         self._kind, self._plan, self._flags = kind, plan, flags
         self._expect(kind, len(index), range(len(index)), index)
 
-    async def go(self) -> pd.DataFrame:
+    async def run(self) -> pd.DataFrame:
         """Check all rows, then send them; raise when one was not created."""
-        with showing(self._progress, self._kind.name, total=len(self._index)) as meter:
+        with track_progress(self._progress, self._kind.name, total=len(self._index)) as meter:
             plan = await self._plan(self._service)
             self._expect(self._kind, plan.objects, plan.object_of_row, self._index)
             async with self._opened(plan.account, plan.upload_id, meter) as ledger:
@@ -173,17 +171,17 @@ class Created(Upload):
             return self.frame()
 
 
-class Kept(Upload):
+class ResumedUpload(Upload):
     """An upload that the ledger has, without its frame: gone on with, or with `asks` only looked at."""
 
     def __init__(self, upload_id: str, *, asks: bool, **common: Any) -> None:
         super().__init__(**common)
-        checked("upload_id", text, upload_id)
+        validate("upload_id", text, upload_id)
         self._name, self._asks = upload_id, asks
 
-    async def go(self) -> pd.DataFrame:
+    async def run(self) -> pd.DataFrame:
         """Send what the ledger says is left, and raise when a row was not created; or look at what was begun."""
-        with showing(self._progress, TASKS.name) as meter:
+        with track_progress(self._progress, CREATE_TASKS.name) as meter:
             account = await self._service.account()
             async with self._opened(account, self._name, meter) as ledger:
                 record = await in_thread(_found, ledger, account, self._name)
@@ -192,13 +190,13 @@ class Kept(Upload):
                 await (self._look if self._asks else self._carry_out)(ledger, record, record.flags, meter)
             return self.frame()
 
-    async def _look(self, ledger: Ledger, record: Record, flags: Flags, meter: Meter) -> None:
+    async def _look(self, ledger: Ledger, record: LedgerEntry, flags: Flags, meter: ProgressTracker) -> None:
         sending, chunks = await self._begun(ledger, record, flags, meter)
         await sending.look([chunk for chunk in chunks if chunk.sent_as])
         meter.note = self._results.summary()
 
 
-def _entered(ledger: Ledger, plan: Plan, flags: Flags) -> Record:
+def _entered(ledger: Ledger, plan: UploadPlan, flags: Flags) -> LedgerEntry:
     """The plan's place in the ledger: a new one, or that of an earlier call."""
     record = ledger.find(plan.account, plan.upload_id)
     if record is None:
@@ -215,7 +213,7 @@ def _entered(ledger: Ledger, plan: Plan, flags: Flags) -> Record:
     return record
 
 
-def _found(ledger: Ledger, account: str, upload_id: str) -> Record:
+def _found(ledger: Ledger, account: str, upload_id: str) -> LedgerEntry:
     record = ledger.find(account, upload_id)
     if record is None:
         raise InputError(
@@ -226,7 +224,7 @@ def _found(ledger: Ledger, account: str, upload_id: str) -> Record:
     return record
 
 
-def _difference(record: Record, plan: Plan) -> str:
+def _difference(record: LedgerEntry, plan: UploadPlan) -> str:
     if (record.kind, record.rows) != (plan.kind, plan.objects):
         return f"it had {record.rows:,} {record.kind.name}, and {plan.objects:,} {plan.kind.name} came"
     if record.place != plan.place:
@@ -238,10 +236,10 @@ def _difference(record: Record, plan: Plan) -> str:
     return f"what differs are {plan.kind.name} {', '.join(map(str, rows[:SHOWN_ROWS]))}{more} (values, pool or overlap)"
 
 
-async def _taken(lock: UploadLock, meter: Meter) -> None:
+async def _taken(lock: UploadLock, meter: ProgressTracker) -> None:
     """Wait for the lock of an upload, which another process may have for hours."""
-    if lock.take():
+    if lock.acquire():
         return
     with meter.wait("another process that sends this upload"):
-        while not lock.take():  # noqa: ASYNC110 -- a lock of the system tells nobody when it is free
+        while not lock.acquire():  # noqa: ASYNC110 -- a lock of the system tells nobody when it is free
             await asyncio.sleep(LOCK_LOOK_SECONDS)

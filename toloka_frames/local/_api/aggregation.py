@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from toloka_frames.local._api.operations import begin, finish
-from toloka_frames.local._api.request import Answer, Call, answer
+from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import conflict, does_not_exist, field_error, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from toloka_frames.local._api.request import Call
     from toloka_frames.local._store.store import Due, Row, Store
 
 _ALGORITHMS = ("DAWID_SKENE", "WEIGHTED_DYNAMIC_OVERLAP")

@@ -8,7 +8,8 @@ from toloka_frames.local._api.operations import begin, finish
 from toloka_frames.local._base.errors import field_error, invalid, invalid_field
 
 if TYPE_CHECKING:
-    from toloka_frames.local._api.request import Answer, Call
+    from toloka_frames.local._api.request import Call
+    from toloka_frames.local._base.answers import Answer
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._base.field_specs import Json
     from toloka_frames.local._store.store import Due, Row, Store

@@ -20,11 +20,12 @@ from toloka_frames.local._api.app_items import (
     start_items,
     step,
 )
-from toloka_frames.local._api.request import Answer, Call, answer
+from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import conflict, does_not_exist, field_error, invalid
 from toloka_frames.local._base.ids_and_timestamps import app_id, instant
 
 if TYPE_CHECKING:
+    from toloka_frames.local._api.request import Call
     from toloka_frames.local._store.store import Due, Row, Store
 
 _ITEM_STATES = ("NEW", "PROCESSING", "COMPLETED", "ERROR", "CANCELLED", "NO_MONEY", "ARCHIVE", "STOPPED")

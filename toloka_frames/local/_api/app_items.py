@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from toloka_frames.local._api.request import Answer, Call, answer
 from toloka_frames.local._base import seeded_random
+from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import FieldErrors, conflict, invalid, invalid_field, too_large
 from toloka_frames.local._base.field_specs import check_values
 from toloka_frames.local._base.ids_and_timestamps import app_id, instant
@@ -17,6 +17,7 @@ from toloka_frames.local._base.ids_and_timestamps import app_id, instant
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from toloka_frames.local._api.request import Call
     from toloka_frames.local._store.store import Due, Row, Store
 
 MOST_ITEMS = 10_000

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.app_catalog import APPS
 from toloka_frames.local._api.list_query import Listing, list_rows
-from toloka_frames.local._api.request import Answer, Call, answer
+from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import conflict, field_error, invalid, invalid_field
 from toloka_frames.local._base.ids_and_timestamps import app_id, instant
 
 if TYPE_CHECKING:
+    from toloka_frames.local._api.request import Call
     from toloka_frames.local._store.store import Due, Row, Store
 
 _SCOPES = frozenset({"MY", "COMPANY", "REQUESTER_LIST"})

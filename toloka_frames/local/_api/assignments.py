@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames.local._api.request import Answer, Call, answer
+from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import ServiceError, field_error, invalid
 from toloka_frames.local._base.ids_and_timestamps import instant, moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from toloka_frames.local._api.request import Call
     from toloka_frames.local._store.store import Row, Store
 
 # Toloka API, "Update task suite response": what is ACCEPTED is paid for and stays so

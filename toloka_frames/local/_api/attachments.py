@@ -7,10 +7,11 @@ import uuid
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from toloka_frames.local._api.request import Answer, Call
+from toloka_frames.local._base.answers import Answer
 from toloka_frames.local._base.ids_and_timestamps import instant
 
 if TYPE_CHECKING:
+    from toloka_frames.local._api.request import Call
     from toloka_frames.local._store.store import Store
 
 

@@ -14,13 +14,14 @@ import orjson
 
 from toloka_frames.local._api.operations import begin, finish, record
 from toloka_frames.local._api.pool_lifecycle import open_pools
-from toloka_frames.local._api.request import Answer, Call, answer
+from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import ServiceError, conflict, field_error, invalid, invalid_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from toloka_frames.local._api.quota import Quota
+    from toloka_frames.local._api.request import Call
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._base.field_specs import Json
     from toloka_frames.local._store.store import Due, Row, Store

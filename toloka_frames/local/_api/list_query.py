@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from toloka_frames.local._api.request import Answer
+from toloka_frames.local._base.answers import Answer
 from toloka_frames.local._base.errors import does_not_exist, field_error, invalid, invalid_field
 from toloka_frames.local._store.tables import TABLES, Column
 

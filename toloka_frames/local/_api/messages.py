@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from toloka_frames.local._api.request import Answer, Call, answer
 from toloka_frames.local._api.users import is_user
+from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import conflict, field_error, invalid, invalid_field
 from toloka_frames.local._base.ids_and_timestamps import instant
 
 if TYPE_CHECKING:
+    from toloka_frames.local._api.request import Call
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._store.store import Row, Store
 

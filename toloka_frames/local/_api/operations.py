@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from toloka_frames.local._api.request import Answer
+from toloka_frames.local._base.answers import Answer
 from toloka_frames.local._base.ids_and_timestamps import instant
 
 if TYPE_CHECKING:

@@ -6,11 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.pool_lifecycle import open_pools
-from toloka_frames.local._api.request import Answer, Call, answer
+from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import FieldError, field_error, invalid, invalid_field
 from toloka_frames.local._base.field_specs import check_number
 
 if TYPE_CHECKING:
+    from toloka_frames.local._api.request import Call
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._base.field_specs import Json
     from toloka_frames.local._store.store import Row, Store

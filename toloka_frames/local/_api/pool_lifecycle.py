@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.operations import begin, finish
-from toloka_frames.local._api.request import Answer, Call
+from toloka_frames.local._base.answers import Answer
 from toloka_frames.local._base.errors import ServiceError, conflict
 from toloka_frames.local._base.ids_and_timestamps import instant, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from toloka_frames.local._api.request import Call
     from toloka_frames.local._store.store import Due, Row, Store
 
 _FIRST_ID = 42000001

@@ -6,11 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.pool_lifecycle import next_pool_id, refuse_archived, service_fields, without_service_fields
-from toloka_frames.local._api.request import Answer, Call, answer
+from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import conflict, field_error, invalid, invalid_field
 from toloka_frames.local._base.ids_and_timestamps import instant, moment
 
 if TYPE_CHECKING:
+    from toloka_frames.local._api.request import Call
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._store.store import Row, Store
 

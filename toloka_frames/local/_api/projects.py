@@ -6,12 +6,13 @@ import time
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.operations import begin, finish
-from toloka_frames.local._api.request import Answer, Call, answer
+from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import ServiceError, conflict, invalid
 from toloka_frames.local._base.field_specs import check_spec
 from toloka_frames.local._base.ids_and_timestamps import instant
 
 if TYPE_CHECKING:
+    from toloka_frames.local._api.request import Call
     from toloka_frames.local._store.store import Due, Row, Store
 
 _FIRST_ID = 150001

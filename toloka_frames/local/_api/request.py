@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
@@ -51,17 +51,3 @@ class Call:
         if value not in {"true", "false"}:
             raise invalid_field(name, "BOOLEAN_EXPECTED")
         return value == "true"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A status and a body, which is JSON unless the headers say otherwise, and empty where the service says nothing."""
-
-    status: int
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-def answer(row: object, status: int = 200) -> Answer:
-    """The answer that shows a row."""
-    return Answer(status, orjson.dumps(row))

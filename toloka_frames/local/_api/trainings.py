@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.pool_lifecycle import next_pool_id, refuse_archived, service_fields, without_service_fields
 from toloka_frames.local._api.pools import check_project
-from toloka_frames.local._api.request import Answer, Call, answer
+from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import field_error, invalid
 from toloka_frames.local._base.field_specs import check_number
 from toloka_frames.local._base.ids_and_timestamps import instant
 
 if TYPE_CHECKING:
+    from toloka_frames.local._api.request import Call
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._base.field_specs import Json
     from toloka_frames.local._store.store import Row, Store

@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from toloka_frames.local._api.request import Answer, Call
+from toloka_frames.local._base.answers import Answer
 from toloka_frames.local._base.errors import invalid_field
+from toloka_frames.local._base.export_format import API_STATUSES, TIMESTAMPS
 from toloka_frames.local._base.ids_and_timestamps import comparable
-from toloka_frames.local._simulation.exports import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from toloka_frames.local._api.request import Call
     from toloka_frames.local._base.field_specs import Json
     from toloka_frames.local._store.store import Row, Store
 
 _LINK = "https://platform.toloka.ai/task"
-_INSTANTS = ("submitted", "accepted", "rejected", "skipped", "expired")
 _IDS = ("link", "task_id", "assignment_id", "task_suite_id", "worker_id")
-_FIELDS = tuple(f"ASSIGNMENT:{name}" for name in (*_IDS, "status", "started", *_INSTANTS, "reward"))
-_IN_FILE = {status: name for name, status in STATUSES.items()}
+_FIELDS = tuple(f"ASSIGNMENT:{name}" for name in (*_IDS, "status", "started", *TIMESTAMPS, "reward"))
+_IN_FILE = {status: name for name, status in API_STATUSES.items()}
 _IN_API = {
     _IN_FILE.get(status, status): status for status in ("ACTIVE", "SUBMITTED", "ACCEPTED", "REJECTED", "SKIPPED", "EXPIRED")
 }
@@ -95,7 +95,7 @@ def _lines(assignment: Row) -> Iterator[Mapping[str, Json]]:
         "status": _IN_FILE.get(assignment["status"], assignment["status"]),
         "started": assignment["created"],
         "reward": assignment["reward"],
-        **{name: assignment.get(name) for name in _INSTANTS},
+        **{name: assignment.get(name) for name in TIMESTAMPS},
     }
     solutions = assignment.get("solutions") or [{}] * len(assignment["tasks"])
     for task, solution in zip(assignment["tasks"], solutions, strict=True):

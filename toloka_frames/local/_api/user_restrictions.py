@@ -6,12 +6,13 @@ import time
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.list_query import Listing, list_rows
-from toloka_frames.local._api.request import Answer, Call, answer
 from toloka_frames.local._api.users import check_user
+from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import conflict, field_error, invalid
 from toloka_frames.local._base.ids_and_timestamps import instant, moment
 
 if TYPE_CHECKING:
+    from toloka_frames.local._api.request import Call
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._store.store import Row, Store
 

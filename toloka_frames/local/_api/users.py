@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from toloka_frames.local._api.request import Answer, Call, answer
 from toloka_frames.local._base import seeded_random
+from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import does_not_exist, field_error
 
 if TYPE_CHECKING:
+    from toloka_frames.local._api.request import Call
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._base.field_specs import Json
     from toloka_frames.local._store.store import Row, Store

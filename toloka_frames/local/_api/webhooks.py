@@ -7,12 +7,13 @@ import uuid
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.pool_lifecycle import find_pool
-from toloka_frames.local._api.request import Answer, Call, answer
+from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import field_error, invalid, invalid_field
 from toloka_frames.local._base.field_specs import check_values
 from toloka_frames.local._base.ids_and_timestamps import instant
 
 if TYPE_CHECKING:
+    from toloka_frames.local._api.request import Call
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._base.field_specs import Json, Spec
     from toloka_frames.local._store.store import Row, Store

@@ -1,0 +1,1 @@
+"""Errors, ids, timestamps, field specifications and seeded randomness of the local service."""

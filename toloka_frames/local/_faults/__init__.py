@@ -1,0 +1,1 @@
+"""Planned faults: which requests they hit and what they do to the response."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from toloka_frames.local._api.request import Answer
+    from toloka_frames.local._base.answers import Answer
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
-from toloka_frames.local._api.request import Answer
+from toloka_frames.local._base.answers import Answer
 from toloka_frames.local._base.errors import ServiceError
 from toloka_frames.local._faults.exchange import Reply
 from toloka_frames.local._faults.fault_plan import Fault, unchanged

@@ -1,0 +1,1 @@
+"""The HTTP server, routing, and work that becomes due."""

@@ -13,7 +13,8 @@ from starlette.routing import Match
 
 from toloka_frames.local._api.operations import doom
 from toloka_frames.local._api.quota import REQUESTS_PER_SECOND, Quota
-from toloka_frames.local._api.request import Answer, Call
+from toloka_frames.local._api.request import Call
+from toloka_frames.local._base.answers import Answer
 from toloka_frames.local._base.errors import ServiceError
 from toloka_frames.local._faults.exchange import Reply, Request
 from toloka_frames.local._server.routes import routes

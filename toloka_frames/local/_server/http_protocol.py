@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from toloka_frames.local._api.request import Answer
+    from toloka_frames.local._base.answers import Answer
     from toloka_frames.local._faults.exchange import Reply
 
 # on, and for 0 seconds; a struct linger has two shorts on Windows, two ints elsewhere

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from toloka_frames.local._api.list_query import Listing
-    from toloka_frames.local._api.request import Answer, Call
+    from toloka_frames.local._api.request import Call
+    from toloka_frames.local._base.answers import Answer
     from toloka_frames.local._store.store import Store
 
 

@@ -1,0 +1,1 @@
+"""Simulated Tolokers, and pool-result exports loaded as state."""

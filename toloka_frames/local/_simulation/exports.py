@@ -22,6 +22,7 @@ from toloka_frames.local._api.pools import add_pool
 from toloka_frames.local._api.projects import add_project
 from toloka_frames.local._api.task_suites import shown_task, suite_row
 from toloka_frames.local._api.tasks import task_row
+from toloka_frames.local._base.export_format import API_STATUSES, TIMESTAMPS
 from toloka_frames.local._base.ids_and_timestamps import instant, made_at, moment, pool_prefix
 
 if TYPE_CHECKING:
@@ -33,9 +34,7 @@ if TYPE_CHECKING:
 Cells = dict[str, str]
 
 _YEAR = 365 * 24 * 3600
-STATUSES = {"APPROVED": "ACCEPTED"}
 _UNANSWERED = frozenset({"ACTIVE", "SKIPPED", "EXPIRED"})
-_INSTANTS = ("submitted", "accepted", "rejected", "skipped", "expired")
 
 
 @dataclass
@@ -219,14 +218,14 @@ def _suites(assignments: Iterable[_Assignment], tasks: Mapping[str, Row], pool_i
 def _assignment(one: _Assignment, tasks: Mapping[str, Row], pool: Row, begun: float) -> Row:
     status = one.cell("ASSIGNMENT:status") or "APPROVED"
     reward = one.cell("ASSIGNMENT:reward")
-    cells = {name: one.cell(f"ASSIGNMENT:{name}") for name in _INSTANTS}
+    cells = {name: one.cell(f"ASSIGNMENT:{name}") for name in TIMESTAMPS}
     instants = {name: instant(moment(cell)) for name, cell in cells.items() if cell}
     return assignment_row(
         one.id,
         one.suite_id,
         pool,
         user_id=one.cell("ASSIGNMENT:worker_id") or "",
-        status=STATUSES.get(status, status),
+        status=API_STATUSES.get(status, status),
         tasks=[tasks[row["ASSIGNMENT:task_id"]] for row in one.rows],
         solutions=None if status in _UNANSWERED else [_fields(row, "OUTPUT:") for row in one.rows],
         instants={"created": instant(one.created(begun)), **instants},

@@ -1,0 +1,1 @@
+"""The state of the local service in SQLite."""
