@@ -60,8 +60,8 @@ from toloka_frames._frames.summaries import cost, progress_by_status, quality
 from toloka_frames._reading.dask import to_dask
 from toloka_frames._reading.foreign_rows import to_arrow, to_dataframe, to_parquet
 from toloka_frames._reading.parts import verify
-from toloka_frames._reading.scan import Scan, sync
-from toloka_frames._reading.sync import Synced
+from toloka_frames._reading.scan import Scan
+from toloka_frames._reading.sync import Synced, sync
 from toloka_frames._runtime.event_loop import run
 from toloka_frames._runtime.progress import Progress
 from toloka_frames._transport.retries import Retries

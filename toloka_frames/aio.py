@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from toloka_frames._reading.foreign_rows import SAMPLE_ROWS, Rows, SchemaInferrer, abatches
-from toloka_frames._reading.scan import LAG, Scan, awaited_sync
+from toloka_frames._reading.scan import Scan
 from toloka_frames._reading.sinks import DtypeBackend, FilePath, ParquetFile, check_dtype_backend, check_resume, to_frame
+from toloka_frames._reading.sync import LAG, Synced, awaited_sync
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._uploading import create, row_updates
 from toloka_frames._uploading.job import awaited
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from toloka_frames._reading.sync import Synced
     from toloka_frames._runtime.progress import ProgressArg
 
 __all__ = [

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from copy import copy as copy_of
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
@@ -16,6 +15,7 @@ from toloka_frames._errors import InputError
 from toloka_frames._reading.list_request import list_request
 from toloka_frames._reading.pager import Source
 from toloka_frames._reading.partitions import split
+from toloka_frames._reading.resumable import pull_resumable
 from toloka_frames._reading.sinks import (
     DtypeBackend,
     FilePath,
@@ -25,7 +25,6 @@ from toloka_frames._reading.sinks import (
     check_output_file,
     to_frame,
 )
-from toloka_frames._reading.sync import Synced, copy, pull
 from toloka_frames._reading.time_pull import fetch_table, record_batches
 from toloka_frames._runtime.event_loop import aiterate, in_thread, iterate, run
 from toloka_frames._runtime.progress import ProgressArg, track_progress
@@ -44,9 +43,6 @@ if TYPE_CHECKING:
 
 # quick pulls leave the cell alone
 QUIET_SECONDS = 0.5
-# rows become visible late: Toloka-Kit 1.2.0 made its own cursors stay a minute behind the clock
-LAG = timedelta(minutes=1)
-LAG_MAX = timedelta(days=365)
 
 
 class Scan:
@@ -228,7 +224,7 @@ class Scan:
         """`to_parquet` for async code, by `toloka_frames.aio`."""
         if validate("resume", flag_or_none, resume) == "true":
             with track_progress(progress, self._title) as meter:
-                return await pull(self._source, path, meter)
+                return await pull_resumable(self._source, path, meter)
         place = check_output_file(path)
         with track_progress(progress, self._title, quiet=QUIET_SECONDS) as meter:
             with ParquetFile(place, (await self._source.layout()).schema) as file:
@@ -237,10 +233,6 @@ class Scan:
                         await in_thread(file.write, batch)
             return file.path
 
-    async def _awaited_sync(self, folder: FilePath, lag: timedelta, progress: ProgressArg) -> Synced:
-        with track_progress(progress, self._title) as meter:
-            return await copy(self._source, folder, lag, meter)
-
     def _frames(self, chunk_rows: int, dtype_backend: DtypeBackend | None) -> Iterator[pd.DataFrame]:
         regrouped = Rebatcher(self.schema, chunk_rows)
         for batch in iterate(record_batches(self._source)):
@@ -248,53 +240,6 @@ class Scan:
                 yield to_frame(table, dtype_backend)
         for table in regrouped.rest():
             yield to_frame(table, dtype_backend)
-
-
-def sync(scan: Scan, folder: FilePath, *, lag: timedelta = LAG, progress: ProgressArg = "auto") -> Synced:
-    """Make a copy of a list in a folder of Parquet parts, or bring it up to date: run it as often as you like.
-
-    Each call goes on with what an earlier one did not finish, asks again for the rows of the copy that can still change, and
-    adds the rows created since then. A row that is another now takes the place of the old one; the copy is never without it,
-    and never has it twice, also for those who read it meanwhile and after a kill at any moment. A row that vanishes from the
-    list stays. Open rows that are scattered over a whole list make a call as long as a pull.
-
-    Final, and not asked for again, are: ACCEPTED, SKIPPED and EXPIRED assignments; COMPLETED, ERROR, CANCELLED and ARCHIVE app
-    items and batches; ARCHIVED pools, trainings, projects and app projects, and ERROR app projects; all bonuses and
-    attachments; all tasks and task suites (they have no status, and a later change of their overlap is not followed). The time
-    of asking, `current_time` of app batches, is no change.
-
-    Args:
-        scan: What to copy, the same each time. Its filters must be ones that a row passes for ever or never: ids, and
-            `created_gte`. Apps, operations and aggregated solutions cannot be asked for by `created`, and skills, bans,
-            messages and subscriptions change or go away untold, so that these cannot be synced.
-        folder: The folder; it is made, and holds `part-00000.parquet` and so on. `tf.verify(folder)` checks it.
-        lag: How far the copy stays behind the earlier of the service's clock and this computer's, because rows become visible
-            late. A row that becomes visible later than this, with a `created` that is copied already, is missed.
-        progress: As in `Scan.to_dataframe`.
-
-    Returns:
-        What was done. Rows are counted as the list has them: an assignment is one, though it has a row for each of its tasks.
-
-    Raises:
-        InputError: The list or a filter does not allow it, `lag` is no length of time, or the folder cannot be one, or holds
-            other things than a copy.
-        ApiError: The service refused.
-        ScanInterrupted: The service failed half-way; what came is kept, and the next call goes on.
-        CopyError: The folder holds a copy of something else (also where the project's fields have changed since), is damaged,
-            is being written by another call, or cannot be written.
-
-    Source: Toloka-Kit 1.2.0's changelog for the lag; Toloka API, "Get list of responses", and Apps API for the states.
-    """
-    return run(awaited_sync(scan, folder, lag, progress))
-
-
-async def awaited_sync(scan: Scan, folder: FilePath, lag: timedelta, progress: ProgressArg) -> Synced:
-    """`sync` for async code, by `toloka_frames.aio`."""
-    check_scan(scan, "tf.sync copies")
-    if not isinstance(lag, timedelta) or not timedelta(0) <= lag <= LAG_MAX:
-        hint = "As lag=timedelta(minutes=1); rows become visible within minutes."
-        raise InputError(f"lag={lag!r}: a timedelta from 0 to {LAG_MAX.days} days is needed.", column="lag", hint=hint)
-    return await scan._awaited_sync(folder, lag, progress)  # noqa: SLF001 -- this verb is a part of Scan
 
 
 def check_scan(scan: Any, does: str) -> None:

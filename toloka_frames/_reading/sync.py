@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toloka_frames._errors import CopyError, InputError, TolokaError
-from toloka_frames._reading.manifest import Manifest
+from toloka_frames._errors import InputError
 from toloka_frames._reading.parts import Folder, check_output_folder, is_open
-from toloka_frames._reading.sinks import ROW_GROUP_BYTES, ROW_GROUP_ROWS, FilePath
-from toloka_frames._runtime.event_loop import in_thread
+from toloka_frames._reading.resumable import fill, keep_on_error, new_manifest
+from toloka_frames._reading.scan import check_scan
+from toloka_frames._reading.sinks import ROW_GROUP_ROWS, FilePath
+from toloka_frames._runtime.event_loop import in_thread, run
+from toloka_frames._runtime.progress import ProgressArg, track_progress
 from toloka_frames._schema.timestamps import MILLISECOND_US, format_microseconds, format_timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from toloka_frames._reading.page import Page
     from toloka_frames._reading.pager import Source
+    from toloka_frames._reading.scan import Scan
     from toloka_frames._runtime.progress import ProgressTracker
     from toloka_frames._schema.lists import RowLifecycle
 
@@ -49,6 +49,10 @@ STEADY = {
 }
 STEADY |= {"id_gt", "id_gte", "id_lt", "id_lte", "after_id", "created_gte"}
 
+# rows become visible late: Toloka-Kit 1.2.0 made its own cursors stay a minute behind the clock
+LAG = timedelta(minutes=1)
+LAG_MAX = timedelta(days=365)
+
 Moments: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
 
@@ -69,43 +73,71 @@ class Synced:
     rows: int
 
 
-async def pull(source: Source, path: FilePath, meter: ProgressTracker) -> Path:
-    """Copy what a list holds now into a folder, or go on with that; see `Scan.to_parquet`."""
-    place = check_output_folder(path)
-    query, life = source.question.query, source.question.resource.life
-    wanted = await _wanted(source, "to_parquet")
-    if life.created is not None and not {"created_lt", "created_lte"} & set(query):
-        wanted = replace(wanted, until=format_timestamp(source.service.latest_now()))
-    with Folder(place, life, wanted) as folder:
-        if folder.manifest.complete:
-            meter.note = f"complete since {folder.manifest.ended} UTC, so nothing was pulled; to pull again, delete {place}"
-        else:
-            folder.match((await source.layout()).schema)
-            await _fill(source, folder, meter)
-    return place
+def sync(scan: Scan, folder: FilePath, *, lag: timedelta = LAG, progress: ProgressArg = "auto") -> Synced:
+    """Make a copy of a list in a folder of Parquet parts, or bring it up to date: run it as often as you like.
+
+    Each call goes on with what an earlier one did not finish, asks again for the rows of the copy that can still change, and
+    adds the rows created since then. A row that is another now takes the place of the old one; the copy is never without it,
+    and never has it twice, also for those who read it meanwhile and after a kill at any moment. A row that vanishes from the
+    list stays. Open rows that are scattered over a whole list make a call as long as a pull.
+
+    Final, and not asked for again, are: ACCEPTED, SKIPPED and EXPIRED assignments; COMPLETED, ERROR, CANCELLED and ARCHIVE app
+    items and batches; ARCHIVED pools, trainings, projects and app projects, and ERROR app projects; all bonuses and
+    attachments; all tasks and task suites (they have no status, and a later change of their overlap is not followed). The time
+    of asking, `current_time` of app batches, is no change.
+
+    Args:
+        scan: What to copy, the same each time. Its filters must be ones that a row passes for ever or never: ids, and
+            `created_gte`. Apps, operations and aggregated solutions cannot be asked for by `created`, and skills, bans,
+            messages and subscriptions change or go away untold, so that these cannot be synced.
+        folder: The folder; it is made, and holds `part-00000.parquet` and so on. `tf.verify(folder)` checks it.
+        lag: How far the copy stays behind the earlier of the service's clock and this computer's, because rows become visible
+            late. A row that becomes visible later than this, with a `created` that is copied already, is missed.
+        progress: As in `Scan.to_dataframe`.
+
+    Returns:
+        What was done. Rows are counted as the list has them: an assignment is one, though it has a row for each of its tasks.
+
+    Raises:
+        InputError: The list or a filter does not allow it, `lag` is no length of time, or the folder cannot be one, or holds
+            other things than a copy.
+        ApiError: The service refused.
+        ScanInterrupted: The service failed half-way; what came is kept, and the next call goes on.
+        CopyError: The folder holds a copy of something else (also where the project's fields have changed since), is damaged,
+            is being written by another call, or cannot be written.
+
+    Source: Toloka-Kit 1.2.0's changelog for the lag; Toloka API, "Get list of responses", and Apps API for the states.
+    """
+    return run(awaited_sync(scan, folder, lag, progress))
+
+
+async def awaited_sync(scan: Scan, folder: FilePath, lag: timedelta, progress: ProgressArg) -> Synced:
+    """`sync` for async code, by `toloka_frames.aio`."""
+    check_scan(scan, "tf.sync copies")
+    if not isinstance(lag, timedelta) or not timedelta(0) <= lag <= LAG_MAX:
+        hint = "As lag=timedelta(minutes=1); rows become visible within minutes."
+        raise InputError(f"lag={lag!r}: a timedelta from 0 to {LAG_MAX.days} days is needed.", column="lag", hint=hint)
+    # `tf.sync` is a part of Scan that has its own file
+    with track_progress(progress, scan._title) as tracker:  # noqa: SLF001
+        return await copy(scan._source, folder, lag, tracker)  # noqa: SLF001
 
 
 async def copy(source: Source, path: FilePath, lag: timedelta, meter: ProgressTracker) -> Synced:
     """Bring a copy up to date; see `tf.sync`."""
     place = check_output_folder(path)
     _refuse_unsteady(source)
-    wanted = await _wanted(source, "sync")
+    wanted = await new_manifest(source, "sync")
     with Folder(place, source.question.resource.life, replace(wanted, until=_until(source, lag))) as folder:
         folder.match((await source.layout()).schema)
         homes, windows = await in_thread(_open_rows, folder, int(source.limit))
         # new rows before those that are there: a service that fails now and then in a long asking again keeps none away
-        added = 0 if folder.manifest.complete else await _fill(source, folder, meter)
+        added = 0 if folder.manifest.complete else await fill(source, folder, meter)
         until = _until(source, lag)
         if until > (folder.manifest.until or ""):
             await in_thread(folder.note, since=folder.manifest.until, until=until, cursor=None, complete=False)
-            added += await _fill(source, folder, meter)
+            added += await fill(source, folder, meter)
         changed = await _ask_again(source, folder, meter, homes, windows)
         return Synced(place, added, changed, folder.manifest.rows)
-
-
-async def _wanted(source: Source, made_by: Literal["to_parquet", "sync"]) -> Manifest:
-    asked, account = source.question, await source.service.account()
-    return Manifest(made_by, asked.resource.name, asked.path, dict(asked.query), account, _now())
 
 
 def _until(source: Source, lag: timedelta) -> str:
@@ -131,111 +163,13 @@ def _refuse_unsteady(source: Source) -> None:
         raise InputError(f"A copy cannot be kept up to date by {', '.join(unsteady)}.", column=unsteady[0], hint=hint)
 
 
-async def _fill(source: Source, folder: Folder, meter: ProgressTracker) -> int:
-    """Walk the manifest's bounds from its cursor to their end; how many rows of the list came."""
-    rows = folder.manifest.rows
-    growth = await in_thread(_Growth, folder)
-    async with (
-        _kept(folder, growth.keep),
-        aclosing(source.pages(_bounds(folder.manifest, source.question.resource.cursor))) as pages,
-    ):
-        async for cursor, page in pages:
-            meter.rows += len(page.batch)
-            growth.add((await in_thread(growth.without_undated, page)).batch, cursor)
-            if growth.full:
-                await in_thread(growth.put)
-    await in_thread(growth.put, complete=True, ended=_now())
-    return folder.manifest.rows - rows
-
-
-@asynccontextmanager
-async def _kept(folder: Folder, keep: Callable[[], object]) -> AsyncIterator[None]:
-    """Have what came put on disk when the service fails, or Stop is pressed, and the error say so."""
-    try:
-        yield
-    except CopyError:  # the disk fails
-        raise
-    except (TolokaError, asyncio.CancelledError) as error:
-        await in_thread(keep)
-        if folder.manifest.parts:
-            error.add_note(f"What came is kept in {folder.path}; the same call goes on.")
-        raise
-
-
-def _bounds(manifest: Manifest, cursor: str) -> dict[str, str]:
-    filters = {"created_gt": manifest.since, "created_lte": manifest.until, f"{cursor}_gt": manifest.cursor}
-    return {name: value for name, value in filters.items() if value is not None}
-
-
-class _Growth:
-    """The last part of a copy while pages come; a small one grows, so that many small copies do not make many small parts."""
-
-    def __init__(self, folder: Folder) -> None:
-        self._folder = folder
-        self._cursor = folder.manifest.cursor
-        self._number = len(folder.manifest.parts)
-        self._batches: list[pa.RecordBatch] = []
-        self._rows = self._bytes = 0
-        if self._number and folder.manifest.parts[-1].rows < ROW_GROUP_ROWS:
-            self._number -= 1
-            for batch in folder.read(self._number).cast(folder.schema).to_batches():
-                self.add(batch, self._cursor)
-        self._settled()
-
-    @property
-    def full(self) -> bool:
-        """Whether the part is as large as one should be."""
-        return self._rows >= ROW_GROUP_ROWS or self._bytes >= ROW_GROUP_BYTES
-
-    def without_undated(self, page: Page) -> Page:
-        """The page without rows that have no time of creation and are in the copy: a service may give them each time."""
-        created = self._folder.life.created
-        if self._folder.manifest.since is None or created is None or not page.batch[created].null_count:
-            return page
-        return page.keep([each not in self._undated for each in page.ids])
-
-    @cached_property
-    def _undated(self) -> set[str]:
-        """Ids of the rows on disk that have no time of creation."""
-        life, ids = self._folder.life, set[str]()
-        for number in range(len(self._folder.manifest.parts)):
-            table = self._folder.read_columns(number, [life.id, str(life.created)])
-            ids.update(table[life.id].filter(pc.is_null(table[life.created])).to_pylist())
-        return ids
-
-    def add(self, batch: pa.RecordBatch, cursor: str | None) -> None:
-        """Take a page and the cursor behind it."""
-        self._batches.append(batch.select(self._folder.schema.names))
-        self._rows, self._bytes, self._cursor = self._rows + len(batch), self._bytes + batch.nbytes, cursor
-
-    def keep(self) -> None:
-        """Write what came, if anything did."""
-        if self._rows > self._written:
-            self.put()
-
-    def put(self, **changes: Any) -> None:
-        """Write what came, and where the copy is now; a copy without rows has a part too, for its columns."""
-        if self._rows > self._written or not self._folder.manifest.parts:
-            table = pa.Table.from_batches(self._batches, self._folder.schema)
-            self._folder.put(self._number, table, cursor=self._cursor, **changes)
-        else:
-            self._folder.note(cursor=self._cursor, **changes)
-        self._settled()
-
-    def _settled(self) -> None:
-        """What is here is on disk; a full part is followed by another."""
-        if self.full:
-            self._number, self._batches, self._rows, self._bytes = self._number + 1, [], 0, 0
-        self._written = self._rows
-
-
 async def _ask_again(
     source: Source, folder: Folder, meter: ProgressTracker, homes: Mapping[str, int], windows: Sequence[Mapping[str, str]]
 ) -> int:
     """Ask for the open rows of a copy and replace those that are another now; how many."""
     left, changed = set(homes), 0
     fetched: list[pa.RecordBatch] = []
-    async with _kept(folder, lambda: _replace(folder, homes, fetched)):
+    async with keep_on_error(folder, lambda: _replace(folder, homes, fetched)):
         for window in windows:
             async with aclosing(source.pages(window)) as pages:
                 async for _, page in pages:
@@ -310,7 +244,3 @@ def _by_id(table: pa.Table, life: RowLifecycle) -> dict[str, list[dict[str, Any]
 
 def _microseconds(instants: pa.ChunkedArray) -> Moments:
     return np.asarray(instants.drop_null().cast(pa.int64()).to_numpy())
-
-
-def _now() -> str:
-    return format_timestamp(datetime.now(UTC).replace(microsecond=0))
