@@ -37,7 +37,7 @@ HOMES = {
     "IPython": {"_runtime/progress.py"},
     "anyio": {"_transport/connections.py"},
     "dask": {"_reading/dask.py"},
-    "filelock": {"_reading/parts.py", "_uploading/ledger_db.py"},
+    "filelock": {"_runtime/file_lock.py"},
     "httpx": {"_transport", "_client/client.py"},  # the client for the types of its options
     "ipywidgets": {"_runtime/progress.py"},
     "matplotlib": {"_frames/plots.py"},

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from toloka_frames._client.calls import Calls, build_path
 from toloka_frames._errors import NotFound
-from toloka_frames._reading.sinks import FilePath, check_output_file, whole_file
+from toloka_frames._reading.atomic_write import atomic_path
+from toloka_frames._reading.sinks import FilePath, check_output_file
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._schema.bulk import CREATE_USER_BONUSES
 from toloka_frames._validation import text, validate
@@ -221,6 +222,7 @@ class PeopleCalls(Calls):
 
 
 async def _download(service: ApiClient, path: str, place: FilePath) -> Path:
-    with whole_file(place) as file:
+    destination = check_output_file(place)
+    with atomic_path(destination) as temporary, temporary.open("wb") as file:
         await service.download(path, file)
-    return check_output_file(place)
+    return destination

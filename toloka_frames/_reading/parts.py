@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import re
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Self
@@ -17,8 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toloka_frames._errors import CopyError, InputError
+from toloka_frames._reading.atomic_write import flush_folder, write_durably
 from toloka_frames._reading.manifest import Manifest, PartFile, as_copy_error, read_manifest, spelt, verified_bytes
 from toloka_frames._reading.sinks import MANIFEST, PARQUET, is_copy, parquet, release_arrow_memory, resolve_path, to_frame
+from toloka_frames._runtime.file_lock import FileLock
 from toloka_frames._schema.columns import INTEGER, TEXT
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
-    from filelock import FileLock
 
     from toloka_frames._reading.sinks import FilePath
     from toloka_frames._schema.lists import RowLifecycle
@@ -71,13 +71,10 @@ def verify(path: FilePath) -> pd.DataFrame:
 
 def _verified_alone(place: Path) -> Manifest:
     """Look again where no other call can be in the midst of its work: then what was seen is so."""
-    lock = _lock_of(place)
-    try:
-        lock.acquire(blocking=False)
-    except TimeoutError:
-        raise _busy(place) from None
-    except OSError:
-        pass  # nobody can write here
+    lock = FileLock(place / LOCK)
+    with contextlib.suppress(OSError):  # nobody can write here
+        if not lock.acquire():
+            raise _busy(place)
     try:
         return _verified(place)
     finally:
@@ -133,7 +130,7 @@ class Folder:
         self.manifest = wanted
         self.schema = pa.schema([])
         self.life = life
-        self._lock = _lock_of(path)
+        self._lock = FileLock(path / LOCK)
 
     def __enter__(self) -> Self:
         with as_copy_error(self.path):
@@ -204,12 +201,13 @@ class Folder:
 
     def _acquire(self, *, finished: bool) -> None:
         try:
-            self._lock.acquire(blocking=False)
-        except TimeoutError:
-            raise _busy(self.path) from None
+            acquired = self._lock.acquire()
         except OSError:
             if not finished:  # a pull that is complete can be in a folder that nobody can write to
                 raise
+            return
+        if not acquired:
+            raise _busy(self.path)
 
     def _open(self) -> None:
         found = read_manifest(self.path)
@@ -232,13 +230,13 @@ class Folder:
         content, ids = sink.getvalue(), table[self.life.id]
         list_rows, open_rows = len(pc.unique(ids)), len(pc.unique(ids.filter(is_open(table, self.life))))
         part = PartFile(file, len(table), list_rows, open_rows, content.size, hashlib.sha256(content).hexdigest())
-        _write(self.path / part.staged, content)
+        write_durably(self.path / part.staged, content)
         del content, sink
         release_arrow_memory()
         return part
 
     def _commit(self, manifest: Manifest) -> None:
-        _write(self.path / MANIFEST, spelt(manifest))
+        write_durably(self.path / MANIFEST, spelt(manifest))
         self.manifest = manifest
         self._settle()
 
@@ -249,14 +247,7 @@ class Folder:
                 staged.replace(self.path / part.file)
         for left in self.path.glob(STAGED):
             left.unlink()
-        _flush_folder(self.path)
-
-
-def _lock_of(place: Path) -> FileLock:
-    """The lock of a folder, not taken yet."""
-    import filelock  # noqa: PLC0415 -- it takes long to load, and only a copy pays for it
-
-    return filelock.FileLock(place / LOCK, thread_local=False)
+        flush_folder(self.path)
 
 
 def _busy(place: Path) -> CopyError:
@@ -269,27 +260,3 @@ def is_open(table: pa.Table, life: RowLifecycle) -> pa.ChunkedArray:
         return pa.chunked_array([pa.repeat(pa.scalar(value=False), len(table))])
     final = pc.is_in(table[life.status], value_set=pa.array(life.final, TEXT))
     return pc.and_not(pc.is_valid(table[life.created]), final)
-
-
-def _write(place: Path, content: Any) -> None:
-    """Have a file in its place, on disk, whole or not at all."""
-    written = place.with_name(f"{place.name}.new")
-    try:
-        with written.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        written.replace(place)
-    finally:
-        with contextlib.suppress(OSError):  # it has moved to its place, or is not whole
-            written.unlink()
-    _flush_folder(place.parent)
-
-
-def _flush_folder(path: Path) -> None:
-    with contextlib.suppress(OSError):  # where folders cannot be opened, as on Windows, the system flushes them itself
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
 
 from toloka_frames._errors import InputError
+from toloka_frames._reading.atomic_write import atomic_path
 from toloka_frames._schema.columns import BOOLEAN, FLOAT, INTEGER, TEXT
 from toloka_frames._schema.series import STRING_DTYPE
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 DtypeBackend: TypeAlias = Literal["numpy_nullable", "pyarrow"]
-FilePath: TypeAlias = "str | os.PathLike[str]"
+FilePath: TypeAlias = str | os.PathLike[str]
 
 MANIFEST = "_manifest.json"
 
@@ -153,25 +153,6 @@ def is_copy(folder: Path) -> bool:
     return (folder / MANIFEST).exists()
 
 
-@contextlib.contextmanager
-def whole_file(path: FilePath) -> Iterator[BinaryIO]:
-    """A file that is written beside its place and is moved there when it is whole; errors as in `check_output_file`."""
-    place = check_output_file(path)
-    part = _part_of(place)
-    try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(place)
-    finally:
-        with contextlib.suppress(OSError):  # it has moved to its place, or is not whole
-            part.unlink()
-
-
-def _part_of(place: Path) -> Path:
-    """A name that no other call has, which may write the same file at the same time; and short, as names have a longest."""
-    return place.with_name(f"{place.name[:50]}.{os.getpid()}-{secrets.token_hex(4)}.part")
-
-
 def parquet() -> Any:
     """Arrow's module for Parquet files."""
     import pyarrow.parquet  # noqa: PLC0415 -- it loads the file systems of three clouds, and only a file pays for it
@@ -184,13 +165,16 @@ class ParquetFile:
 
     def __init__(self, path: FilePath, schema: pa.Schema) -> None:
         self.path = check_output_file(path)
-        self._part = _part_of(self.path)
         self._schema = schema
         self._groups = Rebatcher(schema, ROW_GROUP_ROWS, ROW_GROUP_BYTES)
+        self._context = self._open()
 
     def __enter__(self) -> Self:
-        self._writer = parquet().ParquetWriter(self._part, self._schema, **PARQUET)
+        self._context.__enter__()
         return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self._context.__exit__(kind, error, traceback)
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Take a batch; write a row group when there is one."""
@@ -198,15 +182,10 @@ class ParquetFile:
             self._writer.write_table(table)
             release_arrow_memory()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        try:
-            if kind is None:
-                for table in self._groups.rest():
-                    self._writer.write_table(table)
-            # the footer comes with it: without it nobody can read the file, and on Windows an open file cannot be moved
-            self._writer.close()
-            if kind is None:
-                self._part.replace(self.path)
-        finally:
-            with contextlib.suppress(OSError):  # it has moved to its place, or is not whole
-                self._part.unlink()
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[None]:
+        # the inner block ends first: closing the writer adds the footer that makes the file readable
+        with atomic_path(self.path) as temporary, parquet().ParquetWriter(temporary, self._schema, **PARQUET) as self._writer:
+            yield
+            for table in self._groups.rest():
+                self._writer.write_table(table)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from toloka_frames._errors import InputError, LedgerError
+from toloka_frames._runtime.file_lock import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -158,31 +159,20 @@ class UploadLock:
     """Held by the one process that sends an upload or makes a ledger; the system lets go of it when that process dies."""
 
     def __init__(self, path: Path, ledger: Path) -> None:
-        import filelock  # noqa: PLC0415 -- it takes long to load, and only an upload pays for it
-
-        # not thread-local: it may be taken in one thread and given back in another
-        self._lock = filelock.FileLock(path, thread_local=False)
+        self._lock = FileLock(path)
         self._ledger = ledger
 
     def acquire(self, seconds: float = 0.0) -> bool:
         """Take it, if nobody has it for so long."""
         try:
-            self._lock.acquire(timeout=seconds)
-        except TimeoutError:
-            return False
+            return self._lock.acquire(seconds)
         except OSError as error:
             why = f"The lock of an upload cannot be made beside the ledger {self._ledger}: {error}."
             raise LedgerError(why, path=self._ledger, hint=ANOTHER) from error
-        return True
 
     def release(self) -> None:
         """Let go of it, if it was taken."""
-        if not self._lock.is_locked:
-            return
-        # removed while it is held: whoever waits for it sees that its file is gone and makes a new one
-        with contextlib.suppress(OSError):
-            Path(self._lock.lock_file).unlink()
-        self._lock.release()
+        self._lock.release(remove=True)
 
 
 def ledger_place(ledger: Any) -> Path | None:
