@@ -3,8 +3,8 @@
     python self_killing_upload.py URL TOKEN PLACE ROWS KILL_AT [KIND]
 
 PLACE is a pool, or an app project where KIND is "app items" or "app batch".
-KILL_AT counts the lines that are run in the rooms from the plan to the results; 0 lets it live and prints their number. A line
-counts so many times only, so that a loop over rows takes no kills away from the lines between requests.
+KILL_AT counts the lines that are run in the modules from the plan to the results; 0 lets it live and prints their number. A
+line counts so many times only, so that a loop over rows takes no kills away from the lines between requests.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import threading
 from collections import Counter
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -24,9 +25,14 @@ import toloka_frames as tf
 if TYPE_CHECKING:
     from types import FrameType
 
-ROOMS = {
-    *("_plan.py", "_chunks.py", "_upload.py", "_ledger.py", "_ledger_file.py", "_crew.py", "_sending.py", "_app_sending.py"),
-    *("_http.py", "_watch.py", "_operations.py", "_logs.py", "_matching.py", "_results.py"),
+PACKAGE = Path(tf.__file__).parent
+MODULES = {
+    str(PACKAGE / f"{name}.py")
+    for name in (
+        *("_runtime/worker_pool", "_transport/http", "_transport/operations"),
+        *("_uploading/requests", "_uploading/upload", "_uploading/ledger", "_uploading/ledger_db", "_uploading/results"),
+        *("_uploading/send", "_uploading/send_app_items"),
+    )
 }
 TIMES = 50
 PADDING = "x" * 1_500  # so that a request holds some 650 rows
@@ -39,12 +45,12 @@ def frame_of(rows: int) -> pd.DataFrame:
 
 
 def die_at(line: int) -> count[int]:
-    """Have this process killed at the n-th line that it runs in our rooms; returns the counter."""
+    """Have this process killed at the n-th line that it runs in these modules; returns the counter."""
     lines, times = count(1), Counter[tuple[object, int]]()
 
     def trace(frame: FrameType, event: str, _: object) -> object:
         if event == "call":
-            return trace if os.path.basename(frame.f_code.co_filename) in ROOMS else None  # noqa: PTH119 -- called very often
+            return trace if frame.f_code.co_filename in MODULES else None
         if event == "line":
             times[frame.f_code, frame.f_lineno] += 1
             if times[frame.f_code, frame.f_lineno] <= TIMES and next(lines) == line:

@@ -10,7 +10,7 @@ from support.scripted_server import reply
 
 import toloka_frames as tf
 from toloka_frames._transport import operations
-from toloka_frames._transport.operation_log import OperationLog, read_log
+from toloka_frames._transport.operations import OperationLog, parse_log
 
 if TYPE_CHECKING:
     from support.scripted_server import Scripted
@@ -29,8 +29,8 @@ OTHERS = [COMPLAINT, {"type": "POOL_OPEN", "success": False, "input": None, "out
 
 
 def told(text: str | bytes) -> tuple[list[tuple[int, str]], dict[int, Any]]:
-    log = read_log(text if isinstance(text, bytes) else text.encode(), "task_id")
-    return list(zip(log.positions.tolist(), log.ids.tolist(), strict=True)), dict(log.complaints)
+    log = parse_log(text if isinstance(text, bytes) else text.encode(), "task_id")
+    return list(zip(log.positions.tolist(), log.ids.tolist(), strict=True)), dict(log.errors)
 
 
 FORMS = {
@@ -94,5 +94,5 @@ def test_a_log_that_is_no_array_of_objects_is_a_bad_answer(body: Any, scripted: 
 
 
 def test_bytes_that_are_no_text_are_replaced() -> None:
-    log: OperationLog = read_log(b'[{"input":{"__item_idx":"0"},"output":{"task_id":"t\xff"}}]', "task_id")
+    log: OperationLog = parse_log(b'[{"input":{"__item_idx":"0"},"output":{"task_id":"t\xff"}}]', "task_id")
     assert log.ids.tolist() == ["t\ufffd"]

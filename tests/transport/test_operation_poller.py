@@ -9,7 +9,7 @@ import pytest
 from support.scripted_server import reply
 
 import toloka_frames as tf
-from toloka_frames._transport.operations import CLOSE_SECONDS, OperationPoller, pause_after
+from toloka_frames._transport.operations import MIN_EXPECTED_DELAY_SECONDS, OperationPoller, poll_delay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -158,7 +158,7 @@ def looks(ends: float, shortest: float | None) -> list[float]:
     """When an operation that ends after so many seconds is looked at, if a look takes no time."""
     moments = [0.0]
     while moments[-1] < ends:
-        moments.append(moments[-1] + pause_after(moments[-1], shortest))
+        moments.append(moments[-1] + poll_delay(moments[-1], shortest))
     return moments[1:]
 
 
@@ -167,7 +167,7 @@ def test_one_that_takes_as_long_as_others_is_looked_at_seldom_before_its_end_and
     seconds: float,
 ) -> None:
     known, unknown = looks(seconds, seconds * 1.01), looks(seconds, None)
-    assert known[-1] - seconds <= max(0.05 * seconds / 2, CLOSE_SECONDS)
+    assert known[-1] - seconds <= max(0.05 * seconds / 2, MIN_EXPECTED_DELAY_SECONDS)
     assert len(known) <= max(10, len(unknown) / 2)
 
 

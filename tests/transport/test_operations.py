@@ -20,7 +20,7 @@ LOST = b""
 def begin(scripted: Scripted, *answers: bytes) -> dict[str, object]:
     scripted.answers = list(answers)
     service = scripted.client(retries=len(answers)).service
-    return tf.run(operations.begin(service, "/v1/tasks", {"operation_id": "op"}, b"[]"))
+    return tf.run(operations.start(service, "/v1/tasks", {"operation_id": "op"}, b"[]"))
 
 
 def test_an_operation_whose_answer_was_lost_is_looked_for(scripted: Scripted) -> None:

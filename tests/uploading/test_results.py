@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from toloka_frames._transport.operation_log import OperationLog, read_log
+from toloka_frames._transport.operations import OperationLog, parse_log
 from toloka_frames._uploading.results import COLUMNS, Results, first_error
 
 
@@ -18,7 +18,7 @@ def entry(position: object, output: Any, *, success: bool) -> dict[str, Any]:
 
 
 def read(*entries: dict[str, Any]) -> OperationLog:
-    return read_log(json.dumps(entries).encode(), "task_id")
+    return parse_log(json.dumps(entries).encode(), "task_id")
 
 
 def framed(results: Results) -> pd.DataFrame:

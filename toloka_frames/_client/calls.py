@@ -80,7 +80,7 @@ async def _created(
     if kind.quota is not None:
         await service.quota.objects(kind.quota, count)
     if keyed:
-        return await operations.begin(service, kind.path, query, body)
+        return await operations.start(service, kind.path, query, body)
     return await service.post(kind.path, query, body, repeatable=False)
 
 

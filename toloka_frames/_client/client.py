@@ -188,7 +188,7 @@ class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
 
         Source: Toloka API, "Get operation log" (kept for a month).
         """
-        return await run_on_loop(operations.log(self.service, validate("operation_id", text, operation_id)))
+        return await run_on_loop(operations.get_log_entries(self.service, validate("operation_id", text, operation_id)))
 
     async def wait_operation(
         self,

@@ -218,7 +218,7 @@ class PoolCalls(Calls):
 async def _analytics(service: ApiClient, body: bytes, progress: ProgressArg) -> list[dict[str, Any]]:
     # counting twice changes nothing, so a lost answer is asked for again
     begun = await service.post("/staging/analytics-2", {}, body, repeatable=True)
-    ended = await operations.wait(service, operations.expected(begun), None, progress)
+    ended = await operations.wait(service, operations.check_operation(begun), None, progress)
     value = (ended.get("details") or {}).get("value")
     if not isinstance(value, list):
         raise bad_answer(200, str(ended).encode(), "an operation with figures was expected")

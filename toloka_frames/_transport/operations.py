@@ -1,156 +1,166 @@
-"""An operation that was started comes in, the operation as it ended and its log go out."""
+"""Operations: start one, wait until it ends, read its log.
+
+`OperationPoller` polls any number of operations and uses one list request for several of them. A log of an upload has several
+megabytes, so Arrow's JSON reader extracts positions and ids from it without a Python object per entry. A log that does not have
+the usual form is parsed entry by entry, with the same result.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from toloka_frames._errors import Conflict, InputError, OperationFailed, OperationTimeout, TolokaError
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._runtime.progress import ProgressArg, ProgressTracker, current_progress, track_progress
-from toloka_frames._transport import operation_log
-from toloka_frames._transport.responses import bad_answer
+from toloka_frames._schema.arrow_json import read_object
+from toloka_frames._transport.responses import EXCERPT_CHARS, bad_answer
 from toloka_frames._validation import path_part, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from toloka_frames._transport.http import ApiClient
-    from toloka_frames._transport.operation_log import OperationLog
 
 
-# small operations end at once and large ones take minutes: a look comes so much later as was waited for it already
-SHARE = 0.05
-FIRST_LOOK_SECONDS = 0.1
-LAST_LOOK_SECONDS = 2.0
-FINAL = ("SUCCESS", "FAIL")
+FINAL_STATUSES = ("SUCCESS", "FAIL")
 ALREADY_EXISTS = "OPERATION_ALREADY_EXISTS"
 LOG_HINT = "The reasons are in its log: await client.get_operation_log(operation_id)."
 
+# Small operations end within a fraction of a second, large ones take minutes. The delay to the next poll is therefore a share
+# of the time waited so far: an end is noticed at most 5 % late, and a long operation costs a request every two seconds.
+DELAY_SHARE = 0.05
+MIN_DELAY_SECONDS = 0.1
+MAX_DELAY_SECONDS = 2.0
+# the shortest delay between two polls around the time at which an end is expected
+MIN_EXPECTED_DELAY_SECONDS = 0.05
+# The list only saves requests. If it takes longer than this, operations are requested one by one.
+LIST_TIMEOUT_SECONDS = 5.0
+LIST_LIMIT = "500"  # rows of one page of operations (Toloka-Kit 1.2.3, find_operations)
 
-async def begin(service: ApiClient, path: str, query: Mapping[str, str], content: bytes) -> dict[str, Any]:
-    """Start an operation of an id of ours; where only the answer was lost, the one that an earlier try started.
+# The position that was sent with an object is the only link between a log entry and a row: entries come in no promised order.
+POSITION = "__item_idx"
+MAX_POSITION_DIGITS = 12  # a log may hold anything, and int() of very long text raises
+# the text around the objects of a JSON array
+OPENING = re.compile(r"\s*\[\s*(?=[{\]])")
+BETWEEN = re.compile(r"\s*,\s*(?={)|\s*(?=\])")
+CLOSING = re.compile(r"\]\s*\Z")
+
+
+async def start(service: ApiClient, path: str, query: Mapping[str, str], content: bytes) -> dict[str, Any]:
+    """Start an operation whose id the caller chose, and return it.
+
+    If a retry is rejected because an earlier attempt has started the operation, return that operation.
 
     Raises:
-        Conflict: There was an operation of this id before (code OPERATION_ALREADY_EXISTS), or the state does not allow it.
-        TolokaError: Another; `may_have_taken_effect` says whether the operation may have been started.
+        Conflict: If an operation with this id existed before (code OPERATION_ALREADY_EXISTS), or the object's state does not
+            allow the call.
+        TolokaError: If another error occurs; `may_have_taken_effect` is True if the operation may have been started.
     """
     try:
-        return expected(await service.post(path, query, content, repeatable=True), posted=True)
+        return check_operation(await service.post(path, query, content, repeatable=True), starting=True)
     except Conflict as error:
         if error.code != ALREADY_EXISTS or not error.may_have_taken_effect:
             raise
     try:
         return await get(service, query["operation_id"])
-    except TolokaError as unseen:
-        unseen.may_have_taken_effect = True  # the service has just said that it exists
+    except TolokaError as error:
+        error.may_have_taken_effect = True  # the service has just confirmed that the operation exists
         raise
 
 
 async def wait(
     service: ApiClient, operation: Mapping[str, Any] | str, timeout: float | None, progress: ProgressArg
 ) -> dict[str, Any]:
-    """Wait for an operation's end and return it.
+    """Wait until an operation ends, show its progress, and return it.
 
     Raises:
-        OperationFailed: It ended with FAIL.
-        OperationTimeout: It has not ended in time.
+        OperationFailed: If it ends with FAIL.
+        OperationTimeout: If it does not end within `timeout` seconds.
     """
     operation = await get(service, operation) if isinstance(operation, str) else dict(operation)
     if not isinstance(operation.get("id"), str):
         raise InputError("This is no operation: it has no id.", hint="Give what the call that started it returned, or its id.")
-    with track_progress(
-        progress, f"{operation.get('type', 'operation')}", total=100, unit="%", quiet=FIRST_LOOK_SECONDS
-    ) as meter:
-        ended = await _ended_in(service, operation, timeout, meter)
+    title = f"{operation.get('type', 'operation')}"
+    with track_progress(progress, title, total=100, unit="%", quiet=MIN_DELAY_SECONDS) as tracker:
+        ended = await _ended_within(service, operation, timeout, tracker)
         if ended["status"] == "FAIL":
-            raise failed(ended)
+            raise operation_failed(ended)
     return ended
 
 
-def failed(operation: Mapping[str, Any], more: str = "", hint: str = LOG_HINT) -> OperationFailed:
-    """The error of an operation that did not do all that it was to do."""
-    kind = f" ({operation['type']})" if operation.get("type") else ""
-    return OperationFailed(
-        f"The operation {operation['id']}{kind} ended with {operation['status']}{more}.", operation=operation, hint=hint
-    )
-
-
-async def ended(service: ApiClient, operation: Mapping[str, Any], meter: ProgressTracker | None = None) -> dict[str, Any]:
-    """The operation once it has ended, SUCCESS or FAIL; looks often at first, then every two seconds."""
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
-    while not has_ended(operation):
-        with current_progress().wait(f"the operation, {operation.get('status')}"):
-            await asyncio.sleep(pause_after(loop.time() - begun))
-        operation = await get(service, str(operation["id"]))
-        if meter:
-            meter.rows = int(operation.get("progress") or 0)
-    return dict(operation)
-
-
-def pause_after(waited: float) -> float:
-    """Seconds to the next look at what was waited for so long: an end is seen at most a twentieth too late."""
-    return min(max(waited * SHARE, FIRST_LOOK_SECONDS), LAST_LOOK_SECONDS)
-
-
 async def get(service: ApiClient, operation_id: str) -> dict[str, Any]:
-    """An operation as it is now (Toloka API, "Get operation by ID")."""
-    return expected(await service.get(_path(operation_id)))
+    """Return an operation in its current state (Toloka API, "Get operation by ID")."""
+    return check_operation(await service.get(_path(operation_id)))
 
 
-def expected(operation: dict[str, Any], *, posted: bool = False) -> dict[str, Any]:
-    """An answer that is an operation; `posted` says that it was to be started.
+async def get_log_entries(service: ApiClient, operation_id: str) -> list[dict[str, Any]]:
+    """Return the entries of an operation's log, in no promised order (Toloka API, "Get operation log")."""
+    return await service.get_all(f"{_path(operation_id)}/log")
+
+
+async def read_log(service: ApiClient, operation_id: str, object_id: str) -> OperationLog:
+    """Request and parse an operation's log; arguments and errors as in `parse_log`."""
+    # keep the bytes alone: a log has several megabytes, and several logs are read at once
+    body = (await service.send("GET", f"{_path(operation_id)}/log", repeatable=True)).content
+    return await in_thread(parse_log, body, object_id)
+
+
+def check_operation(operation: dict[str, Any], *, starting: bool = False) -> dict[str, Any]:
+    """Return a response body if it is an operation.
+
+    Args:
+        operation: The body.
+        starting: Whether the request was to start the operation; the error then says that it may have been started.
 
     Raises:
-        BadAnswer: It has no id or no status.
+        BadAnswer: If the body has no id or no status.
     """
     if not is_operation(operation):
         error = bad_answer(200, str(operation).encode(), "an operation was expected")
-        error.may_have_taken_effect = posted
+        error.may_have_taken_effect = starting
         raise error
     return operation
 
 
-def is_operation(row: Any) -> bool:
-    """Whether something has what every operation has: an id and a status."""
-    return isinstance(row, dict) and isinstance(row.get("id"), str) and isinstance(row.get("status"), str)
+def is_operation(value: Any) -> bool:
+    """Return whether a value has the fields of every operation: an id and a status."""
+    return isinstance(value, dict) and isinstance(value.get("id"), str) and isinstance(value.get("status"), str)
 
 
 def has_ended(operation: Mapping[str, Any]) -> bool:
-    """Whether an operation goes on no more."""
-    return operation.get("status") in FINAL
+    """Return whether an operation has ended, with SUCCESS or FAIL."""
+    return operation.get("status") in FINAL_STATUSES
 
 
-async def read_log(service: ApiClient, operation_id: str, object_id: str) -> OperationLog:
-    """What the log says was made, where `object_id` is the key of an id, and what is wrong with the rest.
-
-    Raises:
-        BadAnswer: It is no array of objects.
-    """
-    # only its bytes are kept: a log is some megabytes, and several are read at once
-    body = (await service.send("GET", f"{_path(operation_id)}/log", repeatable=True)).content
-    return await in_thread(operation_log.read_log, body, object_id)
-
-
-async def log(service: ApiClient, operation_id: str) -> list[dict[str, Any]]:
-    """The log of an operation (Toloka API, "Get operation log"), whose entries come in no promised order."""
-    return await service.get_all(f"{_path(operation_id)}/log")
+def operation_failed(operation: Mapping[str, Any], hint: str = LOG_HINT) -> OperationFailed:
+    """Return the error for an operation that ended with FAIL, or with SUCCESS and a log that leaves rows out."""
+    kind = f" ({operation['type']})" if operation.get("type") else ""
+    gap = "" if operation["status"] == "FAIL" else ", but its log does not mention all its rows"
+    return OperationFailed(
+        f"The operation {operation['id']}{kind} ended with {operation['status']}{gap}.", operation=operation, hint=hint
+    )
 
 
 def _path(operation_id: str) -> str:
     return f"/v1/operations/{validate('operation_id', path_part, operation_id)}"
 
 
-async def _ended_in(
-    service: ApiClient, operation: dict[str, Any], timeout: float | None, meter: ProgressTracker
+async def _ended_within(
+    service: ApiClient, operation: dict[str, Any], timeout: float | None, tracker: ProgressTracker
 ) -> dict[str, Any]:
     try:
-        async with asyncio.timeout(timeout):
-            return await ended(service, operation, meter)
+        async with OperationPoller(service) as poller, asyncio.timeout(timeout):
+            return await poller.ended(operation, tracker)
     except TimeoutError:
-        # not chained: the variables of the request that was cut off hold the token
+        # not chained: the local variables of the interrupted request hold the token
         raise OperationTimeout(
             f"The operation {operation['id']} has not ended in {timeout:g} s.",
             operation=operation,
@@ -158,124 +168,227 @@ async def _ended_in(
         ) from None
 
 
-# the list only saves requests: where it is slow, operations are asked for one by one
-LIST_SECONDS = 5.0
-MOST = "500"  # rows of one page of operations (Toloka-Kit 1.2.3, find_operations)
-# how close a look may follow another when an end is expected
-CLOSE_SECONDS = 0.05
-
-
 @dataclass(frozen=True, eq=False)
 class Waiter:
-    """An operation that somebody waits for.
+    """A coroutine that waits for the next poll of an operation.
 
     Attributes:
-        operation: It, as it was when it was begun.
-        since: When the waiting began, by the loop's clock.
-        end: Gets it as it ended, or the error of asking for it.
+        operation: The operation when the waiting began.
+        since: When the coroutine began to wait for the operation's end, on the event loop's clock.
+        polled: Receives the operation as the next poll shows it, or the error of that poll.
     """
 
     operation: Mapping[str, Any]
     since: float
-    end: asyncio.Future[dict[str, Any]]
+    polled: asyncio.Future[dict[str, Any]]
 
 
 class OperationPoller:
-    """Looks after the operations of one upload, in an `async with` block."""
+    """Polls all operations that are waited for, in an `async with` block."""
 
     def __init__(self, service: ApiClient) -> None:
         self._service = service
-        self._waits: list[Waiter] = []
-        self._one_more = asyncio.Event()
+        self._waiters: list[Waiter] = []
+        self._added = asyncio.Event()
         self._can_list = True
         self._shortest: float | None = None
 
     async def __aenter__(self) -> Self:
-        self._looking = asyncio.create_task(self._look_again_and_again())
+        self._polling = asyncio.create_task(self._poll_forever())
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        self._looking.cancel()
-        await asyncio.wait({self._looking})
+        self._polling.cancel()
+        await asyncio.wait({self._polling})
 
-    async def ended(self, operation: Mapping[str, Any]) -> dict[str, Any]:
-        """The operation once it has ended, SUCCESS or FAIL.
+    async def ended(self, operation: Mapping[str, Any], tracker: ProgressTracker | None = None) -> dict[str, Any]:
+        """Return an operation once it has ended, with SUCCESS or FAIL.
+
+        Args:
+            operation: The operation.
+            tracker: Gets the operation's progress after each poll, in percent.
 
         Raises:
-            TolokaError: It could not be asked for.
+            TolokaError: If the operation cannot be requested.
         """
-        if has_ended(operation):
-            return dict(operation)
-        loop = asyncio.get_running_loop()
-        wait = Waiter(operation, loop.time(), loop.create_future())
-        self._waits.append(wait)
-        self._one_more.set()
+        since, polled = asyncio.get_running_loop().time(), dict(operation)
+        while not has_ended(polled):
+            with current_progress().wait(f"the operation, {polled.get('status')}"):
+                polled = await self._next_poll(operation, since)
+            if tracker:
+                tracker.rows = int(polled.get("progress") or 0)
+        return polled
+
+    async def _next_poll(self, operation: Mapping[str, Any], since: float) -> dict[str, Any]:
+        waiter = Waiter(operation, since, asyncio.get_running_loop().create_future())
+        self._waiters.append(waiter)
+        self._added.set()
         try:
-            with current_progress().wait(f"the operation, {operation.get('status')}"):
-                return await wait.end
+            return await waiter.polled
         finally:
-            self._waits.remove(wait)
+            self._waiters.remove(waiter)
 
-    async def _look_again_and_again(self) -> None:
+    async def _poll_forever(self) -> None:
         while True:
-            self._one_more.clear()
+            self._added.clear()
             try:
-                async with asyncio.timeout(self._pause()):
-                    await self._one_more.wait()
+                async with asyncio.timeout(self._delay()):
+                    await self._added.wait()
             except TimeoutError:
-                await self._look()
+                await self._poll()
 
-    def _pause(self) -> float | None:
-        """Seconds to the next look, for the operation that needs it soonest; None where nothing is waited for."""
+    def _delay(self) -> float | None:
+        """Return the seconds until the operation that is due first; None if no operation is waited for."""
         now = asyncio.get_running_loop().time()
-        return min((look_after(now - wait.since, self._shortest) for wait in self._waits), default=None)
+        return min((poll_delay(now - waiter.since, self._shortest) for waiter in self._waiters), default=None)
 
-    async def _look(self) -> None:
-        waits = [wait for wait in self._waits if not wait.end.done()]
-        listed = await self._listed(waits) if self._can_list and len(waits) > 1 else {}
-        await asyncio.gather(*(self._tell(wait, listed.get(wait.operation["id"])) for wait in waits))
+    async def _poll(self) -> None:
+        waiters = [waiter for waiter in self._waiters if not waiter.polled.done()]
+        listed = await self._list(waiters) if self._can_list and len(waiters) > 1 else {}
+        await asyncio.gather(*(self._report(waiter, listed.get(waiter.operation["id"])) for waiter in waiters))
 
-    async def _listed(self, waits: Sequence[Waiter]) -> dict[str, dict[str, Any]]:
-        """What one request shows of these operations, by id (Toloka API, "Get list of operations")."""
-        kinds = {str(wait.operation.get("type")) for wait in waits}
-        since = [wait.operation.get("submitted") for wait in waits]
-        if len(kinds) > 1 or not all(isinstance(each, str) for each in since):
+    async def _list(self, waiters: Sequence[Waiter]) -> dict[str, dict[str, Any]]:
+        """Request these operations as one list and return them by id (Toloka API, "Get list of operations")."""
+        types = {str(waiter.operation.get("type")) for waiter in waiters}
+        submitted = [waiter.operation.get("submitted") for waiter in waiters]
+        if len(types) > 1 or not all(isinstance(timestamp, str) for timestamp in submitted):
             return {}
-        query = {"type": kinds.pop(), "submitted_gte": min(map(str, since)), "sort": "submitted", "limit": MOST}
+        query = {"type": types.pop(), "submitted_gte": min(map(str, submitted)), "sort": "submitted", "limit": LIST_LIMIT}
         try:
-            async with asyncio.timeout(LIST_SECONDS):
+            async with asyncio.timeout(LIST_TIMEOUT_SECONDS):
                 rows = (await self._service.get("/v1/operations", query=query)).get("items")
         except (TolokaError, TimeoutError):
             rows = None
         self._can_list = isinstance(rows, list)
         return {row["id"]: row for row in rows or () if is_operation(row)} if self._can_list else {}
 
-    async def _tell(self, wait: Waiter, operation: dict[str, Any] | None) -> None:
-        """Tell who waits how it ended, if it has; asked for by id where no list has shown it."""
+    async def _report(self, waiter: Waiter, operation: dict[str, Any] | None) -> None:
+        """Hand an operation to its waiter; request it by id if the list did not show it."""
         try:
-            operation = operation or await get(self._service, wait.operation["id"])
-        except Exception as error:  # noqa: BLE001 -- whatever it is belongs to whoever waits
-            if not wait.end.done():
-                wait.end.set_exception(error)
-        else:
-            if has_ended(operation) and not wait.end.done():
-                wait.end.set_result(operation)
-                took = asyncio.get_running_loop().time() - wait.since
-                self._shortest = min(took, self._shortest or took)
+            operation = operation or await get(self._service, waiter.operation["id"])
+        except Exception as error:  # noqa: BLE001 -- the waiter raises it
+            if not waiter.polled.done():
+                waiter.polled.set_exception(error)
+            return
+        if waiter.polled.done():
+            return
+        waiter.polled.set_result(operation)
+        if has_ended(operation):
+            took = asyncio.get_running_loop().time() - waiter.since
+            self._shortest = min(took, self._shortest or took)
 
 
-def look_after(waited: float, shortest: float | None) -> float:
-    """Seconds to the next look at an operation that was waited for so long.
+def poll_delay(waited: float, shortest: float | None = None) -> float:
+    """Return the seconds until the next poll of an operation.
+
+    The operations of one upload mostly take equally long. Once one has ended, polls of the others are rare before they have
+    waited that long, and frequent around that time.
 
     Args:
-        waited: Seconds.
-        shortest: How long the shortest of those that have ended took. Requests of one upload mostly take alike, so that looks
-            are few before that and close about it; None where none has ended.
+        waited: Seconds since the waiting began.
+        shortest: Seconds that the shortest of the ended operations took; None if none has ended.
     """
-    usual = pause_after(waited)
+    usual = min(max(waited * DELAY_SHARE, MIN_DELAY_SECONDS), MAX_DELAY_SECONDS)
     if shortest is None:
         return usual
-    early = shortest * (1 - SHARE)
-    if waited < early:
-        return min(early - waited, max(usual, shortest / 4))
-    return min(usual, max((waited - early) / 2, (shortest - early) / 2, CLOSE_SECONDS))
+    expected = shortest * (1 - DELAY_SHARE)
+    if waited < expected:
+        return min(expected - waited, max(usual, shortest / 4))
+    return min(usual, max((waited - expected) / 2, (shortest - expected) / 2, MIN_EXPECTED_DELAY_SECONDS))
+
+
+@dataclass(frozen=True)
+class OperationLog:
+    """The outcome of each object of an operation, by the object's position in the upload.
+
+    Attributes:
+        positions: The positions of the created objects; integers.
+        ids: The id of each created object; text.
+        errors: The log's output for each other object, by position.
+    """
+
+    positions: np.ndarray[Any, Any]
+    ids: np.ndarray[Any, Any]
+    errors: Mapping[int, Any]
+
+
+def parse_log(body: bytes, object_id: str) -> OperationLog:
+    """Parse a log (Toloka API, "Get operation log").
+
+    Args:
+        body: JSON text.
+        object_id: The key of the created object's id in an entry's output.
+
+    Raises:
+        BadAnswer: If the body is not an array of objects.
+    """
+    return _parse_fast(body, object_id) or _parse_exactly(body, object_id)
+
+
+def to_text(value: Any) -> str | None:
+    """Return a value as text that UTF-8 can encode; None stays None."""
+    return None if value is None else str(value).encode("utf-8", "replace").decode()
+
+
+def _parse_fast(body: bytes, object_id: str) -> OperationLog | None:
+    """Parse a log in which every entry has created an object; return None for any other."""
+    try:
+        entries = _read_entries(body, object_id)
+        positions = pc.cast(pc.struct_field(entries, ["input", POSITION]), pa.int64())
+    except pa.ArrowInvalid:
+        return None
+    ids = pc.struct_field(entries, ["output", object_id])
+    return None if positions.null_count or ids.null_count else OperationLog(positions.to_numpy(), ids.to_numpy(), {})
+
+
+def _read_entries(body: bytes, object_id: str) -> pa.ChunkedArray:
+    """Read the position and the id of each entry with Arrow's JSON reader."""
+    entry = pa.struct([("input", pa.struct([(POSITION, pa.string())])), ("output", pa.struct([(object_id, pa.string())]))])
+    # a list around the log, so that a body of two arrays is not read as one
+    schema = pa.schema([("logs", pa.list_(pa.list_(entry)))])
+    table = read_object(b'{"logs":[%b]}' % body, schema, unknown_fields="ignore")
+    logs = pc.list_flatten(table.column(0))
+    if len(logs) != 1 or logs.null_count:
+        raise pa.ArrowInvalid("The log is not one array.")
+    return pc.list_flatten(logs)
+
+
+def _parse_exactly(body: bytes, object_id: str) -> OperationLog:
+    created: dict[int, str] = {}
+    errors: dict[int, Any] = {}
+    try:
+        for entry in _entries(body.decode("utf-8", "replace")):
+            position, output = _position(entry), entry.get("output")
+            id_ = output.get(object_id) if isinstance(output, dict) else None
+            if isinstance(id_, str):
+                created[position] = str(to_text(id_))
+            elif not entry.get("success"):  # in a rejected request, the entry of a valid object is a success without an id
+                errors[position] = output
+    except (ValueError, RecursionError) as error:
+        raise bad_answer(200, body[:EXCERPT_CHARS], "JSON was expected (a list of objects)") from error
+    others = {position: output for position, output in errors.items() if position not in created}
+    return OperationLog(np.fromiter(created, np.int64), np.array(list(created.values()), dtype=object), others)
+
+
+def _entries(text: str) -> Iterator[dict[str, Any]]:
+    """Decode the objects of an array one at a time, so that all of them are never in memory together."""
+    decode, at = json.JSONDecoder().raw_decode, _match_end(OPENING, text, 0)
+    while text[at] == "{":
+        entry, at = decode(text, at)
+        at = _match_end(BETWEEN, text, at)
+        yield entry
+    _match_end(CLOSING, text, at)
+
+
+def _match_end(pattern: re.Pattern[str], text: str, at: int) -> int:
+    if (found := pattern.match(text, at)) is None:
+        raise ValueError("The log is not an array of objects.")
+    return found.end()
+
+
+def _position(entry: Mapping[str, Any]) -> int:
+    """Return the position in an entry, or -1 if it has none."""
+    item = entry.get("input")
+    index = item.get(POSITION) if isinstance(item, dict) else None
+    text = index if isinstance(index, str) else str(index)
+    return int(text) if len(text) <= MAX_POSITION_DIGITS and text.isdecimal() else -1

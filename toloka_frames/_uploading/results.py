@@ -10,12 +10,12 @@ import pandas as pd
 import pyarrow as pa
 
 from toloka_frames._schema.series import STRING_DTYPE
-from toloka_frames._transport.operation_log import text_of
+from toloka_frames._transport.operations import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toloka_frames._transport.operation_log import OperationLog
+    from toloka_frames._transport.operations import OperationLog
 
 Status: TypeAlias = Literal["CREATED", "INVALID", "FAILED", "UNKNOWN", "NOT_SENT"]
 # a row that has no object: its position, status, and what is wrong with it: field, code and message
@@ -54,8 +54,8 @@ class Results:
         """Write an operation's log to the rows of its chunk."""
         mine = np.isin(log.positions, _array(rows))
         self.put(log.positions[mine], status="CREATED", object_id=log.ids[mine], **NO_ERROR)
-        of_chunk = set(rows) if log.complaints else ()
-        for position, output in log.complaints.items():
+        of_chunk = set(rows) if log.errors else ()
+        for position, output in log.errors.items():
             if position in of_chunk and self._columns["status"][position] != "CREATED":
                 self.mark_invalid(position, output)
 
@@ -115,13 +115,13 @@ def first_error(output: Any) -> dict[str, str | None]:
     Two shapes are documented (Toloka API, "Get operation log"): a map of fields, and the usual envelope with it as payload.
     """
     if not isinstance(output, dict):
-        return {"error_message": text_of(output)}
+        return {"error_message": to_text(output)}
     if isinstance(output.get("code"), str):
         payload = output.get("payload")
         inner = first_error(payload) if isinstance(payload, dict) and payload else {}
-        return {"error_code": text_of(output["code"]), "error_message": text_of(output.get("message")), **inner}
+        return {"error_code": to_text(output["code"]), "error_message": to_text(output.get("message")), **inner}
     for name, complaint in output.items():
         details = complaint if isinstance(complaint, dict) else {"message": str(complaint)}
         told = {"error_field": name, "error_code": details.get("code"), "error_message": details.get("message")}
-        return {column: text_of(fact) for column, fact in told.items()}
+        return {column: to_text(fact) for column, fact in told.items()}
     return {}

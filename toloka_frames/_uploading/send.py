@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from toloka_frames._runtime.progress import ProgressTracker
     from toloka_frames._transport.http import ApiClient
-    from toloka_frames._transport.operation_log import OperationLog
+    from toloka_frames._transport.operations import OperationLog
     from toloka_frames._uploading.ledger import ChunkState, Ledger, LedgerEntry
     from toloka_frames._uploading.requests import Chunk
     from toloka_frames._uploading.results import Results
@@ -133,8 +133,10 @@ class OperationSender(ChunkSender):
     async def open(self, pool_id: str) -> None:
         """Open a pool, and wait until it is."""
         operation = await self._service.act(f"/v1/pools/{path_part(pool_id)}/open")
-        if operation and (operation := await operations.ended(self._service, operation))["status"] == "FAIL":
-            raise operations.failed(operation)
+        async with self._watch:
+            ended = await self._watch.ended(operation) if operation else None
+        if ended and ended["status"] == "FAIL":
+            raise operations.operation_failed(ended)
 
     async def _create(self, chunk: Chunk, free: Callable[[], None]) -> None:
         operation = await self._known(chunk)
@@ -180,7 +182,7 @@ class OperationSender(ChunkSender):
         await self._begun(chunk, operation_id)
         query = {**self.flags, "async_mode": "true", "operation_id": operation_id}
         try:
-            return await operations.begin(self._service, self._record.kind.path, query, chunk.body)
+            return await operations.start(self._service, self._record.kind.path, query, chunk.body)
         except TolokaError as error:
             if not _is_doubtful(error):
                 await self._refused(chunk, error)
@@ -212,8 +214,9 @@ class OperationSender(ChunkSender):
 
 def failure(operation: Mapping[str, Any]) -> OperationFailed:
     """The error of an operation that did not create all its rows."""
-    hint = "One INVALID row has its whole request refused; with skip_invalid_items=True the others are created."
-    return operations.failed(operation, ", and not all its rows are accounted for", hint)
+    return operations.operation_failed(
+        operation, "One INVALID row has its whole request refused; with skip_invalid_items=True the others are created."
+    )
 
 
 def _keep() -> None:
