@@ -236,13 +236,13 @@ def test_a_scan_that_was_not_read_yet_goes_into_a_pickle_too(
 def test_a_part_knows_its_share_of_the_quota(tasks: tf.Scan, given: dict[str, int], workers: int) -> None:
     part = tasks.partitions(3, **given)[0]
     for each in (part, pickle.loads(pickle.dumps(part))):  # noqa: S301 -- it was pickled here
-        assert each._source.service.quota.workers == workers
-    assert tasks._source.service.quota.workers == 1
-    assert part.partitions(2, workers=2)[0]._source.service.quota.workers == 2 * workers
+        assert each._source.service.rate_limiter.workers == workers
+    assert tasks._source.service.rate_limiter.workers == 1
+    assert part.partitions(2, workers=2)[0]._source.service.rate_limiter.workers == 2 * workers
 
 
 def test_more_parts_than_the_quota_has_requests_are_for_as_many_processes_as_it_can_serve(tasks: tf.Scan) -> None:
-    assert tasks.partitions(1_000)[0]._source.service.quota.workers == 300
+    assert tasks.partitions(1_000)[0]._source.service.rate_limiter.workers == 300
 
 
 @pytest.mark.parametrize(("n", "workers"), [(0, None), (1.5, None), (True, None), (2, 0), (2, 301), (2, "2")])

@@ -212,7 +212,7 @@ def test_a_pickled_client_is_what_it_was_with_the_token_of_where_it_is(
     assert heads[0].startswith(f"GET {scripted.url}/api/v1/requester ")  # asked as a proxy is
     assert {"Authorization: OAuth of-this-place", "X-Act-Under-Account-ID: another"} <= set(heads[0].splitlines())
     assert (repr(copied), copied.service.web_url) == (repr(client), client.service.web_url)
-    assert copied.service.quota.retries == retries
+    assert copied.service.rate_limiter.retries == retries
     assert copied.service._connections.client().timeout == httpx.Timeout(7.5)
     tf.run(copied.aclose())
 
@@ -257,13 +257,13 @@ def test_a_token_that_changes_leaves_the_account_what_it_has_used_up(
     Authorised(scripted)
     tokens = iter(f"{scripted.token}-{number}" for number in range(9))
     client = client_of(token=lambda: next(tokens))
-    tf.run(client.service.quota.objects("tasks", 5))
+    tf.run(client.service.rate_limiter.objects("tasks", 5))
     requester(client)
     assert client.quota()["used"][1] == 5
 
 
 def test_a_callable_and_a_text_that_are_one_token_are_one_account(scripted: Scripted, client_of: Callable[..., Client]) -> None:
-    tf.run(client_of(token=scripted.token).service.quota.objects("tasks", 5))
+    tf.run(client_of(token=scripted.token).service.rate_limiter.objects("tasks", 5))
     assert client_of(token=lambda: scripted.token).quota()["used"][1] == 5
 
 
@@ -288,10 +288,10 @@ def unreachable() -> str:
     ("source", "says"),
     [
         (unreachable, r"failed \(OSError\)"),
-        (lambda: "", "returned none"),
-        (lambda: None, "returned none"),
+        (lambda: "", "returned no token"),
+        (lambda: None, "returned no token"),
         (lambda: f"{TOKEN}\n{TOKEN}", "characters that no token has"),
-        (TOKEN.encode, "is no text"),
+        (TOKEN.encode, "is not text"),
         (iter(()).__next__, r"failed \(StopIteration\)"),
     ],
     ids=["fails", "empty", "none", "two lines", "bytes", "nothing more"],
@@ -322,7 +322,7 @@ def test_no_failure_shows_the_token_of_a_callable(scripted: Scripted, client_of:
     ],
 )
 def test_what_stays_in_its_process_is_not_pickled(options: dict[str, Any], what: str) -> None:
-    with pytest.raises(TypeError, match=f"with {what} is not pickled: make one in each process"):
+    with pytest.raises(TypeError, match=f"with {what} cannot be pickled: make one in each process"):
         pickle.dumps(Client(TOKEN, url=HERE, **options))
 
 
@@ -398,7 +398,7 @@ def test_no_display_of_a_client_shows_the_token(scripted: Scripted, client_of: C
     requester(client)
     service = client.service
     shown = [str(client), repr(client.get_pools()), repr(service._connections.client().auth), client.quota().to_string()]
-    shown += strings([client, client.get_pools(), tf.run(service.quota.limits())], {})
+    shown += strings([client, client.get_pools(), tf.run(service.rate_limiter.usage())], {})
     assert scripted.url in shown
     assert not [text for text in shown if TOKEN in text]
 

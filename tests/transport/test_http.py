@@ -99,7 +99,7 @@ def test_a_get_without_answer_at_last_is_a_failed_connection(
     scripted: Scripted, client_of: Callable[..., Client], answer: bytes
 ) -> None:
     scripted.answers = [answer]
-    with pytest.raises(tf.ConnectionFailed, match=r"GET .*/api/v1/pools/1: no answer.*\n.*Check the network"):
+    with pytest.raises(tf.ConnectionFailed, match=r"GET .*/api/v1/pools/1: no response.*\n.*Check the network"):
         tf.run(client_of(retries=2).get_pool("1"))
     assert len(scripted.requests) == 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,8 @@ from support.virtual_clock import Answers, asking, clock, leap, serving
 
 import toloka_frames as tf
 from toloka_frames._runtime.progress import track_progress
-from toloka_frames._transport.rate_limits import AccountUsage, RateLimiter
+from toloka_frames._transport.auth import TokenAuth
+from toloka_frames._transport.rate_limits import RateLimiter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -28,13 +30,8 @@ A_BIT = 0.0021  # the windows count in milliseconds, and are left when one has b
 
 
 def quota(retries: tf.Retries = PATIENT, workers: int = 1) -> RateLimiter:
-    """The limits of an account that nothing was done with."""
-    limits = AccountUsage()
-
-    async def of_the_account() -> AccountUsage:
-        return limits
-
-    return RateLimiter(of_the_account, retries, workers)
+    """Return the limiter of an account that has used up nothing."""
+    return RateLimiter(TokenAuth(uuid.uuid4().hex), "https://example.com", "", retries, workers)
 
 
 def over(interval: str | None = None, **headers: str) -> bytes:
@@ -158,7 +155,7 @@ def test_a_quota_that_is_not_waited_for_is_an_error_that_says_when_to_come_back(
         limits = quota(tf.Retries())
         for _ in range(TASKS_PER_DAY // TASKS_PER_MINUTE):
             await limits.objects("tasks", TASKS_PER_MINUTE)
-        with pytest.raises(tf.QuotaExceeded, match=r"tasks a DAY is used up[^{]*Come back at 20") as caught:
+        with pytest.raises(tf.QuotaExceeded, match=r"tasks per DAY is used up[^{]*Come back at 20") as caught:
             await limits.objects("tasks", 1)
         return caught.value
 
@@ -267,7 +264,7 @@ def test_a_quota_of_one_call_leaves_the_others_alone() -> None:
         async with asking(answer) as (service,):
             with pytest.raises(tf.QuotaExceeded):
                 await service.post("/v1/projects", {}, b"{}", repeatable=False)
-            with pytest.raises(tf.QuotaExceeded, match="POST /v1/projects a DAY"):
+            with pytest.raises(tf.QuotaExceeded, match="POST /v1/projects per DAY"):
                 await service.post("/v1/projects", {}, b"{}", repeatable=False)
             await service.act("/v1/projects/1/archive")
             await service.get("/v1/projects/1")
@@ -311,7 +308,7 @@ def test_who_may_not_wait_so_long_is_told_at_once_and_who_may_waits() -> None:
             )
             waiting = asyncio.create_task(patient.post("/v1/tasks", {}, b"[]", repeatable=True))
             await asyncio.sleep(1)
-            for work in (hasty.post("/v1/tasks", {}, b"[]", repeatable=True), hasty.quota.objects("tasks", 1)):
+            for work in (hasty.post("/v1/tasks", {}, b"[]", repeatable=True), hasty.rate_limiter.objects("tasks", 1)):
                 with pytest.raises(tf.QuotaExceeded) as caught:
                     await work
                 assert caught.value.retry_after == pytest.approx(HOUR - 1)
@@ -336,7 +333,7 @@ def test_who_may_not_wait_so_long_is_told_at_once_and_who_may_waits() -> None:
 def test_clients_of_one_account_share_its_limits(other: dict[str, str], shares: bool) -> None:
     one, two = (tf.AsyncTolokaClient(**{"token": "token-of-this", "url": "http://a"} | more) for more in ({}, other))
     before = one.quota()["used"][1]
-    tf.run(two.service.quota.objects("tasks", 5))
+    tf.run(two.service.rate_limiter.objects("tasks", 5))
     assert one.quota()["used"].tolist()[1:3] == [before + 5 * shares] * 2
 
 
@@ -401,13 +398,13 @@ def test_a_frame_tells_what_was_used_and_what_refusals_said() -> None:
     async def use() -> pd.DataFrame:
         answer = Answers(over("DAY"), over("DAY"), over("HOUR"), reply({"id": "1"}))
         async with asking(answer, retries=1) as (service,):
-            await service.quota.objects("tasks", TASKS_PER_MINUTE)
+            await service.rate_limiter.objects("tasks", TASKS_PER_MINUTE)
             for path in ("/v1/tasks", "/v1/projects", "/v1/projects"):
                 with pytest.raises(tf.QuotaExceeded):
                     await service.post(path, {}, b"{}", repeatable=False)
             with pytest.raises(tf.QuotaExceeded):
                 await service.act("/v1/pools/1/open")
-            return await service.quota.frame()
+            return await service.rate_limiter.frame()
 
     frame = leap(use())
     seconds = (frame.pop("closed_until") - pd.Timestamp.now("UTC")).dt.total_seconds()

@@ -214,11 +214,11 @@ def test_a_minute_is_waited_for_by_default() -> None:
 
 @pytest.mark.parametrize("attempts", [0, -1, "3", 2.5, None])
 def test_tries_are_counted_from_one(attempts: Any) -> None:
-    with pytest.raises(tf.ConfigurationError, match="counted from 1"):
+    with pytest.raises(tf.ConfigurationError, match="the number of attempts is at least 1"):
         tf.Retries(attempts=attempts)
 
 
 @pytest.mark.parametrize("wait_for", [("WEEK",), "MIN", ("MIN", "min")])
 def test_quotas_are_of_a_minute_an_hour_or_a_day(wait_for: Any) -> None:
-    with pytest.raises(tf.ConfigurationError, match="a MIN, an HOUR or a DAY"):
+    with pytest.raises(tf.ConfigurationError, match="per MIN, HOUR or DAY"):
         tf.Retries(wait_for=wait_for)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from toloka_frames._client.calls import Calls, build_path
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._transport.http import json_body
-from toloka_frames._transport.responses import decoded_ids
+from toloka_frames._transport.responses import decode_ids
 from toloka_frames._validation import text, validate
 
 if TYPE_CHECKING:
@@ -130,4 +130,4 @@ class AppCalls(Calls):
 
 
 async def _ids(service: ApiClient, path: str, body: bytes) -> list[str]:
-    return decoded_ids(await service.send("POST", path, content=body, repeatable=False))
+    return decode_ids(await service.send("POST", path, content=body, repeatable=False))

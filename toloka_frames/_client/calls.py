@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from toloka_frames._errors import InputError, NotFound
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._transport import operations
-from toloka_frames._transport.http import json_body
-from toloka_frames._transport.responses import decoded
+from toloka_frames._transport.http import decode_json, json_body
 from toloka_frames._validation import flag, flag_or_none, path_part, text, validate
 
 if TYPE_CHECKING:
@@ -78,19 +77,19 @@ async def _created(
     service: ApiClient, kind: BulkCreation, count: int, query: Mapping[str, str], body: bytes, keyed: bool
 ) -> dict[str, Any]:
     if kind.quota is not None:
-        await service.quota.objects(kind.quota, count)
+        await service.rate_limiter.objects(kind.quota, count)
     if keyed:
         return await operations.start(service, kind.path, query, body)
     return await service.post(kind.path, query, body, repeatable=False)
 
 
 async def _started(service: ApiClient, path: str) -> dict[str, Any]:
-    return decoded(await service.send("POST", path, repeatable=False), dict)
+    return decode_json(await service.send("POST", path, repeatable=False), dict)
 
 
 async def _set(service: ApiClient, method: str, path: str, query: Mapping[str, str], body: bytes) -> dict[str, Any]:
     """What was set twice is set."""
-    return decoded(await service.send(method, path, query=query, content=body, repeatable=True), dict)
+    return decode_json(await service.send(method, path, query=query, content=body, repeatable=True), dict)
 
 
 async def _delete(service: ApiClient, path: str) -> None:

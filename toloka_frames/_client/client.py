@@ -16,7 +16,8 @@ from toloka_frames._runtime.event_loop import run, run_on_loop
 from toloka_frames._schema.bulk import CREATE_TASKS
 from toloka_frames._transport import operations
 from toloka_frames._transport.auth import TokenAuth
-from toloka_frames._transport.http import TIMEOUT, Environment, api_client
+from toloka_frames._transport.connections import TIMEOUT, Environment, find_host, make_headers
+from toloka_frames._transport.http import ApiClient
 from toloka_frames._validation import text, validate
 from toloka_frames._version import __version__
 
@@ -96,12 +97,13 @@ class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
         # at once, because tracebacks with variables would show it
         secret = TokenAuth(token)
         del token
-        self.service = api_client(
+        base_url, web_url = find_host(url, environment)
+        secret.check()
+        self.service = ApiClient(
             secret,
-            environment,
-            url=url,
-            act_under_account_id=act_under_account_id,
-            user_agent=f"toloka_frames/{__version__}",
+            base_url,
+            make_headers(f"toloka_frames/{__version__}", act_under_account_id),
+            web_url=web_url,
             timeout=timeout,
             retries=retries,
             verify=verify,
@@ -137,7 +139,7 @@ class AsyncTolokaClient(CloneCalls, TaskCalls, PeopleCalls, AppCalls):
 
         Source: Toloka API, "Rate limiting"; Toloka-Kit 1.2.3 for tasks and for `payload.interval` of a 429.
         """
-        return run(self.service.quota.frame())
+        return run(self.service.rate_limiter.frame())
 
     async def create_tasks_async(
         self,

@@ -1,4 +1,11 @@
-"""Token authentication that never exposes the token."""
+"""Token authentication that never exposes the token.
+
+A token buys work in the account's name, and a notebook shows much: reprs, tracebacks with variables, debuggers, logs, pickles.
+So the token lives in one closure, made as early as possible and called only when a header is written. No attribute, repr,
+message or pickle holds it; the header is removed from a request once it was sent, because errors and responses keep their
+request; and errors of httpx lose the frames whose variables held it (`http.py`). Another process takes its token from
+TOLOKA_TOKEN, or from the callable that the client was made with.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
 MISSING_HINT = "Give it as the first argument or in TOLOKA_TOKEN. Without an account: toloka_frames.local.LocalToloka."
-
-
-UNPICKLED_HINT = "Set TOLOKA_TOKEN there too, or make the client with token=callable, which goes along and is called there."
-
-
-SOURCE_HINT = "It is called without arguments in each process that asks, and returns the token as text."
+UNPICKLED_HINT = "Set TOLOKA_TOKEN there too, or make the client with token=callable, which is pickled and called there."
+CALLABLE_HINT = "It is called without arguments in each process that sends requests, and returns the token as text."
 
 
 class TokenAuth(httpx.Auth):
-    """Adds the token to a request; shows it nowhere.
+    """Add the token to a request.
 
-    A token with exactly two dots, the first at position 22 to 24, is an API key, else OAuth (Toloka-Kit 1.2.3, Java SDK).
+    A token with exactly two dots, the first at position 22 to 24, is an API key, any other an OAuth token (Toloka-Kit 1.2.3,
+    Java SDK).
 
     Args:
         given: The token, or a callable that returns it and is called before each request; None takes TOLOKA_TOKEN.
@@ -41,75 +45,103 @@ class TokenAuth(httpx.Auth):
         self._fixed = None if callable(given) else _AuthHeader(from_environment() if given is None else given)
 
     def __repr__(self) -> str:
-        return "Token(...)"
+        return "TokenAuth(...)"
 
     def check(self) -> None:
-        """Refuse what is no token; not when it is made, where tracebacks with variables would show it.
+        """Reject a token that cannot be sent.
+
+        It is called after construction: a traceback of the constructor would show the token among its variables.
 
         Raises:
-            ConfigurationError: There is none, or it cannot be sent. A callable is not asked yet.
+            ConfigurationError: If there is no token, or it cannot be sent. A callable is not called yet.
         """
         if self._fixed:
             self._fixed.check("There is no token.", MISSING_HINT)
 
     async def digest(self) -> str:
-        """What the account is told by; it stays when a callable returns another token later.
+        """Return a digest that identifies the account's token; it stays when a callable returns another token later.
 
         Raises:
-            ConfigurationError: A callable failed, or what it returned is no token.
+            ConfigurationError: If a callable failed, or what it returned is not a token.
         """
         if self._digest is None:
             self._digest = (await self._header()).digest
         return self._digest
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Authorise a request, as httpx wants it done."""
-        (await self._header()).put(request)
+        """Authorise a request; httpx calls it."""
+        (await self._header()).write(request)
         yield request
 
     async def _header(self) -> _AuthHeader:
         if self._fixed:
             return self._fixed
-        # in a thread, because a store of secrets may be asked, which takes its time
-        header = await in_thread(self._asked)
+        # In a thread, because the callable may block on a secret store.
+        header = await in_thread(self._call_source)
         if self.source is from_environment:
-            header.check("A client leaves its token behind when it is pickled, and this process has none.", UNPICKLED_HINT)
-        header.check("The callable given as token= returned none.", SOURCE_HINT)
+            header.check("A pickled client leaves its token behind, and this process has none.", UNPICKLED_HINT)
+        header.check("The callable given as token= returned no token.", CALLABLE_HINT)
         return header
 
-    def _asked(self) -> _AuthHeader:
+    def _call_source(self) -> _AuthHeader:
         try:
             return _AuthHeader(self.source())
         except Exception as error:
             raise ConfigurationError(
-                f"The callable given as token= failed ({type(error).__name__}).", hint=SOURCE_HINT
+                f"The callable given as token= failed ({type(error).__name__}).", hint=CALLABLE_HINT
             ) from error
 
 
 class _AuthHeader:
-    """The value of the header; a closure has it, because displays of objects show attributes."""
+    """The Authorization header; a closure holds its value, because displays of objects show attributes."""
 
     def __init__(self, token: Any) -> None:
         token = token.strip() if isinstance(token, str) else token
         self._missing, self._valid = not token, fits_header(token)
         value = f"{_scheme(token)} {token}" if self._valid else ""
         self.digest = hashlib.sha256(value.encode()).hexdigest()
-        self.put: Callable[[httpx.Request], None] = lambda request: request.headers.update({"Authorization": value})
+        self.write: Callable[[httpx.Request], None] = lambda request: request.headers.update({"Authorization": value})
 
     def check(self, missing: str, hint: str) -> None:
         if self._missing:
             raise ConfigurationError(missing, hint=hint)
         if not self._valid:
-            raise ConfigurationError("The token holds characters that no token has, or is no text.", hint=hint)
+            raise ConfigurationError("The token is not text, or holds characters that no token has.", hint=hint)
+
+
+def remove_token(request: httpx.Request) -> None:
+    """Remove the token from a request that was sent: errors and responses keep their request."""
+    request.headers.pop("Authorization", None)
+
+
+def redact(response: httpx.Response) -> httpx.Response:
+    """Return the response without the token, which a page that repeats the request's headers would bring into a message.
+
+    In a response of 2xx only the header's whole value counts: a token may be a word that occurs in somebody's data.
+    """
+    value = response.request.headers["Authorization"].encode()
+    secret = value if response.is_success else value.partition(b" ")[2]
+    if secret not in response.content:
+        return response
+    content = response.content.replace(secret, b"***")
+    # the other headers describe the body as it was: httpx would decompress this one again by its Content-Encoding
+    headers = {name: text for name, text in response.headers.items() if name in ("date", "retry-after")}
+    return httpx.Response(response.status_code, headers=headers, content=content, request=response.request)
+
+
+def without_frames(error: httpx.RequestError) -> httpx.RequestError:
+    """Return the error without its traceback and causes: the variables of those frames hold the token."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def from_environment() -> str:
-    """The token of the process that asks; empty when it has none."""
+    """Return the token of this process; empty if it has none."""
     return os.environ.get("TOLOKA_TOKEN", "")
 
 
 def fits_header(value: Any) -> bool:
-    """Whether a value can be that of a header."""
+    """Return whether a value can be sent in a header."""
     return isinstance(value, str) and bool(value) and value.isascii() and value.isprintable() and value == value.strip()
 
 

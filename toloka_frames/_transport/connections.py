@@ -1,129 +1,102 @@
-"""What a client was made with comes in, connections of the present process go out; the token is shown nowhere on the way."""
+"""Where a client connects: host, headers and httpx options, checked, and what of them can be pickled."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import ssl
-import weakref
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-import anyio
 import httpx
 
 from toloka_frames._errors import ConfigurationError
-from toloka_frames._runtime.event_loop import start
+from toloka_frames._transport.auth import fits_header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Mapping
 
     from toloka_frames._transport.auth import TokenAuth
 
-T = TypeVar("T")
+Environment: TypeAlias = Literal["SANDBOX", "PRODUCTION"]
+
+HOSTS = {"SANDBOX": "https://sandbox.toloka.dev", "PRODUCTION": "https://toloka.dev"}
+WEB_HOSTS = {"SANDBOX": "https://sandbox.toloka.yandex.com", "PRODUCTION": "https://platform.toloka.ai"}
+ACT_UNDER = "X-Act-Under-Account-ID"
+# Timeouts of the Java SDK (Toloka-Kit 1.2.3 stops waiting after 10 s): the service needs long for a page of many rows. Waiting
+# for a free connection is not a failure of the service, so it has no timeout.
+TIMEOUT = httpx.Timeout(120.0, connect=10.0, pool=None)
+# The account's quota keeps requests few; a limit of connections would only make requests wait and fail.
+LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=50)
+URL_HINT = "For example 'https://toloka.example.com'."
 
 
-class Connections:
-    """An httpx client for each process: a forked child must not talk on its parent's sockets.
+def find_host(url: str | None, environment: str | None) -> tuple[str, str]:
+    """Return the host of the API and the host of the web interface.
 
-    Args:
-        token: Whose requests.
-        base_url: Host.
-        headers: Headers of every request.
-        options: timeout, verify, proxy and transport of httpx.
+    Without arguments both come from TOLOKA_URL or TOLOKA_ENVIRONMENT.
 
     Raises:
-        ConfigurationError: The options do not fit.
+        ConfigurationError: If not exactly one of `url` and `environment` is given, or it is not valid.
     """
-
-    def __init__(self, token: TokenAuth, base_url: str, headers: Mapping[str, str], options: Mapping[str, Any]) -> None:
-        # closures, because displays of objects show attributes, and the address of a proxy may hold a password
-        self._options: Callable[[], Mapping[str, Any]] = lambda: options
-        self._open: Callable[[], httpx.AsyncClient] = lambda: _opened(token, base_url, headers, options)
-        self._client, self._process = self._opened_here()
-
-    def client(self) -> httpx.AsyncClient:
-        """The httpx client of this process.
-
-        Raises:
-            ConfigurationError: It was closed; or it has a transport that belongs to the process that this one was forked from.
-        """
-        if self._client.is_closed:
-            raise ConfigurationError("This client was closed.", hint="Make another one.")
-        if self._process != os.getpid():
-            # the inherited client is left as it is: closing it here would take its sockets from the parent's loop
-            if self._options().get("transport") is not None:
-                raise ConfigurationError("transport= belongs to another process.", hint="Make a client in each process.")
-            self._client, self._process = self._opened_here()
-        return self._client
-
-    def options(self) -> dict[str, Any]:
-        """What another process needs to make the same connections.
-
-        Raises:
-            TypeError: Something cannot travel there, or must not.
-        """
-        stays = _staying(self._options())
-        if stays:
-            raise TypeError(f"A client with {' and '.join(stays)} is not pickled: make one in each process.")
-        return dict(self._options())
-
-    async def aclose(self) -> None:
-        """Close them."""
-        if not self._client.is_closed:
-            await self.client().aclose()
-
-    def _opened_here(self) -> tuple[httpx.AsyncClient, int]:
-        client, process = self._open(), os.getpid()
-        # a client that nobody closed closes its connections when it is forgotten; not when Python ends, as nobody waits for it
-        weakref.finalize(self, _close, client, process).atexit = False
-        return client, process
+    if not url and not environment:
+        url, environment = os.environ.get("TOLOKA_URL"), os.environ.get("TOLOKA_ENVIRONMENT")
+    if bool(url) == bool(environment):
+        raise ConfigurationError(
+            "Exactly one of environment and url is needed.",
+            hint='environment is "SANDBOX" or "PRODUCTION" (or TOLOKA_ENVIRONMENT); url is another host (or TOLOKA_URL).',
+        )
+    if url:
+        return _checked_url(url), WEB_HOSTS["PRODUCTION"]
+    if environment not in HOSTS:
+        raise ConfigurationError(f"environment={environment!r} is neither 'SANDBOX' nor 'PRODUCTION'.")
+    return HOSTS[environment], WEB_HOSTS[environment]
 
 
-async def run_exchange(exchange: Coroutine[Any, Any, T]) -> T:
-    """Await a request and its answer; a cancellation waits for its end.
+def make_headers(user_agent: str, act_under_account_id: str | None) -> dict[str, str]:
+    """Return the headers of every request.
 
-    httpcore guards the end of an answer against anyio's cancellation only: one of asyncio's leaves a connection open for ever.
+    Raises:
+        ConfigurationError: If `act_under_account_id` cannot be sent in a header.
     """
-    scope = anyio.CancelScope()
-    task = asyncio.ensure_future(_within(scope, exchange))
+    if act_under_account_id is None:
+        return {"User-Agent": user_agent}
+    if not fits_header(act_under_account_id):
+        raise ConfigurationError(f"act_under_account_id={act_under_account_id!r} is not the id of a requester.")
+    return {"User-Agent": user_agent, ACT_UNDER: act_under_account_id}
+
+
+def open_client(token: TokenAuth, base_url: str, headers: Mapping[str, str], options: Mapping[str, Any]) -> httpx.AsyncClient:
+    """Return a new httpx client.
+
+    Raises:
+        ConfigurationError: If httpx does not accept the options.
+    """
     try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        scope.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        raise
-
-
-async def _within(scope: anyio.CancelScope, work: Coroutine[Any, Any, T]) -> T:
-    with scope:
-        return await work
-    # anyio's scope swallows a cancellation of its own making
-    raise asyncio.CancelledError
-
-
-def _opened(token: TokenAuth, base_url: str, headers: Mapping[str, str], options: Mapping[str, Any]) -> httpx.AsyncClient:
-    # the quota keeps requests few; a limit of connections would only make them fail
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=50)
-    try:
-        return httpx.AsyncClient(base_url=f"{base_url}/api", auth=token, headers=headers, limits=limits, **options)
+        return httpx.AsyncClient(base_url=f"{base_url}/api", auth=token, headers=headers, limits=LIMITS, **options)
     except (ValueError, TypeError, OSError, httpx.InvalidURL) as error:
         kind = type(error).__name__
-    # neither told nor chained: httpx repeats the proxy's address, which may hold a password
-    raise ConfigurationError(f"proxy=, verify= or timeout= do not fit ({kind}).")
+    # neither quoted nor chained: httpx repeats the proxy's URL, which may hold a password
+    raise ConfigurationError(f"proxy=, verify= or timeout= is not valid ({kind}).")
 
 
-def _staying(options: Mapping[str, Any]) -> list[str]:
-    """What of the options belongs to this process, or is nobody else's to read."""
+def unpicklable(options: Mapping[str, Any]) -> list[str]:
+    """Name the options that belong to this process, or that a pickle must not expose."""
     proxy = options.get("proxy")
-    facts = {
+    found = {
         "a transport": options.get("transport") is not None,
         "an SSLContext": isinstance(options.get("verify"), ssl.SSLContext),
         "a password for its proxy": proxy is not None and bool(httpx.URL(proxy).userinfo),
     }
-    return [name for name, stays in facts.items() if stays]
+    return [name for name, is_there in found.items() if is_there]
 
 
-def _close(client: httpx.AsyncClient, process: int) -> None:
-    # a forked child has this call too, and the sockets are its parent's
-    if os.getpid() == process:
-        start(client.aclose)
+def _checked_url(url: str) -> str:
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError):
+        # not chained: the text before an @ may be a password
+        shown = url.rpartition("@")[2] if isinstance(url, str) else url
+        raise ConfigurationError(f"url={shown!r} is not a URL.", hint=URL_HINT) from None
+    if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo or parsed.query or parsed.fragment:
+        shown = str(parsed).replace(f"{parsed.userinfo.decode()}@", "")
+        raise ConfigurationError(f"url={shown!r} is not the URL of a host.", hint=URL_HINT)
+    return url.rstrip("/")

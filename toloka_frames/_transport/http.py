@@ -1,7 +1,7 @@
-"""A request of the API comes in, the bytes of its answer or an error that says what to do goes out.
+"""Send one request of the API; return its response or raise an error that says what to do.
 
-On its way it waits for the account's limits (`_quota`), goes over connections of this process (`_connections`), and is repeated
-where that may help (`_retries`). One `ApiClient` is one account.
+A request waits for the account's rate limits, uses this process's connections and is retried where that is safe. One
+`ApiClient` is one account.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ import asyncio
 import json
 import os
 import re
+import weakref
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, TypeAlias
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
+import anyio
 import httpx
 
 from toloka_frames._errors import (
@@ -28,43 +31,39 @@ from toloka_frames._errors import (
     QuotaExceeded,
     TolokaError,
 )
-from toloka_frames._runtime.event_loop import in_thread
-from toloka_frames._transport.auth import TokenAuth, fits_header
-from toloka_frames._transport.connections import Connections, run_exchange
-from toloka_frames._transport.rate_limits import RateLimiter, usage_of
-from toloka_frames._transport.responses import RETRYABLE, date_of, decoded, refusal
+from toloka_frames._runtime.event_loop import in_thread, start
+from toloka_frames._transport.auth import TokenAuth, redact, remove_token, without_frames
+from toloka_frames._transport.connections import ACT_UNDER, WEB_HOSTS, open_client, unpicklable
+from toloka_frames._transport.rate_limits import RateLimiter
+from toloka_frames._transport.responses import RETRYABLE, not_json, refusal
 from toloka_frames._transport.retries import Retries, retrying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from toloka_frames._transport.rate_limits import AccountUsage
+    from tenacity import AsyncRetrying
 
-Environment: TypeAlias = Literal["SANDBOX", "PRODUCTION"]
+JsonT = TypeVar("JsonT", dict[str, Any], list[dict[str, Any]])
 
-HOSTS = {"SANDBOX": "https://sandbox.toloka.dev", "PRODUCTION": "https://toloka.dev"}
-WEB_HOSTS = {"SANDBOX": "https://sandbox.toloka.yandex.com", "PRODUCTION": "https://platform.toloka.ai"}
-ACT_UNDER = "X-Act-Under-Account-ID"
-# those of the Java SDK (Toloka-Kit 1.2.3 gives up after 10 s): a page of many rows takes the service long; a wait for a free
-# connection is no failure of it
-TIMEOUT = httpx.Timeout(120.0, connect=10.0, pool=None)
-URL_HINT = "As 'https://toloka.example.com'."
 # every other part of a path is an id: /v1/pools/1080020/open
 ID = re.compile(r"(/[a-z-]+)/(?!v\d/)[^/]+")
-# of these none has reached the service, so that even a request without a key may go again
+ID_MASK = r"\1/*"
+# Errors raised before anything was sent, so even a request that is not idempotent can be retried.
 UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+# a header may hold any number of digits, and no datetime is that far away
+MAX_RETRY_AFTER_SECONDS = 365 * 86_400.0
 
 
 class ApiClient:
-    """The API of one account, over connections that are kept; goes into a pickle without its token.
+    """The API of one account, over connections that are kept open; pickled without its token.
 
     Args:
         token: The token.
         base_url: Host.
         headers: Headers of every request.
-        web_url: Host of the pages for people.
-        retries: Tries for each request.
-        workers: How many processes ask at the same time, each its share of what the account may.
+        web_url: Host of the web interface.
+        retries: Attempts for each request.
+        workers: The number of processes that send requests at the same time, each with its share of the rate limits.
         options: timeout, verify, proxy and transport of httpx.
     """
 
@@ -85,14 +84,14 @@ class ApiClient:
         self._headers = headers
         self._retries = retries if isinstance(retries, Retries) else Retries(retries)
         self._connections = Connections(token, base_url, headers, options)
-        self.quota = RateLimiter(partial(_limits, token, base_url, headers.get(ACT_UNDER, "")), self._retries, workers)
+        self.rate_limiter = RateLimiter(token, base_url, headers.get(ACT_UNDER, ""), self._retries, workers)
         self._account: str | None = None
-        self._ahead = timedelta()
-        self._asking: dict[int, asyncio.Lock] = {}
+        self._clock_skew = timedelta()
+        self._account_locks: dict[int, asyncio.Lock] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        facts = {"web_url": self.web_url, "retries": self._retries, "workers": self.quota.workers}
-        return _unpickled, (self._token.source, self.url, self._headers, facts | self._connections.options())
+        options = {"web_url": self.web_url, "retries": self._retries, "workers": self.rate_limiter.workers}
+        return _unpickled, (self._token.source, self.url, self._headers, options | self._connections.picklable_options())
 
     def __copy__(self) -> Self:
         return self
@@ -101,66 +100,70 @@ class ApiClient:
         return self
 
     def shared(self, workers: int) -> ApiClient:
-        """The same over the same connections, for one of so many processes that ask at the same time."""
+        """Return this client, over the same connections, for one of `workers` processes that send requests at the same time."""
         # not by its constructor, which would open other connections
         shared = ApiClient.__new__(ApiClient)
-        vars(shared).update(vars(self), quota=replace(self.quota, workers=workers * self.quota.workers))
+        limiter = replace(self.rate_limiter, workers=workers * self.rate_limiter.workers)
+        vars(shared).update(vars(self), rate_limiter=limiter)
         return shared
 
     def now(self) -> datetime:
-        """The time by the service's clock (UTC), never ahead of it; by ours while the service has not told its own."""
-        # the header is cut to a second and as old as its way here, so that this clock can be late, but not early
-        return datetime.now(UTC) + self._ahead
+        """Return the time by the service's clock (UTC), never ahead of it.
+
+        Until the service has responded, it is the time of this computer.
+        """
+        # the Date header is cut to a second and as old as its way here, so this clock can be late, but not early
+        return datetime.now(UTC) + self._clock_skew
 
     def latest_now(self) -> datetime:
-        """The time by the later of the service's clock and this computer's (UTC), rounded up to a whole second.
+        """Return the time by the later of the service's clock and this computer's (UTC), rounded up to a whole second.
 
         If one of the clocks is wrong, a time range that ends here still misses no row.
         """
         return (max(self.now(), datetime.now(UTC)) + timedelta(seconds=1)).replace(microsecond=0)
 
     async def account(self) -> str:
-        """The id of the requester, which outlives a token; where the service does not tell it, what stands for it.
+        """Return the id of the requester, which outlives a token; where the service does not give it, what stands for it.
 
         Source: Toloka API, "Get account balance".
         """
         # a lock for each process: one that is held while another thread forks stays locked in the child for ever
-        async with self._asking.setdefault(os.getpid(), asyncio.Lock()):
+        async with self._account_locks.setdefault(os.getpid(), asyncio.Lock()):
             if self._account is None:
                 self._account = await self._requester() or self._headers.get(ACT_UNDER, self.url)
         return self._account
 
     async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Ask for an object.
+        """Request an object.
 
         Raises:
-            ApiError: The service refused, or its answer is no object.
-            ConnectionFailed: No answer came.
+            ApiError: If the service refuses, or its response is not an object.
+            ConnectionFailed: If no response arrives.
         """
-        return decoded(await self.send("GET", path, query=query, repeatable=True), dict)
+        return decode_json(await self.send("GET", path, query=query, repeatable=True), dict)
 
     async def get_all(self, path: str) -> list[dict[str, Any]]:
-        """Ask for a list that has no pages; errors as in `get`."""
-        return decoded(await self.send("GET", path, repeatable=True), list)
+        """Request a list that has no pages; errors as in `get`."""
+        return decode_json(await self.send("GET", path, repeatable=True), list)
 
     async def download(self, path: str, file: BinaryIO) -> None:
-        """Write what a path answers into a file, piece by piece; errors as in `get`."""
+        """Write the body of a response to a file, chunk by chunk; errors as in `get`."""
         await self.send("GET", path, repeatable=True, into=file)
 
     async def post(self, path: str, query: Mapping[str, str], content: bytes, *, repeatable: bool) -> dict[str, Any]:
-        """Have an object made.
+        """Create an object.
 
         Raises:
-            ApiError: The service refused, or its answer is no object.
-            ConnectionFailed: No answer came.
-            OutcomeUnknown: No answer came to a request that must not be repeated.
+            ApiError: If the service refuses, or its response is not an object.
+            ConnectionFailed: If no response arrives.
+            OutcomeUnknown: If no response arrives to a request that must not be repeated.
         """
-        return decoded(await self.send("POST", path, query=query, content=content, repeatable=repeatable), dict)
+        return decode_json(await self.send("POST", path, query=query, content=content, repeatable=repeatable), dict)
 
     async def act(self, path: str) -> dict[str, Any] | None:
-        """Have something done; None where the answer has no body. Errors as in `post`."""
-        answer = await self.send("POST", path, repeatable=False)
-        return decoded(answer, dict) if answer.content else None
+        """Start an action; return None if the response has no body. Errors as in `post`."""
+        response = await self.send("POST", path, repeatable=False)
+        return decode_json(response, dict) if response.content else None
 
     async def send(
         self,
@@ -172,160 +175,198 @@ class ApiClient:
         repeatable: bool,
         into: BinaryIO | None = None,
     ) -> httpx.Response:
-        """Send a request and return its answer with a status of 2xx; the present meter shows what is waited for.
+        """Send a request and return its response, whose status is 2xx; the current progress shows what is waited for.
 
         Args:
             method: HTTP method.
-            path: Path behind `/api`, its parts already quoted.
+            path: Path after `/api`, its parts already quoted.
             query: Query parameters as text.
             content: JSON text of the body.
-            repeatable: Whether sending it twice does what sending it once does.
-            into: Where the body of an answer of 2xx goes instead of into memory, each try from the beginning.
+            repeatable: Whether sending the request twice has the same effect as sending it once.
+            into: File for the body of a 2xx response, which is then not kept in memory; each attempt starts it anew.
 
-        The answer's extension `waited` is how long its last try took to begin, in seconds.
+        The response's extension `waited` is the time until its last attempt began to arrive, in seconds.
 
         Raises:
-            ApiError: The service refused.
-            ConnectionFailed: No answer came.
-            OutcomeUnknown: No answer came, or one of a service in trouble, to a request that must not be repeated.
+            ApiError: If the service refuses.
+            ConnectionFailed: If no response arrives.
+            OutcomeUnknown: If a request that must not be repeated got no response, or one of a service in trouble.
         """
         headers = {} if content is None else {"Content-Type": "application/json"}
         request = self._connections.client().build_request(method, path, params=query, content=content, headers=headers)
-        call = " ".join([method, ID.sub(r"\1/*", path)])
-        tries = retrying(self._retries, repeatable=repeatable)
-        answer: httpx.Response = await tries(self._try, request, call, repeatable, into, [])
-        return answer
+        call = f"{method} {ID.sub(ID_MASK, path)}"
+        has_effect = False
+        async for attempt in self._attempts[repeatable].copy():
+            with attempt:
+                try:
+                    # for each attempt, because the service counts each
+                    await self.rate_limiter.request(call)
+                    scope = anyio.CancelScope()
+                    exchange = asyncio.create_task(self._exchange(request, repeatable, into, scope))
+                    response = await _finished(exchange, scope)
+                    await self._raise_for_status(response, call, repeatable)
+                except TolokaError as error:
+                    # the error of the last attempt speaks for those before as well
+                    has_effect = error.may_have_taken_effect = has_effect or error.may_have_taken_effect
+                    raise
+        return response
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._connections.aclose()
 
+    @cached_property
+    def _attempts(self) -> dict[bool, AsyncRetrying]:
+        return {repeatable: retrying(self._retries, repeatable=repeatable) for repeatable in (True, False)}
+
     async def _requester(self) -> str | None:
         try:
             requester = (await self.get("/v1/requester")).get("id")
         except (NotFound, AccessDenied) as error:
-            if error.code is None:  # somebody between answered, who knows nothing of the account
+            if error.code is None:  # something between responded, which knows nothing of the account
                 raise
             return None
         return requester if isinstance(requester, str) else None
 
-    async def _try(
-        self, request: httpx.Request, call: str, repeatable: bool, into: BinaryIO | None, effects: list[bool]
+    async def _exchange(
+        self, request: httpx.Request, repeatable: bool, into: BinaryIO | None, scope: anyio.CancelScope
     ) -> httpx.Response:
-        """One of several tries, whose error tells of those before as well."""
-        try:
-            return await self._once(request, call, repeatable, into)
-        except TolokaError as error:
-            effects.append(error.may_have_taken_effect)
-            error.may_have_taken_effect = any(effects)
-            raise
+        """Send a request once and receive its response, in a scope by which it can be cancelled."""
+        with scope:
+            try:
+                clock = asyncio.get_running_loop().time
+                begin = clock()
+                response = await self._connections.client().send(request, stream=True)
+                response.extensions["waited"] = clock() - begin
+                await _receive(response, into)
+                if date := _http_date(response.headers.get("Date", "")):
+                    self._clock_skew = date - datetime.now(UTC)
+                return response if into is not None and response.is_success else redact(response)
+            except UNREACHED as error:
+                raise _no_response(request, error) from without_frames(error)
+            except httpx.RequestError as error:
+                failed = (_no_response if repeatable else _unknown_outcome)(request, error)
+                failed.may_have_taken_effect = request.method != "GET"
+                raise failed from without_frames(error)
+            finally:
+                remove_token(request)
+        # anyio's scope swallows a cancellation of its own making
+        raise asyncio.CancelledError
 
-    async def _once(self, request: httpx.Request, call: str, repeatable: bool, into: BinaryIO | None) -> httpx.Response:
-        # for each try, as the service counts each
-        await self.quota.request(call)
-        answer = await run_exchange(self._answer(request, repeatable, into))
-        if answer.is_success:
-            return answer
-        refused = refusal(answer)
+    async def _raise_for_status(self, response: httpx.Response, call: str, repeatable: bool) -> None:
+        if response.is_success:
+            return
+        refused = refusal(response, _retry_after(response))
         if isinstance(refused, QuotaExceeded):
-            await self.quota.refused(call, refused)
-        # what was over a limit was not let in, so that of a 429 it is known that nothing was done
-        if not repeatable and answer.status_code in RETRYABLE - {429}:
-            raise _unknown(request, refused) from refused
+            await self.rate_limiter.refused(call, refused)
+        # a 429 proves that nothing was done: what exceeds a limit is not let in
+        if not repeatable and response.status_code in RETRYABLE - {429}:
+            raise _unknown_outcome(response.request, refused) from refused
         raise refused
 
-    async def _answer(self, request: httpx.Request, repeatable: bool, into: BinaryIO | None) -> httpx.Response:
-        try:
-            clock = asyncio.get_running_loop().time
-            asked = clock()
-            answer = await self._connections.client().send(request, stream=True)
-            answer.extensions["waited"] = clock() - asked
-            await _received(answer, into)
-            if date := date_of(answer):
-                self._ahead = date - datetime.now(UTC)
-            return answer if into is not None and answer.is_success else _without_token(answer)
-        except UNREACHED as error:
-            raise _no_answer(request, error) from _bare(error)
-        except httpx.RequestError as error:
-            failed = (_no_answer if repeatable else _unknown)(request, error)
-            failed.may_have_taken_effect = request.method != "GET"
-            raise failed from _bare(error)
-        finally:
-            # answers and errors hold the request, and are looked into
-            request.headers.pop("Authorization", None)
+
+class Connections:
+    """An httpx client for each process: a forked child must not use its parent's sockets.
+
+    Args:
+        token: The account's token.
+        base_url: Host.
+        headers: Headers of every request.
+        options: timeout, verify, proxy and transport of httpx.
+
+    Raises:
+        ConfigurationError: If httpx does not accept the options.
+    """
+
+    def __init__(self, token: TokenAuth, base_url: str, headers: Mapping[str, str], options: Mapping[str, Any]) -> None:
+        # closures, because displays of objects show attributes, and a proxy's URL may hold a password
+        self._options: Callable[[], Mapping[str, Any]] = lambda: options
+        self._open: Callable[[], httpx.AsyncClient] = lambda: open_client(token, base_url, headers, options)
+        self._client, self._process = self._open_here()
+
+    def client(self) -> httpx.AsyncClient:
+        """Return the httpx client of this process.
+
+        Raises:
+            ConfigurationError: If it was closed, or has a transport that belongs to the process that forked this one.
+        """
+        if self._client.is_closed:
+            raise ConfigurationError("This client was closed.", hint="Make another one.")
+        if self._process != os.getpid():
+            # the inherited client is left as it is: closing it here would take its sockets from the parent's loop
+            if self._options().get("transport") is not None:
+                raise ConfigurationError("transport= belongs to another process.", hint="Make a client in each process.")
+            self._client, self._process = self._open_here()
+        return self._client
+
+    def picklable_options(self) -> dict[str, Any]:
+        """Return what another process needs to open the same connections.
+
+        Raises:
+            TypeError: If an option cannot be pickled, or must not be.
+        """
+        if names := unpicklable(self._options()):
+            raise TypeError(f"A client with {' and '.join(names)} cannot be pickled: make one in each process.")
+        return dict(self._options())
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if not self._client.is_closed:
+            await self.client().aclose()
+
+    def _open_here(self) -> tuple[httpx.AsyncClient, int]:
+        client, process = self._open(), os.getpid()
+        # a client that nobody closed closes its connections when it is collected; not at the end of Python, when nothing waits
+        weakref.finalize(self, _close, client, process).atexit = False
+        return client, process
 
 
-async def _received(answer: httpx.Response, into: BinaryIO | None) -> None:
-    """Have the body in the file; that of a refusal in memory, as any other."""
-    async with aclosing(answer):
-        if into is None or not answer.is_success:
-            await answer.aread()
+async def _finished(exchange: asyncio.Task[httpx.Response], scope: anyio.CancelScope) -> httpx.Response:
+    """Wait for an exchange; cancellation cancels it and waits for its end.
+
+    It is cancelled by anyio's scope: httpcore protects the end of a response against that only, and a cancellation of asyncio's
+    would leave a connection open for ever.
+    """
+    try:
+        return await asyncio.shield(exchange)
+    except asyncio.CancelledError:
+        scope.cancel()
+        await asyncio.gather(exchange, return_exceptions=True)
+        raise
+
+
+async def _receive(response: httpx.Response, into: BinaryIO | None) -> None:
+    """Read the body into the file; the body of a refusal into memory."""
+    async with aclosing(response):
+        if into is None or not response.is_success:
+            await response.aread()
             return
         into.seek(0)
         into.truncate()
-        async for part in answer.aiter_bytes():
-            await in_thread(into.write, part)
+        async for chunk in response.aiter_bytes():
+            await in_thread(into.write, chunk)
 
 
-def _without_token(answer: httpx.Response) -> httpx.Response:
-    """The answer; a page that repeats the request's headers does not get the token into a message.
-
-    In an answer of 2xx only the header's whole value counts: a token may be a word that stands in somebody's data.
-    """
-    value = answer.request.headers["Authorization"].encode()
-    secret = value if answer.is_success else value.partition(b" ")[2]
-    if secret not in answer.content:
-        return answer
-    content = answer.content.replace(secret, b"***")
-    # the others tell of the body as it was: httpx would unpack this one again by its Content-Encoding
-    headers = {name: text for name, text in answer.headers.items() if name in ("date", "retry-after")}
-    return httpx.Response(answer.status_code, headers=headers, content=content, request=answer.request)
-
-
-def api_client(
-    token: TokenAuth,
-    environment: str | None,
-    *,
-    url: str | None,
-    act_under_account_id: str | None,
-    user_agent: str,
-    **options: Any,
-) -> ApiClient:
-    """The service for what a client was made with; the environment's variables fill in what was not given.
+def decode_json(response: httpx.Response, shape: type[JsonT]) -> JsonT:
+    """Return the value of a response's JSON.
 
     Raises:
-        ConfigurationError: They do not fit together.
+        BadAnswer: If the body is not JSON, or of another shape.
     """
-    if not url and not environment:
-        url, environment = os.environ.get("TOLOKA_URL"), os.environ.get("TOLOKA_ENVIRONMENT")
-    if bool(url) == bool(environment):
-        raise ConfigurationError(
-            "Exactly one of environment and url is needed.",
-            hint='environment is "SANDBOX" or "PRODUCTION" (or TOLOKA_ENVIRONMENT); url is another host (or TOLOKA_URL).',
-        )
-    token.check()
-    headers = {"User-Agent": user_agent}
-    if act_under_account_id is not None:
-        if not fits_header(act_under_account_id):
-            raise ConfigurationError(f"act_under_account_id={act_under_account_id!r} is no id of a requester.")
-        headers[ACT_UNDER] = act_under_account_id
-    web_url = WEB_HOSTS.get(environment or "", WEB_HOSTS["PRODUCTION"])
-    return ApiClient(token, _base_url(url, environment), headers, web_url=web_url, **options)
-
-
-def _unpickled(source: Callable[[], str], url: str, headers: Mapping[str, str], facts: Mapping[str, Any]) -> ApiClient:
-    return ApiClient(TokenAuth(source), url, headers, **facts)
-
-
-async def _limits(token: TokenAuth, *account: str) -> AccountUsage:
-    return usage_of(await token.digest(), *account)
+    try:
+        value = json.loads(response.content)
+    except (ValueError, RecursionError) as error:
+        raise not_json(response, shape, _retry_after(response)) from error
+    if not isinstance(value, shape) or (isinstance(value, list) and not all(isinstance(item, dict) for item in value)):
+        raise not_json(response, shape, _retry_after(response))
+    return value
 
 
 def json_body(body: Any) -> bytes:
-    """The JSON text of a body.
+    """Return the JSON text of a request's body.
 
     Raises:
-        InputError: It holds what JSON cannot say.
+        InputError: If the body holds a value that JSON cannot express.
     """
     try:
         # beyond ASCII a letter of two bytes would become six, and the service's limits are in bytes
@@ -336,38 +377,45 @@ def json_body(body: Any) -> bytes:
         ) from error
 
 
-def _base_url(url: str | None, environment: str | None) -> str:
-    if not url:
-        if environment not in HOSTS:
-            raise ConfigurationError(f"environment={environment!r} is neither 'SANDBOX' nor 'PRODUCTION'.")
-        return HOSTS[environment]
+def _unpickled(source: Callable[[], str], url: str, headers: Mapping[str, str], options: Mapping[str, Any]) -> ApiClient:
+    return ApiClient(TokenAuth(source), url, headers, **options)
+
+
+def _close(client: httpx.AsyncClient, process: int) -> None:
+    # a forked child runs this too, and the sockets are its parent's
+    if os.getpid() == process:
+        start(client.aclose)
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Return the seconds until another attempt, from either form of Retry-After (RFC 9110, section 10.2.3); at most a year."""
+    value = response.headers.get("Retry-After", "").strip()
+    if value.isdecimal():
+        return min(float(value), MAX_RETRY_AFTER_SECONDS)
+    # by the clock that wrote it, because ours may be hours wrong
+    then, now = _http_date(value), _http_date(response.headers.get("Date", "")) or datetime.now(UTC)
+    return None if then is None else min(max((then - now).total_seconds(), 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def _http_date(value: str) -> datetime | None:
+    """Parse the date of a header, to the second (RFC 9110, section 5.6.7); None if it is not one."""
     try:
-        parsed = httpx.URL(url)
-    except (httpx.InvalidURL, TypeError):
-        # not chained: what stands before an @ may be a password
-        shown = url.rpartition("@")[2] if isinstance(url, str) else url
-        raise ConfigurationError(f"url={shown!r} is no URL.", hint=URL_HINT) from None
-    if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo or parsed.query or parsed.fragment:
-        shown = str(parsed).replace(f"{parsed.userinfo.decode()}@", "")
-        raise ConfigurationError(f"url={shown!r} is no URL of a host.", hint=URL_HINT)
-    return url.rstrip("/")
+        date = parsedate_to_datetime(value)
+    except (TypeError, ValueError):
+        return None
+    # UTC written as -0000 is parsed as naive
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
-def _bare(error: httpx.RequestError) -> httpx.RequestError:
-    """An error without the frames that it came through, whose variables hold the token: tracebacks may show variables."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
-
-
-def _no_answer(request: httpx.Request, error: Exception) -> ConnectionFailed:
+def _no_response(request: httpx.Request, error: Exception) -> ConnectionFailed:
     return ConnectionFailed(
-        f"{request.method} {request.url.copy_with(query=None)}: no answer ({type(error).__name__}: {error}).",
+        f"{request.method} {request.url.copy_with(query=None)}: no response ({type(error).__name__}: {error}).",
         hint="Check the network, url= and proxy=, or give a longer timeout=.",
     )
 
 
-def _unknown(request: httpx.Request, error: Exception) -> OutcomeUnknown:
+def _unknown_outcome(request: httpx.Request, error: Exception) -> OutcomeUnknown:
     return OutcomeUnknown(
         f"{request.method} {request.url.copy_with(query=None)} may have taken effect or not ({type(error).__name__}: {error}).",
-        hint="This request has no idempotency key, so it was not repeated: look whether its object is there first.",
+        hint="This request has no idempotency key, so it was not repeated: check first whether its object exists.",
     )

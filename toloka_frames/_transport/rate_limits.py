@@ -1,7 +1,7 @@
-"""What a request will use up comes in; it goes on when the service's limits allow it.
+"""Wait until the service's rate limits allow a request.
 
-The limits are kept as sliding windows, one set for each account in a process, so that they are not discovered by refusals; what
-a refusal tells all the same holds for every client of the account.
+Usage is counted in sliding windows, one set for each account in a process, so that limits are kept before they are exceeded.
+What a refusal (429) reports all the same holds for every client of the account.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from toloka_frames._transport.responses import used_up
 from toloka_frames._transport.retries import Retries, waits_for
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Iterator
 
     from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
     from toloka_frames._errors import QuotaExceeded
+    from toloka_frames._transport.auth import TokenAuth
 
 SECOND_MS, MINUTE_MS, DAY_MS = 1_000, 60_000, 86_400_000
 INTERVALS = {SECOND_MS: None, MINUTE_MS: "MIN", DAY_MS: "DAY"}
@@ -37,7 +38,7 @@ REQUESTS_PER_SECOND = 300
 RATES = {"requests": ((REQUESTS_PER_SECOND, SECOND_MS),), "tasks": CREATIONS, "task suites": CREATIONS}
 COUNTED = {"POST /v1/tasks": "tasks", "POST /v1/task-suites": "task suites"}
 
-TYPES: dict[str, Any] = {
+DTYPES: dict[str, Any] = {
     "what": STRING_DTYPE,
     "interval": STRING_DTYPE,
     "most": "Int64",
@@ -50,52 +51,61 @@ TYPES: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class RateLimiter:
-    """The limits of an account, and how one of its clients keeps them.
+    """The rate limits of an account, as one of its clients keeps them.
 
     Attributes:
-        limits: Gives those of the account.
-        retries: How long is waited for them.
-        workers: How many processes ask at the same time. Each counts its request for all of them, and so keeps to its share.
+        token: The account's token, of which only a digest is used.
+        url: Host.
+        acts_under: The id of the account that shared its access, or "".
+        retries: How long to wait for the end of a limit.
+        workers: The number of processes that send requests at the same time. Each counts a request for all of them, and so
+            keeps to its share.
     """
 
-    limits: Callable[[], Awaitable[AccountUsage]]
+    token: TokenAuth
+    url: str
+    acts_under: str
     retries: Retries
     workers: int = 1
 
     async def request(self, call: str) -> None:
-        """Wait until one more request is allowed, of this method and path.
+        """Wait until one more request of this method and path is allowed.
 
         Raises:
-            QuotaExceeded: That takes longer than the client may wait.
+            QuotaExceeded: If that takes longer than the client may wait.
         """
-        await self._take("requests", self.workers, _counted(call))
+        await self._use("requests", self.workers, _counted_as(call))
 
     async def objects(self, what: str, count: int) -> None:
-        """Wait until so many more "tasks" or "task suites" are allowed; errors as in `request`."""
-        await self._take(what, count, what)
+        """Wait until `count` more "tasks" or "task suites" are allowed; errors as in `request`."""
+        await self._use(what, count, what)
 
     async def refused(self, call: str, error: QuotaExceeded) -> None:
-        """Have all clients of the account heed what a refusal says."""
-        # no source tells an interval or a time for 300 a second: a 429 without them is taken for that
-        what = "requests" if error.interval is None else _counted(call)
-        (await self.limits()).close(what, error.interval, 1.0 if error.retry_after is None else error.retry_after)
+        """Make all clients of the account wait as long as a refusal says."""
+        # no source gives an interval or a time for 300 a second: a 429 without them is taken as that limit
+        what = "requests" if error.interval is None else _counted_as(call)
+        (await self.usage()).close(what, error.interval, 1.0 if error.retry_after is None else error.retry_after)
 
     async def frame(self) -> pd.DataFrame:
-        """A row for each limit, as `client.quota()` gives it."""
-        return pd.DataFrame((await self.limits()).rows(), columns=list(TYPES)).astype(TYPES)
+        """Return one row per limit, as documented in `client.quota()`."""
+        return pd.DataFrame((await self.usage()).rows(), columns=list(DTYPES)).astype(DTYPES)
 
-    async def _take(self, what: str, count: int, counted: str) -> None:
-        limits = await self.limits()
-        while (wait := limits.take(what, count, counted)) is not None:
-            if not waits_for(self.retries, wait.interval, wait.seconds):
-                raise used_up(wait.what, wait.interval, wait.seconds)
-            with current_progress().wait("quota", wait.seconds):
-                await asyncio.sleep(wait.seconds)
+    async def usage(self) -> AccountUsage:
+        """Return what the account's clients in this process have used up."""
+        return usage_of(await self.token.digest(), self.url, self.acts_under)
+
+    async def _use(self, what: str, count: int, counted_as: str) -> None:
+        usage = await self.usage()
+        while (delay := usage.use(what, count, counted_as)) is not None:
+            if not waits_for(self.retries, delay.interval, delay.seconds):
+                raise used_up(delay.what, delay.interval, delay.seconds)
+            with current_progress().wait("quota", delay.seconds):
+                await asyncio.sleep(delay.seconds)
 
 
 @dataclass(frozen=True, order=True)
 class Delay:
-    """What stands against a request, and for how long."""
+    """How long a limit holds a request back, and which limit."""
 
     seconds: float
     what: str
@@ -111,46 +121,52 @@ class QuotaClosure:
 
 
 class AccountUsage:
-    """What an account has used up, counted over all its clients in this process."""
+    """What an account has used up of its limits, counted over all its clients in this process."""
 
     def __init__(self) -> None:
         import pyrate_limiter  # noqa: PLC0415 -- it loads multiprocessing, which takes long, and only a client pays for it
 
         self._item = pyrate_limiter.RateItem
-        # the windows alone: pyrate_limiter's Limiter starts a thread for them, and waits where no meter shows it
+        # the windows alone: pyrate_limiter's Limiter starts a thread for them, and waits where no progress display shows it
         self._windows = {
             what: pyrate_limiter.InMemoryBucket([pyrate_limiter.Rate(*rate) for rate in rates]) for what, rates in RATES.items()
         }
-        self._closings: dict[tuple[str, str | None], QuotaClosure] = {}
+        self._closures: dict[tuple[str, str | None], QuotaClosure] = {}
 
-    def take(self, what: str, count: int, counted: str) -> Delay | None:
-        """Use up so much, or say what stands against it; `counted` is what else it counts as."""
+    def use(self, what: str, count: int, counted_as: str) -> Delay | None:
+        """Use up `count` of a limit, or return what holds the request back.
+
+        Args:
+            what: The limit.
+            count: How much of it the request uses.
+            counted_as: The quota that a refusal of this request would close.
+        """
         now = asyncio.get_running_loop().time()
         closed = [
-            Delay(closing.until - now, name, interval)
-            for (name, interval), closing in self._closings.items()
-            if name in (what, counted) and closing.until > now
+            Delay(closure.until - now, name, interval)
+            for (name, interval), closure in self._closures.items()
+            if name in (what, counted_as) and closure.until > now
         ]
         return max(closed) if closed else self._put(what, count, int(now * SECOND_MS))
 
     def close(self, what: str, interval: str | None, seconds: float) -> None:
-        """Allow nothing for so long."""
-        closing = self._closings.setdefault((what, interval), QuotaClosure())
-        closing.until = max(closing.until, asyncio.get_running_loop().time() + seconds)
-        closing.refusals += 1
+        """Allow nothing for `seconds`."""
+        closure = self._closures.setdefault((what, interval), QuotaClosure())
+        closure.until = max(closure.until, asyncio.get_running_loop().time() + seconds)
+        closure.refusals += 1
 
     def rows(self) -> list[dict[str, Any]]:
-        """The limits that are kept, and those that refusals told of."""
-        rows = {(row["what"], row["interval"]): row for row in self._kept()}
-        for (what, interval), closing in self._closings.items():
+        """Return the limits that are counted, and those that refusals reported."""
+        rows = {(row["what"], row["interval"]): row for row in self._counted()}
+        for (what, interval), closure in self._closures.items():
             name = interval or "second"
             row = rows.setdefault((what, name), {"what": what, "interval": name, "closed_until": 0.0})
-            row |= {"refusals": closing.refusals, "closed_until": max(row["closed_until"], closing.until)}
-        return [row | {"closed_until": _instant(row["closed_until"])} for row in rows.values()]
+            row |= {"refusals": closure.refusals, "closed_until": max(row["closed_until"], closure.until)}
+        return [row | {"closed_until": _calendar_time(row["closed_until"])} for row in rows.values()]
 
     def _put(self, what: str, count: int, now: int) -> Delay | None:
         window = self._windows[what]
-        # more than a minute may have at all goes when the minute is empty: the service says what it thinks of that
+        # a request of more than a minute's limit is sent when the minute is empty: the service then decides
         item = self._item("", now, min(count, window.rates[0].limit))
         window.leak(now)
         if window.put(item):
@@ -160,7 +176,7 @@ class AccountUsage:
             for rate in window.rates
         )
 
-    def _kept(self) -> Iterator[dict[str, Any]]:
+    def _counted(self) -> Iterator[dict[str, Any]]:
         now = int(asyncio.get_running_loop().time() * SECOND_MS)
         for what, window in self._windows.items():
             for rate in window.rates:
@@ -176,29 +192,29 @@ class AccountUsage:
                 }
 
 
-# kept as long as the process: what a client has used up of a day is used up for the next one, too
+# Kept as long as the process: what one client has used up of a day is used up for the next one, too.
 _accounts: dict[bytes, AccountUsage] = {}
 
 
 def usage_of(*account: str) -> AccountUsage:
-    """The limits of an account, told apart by address, token and the like, of which only a digest is kept."""
+    """Return the usage of an account, identified by a digest of its token's digest, host and shared account."""
     return _accounts.setdefault(hashlib.sha256("\n".join(account).encode()).digest(), AccountUsage())
 
 
-def _counted(call: str) -> str:
-    """What the service's quotas of a minute and more count: objects made, or the calls of one method and path."""
+def _counted_as(call: str) -> str:
+    """Return what the service's quotas per minute and longer count: objects created, or the calls of one method and path."""
     return COUNTED.get(call, call)
 
 
 def _room_at(window: InMemoryBucket, rate: Rate, count: int) -> int:
-    """When a rate has room for so many, in milliseconds of the loop's clock; 0 when it always had."""
+    """Return when a rate has room for `count`, in milliseconds of the loop's clock; 0 if it always had."""
     position = len(window.items) - 1 - (rate.limit - count)
-    # a millisecond more, because a window counts what is as old as its interval
+    # a millisecond more, because a window still counts what is as old as its interval
     return window.items[position].timestamp + rate.interval + 1 if position >= 0 else 0
 
 
-def _instant(until: float) -> datetime | None:
-    """An instant of the loop's clock by the calendar; None when it is over."""
+def _calendar_time(until: float) -> datetime | None:
+    """Convert a time of the loop's clock; None if it has passed."""
     seconds = until - asyncio.get_running_loop().time()
     return datetime.now(UTC) + timedelta(seconds=seconds) if seconds > 0 else None
 

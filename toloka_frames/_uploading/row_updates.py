@@ -11,7 +11,7 @@ import pandas as pd
 from toloka_frames._errors import ApiError, Conflict, InputError, NotFound, ValidationFailed
 from toloka_frames._runtime.progress import ProgressArg, track_progress
 from toloka_frames._runtime.worker_pool import WorkerPool
-from toloka_frames._transport.responses import decoded
+from toloka_frames._transport.http import decode_json
 from toloka_frames._uploading.cells import objects_of
 from toloka_frames._uploading.frame_columns import members_of, reject_duplicates
 from toloka_frames._uploading.job import RowJob
@@ -304,7 +304,7 @@ class PerRowJob(RowJob):
         self._results.put([row], status="UNKNOWN")
         try:
             answer = await self._service.send(call.method, call.path, content=call.content, repeatable=True)
-            self._results.put([row], status="DONE", object_id=str(decoded(answer, dict).get("id")))
+            self._results.put([row], status="DONE", object_id=str(decode_json(answer, dict).get("id")))
         except ROW_ERRORS as error:
             if not await self._was_heard(call, error):
                 self._results.put([row], status="INVALID", **_told(error))

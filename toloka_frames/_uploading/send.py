@@ -176,7 +176,7 @@ class OperationSender(ChunkSender):
     async def _post(self, chunk: Chunk, operation_id: str) -> dict[str, Any]:
         """The operation of a chunk: a new one, or the one that there is of this id."""
         if self._record.kind.quota:
-            await self._service.quota.objects(self._record.kind.quota, len(chunk.rows))
+            await self._service.rate_limiter.objects(self._record.kind.quota, len(chunk.rows))
         if self._crew.stopping:
             raise asyncio.CancelledError
         await self._begun(chunk, operation_id)

@@ -22,7 +22,7 @@ from toloka_frames._reading.pager import Source
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._schema.bulk import CREATE_APP_BATCH, CREATE_APP_ITEMS
 from toloka_frames._schema.lists import APP_BATCHES, APP_ITEMS
-from toloka_frames._transport.responses import bad_answer, decoded_ids
+from toloka_frames._transport.responses import bad_answer, decode_ids
 from toloka_frames._uploading.results import NO_ERROR
 from toloka_frames._uploading.send import ChunkSender
 
@@ -133,7 +133,7 @@ class AppItemSender(ChunkSender):
             path = build_path(self._record.kind.path, self._project)
             return _batch(await self._service.post(path, {}, body, repeatable=False))
         body, path = _body(chunk, self.flags, {"batch_id": chunk.pool_id}), build_path(CREATE_APP_ITEMS.path, self._project)
-        return decoded_ids(await self._service.send("POST", path, content=body, repeatable=False))
+        return decode_ids(await self._service.send("POST", path, content=body, repeatable=False))
 
     async def _settle_batch(self, chunk: Chunk, batch: Mapping[str, Any]) -> None:
         """Write down the batch, and the items of the rows that it does not complain of, which it does not tell."""
