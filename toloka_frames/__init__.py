@@ -27,7 +27,8 @@ Both ways run on one event loop of the package's own (_sync) and show how far th
 """
 
 from toloka_frames import aio
-from toloka_frames._client.client import AsyncTolokaClient, Task
+from toloka_frames._client.client import AsyncTolokaClient
+from toloka_frames._client.tasks import Task
 from toloka_frames._errors import (
     AccessDenied,
     ApiError,

@@ -1,10 +1,10 @@
-"""A call about apps, their projects, items and batches comes in, what the service has goes out as a dict."""
+"""Calls of the Apps API: apps, app projects, app items and batches."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames._client.calls import Calls, build_path
+from toloka_frames._client.base_calls import BaseCalls, build_path
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._transport.http import json_body
 from toloka_frames._transport.responses import decode_ids
@@ -16,15 +16,21 @@ if TYPE_CHECKING:
     from toloka_frames._transport.http import ApiClient
 
 
-class AppCalls(Calls):
-    """Single calls of the Apps API."""
+class AppCalls(BaseCalls):
+    """Calls of the Apps API."""
 
     async def get_app(self, app_id: str, lang: str | None = None) -> dict[str, Any]:
-        """An app with its input_spec and output_spec. Raises `NotFound`.
+        """Return an app, the ready-made solution that app projects are created from.
 
         Args:
-            app_id: The app.
-            lang: The language of names and descriptions, as "EN".
+            app_id: The app's id.
+            lang: The language of names and descriptions, for example "EN".
+
+        Returns:
+            The app as in the API, with `input_spec` and `output_spec`.
+
+        Raises:
+            NotFound: If there is no such app.
 
         Source: Apps API, "Get project template by ID".
         """
@@ -32,102 +38,275 @@ class AppCalls(Calls):
         return await self._get("/app/v0/apps/{}", app_id, query=query)
 
     async def get_app_project(self, app_project_id: str) -> dict[str, Any]:
-        """An app project. Raises `NotFound`. Source: Apps API, "Get project by ID"."""
+        """Return an app project.
+
+        Args:
+            app_project_id: The app project's id.
+
+        Returns:
+            The app project as in the API, with `app_id` and `status`.
+
+        Raises:
+            NotFound: If there is no such app project.
+
+        Source: Apps API, "Get project by ID".
+        """
         return await self._get("/app/v0/app-projects/{}", app_project_id)
 
     async def create_app_project(self, app_project: Mapping[str, Any]) -> dict[str, Any]:
-        """Make an app project and return it; its status is CREATING at first. Errors as in `create_project`.
+        """Create an app project.
+
+        The call has no idempotency key: after `OutcomeUnknown`, check the list of app projects before you call it again.
+
+        Args:
+            app_project: `{"app_id": ..., "name": ..., "parameters": {...}}`; the app's `param_spec` describes the parameters.
+
+        Returns:
+            The new app project, with its `id`; its status is CREATING at first, then READY or ERROR.
+
+        Raises:
+            ValidationFailed: If a field is not valid; `.payload` says which.
+            OutcomeUnknown: If the response was lost; the app project may have been created.
 
         Source: Apps API, "Create project".
         """
-        return await self._make("/app/v0/app-projects", body=app_project)
+        return await self._post("/app/v0/app-projects", body=app_project)
 
     async def archive_app_project(self, app_project_id: str) -> None:
-        """Archive an app project. Raises `Conflict` when its state does not allow it. Source: Apps API, "Archive project"."""
-        await self._act("/app/v0/app-projects/{}/archive", app_project_id)
+        """Archive an app project.
+
+        Args:
+            app_project_id: The app project's id.
+
+        Raises:
+            NotFound: If there is no such app project.
+            Conflict: If the app project's state does not allow it.
+
+        Source: Apps API, "Archive project".
+        """
+        await self._run_action("/app/v0/app-projects/{}/archive", app_project_id)
 
     async def unarchive_app_project(self, app_project_id: str) -> None:
-        """Bring back an archived app project. Raises `Conflict`. Source: Apps API, "Unarchive project"."""
-        await self._act("/app/v0/app-projects/{}/unarchive", app_project_id)
+        """Restore an archived app project.
+
+        Args:
+            app_project_id: The app project's id.
+
+        Raises:
+            NotFound: If there is no such app project.
+            Conflict: If the app project's state does not allow it.
+
+        Source: Apps API, "Unarchive project".
+        """
+        await self._run_action("/app/v0/app-projects/{}/unarchive", app_project_id)
 
     async def get_app_item(self, app_project_id: str, app_item_id: str) -> dict[str, Any]:
-        """An item of an app project. Raises `NotFound`. Source: Apps API, "Get item by ID"."""
+        """Return an item of an app project.
+
+        Args:
+            app_project_id: The app project's id.
+            app_item_id: The item's id.
+
+        Returns:
+            The item as in the API: `id`, `batch_id`, `status`, `input_data`, `output_data`, `errors`.
+
+        Raises:
+            NotFound: If there is no such item.
+
+        Source: Apps API, "Get item by ID".
+        """
         return await self._get("/app/v0/app-projects/{}/items/{}", app_project_id, app_item_id)
 
     async def create_app_item(self, app_project_id: str, app_item: Mapping[str, Any]) -> dict[str, Any]:
-        """Have one item labelled (`{"input_data": {...}}`, with `batch_id` in a batch) and return it.
-
-        Errors as in `create_project`. Source: Apps API, "Add new item".
-        """
-        return await self._make("/app/v0/app-projects/{}/items", app_project_id, body=app_item)
-
-    async def create_app_items(self, app_project_id: str, app_items: Mapping[str, Any]) -> list[str]:
-        """Have many items labelled, and return their ids in the order of the items.
+        """Submit one item for labelling.
 
         Args:
-            app_project_id: The app project.
-            app_items: `{"items": [{...}, ...]}` (at most 10,000 objects of input data), with `batch_id` in a batch; with
-                `ignore_errors` items that are not valid are left out, and then no id tells of which item it is.
+            app_project_id: The app project's id.
+            app_item: `{"input_data": {...}}`, with `batch_id` to add it to a batch.
+
+        Returns:
+            The new item as in `get_app_item`.
 
         Raises:
-            ValidationFailed: An item is not valid, so that none was made; `.payload` says which.
-            TooLarge: There are too many.
-            OutcomeUnknown: The answer was lost; the items may have been made.
+            ValidationFailed: If a field is not valid; `.payload` says which.
+            OutcomeUnknown: If the response was lost; the item may have been created.
+
+        Source: Apps API, "Add new item".
+        """
+        return await self._post("/app/v0/app-projects/{}/items", app_project_id, body=app_item)
+
+    async def create_app_items(self, app_project_id: str, app_items: Mapping[str, Any]) -> list[str]:
+        """Submit several items for labelling in one request.
+
+        To submit each row of a DataFrame exactly once, use `tf.create_app_items`.
+
+        Args:
+            app_project_id: The app project's id.
+            app_items: `{"items": [{...}, ...]}` (at most 10,000 dicts of input data), with `batch_id` to add them to a batch.
+                With `ignore_errors` items that are not valid are skipped; the response does not say which.
+
+        Returns:
+            The ids of the new items, in the order of the items.
+
+        Raises:
+            ValidationFailed: If an item is not valid; no item was created. `.payload` says which.
+            TooLarge: If there are too many items.
+            OutcomeUnknown: If the response was lost; the items may have been created.
 
         Source: Apps API, "Add items in bulk".
         """
         path = build_path("/app/v0/app-projects/{}/items/bulk", app_project_id)
-        return await run_on_loop(_ids(self.service, path, json_body(app_items)))
+        return await run_on_loop(_create_items(self.service, path, json_body(app_items)))
 
     async def get_app_batch(self, app_project_id: str, batch_id: str) -> dict[str, Any]:
-        """A batch of an app project. Raises `NotFound`. Source: Apps API, "Get batch by ID"."""
+        """Return a batch of an app project.
+
+        Args:
+            app_project_id: The app project's id.
+            batch_id: The batch's id.
+
+        Returns:
+            The batch as in the API, with `status`, `items_per_state` and costs in US dollars.
+
+        Raises:
+            NotFound: If there is no such batch.
+
+        Source: Apps API, "Get batch by ID".
+        """
         return await self._get("/app/v0/app-projects/{}/batches/{}", app_project_id, batch_id)
 
     async def create_app_batch(self, app_project_id: str, batch: Mapping[str, Any]) -> dict[str, Any]:
-        """Make a batch with its items (`{"items": [...], "name": ...}`, at most 10,000) and return it.
+        """Create a batch with its items.
 
-        Errors as in `create_project`.
+        To submit each row of a DataFrame exactly once, use `tf.create_app_batch`.
+
+        Args:
+            app_project_id: The app project's id.
+            batch: `{"items": [{...}, ...], "name": ...}`, at most 10,000 dicts of input data.
+
+        Returns:
+            The new batch as in `get_app_batch`.
+
+        Raises:
+            ValidationFailed: If a field is not valid; `.payload` says which.
+            OutcomeUnknown: If the response was lost; the batch may have been created.
 
         Source: Apps API, "Create batch with items".
         """
-        return await self._make("/app/v0/app-projects/{}/batches", app_project_id, body=batch)
+        return await self._post("/app/v0/app-projects/{}/batches", app_project_id, body=batch)
 
     async def start_sync_batch_processing(self, app_project_id: str, batch: Mapping[str, Any]) -> dict[str, Any]:
-        """Have a batch (`{"items": [...], "name": ...}`) labelled at once, by a solution with the synchronous protocol.
+        """Label a batch and return its results in the same request. Only for apps with the synchronous protocol.
 
-        Returns `{"batch": {...}, "items": [...]}`, the items with their `output_data`. Errors as in `create_app_items`.
+        Args:
+            app_project_id: The app project's id.
+            batch: `{"items": [{...}, ...], "name": ...}`.
+
+        Returns:
+            `{"batch": {...}, "items": [...]}`, the items with their `output_data`.
+
+        Raises:
+            ValidationFailed: If an item is not valid; no item was created. `.payload` says which.
+            TooLarge: If there are too many items.
+            OutcomeUnknown: If the response was lost; the items may have been created.
 
         Source: Apps API, "Start sync batch processing".
         """
-        return await self._make("/app/v0/app-projects/{}/batches/sync", app_project_id, body=batch)
+        return await self._post("/app/v0/app-projects/{}/batches/sync", app_project_id, body=batch)
 
     async def patch_app_batch(self, app_project_id: str, batch_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
-        """Change a batch's `name` or `priority_order` ("ONE" to "FIVE") and return it. Source: Apps API, "Update batch"."""
+        """Change the name or the priority of a batch.
+
+        Args:
+            app_project_id: The app project's id.
+            batch_id: The batch's id.
+            patch: The new values: `name`, `priority_order` ("ONE", the highest, to "FIVE").
+
+        Returns:
+            The batch as it is now.
+
+        Raises:
+            NotFound: If there is no such batch.
+
+        Source: Apps API, "Update batch".
+        """
         return await self._patch("/app/v0/app-projects/{}/batches/{}", app_project_id, batch_id, body=patch)
 
     async def start_app_batch(self, app_project_id: str, batch_id: str) -> None:
-        """Have the items of a batch labelled. Raises `Conflict` when its state does not allow it.
+        """Start labelling the items of a batch.
+
+        Args:
+            app_project_id: The app project's id.
+            batch_id: The batch's id.
+
+        Raises:
+            NotFound: If there is no such batch.
+            Conflict: If the batch's state does not allow it.
 
         Source: Apps API, "Start batch processing".
         """
-        await self._act("/app/v0/app-projects/{}/batches/{}/start", app_project_id, batch_id)
+        await self._run_action("/app/v0/app-projects/{}/batches/{}/start", app_project_id, batch_id)
 
     async def stop_app_batch(self, app_project_id: str, batch_id: str) -> None:
-        """Stop a batch that is PROCESSING. Raises `Conflict`. Source: Apps API, "Stop batch processing"."""
-        await self._act("/app/v0/app-projects/{}/batches/{}/stop", app_project_id, batch_id)
+        """Stop labelling the items of a batch.
+
+        Args:
+            app_project_id: The app project's id.
+            batch_id: The batch's id.
+
+        Raises:
+            NotFound: If there is no such batch.
+            Conflict: If the batch's status is not PROCESSING.
+
+        Source: Apps API, "Stop batch processing".
+        """
+        await self._run_action("/app/v0/app-projects/{}/batches/{}/stop", app_project_id, batch_id)
 
     async def resume_app_batch(self, app_project_id: str, batch_id: str) -> None:
-        """Go on with a batch that was stopped. Raises `Conflict`. Source: Apps API, "Resume batch processing"."""
-        await self._act("/app/v0/app-projects/{}/batches/{}/resume", app_project_id, batch_id)
+        """Continue labelling the items of a stopped batch.
+
+        Args:
+            app_project_id: The app project's id.
+            batch_id: The batch's id.
+
+        Raises:
+            NotFound: If there is no such batch.
+            Conflict: If the batch is not stopped.
+
+        Source: Apps API, "Resume batch processing".
+        """
+        await self._run_action("/app/v0/app-projects/{}/batches/{}/resume", app_project_id, batch_id)
 
     async def archive_app_batch(self, app_project_id: str, batch_id: str) -> None:
-        """Archive a batch that is not PROCESSING. Raises `Conflict`. Source: Apps API, "Archive batch"."""
-        await self._act("/app/v0/app-projects/{}/batches/{}/archive", app_project_id, batch_id)
+        """Archive a batch that is not being labelled.
+
+        Args:
+            app_project_id: The app project's id.
+            batch_id: The batch's id.
+
+        Raises:
+            NotFound: If there is no such batch.
+            Conflict: If the batch's status is PROCESSING.
+
+        Source: Apps API, "Archive batch".
+        """
+        await self._run_action("/app/v0/app-projects/{}/batches/{}/archive", app_project_id, batch_id)
 
     async def unarchive_app_batch(self, app_project_id: str, batch_id: str) -> None:
-        """Bring an archived batch back to the state it had. Raises `Conflict`. Source: Apps API, "Unarchive batch"."""
-        await self._act("/app/v0/app-projects/{}/batches/{}/unarchive", app_project_id, batch_id)
+        """Restore an archived batch, with the status that it had.
+
+        Args:
+            app_project_id: The app project's id.
+            batch_id: The batch's id.
+
+        Raises:
+            NotFound: If there is no such batch.
+            Conflict: If the batch's state does not allow it.
+
+        Source: Apps API, "Unarchive batch".
+        """
+        await self._run_action("/app/v0/app-projects/{}/batches/{}/unarchive", app_project_id, batch_id)
 
 
-async def _ids(service: ApiClient, path: str, body: bytes) -> list[str]:
+async def _create_items(service: ApiClient, path: str, body: bytes) -> list[str]:
     return decode_ids(await service.send("POST", path, content=body, repeatable=False))

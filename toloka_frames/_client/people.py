@@ -1,10 +1,10 @@
-"""A call about Tolokers, messages, files and the account comes in, what the service has goes out as a dict, or as a file."""
+"""Calls about Tolokers: metadata, skills, bans, bonuses, messages and the files that they sent."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames._client.calls import Calls, build_path
+from toloka_frames._client.base_calls import BaseCalls, build_path
 from toloka_frames._errors import NotFound
 from toloka_frames._reading.atomic_write import atomic_path
 from toloka_frames._reading.sinks import FilePath, check_output_file
@@ -20,53 +20,108 @@ if TYPE_CHECKING:
     from toloka_frames._transport.http import ApiClient
 
 
-class PeopleCalls(Calls):
-    """Single calls about skills, bans, bonuses, messages, attachments, subscriptions and the account."""
-
-    async def get_requester(self) -> dict[str, Any]:
-        """The account: id, balance (US dollars), names. Source: Toloka API, "Get account balance"."""
-        return await self._get("/v1/requester")
+class PeopleCalls(BaseCalls):
+    """Calls about Tolokers: metadata, skills, bans, bonuses, messages and the files that they sent."""
 
     async def get_user(self, user_id: str) -> dict[str, Any]:
-        """What is known of a Toloker: country, languages, device. Raises `NotFound`.
+        """Return the metadata of a Toloker.
+
+        Args:
+            user_id: The Toloker's id.
+
+        Returns:
+            The metadata as in the API: `id`, country, languages and device.
+
+        Raises:
+            NotFound: If there is no such Toloker.
 
         Source: Toloka API, "Get Toloker metadata".
         """
         return await self._get("/v1/user-metadata/{}", user_id)
 
     async def get_skill(self, skill_id: str) -> dict[str, Any]:
-        """A skill. Raises `NotFound`. Source: Toloka API, "Get skill by ID"."""
+        """Return a skill.
+
+        Args:
+            skill_id: The skill's id.
+
+        Returns:
+            The skill as in the API, with `name` and `public_name`.
+
+        Raises:
+            NotFound: If there is no such skill.
+
+        Source: Toloka API, "Get skill by ID".
+        """
         return await self._get("/v1/skills/{}", skill_id)
 
     async def create_skill(self, skill: Mapping[str, Any]) -> dict[str, Any]:
-        """Make a skill (`{"name": ...}` at least) and return it. Errors as in `create_project`.
+        """Create a skill.
+
+        The call has no idempotency key: after `OutcomeUnknown`, check the list of skills before you call it again.
+
+        Args:
+            skill: The skill as in the API, at least `{"name": ...}`.
+
+        Returns:
+            The new skill, with its `id`.
+
+        Raises:
+            ValidationFailed: If a field is not valid; `.payload` says which.
+            OutcomeUnknown: If the response was lost; the skill may have been created.
 
         Source: Toloka API, "Create skill" (10 a minute, 100 a day).
         """
-        return await self._make("/v1/skills", body=skill)
+        return await self._post("/v1/skills", body=skill)
 
     async def update_skill(self, skill_id: str, skill: Mapping[str, Any]) -> dict[str, Any]:
-        """Put a whole skill in the place of the one that is there, and return it. Raises `ValidationFailed`.
+        """Replace a skill.
+
+        Args:
+            skill_id: The skill's id.
+            skill: The whole skill, as `get_skill` returns it, with your changes.
+
+        Returns:
+            The skill as it is now.
+
+        Raises:
+            ValidationFailed: If a field is not valid; `.payload` says which.
+            NotFound: If there is no such skill.
 
         Source: Toloka API, "Edit skill".
         """
         return await self._put("/v1/skills/{}", skill_id, body=skill)
 
     async def get_user_skill(self, user_skill_id: str) -> dict[str, Any]:
-        """The value of a Toloker's skill. Raises `NotFound`. Source: Toloka API, "Get Toloker skill by ID"."""
+        """Return the value of a Toloker's skill.
+
+        Args:
+            user_skill_id: The id of the value, not of the skill or of the Toloker.
+
+        Returns:
+            The value as in the API: `id`, `skill_id`, `user_id`, `value` (rounded) and `exact_value`.
+
+        Raises:
+            NotFound: If there is no such value.
+
+        Source: Toloka API, "Get Toloker skill by ID".
+        """
         return await self._get("/v1/user-skills/{}", user_skill_id)
 
     async def set_user_skill(self, *, skill_id: str, user_id: str, value: float, reason: str | None = None) -> dict[str, Any]:
-        """Give a Toloker's skill a value, whether it has one or not, and return it.
+        """Set a Toloker's skill to a value, whether or not the Toloker already has the skill.
 
         Args:
-            skill_id: The skill.
-            user_id: The Toloker.
-            value: From 0 to 100, fractions too.
-            reason: Why, for your own records.
+            skill_id: The skill's id.
+            user_id: The Toloker's id.
+            value: 0 to 100; fractions are allowed.
+            reason: A note for your own records.
+
+        Returns:
+            The value as in `get_user_skill`.
 
         Raises:
-            ValidationFailed: The value is out of bounds, or the skill or Toloker is not known.
+            ValidationFailed: If the value is out of range, or the skill or the Toloker does not exist.
 
         Source: Toloka API, "Set skill" (100,000 a day).
         """
@@ -74,29 +129,62 @@ class PeopleCalls(Calls):
         return await self._put("/v1/user-skills", body=body)
 
     async def delete_user_skill(self, user_skill_id: str) -> None:
-        """Take a skill from a Toloker. Raises `NotFound`. Source: Toloka API, "Remove skill from Toloker"."""
+        """Remove a skill from a Toloker.
+
+        Args:
+            user_skill_id: The id of the value, as in `get_user_skill`.
+
+        Raises:
+            NotFound: If there is no such value.
+
+        Source: Toloka API, "Remove skill from Toloker".
+        """
         await self._delete("/v1/user-skills/{}", user_skill_id)
 
     async def get_user_restriction(self, user_restriction_id: str) -> dict[str, Any]:
-        """A ban. Raises `NotFound`. Source: Toloka API, "Get ban by ID"."""
+        """Return a ban.
+
+        Args:
+            user_restriction_id: The ban's id.
+
+        Returns:
+            The ban as in the API: `id`, `scope`, `user_id`, `project_id` or `pool_id`, `private_comment`, `will_expire`.
+
+        Raises:
+            NotFound: If there is no such ban.
+
+        Source: Toloka API, "Get ban by ID".
+        """
         return await self._get("/v1/user-restrictions/{}", user_restriction_id)
 
     async def set_user_restriction(self, user_restriction: Mapping[str, Any]) -> dict[str, Any]:
-        """Ban a Toloker, or change such a ban, and return it.
+        """Ban a Toloker, or change an existing ban.
 
         Args:
-            user_restriction: `{"scope": "POOL", "user_id": ..., "pool_id": ...}`; scope PROJECT needs `project_id`,
-                ALL_PROJECTS neither; `private_comment` and `will_expire` (UTC) as you like.
+            user_restriction: `{"scope": "POOL", "user_id": ..., "pool_id": ...}`. Scope PROJECT needs `project_id` instead of
+                `pool_id`, ALL_PROJECTS needs neither. `private_comment` and `will_expire` (UTC) are optional.
+
+        Returns:
+            The ban as in `get_user_restriction`.
 
         Raises:
-            ValidationFailed: A field is invalid; `.payload` says which.
+            ValidationFailed: If a field is not valid; `.payload` says which.
 
         Source: Toloka API, "Block access to tasks".
         """
         return await self._put("/v1/user-restrictions", body=user_restriction)
 
     async def delete_user_restriction(self, user_restriction_id: str) -> None:
-        """Lift a ban. Raises `NotFound`. Source: Toloka API, "Unblock access"."""
+        """Lift a ban.
+
+        Args:
+            user_restriction_id: The ban's id.
+
+        Raises:
+            NotFound: If there is no such ban.
+
+        Source: Toloka API, "Unblock access".
+        """
         await self._delete("/v1/user-restrictions/{}", user_restriction_id)
 
     async def create_user_bonuses_async(
@@ -106,123 +194,182 @@ class PeopleCalls(Calls):
         async_mode: bool = True,
         skip_invalid_items: bool | None = None,
     ) -> dict[str, Any]:
-        """Pay bonuses in one request; for a whole frame take `tf.create_user_bonuses`, which pays each row once.
+        """Pay bonuses in one request.
 
-        Arguments, answers and errors as in `create_tasks_async`. A bonus is `{"user_id": ..., "amount": ...}` (US dollars),
-        with `public_title` and `public_message` or `without_message`; there are at most 100 with async_mode=False.
+        To pay each row of a DataFrame exactly once, use `tf.create_user_bonuses`.
+
+        Args:
+            user_bonuses: One bonus or a list of them, at most 100 with async_mode=False. A bonus is
+                `{"user_id": ..., "amount": ...}` (US dollars) with either `public_title` and `public_message`, or
+                `without_message`.
+            operation_id: A UUID that makes the request safe to repeat: it is sent again if its response is lost.
+            async_mode: Whether to start an operation; False pays the bonuses before the service responds.
+            skip_invalid_items: Whether to pay the valid bonuses if others are not valid.
+
+        Returns:
+            The operation, for `wait_operation`. With async_mode=False: the bonus, or for a list
+            `{"items": {position: bonus}, "validation_errors": {position: {...}}}`.
+
+        Raises:
+            InputError: If `user_bonuses` is neither a dict nor a list of dicts; nothing was sent.
+            ValidationFailed: If the request is malformed, or with async_mode=False if a bonus is not valid.
+            Conflict: If an operation with this operation_id already exists (code OPERATION_ALREADY_EXISTS).
+            TooLarge: If there are too many bonuses for one request.
+            OutcomeUnknown: If the response was lost and there is no operation_id; the bonuses may have been paid.
 
         Source: Toloka API, "Issue bonuses" (10,000 requests a day).
         """
-        return await self._create(
-            CREATE_USER_BONUSES, user_bonuses, operation_id, async_mode, skip_invalid_items=skip_invalid_items
-        )
+        flags = {"skip_invalid_items": skip_invalid_items}
+        return await self._create_in_bulk(CREATE_USER_BONUSES, user_bonuses, operation_id, async_mode, flags)
 
     async def get_user_bonus(self, user_bonus_id: str) -> dict[str, Any]:
-        """A bonus; its amount in US dollars. Raises `NotFound`. Source: Toloka API, "Get bonus by ID"."""
+        """Return a bonus.
+
+        Args:
+            user_bonus_id: The bonus's id.
+
+        Returns:
+            The bonus as in the API, with `user_id` and `amount` (US dollars).
+
+        Raises:
+            NotFound: If there is no such bonus.
+
+        Source: Toloka API, "Get bonus by ID".
+        """
         return await self._get("/v1/user-bonuses/{}", user_bonus_id)
 
     async def get_attachment(self, attachment_id: str) -> dict[str, Any]:
-        """What is known of a file: name, media_type, details. Raises `NotFound`. Source: Toloka API, "Get file metadata"."""
+        """Return the metadata of a file that a Toloker sent.
+
+        Args:
+            attachment_id: The file's id, as in `OUTPUT:` columns of type file and in `get_attachments`.
+
+        Returns:
+            The metadata as in the API: `id`, `attachment_type`, `name`, `media_type`, `details`, `created`.
+
+        Raises:
+            NotFound: If there is no such file.
+
+        Source: Toloka API, "Get file metadata".
+        """
         return await self._get("/v1/attachments/{}", attachment_id)
 
     async def download_attachment(self, attachment_id: str, path: FilePath) -> Path:
-        """Fetch a file that a Toloker sent; memory does not grow with its size.
+        """Download a file that a Toloker sent, with a constant amount of memory.
 
         Args:
-            attachment_id: The file, as `OUTPUT:` columns of type file and `get_attachments` name it.
-            path: Where to; it is there when it is whole, until then it is `<path>.part`.
+            attachment_id: The file's id, as in `OUTPUT:` columns of type file and in `get_attachments`.
+            path: Where to save it. The download is written to `<path>.part` and renamed when it is complete.
 
         Returns:
             The path.
 
         Raises:
-            InputError: The path is a folder, or its folder is not there; nothing was asked.
-            NotFound: There is no such file.
-            ConnectionFailed: It broke off at every try; nothing is left at the path.
+            InputError: If the path is a folder, or its parent folder does not exist; nothing was sent.
+            NotFound: If there is no such file.
+            ConnectionFailed: If every attempt broke off; no file is left at the path.
 
         Source: Toloka API, "Download file".
         """
         return await run_on_loop(_download(self.service, build_path("/v1/attachments/{}/download", attachment_id), path))
 
     async def get_message_thread(self, message_thread_id: str) -> dict[str, Any]:
-        """A message thread with its messages. Raises `NotFound`.
+        """Return a message thread with its messages.
 
-        Source: Toloka API, "Get list of message threads" (it has no call for a single one).
+        Args:
+            message_thread_id: The thread's id.
+
+        Returns:
+            The thread as in the API: `id`, `topic`, `interlocutors`, `messages` (newest first), `folders`.
+
+        Raises:
+            NotFound: If there is no such thread.
+
+        Source: Toloka API, "Get list of message threads" (there is no call for a single thread).
         """
         id_ = validate("id", text, message_thread_id)
         page = await self._get("/v1/message-threads", query={"id_gte": id_, "id_lte": id_})
         for thread in page.get("items") or ():
             return dict(thread)
-        raise NotFound(f"There is no message thread {id_}.", status=404, hint="Check the id, and the account.")
+        raise NotFound(f"There is no message thread {id_}.", status=404, hint="Check the id and the account.")
 
     async def compose_message_thread(self, compose: Mapping[str, Any]) -> dict[str, Any]:
-        """Send a message to Tolokers and return its thread.
+        """Send a message to Tolokers, in a new thread.
 
         Args:
             compose: `{"recipients_select_type": "DIRECT", "recipients_ids": [...], "topic": {"EN": ...}, "text": {"EN": ...},
                 "answerable": True}`; or "FILTER" with `recipients_filter`, or "ALL".
 
+        Returns:
+            The new thread as in `get_message_thread`.
+
         Raises:
-            ValidationFailed: A field is invalid; `.payload` says which.
-            OutcomeUnknown: The answer was lost; the message may have been sent.
+            ValidationFailed: If a field is not valid; `.payload` says which.
+            OutcomeUnknown: If the response was lost; the message may have been sent.
 
         Source: Toloka API, "Send message" (1 a day to all, 100,000 a day to some).
         """
-        return await self._make("/v1/message-threads/compose", body=compose)
+        return await self._post("/v1/message-threads/compose", body=compose)
 
     async def reply_message_thread(self, message_thread_id: str, reply: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer in a thread (`{"text": {"EN": ...}}`) and return it. Errors as in `compose_message_thread`.
+        """Reply in a message thread.
+
+        Args:
+            message_thread_id: The thread's id.
+            reply: `{"text": {"EN": ...}}`.
+
+        Returns:
+            The thread as in `get_message_thread`.
+
+        Raises:
+            ValidationFailed: If a field is not valid; `.payload` says which.
+            OutcomeUnknown: If the response was lost; the message may have been sent.
 
         Source: Toloka API, "Reply to message thread".
         """
-        return await self._make("/v1/message-threads/{}/reply", message_thread_id, body=reply)
+        return await self._post("/v1/message-threads/{}/reply", message_thread_id, body=reply)
 
     async def add_message_thread_to_folders(self, message_thread_id: str, folders: Sequence[MessageFolder]) -> dict[str, Any]:
-        """Put a thread into folders (UNREAD, IMPORTANT) and return it. Source: Toloka API, "Add message thread"."""
+        """Add a message thread to folders.
+
+        Args:
+            message_thread_id: The thread's id.
+            folders: UNREAD, IMPORTANT or both.
+
+        Returns:
+            The thread as in `get_message_thread`.
+
+        Raises:
+            NotFound: If there is no such thread.
+
+        Source: Toloka API, "Add message thread".
+        """
         path = "/v1/message-threads/{}/add-to-folders"
-        return await self._make(path, message_thread_id, body={"folders": list(folders)})
+        return await self._post(path, message_thread_id, body={"folders": list(folders)})
 
     async def remove_message_thread_from_folders(
         self, message_thread_id: str, folders: Sequence[MessageFolder]
     ) -> dict[str, Any]:
-        """Take a thread out of folders and return it. Source: Toloka API, "Remove message thread"."""
-        path = "/v1/message-threads/{}/remove-from-folders"
-        return await self._make(path, message_thread_id, body={"folders": list(folders)})
-
-    async def get_webhook_subscription(self, webhook_subscription_id: str) -> dict[str, Any]:
-        """A subscription to events. Raises `NotFound`. Source: Toloka API, "Get subscription by ID"."""
-        return await self._get("/v1/webhook-subscriptions/{}", webhook_subscription_id)
-
-    async def upsert_webhook_subscriptions(self, subscriptions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Subscribe to events, or change such subscriptions.
+        """Remove a message thread from folders.
 
         Args:
-            subscriptions: As `{"event_type": "POOL_CLOSED", "pool_id": ..., "webhook_url": ..., "secret_key": ...}`.
+            message_thread_id: The thread's id.
+            folders: UNREAD, IMPORTANT or both.
 
         Returns:
-            `{"items": {"0": ...}, "validation_errors": {"1": ...}}`, by their positions.
+            The thread as in `get_message_thread`.
 
         Raises:
-            ValidationFailed: None of them is valid.
+            NotFound: If there is no such thread.
 
-        Source: Toloka API, "Create subscription".
+        Source: Toloka API, "Remove message thread".
         """
-        return await self._put("/v1/webhook-subscriptions", body=list(subscriptions))
-
-    async def send_test_webhook(self, webhook_subscription_id: str) -> dict[str, Any]:
-        """Have a test notification sent to a subscription's address; what came back: `success`, `errorType`, `uuids`.
-
-        Raises `NotFound`, and `OutcomeUnknown` when the answer was lost. Source: Toloka API, "Send test notification".
-        """
-        return await self._start("/v1/webhook-subscriptions/{}/test", webhook_subscription_id)
-
-    async def delete_webhook_subscription(self, webhook_subscription_id: str) -> None:
-        """End a subscription. Raises `NotFound`. Source: Toloka API, "Delete subscription"."""
-        await self._delete("/v1/webhook-subscriptions/{}", webhook_subscription_id)
+        path = "/v1/message-threads/{}/remove-from-folders"
+        return await self._post(path, message_thread_id, body={"folders": list(folders)})
 
 
-async def _download(service: ApiClient, path: str, place: FilePath) -> Path:
-    destination = check_output_file(place)
+async def _download(service: ApiClient, url_path: str, path: FilePath) -> Path:
+    destination = check_output_file(path)
     with atomic_path(destination) as temporary, temporary.open("wb") as file:
-        await service.download(path, file)
+        await service.download(url_path, file)
     return destination

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from toloka_frames._client.calls import build_path
+from toloka_frames._client.base_calls import build_path
 from toloka_frames._errors import OutcomeUnknown, TolokaError, TooLarge
 from toloka_frames._reading.list_request import list_request
 from toloka_frames._reading.pager import Source

@@ -1,0 +1,87 @@
+"""Calls about the account and its webhook subscriptions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from toloka_frames._client.base_calls import BaseCalls
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class AccountCalls(BaseCalls):
+    """Calls about the account and its webhook subscriptions."""
+
+    async def get_requester(self) -> dict[str, Any]:
+        """Return the account of the token.
+
+        Returns:
+            The requester as in the API: `id`, `balance` (US dollars), `public_name`, `company`.
+
+        Source: Toloka API, "Get account balance".
+        """
+        return await self._get("/v1/requester")
+
+    async def get_webhook_subscription(self, webhook_subscription_id: str) -> dict[str, Any]:
+        """Return a subscription to events.
+
+        Args:
+            webhook_subscription_id: The subscription's id.
+
+        Returns:
+            The subscription as in the API: `id`, `event_type`, `pool_id`, `webhook_url`, `created`.
+
+        Raises:
+            NotFound: If there is no such subscription.
+
+        Source: Toloka API, "Get subscription by ID".
+        """
+        return await self._get("/v1/webhook-subscriptions/{}", webhook_subscription_id)
+
+    async def upsert_webhook_subscriptions(self, subscriptions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Subscribe to events, or change existing subscriptions.
+
+        Args:
+            subscriptions: Dicts such as
+                `{"event_type": "POOL_CLOSED", "pool_id": ..., "webhook_url": ..., "secret_key": ...}`.
+
+        Returns:
+            `{"items": {"0": {...}}, "validation_errors": {"1": {...}}}`, keyed by the position in `subscriptions`.
+
+        Raises:
+            ValidationFailed: If none of the subscriptions is valid.
+
+        Source: Toloka API, "Create subscription".
+        """
+        return await self._put("/v1/webhook-subscriptions", body=list(subscriptions))
+
+    async def send_test_webhook(self, webhook_subscription_id: str) -> dict[str, Any]:
+        """Have the service send a test notification to the URL of a subscription.
+
+        Args:
+            webhook_subscription_id: The subscription's id.
+
+        Returns:
+            The outcome: `success` (bool), `errorType` and `uuids`.
+
+        Raises:
+            NotFound: If there is no such subscription.
+            OutcomeUnknown: If the response was lost; the notification may have been sent.
+
+        Source: Toloka API, "Send test notification".
+        """
+        return await self._post("/v1/webhook-subscriptions/{}/test", webhook_subscription_id)
+
+    async def delete_webhook_subscription(self, webhook_subscription_id: str) -> None:
+        """Delete a subscription.
+
+        Args:
+            webhook_subscription_id: The subscription's id.
+
+        Raises:
+            NotFound: If there is no such subscription.
+
+        Source: Toloka API, "Delete subscription".
+        """
+        await self._delete("/v1/webhook-subscriptions/{}", webhook_subscription_id)

@@ -1,0 +1,113 @@
+"""Base class of all calls: build the path and the JSON body of a request, send it, and return the object of the response."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from toloka_frames._errors import InputError, NotFound
+from toloka_frames._runtime.event_loop import run_on_loop
+from toloka_frames._transport import operations
+from toloka_frames._transport.http import decode_json, json_body
+from toloka_frames._validation import flag, flag_or_none, path_part, text, validate
+
+if TYPE_CHECKING:
+    from toloka_frames._schema.bulk import BulkCreation
+    from toloka_frames._transport.http import ApiClient
+
+
+class BaseCalls:
+    """Requests for single objects. Paths are templates: each `{}` takes one of the ids, percent-encoded."""
+
+    service: ApiClient
+
+    async def _get(self, path: str, *ids: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        return await run_on_loop(self.service.get(build_path(path, *ids), query=query))
+
+    async def _post(
+        self,
+        path: str,
+        *ids: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        repeatable: bool = False,
+    ) -> dict[str, Any]:
+        return await self._send("POST", build_path(path, *ids), body, query, repeatable)
+
+    async def _put(self, path: str, *ids: str, body: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        return await self._send("PUT", build_path(path, *ids), body, None, repeatable=True)
+
+    async def _patch(self, path: str, *ids: str, body: Mapping[str, Any], open_pool: bool | None = None) -> dict[str, Any]:
+        path = build_path(path, *ids)
+        query = {} if open_pool is None else {"open_pool": validate("open_pool", flag, open_pool)}
+        return await self._send("PATCH", path, body, query, repeatable=True)
+
+    async def _send(
+        self, method: str, path: str, body: Any, query: Mapping[str, str] | None, repeatable: bool
+    ) -> dict[str, Any]:
+        content = None if body is None else json_body(body)
+        return await run_on_loop(_response_object(self.service, method, path, query, content, repeatable))
+
+    async def _run_action(self, path: str, *ids: str) -> dict[str, Any] | None:
+        """POST without a body; return the operation that was started, or None if the response is empty."""
+        return await run_on_loop(self.service.act(build_path(path, *ids)))
+
+    async def _delete(self, path: str, *ids: str) -> None:
+        await run_on_loop(_delete(self.service, build_path(path, *ids)))
+
+    async def _create_in_bulk(
+        self,
+        kind: BulkCreation,
+        objects: Any,
+        operation_id: str | None,
+        async_mode: bool,
+        flags: Mapping[str, bool | None],
+    ) -> dict[str, Any]:
+        """Create one object or a list of objects in one request."""
+        flags = {"async_mode": async_mode, **flags}
+        query = {name: validate(name, flag_or_none, value) for name, value in flags.items() if value is not None}
+        if operation_id is not None:
+            query["operation_id"] = validate("operation_id", text, operation_id)
+        rows = [objects] if isinstance(objects, Mapping) else objects
+        if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
+            raise InputError(
+                f"The {kind.name} must be a dict or a list of dicts, not a {type(objects).__name__}.",
+                hint=f"To upload a DataFrame, use df.pipe(tf.create_{kind.name.replace(' ', '_')}, client, ...).",
+            )
+        # the service ignores the operation_id of a synchronous request (Toloka API, "Create single/multiple tasks")
+        repeatable = operation_id is not None and async_mode
+        return await run_on_loop(_create_in_bulk(self.service, kind, len(rows), query, json_body(objects), repeatable))
+
+
+def build_path(path: str, *ids: str) -> str:
+    """Fill the placeholders of a path with percent-encoded ids.
+
+    Raises:
+        InputError: If an id is not a non-empty string, or is "." or "..".
+    """
+    return path.format(*(validate("id", path_part, id_) for id_ in ids))
+
+
+async def _response_object(
+    service: ApiClient, method: str, path: str, query: Mapping[str, str] | None, content: bytes | None, repeatable: bool
+) -> dict[str, Any]:
+    return decode_json(await service.send(method, path, query=query, content=content, repeatable=repeatable), dict)
+
+
+async def _create_in_bulk(
+    service: ApiClient, kind: BulkCreation, count: int, query: Mapping[str, str], body: bytes, repeatable: bool
+) -> dict[str, Any]:
+    if kind.quota is not None:
+        await service.rate_limiter.objects(kind.quota, count)
+    if repeatable:
+        return await operations.start(service, kind.path, query, body)
+    return await service.post(kind.path, query, body, repeatable=False)
+
+
+async def _delete(service: ApiClient, path: str) -> None:
+    try:
+        await service.send("DELETE", path, repeatable=True)
+    except NotFound as error:
+        # an earlier attempt whose response was lost may have deleted it
+        if not error.may_have_taken_effect:
+            raise

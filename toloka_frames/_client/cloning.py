@@ -1,0 +1,90 @@
+"""Clone a project: create a project, its trainings and its pools like those of another project."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from toloka_frames._errors import CloneInterrupted, TolokaError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toloka_frames._client.client import AsyncTolokaClient
+
+Row: TypeAlias = dict[str, Any]
+
+# a project, training or pool has these only because the service set them; a request to create one must not hold them
+SET_BY_SERVICE = ("id", "owner", "type", "status", "created", "last_started", "last_stopped", "last_close_reason")
+
+
+async def clone_project(client: AsyncTolokaClient, project_id: str, reuse_controllers: bool) -> Row:
+    """Create a copy of a project; parameters, result and errors as in `AsyncTolokaClient.clone_project`."""
+    # everything is read before anything is created
+    project = await client.get_project(project_id)
+    trainings = [row async for row in client.get_trainings(project_id=project_id)]
+    pools = [row async for row in client.get_pools(project_id=project_id)]
+    created_project = await client.create_project(_settings(project, "quality_control"))
+    made: Row = {"project": created_project, "trainings": [], "pools": []}
+    try:
+        await _clone_trainings_and_pools(client, made, project, trainings, pools, reuse_controllers)
+    except TolokaError as error:
+        raise _interrupted(project_id, made, error) from error
+    return made
+
+
+async def _clone_trainings_and_pools(
+    client: AsyncTolokaClient, made: Row, project: Row, trainings: list[Row], pools: list[Row], reuse_controllers: bool
+) -> None:
+    """Create the trainings and pools and add each to `made`, which after an error shows what exists."""
+    new_id = made["project"]["id"]
+    for training in trainings:
+        made["trainings"].append(await client.create_training(_settings(training) | {"project_id": new_id}))
+    new_training_ids = {old["id"]: new["id"] for old, new in zip(trainings, made["trainings"], strict=True)}
+    # the project's quality control can refer to its trainings, which exist only now
+    if (rules := _quality_control(project, new_training_ids, reuse_controllers)) is not None:
+        made["project"] = await client.update_project(new_id, _settings(project) | {"quality_control": rules})
+    for pool in pools:
+        settings = _settings(pool, "quality_control") | {"project_id": new_id}
+        if (rules := _quality_control(pool, new_training_ids, reuse_controllers)) is not None:
+            settings["quality_control"] = rules
+        made["pools"].append(await client.create_pool(settings))
+
+
+def _settings(row: Row, *without: str) -> Row:
+    """Return the fields of a project, training or pool that its owner has set."""
+    return {name: value for name, value in row.items() if name not in (*SET_BY_SERVICE, *without)}
+
+
+def _quality_control(row: Row, new_training_ids: Mapping[str, str], reuse_controllers: bool) -> Row | None:
+    """Return the quality control for a copy of a row, with the ids of its trainings replaced by those of their copies."""
+    old: Row | None = row.get("quality_control")
+    if old is None:
+        return None
+    rules = dict(old)
+    if not reuse_controllers:
+        rules["configs"] = [
+            config | {"collector_config": _without_uuid(config["collector_config"])} for config in old.get("configs") or ()
+        ]
+    if requirement := old.get("training_requirement"):
+        training_id = requirement.get("training_pool_id")
+        rules["training_requirement"] = requirement | {"training_pool_id": new_training_ids.get(training_id, training_id)}
+    return rules
+
+
+def _without_uuid(collector: Row) -> Row:
+    return {name: value for name, value in collector.items() if name != "uuid"}
+
+
+def _interrupted(project_id: str, made: Row, error: TolokaError) -> CloneInterrupted:
+    created = [
+        f"project {made['project']['id']}",
+        *(f"training {row['id']}" for row in made["trainings"]),
+        *(f"pool {row['id']}" for row in made["pools"]),
+    ]
+    interrupted = CloneInterrupted(
+        f"The clone of project {project_id} is not complete; created so far: {', '.join(created)}.",
+        made=made,
+        hint="Create what is missing, or archive what was created: calling clone_project again creates another project.",
+    )
+    interrupted.may_have_taken_effect = error.may_have_taken_effect
+    return interrupted

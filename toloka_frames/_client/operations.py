@@ -1,0 +1,79 @@
+"""Calls about operations, which bulk creations and state changes run as at the service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from toloka_frames._client.base_calls import BaseCalls
+from toloka_frames._runtime.event_loop import run_on_loop
+from toloka_frames._transport import operations
+from toloka_frames._validation import text, validate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toloka_frames._runtime.progress import ProgressArg
+
+
+class OperationCalls(BaseCalls):
+    """Calls about operations."""
+
+    async def get_operation(self, operation_id: str) -> dict[str, Any]:
+        """Return an operation as it is now.
+
+        Args:
+            operation_id: The operation's id.
+
+        Returns:
+            The operation as in the API: `id`, `type`, `status` (PENDING, RUNNING, SUCCESS, FAIL), `progress` (percent),
+            `parameters` and `details`.
+
+        Raises:
+            NotFound: If there is no such operation.
+
+        Source: Toloka API, "Get operation by ID".
+        """
+        return await self._get("/v1/operations/{}", operation_id)
+
+    async def get_operation_log(self, operation_id: str) -> list[dict[str, Any]]:
+        """Return the log of a bulk creation. The service keeps it for a month.
+
+        Args:
+            operation_id: The operation's id.
+
+        Returns:
+            An entry for each object, `{"type": ..., "success": bool, "input": {...}, "output": {...}}`. Their order is not
+            defined.
+
+        Raises:
+            NotFound: If there is no such operation.
+
+        Source: Toloka API, "Get operation log" (kept for a month).
+        """
+        return await run_on_loop(operations.get_log_entries(self.service, validate("operation_id", text, operation_id)))
+
+    async def wait_operation(
+        self,
+        operation: Mapping[str, Any] | str | None,
+        timeout: float | None = None,
+        *,
+        progress: ProgressArg = "auto",
+    ) -> dict[str, Any] | None:
+        """Wait until an operation has ended, showing its progress.
+
+        Args:
+            operation: The operation or its id; None, which a call returns if it had nothing to do, is returned at once.
+            timeout: Maximum seconds to wait; None waits without a limit.
+            progress: "auto", "notebook", "text", "log", False or a callable that gets a `tf.Progress`.
+
+        Returns:
+            The ended operation, with status SUCCESS.
+
+        Raises:
+            InputError: If `operation` has no id.
+            OperationFailed: If the operation ended with FAIL; `.operation` holds it.
+            OperationTimeout: If the operation did not end in time; it continues at the service.
+        """
+        if operation is None:
+            return None
+        return await run_on_loop(operations.wait(self.service, operation, timeout, progress))

@@ -1,0 +1,105 @@
+"""Calls about projects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from toloka_frames._client.base_calls import BaseCalls
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class ProjectCalls(BaseCalls):
+    """Calls about projects."""
+
+    async def get_project(self, project_id: str) -> dict[str, Any]:
+        """Return a project.
+
+        Args:
+            project_id: The project's id.
+
+        Returns:
+            The project as in the API, with `task_spec` (input and output fields), `status` and `quality_control`.
+
+        Raises:
+            NotFound: If there is no such project.
+
+        Source: Toloka API, "Get project by ID".
+        """
+        return await self._get("/v1/projects/{}", project_id)
+
+    async def create_project(self, project: Mapping[str, Any]) -> dict[str, Any]:
+        """Create a project.
+
+        The call has no idempotency key: after `OutcomeUnknown`, check the list of projects before you call it again.
+
+        Args:
+            project: The project as in the API; `task_spec` defines its input and output fields.
+
+        Returns:
+            The new project, with its `id`.
+
+        Raises:
+            ValidationFailed: If a field is not valid; `.payload` says which.
+            OutcomeUnknown: If the response was lost; the project may have been created.
+
+        Source: Toloka API, "Create project" (20 a minute, 100 a day).
+        """
+        return await self._post("/v1/projects", body=project)
+
+    async def update_project(self, project_id: str, project: Mapping[str, Any]) -> dict[str, Any]:
+        """Replace a project.
+
+        Args:
+            project_id: The project's id.
+            project: The whole project, as `get_project` returns it, with your changes.
+
+        Returns:
+            The project as it is now.
+
+        Raises:
+            ValidationFailed: If a field is not valid; `.payload` says which.
+            NotFound: If there is no such project.
+            Conflict: If the project's state does not allow the change.
+
+        Source: Toloka API, "Edit project".
+        """
+        return await self._put("/v1/projects/{}", project_id, body=project)
+
+    async def archive_project(self, project_id: str) -> dict[str, Any] | None:
+        """Archive a project whose pools are all archived.
+
+        Args:
+            project_id: The project's id.
+
+        Returns:
+            The operation, for `wait_operation`; None if the project is already archived.
+
+        Raises:
+            NotFound: If there is no such project.
+            Conflict: If one of the project's pools is not archived.
+
+        Source: Toloka API, "Archive project".
+        """
+        return await self._run_action("/v1/projects/{}/archive", project_id)
+
+    async def check_update_project_for_major_version_change(
+        self, project_id: str, project: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Check what `update_project` would change, without changing it.
+
+        Args:
+            project_id: The project's id.
+            project: The whole project with your changes.
+
+        Returns:
+            `{"differenceLevel": level}`. The level is EQUAL, NON_BREAKING_CHANGE or BREAKING_CHANGE; after a breaking change,
+            existing pools keep the project's old version.
+
+        Raises:
+            ValidationFailed: If a field is not valid; `.payload` says which.
+
+        Source: Toloka-Kit 1.2.3 (the path is not in the API's document).
+        """
+        return await self._post("/staging/projects/{}/check", project_id, body=project, repeatable=True)

@@ -1,0 +1,151 @@
+"""Calls about trainings, which the API also calls training pools."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from toloka_frames._client.base_calls import BaseCalls
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class TrainingCalls(BaseCalls):
+    """Calls about trainings."""
+
+    async def get_training(self, training_id: str) -> dict[str, Any]:
+        """Return a training.
+
+        Args:
+            training_id: The training's id.
+
+        Returns:
+            The training as in the API, with `status`.
+
+        Raises:
+            NotFound: If there is no such training.
+
+        Source: Toloka API, "Get training by ID".
+        """
+        return await self._get("/v1/trainings/{}", training_id)
+
+    async def create_training(self, training: Mapping[str, Any]) -> dict[str, Any]:
+        """Create a training.
+
+        The call has no idempotency key: after `OutcomeUnknown`, check the list of trainings before you call it again.
+
+        Args:
+            training: The training as in the API.
+
+        Returns:
+            The new training, with its `id`; its status is CLOSED.
+
+        Raises:
+            ValidationFailed: If a field is not valid; `.payload` says which.
+            OutcomeUnknown: If the response was lost; the training may have been created.
+
+        Source: Toloka API, "Create training pool" (20 a minute, 100 a day).
+        """
+        return await self._post("/v1/trainings", body=training)
+
+    async def update_training(self, training_id: str, training: Mapping[str, Any]) -> dict[str, Any]:
+        """Replace a training.
+
+        Args:
+            training_id: The training's id.
+            training: The whole training, as `get_training` returns it, with your changes.
+
+        Returns:
+            The training as it is now.
+
+        Raises:
+            ValidationFailed: If a field is not valid; `.payload` says which.
+            NotFound: If there is no such training.
+            Conflict: If the training's state does not allow the change.
+
+        Source: Toloka API, "Edit training pool".
+        """
+        return await self._put("/v1/trainings/{}", training_id, body=training)
+
+    async def clone_training(self, training_id: str) -> dict[str, Any]:
+        """Start cloning a training.
+
+        Args:
+            training_id: The training's id.
+
+        Returns:
+            The operation, for `wait_operation`; when it has ended, `details["training_id"]` is the new training's id.
+
+        Raises:
+            NotFound: If there is no such training.
+            OutcomeUnknown: If the response was lost; a clone may have been started.
+
+        Source: Toloka API, "Clone training pool" (20 a minute, 100 a day).
+        """
+        return await self._post("/v1/trainings/{}/clone", training_id)
+
+    async def open_training(self, training_id: str) -> dict[str, Any] | None:
+        """Open a training.
+
+        Args:
+            training_id: The training's id.
+
+        Returns:
+            The operation, for `wait_operation`; None if the training is already open.
+
+        Raises:
+            NotFound: If there is no such training.
+            Conflict: If the training's state does not allow it.
+
+        Source: Toloka API, "Open training".
+        """
+        return await self._run_action("/v1/trainings/{}/open", training_id)
+
+    async def close_training(self, training_id: str) -> dict[str, Any] | None:
+        """Close a training.
+
+        Args:
+            training_id: The training's id.
+
+        Returns:
+            The operation, for `wait_operation`; None if the training is already closed.
+
+        Raises:
+            NotFound: If there is no such training.
+
+        Source: Toloka API, "Close training".
+        """
+        return await self._run_action("/v1/trainings/{}/close", training_id)
+
+    async def close_training_for_update(self, training_id: str) -> dict[str, Any] | None:
+        """Close a training for editing. The service opens it again after 15 minutes.
+
+        Args:
+            training_id: The training's id.
+
+        Returns:
+            The operation, for `wait_operation`; None if the training is already closed.
+
+        Raises:
+            NotFound: If there is no such training.
+
+        Source: Toloka API, "Close training for editing".
+        """
+        return await self._run_action("/v1/trainings/{}/close-for-update", training_id)
+
+    async def archive_training(self, training_id: str) -> dict[str, Any] | None:
+        """Archive a closed training.
+
+        Args:
+            training_id: The training's id.
+
+        Returns:
+            The operation, for `wait_operation`; None if the training is already archived.
+
+        Raises:
+            NotFound: If there is no such training.
+            Conflict: If the training's state does not allow it.
+
+        Source: Toloka API, "Archive training pool".
+        """
+        return await self._run_action("/v1/trainings/{}/archive", training_id)
