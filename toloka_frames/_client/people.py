@@ -259,7 +259,8 @@ class PeopleCalls(BaseCalls):
 
         Args:
             attachment_id: The file's id, as in `OUTPUT:` columns of type file and in `get_attachments`.
-            path: Where to save it. The download is written to `<path>.part` and renamed when it is complete.
+            path: Where to save it. The data is written to a temporary file in the same folder, which is renamed when it is
+                complete.
 
         Returns:
             The path.
