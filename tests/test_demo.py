@@ -1,4 +1,4 @@
-"""The demonstration goes the whole way, with rows of its own or with the user's file, and leaves the answers."""
+"""`toloka-frames demo` uploads and reads sample rows or the user's file, and writes the answers."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ import pytest
 from toloka_frames._cli import main
 
 COMMAND = str(Path(sysconfig.get_path("scripts")) / "toloka-frames")
-A_WHILE = 60
+TIMEOUT_SECONDS = 60
 WORDS = ["007", "NA", "None", "[ ]", "true", "2022-01-01"]
 
 
 def answers_of(capsys: pytest.CaptureFixture[str], out: Path) -> pd.DataFrame:
-    """The answers that a demonstration left, as it said."""
-    said = capsys.readouterr().out
-    assert f"Written: {out.resolve()}\n" in said
-    assert "A Toloka of your own" in said
-    assert "Batches of an app project" in said
-    assert "Answers:" in said
+    """Return the answers that the demo wrote; check what it printed."""
+    printed = capsys.readouterr().out
+    assert f"Written: {out.resolve()}\n" in printed
+    assert "A Toloka of your own" in printed
+    assert "Batches of an app project" in printed
+    assert "Answers:" in printed
     return pd.read_parquet(out)
 
 
-def shown(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> pd.DataFrame:
+def run_demo(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> pd.DataFrame:
     out = tmp_path / "out.parquet"
     assert main(["demo", "--data", str(path), "--out", str(out)]) == 0
     return answers_of(capsys, out)
 
 
-def test_without_a_file_some_thousand_rows_are_made_and_answered(tmp_path: Path) -> None:
-    done = subprocess.run([COMMAND, "demo"], cwd=tmp_path, capture_output=True, text=True, timeout=A_WHILE, check=False)
+def test_without_a_file_the_demo_creates_and_answers_5000_rows(tmp_path: Path) -> None:
+    done = subprocess.run([COMMAND, "demo"], cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
     assert done.returncode == 0, done.stderr
     assert f"Written: {(tmp_path / 'answers.parquet').resolve()}\n" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["answers.parquet"]
@@ -46,10 +46,12 @@ def test_without_a_file_some_thousand_rows_are_made_and_answered(tmp_path: Path)
 
 
 @pytest.mark.parametrize(("suffix", "separator"), [(".tsv", "\t"), (".csv", ",")])
-def test_text_of_a_file_stays_text(suffix: str, separator: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_columns_of_a_file_stay_text(
+    suffix: str, separator: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / f"tasks{suffix}"
     pd.DataFrame({"word": WORDS, "other": [None, *WORDS[1:]]}).to_csv(path, sep=separator, index=False)
-    answers = shown(path, tmp_path, capsys)
+    answers = run_demo(path, tmp_path, capsys)
     assert set(answers["INPUT:word"]) == set(WORDS)
     pairs = answers[["INPUT:word", "INPUT:other"]].drop_duplicates().set_index("INPUT:word")["INPUT:other"]
     assert pairs.isna()["007"]
@@ -62,19 +64,19 @@ def test_a_parquet_file_keeps_its_types(tmp_path: Path, capsys: pytest.CaptureFi
     path = tmp_path / "tasks.parquet"
     tasks = pd.DataFrame({"number": [1, 2, 3], "share": [0.5, 0.25, 1.0], "flag": [True, False, True]})
     tasks.to_parquet(path)
-    answers = shown(path, tmp_path, capsys)
+    answers = run_demo(path, tmp_path, capsys)
     columns = ["INPUT:number", "INPUT:share", "INPUT:flag"]
-    seen = answers[columns].drop_duplicates().sort_values("INPUT:number").reset_index(drop=True)
-    assert seen.astype(object).to_numpy().tolist() == tasks.astype(object).to_numpy().tolist()
-    assert [str(dtype) for dtype in seen.dtypes] == ["int64", "float64", "bool"]
+    tasks_read = answers[columns].drop_duplicates().sort_values("INPUT:number").reset_index(drop=True)
+    assert tasks_read.astype(object).to_numpy().tolist() == tasks.astype(object).to_numpy().tolist()
+    assert [str(dtype) for dtype in tasks_read.dtypes] == ["int64", "float64", "bool"]
 
 
-def test_known_answers_and_hints_make_control_tasks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_known_solutions_make_control_tasks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "tasks.tsv"
     golden = ["cat", "dog", None, None, None, None, None, None]
     tasks = {"INPUT:image": [f"{number}.jpg" for number in range(8)], "GOLDEN:animal": golden}
     pd.DataFrame(tasks).to_csv(path, sep="\t", index=False)
-    answers = shown(path, tmp_path, capsys)
+    answers = run_demo(path, tmp_path, capsys)
     known = answers.dropna(subset=["GOLDEN:animal"]).drop_duplicates("INPUT:image")
     assert (
         dict(zip(known["INPUT:image"], known["GOLDEN:animal"], strict=True)).items() <= {"0.jpg": "cat", "1.jpg": "dog"}.items()
@@ -104,9 +106,9 @@ def export(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
     return path, rows
 
 
-def test_an_export_is_shown_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_export_is_read_unchanged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, rows = export(tmp_path)
-    answers = shown(path, tmp_path, capsys).set_index("ASSIGNMENT:task_id").loc[rows["ASSIGNMENT:task_id"]]
+    answers = run_demo(path, tmp_path, capsys).set_index("ASSIGNMENT:task_id").loc[rows["ASSIGNMENT:task_id"]]
     for name in ("INPUT:text", "OUTPUT:result", "ASSIGNMENT:assignment_id", "ASSIGNMENT:worker_id"):
         assert answers[name].tolist() == rows[name].tolist()
     assert answers["ASSIGNMENT:status"].tolist() == ["ACCEPTED", "ACCEPTED", "REJECTED"]
@@ -126,58 +128,63 @@ def test_real_tasks_are_uploaded_and_answered(
     name: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tasks = pd.read_csv(data / name, sep="\t", dtype=str, keep_default_na=False)
-    answers = shown(data / name, tmp_path, capsys)
+    answers = run_demo(data / name, tmp_path, capsys)
     inputs = [column for column in tasks if column.startswith("INPUT:")]
     sent = set(tasks[inputs].itertuples(index=False, name=None))
     assert set(answers[inputs].fillna("").itertuples(index=False, name=None)) == sent
 
 
 @pytest.mark.parametrize("name", REAL_EXPORTS)
-def test_real_exports_come_back_whole(name: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_real_exports_are_read_completely(name: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = pd.read_csv(data / name, sep="\t", dtype=str, keep_default_na=False)
     rows = rows[rows["ASSIGNMENT:task_id"] != ""]
-    answers = shown(data / name, tmp_path, capsys)
+    answers = run_demo(data / name, tmp_path, capsys)
     assert len(answers) == len(rows)
-    kept = [column for column in rows if column.startswith(("INPUT:", "OUTPUT:")) or column.endswith("worker_id")]
-    assert set(kept) <= set(answers)
-    cells = answers[kept].fillna("").itertuples(index=False, name=None)
-    assert sorted(cells) == sorted(rows[kept].itertuples(index=False, name=None))
+    columns = [column for column in rows if column.startswith(("INPUT:", "OUTPUT:")) or column.endswith("worker_id")]
+    assert set(columns) <= set(answers)
+    cells = answers[columns].fillna("").itertuples(index=False, name=None)
+    assert sorted(cells) == sorted(rows[columns].itertuples(index=False, name=None))
 
 
 UNREADABLE: dict[str, tuple[str, bytes | None, str]] = {
     "a missing file": ("missing.tsv", None, "missing.tsv cannot be read"),
     "a missing Parquet file": ("missing.parquet", None, "missing.parquet cannot be read"),
-    "a kind of another kind": ("tasks.xlsx", b"PK", "neither .tsv, .csv nor .parquet"),
+    "another file format": ("tasks.xlsx", b"PK", "neither .tsv, .csv nor .parquet"),
     "an empty file": ("tasks.csv", b"", "tasks.csv cannot be read"),
-    "a header alone": ("tasks.csv", b"a,b\n", "no rows"),
-    "bytes that are no text": ("tasks.tsv", b"\xff\xfe\x00", "tasks.tsv cannot be read"),
-    "text that is no Parquet": ("tasks.parquet", b"a,b\n1,2\n", "tasks.parquet cannot be read"),
+    "only a header": ("tasks.csv", b"a,b\n", "no rows"),
+    "bytes that are not text": ("tasks.tsv", b"\xff\xfe\x00", "tasks.tsv cannot be read"),
+    "text that is not Parquet": ("tasks.parquet", b"a,b\n1,2\n", "tasks.parquet cannot be read"),
     "an export without task ids": ("export.tsv", b"INPUT:a\tASSIGNMENT:link\nx\ty\n", "ASSIGNMENT:task_id"),
 }
 
 
-@pytest.mark.parametrize(("name", "content", "says"), UNREADABLE.values(), ids=UNREADABLE)
-def test_a_file_that_cannot_be_shown_is_told_in_a_sentence(
-    name: str, content: bytes | None, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("name", "content", "message"), UNREADABLE.values(), ids=UNREADABLE)
+def test_a_file_that_cannot_be_read_is_reported_in_one_sentence(
+    name: str, content: bytes | None, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, out = tmp_path / name, tmp_path / "out.parquet"
     if content is not None:
         path.write_bytes(content)
     assert main(["demo", "--data", str(path), "--out", str(out)]) == 1
-    assert says in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not out.exists()
 
 
 def test_a_missing_file_ends_the_command_without_a_traceback(tmp_path: Path) -> None:
     done = subprocess.run(
-        [COMMAND, "demo", "--data", "missing.tsv"], cwd=tmp_path, capture_output=True, text=True, timeout=A_WHILE, check=False
+        [COMMAND, "demo", "--data", "missing.tsv"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert "missing.tsv cannot be read" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_folder_that_is_missing_is_told_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_output_folder_is_reported_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, _ = export(tmp_path)
     out = tmp_path / "missing" / "out.parquet"
     assert main(["demo", "--data", str(path), "--out", str(out)]) == 1

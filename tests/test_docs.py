@@ -1,4 +1,4 @@
-"""What the pages of docs/ say is run: code as it stands, tests by pytest."""
+"""The code blocks of docs/*.md run as written: Python blocks in order, pytest blocks by pytest."""
 
 from __future__ import annotations
 
@@ -16,25 +16,27 @@ import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(DOCS.glob("**/*.md"))
-A_WHILE = 120
+TIMEOUT_SECONDS = 120
 
 
 def code_of(page: Path) -> list[tuple[str, str]]:
-    """How to run it, and the code, block by block."""
+    """Return how to run each code block (the word after `python`), and its code."""
     return re.findall(r"```python ?([a-z-]*)\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
 
 
 def run(code: str, names: dict[str, Any]) -> None:
-    ran = eval(compile(code, "docs", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)  # noqa: S307 -- our own pages
-    if inspect.iscoroutine(ran):
-        asyncio.run(ran)
+    result = eval(compile(code, "docs", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)  # noqa: S307 -- the code is from this repository
+    if inspect.iscoroutine(result):
+        asyncio.run(result)
 
 
 def run_tests(code: str, folder: Path) -> None:
     (folder / "test_of_the_page.py").write_text(code, "utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)]
     environment = os.environ | {"XDG_DATA_HOME": str(folder / "data")}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=A_WHILE, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+    )
     assert (done.returncode, "passed" in done.stdout) == (0, True), done.stdout + done.stderr
 
 
@@ -43,7 +45,7 @@ def test_there_are_pages() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_code_of_a_page_runs_as_it_stands(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_of_a_page_runs_as_written(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     blocks = code_of(page)

@@ -32,10 +32,10 @@ def test_the_code_blocks_run_as_written(tmp_path: Path, monkeypatch: pytest.Monk
         if how == "no-run":  # needs an account
             compile(code, "README.md", "exec")
             continue
-        ran = eval(compile(code, "README.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)  # noqa: S307 -- our own README
+        result = eval(compile(code, "README.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)  # noqa: S307 -- the code is from this repository
         if how == "await":
-            assert inspect.iscoroutine(ran)
-            asyncio.run(ran)
+            assert inspect.iscoroutine(result)
+            asyncio.run(result)
     assert (tmp_path / "tasks.parquet").exists()
     assert names["labels"]["status"].eq("CREATED").all()
     assert names["results"]["status"].tolist() == ["CREATED", "INVALID"]

@@ -1,6 +1,6 @@
-"""Every list of the API, by the name that its methods have, and the tables of docs/lists.md, which are made from that.
+"""All lists of the API by the name in their methods, and the tables of docs/lists.md that are generated from them.
 
-`python tests/support/list_catalog.py` writes them into the page.
+`python tests/support/list_catalog.py` writes the tables into the page.
 """
 
 from __future__ import annotations
@@ -23,41 +23,41 @@ BEGIN = "## The lists\n"
 
 
 def plain(resource: Resource) -> list[str]:
-    """Its filters that compare nothing, its own first."""
+    """Return the filters that are not comparisons, those by owner last."""
     names = [name for name in resource.filters if not name.endswith(COMPARISONS)]
     return sorted(names, key=lambda name: name.startswith("owner_"))
 
 
 def compared(resource: Resource) -> list[str]:
-    """What it can be compared by."""
+    """Return the names that have comparison filters, without the suffix."""
     return [name.removesuffix("_gt") for name in resource.filters if name.endswith("_gt")]
 
 
 def tables() -> str:
-    """What stands in the page."""
-    return "\n".join([BEGIN, *_facts(), "\n## The columns\n", *_columns()]) + "\n"
+    """Return the generated part of the page."""
+    return "\n".join([BEGIN, *_filter_table(), "\n## The columns\n", *_column_table()]) + "\n"
 
 
-def _facts() -> Iterator[str]:
-    yield "| `get_` and `find_` | needs | filters | compared (`_gt`, `_gte`, `_lt`, `_lte`) | sort keys | rows a page |"
+def _filter_table() -> Iterator[str]:
+    yield "| `get_` and `find_` | required | filters | comparisons (`_gt`, `_gte`, `_lt`, `_lte`) | sort keys | max. page |"
     yield "|---|---|---|---|---|---|"
-    for name, each in RESOURCES.items():
+    for name, resource in RESOURCES.items():
         cells = [
             _names([name]),
-            " or ".join(f"`{one}`" for one in each.places or each.one_of) or "-",
-            _names(one for one in plain(each) if one not in each.needed),
-            _names(compared(each)),
-            _names(each.sort),
-            f"{each.max_limit:,}",
+            " or ".join(f"`{required}`" for required in resource.places or resource.one_of) or "-",
+            _names(filter_name for filter_name in plain(resource) if filter_name not in resource.needed),
+            _names(compared(resource)),
+            _names(resource.sort),
+            f"{resource.max_limit:,}",
         ]
         yield f"| {' | '.join(cells)} |"
 
 
-def _columns() -> Iterator[str]:
-    yield "| list | columns, before `extra` |"
+def _column_table() -> Iterator[str]:
+    yield "| list | columns, followed by `extra` |"
     yield "|---|---|"
-    for name, each in RESOURCES.items():
-        columns = (f"{one.prefix}:*" if isinstance(one, SpecFields) else one.name for one in each.columns)
+    for name, resource in RESOURCES.items():
+        columns = (f"{column.prefix}:*" if isinstance(column, SpecFields) else column.name for column in resource.columns)
         yield f"| `{name}` | {_names(columns)} |"
 
 
