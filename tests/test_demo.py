@@ -20,7 +20,7 @@ def answers_of(capsys: pytest.CaptureFixture[str], out: Path) -> pd.DataFrame:
     """Return the answers that the demo wrote; check what it printed."""
     printed = capsys.readouterr().out
     assert f"Written: {out.resolve()}\n" in printed
-    assert "A Toloka of your own" in printed
+    assert "A local Toloka is running" in printed
     assert "Batches of an app project" in printed
     assert "Answers:" in printed
     return pd.read_parquet(out)

@@ -1,4 +1,4 @@
-"""A command line comes in; a demonstration is run, or the local service serves until it is stopped."""
+"""The command `toloka-frames`: `demo` shows a pull and an upload without an account, `serve` runs the local service."""
 
 from __future__ import annotations
 
@@ -24,12 +24,22 @@ if TYPE_CHECKING:
     from toloka_frames._client.client import AsyncTolokaClient
     from toloka_frames.local import LocalToloka
 
-LAST_PORT = 65_535
+MAX_PORT = 65_535
+
+# the demo's own data: this number of tasks, one in GOLDEN_EVERY a control task, and this number of app batches
+DEMO_TASKS = 5_000
+GOLDEN_EVERY = 50
+ANIMALS = ("cat", "dog", "owl", "fox")
+DEMO_BATCHES = 12
+
+POLL_SECONDS = 0.1
+MAX_COLUMNS_SHOWN = 6
+FIELD_TYPES = {"bool": "boolean", "int": "integer", "float": "float"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `toloka-frames`; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    """Run `toloka-frames` and return its exit status."""
+    options = _make_parser().parse_args(arguments)
     try:
         if options.command == "demo":
             demo(options.data, options.out)
@@ -43,158 +53,137 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def serve(path: Path | None, port: int) -> None:
-    """Run the local service until Ctrl-C."""
-    from toloka_frames.local import LocalToloka  # noqa: PLC0415 -- an extra, needed only here and by the demonstration
-
-    with LocalToloka(path, port=port) as toloka:
-        print(f"Toloka's API at {toloka.url}, state in {path or 'a temporary file'}; Ctrl-C stops it.")
-        print(f"tf.AsyncTolokaClient({toloka.token!r}, url={toloka.url!r})")
-        print(f"or in the shell: export TOLOKA_TOKEN={toloka.token} TOLOKA_URL={toloka.url}", flush=True)
-        threading.Event().wait()
-
-
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="toloka-frames", description="Toloka's lists as DataFrames, and back.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
-    shown = commands.add_parser("demo", help="show both ways against a service of your own; needs no account")
-    shown.add_argument("--data", type=Path, help="your own TSV, CSV or Parquet file of tasks, or a pool-result export")
-    shown.add_argument("--out", type=Path, default=Path("answers.parquet"), help="where the answers go (%(default)s)")
-    served = commands.add_parser("serve", help="run the local service alone")
-    served.add_argument("--db", type=Path, help="a file that keeps its state")
-    served.add_argument("--port", type=_port, default=8080, help="the port on 127.0.0.1 (%(default)s)")
+    demo_options = commands.add_parser("demo", help="show a pull and an upload on a local service; needs no account")
+    demo_options.add_argument("--data", type=Path, help="your own TSV, CSV or Parquet file of tasks, or a pool-result export")
+    demo_options.add_argument(
+        "--out", type=Path, default=Path("answers.parquet"), help="the file to write the answers to (%(default)s)"
+    )
+    serve_options = commands.add_parser("serve", help="run only the local service")
+    serve_options.add_argument("--db", type=Path, help="a file that keeps the service's state")
+    serve_options.add_argument("--port", type=_port, default=8080, help="the port on 127.0.0.1 (%(default)s)")
     return parser
 
 
 def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > LAST_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 0 to {LAST_PORT} is needed")
+    if not text.isdecimal() or int(text) > MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: it must be a number from 0 to {MAX_PORT}")
     return int(text)
 
 
-ROWS = 5_000
-BATCHES = 12
-LOOK_SECONDS = 0.1
-SHOWN_COLUMNS = 6
-ANIMALS = ("cat", "dog", "owl", "fox")
-TYPES = {"bool": "boolean", "int": "integer", "float": "float"}
-
-
 def demo(data: Path | None, out: Path) -> None:
-    """Show both ways, down and up, and write the answers as Parquet.
+    """Show a pull and an upload on a local service, and write the answers to a Parquet file.
 
     Args:
-        data: A TSV, CSV or Parquet file of tasks, or a pool-result export; None makes some thousand rows.
-        out: Where the answers go.
+        data: A TSV, CSV or Parquet file of tasks, or a pool-result export; None generates tasks.
+        out: The file to write.
 
     Raises:
-        InputError: The file cannot be read.
-        UploadError: A row was not created.
+        InputError: If the file cannot be read, or `out` cannot be written.
+        UploadError: If a row was not created.
     """
-    from toloka_frames.local import LocalToloka  # noqa: PLC0415 -- an extra, needed only here and by `serve`
+    from toloka_frames.local import LocalToloka  # noqa: PLC0415 -- needs the extra `local`
 
     check_output_file(out)
-    frame = animals() if data is None else read(data)
+    frame = generate_tasks() if data is None else read_frame(data)
     with LocalToloka() as toloka:
         client = toloka.client()
-        print(f"A Toloka of your own answers at {toloka.url}: no account, no money.\n")
-        show("Batches of an app project: client.get_app_batches(app_project_id).to_dataframe()", batches(client))
-        pool_id = loaded(frame, toloka) if is_export(frame) else uploaded(frame, client, toloka)
+        print(f"A local Toloka is running at {toloka.url}: no account, no money.\n")
+        print_frame("Batches of an app project: client.get_app_batches(app_project_id).to_dataframe()", pull_batches(client))
+        pool_id = load_export(frame, toloka) if is_export(frame) else upload(frame, client, toloka)
         answers = client.get_assignments(pool_id=pool_id)
-        show("Answers: client.get_assignments(pool_id=pool_id).to_dataframe()", answers.to_dataframe())
+        print_frame("Answers: client.get_assignments(pool_id=pool_id).to_dataframe()", answers.to_dataframe())
         print(f"Written: {answers.to_parquet(out).resolve()}")
 
 
-def read(path: Path) -> pd.DataFrame:
-    """A frame of a file; what a text file holds stays text.
+def generate_tasks() -> pd.DataFrame:
+    """Return tasks with the URL of a picture, some with a known answer."""
+    numbers = range(DEMO_TASKS)
+    golden = [ANIMALS[number // GOLDEN_EVERY % len(ANIMALS)] if number % GOLDEN_EVERY == 0 else None for number in numbers]
+    images = [f"https://example.com/animals/{number}.jpg" for number in numbers]
+    return pd.DataFrame({"INPUT:image": images, "GOLDEN:animal": golden}, dtype="string")
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """Read a TSV, CSV or Parquet file. All columns of a text file are text.
 
     Raises:
-        InputError: There is no such file, or it is neither TSV, CSV nor Parquet.
+        InputError: If there is no such file, or it is not a TSV, CSV or Parquet file.
     """
     separators = {".tsv": "\t", ".csv": ",", ".txt": "\t"}
+    suffix = path.suffix.lower()
     try:
-        kind = path.suffix.lower()
-        if kind == ".parquet":
+        if suffix == ".parquet":
             return pd.read_parquet(path)
-        if kind in separators:
-            return pd.read_csv(path, sep=separators[kind], dtype="string", keep_default_na=False, na_values=[""])
+        if suffix in separators:
+            return pd.read_csv(path, sep=separators[suffix], dtype="string", keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
     raise InputError(f"{path} is neither .tsv, .csv nor .parquet.")
 
 
-def animals() -> pd.DataFrame:
-    """Some thousand addresses of pictures, a few of them with a known answer."""
-    numbers = range(ROWS)
-    return pd.DataFrame(
-        {
-            "INPUT:image": [f"https://example.com/animals/{number}.jpg" for number in numbers],
-            "GOLDEN:animal": [ANIMALS[number // 50 % 4] if number % 50 == 0 else None for number in numbers],
-        },
-        dtype="string",
-    )
-
-
-def is_export(frame: pd.DataFrame) -> bool:
-    """Whether a frame is a pool-result export."""
-    return any(str(name).startswith("ASSIGNMENT:") for name in frame)
-
-
-def loaded(frame: pd.DataFrame, toloka: LocalToloka) -> str:
-    """Turn an export into a pool with its answers.
-
-    Raises:
-        InputError: A column is missing.
-    """
-    try:
-        return toloka.load_export(frame)
-    except ValueError as error:
-        raise InputError(f"This is no whole pool-result export: {error}") from error
-
-
-def batches(client: AsyncTolokaClient) -> pd.DataFrame:
-    """Make an app project with batches, have the first ones labelled, and pull the list."""
+def pull_batches(client: AsyncTolokaClient) -> pd.DataFrame:
+    """Create an app project with batches, start labelling half of them, and pull the list of batches."""
     app = run(client.find_apps(limit=1))["content"][0]
     project = run(client.create_app_project({"app_id": app["id"], "name": "Demo", "parameters": {}}))
     fields = run(client.get_app(app["id"]))["input_spec"]
     while run(client.get_app_project(project["id"]))["status"] != "READY":
-        time.sleep(LOOK_SECONDS)
-    for number in range(BATCHES):
+        time.sleep(POLL_SECONDS)
+    for number in range(DEMO_BATCHES):
         item = dict.fromkeys(fields, f"https://example.com/{number}.jpg")
         batch = run(client.create_app_batch(project["id"], {"name": f"Batch {number}", "items": [item] * 5}))
-        if number < BATCHES // 2:
+        if number < DEMO_BATCHES // 2:
             run(client.start_app_batch(project["id"], batch["id"]))
     return client.get_app_batches(project["id"]).to_dataframe()
 
 
-def uploaded(frame: pd.DataFrame, client: AsyncTolokaClient, toloka: LocalToloka) -> str:
-    """Make a project and a pool for a frame, upload it, and let simulated Tolokers answer."""
+def is_export(frame: pd.DataFrame) -> bool:
+    """Return whether a frame is a pool-result export."""
+    return any(str(name).startswith("ASSIGNMENT:") for name in frame)
+
+
+def load_export(frame: pd.DataFrame, toloka: LocalToloka) -> str:
+    """Load an export into the local service and return the id of its pool.
+
+    Raises:
+        InputError: If a column is missing.
+    """
+    try:
+        return toloka.load_export(frame)
+    except ValueError as error:
+        raise InputError(f"This pool-result export is not complete: {error}") from error
+
+
+def upload(frame: pd.DataFrame, client: AsyncTolokaClient, toloka: LocalToloka) -> str:
+    """Create a project and a pool, upload the frame, let simulated Tolokers answer, and return the pool's id."""
     project = run(client.create_project(project_for(frame)))
     if frame.filter(like="GOLDEN:").notna().any(axis=1).all():
-        print("All rows are control tasks; they go up as ordinary ones here, so that there is work to do.\n")
+        print("All rows are control tasks. The demo uploads them as ordinary tasks, so that they are answered.\n")
         frame = frame.filter(like="INPUT:")
     pool_id = str(run(client.create_pool(pool_for(project["id"], frame)))["id"])
-    with TemporaryDirectory() as folder:  # the user's own ledger has nothing to do with a trial
+    with TemporaryDirectory() as folder:  # a demo must not write into the user's ledger
         ledger = f"{folder}/uploads.db"
         results = frame.pipe(create_tasks, client, pool_id, allow_defaults=True, open_pool=True, ledger=ledger, progress="text")
-    show("Uploaded: df.pipe(tf.create_tasks, client, pool_id, allow_defaults=True, open_pool=True)", results)
-    print(f"Simulated Tolokers made {toloka.answer(pool_id):,} assignments.\n")
+    print_frame("Uploaded: df.pipe(tf.create_tasks, client, pool_id, allow_defaults=True, open_pool=True)", results)
+    print(f"Simulated Tolokers submitted {toloka.answer(pool_id):,} assignments.\n")
     return pool_id
 
 
 def project_for(frame: pd.DataFrame) -> dict[str, Any]:
-    """A project whose fields are the columns of a frame."""
-    prefixed = any(str(name).startswith("INPUT:") for name in frame)
-    inputs = [str(name) for name in frame if not prefixed or str(name).startswith("INPUT:")]
-    known = [str(name) for name in frame if str(name).startswith("GOLDEN:")]
-    outputs = {name.removeprefix("GOLDEN:"): sorted(frame[name].dropna().unique()) for name in known}
+    """Return a project whose fields are the columns of a frame."""
+    has_prefixes = any(str(name).startswith("INPUT:") for name in frame)
+    inputs = [str(name) for name in frame if not has_prefixes or str(name).startswith("INPUT:")]
+    golden = [str(name) for name in frame if str(name).startswith("GOLDEN:")]
+    outputs = {name.removeprefix("GOLDEN:"): sorted(frame[name].dropna().unique()) for name in golden}
     return {
         "public_name": "Demo",
-        "public_description": "Made by toloka-frames demo",
+        "public_description": "Created by toloka-frames demo",
         "assignments_issuing_type": "AUTOMATED",
         "task_spec": {
-            "input_spec": {name.removeprefix("INPUT:"): _field(frame[name]) for name in inputs},
+            "input_spec": {name.removeprefix("INPUT:"): _field_spec(frame[name]) for name in inputs},
             "output_spec": {
                 name: {"type": "string", "required": True, "allowed_values": values}
                 for name, values in (outputs or {"result": ["no", "yes"]}).items()
@@ -204,8 +193,14 @@ def project_for(frame: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def _field_spec(column: pd.Series[Any]) -> dict[str, Any]:
+    dtype = str(column.dtype).lower()
+    field_type = next((FIELD_TYPES[name] for name in FIELD_TYPES if name in dtype), "string")
+    return {"type": field_type, "required": bool(column.notna().all())}
+
+
 def pool_for(project_id: str, frame: pd.DataFrame) -> dict[str, Any]:
-    """A pool in which five tasks stand on a page, one of them a control task where there are such, for three Tolokers each."""
+    """Return a pool with five tasks on a page, one of them a control task if the frame has any, and an overlap of three."""
     real, golden = (4, 1) if frame.filter(like="GOLDEN:").notna().any(axis=None) else (5, 0)
     return {
         "project_id": project_id,
@@ -220,12 +215,23 @@ def pool_for(project_id: str, frame: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def show(title: str, frame: pd.DataFrame) -> None:
-    """Print the head of a frame, columns that hold something first and as many as fit, with what it is."""
-    told = frame.dropna(axis="columns", how="all").iloc[:, :SHOWN_COLUMNS].head()
-    print(f"{title}\n{told.to_string(max_colwidth=30)}\n[{len(frame):,} rows x {frame.shape[1]} columns]\n")
+def print_frame(title: str, frame: pd.DataFrame) -> None:
+    """Print a title, the first rows and non-empty columns of a frame, and its shape."""
+    head = frame.dropna(axis="columns", how="all").iloc[:, :MAX_COLUMNS_SHOWN].head()
+    print(f"{title}\n{head.to_string(max_colwidth=30)}\n[{len(frame):,} rows x {frame.shape[1]} columns]\n")
 
 
-def _field(column: pd.Series[Any]) -> dict[str, Any]:
-    kind = next((TYPES[name] for name in TYPES if name in str(column.dtype).lower()), "string")
-    return {"type": kind, "required": bool(column.notna().all())}
+def serve(path: Path | None, port: int) -> None:
+    """Run the local service until Ctrl-C.
+
+    Args:
+        path: The SQLite file of its state; None uses a temporary file.
+        port: The port on 127.0.0.1; 0 picks a free one.
+    """
+    from toloka_frames.local import LocalToloka  # noqa: PLC0415 -- needs the extra `local`
+
+    with LocalToloka(path, port=port) as toloka:
+        print(f"Toloka's API is served at {toloka.url}, its state is in {path or 'a temporary file'}. Ctrl-C stops it.")
+        print(f"tf.AsyncTolokaClient({toloka.token!r}, url={toloka.url!r})")
+        print(f"or in the shell: export TOLOKA_TOKEN={toloka.token} TOLOKA_URL={toloka.url}", flush=True)
+        threading.Event().wait()
