@@ -58,6 +58,6 @@ def _read(body: bytes, layout: Layout) -> int:
     table = pa_json.read_json(
         pa.BufferReader(body),
         read_options=pa_json.ReadOptions(use_threads=False, block_size=len(body) + 1),
-        parse_options=pa_json.ParseOptions(layout.wire, newlines_in_values=True),
+        parse_options=pa_json.ParseOptions(layout.page_schema, newlines_in_values=True),
     )
     return int(table.num_rows)

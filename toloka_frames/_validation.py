@@ -54,20 +54,20 @@ def reject_rows(
     if bad:
         rows = bad if positions is None else [positions[index] for index in bad]
         raise InputError(
-            f"Column {column!r}, rows {shown_rows(rows)}: the value {why} (as {_seen(values[bad[0]])}).",
+            f"Column {column!r}, rows {format_rows(rows)}: the value {why} (as {_short_repr(values[bad[0]])}).",
             column=column,
             rows=rows[:MAX_ROWS_SHOWN],
             hint=hint,
         )
 
 
-def shown_rows(rows: Sequence[int]) -> str:
+def format_rows(rows: Sequence[int]) -> str:
     """The first of rows, and how many more there are."""
     more = f" and {len(rows) - MAX_ROWS_SHOWN:,} more" if len(rows) > MAX_ROWS_SHOWN else ""
     return ", ".join(map(str, rows[:MAX_ROWS_SHOWN])) + more
 
 
-def _seen(value: Any) -> str:
+def _short_repr(value: Any) -> str:
     try:
         text = str(value)[:60]
     except (ValueError, RecursionError):  # thousands of digits, or of lists in each other
@@ -75,7 +75,7 @@ def _seen(value: Any) -> str:
     return f"{text!r}, {type(value).__name__}"
 
 
-Filter: TypeAlias = Callable[[Any], str]
+Check: TypeAlias = Callable[[Any], str]
 
 
 def text(value: Any) -> str:
@@ -125,19 +125,19 @@ def flag_or_none(value: Any) -> str:
     return str(value).lower()
 
 
-def one_of(literal: Any) -> Filter:
+def one_of(literal: Any) -> Check:
     """One value of a Literal type."""
     values = get_args(literal)
 
     def check(value: Any) -> str:
         if value not in values:
-            raise ValueError(f"one of {', '.join(values)} is needed{nearest(str(value), values)}")
+            raise ValueError(f"one of {', '.join(values)} is needed{nearest_hint(str(value), values)}")
         return str(value)
 
     return check
 
 
-def validate(name: str, check: Filter, value: Any) -> str:
+def validate(name: str, check: Check, value: Any) -> str:
     """One value, checked.
 
     Raises:
@@ -149,7 +149,7 @@ def validate(name: str, check: Filter, value: Any) -> str:
         raise InputError(f"{name}={value!r}: {error}.", column=name) from error
 
 
-def within(maximum: int) -> Filter:
+def page_size(maximum: int) -> Check:
     """A number of rows a page, from 1 to the list's maximum."""
 
     def check(value: Any) -> str:
@@ -160,7 +160,7 @@ def within(maximum: int) -> Filter:
     return check
 
 
-def nearest(value: str, values: Iterable[str]) -> str:
+def nearest_hint(value: str, values: Iterable[str]) -> str:
     """The rest of a sentence that names the known word next to one that is not known, or nothing."""
     near = difflib.get_close_matches(value.upper(), [each.upper() for each in values], n=1)
     return f"; the nearest is {next(each for each in values if each.upper() == near[0])!r}" if near else ""

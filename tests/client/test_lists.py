@@ -48,13 +48,13 @@ def test_every_list_has_its_two_methods_and_every_method_its_list() -> None:
 @each_list
 def test_a_scan_takes_exactly_the_lists_filters(name: str) -> None:
     resource = RESOURCES[name]
-    assert set(parameters(f"get_{name}")) == {*resource.places, *resource.filters, "batch_size"}
+    assert set(parameters(f"get_{name}")) == {*resource.path_params, *resource.filters, "batch_size"}
 
 
 @each_list
 def test_a_page_takes_exactly_the_lists_filters(name: str) -> None:
     resource = RESOURCES[name]
-    assert set(parameters(f"find_{name}")) == {*resource.places, *resource.filters, "sort", "limit"}
+    assert set(parameters(f"find_{name}")) == {*resource.path_params, *resource.filters, "sort", "limit"}
 
 
 @each_list
@@ -62,7 +62,7 @@ def test_a_page_takes_exactly_the_lists_filters(name: str) -> None:
 def test_only_what_is_needed_goes_by_position(name: str, verb: str) -> None:
     found = parameters(f"{verb}_{name}")
     by_position = [each.name for each in found.values() if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
-    assert by_position == list(RESOURCES[name].needed)
+    assert by_position == list(RESOURCES[name].required)
     assert [each.name for each in found.values() if each.default is inspect.Parameter.empty] == by_position
     assert {each.default for each in found.values() if each.name not in by_position} == {None}
 
@@ -118,7 +118,7 @@ def test_the_docstrings_tell_the_lists_limits(name: str) -> None:
     assert f"batch_size: Rows a page, at most {resource.max_limit:,}; {resource.page_rows:,} unless given." in doc
     page = " ".join((inspect.getdoc(getattr(Lists, f"find_{name}")) or "").split())
     assert f"(at most {resource.max_limit:,})" in page
-    assert f'{{"{resource.rows}": [...], "has_more": bool}}' in page
+    assert f'{{"{resource.rows_key}": [...], "has_more": bool}}' in page
     assert f"`get_{name}`" in page
 
 
@@ -155,7 +155,7 @@ MISSPELT = {
 @pytest.mark.parametrize(("method", "keyword", "says"), MISSPELT.values(), ids=MISSPELT)
 def test_a_misspelt_keyword_is_a_type_error_that_names_the_nearest(method: str, keyword: str, says: str | None) -> None:
     client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=HERE)
-    args = RESOURCES[method.partition("_")[2]].needed
+    args = RESOURCES[method.partition("_")[2]].required
     with pytest.raises(TypeError, match=re.escape(f"{method}() got an unexpected keyword argument {keyword!r}")) as caught:
         getattr(client, method)(*args, **{keyword: "a"})
     assert (says or "") in str(caught.value)
@@ -166,7 +166,7 @@ def test_every_keyword_is_found_behind_a_typing_error(name: str) -> None:
     client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=HERE)
     for keyword in parameters(f"get_{name}"):
         with pytest.raises(TypeError, match=f"the nearest is '{keyword}'"):
-            getattr(client, f"get_{name}")(*list(RESOURCES[name].needed), **{f"{keyword}x": "a"})
+            getattr(client, f"get_{name}")(*list(RESOURCES[name].required), **{f"{keyword}x": "a"})
 
 
 def example(resource: Resource, keyword: str, annotation: Any) -> Any:
@@ -179,7 +179,7 @@ def example(resource: Resource, keyword: str, annotation: Any) -> Any:
 @each_list
 def test_every_filter_reaches_the_wire_under_its_own_name(name: str, scripted: Scripted) -> None:
     resource = RESOURCES[name]
-    scripted.answers = [reply({resource.rows: [], "has_more": False})]
+    scripted.answers = [reply({resource.rows_key: [], "has_more": False})]
     client = scripted.client()
     given = {
         key: example(resource, key, each.annotation)
@@ -187,9 +187,9 @@ def test_every_filter_reaches_the_wire_under_its_own_name(name: str, scripted: S
         if key not in ("sort", "limit")
     }
     page = tf.run(getattr(client, f"find_{name}")(**given, sort=list(resource.sort), limit=resource.max_limit))
-    assert page == {resource.rows: [], "has_more": False}
+    assert page == {resource.rows_key: [], "has_more": False}
     asked = urlsplit(scripted.requests[0].removeprefix("GET "))
-    assert asked.path == "/api" + resource.path.format(**dict.fromkeys(resource.places, "a%2Fb"))
+    assert asked.path == "/api" + resource.path.format(**dict.fromkeys(resource.path_params, "a%2Fb"))
     expected = {key.rstrip("_"): resource.filters[key](value) for key, value in given.items() if key in resource.filters}
     expected |= {"sort": ",".join(resource.sort), "limit": str(resource.max_limit)}
     assert dict(parse_qsl(asked.query)) == expected
@@ -210,9 +210,9 @@ def test_a_scan_asks_for_pages_of_a_size_in_the_order_of_ids(
 ) -> None:
     resource = RESOURCES[name]
     given, limit = size(resource)
-    scripted.answers = [reply({resource.rows: [], "has_more": False})]
+    scripted.answers = [reply({resource.rows_key: [], "has_more": False})]
     client = scripted.client()
-    one = dict.fromkeys(resource.needed or resource.one_of[:1], "1")
+    one = dict.fromkeys(resource.required or resource.one_of[:1], "1")
     assert list(getattr(client, f"get_{name}")(**one, **given)) == []
     query = dict(parse_qsl(urlsplit(scripted.requests[0]).query))
     assert query == {key: value for key, value in one.items() if key in resource.filters} | {

@@ -15,7 +15,7 @@ from support.wire_rows import columns_of, rows_of, told
 
 import toloka_frames as tf
 from toloka_frames._reading.page import Page, _read_exactly, _read_fast, last_id, read_dicts, read_page
-from toloka_frames._schema.columns import INSTANT, Column, Layout, Specification, expanded
+from toloka_frames._schema.columns import TIMESTAMP, Column, Layout, Specification, expand_columns
 from toloka_frames._schema.json_rows import batch_of
 from toloka_frames._schema.lists import ASSIGNMENTS, POOLS, PROJECTS, TASK_SUITES, TASKS
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def layout_of(resource: Resource) -> Layout:
-    return Layout(resource.rows, resource.cursor, columns_of(resource))
+    return Layout(resource.rows_key, resource.cursor, columns_of(resource))
 
 
 def body_of(rows: list[dict[str, Any]], key: str = "items", *, has_more: bool = False) -> bytes:
@@ -35,7 +35,7 @@ def body_of(rows: list[dict[str, Any]], key: str = "items", *, has_more: bool = 
 
 def read(rows: list[dict[str, Any]], resource: Resource = TASKS) -> list[dict[str, Any]]:
     """What the rows become, without the columns that are null."""
-    page = read_page(body_of(rows, resource.rows), layout_of(resource))
+    page = read_page(body_of(rows, resource.rows_key), layout_of(resource))
     return [{name: value for name, value in row.items() if value is not None} for row in page.batch.to_pylist()]
 
 
@@ -66,7 +66,7 @@ def test_a_page_that_fits_is_read_without_python_objects() -> None:
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
 @pytest.mark.parametrize("ids", ["", "a", "ab"], ids=["none", "one bare row", "two bare rows"])
 def test_both_ways_give_the_same_batch_for_empty_and_all_null_pages(resource: Resource, ids: str) -> None:
-    layout, body = layout_of(resource), body_of([{resource.cursor: each} for each in ids], resource.rows)
+    layout, body = layout_of(resource), body_of([{resource.cursor: each} for each in ids], resource.rows_key)
     fast, exact = _read_fast(body, layout), _read_exactly(body, layout)
     assert fast is not None
     assert fast.batch.equals(exact.batch)
@@ -327,7 +327,7 @@ def test_the_objects_of_the_live_api_fit_the_declared_columns(data: Path) -> Non
     assignments = json.loads((data / "crowdom" / "api__assignments.json").read_text("utf-8"))
     project = json.loads((data / "crowdom" / "api__project.json").read_text("utf-8"))
     spec = project["task_spec"]
-    columns = tuple(expanded(ASSIGNMENTS.columns, Specification(spec["input_spec"], spec["output_spec"]), "https://web"))
+    columns = tuple(expand_columns(ASSIGNMENTS.columns, Specification(spec["input_spec"], spec["output_spec"]), "https://web"))
     page = _read_fast(body_of(assignments), Layout("items", "id", columns))
     assert page is not None
     assert page.batch["OUTPUT:choice"].to_pylist() == ["dog", "dog", "cat", "cat"]
@@ -351,7 +351,7 @@ ONE_ROW_EACH = {name: each for name, each in RESOURCES.items() if each not in (A
 def test_whatever_comes_the_schema_holds_and_nothing_is_lost(resource: Resource, data: st.DataObject) -> None:
     layout = layout_of(resource)
     rows = data.draw(st.lists(rows_of(resource, IDS), max_size=3))
-    page = read_page(json.dumps({resource.rows: rows, "has_more": False}).encode(), layout)
+    page = read_page(json.dumps({resource.rows_key: rows, "has_more": False}).encode(), layout)
     assert page.batch.schema == layout.schema
     assert page.ids == [row[resource.cursor] for row in rows]
     page.batch.validate(full=True)
@@ -365,7 +365,7 @@ def test_whatever_comes_the_schema_holds_and_nothing_is_lost(resource: Resource,
 def test_both_ways_agree_on_all_that_both_can_read(resource: Resource, wild: bool, data: st.DataObject) -> None:
     layout = layout_of(resource)
     rows = data.draw(st.lists(rows_of(resource, IDS, wild=wild), max_size=3))
-    body = json.dumps({resource.rows: rows, "has_more": True}).encode()
+    body = json.dumps({resource.rows_key: rows, "has_more": True}).encode()
     fast, exact = _read_fast(body, layout), _read_exactly(body, layout)
     assert fast is not None or wild
     assert exact.batch.schema == layout.schema
@@ -375,7 +375,7 @@ def test_both_ways_agree_on_all_that_both_can_read(resource: Resource, wild: boo
 def test_lists_of_instants_are_read_however_they_are_spelt() -> None:
     moment = datetime(2022, 1, 22, 7, 44, 56, tzinfo=UTC)
     rows = [{"at": ["2022-01-22T07:44:56", None]}, {"at": ["2022-01-22T07:44:56Z"]}, {"at": []}, {}]
-    batch = batch_of(rows, [Column("at", ("at",), pa.list_(INSTANT))])
+    batch = batch_of(rows, [Column("at", ("at",), pa.list_(TIMESTAMP))])
     assert batch["at"].to_pylist() == [[moment, None], [moment], [], None]
 
 

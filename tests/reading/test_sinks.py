@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import toloka_frames as tf
 from toloka_frames._reading.sinks import ROW_GROUP_ROWS, ParquetFile, Rebatcher, check_dtype_backend, to_frame
-from toloka_frames._schema.columns import INSTANT
+from toloka_frames._schema.columns import TIMESTAMP
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +58,7 @@ def test_a_group_is_cut_early_where_it_grows_too_many_bytes() -> None:
 def write_many(path: Path, rows: int = 250_000) -> None:
     """A file whose ids and instants ascend, as those of the lists of a pool do."""
     numbers = pa.array(range(rows), pa.int64())
-    columns = {"n": numbers, "id": pc.cast(pc.add(numbers, 10**9), pa.string()), "created": pc.cast(numbers, INSTANT)}
+    columns = {"n": numbers, "id": pc.cast(pc.add(numbers, 10**9), pa.string()), "created": pc.cast(numbers, TIMESTAMP)}
     table = pa.table(columns)
     with ParquetFile(path, table.schema) as file:
         for part in table.to_batches(max_chunksize=1_000):
@@ -69,7 +69,7 @@ def test_readers_skip_the_row_groups_that_a_filter_by_id_or_created_cannot_match
     write_many(tmp_path / "x.parquet")
     (fragment,) = ds.dataset(tmp_path / "x.parquet").get_fragments()
     assert len(fragment.row_groups) == 3
-    late = ds.field("created") > pa.scalar(240_000, INSTANT)
+    late = ds.field("created") > pa.scalar(240_000, TIMESTAMP)
     assert [group.id for group in fragment.subset(late).row_groups] == [2]
     assert [group.id for group in fragment.subset(ds.field("id") == str(10**9 + 7)).row_groups] == [0]
 

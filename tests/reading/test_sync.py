@@ -652,7 +652,7 @@ def test_lists_whose_rows_change_or_go_away_untold_are_refused(scripted: Scripte
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
 def test_how_rows_live_is_told_in_columns_that_are_there(resource: Resource) -> None:
     life, columns = resource.life, {column.name for column in resource.columns if hasattr(column, "name")}
-    assert {life.id, *filter(None, (life.created, life.status)), *life.passing} <= columns
+    assert {life.id, *filter(None, (life.created, life.status)), *life.volatile_columns} <= columns
     assert ("created_gte" in resource.filters) == (life.created is not None)
     assert bool(life.final) == (life.status is not None)
 

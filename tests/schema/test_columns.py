@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 from support.list_catalog import RESOURCES
 
-from toloka_frames._schema.columns import Layout, Specification, column_name, expanded, field_type
+from toloka_frames._schema.columns import Layout, Specification, column_name, expand_columns
+from toloka_frames._schema.field_types import field_type
 from toloka_frames._schema.lists import TASKS
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     ],
 )
 def test_a_declared_type_has_its_arrow_type(declared: str, arrow: pa.DataType, json: str | None) -> None:
-    assert field_type(declared) == (arrow, json)
+    kind = field_type(declared)
+    assert (kind.arrow, kind.json) == (arrow, json)
 
 
 @pytest.mark.parametrize(
@@ -54,12 +56,12 @@ def test_a_column_is_named_as_in_the_platforms_files(path: tuple[str, ...], name
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
 def test_every_list_has_distinct_columns_and_extra_last(resource: Resource) -> None:
     specification = Specification({"a": {"type": "string"}}, {"a": {"type": "json"}})
-    layout = Layout(resource.rows, resource.cursor, tuple(expanded(resource.columns, specification, "https://web")))
+    layout = Layout(resource.rows_key, resource.cursor, tuple(expand_columns(resource.columns, specification, "https://web")))
     assert len(set(layout.schema.names)) == len(layout.schema.names)
     assert layout.schema.names[-1] == "extra"
-    assert layout.wire.names == [resource.rows, "has_more"]
+    assert layout.page_schema.names == [resource.rows_key, "has_more"]
 
 
 def test_fields_stand_where_the_list_says() -> None:
-    columns = expanded(TASKS.columns, Specification({"x": {"type": "float"}}, {"y": {}}), "https://web")
+    columns = expand_columns(TASKS.columns, Specification({"x": {"type": "float"}}, {"y": {}}), "https://web")
     assert [column.name for column in columns][:4] == ["id", "pool_id", "INPUT:x", "GOLDEN:y"]

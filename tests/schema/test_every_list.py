@@ -49,7 +49,7 @@ class Filled:
         kept = self.kept[name]
         page = tf.run(getattr(self.client, f"find_{name}")(**{**kept.given, **given}, limit=100))
         assert page["has_more"] is False
-        return list(page[kept.resource.rows])
+        return list(page[kept.resource.rows_key])
 
     @property
     def asked(self) -> int:
@@ -82,7 +82,7 @@ def test_a_walk_over_three_pages_gives_every_row_once(filled: Filled, name: str)
 def test_several_connections_bring_what_one_does_in_its_order(filled: Filled, name: str) -> None:
     resource = RESOURCES[name]
     scan = getattr(filled.client, f"get_{name}")(**filled.kept[name].given, batch_size=min(20, resource.max_limit))
-    pulled, walked = (scan.to_arrow(concurrency=number).drop_columns(list(resource.life.passing)) for number in (4, 1))
+    pulled, walked = (scan.to_arrow(concurrency=number).drop_columns(list(resource.life.volatile_columns)) for number in (4, 1))
     assert pulled.equals(walked)
 
 
@@ -186,4 +186,4 @@ def documented(folder: Path, resource: Resource) -> tuple[set[str], str]:
     path = re.sub(r"^/(app/)?v\d", "", resource.path).replace("{operation_id}", "{operationId}")
     parameters = {each["name"]: each for each in paths[path]["get"]["parameters"]}
     sort = json.dumps(parameters["sort"])
-    return set(parameters) - {"sort", "limit", "operationId", *resource.places}, sort
+    return set(parameters) - {"sort", "limit", "operationId", *resource.path_params}, sort

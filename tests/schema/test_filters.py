@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence  # noqa: TC003 -- types of keywords are read at run time
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -12,16 +12,16 @@ import pytest
 
 import toloka_frames as tf
 from toloka_frames._schema.filters import filters_of, some_of, sorting
-from toloka_frames._schema.timestamps import Instant, format_timestamp
-from toloka_frames._validation import flag, integer, one_of, text, validate, within
+from toloka_frames._schema.timestamps import TimestampLike, format_timestamp
+from toloka_frames._validation import flag, integer, one_of, page_size, text, validate
 
 if TYPE_CHECKING:
-    from toloka_frames._validation import Filter
+    from toloka_frames._validation import Check
 
 Colour = Literal["RED", "GREEN", "DARK_GREEN"]
 MOSCOW = timezone(timedelta(hours=3))
 
-ACCEPTED: dict[str, tuple[Filter, Any, str]] = {
+ACCEPTED: dict[str, tuple[Check, Any, str]] = {
     "text": (text, "1080020", "1080020"),
     "text as it is": (text, " a,b&c \u00f6 ", " a,b&c \u00f6 "),
     "a whole number": (integer, 3, "3"),
@@ -48,15 +48,15 @@ ACCEPTED: dict[str, tuple[Filter, Any, str]] = {
     "several in a column": (some_of(one_of(Colour)), pd.Series(["RED", "GREEN"]), "RED,GREEN"),
     "several in text": (some_of(one_of(Colour)), "RED,GREEN", "RED,GREEN"),
     "several of a generator": (some_of(text), (name for name in ("a", "b")), "a,b"),
-    "the smallest page": (within(300), 1, "1"),
-    "the largest page": (within(300), 300, "300"),
+    "the smallest page": (page_size(300), 1, "1"),
+    "the largest page": (page_size(300), 300, "300"),
     "a sort key": (sorting(("id", "created")), "created", "created"),
     "a sort key, descending": (sorting(("id", "created")), "-created", "-created"),
     "sort keys": (sorting(("id", "created")), ["-created", "id"], "-created,id"),
     "sort keys as text": (sorting(("id", "created")), "-created,id", "-created,id"),
 }
 
-REFUSED: dict[str, tuple[Filter, Any, str]] = {
+REFUSED: dict[str, tuple[Check, Any, str]] = {
     "empty text": (text, "", "text that is not empty"),
     "a number for text": (text, 1080020, "text that is not empty"),
     "bytes for text": (text, b"a", "text that is not empty"),
@@ -66,16 +66,16 @@ REFUSED: dict[str, tuple[Filter, Any, str]] = {
     "text for a flag": (flag, "true", "True or False"),
     "a float for a number": (integer, 3.0, "whole number"),
     "truth for a number": (integer, True, "whole number"),
-    "a word for an instant": (format_timestamp, "today", "instant"),
-    "empty text for an instant": (format_timestamp, "", "instant"),
-    "a short day": (format_timestamp, "2026-1-31", "instant"),
-    "a day of no calendar": (format_timestamp, "2026-02-30", "instant"),
-    "an hour of no day": (format_timestamp, "2026-01-31T25:00:00", "instant"),
-    "a week": (format_timestamp, "2026-W05", "instant"),
-    "digits alone": (format_timestamp, "20260131", "instant"),
-    "nanoseconds": (format_timestamp, "2026-01-31T12:00:00.000000001", "instant"),
-    "a number for an instant": (format_timestamp, 1769817600, "instant"),
-    "an instant of numpy": (format_timestamp, np.datetime64("2026-01-31"), "instant"),
+    "a word for an instant": (format_timestamp, "today", "timestamp"),
+    "empty text for an instant": (format_timestamp, "", "timestamp"),
+    "a short day": (format_timestamp, "2026-1-31", "timestamp"),
+    "a day of no calendar": (format_timestamp, "2026-02-30", "timestamp"),
+    "an hour of no day": (format_timestamp, "2026-01-31T25:00:00", "timestamp"),
+    "a week": (format_timestamp, "2026-W05", "timestamp"),
+    "digits alone": (format_timestamp, "20260131", "timestamp"),
+    "nanoseconds": (format_timestamp, "2026-01-31T12:00:00.000000001", "timestamp"),
+    "a number for an instant": (format_timestamp, 1769817600, "timestamp"),
+    "an instant of numpy": (format_timestamp, np.datetime64("2026-01-31"), "timestamp"),
     "another name": (one_of(Colour), "BLUE", "one of RED, GREEN, DARK_GREEN is needed"),
     "a misspelt name": (one_of(Colour), "GREN", "the nearest is 'GREEN'"),
     "a name in small letters": (one_of(Colour), "dark_green", "the nearest is 'DARK_GREEN'"),
@@ -85,10 +85,10 @@ REFUSED: dict[str, tuple[Filter, Any, str]] = {
     "an empty one of several": (some_of(text), ["a", ""], "text that is not empty"),
     "a trailing comma": (some_of(text), "a,", "text that is not empty"),
     "a number for several": (some_of(text), 5, "text that is not empty"),
-    "a page of no rows": (within(300), 0, "from 1 to 300"),
-    "a page too large": (within(100_000), 100_001, "from 1 to 100,000"),
-    "a page as text": (within(300), "300", "from 1 to 300"),
-    "a page as truth": (within(300), True, "from 1 to 300"),
+    "a page of no rows": (page_size(300), 0, "from 1 to 300"),
+    "a page too large": (page_size(100_000), 100_001, "from 1 to 100,000"),
+    "a page as text": (page_size(300), "300", "from 1 to 300"),
+    "a page as truth": (page_size(300), True, "from 1 to 300"),
     "another sort key": (sorting(("id", "created")), "name", "one of id, created"),
     "a misspelt sort key": (sorting(("id", "created")), "creatde", "the nearest is 'created'"),
     "a plus": (sorting(("id", "created")), "+id", "one of id, created"),
@@ -98,12 +98,12 @@ REFUSED: dict[str, tuple[Filter, Any, str]] = {
 
 
 @pytest.mark.parametrize(("check", "given", "out"), ACCEPTED.values(), ids=ACCEPTED)
-def test_a_filter_takes(check: Filter, given: Any, out: str) -> None:
+def test_a_filter_takes(check: Check, given: Any, out: str) -> None:
     assert validate("name", check, given) == out
 
 
 @pytest.mark.parametrize(("check", "given", "says"), REFUSED.values(), ids=REFUSED)
-def test_a_filter_refuses(check: Filter, given: Any, says: str) -> None:
+def test_a_filter_refuses(check: Check, given: Any, says: str) -> None:
     with pytest.raises(tf.InputError) as caught:
         validate("name", check, given)
     assert str(caught.value).startswith(f"name={given!r}: ")
@@ -121,11 +121,11 @@ class Given(TypedDict, total=False):
     colour: Colour | None
     colours: Colour | Sequence[Colour] | None
     names: str | Sequence[str] | None
-    since: Instant | None
+    since: TimestampLike | None
 
 
 def test_what_a_keyword_takes_is_told_from_its_type() -> None:
-    filters = filters_of(Given)
+    filters = filters_of(get_type_hints(Given))
     assert (filters["name"], filters["overlap_gte"], filters["hidden"], filters["since"]) == (
         text,
         integer,

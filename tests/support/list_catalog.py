@@ -44,8 +44,8 @@ def _filter_table() -> Iterator[str]:
     for name, resource in RESOURCES.items():
         cells = [
             _names([name]),
-            " or ".join(f"`{required}`" for required in resource.places or resource.one_of) or "-",
-            _names(filter_name for filter_name in plain(resource) if filter_name not in resource.needed),
+            " or ".join(f"`{required}`" for required in resource.path_params or resource.one_of) or "-",
+            _names(filter_name for filter_name in plain(resource) if filter_name not in resource.required),
             _names(compared(resource)),
             _names(resource.sort),
             f"{resource.max_limit:,}",

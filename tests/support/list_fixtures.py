@@ -67,7 +67,7 @@ class Kept:
         self._name = name
         self._hints = get_type_hints(resource.keywords)
         # an app project, or an operation, that is there
-        self.given = dict.fromkeys(resource.places, MINE) | dict.fromkeys(resource.one_of[:1], "1")
+        self.given = dict.fromkeys(resource.path_params, MINE) | dict.fromkeys(resource.one_of[:1], "1")
         asked = [*plain(resource), *compared(resource), *resource.sort]
         self._keys = [each for each in dict.fromkeys(asked) if each not in ABOUT_NO_FIELD.get(name, ())]
         self.rows = list(self._rows())

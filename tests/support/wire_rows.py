@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from toloka_frames._schema.columns import Column, PathStep, Specification, expanded
+from toloka_frames._schema.columns import Column, PathStep, Specification, expand_columns
 from toloka_frames._schema.timestamps import parse_timestamp
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ FITTING: dict[pa.DataType, SearchStrategy[Any]] = {
 
 def columns_of(resource: Resource) -> tuple[Column, ...]:
     """The columns of a list whose project has fields of every type."""
-    return tuple(expanded(resource.columns, SPECIFICATION, "https://web"))
+    return tuple(expand_columns(resource.columns, SPECIFICATION, "https://web"))
 
 
 def rows_of(resource: Resource, ids: SearchStrategy[str], *, wild: bool = True) -> SearchStrategy[dict[str, Any]]:

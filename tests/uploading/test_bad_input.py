@@ -128,12 +128,12 @@ VALUES: dict[str, tuple[Call, str | None, str]] = {
     "an instant before the first": (
         lambda c: c.get_pools(created_gte="0001-01-01T00:00:00+10:00"),
         "created_gte",
-        "instant",
+        "timestamp",
     ),
     "an instant in nanoseconds": (
         lambda c: c.get_pools(created_gte=pd.Timestamp("2026-01-01T00:00:00.000000001")),
         "created_gte",
-        "instant",
+        "timestamp",
     ),
     "an overlap as text": (lambda c: c.get_tasks("1", overlap="3"), "overlap", "whole number"),
     "an overlap as a truth value": (lambda c: c.get_tasks("1", overlap_gt=True), "overlap_gt", "whole number"),

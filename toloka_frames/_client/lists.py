@@ -35,7 +35,7 @@ from toloka_frames._schema.lists import (
     USER_SKILLS,
     WEBHOOK_SUBSCRIPTIONS,
 )
-from toloka_frames._validation import validate, within
+from toloka_frames._validation import page_size, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +64,7 @@ class Lists:
         if sort is not None:
             query["sort"] = validate("sort", sorting(resource.sort), sort)
         if limit is not None:
-            query["limit"] = validate("limit", within(resource.max_limit), limit)
+            query["limit"] = validate("limit", page_size(resource.max_limit), limit)
         return await run_on_loop(self.service.get(asked.path, query=query))
 
     @with_list_signature(PROJECTS)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from toloka_frames._validation import nearest
+from toloka_frames._validation import nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,7 @@ Args:
 
 def with_list_signature(resource: Resource) -> Callable[[Method], Method]:
     """Have a method tell of a list's keywords, and answer one that is none of them with the nearest."""
-    told = get_type_hints(resource.keywords, include_extras=True)
+    told = resource.keyword_hints
     # what is a list's own before what many have
     common = ("_gt", "_gte", "_lt", "_lte", "owner_id", "owner_company_id")
     hints = {name: told[name] for name in sorted(told, key=lambda name: name.endswith(common))}
@@ -52,7 +52,7 @@ def with_list_signature(resource: Resource) -> Callable[[Method], Method]:
         def called(*args: Any, **kwargs: Any) -> Any:
             for name in kwargs:
                 if name not in known:
-                    meant = nearest(name, known) or f"; it takes {', '.join(known)}"
+                    meant = nearest_hint(name, known) or f"; it takes {', '.join(known)}"
                     raise TypeError(f"{method.__name__}() got an unexpected keyword argument {name!r}{meant}")
             return method(*args, **kwargs)
 
@@ -78,12 +78,14 @@ def _signature(method: Callable[..., Any], hints: Mapping[str, Any]) -> inspect.
 def _doc(method: Callable[..., Any], resource: Resource, hints: Mapping[str, Any]) -> str:
     """The method's docstring with what all lists have in common."""
     text, *source = (inspect.getdoc(method) or "").partition("\n\nSource: ")
-    sentences = {name: NEEDED[name] for name in resource.needed} | {name: hint.__metadata__[0] for name, hint in hints.items()}
+    sentences = {name: NEEDED[name] for name in resource.required} | {
+        name: hint.__metadata__[0] for name, hint in hints.items()
+    }
     common = (SCAN_DOC if source[0] else PAGE_DOC).format(
         args="\n".join(f"    {name}: {sentence}" for name, sentence in sentences.items()),
         most=resource.max_limit,
         usual=resource.page_rows,
-        rows=resource.rows,
+        rows=resource.rows_key,
         scan=method.__name__.replace("find_", "get_"),
         keys=", ".join(resource.sort),
     )

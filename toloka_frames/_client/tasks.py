@@ -11,7 +11,7 @@ from toloka_frames._reading.sinks import to_frame
 from toloka_frames._reading.tsv_export import export_query, exported, read_export
 from toloka_frames._runtime.event_loop import in_thread, run_on_loop
 from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS
-from toloka_frames._schema.columns import expanded
+from toloka_frames._schema.columns import expand_columns
 from toloka_frames._schema.lists import ASSIGNMENTS
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toloka_frames._schema.keywords import AssignmentField, AssignmentStatus
-    from toloka_frames._schema.timestamps import Instant
+    from toloka_frames._schema.timestamps import TimestampLike
     from toloka_frames._transport.http import ApiClient
 
 
@@ -319,8 +319,8 @@ class TaskCalls(BaseCalls):
         pool_id: str,
         *,
         status: AssignmentStatus | Sequence[AssignmentStatus] | None = None,
-        start_time_from: Instant | None = None,
-        start_time_to: Instant | None = None,
+        start_time_from: TimestampLike | None = None,
+        start_time_to: TimestampLike | None = None,
         exclude_banned: bool = False,
         field: AssignmentField | Sequence[AssignmentField] | None = None,
     ) -> pd.DataFrame:
@@ -421,5 +421,5 @@ def _aggregation(**fields: Any) -> dict[str, Any]:
 async def _export(service: ApiClient, pool_id: str, path: str, query: Mapping[str, str]) -> pd.DataFrame:
     _, specification = await field_specs.of_pool(service, pool_id)
     response = await service.send("GET", path, query=query, repeatable=True)
-    columns = exported(expanded(ASSIGNMENTS.columns, specification, service.web_url), query)
+    columns = exported(expand_columns(ASSIGNMENTS.columns, specification, service.web_url), query)
     return await in_thread(lambda: to_frame(read_export(response.content, columns)))

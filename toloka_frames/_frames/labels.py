@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from toloka_frames._errors import InputError
-from toloka_frames._schema.series import STRING_DTYPE, plain_values
-from toloka_frames._validation import check_frame, nearest
+from toloka_frames._schema.pandas_values import STRING_DTYPE, plain_values
+from toloka_frames._validation import check_frame, nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -220,7 +220,7 @@ def need(frame: Any, names: Sequence[str]) -> None:
     for name in names:
         if name not in frame.columns:
             raise InputError(
-                f"There is no column {name!r}{nearest(name, [str(other) for other in frame.columns])}.", column=name
+                f"There is no column {name!r}{nearest_hint(name, [str(other) for other in frame.columns])}.", column=name
             )
 
 

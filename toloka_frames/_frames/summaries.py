@@ -9,8 +9,8 @@ import pandas as pd
 
 from toloka_frames._errors import InputError
 from toloka_frames._frames.labels import STATUS, WORKER, named, need
-from toloka_frames._schema.series import STRING_DTYPE, plain_values
-from toloka_frames._validation import nearest
+from toloka_frames._schema.pandas_values import STRING_DTYPE, plain_values
+from toloka_frames._validation import nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -186,7 +186,9 @@ def _cost_keys(by: CostKey | Sequence[CostKey]) -> list[str]:
     keys = [by] if isinstance(by, str) else list(by)
     for key in keys:
         if key not in get_args(CostKey):
-            raise InputError(f"by={by!r}: {key!r} is none of pool, day, worker{nearest(str(key), REWARD_KEYS)}.", column="by")
+            raise InputError(
+                f"by={by!r}: {key!r} is none of pool, day, worker{nearest_hint(str(key), REWARD_KEYS)}.", column="by"
+            )
     if not keys or len(set(keys)) < len(keys):
         raise InputError(f"by={by!r}: one or more of pool, day, worker are needed, each once.", column="by")
     return [str(key) for key in keys]

@@ -13,7 +13,7 @@ from toloka_frames._errors import InputError
 from toloka_frames._reading.scan import Scan
 from toloka_frames._reading.sinks import DtypeBackend, FilePath, ParquetFile, check_dtype_backend, check_resume, to_frame
 from toloka_frames._runtime.event_loop import iterate_callers
-from toloka_frames._schema.columns import BOOLEAN, EXTRA, FLOAT, INSTANT, INTEGER, TEXT, Column, Layout, column_name
+from toloka_frames._schema.columns import BOOLEAN, EXTRA, FLOAT, INTEGER, TEXT, TIMESTAMP, Column, Layout, column_name
 from toloka_frames._schema.json_rows import INT64, batch_of
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def _inferred(sample: Any) -> tuple[pa.DataType, Any]:
         return (pa.list_(elements.pop()), None) if scalar and len(elements) == 1 else (TEXT, "array")
     if isinstance(sample, dict):
         return TEXT, "object"
-    types = {str: TEXT, bool: BOOLEAN, float: FLOAT, Decimal: FLOAT, datetime: INSTANT}
+    types = {str: TEXT, bool: BOOLEAN, float: FLOAT, Decimal: FLOAT, datetime: TIMESTAMP}
     if type(sample) is int and sample in INT64:
         return INTEGER, None
     return (types[type(sample)], None) if type(sample) in types else (TEXT, None if sample is None else "object")

@@ -17,16 +17,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toloka_frames._schema.arrow_json import read_object
-from toloka_frames._schema.columns import FLOAT, INSTANT, Column, JsonShape, Layout, Path, PathStep
+from toloka_frames._schema.columns import FLOAT, TIMESTAMP, Column, Layout, Path, PathStep, in_datetime_range, read_object
 from toloka_frames._schema.json_rows import batch_of
-from toloka_frames._schema.timestamps import in_calendar
 from toloka_frames._transport.responses import bad_answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from toloka_frames._errors import BadAnswer
+    from toloka_frames._schema.field_types import JsonShape
 
 TAIL = re.compile(rb'\]\s*,\s*"has_more"\s*:\s*true\s*\}\s*$')
 TAIL_BYTES = 100
@@ -93,7 +92,7 @@ def read_dicts(body: bytes, layout: Layout) -> DictPage:
     try:
         # not orjson, which would make floats of integers beyond 64 bits
         page = json.loads(body)
-        rows, has_more = page[layout.rows], page["has_more"]
+        rows, has_more = page[layout.rows_key], page["has_more"]
         ids = [row[layout.cursor] for row in rows]
         "\n".join(ids).encode()  # an id is text that can be asked for
     except (ValueError, LookupError, TypeError, RecursionError) as error:
@@ -126,7 +125,7 @@ def last_id(body: bytes, layout: Layout) -> str | None:
 
 def _read_fast(body: bytes, layout: Layout) -> Page | None:
     try:
-        table = read_object(body, layout.wire, unknown_fields="error")
+        table = read_object(body, layout.page_schema, unknown_fields="error")
     except pa.ArrowInvalid:
         return None
     if table.num_rows != 1:
@@ -159,8 +158,8 @@ class _Reading:
         self.parents: np.ndarray[Any, Any] | None = None
         self.height = len(structs)
         # each task of an assignment gets a row, as in the platform's exports
-        if layout.lists:
-            self._spread(structs, layout.lists)
+        if layout.exploded_lists:
+            self._spread(structs, layout.exploded_lists)
 
     def _spread(self, structs: pa.StructArray, lists: tuple[str, ...]) -> None:
         lengths = [pc.list_value_length(structs.field(name)).fill_null(0).to_numpy() for name in lists]
@@ -211,7 +210,7 @@ def _is_exact(array: pa.Array) -> bool:
         return _is_exact(array.flatten())
     if array.type == FLOAT:
         return bool((pc.max(pc.abs(array)).as_py() or 0.0) < EXACT_FLOATS)
-    return array.type != INSTANT or in_calendar(array)
+    return array.type != TIMESTAMP or in_datetime_range(array)
 
 
 def _empty_json(array: pa.Array, shape: JsonShape) -> pa.Array:
@@ -230,11 +229,13 @@ def _first(lists: pa.ListArray) -> pa.Array:
 
 def _read_exactly(body: bytes, layout: Layout) -> Page:
     page = read_dicts(body, layout)
-    if not layout.lists:
+    if not layout.exploded_lists:
         return Page(page.ids, page.has_more, batch_of(page.rows, layout.columns))
-    heights = [_height(row, layout.lists) for row in page.rows]
+    heights = [_height(row, layout.exploded_lists) for row in page.rows]
     rows = [
-        _element(row, layout.lists, index) for row, height in zip(page.rows, heights, strict=True) for index in range(height)
+        _element(row, layout.exploded_lists, index)
+        for row, height in zip(page.rows, heights, strict=True)
+        for index in range(height)
     ]
     parents = np.repeat(np.arange(len(heights)), np.asarray(heights, dtype=np.int64))
     return Page(page.ids, page.has_more, batch_of(rows, layout.columns), parents)
@@ -255,4 +256,4 @@ def _element(row: dict[str, Any], lists: tuple[str, ...], index: int) -> dict[st
 
 
 def _bad(body: bytes, layout: Layout) -> BadAnswer:
-    return bad_answer(200, body, f'a page {{"{layout.rows}": [...], "has_more": ...}} was expected')
+    return bad_answer(200, body, f'a page {{"{layout.rows_key}": [...], "has_more": ...}} was expected')

@@ -10,7 +10,7 @@ from toloka_frames._errors import ScanInterrupted, TolokaError
 from toloka_frames._reading import field_specs
 from toloka_frames._reading.page import DictPage, Page, read_dicts, read_page
 from toloka_frames._reading.prefetch import Concurrency, PageRequest, PageT, Prefetcher
-from toloka_frames._schema.columns import Layout, expanded
+from toloka_frames._schema.columns import Layout, expand_columns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -42,8 +42,8 @@ class Source:
         """What pages are read with; asks for the specification once."""
         if self._layout is None:
             specification = await field_specs.of_list(self.service, self.question)
-            columns = tuple(expanded(self.question.resource.columns, specification, self.service.web_url))
-            self._layout = Layout(self.question.resource.rows, self.question.resource.cursor, columns)
+            columns = tuple(expand_columns(self.question.resource.columns, specification, self.service.web_url))
+            self._layout = Layout(self.question.resource.rows_key, self.question.resource.cursor, columns)
         return self._layout
 
     async def body(self, query: Mapping[str, str]) -> bytes:
@@ -67,7 +67,7 @@ class Source:
 
     async def dicts(self) -> AsyncGenerator[DictPage, None]:
         """Pages with their rows as the wire has them."""
-        layout = Layout(self.question.resource.rows, self.question.resource.cursor, ())
+        layout = Layout(self.question.resource.rows_key, self.question.resource.cursor, ())
         asked = PageRequest(self.service, self.question.path, self._query(), layout, read_dicts, DictPage.keep)
         async with aclosing(pages_of(asked, Concurrency())) as pages:
             async for _, page in pages:

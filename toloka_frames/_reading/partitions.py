@@ -18,7 +18,6 @@ import pyarrow as pa
 
 from toloka_frames._reading.page import read_page
 from toloka_frames._schema.columns import TEXT, Column, Layout
-from toloka_frames._schema.lists import creation_key
 from toloka_frames._schema.timestamps import (
     EPOCH,
     MICROSECOND,
@@ -66,7 +65,7 @@ async def _windows(source: Source, parts: int) -> list[dict[str, str]]:
 
 def _born(resource: Resource) -> tuple[str, Column | None]:
     """What a list can be cut by, and its column."""
-    if (told := creation_key(resource)) is None:
+    if (told := resource.creation_key) is None:
         return "", None
     key, name = told
     return key, next(each for each in resource.columns if isinstance(each, Column) and each.name == name)
@@ -132,7 +131,7 @@ class _Probes:
         query |= {"sort": f"-{self._key}" if falling else self._key, "limit": str(min(limit, asked.resource.max_limit))}
         async with self._turns:
             body = (await self._source.service.send("GET", asked.path, query=query, repeatable=True)).content
-        page = read_page(body, Layout(asked.resource.rows, asked.resource.cursor, self._columns))
+        page = read_page(body, Layout(asked.resource.rows_key, asked.resource.cursor, self._columns))
         seen = page.batch[1].drop_null().cast(pa.int64()).to_pylist()
         return Stretch(end or 0, tuple(seen), page.has_more and bool(seen))
 

@@ -30,7 +30,7 @@ from toloka_frames._runtime.event_loop import aiterate, in_thread, iterate, run
 from toloka_frames._runtime.progress import ProgressArg, track_progress
 from toloka_frames._schema.columns import EXTRA, SpecFields
 from toloka_frames._transport.rate_limits import REQUESTS_PER_SECOND
-from toloka_frames._validation import flag_or_none, positive, validate, within
+from toloka_frames._validation import flag_or_none, page_size, positive, validate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -58,7 +58,7 @@ class Scan:
     def __init__(self, service: ApiClient, resource: Resource, given: Mapping[str, Any]) -> None:
         given = dict(given)
         batch_size = given.pop("batch_size", None)
-        limit = validate("batch_size", within(resource.max_limit), resource.page_rows if batch_size is None else batch_size)
+        limit = validate("batch_size", page_size(resource.max_limit), resource.page_rows if batch_size is None else batch_size)
         self._source = Source(service, list_request(resource, given), limit)
         self._title = resource.name
 
@@ -170,7 +170,7 @@ class Scan:
         """
         parts = int(validate("n", positive, n))
         most = min(parts, REQUESTS_PER_SECOND) if workers is None else workers
-        share = int(validate("workers", within(REQUESTS_PER_SECOND), most))
+        share = int(validate("workers", page_size(REQUESTS_PER_SECOND), most))
         return [self._of(source) for source in run(split(self._source, parts, share))]
 
     def to_reader(self) -> pa.RecordBatchReader:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from toloka_frames._errors import InputError
 from toloka_frames._reading.atomic_write import atomic_path
 from toloka_frames._schema.columns import BOOLEAN, FLOAT, INTEGER, TEXT
-from toloka_frames._schema.series import STRING_DTYPE
+from toloka_frames._schema.pandas_values import STRING_DTYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -149,7 +149,7 @@ def _refuse_unsteady(source: Source) -> None:
     asked = source.question
     if asked.resource.life.created is None:
         raise InputError(f"{asked.resource.name} cannot be asked for by when they were created, so they cannot be synced.")
-    if asked.resource.life.fluid:
+    if asked.resource.life.untracked:
         raise InputError(
             f"{asked.resource.name} change or go away, and no state tells of it, so a copy cannot be kept up to date.",
             hint="Pull them anew: scan.to_parquet(path).",
@@ -237,7 +237,7 @@ def _differing(there: pa.Table, here: pa.Table, life: RowLifecycle) -> list[str]
 
 def _by_id(table: pa.Table, life: RowLifecycle) -> dict[str, list[dict[str, Any]]]:
     rows: dict[str, list[dict[str, Any]]] = {}
-    for row in table.drop_columns([name for name in life.passing if name in table.column_names]).to_pylist():
+    for row in table.drop_columns([name for name in life.volatile_columns if name in table.column_names]).to_pylist():
         rows.setdefault(row[life.id], []).append(row)
     return rows
 

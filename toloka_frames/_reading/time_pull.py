@@ -22,8 +22,7 @@ from toloka_frames._reading.pager import COPY_HINT, MIN_ROWS_FOR_ORDER, sort_key
 from toloka_frames._reading.prefetch import MAX_READERS, Concurrency
 from toloka_frames._reading.time_ranges import PRECISION, PageStats, UnfetchedRanges
 from toloka_frames._runtime.event_loop import in_thread, shield_until_done
-from toloka_frames._schema.lists import creation_key
-from toloka_frames._schema.timestamps import SECOND_US, format_microseconds, microseconds, parse_timestamp
+from toloka_frames._schema.timestamps import SECOND_US, format_microseconds, parse_timestamp, to_microseconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -232,7 +231,7 @@ class _Pull:
 
 def _axis(question: ListRequest) -> CreationTimeAxis | None:
     """What a list can be shared out by; None where there is nothing."""
-    query, told = question.query, creation_key(question.resource)
+    query, told = question.query, question.resource.creation_key
     # `after_id` is behind a row in the order that is asked for, so it means another thing in another order
     if told is None or "after_id" in query:
         return None
@@ -241,8 +240,8 @@ def _axis(question: ListRequest) -> CreationTimeAxis | None:
     return CreationTimeAxis(
         key,
         column,
-        microseconds(parse_timestamp(since)) if since else -math.inf,
-        microseconds(parse_timestamp(until)) if until else math.inf,
+        to_microseconds(parse_timestamp(since)) if since else -math.inf,
+        to_microseconds(parse_timestamp(until)) if until else math.inf,
     )
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from toloka_frames._schema.columns import EXTRA, INSTANT, TEXT, Column
+from toloka_frames._schema.columns import EXTRA, TEXT, TIMESTAMP, Column
 from toloka_frames._schema.filters import some_of
 from toloka_frames._schema.json_rows import batch_of, json_text
 from toloka_frames._schema.keywords import AssignmentField, AssignmentStatus
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from toloka_frames._errors import BadAnswer
-    from toloka_frames._schema.timestamps import Instant
+    from toloka_frames._schema.timestamps import TimestampLike
 
 VALUES = ("INPUT:", "OUTPUT:", "GOLDEN:", "HINT:")
 STATUS = "ASSIGNMENT:status"
@@ -36,8 +36,8 @@ API_STATUS, FILE_STATUS = "ACCEPTED", "APPROVED"
 
 def export_query(
     status: AssignmentStatus | Sequence[AssignmentStatus] | None,
-    start_time_from: Instant | None,
-    start_time_to: Instant | None,
+    start_time_from: TimestampLike | None,
+    start_time_to: TimestampLike | None,
     exclude_banned: bool,
     field: AssignmentField | Sequence[AssignmentField] | None,
 ) -> dict[str, str]:
@@ -127,7 +127,7 @@ def _column(file: pa.Table, column: Column, unfit: list[dict[str, str]]) -> pa.A
 
 def _value(cell: str, declared: pa.DataType) -> Any:
     """What a cell says; numbers, booleans and arrays are spelled as in JSON."""
-    if declared == INSTANT:
+    if declared == TIMESTAMP:
         return cell
     try:
         return json.loads(cell)

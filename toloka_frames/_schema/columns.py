@@ -1,4 +1,4 @@
-"""A list's declared columns and a project's own specification come in, the schema of every page goes out."""
+"""Columns of a list: their declaration, the Arrow schemas built from it, and reading JSON with such a schema."""
 
 from __future__ import annotations
 
@@ -8,42 +8,49 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pa_json
+
+from toloka_frames._schema.field_types import field_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from toloka_frames._schema.field_types import JsonShape
+
 BOOLEAN = pa.bool_()
 FLOAT = pa.float64()
-# the finest instants that the services write have six digits
-INSTANT = pa.timestamp("us", tz="UTC")
 INTEGER = pa.int64()
 TEXT = pa.string()
 TEXTS = pa.list_(pa.string())
+# the services write at most six digits of a second
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+# the years 1 to 9999, in microseconds since 1970
+DATETIME_RANGE_US = range(-62_135_596_800_000_000, 253_402_300_800_000_000)
 
 EXTRA = "extra"
 
 
 class PathStep(Enum):
-    """A step of a path into a list: its first element, or each element, which then gets a row of its own."""
+    """A step of a path into a list: the first element only, or every element in a row of its own."""
 
     FIRST = "first"
     EACH = "each"
 
 
 Path: TypeAlias = tuple["str | PathStep", ...]
-JsonShape: TypeAlias = Literal["object", "array"]
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a frame and where its values stand in a row of the wire.
+    """A column of a frame, and where the JSON row has its value.
 
     Attributes:
         name: The column's name in the frame.
-        path: Keys from the row down to the value.
-        type: Its Arrow type.
-        json: For free-form values, kept as JSON text: the shape they have when they are empty.
-        link: For an address made of the row's pool_id and id: what stands before them.
+        path: Keys from the JSON row to the value.
+        type: Arrow type.
+        json: For free-form values, which are kept as JSON text: the shape of an empty value.
+        link: For a web address made of the row's `pool_id` and `id`: the part before them.
     """
 
     name: str
@@ -55,12 +62,12 @@ class Column:
 
 @dataclass(frozen=True)
 class SpecFields:
-    """The place of columns that only the project's or app's own specification knows.
+    """A placeholder for columns that only the specification of a project or an app defines.
 
     Attributes:
-        prefix: What stands before the field in a column's name, as in the platform's exports: "INPUT", "OUTPUT", "GOLDEN".
-        path: Keys from the row down to the object that holds the fields.
-        spec: Which specification names the fields.
+        prefix: The prefix of the column names, as in the platform's exports: "INPUT", "OUTPUT" or "GOLDEN".
+        path: Keys from the JSON row to the object with the fields.
+        spec: Which half of the specification defines the fields.
     """
 
     prefix: str
@@ -70,7 +77,10 @@ class SpecFields:
 
 @dataclass(frozen=True)
 class Specification:
-    """Field specifications, field name to `{"type": ..., "required": ...}` (Toloka API, Project.task_spec; Apps API, App)."""
+    """The fields of a project or an app, by name: `{"type": ..., "required": ...}`.
+
+    Source: Toloka API, Project.task_spec; Apps API, App.
+    """
 
     input: Mapping[str, Mapping[str, Any]]
     output: Mapping[str, Mapping[str, Any]]
@@ -81,87 +91,108 @@ NO_FIELDS = Specification({}, {})
 
 @dataclass(frozen=True)
 class Layout:
-    """What a page is read with: the key of its rows, the cursor's key, and the columns."""
+    """How to read a page of a list.
 
-    rows: str
+    Attributes:
+        rows_key: The page's key of the list of rows.
+        cursor: The row's key of the value that pages are sorted and resumed by.
+        columns: The columns to read, without `extra`.
+    """
+
+    rows_key: str
     cursor: str
     columns: tuple[Column, ...]
 
     def __getstate__(self) -> dict[str, Any]:
-        # a pickle without what is made from the rest
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        # the cached schemas are cheaper to rebuild than to send to another process
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def schema(self) -> pa.Schema:
-        """The schema of every batch: the columns, then `extra` (JSON text of what fits no column)."""
+        """The schema of every batch: the columns, then `extra`, JSON text of everything that fits no column."""
         return pa.schema([*((column.name, column.type) for column in self.columns), (EXTRA, TEXT)])
 
     @cached_property
-    def wire(self) -> pa.Schema:
-        """The schema of a whole page as the JSON reader needs it: one row with the list inside."""
-        return pa.schema([(self.rows, pa.list_(_wire_struct(self.columns))), ("has_more", BOOLEAN)])
+    def page_schema(self) -> pa.Schema:
+        """The schema of a page's JSON, read as one object."""
+        return pa.schema([(self.rows_key, pa.list_(_json_struct(self.columns))), ("has_more", BOOLEAN)])
 
     @cached_property
-    def lists(self) -> tuple[str, ...]:
-        """Keys of the row's lists whose elements get a row each."""
+    def exploded_lists(self) -> tuple[str, ...]:
+        """Keys of the lists of a JSON row whose elements become rows of the frame."""
         names = [str(column.path[0]) for column in self.columns if column.path[1:2] == (PathStep.EACH,)]
         return tuple(dict.fromkeys(names))
 
 
-def expanded(columns: Sequence[Column | SpecFields], specification: Specification, web_url: str) -> Iterator[Column]:
-    """The columns with the fields of a specification in their places, and with links to a host of the web interface."""
+def expand_columns(columns: Sequence[Column | SpecFields], specification: Specification, web_url: str) -> Iterator[Column]:
+    """Replace placeholders by the columns of a specification, and complete links with the host of the web interface."""
     for column in columns:
         if isinstance(column, SpecFields):
-            yield from _fields(column, specification)
+            yield from _spec_columns(column, specification)
         else:
             yield column if column.link is None else replace(column, link=web_url + column.link)
 
 
 def column_name(path: Sequence[str]) -> str:
-    """The name of a value's column: as in the platform's exports for fields, else dotted."""
+    """Return the column name of a value: like the platform's exports for fields, dotted for other values."""
     prefix = {"input_values": "INPUT", "output_values": "OUTPUT", "input_data": "INPUT", "output_data": "OUTPUT"}.get(path[0])
     return f"{prefix}:{'.'.join(path[1:])}" if prefix and len(path) > 1 else ".".join(path)
 
 
-def field_type(declared: str) -> tuple[pa.DataType, JsonShape | None]:
-    """The Arrow type of a field type of Toloka's specifications; a type not known here is kept as JSON text.
+def read_object(text: bytes, schema: pa.Schema, *, unknown_fields: Literal["error", "ignore"]) -> pa.Table:
+    """Read a JSON object into a table of one row with Arrow's reader, which creates no Python objects and releases the GIL.
 
-    Source: Toloka API, "Create project": boolean, string, integer, float, url, file, coordinates, json, array_*.
+    Raises:
+        pa.ArrowInvalid: If the object does not fit the schema or is not valid UTF-8.
     """
-    types = {"boolean": BOOLEAN, "integer": INTEGER, "float": FLOAT}
-    types |= dict.fromkeys(("string", "url", "file", "coordinates"), TEXT)
-    if declared in types:
-        return types[declared], None
-    element = types.get(declared.removeprefix("array_"))
-    if declared.startswith("array_") and element is not None:
-        return pa.list_(element), None
-    return TEXT, "array" if declared.startswith("array_") else "object"
+    table = pa_json.read_json(
+        pa.BufferReader(text),
+        # one block, because an object must not be split; no threads, because the caller reads objects in parallel
+        read_options=pa_json.ReadOptions(use_threads=False, block_size=len(text) + 1),
+        parse_options=pa_json.ParseOptions(
+            schema,
+            # if this is set, the reader first scans the text for the end of the object
+            newlines_in_values=b"\n" in text or b"\r" in text,
+            unexpected_field_behavior=unknown_fields,
+        ),
+        # Arrow's default pool keeps freed memory for the thread that used it, and many threads read objects
+        memory_pool=pa.system_memory_pool(),
+    )
+    table.validate(full=True)  # the reader accepts bytes that are not UTF-8
+    return table
 
 
-def _fields(place: SpecFields, specification: Specification) -> Iterator[Column]:
-    for name, spec in (specification.input if place.spec == "input" else specification.output).items():
-        arrow_type, json = field_type(str(spec.get("type", "json")))
-        yield Column(f"{place.prefix}:{name}", (*place.path, name), arrow_type, json)
+def in_datetime_range(timestamps: pa.Array) -> bool:
+    """Return whether Python's datetime can represent all timestamps; Arrow's range is wider."""
+    ends = pc.min_max(timestamps.cast(pa.int64()))
+    first, last = ends["min"].as_py(), ends["max"].as_py()
+    return first is None or (first in DATETIME_RANGE_US and last in DATETIME_RANGE_US)
 
 
-def _wire_struct(columns: Sequence[Column], depth: int = 0) -> pa.DataType:
+def _spec_columns(placeholder: SpecFields, specification: Specification) -> Iterator[Column]:
+    for name, spec in (specification.input if placeholder.spec == "input" else specification.output).items():
+        kind = field_type(str(spec.get("type", "json")))
+        yield Column(f"{placeholder.prefix}:{name}", (*placeholder.path, name), kind.arrow, kind.json)
+
+
+def _json_struct(columns: Sequence[Column], depth: int = 0) -> pa.DataType:
     groups: dict[str, list[Column]] = {}
     for column in columns:
         groups.setdefault(str(column.path[depth]), []).append(column)
-    return pa.struct([(key, _wire_field(group, depth + 1)) for key, group in groups.items()])
+    return pa.struct([(key, _json_field(group, depth + 1)) for key, group in groups.items()])
 
 
-def _wire_field(columns: list[Column], depth: int) -> pa.DataType:
+def _json_field(columns: list[Column], depth: int) -> pa.DataType:
     first = columns[0]
     if len(first.path) == depth:
-        return _wire_leaf(first)
+        return _json_leaf(first)
     if isinstance(first.path[depth], str):
-        return _wire_struct(columns, depth)
-    return pa.list_(pa.null() if len(first.path) == depth + 1 else _wire_struct(columns, depth + 1))
+        return _json_struct(columns, depth)
+    return pa.list_(pa.null() if len(first.path) == depth + 1 else _json_struct(columns, depth + 1))
 
 
-def _wire_leaf(column: Column) -> pa.DataType:
-    # Arrow's reader has no type for what is free in form: these two fit it where it is empty; a page in which it is not is
-    # refused, and read by the exact way
+def _json_leaf(column: Column) -> pa.DataType:
+    # Arrow's reader has no type for free-form values. These two types accept empty values only; a page with others raises
+    # ArrowInvalid and is read with Python's parser instead.
     shapes = {None: column.type, "object": pa.struct([]), "array": pa.list_(pa.null())}
     return shapes[column.json]

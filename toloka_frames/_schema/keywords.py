@@ -7,7 +7,7 @@ Toloka's Java SDK.
 from collections.abc import Sequence
 from typing import Annotated, Literal, TypeAlias, TypedDict
 
-from toloka_frames._schema.timestamps import Instant
+from toloka_frames._schema.timestamps import TimestampLike
 
 ProjectStatus: TypeAlias = Literal["ACTIVE", "ARCHIVED"]
 PoolStatus: TypeAlias = Literal["OPEN", "CLOSED", "ARCHIVED", "LOCKED"]
@@ -98,82 +98,82 @@ class ByTaskId(TypedDict, total=False):
 class ByCreated(TypedDict, total=False):
     """What lists can be compared by `created` with."""
 
-    created_gt: Annotated[Instant | None, "Created after this instant (UTC)."]
-    created_gte: Annotated[Instant | None, "Created at or after this instant (UTC)."]
-    created_lt: Annotated[Instant | None, "Created before this instant (UTC)."]
-    created_lte: Annotated[Instant | None, "Created at or before this instant (UTC)."]
+    created_gt: Annotated[TimestampLike | None, "Created after this instant (UTC)."]
+    created_gte: Annotated[TimestampLike | None, "Created at or after this instant (UTC)."]
+    created_lt: Annotated[TimestampLike | None, "Created before this instant (UTC)."]
+    created_lte: Annotated[TimestampLike | None, "Created at or before this instant (UTC)."]
 
 
 class ByModified(TypedDict, total=False):
     """What lists can be compared by `modified` with."""
 
-    modified_gt: Annotated[Instant | None, "Modified after this instant (UTC)."]
-    modified_gte: Annotated[Instant | None, "Modified at or after this instant (UTC)."]
-    modified_lt: Annotated[Instant | None, "Modified before this instant (UTC)."]
-    modified_lte: Annotated[Instant | None, "Modified at or before this instant (UTC)."]
+    modified_gt: Annotated[TimestampLike | None, "Modified after this instant (UTC)."]
+    modified_gte: Annotated[TimestampLike | None, "Modified at or after this instant (UTC)."]
+    modified_lt: Annotated[TimestampLike | None, "Modified before this instant (UTC)."]
+    modified_lte: Annotated[TimestampLike | None, "Modified at or before this instant (UTC)."]
 
 
 class ByLastStarted(TypedDict, total=False):
     """What lists can be compared by `last_started` with."""
 
-    last_started_gt: Annotated[Instant | None, "Last started after this instant (UTC)."]
-    last_started_gte: Annotated[Instant | None, "Last started at or after this instant (UTC)."]
-    last_started_lt: Annotated[Instant | None, "Last started before this instant (UTC)."]
-    last_started_lte: Annotated[Instant | None, "Last started at or before this instant (UTC)."]
+    last_started_gt: Annotated[TimestampLike | None, "Last started after this instant (UTC)."]
+    last_started_gte: Annotated[TimestampLike | None, "Last started at or after this instant (UTC)."]
+    last_started_lt: Annotated[TimestampLike | None, "Last started before this instant (UTC)."]
+    last_started_lte: Annotated[TimestampLike | None, "Last started at or before this instant (UTC)."]
 
 
 class BySubmitted(TypedDict, total=False):
     """What lists can be compared by `submitted` with."""
 
-    submitted_gt: Annotated[Instant | None, "Submitted after this instant (UTC)."]
-    submitted_gte: Annotated[Instant | None, "Submitted at or after this instant (UTC)."]
-    submitted_lt: Annotated[Instant | None, "Submitted before this instant (UTC)."]
-    submitted_lte: Annotated[Instant | None, "Submitted at or before this instant (UTC)."]
+    submitted_gt: Annotated[TimestampLike | None, "Submitted after this instant (UTC)."]
+    submitted_gte: Annotated[TimestampLike | None, "Submitted at or after this instant (UTC)."]
+    submitted_lt: Annotated[TimestampLike | None, "Submitted before this instant (UTC)."]
+    submitted_lte: Annotated[TimestampLike | None, "Submitted at or before this instant (UTC)."]
 
 
 class ByAccepted(TypedDict, total=False):
     """What lists can be compared by `accepted` with."""
 
-    accepted_gt: Annotated[Instant | None, "Accepted after this instant (UTC)."]
-    accepted_gte: Annotated[Instant | None, "Accepted at or after this instant (UTC)."]
-    accepted_lt: Annotated[Instant | None, "Accepted before this instant (UTC)."]
-    accepted_lte: Annotated[Instant | None, "Accepted at or before this instant (UTC)."]
+    accepted_gt: Annotated[TimestampLike | None, "Accepted after this instant (UTC)."]
+    accepted_gte: Annotated[TimestampLike | None, "Accepted at or after this instant (UTC)."]
+    accepted_lt: Annotated[TimestampLike | None, "Accepted before this instant (UTC)."]
+    accepted_lte: Annotated[TimestampLike | None, "Accepted at or before this instant (UTC)."]
 
 
 class ByRejected(TypedDict, total=False):
     """What lists can be compared by `rejected` with."""
 
-    rejected_gt: Annotated[Instant | None, "Rejected after this instant (UTC)."]
-    rejected_gte: Annotated[Instant | None, "Rejected at or after this instant (UTC)."]
-    rejected_lt: Annotated[Instant | None, "Rejected before this instant (UTC)."]
-    rejected_lte: Annotated[Instant | None, "Rejected at or before this instant (UTC)."]
+    rejected_gt: Annotated[TimestampLike | None, "Rejected after this instant (UTC)."]
+    rejected_gte: Annotated[TimestampLike | None, "Rejected at or after this instant (UTC)."]
+    rejected_lt: Annotated[TimestampLike | None, "Rejected before this instant (UTC)."]
+    rejected_lte: Annotated[TimestampLike | None, "Rejected at or before this instant (UTC)."]
 
 
 class BySkipped(TypedDict, total=False):
     """What lists can be compared by `skipped` with."""
 
-    skipped_gt: Annotated[Instant | None, "Skipped after this instant (UTC)."]
-    skipped_gte: Annotated[Instant | None, "Skipped at or after this instant (UTC)."]
-    skipped_lt: Annotated[Instant | None, "Skipped before this instant (UTC)."]
-    skipped_lte: Annotated[Instant | None, "Skipped at or before this instant (UTC)."]
+    skipped_gt: Annotated[TimestampLike | None, "Skipped after this instant (UTC)."]
+    skipped_gte: Annotated[TimestampLike | None, "Skipped at or after this instant (UTC)."]
+    skipped_lt: Annotated[TimestampLike | None, "Skipped before this instant (UTC)."]
+    skipped_lte: Annotated[TimestampLike | None, "Skipped at or before this instant (UTC)."]
 
 
 class ByExpired(TypedDict, total=False):
     """What lists can be compared by `expired` with."""
 
-    expired_gt: Annotated[Instant | None, "Expired after this instant (UTC)."]
-    expired_gte: Annotated[Instant | None, "Expired at or after this instant (UTC)."]
-    expired_lt: Annotated[Instant | None, "Expired before this instant (UTC)."]
-    expired_lte: Annotated[Instant | None, "Expired at or before this instant (UTC)."]
+    expired_gt: Annotated[TimestampLike | None, "Expired after this instant (UTC)."]
+    expired_gte: Annotated[TimestampLike | None, "Expired at or after this instant (UTC)."]
+    expired_lt: Annotated[TimestampLike | None, "Expired before this instant (UTC)."]
+    expired_lte: Annotated[TimestampLike | None, "Expired at or before this instant (UTC)."]
 
 
 class ByFinished(TypedDict, total=False):
     """What lists can be compared by `finished` with."""
 
-    finished_gt: Annotated[Instant | None, "Finished after this instant (UTC)."]
-    finished_gte: Annotated[Instant | None, "Finished at or after this instant (UTC)."]
-    finished_lt: Annotated[Instant | None, "Finished before this instant (UTC)."]
-    finished_lte: Annotated[Instant | None, "Finished at or before this instant (UTC)."]
+    finished_gt: Annotated[TimestampLike | None, "Finished after this instant (UTC)."]
+    finished_gte: Annotated[TimestampLike | None, "Finished at or after this instant (UTC)."]
+    finished_lt: Annotated[TimestampLike | None, "Finished before this instant (UTC)."]
+    finished_lte: Annotated[TimestampLike | None, "Finished at or before this instant (UTC)."]
 
 
 class ByName(TypedDict, total=False):

@@ -1,66 +1,63 @@
-"""What a list of the API is, as data: path, keywords, sort keys, limits, columns.
+"""The lists of the API as data: path, filters, sort keys, limits, columns.
 
-The lists themselves stand in `_pool_resources`, `_people_resources` and `_app_resources`.
+Sources: Toloka API and Apps API, the documents of the lists; Toloka-Kit 1.2.3 where they differ from the service.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from functools import cached_property
 from string import Formatter
-from typing import TYPE_CHECKING, Any, Literal
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from toloka_frames._schema import keywords
 from toloka_frames._schema.columns import (
     BOOLEAN,
     FLOAT,
-    INSTANT,
     INTEGER,
     TEXT,
     TEXTS,
+    TIMESTAMP,
     Column,
-    JsonShape,
     Path,
     PathStep,
     SpecFields,
 )
 from toloka_frames._schema.filters import filters_of
-from toloka_frames._validation import Filter, text
+from toloka_frames._validation import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import pyarrow as pa
 
-    from toloka_frames._schema.columns import Path
-    from toloka_frames._validation import Filter
+    from toloka_frames._schema.field_types import JsonShape
+    from toloka_frames._validation import Check
 
-# A page is held whole, as JSON and as Arrow: of the lists that allow 100,000 rows a page, whose rows can be kilobytes, a walk
-# asks for fewer at once, which costs one more request in ten thousand rows and keeps memory and read timeouts in bounds.
-PAGE_ROWS = 10_000
+# A page is in memory as JSON and as Arrow at once, and a row can have kilobytes. For lists that allow 100,000 rows per page, a
+# smaller page costs one more request per 10,000 rows, and keeps memory and read timeouts bounded.
+MAX_PAGE_ROWS = 10_000
 
 
 @dataclass(frozen=True)
 class RowLifecycle:
-    """Which columns tell how a row of a list lives.
+    """How rows of a list are created and change.
 
     Attributes:
-        id: Its id.
-        created: When it was made, which the list can be compared by; None where it cannot.
-        status: Its state; None where it has none, so that every row is final.
-        final: The states that it does not leave.
-        passing: What is another each time it is asked for.
-        fluid: Whether rows change, or go away, and no state tells of it, so that no copy can be kept up to date.
+        id: The column of the id.
+        created: The column of the creation time, if the list can be filtered by it.
+        status: The column of the status, if rows have one; without a status, a row never changes.
+        final: The statuses after which a row does not change.
+        volatile_columns: Columns whose value differs on every request.
+        untracked: Whether rows can change or disappear without a change of status; a copy of such a list cannot be kept up
+            to date.
     """
 
     id: str = "id"
     created: str | None = None
     status: str | None = None
     final: tuple[str, ...] = ()
-    passing: tuple[str, ...] = ()
-    fluid: bool = False
+    volatile_columns: tuple[str, ...] = ()
+    untracked: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,22 +65,28 @@ class Resource:
     """A list of the API.
 
     Attributes:
-        name: Its name in messages, as "app batches".
-        path: Its path behind `/api`, with the names of its path parameters in braces.
-        rows: The key of its rows in a page.
-        max_limit: The most rows a page can have.
-        keywords: Its filters, as a TypedDict of `_keywords`.
+        name: The name in messages, as in "app batches".
+        path: Path after `/api`, with path parameters in braces.
+        rows_key: The page's key of the list of rows.
+        max_limit: Maximum number of rows per page.
+        keywords: The filters, as a TypedDict of `_schema/keywords.py`.
         sort: Sort keys.
-        columns: The columns of its frames.
-        one_of: Filters of which at least one is needed; empty when none is.
-        needs: For a filter's value, another filter that it needs.
-        cursor: What a walk goes by: a key of the rows that no two share, to sort by and to compare with.
-        life: How its rows live.
+        columns: Columns of the frames.
+        one_of: Filters of which a request needs at least one; empty if a request needs none.
+        needs: For a value of a filter, another filter that it needs.
+        cursor: The unique key that pages are sorted and resumed by.
+        life: How rows are created and change.
+        keyword_hints: Type hints of the filters, with their descriptions.
+        filters: For each filter, the check that converts its value to the text of the query parameter.
+        path_params: Names of the path parameters.
+        required: What a request always needs: the path parameters, or the only filter of `one_of`.
+        page_rows: Rows per page unless `batch_size` is given.
+        creation_key: The key that sorts and filters rows by their creation time, and its column; None if there is none.
     """
 
     name: str
     path: str
-    rows: Literal["items", "content"]
+    rows_key: Literal["items", "content"]
     max_limit: int
     keywords: type
     sort: tuple[str, ...]
@@ -92,34 +95,45 @@ class Resource:
     needs: Mapping[tuple[str, str], str] = field(default_factory=dict)
     cursor: str = "id"
     life: RowLifecycle = RowLifecycle()
+    # made once, at import, so that no request computes them
+    keyword_hints: Mapping[str, Any] = field(init=False, repr=False, compare=False)
+    filters: Mapping[str, Check] = field(init=False, repr=False, compare=False)
+    path_params: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    required: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    page_rows: int = field(init=False, repr=False, compare=False)
+    creation_key: tuple[str, str] | None = field(init=False, repr=False, compare=False)
 
-    def __getstate__(self) -> dict[str, Any]:
-        # a pickle without what is made from the rest
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+    def __post_init__(self) -> None:
+        hints = get_type_hints(self.keywords, include_extras=True)
+        path_params = tuple(name for _, name, _, _ in Formatter().parse(self.path) if name)
+        derived = {
+            "keyword_hints": hints,
+            "filters": {
+                **dict.fromkeys(self.one_of, text),
+                **filters_of({name: hint.__origin__ for name, hint in hints.items()}),
+            },
+            "path_params": path_params,
+            "required": path_params or (self.one_of if len(self.one_of) == 1 else ()),
+            "page_rows": min(self.max_limit, MAX_PAGE_ROWS),
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "creation_key", _creation_key(self))
 
-    @cached_property
-    def filters(self) -> Mapping[str, Filter]:
-        """Query parameters and what they take."""
-        return {**dict.fromkeys(self.one_of, text), **filters_of(self.keywords)}
+    def __reduce__(self) -> tuple[Any, ...]:
+        # the checks of the filters are closures, which cannot be pickled
+        return Resource, tuple(getattr(self, each.name) for each in fields(self) if each.init)
 
-    @cached_property
-    def places(self) -> tuple[str, ...]:
-        """The names of the path parameters."""
-        return tuple(name for _, name, _, _ in Formatter().parse(self.path) if name)
 
-    @property
-    def needed(self) -> tuple[str, ...]:
-        """What it cannot be asked without."""
-        return self.places or (self.one_of if len(self.one_of) == 1 else ())
-
-    @property
-    def page_rows(self) -> int:
-        """Rows a page of a walk has unless batch_size says otherwise."""
-        return min(self.max_limit, PAGE_ROWS)
+def _creation_key(resource: Resource) -> tuple[str, str] | None:
+    for key, column in (("created", resource.life.created), ("submitted", "submitted")):
+        if column is not None and key in resource.sort and f"{key}_gte" in resource.filters:
+            return key, column
+    return None
 
 
 def flat_columns(arrow_type: pa.DataType, *names: str, json: JsonShape | None = None) -> Iterator[Column]:
-    """Columns of a type, named as their places in a row, dotted."""
+    """Yield columns of one type, each named like its dotted path in the row."""
     for name in names:
         yield Column(name, tuple(name.split(".")), arrow_type, json)
 
@@ -127,7 +141,7 @@ def flat_columns(arrow_type: pa.DataType, *names: str, json: JsonShape | None = 
 def nested_columns(
     prefix: str, base: Path, arrow_type: pa.DataType, *names: str, json: JsonShape | None = None
 ) -> Iterator[Column]:
-    """The same behind a path, with a prefix of their own."""
+    """Yield columns of one type whose values are below a path, with a prefix in their names."""
     for name in names:
         yield Column(f"{prefix}{name}", (*base, *name.split(".")), arrow_type, json)
 
@@ -138,13 +152,13 @@ OWNER = (*flat_columns(TEXT, "owner.id"), *flat_columns(BOOLEAN, "owner.myself")
 PROJECTS = Resource(
     name="projects",
     path="/v1/projects",
-    rows="items",
+    rows_key="items",
     max_limit=300,
     keywords=keywords.Projects,
     sort=("id", "created", "public_name", "private_comment"),
     columns=(
         *flat_columns(TEXT, "id", "public_name", "public_description", "status"),
-        *flat_columns(INSTANT, "created"),
+        *flat_columns(TIMESTAMP, "created"),
         *flat_columns(TEXT, "private_comment", "public_instructions"),
         *flat_columns(TEXT, "task_spec.input_spec", "task_spec.output_spec", "task_spec.view_spec", json="object"),
         *flat_columns(TEXT, "assignments_issuing_type"),
@@ -161,14 +175,14 @@ PROJECTS = Resource(
 POOLS = Resource(
     name="pools",
     path="/v1/pools",
-    rows="items",
+    rows_key="items",
     max_limit=300,
     keywords=keywords.Pools,
     sort=("id", "created", "last_started"),
     columns=(
         *flat_columns(TEXT, "id", "project_id", "private_name", "status", "last_close_reason", "type"),
         *flat_columns(FLOAT, "reward_per_assignment"),
-        *flat_columns(INSTANT, "created", "last_started", "last_stopped", "will_expire"),
+        *flat_columns(TIMESTAMP, "created", "last_started", "last_stopped", "will_expire"),
         *flat_columns(TEXT, "private_comment", "public_description", "public_instructions"),
         *flat_columns(BOOLEAN, "may_contain_adult_content"),
         *flat_columns(INTEGER, "auto_close_after_complete_delay_seconds", "assignment_max_duration_seconds"),
@@ -186,13 +200,13 @@ POOLS = Resource(
 TRAININGS = Resource(
     name="trainings",
     path="/v1/trainings",
-    rows="items",
+    rows_key="items",
     max_limit=300,
     keywords=keywords.Trainings,
     sort=("id", "created", "last_started"),
     columns=(
         *flat_columns(TEXT, "id", "project_id", "private_name", "status", "last_close_reason"),
-        *flat_columns(INSTANT, "created", "last_started", "last_stopped"),
+        *flat_columns(TIMESTAMP, "created", "last_started", "last_stopped"),
         *flat_columns(BOOLEAN, "inherited_instructions"),
         *flat_columns(TEXT, "public_instructions"),
         *flat_columns(BOOLEAN, "may_contain_adult_content"),
@@ -208,7 +222,7 @@ TRAININGS = Resource(
 )
 
 TASK_COLUMNS = (
-    ("created", INSTANT),
+    ("created", TIMESTAMP),
     ("overlap", INTEGER),
     ("infinite_overlap", BOOLEAN),
     ("remaining_overlap", INTEGER),
@@ -241,7 +255,7 @@ def _values(base: Path) -> Iterator[Column | SpecFields]:
 TASKS = Resource(
     name="tasks",
     path="/v1/tasks",
-    rows="items",
+    rows_key="items",
     max_limit=100_000,
     keywords=keywords.Tasks,
     sort=("id", "created"),
@@ -260,7 +274,7 @@ IN_TASK: Path = ("tasks", PathStep.EACH)
 TASK_SUITES = Resource(
     name="task suites",
     path="/v1/task-suites",
-    rows="items",
+    rows_key="items",
     max_limit=100_000,
     keywords=keywords.TaskSuites,
     sort=("id", "created"),
@@ -270,7 +284,7 @@ TASK_SUITES = Resource(
         *nested_columns("TASK:", IN_TASK, TEXT, "id", "pool_id"),
         *_task("TASK:", IN_TASK),
         *nested_columns("SUITE:", (), TEXT, "id", "pool_id"),
-        *nested_columns("SUITE:", (), INSTANT, "created"),
+        *nested_columns("SUITE:", (), TIMESTAMP, "created"),
         *nested_columns("SUITE:", (), INTEGER, "overlap"),
         *nested_columns("SUITE:", (), BOOLEAN, "infinite_overlap"),
         *nested_columns("SUITE:", (), INTEGER, "remaining_overlap"),
@@ -287,7 +301,7 @@ TASK_SUITES = Resource(
 ASSIGNMENTS = Resource(
     name="assignments",
     path="/v1/assignments",
-    rows="items",
+    rows_key="items",
     max_limit=100_000,
     keywords=keywords.Assignments,
     sort=("id", "created", "submitted", "accepted", "rejected", "skipped", "expired"),
@@ -302,8 +316,8 @@ ASSIGNMENTS = Resource(
         Column("ASSIGNMENT:worker_id", ("user_id",), TEXT),
         Column("ASSIGNMENT:status", ("status",), TEXT),
         # `created` is called so in the platform's files
-        Column("ASSIGNMENT:started", ("created",), INSTANT),
-        *nested_columns("ASSIGNMENT:", (), INSTANT, "submitted", "accepted", "rejected", "skipped", "expired"),
+        Column("ASSIGNMENT:started", ("created",), TIMESTAMP),
+        *nested_columns("ASSIGNMENT:", (), TIMESTAMP, "submitted", "accepted", "rejected", "skipped", "expired"),
         *nested_columns("ASSIGNMENT:", (), FLOAT, "reward"),
         *nested_columns("ASSIGNMENT:", (), TEXT, "pool_id", "public_comment"),
         *nested_columns("ASSIGNMENT:", (), TEXTS, "bonus_ids"),
@@ -329,7 +343,7 @@ ASSIGNMENTS = Resource(
 AGGREGATED_SOLUTIONS = Resource(
     name="aggregated solutions",
     path="/v1/aggregated-solutions/{operation_id}",
-    rows="items",
+    rows_key="items",
     max_limit=100_000,
     keywords=keywords.AggregatedSolutions,
     sort=("task_id",),
@@ -345,14 +359,14 @@ AGGREGATED_SOLUTIONS = Resource(
 ATTACHMENTS = Resource(
     name="attachments",
     path="/v1/attachments",
-    rows="items",
+    rows_key="items",
     max_limit=100,
     keywords=keywords.Attachments,
     sort=("id", "created"),
     columns=(
         *flat_columns(TEXT, "id", "name", "media_type", "attachment_type"),
         *flat_columns(TEXT, "details.pool_id", "details.assignment_id", "details.user_id"),
-        *flat_columns(INSTANT, "created"),
+        *flat_columns(TIMESTAMP, "created"),
         *OWNER,
     ),
     one_of=("pool_id", "assignment_id"),
@@ -363,13 +377,13 @@ ATTACHMENTS = Resource(
 OPERATIONS = Resource(
     name="operations",
     path="/v1/operations",
-    rows="items",
+    rows_key="items",
     max_limit=500,
     keywords=keywords.Operations,
     sort=("id", "submitted", "finished"),
     columns=(
         *flat_columns(TEXT, "id", "type", "status"),
-        *flat_columns(INSTANT, "submitted", "started", "finished"),
+        *flat_columns(TIMESTAMP, "submitted", "started", "finished"),
         *flat_columns(INTEGER, "progress"),
         *flat_columns(TEXT, "parameters", "details", json="object"),
     ),
@@ -378,7 +392,7 @@ OPERATIONS = Resource(
 SKILLS = Resource(
     name="skills",
     path="/v1/skills",
-    rows="items",
+    rows_key="items",
     max_limit=100,
     keywords=keywords.Skills,
     sort=("id", "created"),
@@ -389,16 +403,16 @@ SKILLS = Resource(
         *flat_columns(BOOLEAN, "hidden"),
         *flat_columns(INTEGER, "skill_ttl_hours"),
         *flat_columns(BOOLEAN, "training", "deprecated", "global"),
-        *flat_columns(INSTANT, "created"),
+        *flat_columns(TIMESTAMP, "created"),
         *OWNER,
     ),
-    life=RowLifecycle(created="created", fluid=True),
+    life=RowLifecycle(created="created", untracked=True),
 )
 
 USER_SKILLS = Resource(
     name="user skills",
     path="/v1/user-skills",
-    rows="items",
+    rows_key="items",
     max_limit=1_000,
     keywords=keywords.UserSkills,
     sort=("id", "created", "modified"),
@@ -406,30 +420,30 @@ USER_SKILLS = Resource(
         *flat_columns(TEXT, "id", "skill_id", "user_id"),
         *flat_columns(INTEGER, "value"),
         *flat_columns(FLOAT, "exact_value"),
-        *flat_columns(INSTANT, "created", "modified"),
+        *flat_columns(TIMESTAMP, "created", "modified"),
     ),
-    life=RowLifecycle(created="created", fluid=True),
+    life=RowLifecycle(created="created", untracked=True),
 )
 
 USER_RESTRICTIONS = Resource(
     name="user restrictions",
     path="/v1/user-restrictions",
-    rows="items",
+    rows_key="items",
     max_limit=500,
     keywords=keywords.UserRestrictions,
     sort=("id", "created"),
     columns=(
         *flat_columns(TEXT, "id", "scope", "user_id", "project_id", "pool_id", "private_comment"),
-        *flat_columns(INSTANT, "created", "will_expire"),
+        *flat_columns(TIMESTAMP, "created", "will_expire"),
     ),
     needs={("scope", "PROJECT"): "project_id", ("scope", "POOL"): "pool_id"},
-    life=RowLifecycle(created="created", fluid=True),
+    life=RowLifecycle(created="created", untracked=True),
 )
 
 USER_BONUSES = Resource(
     name="user bonuses",
     path="/v1/user-bonuses",
-    rows="items",
+    rows_key="items",
     max_limit=300,
     keywords=keywords.UserBonuses,
     sort=("id", "created"),
@@ -439,7 +453,7 @@ USER_BONUSES = Resource(
         *flat_columns(TEXT, "assignment_id", "private_comment"),
         *flat_columns(TEXT, "public_title", "public_message", json="object"),
         *flat_columns(BOOLEAN, "without_message"),
-        *flat_columns(INSTANT, "created"),
+        *flat_columns(TIMESTAMP, "created"),
     ),
     life=RowLifecycle(created="created"),
 )
@@ -447,7 +461,7 @@ USER_BONUSES = Resource(
 MESSAGE_THREADS = Resource(
     name="message threads",
     path="/v1/message-threads",
-    rows="items",
+    rows_key="items",
     max_limit=300,
     keywords=keywords.MessageThreads,
     sort=("id", "created"),
@@ -456,7 +470,7 @@ MESSAGE_THREADS = Resource(
         *flat_columns(TEXT, "topic", json="object"),
         *flat_columns(TEXTS, "folders"),
         *flat_columns(BOOLEAN, "answerable"),
-        *flat_columns(INSTANT, "created"),
+        *flat_columns(TIMESTAMP, "created"),
         *flat_columns(TEXT, "meta.pool_id", "meta.project_id", "meta.assignment_id"),
         *flat_columns(BOOLEAN, "interlocutors_inlined"),
         *flat_columns(TEXT, "interlocutors", json="array"),
@@ -466,29 +480,29 @@ MESSAGE_THREADS = Resource(
         *flat_columns(TEXTS, "compose_details.recipients_ids"),
         *flat_columns(TEXT, "compose_details.recipients_filter", json="object"),
     ),
-    life=RowLifecycle(created="created", fluid=True),
+    life=RowLifecycle(created="created", untracked=True),
 )
 
 # Toloka-Kit walks these by `created`, which a PUT of several gives to all of them, and so loses rows; ids are no two rows' own.
 WEBHOOK_SUBSCRIPTIONS = Resource(
     name="webhook subscriptions",
     path="/v1/webhook-subscriptions",
-    rows="items",
+    rows_key="items",
     max_limit=300,
     keywords=keywords.WebhookSubscriptions,
     sort=("id", "created"),
     columns=(
         *flat_columns(TEXT, "id", "event_type", "pool_id", "webhook_url"),
-        *flat_columns(INSTANT, "created"),
+        *flat_columns(TIMESTAMP, "created"),
     ),
-    life=RowLifecycle(created="created", fluid=True),
+    life=RowLifecycle(created="created", untracked=True),
 )
 
 
 APPS = Resource(
     name="apps",
     path="/app/v0/apps",
-    rows="content",
+    rows_key="content",
     max_limit=1_000,
     keywords=keywords.Apps,
     sort=("id",),
@@ -502,13 +516,13 @@ APPS = Resource(
 APP_PROJECTS = Resource(
     name="app projects",
     path="/app/v0/app-projects",
-    rows="content",
+    rows_key="content",
     max_limit=5_000,
     keywords=keywords.AppProjects,
     sort=("id", "name", "created"),
     columns=(
         *flat_columns(TEXT, "id", "app_id", "parent_app_project_id", "name", "status"),
-        *flat_columns(INSTANT, "created"),
+        *flat_columns(TIMESTAMP, "created"),
         *flat_columns(FLOAT, "item_price"),
         *flat_columns(TEXT, "parameters", json="object"),
         *flat_columns(TEXT, "errors", json="array"),
@@ -522,7 +536,7 @@ APP_PROJECTS = Resource(
 APP_ITEMS = Resource(
     name="app items",
     path="/app/v0/app-projects/{app_project_id}/items",
-    rows="content",
+    rows_key="content",
     max_limit=1_000,
     keywords=keywords.AppItems,
     sort=("id", "created", "finished", "status"),
@@ -531,7 +545,7 @@ APP_ITEMS = Resource(
         SpecFields("INPUT", ("input_data",), "input"),
         SpecFields("OUTPUT", ("output_data",), "output"),
         *flat_columns(TEXT, "errors", json="array"),
-        *flat_columns(INSTANT, "created_at", "started_at", "finished_at"),
+        *flat_columns(TIMESTAMP, "created_at", "started_at", "finished_at"),
     ),
     life=RowLifecycle(created="created_at", status="status", final=("COMPLETED", "ERROR", "CANCELLED", "ARCHIVE")),
 )
@@ -541,7 +555,7 @@ ITEM_STATES = ("NEW", "QUEUED", "PROCESSING", "COMPLETED", "ERROR", "CANCELLED",
 APP_BATCHES = Resource(
     name="app batches",
     path="/app/v0/app-projects/{app_project_id}/batches",
-    rows="content",
+    rows_key="content",
     max_limit=1_000,
     keywords=keywords.AppBatches,
     sort=("id", "name", "created", "status"),
@@ -550,7 +564,7 @@ APP_BATCHES = Resource(
         # so in nearly all examples of the Apps API and in Toloka-Kit 1.2.3; the schema has item_count
         *flat_columns(INTEGER, "items_count", "items_processed_count"),
         *flat_columns(FLOAT, "item_price", "cost", "cost_of_processed", "confidence_avg"),
-        *flat_columns(INSTANT, "created_at", "started_at", "finished_at"),
+        *flat_columns(TIMESTAMP, "created_at", "started_at", "finished_at"),
         *flat_columns(BOOLEAN, "read_only"),
         *flat_columns(TEXT, "priority_order"),
         *flat_columns(INTEGER, *(f"items_per_state.{state}" for state in ITEM_STATES)),
@@ -562,21 +576,13 @@ APP_BATCHES = Resource(
             "last_items_import.records_skipped",
         ),
         *flat_columns(TEXT, "last_items_import.errors", "validation_errors", json="object"),
-        *flat_columns(INSTANT, "eta", "etd", "app_project_eta", "current_time"),
+        *flat_columns(TIMESTAMP, "eta", "etd", "app_project_eta", "current_time"),
     ),
     life=RowLifecycle(
         created="created_at",
         status="status",
         final=("COMPLETED", "ERROR", "CANCELLED", "ARCHIVE"),
         # the service's clock when it answered
-        passing=("current_time",),
+        volatile_columns=("current_time",),
     ),
 )
-
-
-def creation_key(resource: Resource) -> tuple[str, str] | None:
-    """What a list can be compared and sorted by that tells when a row was made and never changes, and its column."""
-    for key, column in (("created", resource.life.created), ("submitted", "submitted")):
-        if column is not None and key in resource.sort and f"{key}_gte" in resource.filters:
-            return key, column
-    return None

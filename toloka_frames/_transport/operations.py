@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from toloka_frames._errors import Conflict, InputError, OperationFailed, OperationTimeout, TolokaError
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._runtime.progress import ProgressArg, ProgressTracker, current_progress, track_progress
-from toloka_frames._schema.arrow_json import read_object
+from toloka_frames._schema.columns import read_object
 from toloka_frames._transport.responses import EXCERPT_CHARS, bad_answer
 from toloka_frames._validation import path_part, validate
 

@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow as pa
 
 from toloka_frames._errors import InputError
-from toloka_frames._schema.series import plain_values
+from toloka_frames._schema.pandas_values import plain_values
 from toloka_frames._uploading.json_text import dumps, lengths, object_texts, records, text_array, text_list
-from toloka_frames._validation import MAX_ROWS_SHOWN, nearest, reject_rows, shown_rows
+from toloka_frames._validation import MAX_ROWS_SHOWN, format_rows, nearest_hint, reject_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -158,7 +158,7 @@ class _Check:
         for field, column in columns.items():
             if self._strict and field not in specs:
                 raise InputError(
-                    f"Column {column!r}: the project has no {kind} field {field!r}{nearest(field, list(specs))}.",
+                    f"Column {column!r}: the project has no {kind} field {field!r}{nearest_hint(field, list(specs))}.",
                     column=column,
                     hint=f"Its {kind} fields are {', '.join(specs) or 'none'}.",
                 )
@@ -223,7 +223,7 @@ class _Check:
             return
         large = [self._positions[index] for index, size in enumerate(sizes) if size > MAX_INPUT_BYTES]
         raise InputError(
-            f"Rows {shown_rows(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the most one request can hold.",
+            f"Rows {format_rows(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the most one request can hold.",
             rows=large[:MAX_ROWS_SHOWN],
             hint="Put large contents at a URL and send that.",
         )

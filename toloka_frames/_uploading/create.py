@@ -12,7 +12,7 @@ import pandas as pd
 
 from toloka_frames._errors import InputError
 from toloka_frames._schema.bulk import CREATE_APP_BATCH, CREATE_APP_ITEMS, CREATE_TASK_SUITES, CREATE_TASKS, CREATE_USER_BONUSES
-from toloka_frames._schema.series import STRING_DTYPE, plain_values
+from toloka_frames._schema.pandas_values import STRING_DTYPE, plain_values
 from toloka_frames._uploading.app_items import item_roles, plan_items
 from toloka_frames._uploading.bonuses import bonuses_of, plan_bonuses
 from toloka_frames._uploading.frame_columns import roles_of

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._errors import InputError
-from toloka_frames._schema.series import plain_values
-from toloka_frames._validation import check_frame, nearest, reject_rows
+from toloka_frames._schema.pandas_values import plain_values
+from toloka_frames._validation import check_frame, nearest_hint, reject_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,7 +93,7 @@ def _chosen(names: Sequence[str], input_columns: Sequence[str]) -> dict[str, str
         raise InputError(f"input_columns={input_columns!r}: a list of column names is needed.")
     for name in input_columns:
         if name not in names:
-            raise InputError(f"input_columns names {name!r}, which the frame lacks{nearest(name, names)}.", column=name)
+            raise InputError(f"input_columns names {name!r}, which the frame lacks{nearest_hint(name, names)}.", column=name)
     fields = {name.removeprefix("INPUT:"): name for name in input_columns}
     if len(fields) < len(input_columns):
         raise InputError(f"input_columns={list(input_columns)!r}: two of them are the same field.")
@@ -127,7 +127,7 @@ def members_of(frame: Any, members: Mapping[str, str], needed: Sequence[str]) ->
         raise InputError("Column names must differ.", column=str(frame.columns[frame.columns.duplicated()][0]))
     for name in frame.columns:
         if name not in members:
-            meant = nearest(str(name), list(members))
+            meant = nearest_hint(str(name), list(members))
             hint = f"The columns are {', '.join(members)}; choose them: df[[...]]."
             raise InputError(f"Column {name!r} has no meaning here{meant}.", column=str(name), hint=hint)
     values = {name: plain_values(frame[name]) for name in frame.columns}

@@ -81,7 +81,7 @@ def make_plan(
 ) -> UploadPlan:
     """Cut objects into requests and name the whole."""
     parts, place = list(parts), place or {}
-    cuts = [each for part in parts for each in _cut(part, kind.most)]
+    cuts = [each for part in parts for each in _cut(part, kind.max_objects)]
     content = _content([text for *_, text in cuts], place)
     key = f"{account}\n{kind.path}\n{upload_id or content!r}"
     chunks = [Chunk(number, *each, key) for number, each in enumerate(cuts)]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from toloka_frames._schema.series import STRING_DTYPE
+from toloka_frames._schema.pandas_values import STRING_DTYPE
 from toloka_frames._transport.operations import to_text
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from toloka_frames._errors import InputError
 from toloka_frames._reading import field_specs
 from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS
-from toloka_frames._schema.series import plain_values
+from toloka_frames._schema.pandas_values import plain_values
 from toloka_frames._uploading.cells import MAX_INPUT_BYTES, cells_of
 from toloka_frames._uploading.json_text import dumps, number_array, text_array, text_list
 from toloka_frames._uploading.requests import RequestGroup, make_plan

@@ -76,7 +76,11 @@ class Upload(RowJob):
         return f"{known} Running the same cell again goes on.{without}"
 
     def _expect(self, kind: BulkCreation, objects: int, object_of_row: Sequence[int], index: pd.Index[int]) -> None:
-        self._results, self._index, self._object_of_row = Results(objects, kind.object_id, kind.carrier), index, object_of_row
+        self._results, self._index, self._object_of_row = (
+            Results(objects, kind.object_id, kind.request_id_column),
+            index,
+            object_of_row,
+        )
         # until the ledger was read, an earlier call may have sent any of them
         self._results.put(range(objects), status="UNKNOWN", error_message="The ledger was not read yet.")
 
@@ -106,9 +110,9 @@ class Upload(RowJob):
         await sending.send(chunks, self._concurrency)
         meter.note = self._results.summary()
         earlier = failure({"id": failed[0], "status": "FAIL"}) if failed else None
-        fine = {"CREATED", "INVALID"} if flags.get(record.kind.skip) else {"CREATED"}
-        self._raise_for_results(sending.error or earlier, fine, GO_ON if record.kind.keyed else GO_ON_UNKEYED)
-        if flags.get(record.kind.open):
+        fine = {"CREATED", "INVALID"} if flags.get(record.kind.skip_flag) else {"CREATED"}
+        self._raise_for_results(sending.error or earlier, fine, GO_ON if record.kind.idempotent else GO_ON_UNKEYED)
+        if flags.get(record.kind.open_flag):
             await self._open(ledger, record, sending)
         if record.ended and not chunks:
             meter.note += f" All of it was settled on {record.ended:%Y-%m-%d %H:%M} UTC; nothing was sent."
@@ -117,7 +121,7 @@ class Upload(RowJob):
         self, ledger: Ledger, record: LedgerEntry, flags: Flags, meter: ProgressTracker, planned: Sequence[Chunk] = ()
     ) -> tuple[ChunkSender, list[Chunk]]:
         """What earlier calls have settled stands in the results; what is left goes out."""
-        wished = {name: flag for name, flag in flags.items() if flag and name != record.kind.open}
+        wished = {name: flag for name, flag in flags.items() if flag and name != record.kind.open_flag}
         sent = {name: "true" if flag is True else str(flag) for name, flag in wished.items()}
         await in_thread(ledger.ask, record.id, flags)
         self._results.put(range(record.rows), status="NOT_SENT", error_message=None)
@@ -126,7 +130,7 @@ class Upload(RowJob):
         self._known = True
         chunks = await in_thread(ledger.chunks, record.id, sent, planned)
         meter.total, meter.rows = record.rows, record.rows - sum(len(chunk.rows) for chunk in chunks)
-        way = OperationSender if record.kind.keyed else AppItemSender
+        way = OperationSender if record.kind.idempotent else AppItemSender
         return way(self._service, ledger, record, sent, self._results, meter), chunks
 
     async def _open(self, ledger: Ledger, record: LedgerEntry, sending: ChunkSender) -> None:
@@ -135,7 +139,7 @@ class Upload(RowJob):
             try:
                 await sending.open(pool_id)
             except TolokaError as error:
-                what = "the pool was not opened" if record.kind.keyed else f"the batch {pool_id} was not started"
+                what = "the pool was not opened" if record.kind.idempotent else f"the batch {pool_id} was not started"
                 raise UploadError(
                     f"{self._results.summary()} The {record.kind.name} are there, but {what}: {error}",
                     results=self.frame(),
