@@ -35,7 +35,7 @@ LOCAL_FILES = [path for path in FILES if path.is_relative_to(PACKAGE / "local")]
 EVERYWHERE = {"numpy", "pandas", "pyarrow"}
 HOMES = {
     "IPython": {"_runtime/progress.py"},
-    "anyio": {"_transport/connections.py"},
+    "anyio": {"_transport/http.py"},
     "dask": {"_reading/dask.py"},
     "filelock": {"_runtime/file_lock.py"},
     "httpx": {"_transport", "_client/client.py"},  # the client for the types of its options
@@ -47,7 +47,7 @@ HOMES = {
     "pyrate_limiter": {"_transport/rate_limits.py"},
     "sniffio": {"_runtime/event_loop.py"},
     "starlette": {"local/_server"},
-    "tenacity": {"_transport/retries.py"},
+    "tenacity": {"_transport/http.py", "_transport/retries.py"},  # http.py for the type of a retry loop
     "uvicorn": {"local/_server"},
 }
 
