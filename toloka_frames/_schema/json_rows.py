@@ -25,7 +25,7 @@ Row: TypeAlias = "dict[str, Any]"
 INT64 = range(-(2**63), 2**63)
 NAIVE_TIMESTAMP = pa.timestamp("us")
 # values of these types become a column without a check of each value
-JSON_TYPES = {kind.arrow: kind.json_types for kind in SCALAR_TYPES.values()} | {TIMESTAMP: frozenset({str})}
+COLUMN_JSON_TYPES = {kind.arrow: kind.json_types for kind in SCALAR_TYPES.values()} | {TIMESTAMP: frozenset({str})}
 
 
 def _encode_other(value: Any) -> Any:
@@ -159,7 +159,7 @@ def _uniform_array(values: Sequence[Any], declared: pa.DataType) -> pa.Array | N
             kinds == {list} and _uniform_array(list(chain.from_iterable(filter(None, values))), declared.value_type) is not None
         )
     else:
-        fits = kinds <= JSON_TYPES[declared]
+        fits = kinds <= COLUMN_JSON_TYPES[declared]
     if not fits:
         return None
     try:

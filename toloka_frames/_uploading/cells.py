@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from toloka_frames._errors import InputError
+from toloka_frames._schema.field_types import field_type
 from toloka_frames._schema.pandas_values import plain_values
 from toloka_frames._uploading.json_text import dumps, lengths, object_texts, records, text_array, text_list
 from toloka_frames._validation import MAX_ROWS_SHOWN, format_rows, nearest_hint, reject_rows
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from toloka_frames._schema.columns import Specification
+    from toloka_frames._schema.field_types import FieldType
     from toloka_frames._uploading.frame_columns import ColumnRoles
     from toloka_frames._uploading.json_text import Pieces, Values
 
@@ -183,12 +185,12 @@ class _Check:
         if nested:
             why = f"holds what JSON cannot say, or more than {MAX_LEVELS} levels"
             self._complain_where(name, values, _holds_unsayable, why)
-        if self._strict and not kinds <= _kinds(declared):
-            fits = _fitting(declared)
+        field = field_type(declared)
+        if self._strict and not kinds <= field.json_types:
             self._complain_where(
                 name,
                 values,
-                lambda each: each is not None and not fits(each),
+                lambda each: each is not None and not _accepts(field, each),
                 f"is no {declared}",
                 CONVERSIONS.get(declared, CONVERT),
             )
@@ -267,7 +269,8 @@ def _array_of(series: pd.Series[Any], declared: str, *, strict: bool) -> pa.Arra
     kind = str if isinstance(series.dtype, pd.StringDtype) else NUMPY_KINDS.get(series.dtype)
     if kind is None or (kind is float and (declared == "integer" or np.isinf(series).any())):
         return None
-    if strict and (declared.startswith("array_") or kind not in (_kinds(declared) or {kind})):
+    field = field_type(declared)
+    if strict and (field.element is not None or kind not in (field.json_types or {kind})):
         return None
     try:
         array = pa.array(series, from_pandas=True)
@@ -276,21 +279,11 @@ def _array_of(series: pd.Series[Any], declared: str, *, strict: bool) -> pa.Arra
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
-def _kinds(declared: str) -> set[type]:
-    """The types of single values of a declared field type (Toloka API, "Create project")."""
-    if declared in ("string", "url", "file", "coordinates"):
-        return {str}
-    kinds: dict[str, set[type]] = {"boolean": {bool}, "integer": {int}, "float": {int, float}}
-    return kinds.get(declared, set())
-
-
-def _fitting(declared: str) -> Callable[[Any], bool]:
-    """Whether a value is of a declared field type; of a type that is not known here all are."""
-    if declared.startswith("array_"):
-        fits = _fitting(declared.removeprefix("array_"))
-        return lambda value: isinstance(value, list | tuple) and all(map(fits, value))
-    kinds = _kinds(declared)
-    return lambda value: not kinds or type(value) in kinds
+def _accepts(field: FieldType, value: Any) -> bool:
+    """Return whether a value is valid for a field; free-form fields accept every value."""
+    if field.element is not None:
+        return isinstance(value, list | tuple) and all(_accepts(field.element, item) for item in value)
+    return not field.json_types or type(value) in field.json_types
 
 
 def _is_overlap(value: Any) -> bool:
