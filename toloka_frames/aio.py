@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from toloka_frames._reading.foreign_rows import SAMPLE_ROWS, Rows, SchemaInferrer, abatches
+from toloka_frames._reading.foreign_rows import SAMPLE_ROWS, Rows, SchemaInferrer, abatches, check_resume
 from toloka_frames._reading.scan import Scan
-from toloka_frames._reading.sinks import DtypeBackend, FilePath, ParquetFile, check_dtype_backend, check_resume, to_frame
-from toloka_frames._reading.sync import LAG, Synced, awaited_sync
+from toloka_frames._reading.sinks import DtypeBackend, ParquetFile, check_dtype_backend, to_frame
+from toloka_frames._reading.sync import DEFAULT_LAG, Synced, awaited_sync
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._uploading import create, row_updates
 from toloka_frames._uploading.job import awaited
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._runtime.progress import ProgressArg
 
 __all__ = [
@@ -81,7 +82,7 @@ async def to_parquet(rows: Scan | Rows, path: FilePath, *, resume: bool = False,
     return file.path
 
 
-async def sync(scan: Scan, folder: FilePath, *, lag: timedelta = LAG, progress: ProgressArg = "auto") -> Synced:
+async def sync(scan: Scan, folder: FilePath, *, lag: timedelta = DEFAULT_LAG, progress: ProgressArg = "auto") -> Synced:
     """`tf.sync` for async code; arguments, result, units, errors and source as there."""
     return await run_on_loop(awaited_sync(scan, folder, lag, progress))
 

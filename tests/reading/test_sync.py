@@ -1,4 +1,4 @@
-"""A copy goes on where it was stopped, holds each row once, and follows what is new and what changes."""
+"""Copies: an interrupted pull resumes, each row is in the copy once, and `tf.sync` adds new rows and replaces changed ones."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ import polars as pl
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from support.assignment_list_server import Shelf
+from support.assignment_list_server import AssignmentList
 from support.list_catalog import RESOURCES
 from support.scripted_server import Scripted, reply
 
 import toloka_frames as tf
 from toloka_frames._reading.manifest import Manifest, read_manifest
-from toloka_frames._reading.parts import Folder
+from toloka_frames._reading.parts import CopyFolder
 from toloka_frames._schema.lists import ASSIGNMENTS
 
 if TYPE_CHECKING:
@@ -42,16 +42,16 @@ NO_LAG = timedelta(0)
 
 
 @pytest.fixture
-def shelf(scripted: Scripted) -> Shelf:
-    shelf = Shelf()
-    scripted.answers = [shelf]
-    return shelf
+def assignments(scripted: Scripted) -> AssignmentList:
+    assignments = AssignmentList()
+    scripted.answers = [assignments]
+    return assignments
 
 
 @pytest.fixture
-def scan(scripted: Scripted, shelf: Shelf) -> tf.Scan:
-    """The assignments of the shelf, in pages of 10."""
-    assert scripted.answers == [shelf]
+def scan(scripted: Scripted, assignments: AssignmentList) -> tf.Scan:
+    """A scan of the assignments in pages of 10."""
+    assert scripted.answers == [assignments]
     return scan_of(scripted)
 
 
@@ -64,7 +64,7 @@ def ids(count: int, start: int = 0) -> list[str]:
 
 
 def rows_of(folder: Path) -> dict[str, str]:
-    """The statuses in the parts of a folder by id, as one sees them who reads `*.parquet`; no row is there twice."""
+    """Return the statuses by id, as a reader of `*.parquet` sees them, and check that no row is there twice."""
     tables = [
         pq.read_table(file, columns=["ASSIGNMENT:assignment_id", "ASSIGNMENT:status"]) for file in folder.glob("*.parquet")
     ]
@@ -73,23 +73,23 @@ def rows_of(folder: Path) -> dict[str, str]:
     return dict(rows)
 
 
-def pages_asked(scripted: Scripted) -> int:
+def page_requests(scripted: Scripted) -> int:
     return sum("/assignments" in request for request in scripted.requests)
 
 
-def failing_after(shelf: Shelf, pages: int) -> list[Any]:
-    """Answers of the shelf, then an error, then the shelf again."""
-    return [*[shelf] * pages, reply({"code": "INTERNAL_ERROR", "message": "oops"}, 500), shelf]
+def failing_after(assignments: AssignmentList, responses: int) -> list[Any]:
+    """Return this number of responses, then an error, then responses again."""
+    return [*[assignments] * responses, reply({"code": "INTERNAL_ERROR", "message": "oops"}, 500), assignments]
 
 
-# A pull into parts
+# Resumable pulls
 
 
-def test_a_pull_into_parts_holds_what_the_list_holds(scan: tf.Scan, shelf: Shelf, tmp_path: Path) -> None:
-    shelf.add(ids(35))
+def test_a_resumable_pull_has_the_rows_of_the_list(scan: tf.Scan, assignments: AssignmentList, tmp_path: Path) -> None:
+    assignments.add(ids(35))
     folder = scan.to_parquet(tmp_path / "copy", resume=True)
     assert folder == tmp_path / "copy"
-    assert rows_of(folder) == shelf.states
+    assert rows_of(folder) == assignments.statuses
     assert sorted(file.name for file in folder.iterdir()) == ["_lock", "_manifest.json", "part-00000.parquet"]
     assert pq.read_table(folder).equals(scan.to_arrow())
     assert ds.dataset(folder).schema.equals(scan.schema)
@@ -97,20 +97,22 @@ def test_a_pull_into_parts_holds_what_the_list_holds(scan: tf.Scan, shelf: Shelf
     assert len(pl.read_parquet(f"{folder}/*.parquet")) == len(pd.read_parquet(folder)) == 35
 
 
-def test_no_token_is_in_a_copy(scan: tf.Scan, shelf: Shelf, tmp_path: Path) -> None:
-    shelf.add(ids(5))
+def test_no_token_is_in_a_copy(scan: tf.Scan, assignments: AssignmentList, tmp_path: Path) -> None:
+    assignments.add(ids(5))
     written = content_of(tf.sync(scan, tmp_path / "copy", lag=NO_LAG).path)
     assert all(b"token-that-nobody-may-see" not in content for content in written.values())
 
 
-def test_parts_have_a_hundred_thousand_rows_and_whole_pages(scripted: Scripted, shelf: Shelf, tmp_path: Path) -> None:
-    shelf.add(ids(230_000))
+def test_a_part_ends_with_the_page_that_reaches_100_000_rows(
+    scripted: Scripted, assignments: AssignmentList, tmp_path: Path
+) -> None:
+    assignments.add(ids(230_000))
     folder = scan_of(scripted, 30_000).to_parquet(tmp_path / "copy", resume=True)
     assert tf.verify(folder)["rows"].tolist() == [120_000, 110_000]
-    assert rows_of(folder) == shelf.states
+    assert rows_of(folder) == assignments.statuses
 
 
-def test_parts_are_cut_early_where_rows_are_large(scripted: Scripted, tmp_path: Path) -> None:
+def test_a_part_ends_early_if_rows_are_large(scripted: Scripted, tmp_path: Path) -> None:
     rows = [{"id": str(number), "public_name": f"{number:08}" * 2_000_000} for number in range(1, 8)]
     pages = [reply({"items": [row], "has_more": row is not rows[-1]}) for row in rows]
     scripted.answers = [reply({"id": "me"}), *pages]
@@ -118,31 +120,35 @@ def test_parts_are_cut_early_where_rows_are_large(scripted: Scripted, tmp_path: 
     assert tf.verify(folder)["rows"].tolist() == [5, 2]
 
 
-def test_an_empty_list_has_a_part_that_knows_the_columns(scan: tf.Scan, tmp_path: Path) -> None:
+def test_the_copy_of_an_empty_list_has_a_part_with_its_columns(scan: tf.Scan, tmp_path: Path) -> None:
     folder = scan.to_parquet(tmp_path / "copy", resume=True)
     assert pq.read_table(folder).equals(scan.schema.empty_table())
     assert tf.verify(folder)["rows"].tolist() == [0]
 
 
-def test_a_pull_that_fails_goes_on_behind_what_came(scripted: Scripted, scan: tf.Scan, shelf: Shelf, tmp_path: Path) -> None:
-    shelf.add(ids(95))
-    scripted.answers = failing_after(shelf, 7)  # the requester, pool, project and four pages
+def test_a_failed_pull_resumes_after_the_rows_on_disk(
+    scripted: Scripted, scan: tf.Scan, assignments: AssignmentList, tmp_path: Path
+) -> None:
+    assignments.add(ids(95))
+    scripted.answers = failing_after(assignments, 7)  # the requester, pool, project and four pages
     with pytest.raises(tf.ScanInterrupted, match="same call"):
         scan.to_parquet(tmp_path / "copy", resume=True)
     assert len(rows_of(tmp_path / "copy")) == 40
     with pytest.raises(tf.CopyError, match="not complete"):
         tf.verify(tmp_path / "copy")
-    before = pages_asked(scripted)
+    before = page_requests(scripted)
     scan.to_parquet(tmp_path / "copy", resume=True)
-    assert pages_asked(scripted) - before == 6
-    assert rows_of(tmp_path / "copy") == shelf.states
+    assert page_requests(scripted) - before == 6
+    assert rows_of(tmp_path / "copy") == assignments.statuses
     assert tf.verify(tmp_path / "copy")["rows"].tolist() == [95]
 
 
-def test_a_complete_pull_asks_for_no_row_and_says_so(scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path) -> None:
-    shelf.add(ids(15))
+def test_a_complete_pull_requests_no_page_and_says_so(
+    scan: tf.Scan, assignments: AssignmentList, scripted: Scripted, tmp_path: Path
+) -> None:
+    assignments.add(ids(15))
     scan.to_parquet(tmp_path / "copy", resume=True)
-    shelf.add(ids(5, 15))
+    assignments.add(ids(5, 15))
     before, seen = len(scripted.requests), []
     assert scan.to_parquet(tmp_path / "copy", resume=True, progress=seen.append) == tmp_path / "copy"
     assert len(scripted.requests) == before
@@ -150,76 +156,80 @@ def test_a_complete_pull_asks_for_no_row_and_says_so(scan: tf.Scan, shelf: Shelf
     assert len(rows_of(tmp_path / "copy")) == 15
 
 
-def test_a_pull_holds_what_was_there_at_its_beginning(scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path) -> None:
-    shelf.wait(days=36_500)  # so that our clock is not the later one
-    there = shelf.add(ids(40))
-    shelf.wait(seconds=2)
+def test_a_pull_has_the_rows_created_before_it_started(
+    scan: tf.Scan, assignments: AssignmentList, scripted: Scripted, tmp_path: Path
+) -> None:
+    assignments.advance_clock(days=36_500)  # the service's clock is the later one
+    expected = assignments.add(ids(40))
+    assignments.advance_clock(seconds=2)
 
     def later(head: str) -> bytes:
-        shelf.add(["00000000-late", *ids(20, 40)], seconds=1)
-        return shelf(head)
+        assignments.add(["00000000-late", *ids(20, 40)], seconds=1)
+        return assignments(head)
 
-    scripted.answers = [*[shelf] * 4, later, shelf]
-    assert sorted(rows_of(scan.to_parquet(tmp_path / "copy", resume=True))) == there
-
-
-def test_a_service_whose_clock_is_late_keeps_no_row_from_a_pull(scan: tf.Scan, shelf: Shelf, tmp_path: Path) -> None:
-    shelf.add(ids(40))
-    shelf.wait(days=-1)
-    assert rows_of(scan.to_parquet(tmp_path / "copy", resume=True)) == shelf.states
+    scripted.answers = [*[assignments] * 4, later, assignments]
+    assert sorted(rows_of(scan.to_parquet(tmp_path / "copy", resume=True))) == expected
 
 
-def test_a_service_whose_clock_is_early_does_not_make_a_sync_pass_what_is_to_come(
-    scan: tf.Scan, shelf: Shelf, tmp_path: Path
+def test_a_pull_misses_no_row_if_the_clock_of_the_service_is_behind(
+    scan: tf.Scan, assignments: AssignmentList, tmp_path: Path
 ) -> None:
-    shelf.add(ids(5))
-    shelf.wait(days=36_500)
+    assignments.add(ids(40))
+    assignments.advance_clock(days=-1)
+    assert rows_of(scan.to_parquet(tmp_path / "copy", resume=True)) == assignments.statuses
+
+
+def test_a_sync_misses_no_later_row_if_the_clock_of_the_service_is_ahead(
+    scan: tf.Scan, assignments: AssignmentList, tmp_path: Path
+) -> None:
+    assignments.add(ids(5))
+    assignments.advance_clock(days=36_500)
     assert tf.sync(scan, tmp_path / "copy", lag=NO_LAG).rows == 5
     until = cast("Manifest", read_manifest(tmp_path / "copy")).until
     assert "2026-01-01" < (until or "") <= f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
 
 
-def test_a_bound_that_was_given_is_kept(scripted: Scripted, shelf: Shelf, tmp_path: Path) -> None:
-    shelf.add(ids(10), seconds=60)
+def test_a_pull_keeps_a_given_upper_bound(scripted: Scripted, assignments: AssignmentList, tmp_path: Path) -> None:
+    assignments.add(ids(10), seconds=60)
     scan = scan_of(scripted, created_lte="2026-01-01T00:05:00")
     assert sorted(rows_of(scan.to_parquet(tmp_path / "copy", resume=True))) == ids(5)
 
 
-def test_a_list_without_a_time_of_creation_is_pulled_into_parts_too(scripted: Scripted, tmp_path: Path) -> None:
+def test_a_list_without_creation_times_can_be_pulled_into_parts(scripted: Scripted, tmp_path: Path) -> None:
     scripted.answers = [reply({"id": "me"}), reply({"content": [{"id": "a"}, {"id": "b"}], "has_more": False})]
     folder = scripted.client().get_apps().to_parquet(tmp_path / "copy", resume=True)
     assert pq.read_table(folder)["id"].to_pylist() == ["a", "b"]
     assert all("created" not in request for request in scripted.requests)
 
 
-def test_async_code_pulls_into_parts_and_syncs(scan: tf.Scan, shelf: Shelf, tmp_path: Path) -> None:
-    shelf.add(ids(15))
-    shelf.wait(minutes=5)
+def test_async_code_pulls_into_parts_and_syncs(scan: tf.Scan, assignments: AssignmentList, tmp_path: Path) -> None:
+    assignments.add(ids(15))
+    assignments.advance_clock(minutes=5)
 
     async def use() -> tf.Synced:
         assert await tf.aio.to_parquet(scan, tmp_path / "copy", resume=True) == tmp_path / "copy"
         return await tf.aio.sync(scan, tmp_path / "synced")
 
     assert asyncio.run(use()) == tf.Synced(tmp_path / "synced", 15, 0, 15)
-    assert rows_of(tmp_path / "copy") == rows_of(tmp_path / "synced") == shelf.states
+    assert rows_of(tmp_path / "copy") == rows_of(tmp_path / "synced") == assignments.statuses
 
 
-def test_rows_from_elsewhere_cannot_be_gone_on_with(tmp_path: Path) -> None:
+def test_resume_is_rejected_for_rows_that_are_not_a_scan(tmp_path: Path) -> None:
     with pytest.raises(tf.InputError, match="scan"):
         tf.to_parquet([{"a": 1}], tmp_path / "x", resume=True)
     with pytest.raises(tf.InputError, match="scan"):
         asyncio.run(tf.aio.to_parquet([{"a": 1}], tmp_path / "x", resume=True))
 
 
-def test_a_copy_of_something_else_is_refused_and_left_alone(
-    scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path
+def test_a_copy_of_something_else_is_rejected_and_left_unchanged(
+    scan: tf.Scan, assignments: AssignmentList, scripted: Scripted, tmp_path: Path
 ) -> None:
-    shelf.add(ids(15))
+    assignments.add(ids(15))
     folder = scan.to_parquet(tmp_path / "copy", resume=True)
-    scripted.answers = failing_after(shelf, 4)
+    scripted.answers = failing_after(assignments, 4)
     with pytest.raises(tf.ScanInterrupted):
-        scan_of(scripted).to_parquet(tmp_path / "begun", resume=True)
-    before = content_of(folder), content_of(tmp_path / "begun")
+        scan_of(scripted).to_parquet(tmp_path / "unfinished", resume=True)
+    before = content_of(folder), content_of(tmp_path / "unfinished")
     with pytest.raises(tf.CopyError, match="its query is") as caught:
         scan_of(scripted, status="ACCEPTED").to_parquet(folder, resume=True)
     assert caught.value.path == folder
@@ -227,38 +237,40 @@ def test_a_copy_of_something_else_is_refused_and_left_alone(
         tf.sync(scan, folder)
     with pytest.raises(tf.CopyError, match="its list is 'assignments'"):
         scripted.client().get_pools().to_parquet(folder, resume=True)
-    shelf.fields = {"text": {"type": "integer"}, "more": {"type": "string"}}
+    assignments.fields = {"text": {"type": "integer"}, "more": {"type": "string"}}
     with pytest.raises(tf.CopyError, match=r"its columns differ in INPUT:more, INPUT:text"):
-        scan_of(scripted).to_parquet(tmp_path / "begun", resume=True)
-    shelf.account = "requester-2"
-    with pytest.raises(tf.CopyError, match="its account is 'requester-1', and not 'requester-2'"):
+        scan_of(scripted).to_parquet(tmp_path / "unfinished", resume=True)
+    assignments.account = "requester-2"
+    with pytest.raises(tf.CopyError, match="its account is 'requester-1', not 'requester-2'"):
         scan_of(scripted).to_parquet(folder, resume=True)
-    assert (content_of(folder), content_of(tmp_path / "begun")) == before
+    assert (content_of(folder), content_of(tmp_path / "unfinished")) == before
 
 
 def content_of(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def test_two_calls_on_one_folder_at_once_are_refused(scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path) -> None:
-    shelf.add(ids(15))
+def test_a_second_call_on_a_folder_is_rejected_while_the_first_runs(
+    scan: tf.Scan, assignments: AssignmentList, scripted: Scripted, tmp_path: Path
+) -> None:
+    assignments.add(ids(15))
     errors: list[tf.CopyError] = []
 
     def meanwhile(head: str) -> bytes:
         with Scripted() as other:
-            other.answers = [shelf]
+            other.answers = [assignments]
             with pytest.raises(tf.CopyError, match="another call") as caught:
                 subprocess_pull(other, tmp_path / "copy")
             errors.append(caught.value)
-        return shelf(head)
+        return assignments(head)
 
-    scripted.answers = [*[shelf] * 3, meanwhile, shelf]
-    assert rows_of(scan.to_parquet(tmp_path / "copy", resume=True)) == shelf.states
+    scripted.answers = [*[assignments] * 3, meanwhile, assignments]
+    assert rows_of(scan.to_parquet(tmp_path / "copy", resume=True)) == assignments.statuses
     assert len(errors) == 1
 
 
 def subprocess_pull(server: Scripted, folder: Path) -> None:
-    """The same pull in another process; its error is raised here."""
+    """Run the same pull in another process, and raise its error here."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         pool.apply(pull_in_process, (server.url, str(folder)))
 
@@ -268,164 +280,168 @@ def pull_in_process(url: str, folder: str) -> None:
     client.get_assignments(pool_id="1", batch_size=10).to_parquet(folder, resume=True)
 
 
-# A copy that is brought up to date
+# tf.sync
 
 
-def test_a_sync_adds_what_is_new_and_counts_it(scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path) -> None:
+def test_a_sync_adds_and_counts_new_rows(
+    scan: tf.Scan, assignments: AssignmentList, scripted: Scripted, tmp_path: Path
+) -> None:
     folder = tmp_path / "copy"
-    shelf.add(ids(25), "ACCEPTED")
-    shelf.wait(minutes=2)
+    assignments.add(ids(25), "ACCEPTED")
+    assignments.advance_clock(minutes=2)
     assert tf.sync(scan, folder) == tf.Synced(folder, added=25, changed=0, rows=25)
-    shelf.add(ids(12, 25), "ACCEPTED")
-    shelf.wait(minutes=2)
+    assignments.add(ids(12, 25), "ACCEPTED")
+    assignments.advance_clock(minutes=2)
     assert tf.sync(scan_of(scripted), folder) == tf.Synced(folder, added=12, changed=0, rows=37)
     assert tf.sync(scan_of(scripted), folder) == tf.Synced(folder, added=0, changed=0, rows=37)
-    assert rows_of(folder) == shelf.states
+    assert rows_of(folder) == assignments.statuses
     assert tf.verify(folder)["file"].tolist() == ["part-00000.parquet"]
 
 
-def test_a_sync_stays_a_minute_behind_unless_told_otherwise(scan: tf.Scan, shelf: Shelf, tmp_path: Path) -> None:
-    shelf.add(ids(10), seconds=10)
+def test_a_sync_stays_a_minute_behind_by_default(scan: tf.Scan, assignments: AssignmentList, tmp_path: Path) -> None:
+    assignments.add(ids(10), seconds=10)
     assert tf.sync(scan, tmp_path / "copy").rows == 4
     assert tf.sync(scan, tmp_path / "copy", lag=timedelta(seconds=30)).added == 3
     assert tf.sync(scan, tmp_path / "copy", lag=timedelta(hours=1)) == tf.Synced(tmp_path / "copy", 0, 0, 7)
     assert tf.sync(scan, tmp_path / "copy", lag=NO_LAG).added == 3
-    assert rows_of(tmp_path / "copy") == shelf.states
+    assert rows_of(tmp_path / "copy") == assignments.statuses
 
 
-def test_rows_that_can_still_change_are_asked_for_again_and_final_ones_are_not(
-    scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path
+def test_rows_that_can_still_change_are_requested_again_and_final_ones_are_not(
+    scan: tf.Scan, assignments: AssignmentList, scripted: Scripted, tmp_path: Path
 ) -> None:
     folder = tmp_path / "copy"
-    shelf.add(ids(100), "ACCEPTED")
-    for each in ("00000003", "00000004", "00000050", "00000097"):
-        shelf.states[each] = "SUBMITTED"
-    shelf.wait(minutes=2)
+    assignments.add(ids(100), "ACCEPTED")
+    for id_ in ("00000003", "00000004", "00000050", "00000097"):
+        assignments.statuses[id_] = "SUBMITTED"
+    assignments.advance_clock(minutes=2)
     tf.sync(scan, folder)
-    shelf.states |= {"00000003": "REJECTED", "00000050": "ACCEPTED", "00000004": "ACCEPTED", "00000090": "EXPIRED"}
-    before = pages_asked(scripted)
+    assignments.statuses |= {"00000003": "REJECTED", "00000050": "ACCEPTED", "00000004": "ACCEPTED", "00000090": "EXPIRED"}
+    before = page_requests(scripted)
     assert tf.sync(scan, folder) == tf.Synced(folder, added=0, changed=3, rows=100)
-    assert pages_asked(scripted) - before == 3  # windows of created: 3 and 4, 50, 97
-    assert rows_of(folder) == shelf.states | {"00000090": "ACCEPTED"}
-    shelf.states |= {"00000003": "ACCEPTED", "00000097": "SKIPPED"}
+    assert page_requests(scripted) - before == 3  # time ranges: 3 and 4, 50, 97
+    assert rows_of(folder) == assignments.statuses | {"00000090": "ACCEPTED"}
+    assignments.statuses |= {"00000003": "ACCEPTED", "00000097": "SKIPPED"}
     assert tf.sync(scan, folder).changed == 2
-    before = pages_asked(scripted)
+    before = page_requests(scripted)
     assert tf.sync(scan, folder).changed == 0
-    assert pages_asked(scripted) == before
+    assert page_requests(scripted) == before
     assert tf.verify(folder)["open_rows"].tolist() == [0]
 
 
-def test_open_rows_with_less_than_a_page_between_them_are_asked_for_together(
-    scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path
+def test_open_rows_less_than_a_page_apart_share_a_range(
+    scan: tf.Scan, assignments: AssignmentList, scripted: Scripted, tmp_path: Path
 ) -> None:
-    shelf.add(ids(100), "ACCEPTED")
-    for each in ids(100)[::8]:
-        shelf.states[each] = "ACTIVE"
-    shelf.wait(minutes=2)
+    assignments.add(ids(100), "ACCEPTED")
+    for id_ in ids(100)[::8]:
+        assignments.statuses[id_] = "ACTIVE"
+    assignments.advance_clock(minutes=2)
     tf.sync(scan, tmp_path / "copy")
-    shelf.states = dict.fromkeys(shelf.states, "EXPIRED")
-    before = pages_asked(scripted)
+    assignments.statuses = dict.fromkeys(assignments.statuses, "EXPIRED")
+    before = page_requests(scripted)
     assert tf.sync(scan, tmp_path / "copy").changed == 13
-    assert pages_asked(scripted) - before == 10
+    assert page_requests(scripted) - before == 10
 
 
-def test_rows_without_a_time_of_creation_are_added_once_though_every_window_has_them(
-    scripted: Scripted, shelf: Shelf, tmp_path: Path
+def test_rows_without_a_creation_time_are_added_once_though_every_range_returns_them(
+    scripted: Scripted, assignments: AssignmentList, tmp_path: Path
 ) -> None:
     undated = ["0-undated"]
 
     def answer(head: str) -> bytes:
-        said = shelf(head)
+        response = assignments(head)
         if "/assignments" not in head:
-            return said
-        page = json.loads(said.split(b"\r\n\r\n", 1)[1])
+            return response
+        page = json.loads(response.split(b"\r\n\r\n", 1)[1])
         if "id_gt" not in head:
-            page["items"] = [*({"id": each, "status": "ACTIVE"} for each in undated), *page["items"]]
-        return reply(page, Date=format_datetime(shelf.now, usegmt=True))
+            page["items"] = [*({"id": id_, "status": "ACTIVE"} for id_ in undated), *page["items"]]
+        return reply(page, Date=format_datetime(assignments.now, usegmt=True))
 
     scripted.answers = [answer]
     for round_, rows in enumerate((26, 25, 26)):
-        shelf.add(ids(25, 25 * round_), "ACCEPTED")
-        shelf.wait(minutes=2)
+        assignments.add(ids(25, 25 * round_), "ACCEPTED")
+        assignments.advance_clock(minutes=2)
         assert tf.sync(scan_of(scripted), tmp_path / "copy").added == rows
         undated = ["0-undated", *(["0-undated-too"] if round_ else [])]
-    assert sorted(rows_of(tmp_path / "copy")) == sorted([*undated, *shelf.states])
+    assert sorted(rows_of(tmp_path / "copy")) == sorted([*undated, *assignments.statuses])
 
 
-class Milliseconds(Shelf):
-    """A service that shows instants in milliseconds, and compares them as they are."""
+class MillisecondTimestamps(AssignmentList):
+    """A service that returns timestamps in milliseconds, but compares them in microseconds."""
 
-    def _row(self, each: str) -> bytes:
-        return re.sub(rb'\d{3}"}$', b'"}', super()._row(each))
+    def _row(self, id_: str) -> bytes:
+        return re.sub(rb'\d{3}"}$', b'"}', super()._row(id_))
 
 
-def test_open_rows_are_found_where_more_of_their_time_is_compared_than_shown(scripted: Scripted, tmp_path: Path) -> None:
-    shelf = Milliseconds()
-    scripted.answers = [shelf]
-    shelf.add(ids(5), seconds=1.000789)
-    shelf.wait(minutes=2)
+def test_open_rows_are_found_if_timestamps_are_compared_with_more_digits_than_returned(
+    scripted: Scripted, tmp_path: Path
+) -> None:
+    assignments = MillisecondTimestamps()
+    scripted.answers = [assignments]
+    assignments.add(ids(5), seconds=1.000789)
+    assignments.advance_clock(minutes=2)
     tf.sync(scan_of(scripted), tmp_path / "copy")
-    shelf.states = dict.fromkeys(shelf.states, "EXPIRED")
+    assignments.statuses = dict.fromkeys(assignments.statuses, "EXPIRED")
     assert tf.sync(scan_of(scripted), tmp_path / "copy").changed == 5
 
 
-def test_rows_that_an_older_version_took_for_open_are_not_asked_for(
-    scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path
+def test_rows_that_an_older_version_counted_as_open_are_not_requested(
+    scan: tf.Scan, assignments: AssignmentList, scripted: Scripted, tmp_path: Path
 ) -> None:
-    shelf.add(ids(5), "ACCEPTED")
-    shelf.wait(minutes=2)
+    assignments.add(ids(5), "ACCEPTED")
+    assignments.advance_clock(minutes=2)
     folder = tf.sync(scan, tmp_path / "copy").path
-    with Folder(folder, ASSIGNMENTS.life, cast("Manifest", read_manifest(folder))) as opened:
-        opened.note(parts=tuple(dataclasses.replace(part, open_rows=1) for part in opened.manifest.parts))
-    before = pages_asked(scripted)
+    with CopyFolder(folder, ASSIGNMENTS.life, cast("Manifest", read_manifest(folder))) as opened:
+        opened.update_manifest(parts=tuple(dataclasses.replace(part, open_rows=1) for part in opened.manifest.parts))
+    before = page_requests(scripted)
     assert tf.sync(scan, folder) == tf.Synced(folder, added=0, changed=0, rows=5)
-    assert pages_asked(scripted) == before
+    assert page_requests(scripted) == before
 
 
-def test_every_part_is_followed(scripted: Scripted, shelf: Shelf, tmp_path: Path) -> None:
-    shelf.add(ids(150_000), "ACCEPTED", seconds=0.0001)
+def test_changed_rows_are_replaced_in_every_part(scripted: Scripted, assignments: AssignmentList, tmp_path: Path) -> None:
+    assignments.add(ids(150_000), "ACCEPTED", seconds=0.0001)
     open_rows = ids(150_000)[::50_001]
-    shelf.states |= dict.fromkeys(open_rows, "ACTIVE")
-    shelf.wait(minutes=2)
+    assignments.statuses |= dict.fromkeys(open_rows, "ACTIVE")
+    assignments.advance_clock(minutes=2)
     scan = scan_of(scripted, 25_000)
     tf.sync(scan, tmp_path / "copy")
     assert tf.verify(tmp_path / "copy")["open_rows"].tolist() == [2, 1]
-    shelf.states |= dict.fromkeys(open_rows, "SKIPPED")
+    assignments.statuses |= dict.fromkeys(open_rows, "SKIPPED")
     assert tf.sync(scan, tmp_path / "copy").changed == 3
-    assert rows_of(tmp_path / "copy") == shelf.states
+    assert rows_of(tmp_path / "copy") == assignments.statuses
 
 
-def test_an_assignment_counts_once_though_it_has_a_row_for_each_task(scripted: Scripted, tmp_path: Path) -> None:
-    shelf = Shelf()
+def test_an_assignment_with_several_tasks_counts_once(scripted: Scripted, tmp_path: Path) -> None:
+    assignments = AssignmentList()
     status = ["ACTIVE"]
 
-    def assignments(head: str) -> bytes:
+    def answer(head: str) -> bytes:
         if "/assignments" not in head:
-            return shelf(head)
+            return assignments(head)
         tasks = [{"id": f"t{number}", "input_values": {"text": "x"}} for number in range(3)]
         row = {"id": "a", "created": "2025-12-01T00:00:00", "status": status[0], "tasks": tasks}
         return reply({"items": [] if "created_gt=" in head else [row], "has_more": False})
 
-    scripted.answers = [assignments]
+    scripted.answers = [answer]
     scan, folder = scan_of(scripted), tmp_path / "copy"
     assert tf.sync(scan, folder) == tf.Synced(folder, added=1, changed=0, rows=1)
     status[0] = "SUBMITTED"
-    shelf.wait(minutes=5)
+    assignments.advance_clock(minutes=5)
     assert tf.sync(scan, folder) == tf.Synced(folder, added=0, changed=1, rows=1)
     assert pq.read_table(folder)["ASSIGNMENT:status"].to_pylist() == ["SUBMITTED"] * 3
     assert pq.read_table(folder)["ASSIGNMENT:task_id"].to_pylist() == ["t0", "t1", "t2"]
 
 
-def test_the_time_of_asking_is_no_change(scripted: Scripted, tmp_path: Path) -> None:
-    asked: list[str] = []
+def test_the_time_of_the_response_does_not_count_as_a_change(scripted: Scripted, tmp_path: Path) -> None:
+    requests: list[str] = []
 
     def batches(head: str) -> bytes:
-        asked.append(head)
+        requests.append(head)
         row = {
             "id": "b",
             "status": "NEW",
             "created_at": "2025-12-01T00:00:00",
-            "current_time": f"2026-01-01T00:00:{len(asked):02}",
+            "current_time": f"2026-01-01T00:00:{len(requests):02}",
         }
         body = {"content": [] if "created_gt=" in head else [row], "has_more": False, "id": "me"}
         return reply(body, Date="Thu, 01 Jan 2026 00:00:00 GMT")
@@ -434,23 +450,23 @@ def test_the_time_of_asking_is_no_change(scripted: Scripted, tmp_path: Path) -> 
     scan = scripted.client().get_app_batches("p")
     assert tf.sync(scan, tmp_path / "copy").added == 1
     assert tf.sync(scan, tmp_path / "copy").changed == 0
-    assert "created_gte" in asked[-1]
+    assert "created_gte" in requests[-1]
 
 
-def test_fields_that_have_changed_places_keep_those_of_the_copy(
-    scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path
+def test_reordered_fields_keep_the_column_order_of_the_copy(
+    scan: tf.Scan, assignments: AssignmentList, scripted: Scripted, tmp_path: Path
 ) -> None:
-    shelf.fields["more"] = {"type": "integer", "required": False}
-    shelf.add(ids(25))
-    shelf.wait(minutes=2)
-    scripted.answers = failing_after(shelf, 5)
+    assignments.fields["more"] = {"type": "integer", "required": False}
+    assignments.add(ids(25))
+    assignments.advance_clock(minutes=2)
+    scripted.answers = failing_after(assignments, 5)
     with pytest.raises(tf.ScanInterrupted):
         scan.to_parquet(tmp_path / "pulled", resume=True)
     tf.sync(scan, tmp_path / "synced")
-    shelf.fields = dict(reversed(shelf.fields.items()))
-    shelf.add(ids(5, 25))
-    shelf.states["00000003"] = "EXPIRED"
-    shelf.wait(minutes=2)
+    assignments.fields = dict(reversed(assignments.fields.items()))
+    assignments.add(ids(5, 25))
+    assignments.statuses["00000003"] = "EXPIRED"
+    assignments.advance_clock(minutes=2)
     other = scan_of(scripted)
     assert other.schema.names != scan.schema.names
     assert tf.sync(other, tmp_path / "synced") == tf.Synced(tmp_path / "synced", added=5, changed=1, rows=30)
@@ -459,100 +475,106 @@ def test_fields_that_have_changed_places_keep_those_of_the_copy(
         assert pq.read_table(folder).schema.names == scan.schema.names
 
 
-def test_a_sync_that_fails_half_way_goes_on(scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path) -> None:
+def test_a_failed_sync_resumes(scan: tf.Scan, assignments: AssignmentList, scripted: Scripted, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
-    shelf.add(ids(95))
-    shelf.wait(minutes=2)
-    scripted.answers = failing_after(shelf, 7)
+    assignments.add(ids(95))
+    assignments.advance_clock(minutes=2)
+    scripted.answers = failing_after(assignments, 7)
     with pytest.raises(tf.ScanInterrupted):
         tf.sync(scan, folder)
-    shelf.add(ids(10, 95))
-    shelf.wait(minutes=2)
+    assignments.add(ids(10, 95))
+    assignments.advance_clock(minutes=2)
     assert tf.sync(scan, folder) == tf.Synced(folder, added=65, changed=0, rows=105)
-    assert rows_of(folder) == shelf.states
+    assert rows_of(folder) == assignments.statuses
 
 
-def test_what_was_asked_again_is_kept_when_the_service_fails(
-    scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path
+def test_refreshed_rows_are_saved_when_a_later_request_fails(
+    scan: tf.Scan, assignments: AssignmentList, scripted: Scripted, tmp_path: Path
 ) -> None:
     folder = tmp_path / "copy"
-    shelf.add(ids(95))
-    shelf.wait(minutes=2)
+    assignments.add(ids(95))
+    assignments.advance_clock(minutes=2)
     tf.sync(scan, folder)
-    shelf.states = dict.fromkeys(shelf.states, "EXPIRED")
-    scripted.answers = failing_after(shelf, 4)
+    assignments.statuses = dict.fromkeys(assignments.statuses, "EXPIRED")
+    scripted.answers = failing_after(assignments, 4)
     with pytest.raises(tf.ScanInterrupted) as caught:
         tf.sync(scan, folder)
-    assert "the same call goes on" in caught.value.__notes__[0]
+    assert "run the same call again to resume" in caught.value.__notes__[0]
     assert list(rows_of(folder).values()).count("EXPIRED") == 40
     assert tf.sync(scan, folder).changed == 55
 
 
-def test_what_was_asked_again_is_kept_when_the_next_window_fails_at_once(
-    scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path
+def test_refreshed_rows_are_saved_when_the_first_request_of_the_next_range_fails(
+    scan: tf.Scan, assignments: AssignmentList, scripted: Scripted, tmp_path: Path
 ) -> None:
     folder = tmp_path / "copy"
-    shelf.add(ids(95), "ACCEPTED")
-    shelf.states |= {"00000003": "SUBMITTED", "00000090": "SUBMITTED"}
-    shelf.wait(minutes=2)
+    assignments.add(ids(95), "ACCEPTED")
+    assignments.statuses |= {"00000003": "SUBMITTED", "00000090": "SUBMITTED"}
+    assignments.advance_clock(minutes=2)
     tf.sync(scan, folder)
-    shelf.states |= {"00000003": "ACCEPTED", "00000090": "ACCEPTED"}
-    scripted.answers = failing_after(shelf, 1)
+    assignments.statuses |= {"00000003": "ACCEPTED", "00000090": "ACCEPTED"}
+    scripted.answers = failing_after(assignments, 1)
     with pytest.raises(tf.ApiError) as caught:
         tf.sync(scan, folder)
-    assert "What came is kept" in caught.value.__notes__[0]
-    assert rows_of(folder) == shelf.states | {"00000090": "SUBMITTED"}
+    assert "The rows fetched so far are in" in caught.value.__notes__[0]
+    assert rows_of(folder) == assignments.statuses | {"00000090": "SUBMITTED"}
 
 
-def test_new_rows_come_before_those_that_are_asked_again(
-    scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path
+def test_new_rows_are_added_before_open_rows_are_refreshed(
+    scan: tf.Scan, assignments: AssignmentList, scripted: Scripted, tmp_path: Path
 ) -> None:
     folder = tmp_path / "copy"
-    shelf.add(ids(95))
-    shelf.wait(minutes=2)
+    assignments.add(ids(95))
+    assignments.advance_clock(minutes=2)
     tf.sync(scan, folder)
-    shelf.add(ids(10, 95))
-    shelf.wait(minutes=2)
+    assignments.add(ids(10, 95))
+    assignments.advance_clock(minutes=2)
     requester = scripted.client(retries=1)
-    scripted.answers = failing_after(shelf, 6)  # the requester, pool, project, the new rows and two pages
+    scripted.answers = failing_after(assignments, 6)  # the requester, pool, project, the new rows and two pages
     with pytest.raises(tf.ScanInterrupted):
         tf.sync(requester.get_assignments(pool_id="1", batch_size=10), folder)
-    assert rows_of(folder) == shelf.states
+    assert rows_of(folder) == assignments.statuses
 
 
-def test_a_first_page_that_is_refused_begins_no_copy(scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path) -> None:
-    scripted.answers = failing_after(shelf, 3)
+def test_no_copy_is_started_if_the_first_page_fails(
+    scan: tf.Scan, assignments: AssignmentList, scripted: Scripted, tmp_path: Path
+) -> None:
+    scripted.answers = failing_after(assignments, 3)
     with pytest.raises(tf.ApiError) as caught:
         tf.sync(scan, tmp_path / "copy")
     assert not hasattr(caught.value, "__notes__")
     assert [file.name for file in (tmp_path / "copy").iterdir()] == ["_lock"]
 
 
-def test_a_thousand_rows_in_no_order_of_time_are_each_there_once(scripted: Scripted, shelf: Shelf, tmp_path: Path) -> None:
+def test_each_of_a_thousand_rows_with_unordered_ids_is_in_the_copy_once(
+    scripted: Scripted, assignments: AssignmentList, tmp_path: Path
+) -> None:
     chance = random.Random(7)  # noqa: S311 -- the same each time
     for round_ in range(6):
-        shelf.add([f"{chance.getrandbits(80):020x}" for _ in range(170)], seconds=0.3)
-        for each in list(shelf.states):
-            if shelf.states[each] == "ACTIVE" and chance.random() < 0.5:
-                shelf.states[each] = "EXPIRED"
-        shelf.wait(seconds=30)
+        assignments.add([f"{chance.getrandbits(80):020x}" for _ in range(170)], seconds=0.3)
+        for id_ in list(assignments.statuses):
+            if assignments.statuses[id_] == "ACTIVE" and chance.random() < 0.5:
+                assignments.statuses[id_] = "EXPIRED"
+        assignments.advance_clock(seconds=30)
         tf.sync(scan_of(scripted, 40), tmp_path / "copy", lag=timedelta(seconds=20 * (round_ % 3)))
-    shelf.wait(minutes=5)
+    assignments.advance_clock(minutes=5)
     tf.sync(scan_of(scripted, 40), tmp_path / "copy")
-    assert rows_of(tmp_path / "copy") == shelf.states
+    assert rows_of(tmp_path / "copy") == assignments.statuses
 
 
-@pytest.mark.parametrize("given", [{"status": "ACTIVE"}, {"created_lt": "2026-01-01"}, {"submitted_gt": "2026-01-01"}], ids=str)
-def test_a_filter_that_a_row_can_leave_is_refused_before_anything_is_asked(
-    given: dict[str, Any], scripted: Scripted, tmp_path: Path
+@pytest.mark.parametrize(
+    "filters", [{"status": "ACTIVE"}, {"created_lt": "2026-01-01"}, {"submitted_gt": "2026-01-01"}], ids=str
+)
+def test_a_filter_that_a_row_can_stop_matching_is_rejected_before_the_first_request(
+    filters: dict[str, Any], scripted: Scripted, tmp_path: Path
 ) -> None:
-    with pytest.raises(tf.InputError, match=next(iter(given))) as caught:
-        tf.sync(scan_of(scripted, **given), tmp_path / "copy")
-    assert caught.value.column == next(iter(given))
+    with pytest.raises(tf.InputError, match=next(iter(filters))) as caught:
+        tf.sync(scan_of(scripted, **filters), tmp_path / "copy")
+    assert caught.value.column == next(iter(filters))
     assert scripted.requests == []
 
 
-def test_created_gt_is_refused_with_what_to_give_in_its_place(scripted: Scripted, tmp_path: Path) -> None:
+def test_the_error_for_created_gt_suggests_created_gte(scripted: Scripted, tmp_path: Path) -> None:
     with pytest.raises(tf.InputError, match="created_gte"):
         tf.sync(scan_of(scripted, created_gt="2026-01-01"), tmp_path / "copy")
 
@@ -564,13 +586,13 @@ def test_app_projects_of_a_scope_can_be_synced(scripted: Scripted, tmp_path: Pat
 
 
 @pytest.mark.parametrize("lag", [timedelta(seconds=-1), timedelta.max, 60, None], ids=str)
-def test_a_lag_that_is_no_length_of_time_is_refused(scan: tf.Scan, scripted: Scripted, lag: Any, tmp_path: Path) -> None:
+def test_an_invalid_lag_is_rejected(scan: tf.Scan, scripted: Scripted, lag: Any, tmp_path: Path) -> None:
     with pytest.raises(tf.InputError, match="lag"):
         tf.sync(scan, tmp_path / "copy", lag=lag)
     assert scripted.requests == []
 
 
-def test_what_is_no_scan_cannot_be_synced(tmp_path: Path) -> None:
+def test_rows_that_are_not_a_scan_cannot_be_synced(tmp_path: Path) -> None:
     for rows in (None, "tasks", [{"id": "1"}]):
         with pytest.raises(tf.InputError, match="Scan"):
             tf.sync(rows, tmp_path / "copy")  # type: ignore[arg-type]
@@ -585,51 +607,53 @@ def test_resume_is_true_or_false(scan: tf.Scan, scripted: Scripted, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_copy_is_no_place_for_a_single_file(scan: tf.Scan, shelf: Shelf, tmp_path: Path) -> None:
-    shelf.add(ids(5))
+def test_a_single_file_cannot_be_written_over_or_into_a_copy(
+    scan: tf.Scan, assignments: AssignmentList, tmp_path: Path
+) -> None:
+    assignments.add(ids(5))
     folder = scan.to_parquet(tmp_path / "copy", resume=True)
-    with pytest.raises(tf.InputError, match="resume=True goes on with it"):
+    with pytest.raises(tf.InputError, match="To resume the copy in it, pass resume=True"):
         scan.to_parquet(folder)
-    with pytest.raises(tf.InputError, match="another folder"):
+    with pytest.raises(tf.InputError, match="Choose another folder"):
         scan.to_parquet(folder / "rows.parquet")
     assert tf.verify(folder)["rows"].tolist() == [5]
 
 
-def test_a_copy_is_where_its_name_pointed_when_the_call_was_made(
-    scan: tf.Scan, shelf: Shelf, scripted: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_relative_path_refers_to_the_working_directory_at_the_time_of_the_call(
+    scan: tf.Scan, assignments: AssignmentList, scripted: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf.add(ids(5))
+    assignments.add(ids(5))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
 
     def meanwhile(head: str) -> bytes:
         os.chdir(tmp_path / "elsewhere")
-        return shelf(head)
+        return assignments(head)
 
     scripted.answers = [meanwhile]
     assert scan.to_parquet("copy", resume=True) == tmp_path / "copy"
-    assert rows_of(tmp_path / "copy") == shelf.states
+    assert rows_of(tmp_path / "copy") == assignments.statuses
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_lists_that_cannot_be_asked_for_by_creation_are_refused(scripted: Scripted, tmp_path: Path) -> None:
+def test_lists_without_a_filter_by_creation_time_cannot_be_synced(scripted: Scripted, tmp_path: Path) -> None:
     for scan in (scripted.client().get_apps(), scripted.client().get_operations()):
-        with pytest.raises(tf.InputError, match="created"):
+        with pytest.raises(tf.InputError, match="creation time"):
             tf.sync(scan, tmp_path / "copy")
     assert scripted.requests == []
 
 
-def test_a_copy_of_aggregated_solutions_goes_on_behind_its_last_task(scripted: Scripted, tmp_path: Path) -> None:
+def test_a_pull_of_aggregated_solutions_resumes_after_the_last_task(scripted: Scripted, tmp_path: Path) -> None:
     def answer(head: str) -> bytes:
         path, _, query = head.split(" ")[1].partition("?")
         if "aggregated" not in path:
             return reply({"id": "1", "project_id": "1", "parameters": {"pool_id": "1"}, "task_spec": {}})
         if "task_id_gt=b" in query:
-            return reply({"items": [{"task_id": "c"}], "has_more": False}) if failed else refused
+            return reply({"items": [{"task_id": "c"}], "has_more": False}) if failed else server_error
         return reply({"items": [{"task_id": "a"}, {"task_id": "b"}], "has_more": True})
 
     failed: list[tf.ScanInterrupted] = []
-    refused = reply({"code": "INTERNAL_ERROR", "message": "oops"}, 500)
+    server_error = reply({"code": "INTERNAL_ERROR", "message": "oops"}, 500)
     scripted.answers = [answer]
     scan = scripted.client(retries=1).get_aggregated_solutions("op")
     with pytest.raises(tf.ScanInterrupted) as caught:
@@ -640,21 +664,21 @@ def test_a_copy_of_aggregated_solutions_goes_on_behind_its_last_task(scripted: S
     assert sum("aggregated" in request and "task_id_gt" not in request for request in scripted.requests) == 1
 
 
-def test_lists_whose_rows_change_or_go_away_untold_are_refused(scripted: Scripted, tmp_path: Path) -> None:
+def test_lists_whose_rows_change_without_a_status_cannot_be_synced(scripted: Scripted, tmp_path: Path) -> None:
     client = scripted.client()
-    fluid = [client.get_skills(), client.get_user_skills(), client.get_user_restrictions()]
-    for scan in [*fluid, client.get_message_threads(), client.get_webhook_subscriptions()]:
-        with pytest.raises(tf.InputError, match="no state tells of it"):
+    untracked = [client.get_skills(), client.get_user_skills(), client.get_user_restrictions()]
+    for scan in [*untracked, client.get_message_threads(), client.get_webhook_subscriptions()]:
+        with pytest.raises(tf.InputError, match="without a change of status"):
             tf.sync(scan, tmp_path / "copy")
     assert scripted.requests == []
 
 
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
-def test_how_rows_live_is_told_in_columns_that_are_there(resource: Resource) -> None:
-    life, columns = resource.life, {column.name for column in resource.columns if hasattr(column, "name")}
-    assert {life.id, *filter(None, (life.created, life.status)), *life.volatile_columns} <= columns
-    assert ("created_gte" in resource.filters) == (life.created is not None)
-    assert bool(life.final) == (life.status is not None)
+def test_the_lifecycle_of_every_list_names_existing_columns(resource: Resource) -> None:
+    lifecycle, columns = resource.life, {column.name for column in resource.columns if hasattr(column, "name")}
+    assert {lifecycle.id, *filter(None, (lifecycle.created, lifecycle.status)), *lifecycle.volatile_columns} <= columns
+    assert ("created_gte" in resource.filters) == (lifecycle.created is not None)
+    assert bool(lifecycle.final) == (lifecycle.status is not None)
 
 
 # Kills, and full disks
@@ -662,10 +686,9 @@ def test_how_rows_live_is_told_in_columns_that_are_there(resource: Resource) -> 
 CHILD = """
 import os, signal, sys, threading
 import toloka_frames as tf
-from toloka_frames._reading import sync
-from toloka_frames._reading import parts
+from toloka_frames._reading import atomic_write, parts, resumable, sync
 
-FILES = {sync.__file__, parts.__file__}
+FILES = {module.__file__ for module in (atomic_write, parts, resumable, sync)}
 
 def trace(frame, event, argument):
     return count if frame.f_code.co_filename in FILES else None
@@ -698,7 +721,7 @@ for line in sys.stdin:
 
 
 class Children:
-    """Processes that pull and kill themselves at a line of `_copy` or `_parts`; each is forked from one that has all loaded."""
+    """Processes that pull and kill themselves at a line of FILES, each forked from a process that has imported everything."""
 
     def __enter__(self) -> Self:
         self._parent = subprocess.Popen([sys.executable, "-c", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -708,7 +731,7 @@ class Children:
         self._parent.communicate(timeout=20)
 
     def run(self, verb: str, url: str, folder: Path, *, killed_at: int = 10**9) -> str:
-        """What became of it: "killed", or how many lines it ran."""
+        """Return "killed", or the number of lines it ran."""
         assert self._parent.stdin is not None
         assert self._parent.stdout is not None
         print(verb, url, folder, killed_at, file=self._parent.stdin, flush=True)
@@ -724,62 +747,62 @@ def children() -> Iterator[Children]:
 
 
 def kill_points(lines: int, seed: int) -> list[int]:
-    print(f"seed {seed}: {KILLS} of {lines} lines")  # noqa: T201 -- shown where a point fails
+    print(f"seed {seed}: {KILLS} of {lines} lines")  # noqa: T201 -- to repeat a failure
     return sorted(random.Random(seed).sample(range(1, lines + 1), min(KILLS, lines)))  # noqa: S311 -- the same each time
 
 
-def test_a_pull_that_is_killed_anywhere_goes_on_and_holds_each_row_once(
-    children: Children, scripted: Scripted, shelf: Shelf, tmp_path: Path
+def test_a_pull_killed_at_any_line_resumes_and_has_each_row_once(
+    children: Children, scripted: Scripted, assignments: AssignmentList, tmp_path: Path
 ) -> None:
-    shelf.add(ids(105_000), seconds=0.0001)
-    lines = int(children.run("pull", scripted.url, tmp_path / "whole"))
+    assignments.add(ids(105_000), seconds=0.0001)
+    lines = int(children.run("pull", scripted.url, tmp_path / "complete"))
     scan = scan_of(scripted, 25_000)
     for point in kill_points(lines, seed=1):
         folder = tmp_path / f"killed-at-{point}"
         assert children.run("pull", scripted.url, folder, killed_at=point) == "killed"
-        there = rows_of(folder)
+        rows_after_kill = rows_of(folder)
         scan.to_parquet(folder, resume=True)
-        assert there.items() <= rows_of(folder).items()
-        assert rows_of(folder) == shelf.states
+        assert rows_after_kill.items() <= rows_of(folder).items()
+        assert rows_of(folder) == assignments.statuses
         assert tf.verify(folder)["rows"].tolist() == [100_000, 5_000]
         shutil.rmtree(folder)
 
 
-def test_a_sync_that_is_killed_anywhere_goes_on_and_no_row_is_lost_or_twice_meanwhile(
-    children: Children, scripted: Scripted, shelf: Shelf, tmp_path: Path
+def test_a_sync_killed_at_any_line_resumes_and_never_loses_or_repeats_a_row(
+    children: Children, scripted: Scripted, assignments: AssignmentList, tmp_path: Path
 ) -> None:
-    shelf.add(ids(105_000), "ACCEPTED", seconds=0.0001)
+    assignments.add(ids(105_000), "ACCEPTED", seconds=0.0001)
     changing = ids(105_000)[::9_999]
-    shelf.states |= dict.fromkeys(changing, "ACTIVE")
-    shelf.wait(minutes=2)
+    assignments.statuses |= dict.fromkeys(changing, "ACTIVE")
+    assignments.advance_clock(minutes=2)
     assert children.run("sync", scripted.url, tmp_path / "before") != "killed"
-    before = dict(shelf.states)
-    shelf.states |= dict.fromkeys(changing, "SUBMITTED")
-    shelf.add(ids(20_000, 105_000), seconds=0.0001)
-    shelf.wait(minutes=2)
-    shutil.copytree(tmp_path / "before", tmp_path / "whole")
-    lines = int(children.run("sync", scripted.url, tmp_path / "whole"))
+    before = dict(assignments.statuses)
+    assignments.statuses |= dict.fromkeys(changing, "SUBMITTED")
+    assignments.add(ids(20_000, 105_000), seconds=0.0001)
+    assignments.advance_clock(minutes=2)
+    shutil.copytree(tmp_path / "before", tmp_path / "complete")
+    lines = int(children.run("sync", scripted.url, tmp_path / "complete"))
     scan = scan_of(scripted, 25_000)
     for point in kill_points(lines, seed=2):
         folder = tmp_path / f"killed-at-{point}"
         shutil.copytree(tmp_path / "before", folder)
         assert children.run("sync", scripted.url, folder, killed_at=point) == "killed"
-        there = rows_of(folder)
-        assert before.keys() <= there.keys()
-        assert all(status in (before.get(each), shelf.states[each]) for each, status in there.items())
+        rows_after_kill = rows_of(folder)
+        assert before.keys() <= rows_after_kill.keys()
+        assert all(status in (before.get(id_), assignments.statuses[id_]) for id_, status in rows_after_kill.items())
         assert tf.sync(scan, folder).rows == 125_000
-        assert rows_of(folder) == shelf.states
+        assert rows_of(folder) == assignments.statuses
         assert tf.verify(folder)["open_rows"].sum() == 20_000 + len(changing)
         assert not [file for file in folder.iterdir() if file.name.startswith(".")]
         shutil.rmtree(folder)
 
 
-FULL = """
+PULL_WITH_FILE_SIZE_LIMIT = """
 import resource, sys
 import toloka_frames as tf
 
-url, folder, size, resume = sys.argv[1:]
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), resource.RLIM_INFINITY))
+url, folder, limit, resume = sys.argv[1:]
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
 scan = tf.AsyncTolokaClient("token-that-nobody-may-see", url=url).get_assignments(pool_id="1", batch_size=25_000)
 try:
     scan.to_parquet(folder, resume=resume == "resume")
@@ -790,29 +813,29 @@ except OSError as error:
 """
 
 
-def full_disk(scripted: Scripted, path: Path, size: int, how: str) -> str:
-    """What a pull says in a process whose files cannot grow over so many bytes."""
+def pull_with_file_size_limit(scripted: Scripted, path: Path, limit: int, resume: str) -> str:
+    """Return the output of a pull in a process whose files cannot exceed this number of bytes."""
     pytest.importorskip("resource", reason="this system cannot limit a file's size")
-    command = [sys.executable, "-W", "error", "-c", FULL, scripted.url, str(path), str(size), how]
+    command = [sys.executable, "-W", "error", "-c", PULL_WITH_FILE_SIZE_LIMIT, scripted.url, str(path), str(limit), resume]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
-def test_a_full_disk_leaves_what_is_whole_and_the_next_call_goes_on(scripted: Scripted, shelf: Shelf, tmp_path: Path) -> None:
-    shelf.add(ids(105_000), seconds=0.0001)
-    smallest = scan_of(scripted, 25_000).to_parquet(tmp_path / "whole", resume=True)
-    sizes = [file.stat().st_size for file in sorted(smallest.glob("*.parquet"))]
+def test_a_pull_that_hits_a_full_disk_can_be_resumed(scripted: Scripted, assignments: AssignmentList, tmp_path: Path) -> None:
+    assignments.add(ids(105_000), seconds=0.0001)
+    complete = scan_of(scripted, 25_000).to_parquet(tmp_path / "complete", resume=True)
+    sizes = [file.stat().st_size for file in sorted(complete.glob("*.parquet"))]
     assert sizes[0] > sizes[1] * 2
-    # the first part does not fit; nor does the manifest
+    # too small for the first part, and for the manifest
     for size in (sizes[1], 1_000):
         folder = tmp_path / f"full-at-{size}"
-        said = full_disk(scripted, folder, size, "resume")
-        assert "OSError" in said
-        assert "the same call goes on" in said
+        output = pull_with_file_size_limit(scripted, folder, size, "resume")
+        assert "OSError" in output
+        assert "run the same call again: it resumes" in output
         assert [file.name for file in folder.iterdir()] == ["_lock"]
-        assert rows_of(scan_of(scripted, 25_000).to_parquet(folder, resume=True)) == shelf.states
+        assert rows_of(scan_of(scripted, 25_000).to_parquet(folder, resume=True)) == assignments.statuses
 
 
-def test_a_full_disk_leaves_no_half_file(scripted: Scripted, shelf: Shelf, tmp_path: Path) -> None:
-    shelf.add(ids(105_000), seconds=0.0001)
-    assert "OSError" in full_disk(scripted, tmp_path / "rows.parquet", 10_000, "whole")
+def test_a_full_disk_leaves_no_incomplete_file(scripted: Scripted, assignments: AssignmentList, tmp_path: Path) -> None:
+    assignments.add(ids(105_000), seconds=0.0001)
+    assert "OSError" in pull_with_file_size_limit(scripted, tmp_path / "rows.parquet", 10_000, "no")
     assert list(tmp_path.iterdir()) == []

@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from support.assignment_list_server import Shelf
+from support.assignment_list_server import AssignmentList
 from support.leftovers import busy, left_on_our_loop, threads
 
 import toloka_frames as tf
@@ -44,10 +44,10 @@ async def count(scan: tf.Scan) -> int:
 
 
 class Stopping:
-    """A shelf whose reader is stopped while it waits for the n-th answer."""
+    """A assignments whose reader is stopped while it waits for the n-th answer."""
 
-    def __init__(self, shelf: Shelf, at: int) -> None:
-        self._shelf = shelf
+    def __init__(self, assignments: AssignmentList, at: int) -> None:
+        self._assignments = assignments
         self._left = at
         self.free = threading.Event()
 
@@ -56,7 +56,7 @@ class Stopping:
         if self._left == 0:
             os.kill(os.getpid(), signal.SIGINT)
             self.free.wait(20)
-        return self._shelf(head)
+        return self._assignments(head)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to the whole console")
@@ -64,10 +64,10 @@ class Stopping:
 def test_stop_at_each_request_leaves_nothing_and_the_same_call_works_again(
     scripted: Scripted, pull: Callable[[tf.Scan, Path], object], tmp_path: Path
 ) -> None:
-    shelf = Shelf()
-    shelf.add([f"{number:03}" for number in range(ROWS)], "ACCEPTED")
-    shelf.wait(minutes=2)
-    scripted.answers = [shelf]
+    assignments = AssignmentList()
+    assignments.add([f"{number:03}" for number in range(ROWS)], "ACCEPTED")
+    assignments.advance_clock(minutes=2)
+    scripted.answers = [assignments]
     whole = tmp_path / "whole"
     whole.mkdir()
     result = pull(scripted.client().get_assignments(pool_id="1", batch_size=PAGE), whole)
@@ -76,7 +76,7 @@ def test_stop_at_each_request_leaves_nothing_and_the_same_call_works_again(
         client = scripted.client()
         scan, folder = client.get_assignments(pool_id="1", batch_size=PAGE), tmp_path / str(at)
         folder.mkdir()
-        scripted.answers = [stopping := Stopping(shelf, at)]
+        scripted.answers = [stopping := Stopping(assignments, at)]
         with pytest.raises(KeyboardInterrupt):
             pull(scan, folder)
         assert left_on_our_loop() == set()

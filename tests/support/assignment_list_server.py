@@ -1,4 +1,4 @@
-"""Assignments of one pool as the service lists them, and the service's clock; both change when a test says so."""
+"""A service with the assignments of one pool. Tests add rows, change their statuses and set the service's clock."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ FIELDS = {"text": {"type": "string", "required": False}}
 PROJECT = {"id": "1", "task_spec": {"input_spec": FIELDS, "output_spec": {}}}
 
 
-class Shelf:
-    """What a `Scripted` server answers from: `scripted.answers = [shelf]`.
+class AssignmentList:
+    """Responses for a `Scripted` server: `scripted.answers = [assignments]`.
 
     Attributes:
         now: The service's clock.
-        states: The status of each assignment.
+        statuses: The status of each assignment, by id.
         account: The requester's id.
         fields: The project's input fields.
     """
@@ -33,45 +33,48 @@ class Shelf:
         self.now = START
         self.account = "requester-1"
         self.fields = dict(FIELDS)
-        self.states: dict[str, str] = {}
+        self.statuses: dict[str, str] = {}
         self._created: dict[str, str] = {}
         self._ids: list[str] = []
 
     def add(self, ids: Iterable[str], status: str = "ACTIVE", *, seconds: float = 0.001) -> list[str]:
-        """Assignments that are made one after another, so many seconds apart; the clock goes on with them."""
-        made = list(ids)
-        for each in made:
+        """Create assignments one after another, advancing the clock by `seconds` before each; return their ids."""
+        created = list(ids)
+        for id_ in created:
             self.now += timedelta(seconds=seconds)
-            self.states[each], self._created[each] = status, f"{self.now:%Y-%m-%dT%H:%M:%S.%f}"
-        self._ids = sorted(self.states)
-        return made
+            self.statuses[id_], self._created[id_] = status, f"{self.now:%Y-%m-%dT%H:%M:%S.%f}"
+        self._ids = sorted(self.statuses)
+        return created
 
-    def wait(self, **time: float) -> None:
-        """Let the service's clock go on."""
+    def advance_clock(self, **time: float) -> None:
+        """Advance the service's clock, by arguments of `timedelta`."""
         self.now += timedelta(**time)
 
     def __call__(self, head: str) -> bytes:
         url = urlsplit(head.split(" ")[1])
-        bodies = {"/api/v1/requester": {"id": self.account}, "/api/v1/pools/1": {"id": "1", "project_id": "1"}}
         project = PROJECT | {"task_spec": {"input_spec": self.fields, "output_spec": {}}}
-        body = (bodies | {"/api/v1/projects/1": project}).get(url.path)
-        said = self._page(dict(parse_qsl(url.query))) if body is None else body
-        return reply(said, Date=format_datetime(self.now, usegmt=True))  # type: ignore[arg-type]
+        bodies = {
+            "/api/v1/requester": {"id": self.account},
+            "/api/v1/pools/1": {"id": "1", "project_id": "1"},
+            "/api/v1/projects/1": project,
+        }
+        body = bodies[url.path] if url.path in bodies else self._page(dict(parse_qsl(url.query)))
+        return reply(body, Date=format_datetime(self.now, usegmt=True))
 
     def _page(self, query: dict[str, str]) -> bytes:
-        after, before = _filled(query.get("created_gt", "")), _filled(query.get("created_lte", "9"))
-        first, limit, created = _filled(query.get("created_gte", "")), int(query["limit"]), self._created
-        behind = self._ids[bisect_right(self._ids, query.get("id_gt", "")) :]
-        rows = list(islice((each for each in behind if after < created[each] <= before and first <= created[each]), limit + 1))
+        after, until = _six_digits(query.get("created_gt", "")), _six_digits(query.get("created_lte", "9"))
+        since, limit, created = _six_digits(query.get("created_gte", "")), int(query["limit"]), self._created
+        ids = self._ids[bisect_right(self._ids, query.get("id_gt", "")) :]
+        rows = list(islice((id_ for id_ in ids if after < created[id_] <= until and since <= created[id_]), limit + 1))
         return b'{"items":[%s],"has_more":%s}' % (
             b",".join(map(self._row, rows[:limit])),
             b"true" if len(rows) > limit else b"false",
         )
 
-    def _row(self, each: str) -> bytes:
-        return f'{{"id":"{each}","status":"{self.states[each]}","created":"{self._created[each]}"}}'.encode()
+    def _row(self, id_: str) -> bytes:
+        return f'{{"id":"{id_}","status":"{self.statuses[id_]}","created":"{self._created[id_]}"}}'.encode()
 
 
-def _filled(instant: str) -> str:
-    """An instant with six digits of fraction, so that text compares as time does."""
-    return instant if len(instant) < 19 else (instant if "." in instant else f"{instant}.").ljust(26, "0")
+def _six_digits(timestamp: str) -> str:
+    """Return the timestamp with six fractional digits, so that comparing text compares time."""
+    return timestamp if len(timestamp) < 19 else (timestamp if "." in timestamp else f"{timestamp}.").ljust(26, "0")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from toloka_frames._client.base_calls import BaseCalls, build_path
 from toloka_frames._errors import NotFound
 from toloka_frames._reading.atomic_write import atomic_path
-from toloka_frames._reading.sinks import FilePath, check_output_file
+from toloka_frames._reading.output_paths import FilePath, check_output_file
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._schema.bulk import CREATE_USER_BONUSES
 from toloka_frames._validation import text, validate

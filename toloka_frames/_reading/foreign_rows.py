@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pyarrow as pa
 
 from toloka_frames._errors import InputError
 from toloka_frames._reading.scan import Scan
-from toloka_frames._reading.sinks import DtypeBackend, FilePath, ParquetFile, check_dtype_backend, check_resume, to_frame
+from toloka_frames._reading.sinks import DtypeBackend, ParquetFile, check_dtype_backend, to_frame
 from toloka_frames._runtime.event_loop import iterate_callers
 from toloka_frames._schema.columns import BOOLEAN, EXTRA, FLOAT, INTEGER, TEXT, TIMESTAMP, Column, Layout, column_name
 from toloka_frames._schema.json_rows import INT64, batch_of
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._schema.json_rows import Row
 
@@ -222,3 +225,13 @@ def _inferred(sample: Any) -> tuple[pa.DataType, Any]:
     if type(sample) is int and sample in INT64:
         return INTEGER, None
     return (types[type(sample)], None) if type(sample) in types else (TEXT, None if sample is None else "object")
+
+
+def check_resume(resume: bool) -> None:
+    """Refuse to go on with rows that cannot be asked for again.
+
+    Raises:
+        InputError: It is asked for.
+    """
+    if resume:
+        raise InputError("resume=True is for a scan: rows from elsewhere cannot be asked for again.", column="resume")

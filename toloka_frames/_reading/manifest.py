@@ -1,4 +1,4 @@
-"""The bytes of a manifest come in, what a copy is of and how far it is goes out; and back, and compared with its parts."""
+"""The manifest of a copy: a JSON file that lists the part files, what was copied and how far the copy has come."""
 
 from __future__ import annotations
 
@@ -11,26 +11,30 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from toloka_frames._errors import CopyError
-from toloka_frames._reading.sinks import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+# pyarrow and Spark ignore names that begin with _ or a dot when they read a folder
+MANIFEST = "_manifest.json"
+LOCK = "_lock"
 FORMAT = 1
-ANEW = "Bring it back, or begin anew in another folder."
-FOREIGN = "Move what is not of the copy elsewhere; where the manifest is lost, begin anew in another folder."
+RESTORE_HINT = "Restore it, or start a new copy in another folder."
+UNLISTED_HINT = (
+    "Move files that do not belong to the copy elsewhere. If the manifest is lost, start a new copy in another folder."
+)
 
 
 @dataclass(frozen=True)
 class PartFile:
-    """A file of a copy.
+    """A Parquet file of a copy.
 
     Attributes:
         file: Its name.
-        rows: Rows of the file.
-        list_rows: Rows of the list that they came from.
-        open_rows: Those of them that can still change.
+        rows: Rows in the file.
+        list_rows: Rows of the list that they come from: an assignment is one, but has a row in the file for each task.
+        open_rows: Rows of the list that can still change.
         bytes: Its size.
         sha256: Its checksum.
     """
@@ -43,30 +47,35 @@ class PartFile:
     sha256: str
 
     @property
-    def staged(self) -> str:
-        """Its name until it is in its place."""
-        # with its checksum, so that what a killed call left is not taken for the part of this number that came later
+    def staged_name(self) -> str:
+        """The name under which it is written, until the manifest lists it."""
+        # with the checksum: a file left by a killed call must not pass for a later part with the same number
         return f".{self.file}.{self.sha256[:16]}"
+
+    def path_in(self, folder: Path) -> Path:
+        """The path of the file, which may not have been moved from its staged name yet."""
+        staged = folder / self.staged_name
+        return staged if staged.exists() else folder / self.file
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a copy is of and how far it is.
+    """What a copy contains and how far it has come. The fields are written to disk under these names.
 
     Attributes:
         made_by: "to_parquet" or "sync".
-        list: The list's name.
-        path: Its path.
+        list: The name of the list.
+        path: Its path in the API.
         query: Its filters.
         account: The requester's id.
-        started: When the copy was begun (UTC).
-        columns: The columns and their types; empty until they are known.
-        since: Rows created after this instant are being copied; None for all.
-        until: Those created up to this instant; None for all.
-        cursor: The id behind which the copy goes on; None at the beginning.
-        complete: Whether all rows of these bounds are there.
-        ended: When these bounds were complete (UTC).
-        parts: Its files.
+        started: When the copy was started (UTC).
+        columns: Column names and types; empty until they are known.
+        since: Rows created after this timestamp are being fetched; None without a lower bound.
+        until: Rows created up to this timestamp are being fetched; None without an upper bound.
+        cursor: The id after which to resume; None to begin with the first row.
+        complete: Whether the copy has all rows between `since` and `until`.
+        ended: When it had all of them (UTC).
+        parts: The part files.
     """
 
     made_by: str
@@ -85,76 +94,84 @@ class Manifest:
 
     @property
     def rows(self) -> int:
-        """Rows of the list that are there."""
+        """Rows of the list in the copy."""
         return sum(part.list_rows for part in self.parts)
 
+    def to_json(self) -> bytes:
+        """Return the content of the manifest file."""
+        fields = asdict(self)
+        return json.dumps({"format": FORMAT, "checksum": _checksum(fields), **fields}, indent=1).encode()
 
-def read_manifest(place: Path) -> Manifest | None:
-    """The manifest of a folder; None where there is none and nothing else that a reader would take for a part.
+
+def is_copy(folder: Path) -> bool:
+    """Whether a folder holds a copy (`to_parquet` with resume=True, or `tf.sync`)."""
+    return (folder / MANIFEST).exists()
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Return the manifest of a folder, or None if it has neither a manifest nor Parquet files.
 
     Raises:
-        CopyError: It is damaged or of a newer version, a part that it names is missing, or there are other Parquet files.
+        CopyError: If the manifest is damaged or of a newer version, a part that it lists is missing, or the folder holds
+            Parquet files that it does not list.
     """
     try:
-        manifest = _parsed((place / MANIFEST).read_bytes(), place)
+        manifest = _from_json((folder / MANIFEST).read_bytes(), folder)
     except FileNotFoundError:
         manifest = None
     except OSError as error:
-        raise _failed(place, error) from error
-    named = {part.file: part for part in manifest.parts} if manifest else {}
-    if foreign := sorted(file.name for file in place.glob("*.parquet") if file.name not in named):
-        raise CopyError(f"{place} holds {', '.join(foreign)}, which no manifest names.", path=place, hint=FOREIGN)
-    if missing := sorted(name for name, part in named.items() if not located(place, part).exists()):
-        raise CopyError(f"{', '.join(missing)} is missing in {place}.", path=place, hint=ANEW)
+        raise _unusable(folder, error) from error
+    parts = {part.file: part for part in manifest.parts} if manifest else {}
+    if unlisted := sorted(file.name for file in folder.glob("*.parquet") if file.name not in parts):
+        raise CopyError(f"{folder} holds files that no manifest lists: {', '.join(unlisted)}.", path=folder, hint=UNLISTED_HINT)
+    if missing := sorted(name for name, part in parts.items() if not part.path_in(folder).exists()):
+        raise CopyError(f"{', '.join(missing)} is missing from {folder}.", path=folder, hint=RESTORE_HINT)
     return manifest
 
 
-def located(place: Path, part: PartFile) -> Path:
-    """Where a part is: one that is staged has not moved to its place yet."""
-    staged = place / part.staged
-    return staged if staged.exists() else place / part.file
+def verified_bytes(folder: Path, part: PartFile) -> bytes:
+    """Return the content of a part.
 
-
-@contextlib.contextmanager
-def as_copy_error(place: Path) -> Iterator[None]:
-    """Have what the disk or Parquet refuses told as an error of the copy."""
-    try:
-        yield
-    except (OSError, pa.ArrowException) as error:
-        raise _failed(place, error) from error
-
-
-def _failed(place: Path, error: Exception) -> CopyError:
-    hint = "What is whole stays; the same call goes on when this is mended."
-    return CopyError(f"The copy in {place} cannot go on ({type(error).__name__}: {error}).", path=place, hint=hint)
-
-
-def verified_bytes(place: Path, part: PartFile) -> bytes:
-    content = located(place, part).read_bytes()
+    Raises:
+        CopyError: If its checksum is not the one in the manifest.
+    """
+    content = part.path_in(folder).read_bytes()
     if hashlib.sha256(content).hexdigest() != part.sha256:
-        raise CopyError(f"{part.file} in {place} is not as it was written: its checksum is another.", path=place, hint=ANEW)
+        message = f"{part.file} in {folder} is damaged: its checksum is not the one in the manifest."
+        raise CopyError(message, path=folder, hint=RESTORE_HINT)
     return content
 
 
-def spelt(manifest: Manifest) -> bytes:
-    said = asdict(manifest)
-    return json.dumps({"format": FORMAT, "checksum": _checksum(said), **said}, indent=1).encode()
-
-
-def _checksum(said: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-
-def _parsed(content: bytes, place: Path) -> Manifest:
-    damaged = CopyError(f"The manifest of {place} is damaged.", path=place, hint=ANEW)
+@contextlib.contextmanager
+def as_copy_error(folder: Path) -> Iterator[None]:
+    """Raise errors of the file system and of Parquet as a CopyError."""
     try:
-        said = json.loads(content)
-        version, checksum = said.pop("format"), said.pop("checksum")
-        # before the checksum, which a newer version may make of more
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise _unusable(folder, error) from error
+
+
+def _unusable(folder: Path, error: Exception) -> CopyError:
+    hint = "Complete parts are kept. Fix the cause and run the same call again: it resumes."
+    message = f"The copy in {folder} cannot be read or written ({type(error).__name__}: {error})."
+    return CopyError(message, path=folder, hint=hint)
+
+
+def _from_json(content: bytes, folder: Path) -> Manifest:
+    damaged = CopyError(f"The manifest of {folder} is damaged.", path=folder, hint=RESTORE_HINT)
+    try:
+        fields = json.loads(content)
+        version, checksum = fields.pop("format"), fields.pop("checksum")
+        # before the checksum, which a newer version may compute differently
         if version > FORMAT:
-            raise CopyError(f"{place} was written by a newer version of toloka_frames.", path=place, hint="Update it.")
-        if checksum != _checksum(said):
+            message = f"{folder} was written by a newer version of toloka_frames."
+            raise CopyError(message, path=folder, hint="Upgrade toloka_frames.")
+        if checksum != _checksum(fields):
             raise damaged
-        return Manifest(**{**said, "parts": tuple(PartFile(**part) for part in said["parts"])})
+        return Manifest(**{**fields, "parts": tuple(PartFile(**part) for part in fields["parts"])})
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise damaged from error
+
+
+def _checksum(fields: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

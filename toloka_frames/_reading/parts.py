@@ -1,14 +1,13 @@
-"""Tables come in, a folder of Parquet parts with a manifest goes out, sound after a kill at any moment.
+"""A copy of a list: a folder of Parquet parts with a manifest, consistent after a kill at any moment.
 
-A part is written under a name that readers pass over, then the manifest that names it takes the place of the one before, then
-the part moves to its place. From the second step on it counts: whoever opens the folder next makes up for the third.
+A part is written under a staged name that readers ignore; then a manifest that lists it replaces the previous one; then the
+part is moved to its final name. It counts from the second step on: the next call that opens the folder does the third.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import re
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,8 +16,9 @@ import pyarrow.compute as pc
 
 from toloka_frames._errors import CopyError, InputError
 from toloka_frames._reading.atomic_write import flush_folder, write_durably
-from toloka_frames._reading.manifest import Manifest, PartFile, as_copy_error, read_manifest, spelt, verified_bytes
-from toloka_frames._reading.sinks import MANIFEST, PARQUET, is_copy, parquet, release_arrow_memory, resolve_path, to_frame
+from toloka_frames._reading.manifest import LOCK, MANIFEST, Manifest, PartFile, as_copy_error, read_manifest, verified_bytes
+from toloka_frames._reading.output_paths import resolve_path
+from toloka_frames._reading.sinks import PARQUET, parquet, release_arrow_memory, to_frame
 from toloka_frames._runtime.file_lock import FileLock
 from toloka_frames._schema.columns import INTEGER, TEXT
 
@@ -28,17 +28,13 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from toloka_frames._reading.sinks import FilePath
+    from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._schema.lists import RowLifecycle
 
-# readers of a folder (pyarrow, Spark) pass over names that begin with _ or a dot
-LOCK = "_lock"
-STAGED = ".part-[0-9]*.parquet.*"
-# what a call that was killed can leave; parts without a manifest are told as such
-OURS = re.compile(rf"{LOCK}|{re.escape(MANIFEST)}\.new|\.?part-\d+\.parquet.*")
-# a copy is gone on with by a call that has these in common with the one that began it
-IDENTITY = ("made_by", "list", "path", "query", "account")
-PART_COLUMNS = pa.schema(
+STAGED_PARTS = ".part-[0-9]*.parquet.*"
+# a call resumes a copy that was started with equal values of these
+IDENTITY_FIELDS = ("made_by", "list", "path", "query", "account")
+VERIFY_SCHEMA = pa.schema(
     [("file", TEXT), *((name, INTEGER) for name in ("rows", "list_rows", "open_rows", "bytes")), ("sha256", TEXT)]
 )
 
@@ -47,97 +43,80 @@ def verify(path: FilePath) -> pd.DataFrame:
     """Read every byte of a copy made by `to_parquet(..., resume=True)` or `tf.sync`, and compare it with its manifest.
 
     Args:
-        path: The folder. It is not to be written meanwhile.
+        path: The folder. No other call may be writing it.
 
     Returns:
-        One row for each part: `file` (string), `rows` of the file, `list_rows` (rows of the list: an assignment is one, though
-        it has a row for each task), `open_rows` (those that can still change), `bytes` (all Int64), `sha256` (string).
+        One row per part: `file` (string), `rows` in the file, `list_rows` (rows of the list: an assignment is one, but has a
+        row in the file for each task), `open_rows` (rows of the list that can still change), `bytes` (all Int64) and `sha256`
+        (string).
 
     Raises:
-        InputError: The path is no folder.
-        CopyError: There is no manifest or it is damaged, a part is missing, damaged or not of this copy, the copy is not
-            complete, or another call is writing it.
+        InputError: If the path is not a folder.
+        CopyError: If the manifest is missing or damaged, a part is missing, damaged or not listed, the copy is not complete,
+            or another call is writing it.
     """
-    place = resolve_path(path)
-    if not place.is_dir():
-        raise InputError(f"{place} is no folder, and so no copy.", column="path", hint="Give the folder of parts.")
+    folder = resolve_path(path)
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder.", column="path", hint="Pass the folder of the copy.")
     manifest = None
     with contextlib.suppress(CopyError):
-        manifest = _verified(place)
+        manifest = _verified_manifest(folder)
     if manifest is None:
-        manifest = _verified_alone(place) if (place / LOCK).exists() else _verified(place)
-    return to_frame(pa.Table.from_pylist([asdict(part) for part in manifest.parts], PART_COLUMNS))
+        manifest = _verified_under_lock(folder) if (folder / LOCK).exists() else _verified_manifest(folder)
+    return to_frame(pa.Table.from_pylist([asdict(part) for part in manifest.parts], VERIFY_SCHEMA))
 
 
-def _verified_alone(place: Path) -> Manifest:
-    """Look again where no other call can be in the midst of its work: then what was seen is so."""
-    lock = FileLock(place / LOCK)
-    with contextlib.suppress(OSError):  # nobody can write here
+def _verified_under_lock(folder: Path) -> Manifest:
+    """Verify again while no other call can be writing, so that an error is not due to a write in progress."""
+    lock = FileLock(folder / LOCK)
+    with contextlib.suppress(OSError):  # a read-only folder: nobody can be writing to it
         if not lock.acquire():
-            raise _busy(place)
+            raise _locked(folder)
     try:
-        return _verified(place)
+        return _verified_manifest(folder)
     finally:
         lock.release()
 
 
-def _verified(place: Path) -> Manifest:
-    manifest = read_manifest(place)
+def _verified_manifest(folder: Path) -> Manifest:
+    manifest = read_manifest(folder)
     if manifest is None:
-        raise CopyError(f"{place} holds no copy: there is no {MANIFEST}.", path=place)
+        raise CopyError(f"{folder} holds no copy: it has no {MANIFEST}.", path=folder)
     for part in manifest.parts:
-        with as_copy_error(place):
-            rows = parquet().read_metadata(pa.BufferReader(verified_bytes(place, part))).num_rows
+        with as_copy_error(folder):
+            rows = parquet().read_metadata(pa.BufferReader(verified_bytes(folder, part))).num_rows
         if rows != part.rows:
-            raise CopyError(f"{part.file} has {rows:,} rows, and the manifest says {part.rows:,}.", path=place)
-    # until the last part is in its place, readers do not see it
-    if not manifest.complete or any((place / part.staged).exists() for part in manifest.parts):
-        raise CopyError(f"{place} is not complete.", path=place, hint="Run the call that began it again: it goes on.")
+            raise CopyError(f"{part.file} has {rows:,} rows; the manifest says {part.rows:,}.", path=folder)
+    # readers of the folder do not see a part that still has its staged name
+    if not manifest.complete or any((folder / part.staged_name).exists() for part in manifest.parts):
+        hint = "Run the call that started it again: it resumes."
+        raise CopyError(f"{folder} is not complete.", path=folder, hint=hint)
     return manifest
 
 
-def check_output_folder(path: FilePath) -> Path:
-    """Where a folder of parts will be, checked before anything is asked.
-
-    Raises:
-        InputError: It is a file or holds other things than a copy, or the folder that it is to be in is not there.
-    """
-    place = resolve_path(path)
-    if place.exists() and not place.is_dir():
-        raise InputError(f"{place} is a file, and a folder is to be written.")
-    if not place.parent.is_dir():
-        raise InputError(f"The folder {place.parent} is not there.", hint=f"Path({str(place.parent)!r}).mkdir(parents=True)")
-    with as_copy_error(place):
-        names = sorted(file.name for file in place.iterdir()) if place.exists() and not is_copy(place) else []
-    if others := [name for name in names if not OURS.fullmatch(name)]:
-        hint = f"Name a new folder, as {str(place / 'copy')!r}: it is made."
-        raise InputError(f"{place} is no copy and not empty: it holds {others[0]}.", column="path", hint=hint)
-    return place
-
-
-class Folder:
-    """A folder of parts that this process alone writes to, in a `with` block.
+class CopyFolder:
+    """The folder of a copy, opened for writing in a `with` block; a lock keeps other calls from writing it meanwhile.
 
     Attributes:
         path: The folder.
-        life: How its rows live.
-        manifest: What it holds, on disk too.
-        schema: Its columns, once they were matched.
+        manifest: Its manifest, as it is on disk.
+        schema: The schema of its parts, once `match_columns` has set it.
+        lifecycle: Which columns show whether a row can still change.
     """
 
-    def __init__(self, path: Path, life: RowLifecycle, wanted: Manifest) -> None:
+    def __init__(self, path: Path, lifecycle: RowLifecycle, new_manifest: Manifest) -> None:
         self.path = path
-        self.manifest = wanted
+        self.manifest = new_manifest
         self.schema = pa.schema([])
-        self.life = life
+        self.lifecycle = lifecycle
         self._lock = FileLock(path / LOCK)
 
     def __enter__(self) -> Self:
         with as_copy_error(self.path):
             self.path.mkdir(exist_ok=True)
-            self._acquire(finished=self._look())
+            self._acquire_lock(required=not self._is_finished_pull())
             try:
-                self._open()
+                self._load_manifest()
             except BaseException:
                 self._lock.release()
                 raise
@@ -146,117 +125,121 @@ class Folder:
     def __exit__(self, *error: object) -> None:
         self._lock.release()
 
-    def match(self, schema: pa.Schema) -> None:
-        """Go on with these columns only, in the order of those that are there.
+    def match_columns(self, schema: pa.Schema) -> None:
+        """Set the schema of new parts: these columns, in the order of the existing parts.
 
         Raises:
-            CopyError: The copy has others.
+            CopyError: If the existing parts have other columns.
         """
-        columns = {column.name: str(column.type) for column in schema}
-        there = self.manifest.columns or columns
-        if apart := sorted(name for name in {*there, *columns} if there.get(name) != columns.get(name)):
-            hint = "The project's fields have changed since the copy was begun: begin anew in another folder."
-            raise self._other(f"its columns differ in {', '.join(apart)}", hint)
-        self.schema = pa.schema([schema.field(name) for name in there])
-        self.manifest = replace(self.manifest, columns=dict(there))
+        given = {column.name: str(column.type) for column in schema}
+        existing = self.manifest.columns or given
+        if different := sorted(name for name in {*existing, *given} if existing.get(name) != given.get(name)):
+            hint = "The project's fields have changed since the copy was started: start a new copy in another folder."
+            raise self._copy_of_something_else(f"its columns differ in {', '.join(different)}", hint)
+        self.schema = pa.schema([schema.field(name) for name in existing])
+        self.manifest = replace(self.manifest, columns=dict(existing))
 
-    def put(self, number: int, table: pa.Table, **changes: Any) -> None:
-        """Have a table as the part of that number, in place of the one before or as a new one; other changes with it."""
+    def put_part(self, number: int, table: pa.Table, **changes: Any) -> None:
+        """Write a table as the part of this number, new or in place of the existing one, with other changes of the manifest."""
         with as_copy_error(self.path):
             parts = list(self.manifest.parts)
-            parts[number : number + 1] = [self._stage(f"part-{number:05}.parquet", table)]
+            parts[number : number + 1] = [self._write_staged(f"part-{number:05}.parquet", table)]
             self._commit(replace(self.manifest, parts=tuple(parts), **changes))
 
-    def note(self, **changes: Any) -> None:
-        """Change what the manifest says."""
+    def update_manifest(self, **changes: Any) -> None:
+        """Change fields of the manifest."""
         with as_copy_error(self.path):
             self._commit(replace(self.manifest, **changes))
 
-    def read(self, number: int) -> pa.Table:
-        """The rows of a part, which are as they were written."""
+    def read_part(self, number: int) -> pa.Table:
+        """Return the rows of a part, after checking its checksum."""
         with as_copy_error(self.path):
             return parquet().read_table(pa.BufferReader(verified_bytes(self.path, self.manifest.parts[number])))
 
     def read_columns(self, number: int, columns: Sequence[str]) -> pa.Table:
-        """Some columns of a part."""
+        """Return some columns of a part."""
         with as_copy_error(self.path):
             part = self.manifest.parts[number]
             try:
-                # without partitioning: in a folder as id=5 pyarrow 17 takes id for a column of its own, and fails
+                # partitioning=None: in a folder named like id=5, pyarrow 17 takes id for a partition column and fails
                 return parquet().read_table(self.path / part.file, columns=list(columns), partitioning=None)
             except (OSError, pa.ArrowException):
-                verified_bytes(self.path, part)  # tells it where the part is not as it was written
+                verified_bytes(self.path, part)  # raises the clearer error if the part is damaged
                 raise
 
-    def _look(self) -> bool:
-        """Leave a folder that cannot be gone on with alone, without a lock too; whether nothing is left to be written."""
+    def _is_finished_pull(self) -> bool:
+        """Whether the folder holds a complete pull, so that nothing will be written.
+
+        Raises:
+            CopyError: If the copy cannot be resumed; then the folder is left as it is, without a lock file.
+        """
         try:
-            found = read_manifest(self.path)
+            manifest = read_manifest(self.path)
         except CopyError:
-            # where a lock is, another call may be between its manifest and its parts: who has the lock sees what is so
+            # if there is a lock file, another call may be between its manifest and its parts: decide under the lock
             if not (self.path / LOCK).exists():
                 raise
             return False
-        return found is not None and found.made_by == "to_parquet" and found.complete
+        return manifest is not None and manifest.made_by == "to_parquet" and manifest.complete
 
-    def _acquire(self, *, finished: bool) -> None:
+    def _acquire_lock(self, *, required: bool) -> None:
         try:
             acquired = self._lock.acquire()
         except OSError:
-            if not finished:  # a pull that is complete can be in a folder that nobody can write to
+            if required:
                 raise
-            return
+            return  # a complete pull may be in a read-only folder
         if not acquired:
-            raise _busy(self.path)
+            raise _locked(self.path)
 
-    def _open(self) -> None:
-        found = read_manifest(self.path)
-        if found is None:
+    def _load_manifest(self) -> None:
+        existing = read_manifest(self.path)
+        if existing is None:
             return
-        for name in IDENTITY:
-            there, here = getattr(found, name), getattr(self.manifest, name)
-            if there != here:
-                raise self._other(f"its {name} is {there!r}, and not {here!r}")
-        self.manifest = found
-        self._settle()
+        for name in IDENTITY_FIELDS:
+            its, new = getattr(existing, name), getattr(self.manifest, name)
+            if its != new:
+                raise self._copy_of_something_else(f"its {name} is {its!r}, not {new!r}")
+        self.manifest = existing
+        self._move_staged_parts()
 
-    def _other(self, what: str, hint: str = "Take another folder.") -> CopyError:
-        return CopyError(f"{self.path} is a copy of something else: {what}.", path=self.path, hint=hint)
+    def _copy_of_something_else(self, difference: str, hint: str = "Choose another folder.") -> CopyError:
+        return CopyError(f"{self.path} is a copy of something else: {difference}.", path=self.path, hint=hint)
 
-    def _stage(self, file: str, table: pa.Table) -> PartFile:
-        # in memory first, because the name that it is written under has its checksum
+    def _write_staged(self, file: str, table: pa.Table) -> PartFile:
+        # in memory first, because the staged name contains the checksum
         sink = pa.BufferOutputStream()
         parquet().write_table(table, sink, **PARQUET)
-        content, ids = sink.getvalue(), table[self.life.id]
-        list_rows, open_rows = len(pc.unique(ids)), len(pc.unique(ids.filter(is_open(table, self.life))))
+        content, ids = sink.getvalue(), table[self.lifecycle.id]
+        list_rows, open_rows = len(pc.unique(ids)), len(pc.unique(ids.filter(is_open(table, self.lifecycle))))
         part = PartFile(file, len(table), list_rows, open_rows, content.size, hashlib.sha256(content).hexdigest())
-        write_durably(self.path / part.staged, content)
+        write_durably(self.path / part.staged_name, content)
         del content, sink
         release_arrow_memory()
         return part
 
     def _commit(self, manifest: Manifest) -> None:
-        write_durably(self.path / MANIFEST, spelt(manifest))
+        write_durably(self.path / MANIFEST, manifest.to_json())
         self.manifest = manifest
-        self._settle()
+        self._move_staged_parts()
 
-    def _settle(self) -> None:
-        """Move what the manifest names to its place, and remove what a kill left."""
+    def _move_staged_parts(self) -> None:
+        """Move parts that the manifest lists to their final names, and delete what a killed call left."""
         for part in self.manifest.parts:
-            if (staged := self.path / part.staged).exists():
+            if (staged := self.path / part.staged_name).exists():
                 staged.replace(self.path / part.file)
-        for left in self.path.glob(STAGED):
-            left.unlink()
+        for leftover in self.path.glob(STAGED_PARTS):
+            leftover.unlink()
         flush_folder(self.path)
 
 
-def _busy(place: Path) -> CopyError:
-    return CopyError(f"{place} is being written by another call.", path=place, hint="Wait until that has ended.")
-
-
-def is_open(table: pa.Table, life: RowLifecycle) -> pa.ChunkedArray:
-    """Which rows can still change and can be asked for again by when they were made."""
-    if life.created is None or life.status is None:
+def is_open(table: pa.Table, lifecycle: RowLifecycle) -> pa.ChunkedArray:
+    """Return which rows can still change and have a creation time to request them by."""
+    if lifecycle.created is None or lifecycle.status is None:
         return pa.chunked_array([pa.repeat(pa.scalar(value=False), len(table))])
-    final = pc.is_in(table[life.status], value_set=pa.array(life.final, TEXT))
-    return pc.and_not(pc.is_valid(table[life.created]), final)
+    final = pc.is_in(table[lifecycle.status], value_set=pa.array(lifecycle.final, TEXT))
+    return pc.and_not(pc.is_valid(table[lifecycle.created]), final)
+
+
+def _locked(folder: Path) -> CopyError:
+    return CopyError(f"{folder} is being written by another call.", path=folder, hint="Wait until that call ends.")

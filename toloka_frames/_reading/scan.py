@@ -13,18 +13,11 @@ import pyarrow as pa
 
 from toloka_frames._errors import InputError
 from toloka_frames._reading.list_request import list_request
+from toloka_frames._reading.output_paths import FilePath, check_output_file
 from toloka_frames._reading.pager import Source
 from toloka_frames._reading.partitions import split
 from toloka_frames._reading.resumable import pull_resumable
-from toloka_frames._reading.sinks import (
-    DtypeBackend,
-    FilePath,
-    ParquetFile,
-    Rebatcher,
-    check_dtype_backend,
-    check_output_file,
-    to_frame,
-)
+from toloka_frames._reading.sinks import DtypeBackend, ParquetFile, Rebatcher, check_dtype_backend, to_frame
 from toloka_frames._reading.time_pull import fetch_table, record_batches
 from toloka_frames._runtime.event_loop import aiterate, in_thread, iterate, run
 from toloka_frames._runtime.progress import ProgressArg, track_progress

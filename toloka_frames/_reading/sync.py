@@ -1,4 +1,4 @@
-"""A scan's source comes in, its rows go into a folder of parts (`_parts`): once, or again and again what is new and changed."""
+"""`tf.sync`: copy a list into a folder, and on later calls add its new rows and replace its changed ones."""
 
 from __future__ import annotations
 
@@ -12,26 +12,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toloka_frames._errors import InputError
-from toloka_frames._reading.parts import Folder, check_output_folder, is_open
-from toloka_frames._reading.resumable import fill, keep_on_error, new_manifest
+from toloka_frames._reading.output_paths import check_output_folder
+from toloka_frames._reading.parts import CopyFolder, is_open
+from toloka_frames._reading.resumable import fill, new_manifest, save_on_error
 from toloka_frames._reading.scan import check_scan
-from toloka_frames._reading.sinks import ROW_GROUP_ROWS, FilePath
+from toloka_frames._reading.sinks import ROW_GROUP_ROWS
 from toloka_frames._runtime.event_loop import in_thread, run
-from toloka_frames._runtime.progress import ProgressArg, track_progress
+from toloka_frames._runtime.progress import track_progress
 from toloka_frames._schema.timestamps import MILLISECOND_US, format_microseconds, format_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from toloka_frames._reading.list_request import ListRequest
+    from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._reading.pager import Source
     from toloka_frames._reading.scan import Scan
-    from toloka_frames._runtime.progress import ProgressTracker
+    from toloka_frames._runtime.progress import ProgressArg, ProgressTracker
     from toloka_frames._schema.lists import RowLifecycle
 
-# Filters by which a row belongs to a list for ever or never. By its status, or by another thing that changes, a row leaves the
-# list unseen, and its last state is never asked for.
-STEADY = {
+# A row matches these filters forever or never. With others, such as status, a row that changes could leave the list
+# unnoticed, and its last state would never be fetched.
+IMMUTABLE_FILTERS = {
     "owner",
     "project_id",
     "pool_id",
@@ -47,24 +50,24 @@ STEADY = {
     "scope",
     "requester_ids",
 }
-STEADY |= {"id_gt", "id_gte", "id_lt", "id_lte", "after_id", "created_gte"}
+IMMUTABLE_FILTERS |= {"id_gt", "id_gte", "id_lt", "id_lte", "after_id", "created_gte"}
 
 # rows become visible late: Toloka-Kit 1.2.0 made its own cursors stay a minute behind the clock
-LAG = timedelta(minutes=1)
-LAG_MAX = timedelta(days=365)
+DEFAULT_LAG = timedelta(minutes=1)
+MAX_LAG = timedelta(days=365)
 
-Moments: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
+Microseconds: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
 
 @dataclass(frozen=True)
 class Synced:
-    """What a `tf.sync` did; rows are counted as the list has them, so an assignment is one.
+    """The result of a `tf.sync`. Rows are counted as in the list: an assignment is one, even with several tasks.
 
     Attributes:
         path: The folder.
         added: Rows that this call added.
-        changed: Rows that were there and are another now.
-        rows: Rows that are there.
+        changed: Rows of the copy that this call replaced because they had changed.
+        rows: Rows in the copy.
     """
 
     path: Path
@@ -73,174 +76,177 @@ class Synced:
     rows: int
 
 
-def sync(scan: Scan, folder: FilePath, *, lag: timedelta = LAG, progress: ProgressArg = "auto") -> Synced:
-    """Make a copy of a list in a folder of Parquet parts, or bring it up to date: run it as often as you like.
+def sync(scan: Scan, folder: FilePath, *, lag: timedelta = DEFAULT_LAG, progress: ProgressArg = "auto") -> Synced:
+    """Copy a list into a folder of Parquet parts, or bring the copy there up to date. Call it as often as needed.
 
-    Each call goes on with what an earlier one did not finish, asks again for the rows of the copy that can still change, and
-    adds the rows created since then. A row that is another now takes the place of the old one; the copy is never without it,
-    and never has it twice, also for those who read it meanwhile and after a kill at any moment. A row that vanishes from the
-    list stays. Open rows that are scattered over a whole list make a call as long as a pull.
+    Each call finishes what an earlier one left unfinished, adds the rows created since then, and requests the rows of the copy
+    that can still change again. A changed row replaces the old one: readers find it exactly once at any moment, also while a
+    call is running and after a kill. A row that disappears from the list stays in the copy. If the rows that can still change
+    are spread over the whole list, a call takes as long as a full pull.
 
-    Final, and not asked for again, are: ACCEPTED, SKIPPED and EXPIRED assignments; COMPLETED, ERROR, CANCELLED and ARCHIVE app
-    items and batches; ARCHIVED pools, trainings, projects and app projects, and ERROR app projects; all bonuses and
-    attachments; all tasks and task suites (they have no status, and a later change of their overlap is not followed). The time
-    of asking, `current_time` of app batches, is no change.
+    These rows are final and are not requested again: ACCEPTED, SKIPPED and EXPIRED assignments; COMPLETED, ERROR, CANCELLED
+    and ARCHIVE app items and batches; ARCHIVED pools, trainings, projects and app projects, and ERROR app projects; all
+    bonuses and attachments; all tasks and task suites (they have no status; later changes of their overlap are missed).
+    `current_time` of app batches, the time of the response, does not count as a change.
 
     Args:
-        scan: What to copy, the same each time. Its filters must be ones that a row passes for ever or never: ids, and
-            `created_gte`. Apps, operations and aggregated solutions cannot be asked for by `created`, and skills, bans,
-            messages and subscriptions change or go away untold, so that these cannot be synced.
-        folder: The folder; it is made, and holds `part-00000.parquet` and so on. `tf.verify(folder)` checks it.
-        lag: How far the copy stays behind the earlier of the service's clock and this computer's, because rows become visible
-            late. A row that becomes visible later than this, with a `created` that is copied already, is missed.
+        scan: The list to copy; the same one in each call. Allowed filters are those that a row matches forever or never: ids,
+            and `created_gte`. These lists cannot be synced: apps, operations and aggregated solutions, which cannot be
+            filtered by `created`; skills, bans, messages and subscriptions, which change or disappear without a trace.
+        folder: The folder; created if missing. It holds `part-00000.parquet` and so on. `tf.verify(folder)` checks it.
+        lag: Copy only rows created at least this long ago, by the earlier of the service's and this computer's clock, because
+            rows become visible late. A row that takes longer than this to become visible is missed.
         progress: As in `Scan.to_dataframe`.
 
     Returns:
-        What was done. Rows are counted as the list has them: an assignment is one, though it has a row for each of its tasks.
+        How many rows were added and changed, and how many the copy has.
 
     Raises:
-        InputError: The list or a filter does not allow it, `lag` is no length of time, or the folder cannot be one, or holds
-            other things than a copy.
-        ApiError: The service refused.
-        ScanInterrupted: The service failed half-way; what came is kept, and the next call goes on.
-        CopyError: The folder holds a copy of something else (also where the project's fields have changed since), is damaged,
-            is being written by another call, or cannot be written.
+        InputError: If the list or a filter cannot be synced, `lag` is not valid, or the path is not a folder, its parent does
+            not exist, or it holds files other than those of a copy.
+        ApiError: If the service rejects a request.
+        ScanInterrupted: If requests failed half-way. The rows fetched so far are kept, and the next call resumes.
+        CopyError: If the folder is a copy of something else (also if the project's fields have changed since), is damaged, is
+            being written by another call, or cannot be written.
 
-    Source: Toloka-Kit 1.2.0's changelog for the lag; Toloka API, "Get list of responses", and Apps API for the states.
+    Source: Toloka-Kit 1.2.0's changelog for the lag; Toloka API, "Get list of responses", and Apps API for the statuses.
     """
     return run(awaited_sync(scan, folder, lag, progress))
 
 
 async def awaited_sync(scan: Scan, folder: FilePath, lag: timedelta, progress: ProgressArg) -> Synced:
-    """`sync` for async code, by `toloka_frames.aio`."""
+    """`sync` for async code, used by `toloka_frames.aio`."""
     check_scan(scan, "tf.sync copies")
-    if not isinstance(lag, timedelta) or not timedelta(0) <= lag <= LAG_MAX:
-        hint = "As lag=timedelta(minutes=1); rows become visible within minutes."
-        raise InputError(f"lag={lag!r}: a timedelta from 0 to {LAG_MAX.days} days is needed.", column="lag", hint=hint)
+    if not isinstance(lag, timedelta) or not timedelta(0) <= lag <= MAX_LAG:
+        hint = "Rows become visible within minutes: lag=timedelta(minutes=1) is the default."
+        raise InputError(f"lag={lag!r}: must be a timedelta from 0 to {MAX_LAG.days} days.", column="lag", hint=hint)
     # `tf.sync` is a part of Scan that has its own file
     with track_progress(progress, scan._title) as tracker:  # noqa: SLF001
-        return await copy(scan._source, folder, lag, tracker)  # noqa: SLF001
+        return await _sync(scan._source, folder, lag, tracker)  # noqa: SLF001
 
 
-async def copy(source: Source, path: FilePath, lag: timedelta, meter: ProgressTracker) -> Synced:
-    """Bring a copy up to date; see `tf.sync`."""
-    place = check_output_folder(path)
-    _refuse_unsteady(source)
-    wanted = await new_manifest(source, "sync")
-    with Folder(place, source.question.resource.life, replace(wanted, until=_until(source, lag))) as folder:
-        folder.match((await source.layout()).schema)
-        homes, windows = await in_thread(_open_rows, folder, int(source.limit))
-        # new rows before those that are there: a service that fails now and then in a long asking again keeps none away
-        added = 0 if folder.manifest.complete else await fill(source, folder, meter)
-        until = _until(source, lag)
+async def _sync(source: Source, path: FilePath, lag: timedelta, tracker: ProgressTracker) -> Synced:
+    destination = check_output_folder(path)
+    _check_syncable(source.question)
+    manifest = await new_manifest(source, "sync")
+    manifest = replace(manifest, until=_latest_created(source, lag))
+    with CopyFolder(destination, source.question.resource.life, manifest) as folder:
+        folder.match_columns((await source.layout()).schema)
+        part_of_row, ranges = await in_thread(_open_rows, folder, int(source.limit))
+        # new rows first: they are added even if the service keeps failing during a long refresh of the open ones
+        added = 0 if folder.manifest.complete else await fill(source, folder, tracker)
+        until = _latest_created(source, lag)
         if until > (folder.manifest.until or ""):
-            await in_thread(folder.note, since=folder.manifest.until, until=until, cursor=None, complete=False)
-            added += await fill(source, folder, meter)
-        changed = await _ask_again(source, folder, meter, homes, windows)
-        return Synced(place, added, changed, folder.manifest.rows)
+            since = folder.manifest.until
+            await in_thread(folder.update_manifest, since=since, until=until, cursor=None, complete=False)
+            added += await fill(source, folder, tracker)
+        changed = await _refresh(source, folder, tracker, part_of_row, ranges)
+        return Synced(destination, added, changed, folder.manifest.rows)
 
 
-def _until(source: Source, lag: timedelta) -> str:
-    """The instant so long ago, by the earlier of both clocks: what a sync has passed it never asks for again."""
+def _check_syncable(request: ListRequest) -> None:
+    resource = request.resource
+    if resource.life.created is None:
+        raise InputError(f"{resource.name} cannot be filtered by creation time, so they cannot be synced.")
+    if resource.life.untracked:
+        raise InputError(
+            f"{resource.name} change or disappear without a change of status, so a copy cannot be kept up to date.",
+            hint="Pull them again instead: scan.to_parquet(path).",
+        )
+    if mutable := sorted(set(request.query) - IMMUTABLE_FILTERS):
+        hint = (
+            "A row that changes could leave the list unnoticed (and tf.sync itself sets the upper bound of `created`): sync "
+            "without this filter, and filter the copy."
+        )
+        hint = "Use created_gte instead." if mutable == ["created_gt"] else hint
+        message = f"A copy filtered by {', '.join(mutable)} cannot be kept up to date."
+        raise InputError(message, column=mutable[0], hint=hint)
+
+
+def _latest_created(source: Source, lag: timedelta) -> str:
+    # the earlier clock, because later calls request only rows created after this
     return format_timestamp((min(source.service.now(), datetime.now(UTC)) - lag).replace(microsecond=0))
 
 
-def _refuse_unsteady(source: Source) -> None:
-    asked = source.question
-    if asked.resource.life.created is None:
-        raise InputError(f"{asked.resource.name} cannot be asked for by when they were created, so they cannot be synced.")
-    if asked.resource.life.untracked:
-        raise InputError(
-            f"{asked.resource.name} change or go away, and no state tells of it, so a copy cannot be kept up to date.",
-            hint="Pull them anew: scan.to_parquet(path).",
-        )
-    if unsteady := sorted(set(asked.query) - STEADY):
-        hint = (
-            "A row that changes would leave the list unseen (and the upper bound of `created` is set by tf.sync): sync without "
-            "this filter, and filter the copy."
-        )
-        hint = "Give created_gte in its place." if unsteady == ["created_gt"] else hint
-        raise InputError(f"A copy cannot be kept up to date by {', '.join(unsteady)}.", column=unsteady[0], hint=hint)
-
-
-async def _ask_again(
-    source: Source, folder: Folder, meter: ProgressTracker, homes: Mapping[str, int], windows: Sequence[Mapping[str, str]]
-) -> int:
-    """Ask for the open rows of a copy and replace those that are another now; how many."""
-    left, changed = set(homes), 0
-    fetched: list[pa.RecordBatch] = []
-    async with keep_on_error(folder, lambda: _replace(folder, homes, fetched)):
-        for window in windows:
-            async with aclosing(source.pages(window)) as pages:
-                async for _, page in pages:
-                    wanted = page.keep([each in left for each in page.ids])
-                    left.difference_update(wanted.ids)
-                    meter.rows += len(wanted.batch)
-                    fetched.append(wanted.batch)
-                    if sum(map(len, fetched)) >= ROW_GROUP_ROWS:
-                        changed += await in_thread(_replace, folder, homes, fetched)
-                        fetched = []
-    return changed + await in_thread(_replace, folder, homes, fetched)
-
-
-def _open_rows(folder: Folder, page_rows: int) -> tuple[dict[str, int], list[dict[str, str]]]:
-    """The numbers of the parts of open rows by the rows' ids, and filters for when they were created."""
-    life = folder.life
-    if life.created is None or life.status is None or not any(part.open_rows for part in folder.manifest.parts):
+def _open_rows(folder: CopyFolder, page_rows: int) -> tuple[dict[str, int], list[dict[str, str]]]:
+    """Return the part numbers of the rows that can still change, by id, and filters that match when they were created."""
+    lifecycle = folder.lifecycle
+    if lifecycle.created is None or lifecycle.status is None or not any(part.open_rows for part in folder.manifest.parts):
         return {}, []
-    homes: dict[str, int] = {}
-    created, opened = [], []
+    part_of_row: dict[str, int] = {}
+    all_created, open_created = [], []
     for number in range(len(folder.manifest.parts)):
-        table = folder.read_columns(number, [life.id, life.created, life.status])
-        still = table.filter(is_open(table, life))
-        homes |= dict.fromkeys(still[life.id].to_pylist(), number)
-        created.append(_microseconds(table[life.created]))
-        opened.append(_microseconds(still[life.created]))
-    return homes, list(_windows(np.sort(np.concatenate(created)), np.sort(np.concatenate(opened)), page_rows))
+        table = folder.read_columns(number, [lifecycle.id, lifecycle.created, lifecycle.status])
+        open_rows = table.filter(is_open(table, lifecycle))
+        part_of_row |= dict.fromkeys(open_rows[lifecycle.id].to_pylist(), number)
+        all_created.append(_microseconds(table[lifecycle.created]))
+        open_created.append(_microseconds(open_rows[lifecycle.created]))
+    ranges = _time_ranges(np.sort(np.concatenate(all_created)), np.sort(np.concatenate(open_created)), page_rows)
+    return part_of_row, list(ranges)
 
 
-def _windows(created: Moments, opened: Moments, page_rows: int) -> Iterator[dict[str, str]]:
-    """Filters that open rows pass: neighbours share one unless more than a page of rows lies between them."""
-    if not opened.size:  # what an older version took for open is final
+def _time_ranges(all_created: Microseconds, open_created: Microseconds, page_rows: int) -> Iterator[dict[str, str]]:
+    """Yield filters that match the open rows: two neighbours share a range unless more than a page of rows is between them."""
+    if not open_created.size:  # the manifest of an older version can count rows as open that are final now
         return
-    between = np.diff(np.searchsorted(created, opened))
-    breaks = np.flatnonzero(between > page_rows) + 1
-    for group in np.split(opened, breaks):
-        # the service may show or compare whole milliseconds
-        first, last = (
-            group[0] // MILLISECOND_US * MILLISECOND_US,
-            (group[-1] // MILLISECOND_US + 1) * MILLISECOND_US,
-        )
+    rows_between = np.diff(np.searchsorted(all_created, open_created))
+    for group in np.split(open_created, np.flatnonzero(rows_between > page_rows) + 1):
+        # rounded outward, because the service may return or compare timestamps in whole milliseconds
+        first = group[0] // MILLISECOND_US * MILLISECOND_US
+        last = (group[-1] // MILLISECOND_US + 1) * MILLISECOND_US
         yield {"created_gte": format_microseconds(int(first)), "created_lte": format_microseconds(int(last))}
 
 
-def _replace(folder: Folder, homes: Mapping[str, int], fetched: Sequence[pa.RecordBatch]) -> int:
-    """Put rows in the place of those of the same id where they differ; how many rows of the list did."""
+async def _refresh(
+    source: Source,
+    folder: CopyFolder,
+    tracker: ProgressTracker,
+    part_of_row: Mapping[str, int],
+    ranges: Sequence[Mapping[str, str]],
+) -> int:
+    """Request the open rows again and replace those that have changed; return their number."""
+    missing, changed = set(part_of_row), 0
+    fetched: list[pa.RecordBatch] = []
+    async with save_on_error(folder, lambda: _replace_changed(folder, part_of_row, fetched)):
+        for filters in ranges:
+            async with aclosing(source.pages(filters)) as pages:
+                async for _, page in pages:
+                    wanted = page.keep([id_ in missing for id_ in page.ids])
+                    missing.difference_update(wanted.ids)
+                    tracker.rows += len(wanted.batch)
+                    fetched.append(wanted.batch)
+                    if sum(map(len, fetched)) >= ROW_GROUP_ROWS:
+                        changed += await in_thread(_replace_changed, folder, part_of_row, fetched)
+                        fetched = []
+    return changed + await in_thread(_replace_changed, folder, part_of_row, fetched)
+
+
+def _replace_changed(folder: CopyFolder, part_of_row: Mapping[str, int], fetched: Sequence[pa.RecordBatch]) -> int:
+    """Replace the rows of the copy that differ from the fetched ones of the same id; return their number."""
     if not fetched:
         return 0
-    table, key, changed = pa.Table.from_batches(fetched).select(folder.schema.names), folder.life.id, 0
-    numbers = np.array([homes[each] for each in table[key].to_pylist()], dtype=np.int64)
+    table, key, changed = pa.Table.from_batches(fetched).select(folder.schema.names), folder.lifecycle.id, 0
+    numbers = np.array([part_of_row[id_] for id_ in table[key].to_pylist()], dtype=np.int64)
     for number in np.unique(numbers).tolist():
-        there, here = folder.read(number).cast(table.schema), table.filter(pa.array(numbers == number))
-        if differing := pa.array(_differing(there, here, folder.life), pa.string()):
-            kept, new = pc.invert(pc.is_in(there[key], differing)), pc.is_in(here[key], differing)
-            folder.put(number, pa.concat_tables([there.filter(kept), here.filter(new)]))
-            changed += len(differing)
+        old, new = folder.read_part(number).cast(table.schema), table.filter(pa.array(numbers == number))
+        if changed_ids := pa.array(_changed_ids(old, new, folder.lifecycle), pa.string()):
+            unchanged, replacing = pc.invert(pc.is_in(old[key], changed_ids)), pc.is_in(new[key], changed_ids)
+            folder.put_part(number, pa.concat_tables([old.filter(unchanged), new.filter(replacing)]))
+            changed += len(changed_ids)
     return changed
 
 
-def _differing(there: pa.Table, here: pa.Table, life: RowLifecycle) -> list[str]:
-    """Ids of rows that are not as they were."""
-    before = _by_id(there.filter(pc.is_in(there[life.id], pc.unique(here[life.id]))), life)
-    return [each for each, rows in _by_id(here, life).items() if rows != before.get(each)]
+def _changed_ids(old: pa.Table, new: pa.Table, lifecycle: RowLifecycle) -> list[str]:
+    old_rows = _rows_by_id(old.filter(pc.is_in(old[lifecycle.id], pc.unique(new[lifecycle.id]))), lifecycle)
+    return [id_ for id_, rows in _rows_by_id(new, lifecycle).items() if rows != old_rows.get(id_)]
 
 
-def _by_id(table: pa.Table, life: RowLifecycle) -> dict[str, list[dict[str, Any]]]:
+def _rows_by_id(table: pa.Table, lifecycle: RowLifecycle) -> dict[str, list[dict[str, Any]]]:
     rows: dict[str, list[dict[str, Any]]] = {}
-    for row in table.drop_columns([name for name in life.volatile_columns if name in table.column_names]).to_pylist():
-        rows.setdefault(row[life.id], []).append(row)
+    for row in table.drop_columns([name for name in lifecycle.volatile_columns if name in table.column_names]).to_pylist():
+        rows.setdefault(row[lifecycle.id], []).append(row)
     return rows
 
 
-def _microseconds(instants: pa.ChunkedArray) -> Moments:
-    return np.asarray(instants.drop_null().cast(pa.int64()).to_numpy())
+def _microseconds(timestamps: pa.ChunkedArray) -> Microseconds:
+    return np.asarray(timestamps.drop_null().cast(pa.int64()).to_numpy())

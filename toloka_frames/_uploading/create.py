@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from toloka_frames._client.client import AsyncTolokaClient
-    from toloka_frames._reading.sinks import FilePath
+    from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._uploading.upload import Upload
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from toloka_frames._client.client import AsyncTolokaClient
-    from toloka_frames._reading.sinks import FilePath
+    from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._schema.bulk import BulkCreation
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._uploading.ledger import Flags, LedgerEntry
