@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from toloka_frames._reading.foreign_rows import SAMPLE_ROWS, Rows, SchemaInferrer, abatches, check_resume
+from toloka_frames._reading.foreign_rows import SAMPLE_ROWS, Rows, SchemaInferrer, reject_resume, to_batches_async
 from toloka_frames._reading.scan import Scan
 from toloka_frames._reading.sinks import DtypeBackend, ParquetFile, check_dtype_backend, to_frame
 from toloka_frames._reading.sync import DEFAULT_LAG, Synced, awaited_sync
@@ -62,20 +62,20 @@ async def to_arrow(rows: Scan | Rows, *, concurrency: int | None = None, progres
     """`tf.to_arrow` for async code; of a scan with its concurrency and progress. Units, errors and source as there."""
     if isinstance(rows, Scan):
         return await run_on_loop(rows._awaited_arrow(concurrency, progress))
-    framing = SchemaInferrer(None)
-    collected = [batch async for batch in abatches(rows, framing)]
-    return pa.Table.from_batches(collected, framing.schema)
+    inferrer = SchemaInferrer(None)
+    collected = [batch async for batch in to_batches_async(rows, inferrer)]
+    return pa.Table.from_batches(collected, inferrer.schema)
 
 
 async def to_parquet(rows: Scan | Rows, path: FilePath, *, resume: bool = False, progress: ProgressArg = "auto") -> Path:
     """`tf.to_parquet` for async code; of a scan with its progress. Units, errors and source as there."""
     if isinstance(rows, Scan):
         return await run_on_loop(rows._awaited_parquet(path, resume, progress))
-    check_resume(resume)
-    framing = SchemaInferrer(SAMPLE_ROWS)
-    stream = abatches(rows, framing)
+    reject_resume(resume)
+    inferrer = SchemaInferrer(SAMPLE_ROWS)
+    stream = to_batches_async(rows, inferrer)
     first = await anext(stream)
-    with ParquetFile(path, framing.schema) as file:
+    with ParquetFile(path, inferrer.schema) as file:
         file.write(first)
         async for batch in stream:
             file.write(batch)

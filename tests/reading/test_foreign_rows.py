@@ -1,4 +1,4 @@
-"""Rows from elsewhere become frames: columns are inferred, text stays text, nothing is lost."""
+"""Rows that are not a scan: columns are inferred, text stays text, and no value is lost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class KitObject:
-    """An object as Toloka-Kit's are."""
+    """An object like those of Toloka-Kit."""
 
     def __init__(self, **fields: Any) -> None:
         self._fields = fields
@@ -37,13 +37,13 @@ ROWS = [
 ]
 
 
-async def agenerated(rows: Any) -> AsyncIterator[Any]:
+async def async_generator(rows: Any) -> AsyncIterator[Any]:
     for row in rows:
         await asyncio.sleep(0)
         yield row
 
 
-def test_nested_fields_have_the_names_that_scans_give_them() -> None:
+def test_nested_fields_are_named_as_in_a_scan() -> None:
     frame = tf.to_dataframe(ROWS)
     assert list(frame) == ["id", "INPUT:image", "INPUT:n", "meta", "owner.id", "INPUT:late", "tags", "reward", "extra"]
     assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == {
@@ -63,26 +63,26 @@ def test_nested_fields_have_the_names_that_scans_give_them() -> None:
 
 @pytest.mark.parametrize(
     "rows",
-    [ROWS, tuple(ROWS), iter(ROWS), (KitObject(**row) for row in ROWS), agenerated(ROWS)],
+    [ROWS, tuple(ROWS), iter(ROWS), (KitObject(**row) for row in ROWS), async_generator(ROWS)],
     ids=["list", "tuple", "iterator", "Toloka-Kit objects", "async generator"],
 )
-def test_any_iterable_of_dicts_or_objects_will_do(rows: Any, tmp_path: Path) -> None:
+def test_any_iterable_of_dicts_or_objects_is_accepted(rows: Any, tmp_path: Path) -> None:
     path = tf.to_parquet(rows, tmp_path / "rows.parquet")
     assert pq.read_table(path).equals(tf.to_arrow(ROWS))
 
 
-def test_async_code_reads_them_too(tmp_path: Path) -> None:
+def test_async_code_reads_iterables_and_async_generators(tmp_path: Path) -> None:
     async def use() -> None:
-        assert (await tf.aio.to_arrow(agenerated(ROWS))).equals(tf.to_arrow(ROWS))
+        assert (await tf.aio.to_arrow(async_generator(ROWS))).equals(tf.to_arrow(ROWS))
         assert (await tf.aio.to_arrow(ROWS)).equals(tf.to_arrow(ROWS))
-        pd.testing.assert_frame_equal(await tf.aio.to_dataframe(agenerated(ROWS)), tf.to_dataframe(ROWS))
-        path = await tf.aio.to_parquet(agenerated(ROWS), tmp_path / "rows.parquet")
+        pd.testing.assert_frame_equal(await tf.aio.to_dataframe(async_generator(ROWS)), tf.to_dataframe(ROWS))
+        path = await tf.aio.to_parquet(async_generator(ROWS), tmp_path / "rows.parquet")
         assert pq.read_table(path).equals(tf.to_arrow(ROWS))
 
     asyncio.run(use())
 
 
-def test_a_scan_will_do_as_well(client: tf.AsyncTolokaClient, pool_id: str, tmp_path: Path) -> None:
+def test_a_scan_is_accepted(client: tf.AsyncTolokaClient, pool_id: str, tmp_path: Path) -> None:
     del pool_id
     scan = client.get_pools()
     assert tf.to_arrow(scan).equals(scan.to_arrow())
@@ -91,7 +91,7 @@ def test_a_scan_will_do_as_well(client: tf.AsyncTolokaClient, pool_id: str, tmp_
 
 
 @pytest.mark.parametrize(
-    ("values", "wanted", "extra"),
+    ("values", "expected", "extra"),
     [
         (["2022-01-01", "x"], ["2022-01-01", "x"], None),
         ([1, 2.5], [1.0, 2.5], None),
@@ -107,29 +107,29 @@ def test_a_scan_will_do_as_well(client: tf.AsyncTolokaClient, pool_id: str, tmp_
         ([{}, {"b": 1}], None, None),
     ],
 )
-def test_a_field_has_the_type_of_its_first_value(values: list[Any], wanted: list[Any] | None, extra: str | None) -> None:
+def test_a_column_has_the_type_of_its_first_value(values: list[Any], expected: list[Any] | None, extra: str | None) -> None:
     table = tf.to_arrow([{"a": value} for value in values])
-    if wanted is None:
+    if expected is None:
         assert table["a.b"].to_pylist() == [None, 1]
     else:
-        assert table["a"].to_pylist() == wanted
+        assert table["a"].to_pylist() == expected
         assert table["extra"].to_pylist()[-1] == extra
 
 
 @pytest.mark.parametrize("row", [{"extra": 1, "b": 2}, {"a.b": 1, "a": {"b": 2}}], ids=["extra", "a dotted key"])
-def test_a_field_with_the_name_of_another_column_is_kept_in_extra(row: dict[str, Any]) -> None:
+def test_a_field_named_like_another_column_is_kept_in_extra(row: dict[str, Any]) -> None:
     (read,) = tf.to_arrow([row]).to_pylist()
     names = tf.to_arrow([row]).schema.names
     assert len(names) == len(set(names))
     assert read["extra"] in ('{"extra":1}', '{"a":{"b":2}}')
 
 
-def test_no_rows_are_an_empty_frame(tmp_path: Path) -> None:
+def test_no_rows_give_an_empty_frame(tmp_path: Path) -> None:
     assert list(tf.to_dataframe([])) == ["extra"]
     assert len(pq.read_table(tf.to_parquet([], tmp_path / "none.parquet"))) == 0
 
 
-def test_a_long_stream_keeps_what_its_sample_did_not_show(tmp_path: Path) -> None:
+def test_values_that_do_not_fit_the_sample_of_a_stream_are_kept_in_extra(tmp_path: Path) -> None:
     rows = ({"a": number} if number < 25_000 else {"a": "late", "b": [1]} for number in range(25_001))
     table = pq.read_table(tf.to_parquet(rows, tmp_path / "long.parquet"))
     assert table["a"].to_pylist()[:-1] == list(range(25_000))
@@ -147,7 +147,7 @@ def test_a_stream_that_fails_leaves_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rows", [5, "text", b"bytes", {"a": 1}, [1], [None], [{1: "a"}], ["text"]], ids=str)
-def test_what_is_no_row_is_refused(rows: Any) -> None:
+def test_invalid_rows_are_rejected(rows: Any) -> None:
     with pytest.raises(tf.InputError, match="iterable or async generator of dicts"):
         tf.to_dataframe(rows)
 
@@ -160,7 +160,7 @@ VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(), SC
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), VALUES), max_size=5))
-def test_whatever_comes_every_value_is_in_its_column_or_in_extra(rows: list[dict[str, Any]]) -> None:
+def test_every_value_is_in_its_column_or_in_extra(rows: list[dict[str, Any]]) -> None:
     table = tf.to_arrow(rows)
     assert len(table) == len(rows)
     for row, read in zip(rows, table.to_pylist(), strict=True):
