@@ -1,4 +1,4 @@
-"""A frame or its values come in; what is wrong with them goes out as an error that names column, rows and reason."""
+"""Check arguments and columns of frames before anything is sent, with messages that name the argument, or column and rows."""
 
 from __future__ import annotations
 
@@ -12,121 +12,149 @@ import pandas as pd
 from toloka_frames._errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-MAX_ROWS_SHOWN = 5
+# checks a value and returns it as text for a path or a query; raises ValueError with what is needed instead
+Check: TypeAlias = Callable[[Any], str]
+
+MAX_SHOWN = 5  # rows, or names, in one message
+
+# -- Frames
 
 
 def check_frame(frame: Any) -> None:
-    """Refuse what is no frame.
+    """Check that an argument is a DataFrame.
 
     Raises:
-        InputError: It is none.
+        InputError: If it is not.
     """
     if not isinstance(frame, pd.DataFrame):
-        came = type(frame).__name__
-        raise InputError(f"A pandas DataFrame is needed, and a {came} came.", hint="A Scan gives one by .to_dataframe().")
+        name = type(frame).__name__
+        raise InputError(f"A pandas DataFrame is needed, not a {name}.", hint="A Scan gives one by .to_dataframe().")
 
 
 def reject_rows(
     column: str,
     values: Sequence[Any],
-    wrong: Callable[[Any], bool],
+    is_wrong: Callable[[Any], bool],
     why: str,
     hint: str = "",
     *,
     positions: Sequence[int] | None = None,
 ) -> None:
-    """Refuse a column with values that are wrong.
+    """Raise an error if a column has wrong values.
 
     Args:
-        column: Its name.
-        values: Its values.
-        wrong: Tells that one is wrong.
-        why: What is wrong with it.
+        column: The column's name.
+        values: The column's values.
+        is_wrong: Returns whether a value is wrong.
+        why: The end of the message after "the value", such as "is missing".
         hint: What to do about it.
-        positions: The values' positions in the upload, where they are not all of it.
+        positions: The values' positions in the whole upload, if they are only a part of it.
 
     Raises:
-        InputError: There are some; it names column and rows.
+        InputError: If a value is wrong; names the column, the first rows, and the first wrong value.
     """
-    bad = [index for index, value in enumerate(values) if wrong(value)]
-    if bad:
-        rows = bad if positions is None else [positions[index] for index in bad]
+    wrong = [index for index, value in enumerate(values) if is_wrong(value)]
+    if wrong:
+        rows = wrong if positions is None else [positions[index] for index in wrong]
         raise InputError(
-            f"Column {column!r}, rows {format_rows(rows)}: the value {why} (as {_short_repr(values[bad[0]])}).",
+            f"Column {column!r}, rows {format_rows(rows)}: the value {why} (as {_short_repr(values[wrong[0]])}).",
             column=column,
-            rows=rows[:MAX_ROWS_SHOWN],
+            rows=rows[:MAX_SHOWN],
             hint=hint,
         )
 
 
 def format_rows(rows: Sequence[int]) -> str:
-    """The first of rows, and how many more there are."""
-    more = f" and {len(rows) - MAX_ROWS_SHOWN:,} more" if len(rows) > MAX_ROWS_SHOWN else ""
-    return ", ".join(map(str, rows[:MAX_ROWS_SHOWN])) + more
+    """Return the first rows as text, with the number of the others."""
+    more = f" and {len(rows) - MAX_SHOWN:,} more" if len(rows) > MAX_SHOWN else ""
+    return ", ".join(map(str, rows[:MAX_SHOWN])) + more
 
 
 def _short_repr(value: Any) -> str:
     try:
         text = str(value)[:60]
-    except (ValueError, RecursionError):  # thousands of digits, or of lists in each other
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or a list that contains itself
         text = "..."
     return f"{text!r}, {type(value).__name__}"
 
 
-Check: TypeAlias = Callable[[Any], str]
+# -- Arguments
+
+
+def validate(name: str, check: Check, value: Any) -> str:
+    """Return an argument as text.
+
+    Raises:
+        InputError: If the check rejects the value; names the argument.
+    """
+    try:
+        return check(value)
+    except ValueError as error:
+        raise InputError(f"{name}={value!r}: {error}.", column=name) from error
 
 
 def text(value: Any) -> str:
-    """An id or a name: text that is not empty."""
+    """Check an id or a name, which is text that is not empty."""
     if not isinstance(value, str) or not value:
-        raise ValueError("text that is not empty is needed, as '1080020'")
+        raise ValueError("text that is not empty is needed, such as '1080020'")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError("text that UTF-8 can spell is needed") from None
+        raise ValueError("text that UTF-8 can encode is needed") from None
     return value
 
 
 def path_part(value: Any) -> str:
-    """An id that stands in a path, quoted."""
-    # quoting leaves these as they are, and httpx takes them for folders: it would ask another path
+    """Check an id in a path, and quote it."""
+    # quoting keeps these two, and httpx resolves them like folders: the request would go to another path
     if value in (".", ".."):
-        raise ValueError(f"{value} is no id")
+        raise ValueError(f"{value} is not an id")
     return quote(text(value), safe="")
 
 
 def integer(value: Any) -> str:
-    """A whole number."""
+    """Check a whole number."""
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError("a whole number is needed")  # noqa: TRY004 -- one error for all that is wrong with a value
+        raise ValueError("a whole number is needed")  # noqa: TRY004 -- `validate` handles ValueError only
     return str(value)
 
 
 def positive(value: Any) -> str:
-    """A whole number from 1."""
+    """Check a whole number of at least 1."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError("a positive whole number is needed")
     return str(value)
 
 
+def page_size(maximum: int) -> Check:
+    """Return a check of a number of rows per page, from 1 to the maximum of a list."""
+
+    def check(value: Any) -> str:
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= maximum:
+            raise ValueError(f"a whole number from 1 to {maximum:,} is needed")
+        return str(value)
+
+    return check
+
+
 def flag(value: Any) -> str:
-    """True or False."""
+    """Check True or False."""
     if value is True or value is False:
         return str(value).lower()
     raise ValueError("True or False is needed")
 
 
 def flag_or_none(value: Any) -> str:
-    """True or False; None leaves it to the service."""
+    """Check True, False, or None, which leaves the choice to the service."""
     if value is not None and not isinstance(value, bool):
         raise ValueError("True, False or None is needed")
     return str(value).lower()
 
 
 def one_of(literal: Any) -> Check:
-    """One value of a Literal type."""
+    """Return a check of a value of a Literal type."""
     values = get_args(literal)
 
     def check(value: Any) -> str:
@@ -137,30 +165,8 @@ def one_of(literal: Any) -> Check:
     return check
 
 
-def validate(name: str, check: Check, value: Any) -> str:
-    """One value, checked.
-
-    Raises:
-        InputError: It is none that the filter takes.
-    """
-    try:
-        return check(value)
-    except ValueError as error:
-        raise InputError(f"{name}={value!r}: {error}.", column=name) from error
-
-
-def page_size(maximum: int) -> Check:
-    """A number of rows a page, from 1 to the list's maximum."""
-
-    def check(value: Any) -> str:
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= maximum:
-            raise ValueError(f"a whole number from 1 to {maximum:,} is needed")
-        return str(value)
-
-    return check
-
-
-def nearest_hint(value: str, values: Iterable[str]) -> str:
-    """The rest of a sentence that names the known word next to one that is not known, or nothing."""
-    near = difflib.get_close_matches(value.upper(), [each.upper() for each in values], n=1)
-    return f"; the nearest is {next(each for each in values if each.upper() == near[0])!r}" if near else ""
+def nearest_hint(value: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence that names the known word most similar to an unknown one; "" if none is similar."""
+    by_upper_case = {name.upper(): name for name in known}
+    similar = difflib.get_close_matches(value.upper(), by_upper_case, n=1)
+    return f"; the nearest is {by_upper_case[similar[0]]!r}" if similar else ""

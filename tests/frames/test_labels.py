@@ -225,7 +225,7 @@ def test_a_missing_column_is_named_with_the_nearest(helper: Callable[..., pd.Dat
 
 
 def test_a_scan_is_no_frame(client: tf.AsyncTolokaClient) -> None:
-    with pytest.raises(tf.InputError, match=r"a Scan came\.\nA Scan gives one by \.to_dataframe\(\)"):
+    with pytest.raises(tf.InputError, match=r"not a Scan\.\nA Scan gives one by \.to_dataframe\(\)"):
         tf.explode(client.get_assignments(pool_id="1"))  # type: ignore[arg-type]
 
 

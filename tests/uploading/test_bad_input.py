@@ -199,7 +199,7 @@ def test_a_progress_that_is_none_leaves_no_file(toloka: LocalToloka, client: Cli
 # -- uploads: a frame that cannot go, the options, the column and rows it is about, and what the error says
 
 FRAMES: dict[str, tuple[Any, dict[str, Any], str | None, tuple[int, ...], str]] = {
-    "no frame": ([{"image": IMAGES[0]}], {}, None, (), "a list came"),
+    "no frame": ([{"image": IMAGES[0]}], {}, None, (), "not a list"),
     "a frame of no rows": (with_images().head(0), {}, None, (), "no rows"),
     "a frame of no columns": (pd.DataFrame(index=[0, 1]), {}, None, (), "No column"),
     "two columns of one name": (pd.DataFrame([IMAGES], columns=["image", "image"]), {}, "image", (), "stand twice: ['image']"),

@@ -13,12 +13,11 @@ import pandas as pd
 
 from toloka_frames._errors import InputError
 from toloka_frames._schema.pandas_values import STRING_DTYPE, plain_values
-from toloka_frames._validation import check_frame, nearest_hint
+from toloka_frames._validation import MAX_SHOWN, check_frame, nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SHOWN = 5
 
 TASK = "ASSIGNMENT:task_id"
 WORKER = "ASSIGNMENT:worker_id"
@@ -243,7 +242,7 @@ def _output(answers: pd.DataFrame, output: str | None) -> str:
     names = named(answers, "OUTPUT:")
     if len(names) > 1:
         raise InputError(
-            f"There are {len(names)} outputs: {', '.join(names[:SHOWN])}.",
+            f"There are {len(names)} outputs: {', '.join(names[:MAX_SHOWN])}.",
             column="output",
             hint=f"Name one: output={names[0].removeprefix('OUTPUT:')!r}; tf.explode takes all.",
         )

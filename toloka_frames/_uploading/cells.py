@@ -16,7 +16,7 @@ from toloka_frames._errors import InputError
 from toloka_frames._schema.field_types import field_type
 from toloka_frames._schema.pandas_values import plain_values
 from toloka_frames._uploading.json_text import dumps, lengths, object_texts, records, text_array, text_list
-from toloka_frames._validation import MAX_ROWS_SHOWN, format_rows, nearest_hint, reject_rows
+from toloka_frames._validation import MAX_SHOWN, format_rows, nearest_hint, reject_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -226,7 +226,7 @@ class _Check:
         large = [self._positions[index] for index, size in enumerate(sizes) if size > MAX_INPUT_BYTES]
         raise InputError(
             f"Rows {format_rows(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the most one request can hold.",
-            rows=large[:MAX_ROWS_SHOWN],
+            rows=large[:MAX_SHOWN],
             hint="Put large contents at a URL and send that.",
         )
 

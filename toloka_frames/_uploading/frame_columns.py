@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from toloka_frames._errors import InputError
 from toloka_frames._schema.pandas_values import plain_values
-from toloka_frames._validation import check_frame, nearest_hint, reject_rows
+from toloka_frames._validation import MAX_SHOWN, check_frame, nearest_hint, reject_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-SHOWN = 5
 PREFIXES = ("INPUT:", "GOLDEN:")
 SINGLE = ("HINT:text", "HINT:default_language", "TASK:overlap")
 
@@ -70,12 +69,12 @@ def _names(frame: Any) -> list[str]:
     wrong = [name for name in names if not isinstance(name, str)]
     if wrong:
         raise InputError(
-            f"Column names must be text; these are not: {wrong[:SHOWN]!r}.",
+            f"Column names must be text; these are not: {wrong[:MAX_SHOWN]!r}.",
             hint="df.columns = df.columns.map(str)",
         )
     twice = frame.columns[frame.columns.duplicated()].tolist()
     if twice:
-        raise InputError(f"Column names must differ; these stand twice: {twice[:SHOWN]!r}.", column=twice[0])
+        raise InputError(f"Column names must differ; these stand twice: {twice[:MAX_SHOWN]!r}.", column=twice[0])
     return names
 
 

@@ -22,7 +22,7 @@ from toloka_frames._uploading.results import Results
 from toloka_frames._uploading.send import OperationSender, failure
 from toloka_frames._uploading.send_app_items import AppItemSender
 from toloka_frames._uploading.tasks import check_pool
-from toloka_frames._validation import text, validate
+from toloka_frames._validation import format_rows, text, validate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 # allows in a minute are ten full requests of tasks, and so two rounds
 CONCURRENCY = 5
 LOCK_LOOK_SECONDS = 0.2
-SHOWN_ROWS = 5
 GO_ON = (
     "`.results` of this error has a row for each input row. The same call again sends what is NOT_SENT or was refused, asks "
     "what became of UNKNOWN rows, and creates nothing twice. Mend INVALID rows and send them alone: "
@@ -236,8 +235,7 @@ def _difference(record: LedgerEntry, plan: UploadPlan) -> str:
     if not (record.digests and plan.digests):
         return f"what differs are values, pools or overlaps of {plan.kind.name}"
     rows = [row for row, (then, now) in enumerate(zip(record.digests, plan.digests, strict=True)) if then != now]
-    more = f" and {len(rows) - SHOWN_ROWS:,} more" if len(rows) > SHOWN_ROWS else ""
-    return f"what differs are {plan.kind.name} {', '.join(map(str, rows[:SHOWN_ROWS]))}{more} (values, pool or overlap)"
+    return f"what differs are {plan.kind.name} {format_rows(rows)} (values, pool or overlap)"
 
 
 async def _taken(lock: UploadLock, meter: ProgressTracker) -> None:
