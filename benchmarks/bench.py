@@ -1,4 +1,4 @@
-"""A number of rows and of rounds come in; a table of ratios goes out, printed, and with `--into` as Markdown and a plot."""
+"""Run the benchmark: print a table of ratios, and with `--into` write it as Markdown with a plot."""
 
 from __future__ import annotations
 
@@ -14,67 +14,67 @@ from results import NO_LATENCY, machine, table, write
 from rows import LISTS, ListName
 from stages import stages
 from turns import DLT, KIT, Contender, Figures, in_turns, is_made, seconds, serving
-from uploads import IDEAL, Up
+from uploads import IDEAL, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# of work that takes ten seconds or tells of memory, whose figures hardly differ
+# for work that takes ten seconds and for memory: their figures hardly vary between rounds
 FEW_ROUNDS = 2
-LATENCY = 100
-MOST_REQUESTS = 1.3
-# more than so many rows a page, and a list of 100,000 rows has too few pages to be pulled eight times as fast
-SMALL_PAGE = 1_000
+LATENCY_MS = 100
+MAX_REQUEST_RATIO = 1.3  # the target of this project, as are the limits of contenders
+# with larger pages, a list of 100,000 rows has too few of them to be pulled eight times as fast
+SMALL_PAGE_ROWS = 1_000
 
 
 def main() -> None:
-    """Run the groups that are wanted."""
+    """Run the requested groups."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; all by default")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"any of {', '.join(GROUPS)}; default: all")
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--into", type=Path, help="folder to write results.md and results.png into")
     options = parser.parse_args()
     if unknown := set(options.groups) - set(GROUPS):
-        parser.error(f"no group: {', '.join(unknown)}")
+        parser.error(f"unknown group: {', '.join(unknown)}")
     figures: list[Figures] = []
     for name, group in GROUPS.items():
         if name in (options.groups or GROUPS):
             print(name, flush=True)
             figures += group(options.rows, options.rounds)
-    said = f"Medians of ratios, measured in turns, on {machine()}; {options.rows:,} rows.{_left_out()}"
-    print(f"\n{said}\n\n{table(figures)}")
+    summary = f"Medians of ratios, measured in turns, on {machine()}; {options.rows:,} rows.{_left_out()}"
+    print(f"\n{summary}\n\n{table(figures)}")
     if options.into:
-        write(options.into, figures, said)
+        write(options.into, figures, summary)
 
 
 def pull(name: ListName, rows: int, rounds: int) -> Iterator[Figures]:
-    """One list, without latency and with it, and the stages of which its time is made."""
+    """Measure pulls of one list without and with latency, and the stages of a pull."""
     with serving("pages.py", name, str(rows)) as server:
         what = f"{rows:,} {name.replace('_', ' ')}, pages of {LISTS[name].page_rows:,}"
-        short = LISTS[name].page_rows <= SMALL_PAGE
-        near, far = (Pull(name, f"{server}/{latency}/0", rows) for latency in (0, LATENCY))
+        short = LISTS[name].page_rows <= SMALL_PAGE_ROWS
+        near, far = (Pull(name, f"{server}/{latency}/0", rows) for latency in (0, LATENCY_MS))
         contenders = [*near.bare(), *near.ours({SEQUENTIAL: 1.0, DEFAULT: 1.0}), *near.others()]
         yield from in_turns(f"pull {what}{NO_LATENCY}", contenders, rounds, server=server, rehearsal=short)
-        yield from _slowly(f"pull {what}, {LATENCY} ms latency", name, far, few(rounds), server)
+        yield from _slowly(f"pull {what}, {LATENCY_MS} ms latency", name, far, few(rounds), server)
         what = f"stages of a sequential pull of {what}, each alone"
         yield from in_turns(what, stages(near), few(rounds), unit="s CPU", rehearsal=False)
 
 
 def _slowly(what: str, name: ListName, far: Pull, rounds: int, server: str) -> Iterator[Figures]:
-    """With latency, beside the list's own sequential walk."""
-    fast = {EIGHT: 1 / 8, DEFAULT: 1 / 8} if LISTS[name].page_rows <= SMALL_PAGE else {}
-    contenders = [*far.ours(fast), *(replace(one, rounds=1) for one in far.bare() if one.name == FLOOR)]
+    """Measure pulls with latency, as ratios to the sequential pull of the same list."""
+    fast = {EIGHT: 1 / 8, DEFAULT: 1 / 8} if LISTS[name].page_rows <= SMALL_PAGE_ROWS else {}
+    contenders = [*far.ours(fast), *(replace(contender, rounds=1) for contender in far.bare() if contender.name == FLOOR)]
     figures = in_turns(what, contenders, rounds, server=server, rehearsal=False)
     yield from figures
-    counted = {one.name: one.tally["requests"] for one in figures}
+    counted = {row.name: row.tally["requests"] for row in figures}
     for way in (EIGHT, DEFAULT):
         ratio = counted[way] / counted[SEQUENTIAL]
-        yield Figures(f"{what}: requests", way, SEQUENTIAL, "requests", [counted[way]], [ratio], MOST_REQUESTS, {})
+        yield Figures(f"{what}: requests", way, SEQUENTIAL, "requests", [counted[way]], [ratio], MAX_REQUEST_RATIO, {})
 
 
 def misfits(rows: int, rounds: int) -> Iterator[Figures]:
-    """What it costs that pages do not fit the fast reader: they hold a field that nobody declared."""
+    """Measure the cost of pages that do not fit the fast reader because they have an undeclared field."""
     with serving("pages.py", "app_batches", str(rows)) as server:
         ways = {"0 %": 0, "1 %": 100, "100 %": 1}
         pulls = {share: Pull("app_batches", f"{server}/0/{every}", rows) for share, every in ways.items()}
@@ -83,9 +83,9 @@ def misfits(rows: int, rounds: int) -> Iterator[Figures]:
 
 
 def upload(rows: int, rounds: int) -> Iterator[Figures]:
-    """Rows of ten fields up to a sink that takes no time, and to one that takes 2 s for each request."""
+    """Upload rows of ten fields to a sink whose operations end at once, and to one whose operations take 2 s."""
     with serving("sink.py") as server:
-        at_once, slowly = Up(server, 0, rows), Up(server, 2_000, rows)
+        at_once, slowly = Upload(server, 0, rows), Upload(server, 2_000, rows)
         what = f"upload {rows:,} rows of ten fields"
         yield from in_turns(f"{what}, to JSON chunks: CPU", at_once.chunks(), rounds, unit="s CPU")
         yield from in_turns(f"{what}, operations of 0 s: client CPU", at_once.client_cpu(), rounds, unit="s CPU", server=server)
@@ -93,15 +93,15 @@ def upload(rows: int, rounds: int) -> Iterator[Figures]:
 
 
 def imported(rows: int, rounds: int) -> Iterator[Figures]:
-    """The time that the import takes in a process that is new."""
+    """Measure the import in a new process."""
     del rows
-    yield from in_turns("import", imports(), rounds**2)  # short, so that more rounds are needed
+    yield from in_turns("import", imports(), rounds**2)  # an import is short, so it needs more rounds
 
 
 def memory(rows: int, rounds: int) -> Iterator[Figures]:
-    """The most memory of streams, of so many rows and of ten times as many."""
+    """Measure the peak memory of streams of `rows` rows, and of ten times as many."""
     if not STATUS.exists():
-        print("memory: left out, only Linux tells the most memory that a process had")
+        print("memory: skipped, only Linux reports the peak memory of a process")
         return
     with serving("pages.py", "app_items", str(rows)) as near, serving("pages.py", "app_items", str(rows * 10)) as far:
         for sink in SINKS:
@@ -110,7 +110,7 @@ def memory(rows: int, rounds: int) -> Iterator[Figures]:
 
 
 def few(rounds: int) -> int:
-    """Fewer of them where each is long."""
+    """Return the number of rounds for work whose rounds are long."""
     return min(rounds, FEW_ROUNDS)
 
 

@@ -1,4 +1,4 @@
-# An environment of its own for dlt, which the benchmark compares with; `make dlt` makes it, or says that it is left out.
+# A separate environment for dlt, one of the benchmark's contenders. `make dlt` creates it, or reports that it was skipped.
 
 .PHONY: dlt
 dlt: .venv-dlt/.made ;

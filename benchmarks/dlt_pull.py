@@ -1,6 +1,6 @@
-"""A service's address and a list come in; dlt pulls it into Parquet files, and seconds and rows go out as a line of JSON.
+"""Pull a list into Parquet files with dlt, and print seconds and rows as a line of JSON.
 
-Run in .venv-dlt as `dlt_pull.py URL PATH ROWS_KEY QUERY` with PATH behind the host and QUERY as JSON.
+Run in .venv-dlt as `dlt_pull.py URL PATH ROWS_KEY QUERY`, with PATH after the host and QUERY as JSON.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Extract, normalize and load, with dlt's own settings."""
+    """Extract, normalize and load with dlt's default settings."""
     url, path, key, query = sys.argv[1:]
-    behind = JSONResponseCursorPaginator(cursor_path=f"{key}[-1].id", cursor_param="id_gt", has_more_path="has_more")
-    service = RESTClient(url, paginator=behind, data_selector=key)
+    paginator = JSONResponseCursorPaginator(cursor_path=f"{key}[-1].id", cursor_param="id_gt", has_more_path="has_more")
+    service = RESTClient(url, paginator=paginator, data_selector=key)
     count = 0
 
     def pages() -> Iterator[Any]:

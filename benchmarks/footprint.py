@@ -1,6 +1,6 @@
-"""The time to import the package, and the most memory that a stream takes, each measured in a process that is new.
+"""Measure the import time of the package and the peak memory of streams, each in a new process.
 
-Run as `footprint.py URL SINK`, it streams app items and prints the most MiB that it had (only Linux tells).
+`footprint.py URL SINK` streams app items and prints the peak memory in MiB (Linux only).
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ TIMED = "import time; started = time.perf_counter(); {}; print(time.perf_counter
 
 
 def imports() -> list[Contender]:
-    """The package, against the three that it cannot do without."""
+    """Return the import of the package and its minimum: the imports of pandas, pyarrow and httpx."""
     return [
-        Contender(IMPORT_FLOOR, lambda: _said("-c", TIMED.format(IMPORT_FLOOR))),
-        Contender("import toloka_frames", lambda: _said("-c", TIMED.format("import toloka_frames")), limit=1.15),
+        Contender(IMPORT_FLOOR, lambda: _printed("-c", TIMED.format(IMPORT_FLOOR))),
+        Contender("import toloka_frames", lambda: _printed("-c", TIMED.format("import toloka_frames")), limit=1.15),
     ]
 
 
 def streams(sink: str, few: str, many: str, rows: int) -> list[Contender]:
-    """One stream of so many rows, and of ten times as many."""
+    """Return a stream of `rows` rows, and one of ten times as many."""
     return [
-        Contender(f"{rows:,} rows", lambda: _said(__file__, few, sink)),
-        Contender(f"{rows * 10:,} rows", lambda: _said(__file__, many, sink), limit=1.1),
+        Contender(f"{rows:,} rows", lambda: _printed(__file__, few, sink)),
+        Contender(f"{rows * 10:,} rows", lambda: _printed(__file__, many, sink), limit=1.1),
     ]
 
 
-def _said(*arguments: str) -> float:
+def _printed(*arguments: str) -> float:
     return float(subprocess.run([sys.executable, *arguments], stdout=subprocess.PIPE, check=True, text=True).stdout)
 
 
@@ -71,7 +71,7 @@ SINKS: dict[str, Callable[[tf.Scan, Path], int]] = {
 
 
 def _measure(url: str, sink: str) -> None:
-    import toloka_frames as tf  # noqa: PLC0415 -- the process that starts this one must not have it
+    import toloka_frames as tf  # noqa: PLC0415 -- the process that measures imports must not load it
 
     scan = tf.AsyncTolokaClient("token", url=url).get_app_items(APP_PROJECT)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,8 +1,8 @@
-"""Requests for the pages of one list come in over a socket, pre-serialised pages go out; a process of its own.
+"""Serve the pages of one list, serialised in advance, from a process of its own.
 
-Run as `pages.py LIST ROWS`; prints its port. The first two parts of a path are no part of the API: `/100/0/api/...` has each
-answer wait for 100 ms, `/0/100/api/...` puts a field that nobody declared into one row of every 100th page. `/tally` answers
-how many requests for pages there were since it was last asked, and the most of them in any one second.
+Run as `pages.py LIST ROWS`; prints its port. The first two parts of a path are not part of the API: `/100/0/api/...` delays
+each response by 100 ms, `/0/100/api/...` puts an undeclared field into one row of every 100th page. `/tally` returns the number
+of page requests since the last call of `/tally`, and the maximum in any one second.
 """
 
 from __future__ import annotations
@@ -29,44 +29,44 @@ Ranks: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 MISFIT = b'{"field_of_tomorrow":1,'
 
 
-class Shelf:
-    """All rows of a list, in the order of their ids: a rank is a row's place in it."""
+class StoredList:
+    """All rows of a list in the order of their ids; the rank of a row is its position in that order."""
 
     def __init__(self, name: ListName, rows: int) -> None:
         self.list = LISTS[name]
         self._ids: list[str] = []
         text, ends, created = bytearray(), [], []
-        for id_, moment, row in rows_of(name, rows):
+        for id_, created_ms, row in rows_of(name, rows):
             self._ids.append(id_)
-            created.append(moment)
+            created.append(created_ms)
             text += row + b","
             ends.append(len(text))
         self._text, self._ends = memoryview(text), np.asarray(ends, dtype=np.int64)
         self._by_created = np.argsort(created, kind="stable")
-        self._moments = np.asarray(created, dtype=np.int64)[self._by_created]
-        self._window = lru_cache(maxsize=64)(self._ranks)
+        self._sorted_created = np.asarray(created, dtype=np.int64)[self._by_created]
+        self._cached_ranks = lru_cache(maxsize=64)(self._ranks)
 
     def page(self, query: Mapping[str, str]) -> tuple[list[bytes | memoryview], str, bool]:
-        """The pieces of the page that a query asks for, the id of its last row, and whether there are more."""
+        """Return the chunks of the requested page, the id of its last row, and whether there are more rows."""
         bounds = {name: text for name, text in query.items() if name.startswith("created_")}
-        ranks = self._window(tuple(sorted(bounds.items())), query.get("sort", "id").split(",")[0])
-        ranks = self._behind(ranks, query)
+        ranks = self._cached_ranks(tuple(sorted(bounds.items())), query.get("sort", "id").split(",")[0])
+        ranks = self._within_ids(ranks, query)
         limit = int(query.get("limit", self.list.default_rows))
         chosen = ranks[:limit]
-        return self._pieces(chosen), self._ids[chosen[-1]] if len(chosen) else "", len(ranks) > limit
+        return self._chunks(chosen), self._ids[chosen[-1]] if len(chosen) else "", len(ranks) > limit
 
     def _ranks(self, bounds: Sequence[tuple[str, str]], sort: str) -> Ranks:
-        """Rows within instants, sorted."""
-        first, last = 0, len(self._moments)
+        """Return the ranks of the rows in a range of creation time, sorted."""
+        first, last = 0, len(self._sorted_created)
         for name, text in bounds:
             cut = bisect_right if name in ("created_gt", "created_lte") else bisect_left
-            place = cut(self._moments, _milliseconds(text))
-            first, last = (max(first, place), last) if name.startswith("created_g") else (first, min(last, place))
+            position = cut(self._sorted_created, _milliseconds(text))
+            first, last = (max(first, position), last) if name.startswith("created_g") else (first, min(last, position))
         ranks = self._by_created[first : max(first, last)]
         ordered = np.sort(ranks) if sort.lstrip("-") == "id" else ranks
         return ordered[::-1] if sort.startswith("-") else ordered
 
-    def _behind(self, ranks: Ranks, query: Mapping[str, str]) -> Ranks:
+    def _within_ids(self, ranks: Ranks, query: Mapping[str, str]) -> Ranks:
         if "after_id" in query:
             rank = bisect_left(self._ids, query["after_id"])
             return ranks[int(np.flatnonzero(ranks == rank)[0]) + 1 :]
@@ -78,8 +78,8 @@ class Shelf:
             return ranks[np.searchsorted(ranks, low) : np.searchsorted(ranks, high)]
         return ranks if (low, high) == (0, len(self._ids)) else ranks[(ranks >= low) & (ranks < high)]
 
-    def _pieces(self, ranks: Ranks) -> list[bytes | memoryview]:
-        """JSON text of rows with a comma between them; of neighbours, one piece."""
+    def _chunks(self, ranks: Ranks) -> list[bytes | memoryview]:
+        """Return the JSON text of rows, separated by commas; one chunk if the rows are adjacent."""
         if not len(ranks):
             return [b""]
         ends = self._ends[ranks]
@@ -92,41 +92,41 @@ class Shelf:
 
 
 class Pages:
-    """The answers to requests, and when they were asked for."""
+    """Responses to requests, and the times of the requests."""
 
     def __init__(self, name: ListName, rows: int) -> None:
-        self._shelf = Shelf(name, rows)
+        self._stored = StoredList(name, rows)
         self._objects = {path: orjson.dumps(row) for path, row in objects(name).items()}
-        self._asked: list[float] = []
+        self._request_times: list[float] = []
 
-    async def answer(self, target: str) -> list[bytes | memoryview]:
-        """An HTTP answer in pieces."""
+    async def response(self, target: str) -> list[bytes | memoryview]:
+        """Return an HTTP response in chunks."""
         url = urlsplit(target)
         if url.path == "/tally":
-            return _answer([orjson.dumps(self._tally())])
+            return _response([orjson.dumps(self._tally())])
         _, latency, misfits, api = url.path.split("/", 3)
         path = "/" + api.removeprefix("api/")
         await asyncio.sleep(int(latency) / 1_000)
         if path in self._objects:
-            return _answer([self._objects[path]])
-        self._asked.append(time.monotonic())
-        assert path == self._shelf.list.path, path
-        pieces, last, more = self._shelf.page(dict(parse_qsl(url.query)))
-        if int(misfits) and len(self._asked) % int(misfits) == 0:
-            pieces = [MISFIT, memoryview(pieces[0])[1:], *pieces[1:]]
+            return _response([self._objects[path]])
+        self._request_times.append(time.monotonic())
+        assert path == self._stored.list.path, path
+        chunks, last_id, more = self._stored.page(dict(parse_qsl(url.query)))
+        if int(misfits) and len(self._request_times) % int(misfits) == 0:
+            chunks = [MISFIT, memoryview(chunks[0])[1:], *chunks[1:]]
         tail = b'],"has_more":%b}' % (b"true" if more else b"false")
-        return _answer([b'{"%b":[' % self._shelf.list.rows.encode(), *pieces, tail], last)
+        return _response([b'{"%b":[' % self._stored.list.rows.encode(), *chunks, tail], last_id)
 
     def _tally(self) -> dict[str, int]:
-        asked, self._asked = sorted(self._asked), []
-        busiest = max((bisect_left(asked, moment + 1) - place for place, moment in enumerate(asked)), default=0)
-        return {"requests": len(asked), "busiest_second": busiest}
+        times, self._request_times = sorted(self._request_times), []
+        busiest = max((bisect_left(times, time_ + 1) - index for index, time_ in enumerate(times)), default=0)
+        return {"requests": len(times), "busiest_second": busiest}
 
 
-def _answer(body: list[bytes | memoryview], last: str = "") -> list[bytes | memoryview]:
-    """The last id stands in a header too, for those that read no body."""
+def _response(body: list[bytes | memoryview], last_id: str = "") -> list[bytes | memoryview]:
+    """Add the headers; the last id is in one of them, for contenders that do not decode the body."""
     head = (
-        f"HTTP/1.1 200 OK\r\nDate: {formatdate(usegmt=True)}\r\nContent-Type: application/json\r\nX-Last-Id: {last}\r\n"
+        f"HTTP/1.1 200 OK\r\nDate: {formatdate(usegmt=True)}\r\nContent-Type: application/json\r\nX-Last-Id: {last_id}\r\n"
         f"Content-Length: {sum(map(len, body))}\r\n\r\n"
     )
     return [head.encode(), *body]
@@ -134,19 +134,19 @@ def _answer(body: list[bytes | memoryview], last: str = "") -> list[bytes | memo
 
 @lru_cache(maxsize=1024)
 def _milliseconds(text: str) -> float:
-    """An instant in any of the service's spellings, as milliseconds of the Unix clock."""
-    moment = datetime.fromisoformat(text)
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000_000) / 1_000
+    """Convert a timestamp in any of the service's formats to milliseconds since 1970."""
+    timestamp = datetime.fromisoformat(text)
+    return round((timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp() * 1_000_000) / 1_000
 
 
 async def serve(pages: Pages) -> None:
-    """Answer on a port of this machine, any number of connections at once, until the process is ended."""
+    """Serve on a free port of 127.0.0.1, any number of connections at once, until the process is terminated."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
-                for piece in await pages.answer(head.split(b" ", 2)[1].decode()):
-                    writer.write(piece)
+                for chunk in await pages.response(head.split(b" ", 2)[1].decode()):
+                    writer.write(chunk)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()

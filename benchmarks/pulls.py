@@ -1,4 +1,4 @@
-"""The address of a list comes in; each way to pull all its rows goes out, from a bare loop to a whole framework."""
+"""The ways to pull all rows of a list, from a bare loop to a whole framework."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BYTES = "bytes only: plain socket"
 
 
 class Pull:
-    """A list behind an address, and the ways to pull it."""
+    """A list of a page server, and the ways to pull it."""
 
     def __init__(self, name: ListName, url: str, rows: int) -> None:
         self._name, self._url, self._rows = name, url, rows
@@ -39,7 +39,7 @@ class Pull:
         self._query = {"sort": "id", "limit": str(self._list.page_rows), **dict(self._list.query)}
 
     def bare(self) -> list[Contender]:
-        """What any client must do at least, and what the page server can give."""
+        """Return the least that any client must do, and the speed of the page server itself."""
         return [
             Contender(FLOOR, partial(seconds, self.decoded)),
             Contender("the same without garbage collection", partial(seconds, self.uncollected)),
@@ -48,7 +48,7 @@ class Pull:
         ]
 
     def ours(self, limits: dict[str, float]) -> list[Contender]:
-        """The ways of the package."""
+        """Return the ways of this package."""
         ways: dict[str, Callable[[], Any]] = {
             SEQUENTIAL: partial(self.frame, concurrency=1),
             EIGHT: partial(self.frame, concurrency=8),
@@ -60,7 +60,7 @@ class Pull:
         return [Contender(name, partial(seconds, way), limits.get(name)) for name, way in ways.items()]
 
     def others(self) -> list[Contender]:
-        """What a user could pick instead, as far as it could be installed; slow, so in few rounds, and one on one list."""
+        """Return the alternatives that could be installed: few rounds each, because they are slow."""
         ways = [Contender("httpx + json_normalize", partial(seconds, self.normalised), rounds=2)]
         if is_made(KIT):
             kinds = ("sync", "async") if self._name == "app_batches" else ("sync",)
@@ -70,40 +70,40 @@ class Pull:
         return ways
 
     def scan(self) -> tf.Scan:
-        """The list as a scan of a client that is new, as the connections of the others are."""
+        """Return the list as a scan of a new client: the other contenders have new connections too."""
         client = tf.AsyncTolokaClient("token", url=self._url)
-        place = {"app_project_id": APP_PROJECT} if self._name.startswith("app_") else {"pool_id": POOL}
-        scan: tf.Scan = getattr(client, f"get_{self._name}")(**place)
+        parent = {"app_project_id": APP_PROJECT} if self._name.startswith("app_") else {"pool_id": POOL}
+        scan: tf.Scan = getattr(client, f"get_{self._name}")(**parent)
         return scan
 
     def kit(self, kind: str) -> float:
-        """Seconds of Toloka-Kit's client of a kind, in its own environment."""
-        place = APP_PROJECT if self._name.startswith("app_") else POOL
-        asked = (self._url, self._name, str(self._list.page_rows), place)
-        return elsewhere(KIT, "kit.py", kind, *asked, rows=self._rows)
+        """Return the seconds of Toloka-Kit's sync or async client, in its own environment."""
+        parent_id = APP_PROJECT if self._name.startswith("app_") else POOL
+        arguments = (self._url, self._name, str(self._list.page_rows), parent_id)
+        return elsewhere(KIT, "kit.py", kind, *arguments, rows=self._rows)
 
     def dlt(self) -> float:
-        """Seconds of dlt, in its own environment."""
-        asked = (self._url, f"/api{self._list.path}", self._list.rows, json.dumps(self._query))
-        return elsewhere(DLT, "dlt_pull.py", *asked, rows=self._rows)
+        """Return the seconds of dlt, in its own environment."""
+        arguments = (self._url, f"/api{self._list.path}", self._list.rows, json.dumps(self._query))
+        return elsewhere(DLT, "dlt_pull.py", *arguments, rows=self._rows)
 
     def frame(self, **options: Any) -> pd.DataFrame:
-        """As a pandas frame."""
+        """Pull the list into a pandas frame."""
         frame = self.scan().to_dataframe(progress=False, **options)
         assert len(frame) in (self._rows, self._rows * TASKS_EACH)
         return frame
 
     def parquet(self) -> None:
-        """Into a file of a folder of its own."""
+        """Stream the list into a file in a temporary folder."""
         with tempfile.TemporaryDirectory() as folder:
             self.scan().to_parquet(Path(folder) / "rows.parquet", progress=False)
 
     def decoded(self) -> None:
-        """The least that a client does."""
+        """Request and decode all pages: the least that a client does."""
         asyncio.run(self._decoded())
 
     def uncollected(self) -> None:
-        """The same where Python does not look through the new objects again and again, which grows with the page."""
+        """Do the same without garbage collection, whose cost grows with the page."""
         gc.disable()
         try:
             self.decoded()
@@ -111,7 +111,7 @@ class Pull:
             gc.enable()
 
     def undecoded(self, take: Callable[[bytes], object] = len) -> None:
-        """The bytes of each page, unread; the cursor is in a header."""
+        """Receive the bytes of each page without decoding them; the cursor is in a header."""
         asyncio.run(self._undecoded(take))
 
     async def _decoded(self) -> None:
@@ -125,12 +125,12 @@ class Pull:
         query, more = dict(self._query), True
         async with httpx.AsyncClient(base_url=self._url) as client:
             while more:
-                answer = await client.get(f"/api{self._list.path}", params=query)
-                take(answer.content)
-                more, query["id_gt"] = answer.content.endswith(b"true}"), answer.headers["x-last-id"]
+                response = await client.get(f"/api{self._list.path}", params=query)
+                take(response.content)
+                more, query["id_gt"] = response.content.endswith(b"true}"), response.headers["x-last-id"]
 
     def socket(self) -> None:
-        """The same bytes over a plain socket."""
+        """Receive the same bytes over a plain socket."""
         url, query, more = urlsplit(self._url), dict(self._query), True
         with socket.create_connection((url.hostname, url.port)) as connection, connection.makefile("rb") as file:
             while more:
@@ -141,7 +141,7 @@ class Pull:
                 more, query["id_gt"] = body.endswith(b"true}"), head[b"X-Last-Id"].decode().strip()
 
     def normalised(self) -> pd.DataFrame:
-        """What a careful loop by hand does."""
+        """Do what a careful hand-written loop does."""
         rows: list[dict[str, Any]] = []
         query, more = dict(self._query), True
         with httpx.Client(base_url=self._url) as client:

@@ -1,4 +1,4 @@
-"""The figures of all contenders come in; one table in Markdown and a plot go out."""
+"""Write the figures of all contenders as a Markdown table and a plot."""
 
 from __future__ import annotations
 
@@ -21,31 +21,32 @@ if TYPE_CHECKING:
     from turns import Figures
 
 HEAD = (
-    "| Work | How | ratio | to reach | min, max | median | rounds | requests | most in 1 s |\n"
+    "| Work | How | ratio | target | min, max | median | rounds | requests | max. in 1 s |\n"
     "|---|---|---|---|---|---|---|---|---|\n"
 )
 
 
 NO_LATENCY = ", no latency"
+SMALL_RATIO = 0.005
 
 
 def table(figures: Sequence[Figures]) -> str:
-    """A row for each contender; the work and what its ratios are to stand in the first row of each."""
+    """Return a row for each contender; the first row of each work names it and the base of its ratios."""
     lines = []
-    for work, group in groupby(figures, key=lambda one: one.work):
-        for place, one in enumerate(group):
-            lines.append(_line(f"{work}; ratio to *{one.base}*" if place == 0 else "", one))
+    for work, group in groupby(figures, key=lambda row: row.work):
+        for index, row in enumerate(group):
+            lines.append(_line(f"{work}; ratio to *{row.base}*" if index == 0 else "", row))
     return HEAD + "".join(lines)
 
 
 def matrix(figures: Sequence[Figures]) -> str:
-    """What the pulls without latency took as ratios to the floor: a row for each contender, a column for each list."""
+    """Return the pulls without latency as ratios to the floor: a row for each contender, a column for each list."""
     pulls: dict[str, dict[str, str]] = {
-        one.work: {} for one in figures if one.work.startswith("pull ") and one.work.endswith(NO_LATENCY)
+        row.work: {} for row in figures if row.work.startswith("pull ") and row.work.endswith(NO_LATENCY)
     }
-    for one in figures:
-        if one.work in pulls:
-            pulls[one.work][one.name] = f"{one.ratio:.2f}"
+    for row in figures:
+        if row.work in pulls:
+            pulls[row.work][row.name] = _ratio(row.ratio)
     names = dict.fromkeys(name for ratios in pulls.values() for name in ratios)
     lines = [["", *(work.removeprefix("pull ").removesuffix(NO_LATENCY) for work in pulls)], ["---"] * (len(pulls) + 1)]
     lines += [[name, *(ratios.get(name, "") for ratios in pulls.values())] for name in names]
@@ -53,36 +54,41 @@ def matrix(figures: Sequence[Figures]) -> str:
 
 
 def machine() -> str:
-    """Where the figures come from."""
+    """Return the machine and the versions that the figures were measured with."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("httpx", "orjson", "pandas", "pyarrow"))
     return f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, {packages}"
 
 
-def write(folder: Path, figures: Sequence[Figures], said: str) -> None:
+def write(folder: Path, figures: Sequence[Figures], summary: str) -> None:
     """Write results.md and results.png."""
     text = (
         "# Results of `make bench`\n\n"
-        f"{said}\n\n![Ratios of pulls](results.png)\n\n"
+        f"{summary}\n\n![Ratios of pulls](results.png)\n\n"
         f"{matrix(figures)}\n"
-        "How it is measured, and where the time goes: [docs/performance.md](../docs/performance.md).\n\n"
+        "How this is measured, and where the time goes: [docs/performance.md](../docs/performance.md).\n\n"
     )
     (folder / "results.md").write_text(text + table(figures), "utf-8")
-    _plot(folder / "results.png", [one for one in figures if one.work.startswith("pull ") and one.unit == "s"])
+    _plot(folder / "results.png", [row for row in figures if row.work.startswith("pull ") and row.unit == "s"])
 
 
-def _line(work: str, one: Figures) -> str:
-    limit = "" if one.limit is None else f"≤ {one.limit:.3g}: {'reached' if one.ratio <= one.limit else '**missed**'}"
-    spread = f"{min(one.ratios):.2f}, {max(one.ratios):.2f}"
-    requests = sum(number for name, number in one.tally.items() if name in ("requests", "creations", "others")) or ""
-    cells = (work, one.name, f"**{one.ratio:.2f}**", limit, spread, f"{median(one.taken):.2f} {one.unit}", len(one.taken))
-    return "| " + " | ".join(map(str, (*cells, requests, one.tally.get("busiest_second", "")))) + " |\n"
+def _line(work: str, row: Figures) -> str:
+    limit = "" if row.limit is None else f"≤ {row.limit:.3g}: {'reached' if row.ratio <= row.limit else '**missed**'}"
+    spread = f"{_ratio(min(row.ratios))}, {_ratio(max(row.ratios))}"
+    requests = sum(number for name, number in row.tally.items() if name in ("requests", "creations", "others")) or ""
+    cells = (work, row.name, f"**{_ratio(row.ratio)}**", limit, spread, f"{median(row.taken):.2f} {row.unit}", len(row.taken))
+    return "| " + " | ".join(map(str, (*cells, requests, row.tally.get("busiest_second", "")))) + " |\n"
+
+
+def _ratio(ratio: float) -> str:
+    # two decimal places would show a small ratio as 0.00
+    return f"{ratio:.2f}" if ratio >= SMALL_RATIO else f"{ratio:.1g}"
 
 
 def _plot(path: Path, figures: Sequence[Figures]) -> None:
-    """A panel for each pull, its bars on one logarithmic scale."""
+    """Draw a panel for each pull, with its bars on a logarithmic scale."""
     if not figures:
         return
-    panels = [list(group) for _, group in groupby(figures, key=lambda one: one.work)]
+    panels = [list(group) for _, group in groupby(figures, key=lambda row: row.work)]
     with mpl.rc_context({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False}):
         figure = Figure(figsize=(11, 2.4 * len(panels) / 2 + 1), layout="constrained")
         for axes, panel in zip(figure.subplots(-(-len(panels) // 2), 2, squeeze=False).flat, panels, strict=False):
@@ -91,8 +97,8 @@ def _plot(path: Path, figures: Sequence[Figures]) -> None:
 
 
 def _bars(axes: Axes, panel: Sequence[Figures]) -> None:
-    names = [one.name for one in panel][::-1]
-    ratios = [one.ratio for one in panel][::-1]
+    names = [row.name for row in panel][::-1]
+    ratios = [row.ratio for row in panel][::-1]
     colours = ["tab:blue" if name.startswith("Scan") else "lightgrey" for name in names]
     bars = axes.barh(names, ratios, color=colours)
     axes.bar_label(bars, fmt="%.2f", padding=2)

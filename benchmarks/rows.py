@@ -1,7 +1,7 @@
-"""The name of a list and a number of rows come in; the rows go out as the service would have them: id, instant and JSON text.
+"""Generate the rows of a list as the service would send them: id, creation time and JSON text.
 
-Sources: the examples of the Toloka API's and the Apps API's OpenAPI documents. Ids have the service's forms (Apps: 20 letters
-and digits in no order; tasks and assignments: pool, second, counter), instants lie over a year, two fifths of them in bursts.
+Sources: the examples of the Toloka API's and the Apps API's OpenAPI documents. Ids have the service's formats (Apps: 20 random
+letters and digits; tasks and assignments: pool, second, counter). Creation times cover a year, two fifths of them in bursts.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ INPUT_FIELDS = {
 
 @dataclass(frozen=True)
 class List:
-    """Where a list is and what its pages look like.
+    """The path of a list and the format of its pages.
 
     Attributes:
-        path: Its path behind `/api`.
-        rows: The key of a page's rows.
-        page_rows: Rows a page that the contenders ask for.
-        default_rows: Rows a page when nobody says how many.
-        query: The filter that it needs.
+        path: The path after `/api`.
+        rows: The key of the rows in a page.
+        page_rows: The number of rows in a page that contenders request.
+        default_rows: The number of rows in a page of a request without `limit`.
+        query: The required filter.
     """
 
     path: str
@@ -74,20 +74,20 @@ LISTS: dict[ListName, List] = {
 
 
 def rows_of(name: ListName, rows: int, seed: int = 0) -> Iterator[tuple[str, int, bytes]]:
-    """So many rows in the order of their ids: id, created in milliseconds of the Unix clock, JSON text."""
-    dice = random.Random(seed)  # noqa: S311 -- the same rows in every run
+    """Generate rows in the order of their ids: id, creation time in milliseconds since 1970, JSON text."""
+    rng = random.Random(seed)  # noqa: S311 -- the same rows in every run
     make = MAKERS[name]
-    moments = sorted(_moments(rows, dice))
+    created = sorted(_creation_times(rows, rng))
     if name in ("app_batches", "app_items"):
-        ids = ["".join(dice.choices(LETTERS, k=20)) for _ in moments]
+        ids = ["".join(rng.choices(LETTERS, k=20)) for _ in created]
     else:
-        ids = [_object_id(moment, number) for number, moment in enumerate(moments)]
-    for id_, number, moment in sorted(zip(ids, range(rows), moments, strict=True)):
-        yield id_, moment, orjson.dumps(make(id_, number, _instant(moment)))
+        ids = [_object_id(created_ms, number) for number, created_ms in enumerate(created)]
+    for id_, number, created_ms in sorted(zip(ids, range(rows), created, strict=True)):
+        yield id_, created_ms, orjson.dumps(make(id_, number, _timestamp(created_ms)))
 
 
 def objects(name: ListName) -> dict[str, Row]:
-    """By path behind `/api`, what a client asks for beside the list: pool, project, app project, app, requester."""
+    """Return the single objects that a client requests, by path after `/api`: pool, project, app project, app, requester."""
     spec = {"input_spec": INPUT_FIELDS.get(name, {}), "output_spec": {"result": STRING}}
     mixer = {"real_tasks_count": 9, "golden_tasks_count": 1, "training_tasks_count": 0}
     pool = {"id": POOL, "project_id": PROJECT, "type": "REGULAR", "status": "OPEN", "mixer_config": mixer, "owner": OWNER}
@@ -106,7 +106,7 @@ def objects(name: ListName) -> dict[str, Row]:
 
 
 def ten_values(number: int) -> Row:
-    """Values of ten input fields: text, numbers, a flag and an address."""
+    """Return values of ten input fields: text, numbers, a flag and a URL."""
     return {
         "image": f"https://example.com/images/{number}.jpg",
         **{f"text_{field}": f"text {field} of row {number}" for field in range(6)},
@@ -116,27 +116,27 @@ def ten_values(number: int) -> Row:
     }
 
 
-def _moments(rows: int, dice: random.Random) -> Iterator[int]:
-    bursts = [dice.uniform(0, YEAR_SECONDS) for _ in range(BURSTS)]
+def _creation_times(rows: int, rng: random.Random) -> Iterator[int]:
+    bursts = [rng.uniform(0, YEAR_SECONDS) for _ in range(BURSTS)]
     for _ in range(rows):
-        if dice.random() < BURST_SHARE:
-            second = dice.choice(bursts) + dice.uniform(0, BURST_SECONDS)
+        if rng.random() < BURST_SHARE:
+            second = rng.choice(bursts) + rng.uniform(0, BURST_SECONDS)
         else:
-            second = dice.uniform(0, YEAR_SECONDS)
+            second = rng.uniform(0, YEAR_SECONDS)
         yield int((YEAR_START.timestamp() + second) * 1_000)
 
 
-def _instant(moment: int) -> str:
-    seconds, milliseconds = divmod(moment, 1_000)
+def _timestamp(created_ms: int) -> str:
+    seconds, milliseconds = divmod(created_ms, 1_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}"
 
 
-def _object_id(moment: int, number: int) -> str:
-    return f"{int(POOL):010x}--{moment // 1_000:08x}6e13181a01{number % 2**24:06x}"
+def _object_id(created_ms: int, number: int) -> str:
+    return f"{int(POOL):010x}--{created_ms // 1_000:08x}6e13181a01{number % 2**24:06x}"
 
 
 def _app_batch(id_: str, number: int, created: str) -> Row:
-    moment = "2026-01-17T08:58:38.692"
+    estimate = "2026-01-17T08:58:38.692"
     return {
         "id": id_,
         "app_project_id": APP_PROJECT,
@@ -152,10 +152,10 @@ def _app_batch(id_: str, number: int, created: str) -> Row:
         "last_items_import": {"id": "EvOQQ80yEBbuKngM8zpx", "records_count": 5, "records_processed": 4, "errors": {}},
         "items_processed_count": number % 7,
         "items_per_state": {**dict.fromkeys(STATES, 0), "NEW": 6, "QUEUED": 1},
-        "current_time": moment,
-        "etd": moment,
-        "eta": moment,
-        "app_project_eta": moment,
+        "current_time": estimate,
+        "etd": estimate,
+        "eta": estimate,
+        "app_project_eta": estimate,
         "priority_order": "FIVE",
     }
 
@@ -193,8 +193,7 @@ def _task(id_: str, number: int, created: str) -> Row:
 
 
 def _assignment(id_: str, number: int, created: str) -> Row:
-    moment = datetime.fromisoformat(created)
-    ended = f"{moment + timedelta(seconds=27.5):%Y-%m-%dT%H:%M:%S}.801"
+    ended = f"{datetime.fromisoformat(created) + timedelta(seconds=27.5):%Y-%m-%dT%H:%M:%S}.801"
     return {
         "id": id_,
         "task_suite_id": f"{int(POOL):010x}--637cf4098ccdeb4a26{number % 2**24:06x}",
@@ -204,8 +203,8 @@ def _assignment(id_: str, number: int, created: str) -> Row:
         "reward": 0.01,
         "tasks": [
             {
-                "id": f"{int(POOL):010x}--637cf3fb6e13181a01{number * TASKS_EACH + each:06x}",
-                "input_values": {"image": f"https://example.com/images/{number}-{each}.jpg"},
+                "id": f"{int(POOL):010x}--637cf3fb6e13181a01{number * TASKS_EACH + task:06x}",
+                "input_values": {"image": f"https://example.com/images/{number}-{task}.jpg"},
                 "pool_id": POOL,
                 "overlap": 3,
                 "infinite_overlap": False,
@@ -214,9 +213,9 @@ def _assignment(id_: str, number: int, created: str) -> Row:
                 "created": created,
                 "remaining_overlap": 0,
             }
-            for each in range(TASKS_EACH)
+            for task in range(TASKS_EACH)
         ],
-        "solutions": [{"output_values": {"result": "dog" if each % 3 else "cat"}} for each in range(TASKS_EACH)],
+        "solutions": [{"output_values": {"result": "dog" if task % 3 else "cat"}} for task in range(TASKS_EACH)],
         "mixed": True,
         "automerged": False,
         "created": created,

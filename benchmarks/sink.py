@@ -1,8 +1,8 @@
-"""Uploads of tasks come in over a socket, their operations and logs go out; a process of its own.
+"""Accept uploads of tasks, and serve their operations and logs, from a process of its own.
 
-Run as `sink.py`; prints its port. The first part of a path is no part of the API: in `/2000/api/...` each operation takes
-2,000 ms. `/tally` answers how many creations and other requests there were since it was last asked, and how many tasks. A log
-is made before the operation ends, so that nobody waits for it to be made.
+Run as `sink.py`; prints its port. The first part of a path is not part of the API: in `/2000/api/...` each operation takes
+2,000 ms. `/tally` returns the numbers of creations, other requests and tasks since the last call of `/tally`. A log is built
+before its operation ends, so that no request waits for it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ TEN_THOUSANDTHS = 10_000
 
 @dataclass
 class Operation:
-    """What a creation began.
+    """An operation that creates tasks.
 
     Attributes:
-        id: Its id.
-        submitted: When, in seconds of the Unix clock.
-        ends: When it will have ended.
-        log: JSON text.
+        id: The id.
+        submitted: The start, in seconds since 1970.
+        ends: The end, in seconds since 1970.
+        log: The log as JSON text.
     """
 
     id: str
@@ -40,30 +40,30 @@ class Operation:
     log: bytes
 
     def row(self) -> dict[str, Any]:
-        """The operation as it is now."""
+        """Return the operation in its current state."""
         done = time.time() >= self.ends
         row = {
             "id": self.id,
             "type": "TASK.BATCH_CREATE",
             "status": "SUCCESS" if done else "RUNNING",
-            "submitted": _instant(self.submitted),
-            "started": _instant(self.submitted),
+            "submitted": _timestamp(self.submitted),
+            "started": _timestamp(self.submitted),
             "progress": 100 if done else 50,
             "parameters": {"allow_defaults": True, "skip_invalid_items": False, "open_pool": False},
         }
-        return row | ({"finished": _instant(self.ends)} if done else {})
+        return row | ({"finished": _timestamp(self.ends)} if done else {})
 
 
 class Sink:
-    """The pool and what was sent to it."""
+    """A pool that accepts tasks, and the operations that created them."""
 
     def __init__(self) -> None:
         self._objects = {path: orjson.dumps(row) for path, row in objects("tasks").items()}
         self._operations: dict[str, Operation] = {}
         self._tally: Counter[str] = Counter()
 
-    def answer(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
-        """Status and JSON text."""
+    def response(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
+        """Return the status and the JSON text of a response."""
         url = urlsplit(target)
         if url.path == "/tally":
             tally, self._tally = self._tally, Counter()
@@ -94,7 +94,7 @@ class Sink:
         return 202, orjson.dumps(self._operations[id_].row())
 
     def _listed(self, query: Mapping[str, str]) -> dict[str, Any]:
-        """A page of the list of operations, by the filters that it has."""
+        """Return a page of the list of operations, filtered and sorted as the query says."""
         rows = [operation.row() for operation in self._operations.values()]
         for name, text in query.items():
             key, _, compare = name.partition("_")
@@ -114,12 +114,12 @@ def _passes(value: str, compare: str, bound: str) -> bool:
     return (value > bound) == compare.startswith("g")
 
 
-def _instant(moment: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f".{int(moment % 1 * 1_000):03d}"
+def _timestamp(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1_000):03d}"
 
 
 async def serve(sink: Sink) -> None:
-    """Answer on a port of this machine until the process is ended."""
+    """Serve on a free port of 127.0.0.1 until the process is terminated."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -127,7 +127,7 @@ async def serve(sink: Sink) -> None:
                 fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:] if line)
                 body = await reader.readexactly(int(fields.get(b"content-length", b"0")))
                 method, target, _ = head.decode("latin-1").split(" ", 2)
-                status, text = sink.answer(method, target, body)
+                status, text = sink.response(method, target, body)
                 writer.write(
                     f"HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n".encode()
                 )

@@ -1,6 +1,6 @@
-"""A list behind an address comes in; the stages of its sequential pull go out, each alone and in CPU: where the time goes.
+"""Measure the stages of a sequential pull one by one, in CPU time.
 
-The stages of a real pull lie side by side, on the loop's thread, on a thread that reads pages, and in the kernel.
+In a real pull they run concurrently: on the event loop's thread, on a thread that converts pages, and in the kernel.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ WHOLE = "the whole pull: Scan.to_dataframe(concurrency=1)"
 
 
 def stages(pull: Pull) -> list[Contender]:
-    """The whole, its stages, and those of the floor."""
-    layout = tf.run(pull.scan()._source.layout())  # noqa: SLF001 -- the stages are inside
+    """Return the whole pull, its stages, and a stage of the floor."""
+    layout = tf.run(pull.scan()._source.layout())  # noqa: SLF001 -- the stages are internals of the package
     bodies: list[bytes] = []
     pull.undecoded(bodies.append)
     table = pa.Table.from_batches([read_page(body, layout).batch for body in bodies])
@@ -42,13 +42,13 @@ def stages(pull: Pull) -> list[Contender]:
         "a page to a record batch": lambda: [read_page(body, layout).has_more for body in bodies],
         "of that, Arrow's JSON reader": lambda: [_read(body, layout) for body in bodies],
         "record batches to a frame": lambda: to_frame(table),
-        "record batches to a Parquet file": lambda: _written(table),
+        "record batches to a Parquet file": lambda: _write(table),
         "of the floor, orjson.loads": lambda: [orjson.loads(body)["has_more"] for body in bodies],
     }
-    return [Contender(name, partial(cpu_seconds, each)) for name, each in work.items()]
+    return [Contender(name, partial(cpu_seconds, stage)) for name, stage in work.items()]
 
 
-def _written(table: pa.Table) -> None:
+def _write(table: pa.Table) -> None:
     with tempfile.TemporaryDirectory() as folder, ParquetFile(Path(folder) / "rows.parquet", table.schema) as file:
         for batch in table.to_batches():
             file.write(batch)

@@ -1,4 +1,4 @@
-"""Contenders for the same work come in, the figures that they reached in turns go out, as ratios to one of them."""
+"""Let contenders do the same work in turns, and compare their figures as ratios to one of them."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Contender:
     """One way to do the work.
 
     Attributes:
-        name: What it is called in the table.
-        work: Does it, and returns what it took: seconds, seconds of CPU, or MiB.
-        limit: The most that its ratio may be, where the project has set itself one.
-        rounds: In how many rounds it takes part; None for all, and for the rehearsal.
+        name: The name in the table.
+        work: Does the work and returns its cost: seconds, CPU seconds, or MiB.
+        limit: The target of this project for the ratio, if there is one.
+        rounds: The number of rounds it takes part in, without the rehearsal; None for all, with the rehearsal.
     """
 
     name: str
@@ -41,17 +41,17 @@ class Contender:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a contender took.
+    """The figures of a contender.
 
     Attributes:
-        work: What was to be done.
-        name: By whom.
-        base: Whose figures the ratios are to.
-        unit: Of the figures.
+        work: The work.
+        name: The contender.
+        base: The contender that the ratios refer to.
+        unit: The unit of the figures.
         taken: A figure for each of its rounds.
-        ratios: The same as ratios to the base's figure in the same round.
-        limit: As of the contender.
-        tally: What the server counted in the last round.
+        ratios: The same figures, divided by the base's figure of the same round.
+        limit: The contender's limit.
+        tally: The counts of the server in the last round.
     """
 
     work: str
@@ -65,7 +65,7 @@ class Figures:
 
     @property
     def ratio(self) -> float:
-        """The median of the ratios."""
+        """Return the median of the ratios."""
         return statistics.median(self.ratios)
 
 
@@ -79,38 +79,47 @@ def in_turns(
     server: str = "",
     rehearsal: bool = True,
 ) -> list[Figures]:
-    """Have each contender do the work, one after another, round by round.
+    """Let each contender do the work, one after another, round by round.
 
     Args:
-        work: What is to be done.
-        contenders: Who do it.
-        rounds: How often.
-        base: The name of whom the others are compared with; the first by default.
-        unit: What they return.
-        server: An address that counts requests.
-        rehearsal: Whether there is a round before the others that is not counted.
+        work: The name of the work in the table.
+        contenders: The contenders.
+        rounds: The number of rounds.
+        base: The name of the contender that the others are compared with; the first by default.
+        unit: The unit of the figures that contenders return.
+        server: The URL of a server that counts requests.
+        rehearsal: Whether to run one more round first that is not counted.
     """
     base = base or contenders[0].name
-    taken: dict[str, list[float]] = {one.name: [] for one in contenders}
-    tallies: dict[str, dict[str, int]] = {one.name: {} for one in contenders}
+    taken: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    tallies: dict[str, dict[str, int]] = {contender.name: {} for contender in contenders}
     for turn in range(0 if rehearsal else 1, rounds + 1):
-        for one in contenders:
-            if one.rounds is not None and not 0 < turn <= one.rounds:
+        for contender in contenders:
+            if contender.rounds is not None and not 0 < turn <= contender.rounds:
                 continue
             gc.collect()
             tally(server)
-            figure = one.work()
-            tallies[one.name] = tally(server)
+            figure = contender.work()
+            tallies[contender.name] = tally(server)
             if turn:
-                taken[one.name].append(figure)
+                taken[contender.name].append(figure)
     return [
-        Figures(work, one.name, base, unit, mine, [a / b for a, b in zip(mine, taken[base], strict=False)], one.limit, counted)
-        for one, mine, counted in zip(contenders, taken.values(), tallies.values(), strict=True)
+        Figures(
+            work,
+            contender.name,
+            base,
+            unit,
+            own,
+            [a / b for a, b in zip(own, taken[base], strict=False)],
+            contender.limit,
+            counts,
+        )
+        for contender, own, counts in zip(contenders, taken.values(), tallies.values(), strict=True)
     ]
 
 
 def seconds(work: Callable[[], Any]) -> float:
-    """How long a piece of work takes; what it returns is thrown away when the clock has stopped."""
+    """Return the seconds that work takes; its result is freed after the clock has stopped."""
     started = time.perf_counter()
     result = work()
     took = time.perf_counter() - started
@@ -119,7 +128,7 @@ def seconds(work: Callable[[], Any]) -> float:
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """Seconds of CPU that this process takes for it, all threads together."""
+    """Return the CPU seconds that work takes in this process, in all threads."""
     started = time.process_time()
     work()
     return time.process_time() - started
@@ -127,7 +136,7 @@ def cpu_seconds(work: Callable[[], object]) -> float:
 
 @contextlib.contextmanager
 def serving(script: str, *arguments: str) -> Iterator[str]:
-    """A server of the benchmark's own, in a process of its own; its address."""
+    """Run a server of the benchmark in its own process; yields its URL."""
     command = [sys.executable, str(HERE / script), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -138,29 +147,29 @@ def serving(script: str, *arguments: str) -> Iterator[str]:
 
 
 def tally(server: str) -> dict[str, int]:
-    """What a server of ours has counted since it was last asked."""
+    """Return what a server of the benchmark has counted since the last call."""
     if not server:
         return {}
-    with urllib.request.urlopen(f"{server}/tally") as answer:  # noqa: S310 -- our own server
-        counted: dict[str, int] = json.load(answer)
-    return counted
+    with urllib.request.urlopen(f"{server}/tally") as response:  # noqa: S310 -- a server of the benchmark
+        counts: dict[str, int] = json.load(response)
+    return counts
 
 
 def elsewhere(environment: str, script: str, *arguments: str, rows: int) -> float:
-    """Seconds that a script in an environment of its own says it took for so many rows."""
+    """Run a script in its own environment for `rows` rows; return the seconds that it reports."""
     command = [str(python_of(environment)), str(HERE / script), *arguments]
-    quietly = os.environ | {"RUNTIME__DLTHUB_TELEMETRY": "false"}
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=quietly)
-    said: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    assert said["rows"] == rows
-    return said["seconds"]
+    environment_variables = os.environ | {"RUNTIME__DLTHUB_TELEMETRY": "false"}
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=environment_variables)
+    reported: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    assert reported["rows"] == rows
+    return reported["seconds"]
 
 
 def python_of(environment: str) -> Path:
-    """The Python of an environment beside this project's."""
+    """Return the Python of another environment in the project's folder."""
     return HERE.parent / environment / "bin" / "python"
 
 
 def is_made(environment: str) -> bool:
-    """Whether an environment could be made."""
+    """Return whether an environment could be installed."""
     return (HERE.parent / environment / ".made").is_file()

@@ -1,4 +1,4 @@
-"""The address of a sink and a frame come in; each way to bring its rows up goes out."""
+"""The ways to upload the rows of a frame to a sink."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from toloka_frames._uploading.tasks import plan_tasks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# as many of ours as fit the service's 1,048,576 bytes
+# rows of this size fit into the service's limit of 1,048,576 bytes a request
 FLOOR_ROWS = 3_000
 CONCURRENCY = 4
 
@@ -35,25 +35,25 @@ IDEAL = "t · n / concurrency"
 TOTAL = f"tf.create_tasks(concurrency={CONCURRENCY})"
 
 
-class Up:
-    """A frame of ten fields, and the ways to bring it up to a sink whose operations take so many milliseconds."""
+class Upload:
+    """A frame of ten fields, and the ways to upload it to a sink whose operations take `milliseconds`."""
 
     def __init__(self, server: str, milliseconds: int, rows: int) -> None:
         self._server, self._url, self._seconds = server, f"{server}/{milliseconds}", milliseconds / 1_000
         self._frame = pd.DataFrame([ten_values(number) for number in range(rows)])
-        # an account's tasks of a minute are counted, so that each upload has an account of its own
+        # an account's tasks are limited per minute, so each upload uses an account of its own
         self._tokens = (f"token-{number}" for number in itertools.count())
         self._chunks = 0
 
     def chunks(self) -> list[Contender]:
-        """From the frame to the bytes of the requests, without a request for them."""
+        """Return the ways from the frame to the bytes of the requests, without sending them."""
         return [
             Contender(CHUNKS_FLOOR, lambda: cpu_seconds(lambda: list(self.dumped()))),
             Contender(CHUNKS, lambda: cpu_seconds(lambda: tf.run(self.planned())), limit=1.5),
         ]
 
     def client_cpu(self) -> list[Contender]:
-        """From the frame to what became of it."""
+        """Return the ways from the frame to the outcome of its rows."""
         return [
             Contender(SENT_FLOOR, lambda: cpu_seconds(lambda: asyncio.run(self.posted(follow=False)))),
             Contender(f"{SENT_FLOOR}, logs read", lambda: cpu_seconds(lambda: asyncio.run(self.posted(follow=True)))),
@@ -62,11 +62,11 @@ class Up:
         ]
 
     def total(self) -> list[Contender]:
-        """How long it takes when the service takes its time; against a service that is kept busy all the time."""
+        """Return the upload to a slow service, and the time in which that service could do it if it was never idle."""
         return [Contender(TOTAL, self.created_in, limit=1.15), Contender(IDEAL, self.ideal)]
 
     def dumped(self) -> Iterator[bytes]:
-        """JSON of chunks of rows, without a check."""
+        """Yield the JSON of chunks of rows, without checks."""
         columns = [self._frame[name].tolist() for name in self._frame]
         names = list(self._frame)
         tasks = [{"pool_id": POOL, "input_values": dict(zip(names, row, strict=True))} for row in zip(*columns, strict=True)]
@@ -74,7 +74,7 @@ class Up:
             yield orjson.dumps(tasks[start : start + FLOOR_ROWS])
 
     async def posted(self, *, follow: bool) -> None:
-        """One request after another; and what it created, when that is wanted."""
+        """Send one request after another, and read its log if `follow` is true."""
         async with httpx.AsyncClient(base_url=f"{self._url}/api/v1", headers={"Content-Type": "application/json"}) as client:
             for body in self.dumped():
                 id_ = str(uuid.uuid4())
@@ -84,31 +84,31 @@ class Up:
                     assert all(entry["success"] for entry in log)
 
     async def planned(self) -> Any:
-        """What create_tasks does before it sends."""
+        """Do what `create_tasks` does before it sends."""
         service = self.client().service
         roles = roles_of(self._frame, None, has_pool=True)
         return await plan_tasks(service, self._frame, roles, pool_id=POOL, overlap=None, upload_id=None, strict=True)
 
     def kit(self) -> float:
-        """The same rows by Toloka-Kit, begun and not followed."""
+        """Send the same rows with Toloka-Kit, without waiting for the operations; return its CPU seconds."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "rows.json"
             self._frame.to_json(file, orient="records")
             return elsewhere(KIT, "kit.py", "upload", self._url, str(file), str(FLOOR_ROWS), POOL, rows=len(self._frame))
 
     def client(self) -> tf.AsyncTolokaClient:
-        """A client of an account of its own."""
+        """Return a client of a new account."""
         return tf.AsyncTolokaClient(next(self._tokens), url=self._url)
 
     def created(self) -> None:
-        """With a ledger that is new, so that nothing was sent before."""
+        """Upload with a new ledger, so that all rows are sent."""
         with tempfile.TemporaryDirectory() as folder:
-            given: dict[str, Any] = {"pool_id": POOL, "allow_defaults": True, "ledger": Path(folder) / "uploads.db"}
-            results = tf.create_tasks(self._frame, self.client(), concurrency=CONCURRENCY, progress=False, **given)
+            options: dict[str, Any] = {"pool_id": POOL, "allow_defaults": True, "ledger": Path(folder) / "uploads.db"}
+            results = tf.create_tasks(self._frame, self.client(), concurrency=CONCURRENCY, progress=False, **options)
         assert results["status"].eq("CREATED").all()
 
     def created_in(self) -> float:
-        """Seconds of the whole; the sink tells of how many requests."""
+        """Upload and return the seconds; remember the number of requests that the sink has counted."""
         started = time.perf_counter()
         self.created()
         took = time.perf_counter() - started
@@ -116,5 +116,5 @@ class Up:
         return took
 
     def ideal(self) -> float:
-        """Seconds in which a service that makes so many chunks at once has made them all."""
+        """Return the seconds in which a service that is never idle completes all chunks, `CONCURRENCY` at a time."""
         return self._seconds * max(self._chunks / CONCURRENCY, 1)
