@@ -55,9 +55,10 @@ from toloka_frames._errors import (
     UploadInterrupted,
     ValidationFailed,
 )
-from toloka_frames._frames.labels import explode, failed, pending, to_crowdkit, wide
+from toloka_frames._frames.labels import explode, to_crowdkit, wide
 from toloka_frames._frames.plots import plot_progress, plot_workers
 from toloka_frames._frames.summaries import cost, progress_by_status, quality
+from toloka_frames._frames.upload_rows import failed, pending
 from toloka_frames._reading.dask import to_dask
 from toloka_frames._reading.foreign_rows import to_arrow, to_dataframe, to_parquet
 from toloka_frames._reading.parts import verify

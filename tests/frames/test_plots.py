@@ -1,4 +1,4 @@
-"""The pictures show what was counted: seen in their axes and in the pixels of the PNG."""
+"""Plots show the numbers of their frame, as read from the axes and from the pixels of the PNG."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WORKERS = pd.DataFrame(
 BLUE, GREY = "#1f77b4", "#d3d3d3"
 
 FORMS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
-    "counted": lambda frame: frame,
+    "as returned": lambda frame: frame,
     "numpy_nullable": lambda frame: frame.convert_dtypes(dtype_backend="numpy_nullable"),
     "pyarrow": lambda frame: frame.convert_dtypes(dtype_backend="pyarrow"),
 }
@@ -51,29 +51,29 @@ def form(request: pytest.FixtureRequest) -> Callable[[pd.DataFrame], pd.DataFram
 
 
 def pixels(axes: Axes) -> np.ndarray[Any, Any]:
-    """The picture as it is in a PNG: rows of red, green and blue."""
+    """Return the pixels of the plot as a PNG has them: rows of red, green and blue."""
     file = io.BytesIO()
     axes.figure.savefig(file, format="png", dpi=100)
     file.seek(0)
     return np.round(image.imread(file)[:, :, :3] * 255).astype(int)
 
 
-def painted(picture: np.ndarray[Any, Any], colour: str) -> np.ndarray[Any, Any]:
-    """Where the picture has this colour."""
-    wanted = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)])
-    found: np.ndarray[Any, Any] = (abs(picture - wanted) <= 2).all(axis=2)
+def has_colour(picture: np.ndarray[Any, Any], colour: str) -> np.ndarray[Any, Any]:
+    """Return for each pixel whether it has this colour."""
+    rgb = np.array([int(colour[start : start + 2], 16) for start in (1, 3, 5)])
+    found: np.ndarray[Any, Any] = (abs(picture - rgb) <= 2).all(axis=2)
     return found
 
 
 def length_of_bar(axes: Axes, row: int, colour: str) -> float:
-    """How long the bar of a row is in the picture, in units of the axis."""
+    """Return the length of a row's bar in the plot, in units of the axis."""
     height = axes.figure.bbox.height
     y = round(height - axes.transData.transform((0, row))[1])
     units = axes.transData.transform((1, 0))[0] - axes.transData.transform((0, 0))[0]
-    return float(painted(pixels(axes), colour)[y].sum() / units)
+    return float(has_colour(pixels(axes), colour)[y].sum() / units)
 
 
-def test_a_bar_is_as_long_as_its_items_and_blue_as_far_as_they_are_processed(
+def test_a_bar_is_as_long_as_its_items_and_blue_for_those_processed(
     form: Callable[[pd.DataFrame], pd.DataFrame],
 ) -> None:
     axes = form(PROGRESS).pipe(tf.plot_progress)
@@ -108,7 +108,7 @@ def test_a_worker_is_a_point_at_answers_and_share(form: Callable[[pd.DataFrame],
 
 
 @pytest.mark.parametrize(("draw", "frame"), [(tf.plot_progress, PROGRESS), (tf.plot_workers, WORKERS)])
-def test_a_picture_can_stand_in_a_figure_of_ones_own(draw: Callable[..., Axes], frame: pd.DataFrame) -> None:
+def test_a_plot_can_be_drawn_on_given_axes(draw: Callable[..., Axes], frame: pd.DataFrame) -> None:
     figure, (left, right) = plt.subplots(ncols=2)
     assert frame.pipe(draw, ax=right) is right
     assert not left.has_data()
@@ -123,14 +123,14 @@ def test_a_picture_can_stand_in_a_figure_of_ones_own(draw: Callable[..., Axes], 
         (tf.plot_workers, WORKERS.drop(columns="share"), "'share'"),
     ],
 )
-def test_what_is_not_there_is_not_drawn(draw: Callable[..., Axes], frame: pd.DataFrame, column: str) -> None:
+def test_a_missing_column_is_an_error_and_nothing_is_drawn(draw: Callable[..., Axes], frame: pd.DataFrame, column: str) -> None:
     with pytest.raises(tf.InputError, match=f"no column {column}"):
         draw(frame)
     assert plt.get_fignums() == []
 
 
 @pytest.mark.parametrize(("draw", "frame"), [(tf.plot_progress, PROGRESS), (tf.plot_workers, WORKERS)])
-def test_no_rows_are_no_picture(draw: Callable[..., Axes], frame: pd.DataFrame) -> None:
+def test_a_frame_without_rows_is_an_error(draw: Callable[..., Axes], frame: pd.DataFrame) -> None:
     with pytest.raises(tf.InputError, match="There is nothing to draw"):
         draw(frame.iloc[:0])
 
@@ -138,7 +138,7 @@ def test_no_rows_are_no_picture(draw: Callable[..., Axes], frame: pd.DataFrame) 
 def test_without_matplotlib_the_error_says_what_to_install() -> None:
     code = """
 import sys
-sys.modules["matplotlib"] = None  # as where it is not installed
+sys.modules["matplotlib"] = None  # as if it were not installed
 import pandas as pd, toloka_frames as tf
 workers = pd.DataFrame({"control_answers": [1], "share": [1.0]})
 try:
@@ -150,7 +150,7 @@ except ImportError as error:
     assert done.stdout == "Plots need matplotlib: pip install 'toloka_frames[plot]'\n"
 
 
-def test_matplotlib_is_loaded_by_a_plot_alone() -> None:
+def test_matplotlib_is_only_imported_by_a_plot() -> None:
     code = "import sys, toloka_frames; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -1,4 +1,4 @@
-"""Quality on control tasks, progress and cost are what counting by hand gives, whatever dtypes a frame has."""
+"""Quality on control tasks, progress and cost equal what is counted by hand, for frames with any dtypes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def form(request: pytest.FixtureRequest) -> Callable[[pd.DataFrame], pd.DataFram
 
 
 def control_answers() -> pd.DataFrame:
-    """Two control tasks of two fields, one of one field, and tasks without a known solution."""
+    """Return answers to control tasks with one and two known fields, and to tasks without a known solution."""
     return pd.DataFrame(
         {
             "OUTPUT:result": pd.array(["cat", "cat", "dog", "cat", None, "dog"], dtype=TEXT),
@@ -48,24 +48,24 @@ def control_answers() -> pd.DataFrame:
     )
 
 
-def test_an_answer_is_right_when_every_known_field_is(form: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+def test_an_answer_is_right_if_every_known_field_is_right(form: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     workers = form(control_answers()).pipe(tf.quality)
     assert workers.index.name == "worker"
     assert workers.reset_index().to_numpy().tolist() == [["anna", 2, 1, 0.5], ["boris", 2, 1, 0.5]]
     assert [str(dtype) for dtype in workers.dtypes] == ["int64", "int64", "float64"]
 
 
-def test_what_is_answered_where_nothing_is_known_is_not_wrong() -> None:
+def test_a_field_without_a_known_solution_is_not_wrong() -> None:
     frame = control_answers().iloc[[2]].assign(**{"OUTPUT:sure": pd.array([True], dtype="boolean")})
     assert frame.pipe(tf.quality)["share"].to_dict() == {"boris": 1.0}
 
 
-def test_a_blank_field_is_a_wrong_answer_and_no_answer_is_none() -> None:
+def test_an_empty_field_is_wrong_and_an_answer_without_values_does_not_count() -> None:
     blank = control_answers().iloc[[0, 4]].assign(**{"OUTPUT:sure": pd.array([None, None], dtype="boolean")})
     assert blank.pipe(tf.quality).to_dict("index") == {"anna": {"control_answers": 1, "right": 0, "share": 0.0}}
 
 
-def test_lists_agree_when_they_are_the_same() -> None:
+def test_lists_are_right_if_they_are_equal() -> None:
     tags = pd.ArrowDtype(pa.list_(pa.string()))
     frame = pd.DataFrame(
         {
@@ -77,28 +77,28 @@ def test_lists_agree_when_they_are_the_same() -> None:
     assert frame.pipe(tf.quality)["share"].to_dict() == {"anna": 0.5, "boris": 1.0}
 
 
-def test_without_control_tasks_nobody_has_a_quality(form: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+def test_without_control_tasks_there_are_no_rows(form: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     workers = form(control_answers().iloc[[3]]).pipe(tf.quality)
     assert workers.shape == (0, 3)
     assert [str(dtype) for dtype in workers.dtypes] == ["int64", "int64", "float64"]
 
 
 @pytest.mark.parametrize(
-    ("missing", "said"),
+    ("missing", "message"),
     [
         (["GOLDEN:result", "GOLDEN:sure"], r"no column GOLDEN:\*"),
         (["OUTPUT:sure"], "no column 'OUTPUT:sure'"),
         (["ASSIGNMENT:worker_id"], "no column 'ASSIGNMENT:worker_id'"),
     ],
 )
-def test_quality_says_which_column_is_missing(missing: list[str], said: str) -> None:
-    with pytest.raises(tf.InputError, match=said):
+def test_quality_names_a_missing_column(missing: list[str], message: str) -> None:
+    with pytest.raises(tf.InputError, match=message):
         control_answers().drop(columns=missing).pipe(tf.quality)
 
 
 @pytest.fixture
 def answered(toloka: LocalToloka, client: tf.AsyncTolokaClient, make_pool: Callable[..., str]) -> str:
-    """A pool with control tasks, answered by Tolokers who err."""
+    """Return the id of a pool with control tasks, answered by Tolokers who make mistakes."""
     pool_id = make_pool(defaults={"default_overlap_for_new_tasks": 5, "default_overlap_for_new_task_suites": 5})
     tasks = pd.DataFrame({"INPUT:image": [f"https://example.com/{number}.jpg" for number in range(60)]})
     tasks["GOLDEN:result"] = [["cat", "dog"][number % 2] if number < 20 else None for number in range(60)]
@@ -107,26 +107,26 @@ def answered(toloka: LocalToloka, client: tf.AsyncTolokaClient, make_pool: Calla
     return pool_id
 
 
-def test_quality_is_what_counting_the_rows_of_the_wire_gives(client: tf.AsyncTolokaClient, answered: str) -> None:
+def test_quality_equals_a_count_over_the_rows_of_the_api(client: tf.AsyncTolokaClient, answered: str) -> None:
     right = defaultdict(list)
     for row in client.get_assignments(pool_id=answered):
         for task, solution in zip(row["tasks"], row["solutions"], strict=True):
             for known in task.get("known_solutions") or ():
                 right[row["user_id"]].append(known["output_values"] == solution["output_values"])
     workers = client.get_assignments(pool_id=answered).to_dataframe().pipe(tf.quality)
-    assert workers["control_answers"].to_dict() == {worker: len(each) for worker, each in right.items()}
-    assert workers["right"].to_dict() == {worker: sum(each) for worker, each in right.items()}
+    assert workers["control_answers"].to_dict() == {worker: len(outcomes) for worker, outcomes in right.items()}
+    assert workers["right"].to_dict() == {worker: sum(outcomes) for worker, outcomes in right.items()}
     assert 0 < workers["share"].mean() < 1
 
 
-def test_crowd_kit_weighs_votes_by_the_quality(client: tf.AsyncTolokaClient, answered: str) -> None:
+def test_crowd_kit_weights_votes_by_quality(client: tf.AsyncTolokaClient, answered: str) -> None:
     answers = client.get_assignments(pool_id=answered).to_dataframe()
     skills = answers.pipe(tf.quality)["share"]
     labels = MajorityVote().fit_predict(answers.pipe(tf.to_crowdkit), skills)
     assert len(labels) == answers["ASSIGNMENT:task_id"].nunique()
 
 
-def test_the_quality_of_a_real_export(data: Path) -> None:
+def test_quality_of_a_real_export(data: Path) -> None:
     export = pd.read_csv(data / "mera" / "bps_assignments_from_pool_41554142.tsv", sep="\t")
     workers = export.pipe(tf.quality)
     control = export[export["GOLDEN:correct"].notna()]
@@ -144,7 +144,7 @@ def batches() -> pd.DataFrame:
     )
 
 
-def test_the_progress_of_batches_is_that_of_their_items(form: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+def test_progress_of_batches_sums_up_their_items(form: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     progress = form(batches()).pipe(tf.progress_by_status)
     assert [str(dtype) for dtype in progress.dtypes] == ["int64", "int64", "int64", "float64"]
     assert progress.loc["COMPLETED"].tolist() == [2, 20, 20, 1.0]
@@ -154,28 +154,28 @@ def test_the_progress_of_batches_is_that_of_their_items(form: Callable[[pd.DataF
     assert progress["share"].isna().sum() == 2
 
 
-def test_the_progress_of_pools_is_their_number(client: tf.AsyncTolokaClient, make_pool: Callable[..., str]) -> None:
+def test_progress_of_pools_is_their_number(client: tf.AsyncTolokaClient, make_pool: Callable[..., str]) -> None:
     for _ in range(3):
         make_pool()
     progress = client.get_pools().to_dataframe().pipe(tf.progress_by_status)
     assert progress.to_dict("index") == {"CLOSED": {"count": 3}}
 
 
-def test_the_progress_of_an_answered_pool_is_that_of_its_assignments(client: tf.AsyncTolokaClient, answered: str) -> None:
+def test_progress_of_answers_counts_assignments(client: tf.AsyncTolokaClient, answered: str) -> None:
     scan = client.get_assignments(pool_id=answered)
     assert scan.to_dataframe().pipe(tf.progress_by_status)["count"].to_dict() == Counter(row["status"] for row in scan)
 
 
-def test_blank_rows_between_assignments_are_none() -> None:
-    with_blank = paid().reindex(range(8))
-    assert with_blank.pipe(tf.progress_by_status)["count"].sum() == 5
+def test_empty_rows_between_assignments_do_not_count() -> None:
+    with_empty_rows = paid().reindex(range(8))
+    assert with_empty_rows.pipe(tf.progress_by_status)["count"].sum() == 5
 
 
-def test_progress_of_nothing_has_no_rows() -> None:
+def test_progress_of_an_empty_frame_has_no_rows() -> None:
     assert batches().iloc[:0].pipe(tf.progress_by_status).shape == (0, 4)
 
 
-def test_progress_says_which_column_is_missing() -> None:
+def test_progress_names_a_missing_column() -> None:
     with pytest.raises(tf.InputError, match="no column 'status'; the nearest is 'state'"):
         batches().rename(columns={"status": "state"}).pipe(tf.progress_by_status)
     with pytest.raises(tf.InputError, match="no column 'items_processed_count'"):
@@ -183,8 +183,8 @@ def test_progress_says_which_column_is_missing() -> None:
 
 
 def paid() -> pd.DataFrame:
-    """Three accepted assignments, of which one has two tasks, one that is rejected and one not yet judged."""
-    at = pd.to_datetime(
+    """Return three accepted assignments, one of them with two tasks, a rejected one and a submitted one."""
+    accepted = pd.to_datetime(
         ["2026-01-31T23:59:59.999", "2026-01-31T23:59:59.999", "2026-02-01", "2026-02-01", None, None],
         format="ISO8601",
         utc=True,
@@ -198,7 +198,7 @@ def paid() -> pd.DataFrame:
                 ["ACCEPTED", "ACCEPTED", "ACCEPTED", "APPROVED", "REJECTED", "SUBMITTED"], dtype=TEXT
             ),
             "ASSIGNMENT:reward": [0.1, 0.1, 0.2, 0.019, 5.0, 5.0],
-            "ASSIGNMENT:accepted": at.as_unit("us"),
+            "ASSIGNMENT:accepted": accepted.as_unit("us"),
         }
     )
 
@@ -215,18 +215,18 @@ def bonuses() -> pd.DataFrame:
 
 
 def rows(frame: pd.DataFrame) -> list[list[Any]]:
-    plain = frame.reset_index()
-    return plain.astype(object).where(plain.notna(), None).to_numpy().tolist()
+    with_index = frame.reset_index()
+    return with_index.astype(object).where(with_index.notna(), None).to_numpy().tolist()
 
 
-def test_an_assignment_is_paid_for_once_when_it_is_accepted(form: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+def test_an_accepted_assignment_is_paid_once(form: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     spent = form(paid()).pipe(tf.cost)
     assert rows(spent) == [["p1", 2, 0.3, 0.0, 0.3], ["p2", 1, 0.019, 0.0, 0.019]]
     assert list(spent) == ["assignments", "reward", "bonus", "total"]
     assert [str(dtype) for dtype in spent.dtypes] == ["int64", "float64", "float64", "float64"]
 
 
-def test_bonuses_are_added_where_they_belong(form: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+def test_bonuses_are_added_to_their_worker_pool_and_day(form: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     both = form(paid()), form(bonuses())
     assert rows(tf.cost(*both, by="worker")) == [
         ["anna", 2, 0.3, 0.2, 0.5],
@@ -246,7 +246,7 @@ def test_bonuses_are_added_where_they_belong(form: Callable[[pd.DataFrame], pd.D
     ]
 
 
-def test_cost_by_several_has_an_index_of_several_levels(form: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+def test_cost_by_several_keys_has_an_index_of_several_levels(form: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     spent = form(paid()).pipe(tf.cost, form(bonuses()), by=["worker", "day"])
     assert spent.index.names == ["worker", "day"]
     assert spent.loc[("anna", DAY)].tolist() == [1, 0.1, 0.2, 0.3]
@@ -254,7 +254,7 @@ def test_cost_by_several_has_an_index_of_several_levels(form: Callable[[pd.DataF
     assert spent.reset_index()["day"].dtype == "datetime64[us, UTC]"
 
 
-def test_many_small_rewards_sum_up_to_the_digit() -> None:
+def test_many_small_rewards_sum_up_exactly() -> None:
     many = pd.DataFrame(
         {
             "ASSIGNMENT:assignment_id": [f"a{number}" for number in range(100_000)],
@@ -266,7 +266,7 @@ def test_many_small_rewards_sum_up_to_the_digit() -> None:
     assert many.pipe(tf.cost)["reward"].tolist() == [1230.0]
 
 
-def test_a_half_of_the_last_digit_is_rounded_up() -> None:
+def test_half_of_the_last_digit_is_rounded_up() -> None:
     halves = paid().iloc[[0]].assign(**{"ASSIGNMENT:reward": 0.00015})
     assert halves.pipe(tf.cost)["reward"].tolist() == [0.0002]
 
@@ -277,14 +277,14 @@ def test_an_assignment_without_a_reward_costs_nothing(form: Callable[[pd.DataFra
 
 
 @pytest.mark.parametrize("by", ["pool", "day", "worker", ["day", "pool"]])
-def test_nothing_costs_nothing(by: Any, form: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
-    nothing = form(paid().iloc[:0])
-    assert nothing.pipe(tf.cost, by=by).shape == (0, 4)
-    assert nothing.pipe(tf.cost, form(bonuses().iloc[:0]), by=by).shape == (0, 4)
-    assert nothing.pipe(tf.cost, form(bonuses()), by=by)["bonus"].sum() == pytest.approx(1.205)
+def test_an_empty_frame_costs_nothing(by: Any, form: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    empty = form(paid().iloc[:0])
+    assert empty.pipe(tf.cost, by=by).shape == (0, 4)
+    assert empty.pipe(tf.cost, form(bonuses().iloc[:0]), by=by).shape == (0, 4)
+    assert empty.pipe(tf.cost, form(bonuses()), by=by)["bonus"].sum() == pytest.approx(1.205)
 
 
-def test_cost_is_what_the_rows_of_the_wire_add_up_to(client: tf.AsyncTolokaClient, answered: str, tmp_path: Path) -> None:
+def test_cost_equals_the_sum_over_the_rows_of_the_api(client: tf.AsyncTolokaClient, answered: str, tmp_path: Path) -> None:
     scan = client.get_assignments(pool_id=answered)
     rewards: defaultdict[str, Decimal] = defaultdict(Decimal)
     for row in scan:
@@ -295,25 +295,25 @@ def test_cost_is_what_the_rows_of_the_wire_add_up_to(client: tf.AsyncTolokaClien
         assert frame.pipe(tf.cost, by=["pool", "day"])["total"].sum() == pytest.approx(sum(expected.values()))
 
 
-def test_the_cost_of_a_real_export(data: Path) -> None:
+def test_cost_of_a_real_export(data: Path) -> None:
     export = pd.read_csv(data / "mera" / "bps_assignments_from_pool_41554142.tsv", sep="\t")
     spent = export.pipe(tf.cost, by=["day", "worker"])
-    once = export.dropna(subset=["ASSIGNMENT:assignment_id"]).drop_duplicates("ASSIGNMENT:assignment_id")
-    assert spent["assignments"].sum() == len(once)
-    assert spent["reward"].sum() == pytest.approx(once["ASSIGNMENT:reward"].sum())
+    assignments = export.dropna(subset=["ASSIGNMENT:assignment_id"]).drop_duplicates("ASSIGNMENT:assignment_id")
+    assert spent["assignments"].sum() == len(assignments)
+    assert spent["reward"].sum() == pytest.approx(assignments["ASSIGNMENT:reward"].sum())
     with pytest.raises(tf.InputError, match="no column 'ASSIGNMENT:pool_id'"):
         export.pipe(tf.cost)
 
 
 @pytest.mark.parametrize("by", ["wroker", [], ["pool", "pool"], ["pool", 3]])
-def test_cost_is_by_pool_day_or_worker(by: Any) -> None:
+def test_cost_rejects_other_keys(by: Any) -> None:
     with pytest.raises(tf.InputError, match="pool, day, worker") as caught:
         paid().pipe(tf.cost, by=by)
     assert caught.value.column == "by"
 
 
 @pytest.mark.parametrize("by", [("pool", "assignment_id"), ("day", "created"), ("worker", "user_id")])
-def test_cost_says_which_column_of_the_bonuses_is_missing(by: tuple[Any, str]) -> None:
+def test_cost_names_a_missing_column_of_the_bonuses(by: tuple[Any, str]) -> None:
     key, column = by
     with pytest.raises(tf.InputError, match=f"no column '{column}'"):
         paid().pipe(tf.cost, bonuses().drop(columns=column), by=key)

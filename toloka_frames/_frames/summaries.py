@@ -1,4 +1,4 @@
-"""Frames of answers, batches, pools and bonuses come in; how good, how far and how much it is goes out, counted."""
+"""Summarise answers, batches, pools and bonuses: quality of workers, progress, and cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import pandas as pd
 
 from toloka_frames._errors import InputError
-from toloka_frames._frames.labels import STATUS, WORKER, named, need
+from toloka_frames._frames.columns import (
+    ASSIGNMENT_ID,
+    ASSIGNMENT_STATUS,
+    ITEMS_COUNT,
+    ITEMS_PROCESSED,
+    WORKER_ID,
+    check_columns,
+    columns_with_prefix,
+)
 from toloka_frames._schema.pandas_values import STRING_DTYPE, plain_values
 from toloka_frames._validation import nearest_hint
 
@@ -17,32 +25,32 @@ if TYPE_CHECKING:
 
 CostKey: TypeAlias = Literal["pool", "day", "worker"]
 
-ASSIGNMENT = "ASSIGNMENT:assignment_id"
+ACCEPTED_STATUSES = ("ACCEPTED", "APPROVED")  # in the API, and in files of the platform
 REWARD = "ASSIGNMENT:reward"
-ITEMS = ("items_count", "items_processed_count")
-
-ACCEPTED = ("ACCEPTED", "APPROVED")  # the API's word and that of the platform's files
-REWARD_KEYS = {"pool": "ASSIGNMENT:pool_id", "day": "ASSIGNMENT:accepted", "worker": WORKER}
-BONUS_KEYS = {"pool": "assignment_id", "day": "created", "worker": "user_id"}
+POOL_ID = "ASSIGNMENT:pool_id"
+# the column of each key that cost is summed by, for answers and for bonuses
+ANSWER_KEY_COLUMNS = {"pool": POOL_ID, "day": "ASSIGNMENT:accepted", "worker": WORKER_ID}
+BONUS_KEY_COLUMNS = {"pool": "assignment_id", "day": "created", "worker": "user_id"}
 FOUR_DIGITS = Decimal("0.0001")
 
 
 def quality(answers: pd.DataFrame) -> pd.DataFrame:
-    """How well workers do on control tasks: a row for each worker who answered one.
+    """Measure how well workers answer control tasks: a row for each worker who answered at least one.
 
-    A task is a control task where a `GOLDEN:` column holds a value. The answer is right when every such value is that of the
-    `OUTPUT:` column of the same field. Rejected answers count too. Of several known solutions a frame has the first.
+    A task is a control task if one of its `GOLDEN:` columns holds a value. An answer is right if every such value equals the
+    value in the `OUTPUT:` column of the same field. Rejected answers count too. If a task has several known solutions, the
+    frame holds only the first.
 
     Args:
         answers: Columns `ASSIGNMENT:worker_id` (text), and `GOLDEN:` and `OUTPUT:` (any) of the same fields, as
-            `get_assignments` gives them.
+            `get_assignments` returns them.
 
     Returns:
-        Columns `control_answers` and `right` (int64) and `share` (float64, 0 to 1), on the workers' ids as index (named
-        `worker`), sorted. `quality(answers)["share"]` are skills as crowd-kit's MajorityVote takes them.
+        Columns `control_answers` and `right` (int64) and `share` (float64, 0 to 1), with the workers' ids as index (named
+        `worker`), sorted. crowd-kit's MajorityVote takes `quality(answers)["share"]` as skills.
 
     Raises:
-        InputError: A column is missing.
+        InputError: If a column is missing.
 
     Example:
         >>> answers = pd.DataFrame(
@@ -59,29 +67,29 @@ def quality(answers: pd.DataFrame) -> pd.DataFrame:
 
     Source: Toloka's guide, "Control tasks" (correct responses of the completed control tasks).
     """
-    fields = [name.removeprefix("GOLDEN:") for name in named(answers, "GOLDEN:")]
+    fields = [name.removeprefix("GOLDEN:") for name in columns_with_prefix(answers, "GOLDEN:")]
     control = _control_answers(answers, fields)
-    agreed = [_agree(control[f"GOLDEN:{field}"], control[f"OUTPUT:{field}"]) for field in fields]
-    right = [all(fields_agree) for fields_agree in zip(*agreed, strict=True)]
-    by_worker = pd.DataFrame({"worker": control[WORKER], "right": right}).groupby("worker")["right"]
+    matches = [_matches(control[f"GOLDEN:{field}"], control[f"OUTPUT:{field}"]) for field in fields]
+    right = [all(matches_of_row) for matches_of_row in zip(*matches, strict=True)]
+    by_worker = pd.DataFrame({"worker": control[WORKER_ID], "right": right}).groupby("worker")["right"]
     counts = pd.DataFrame({"control_answers": by_worker.size(), "right": by_worker.sum()}).astype("int64")
     return counts.assign(share=counts["right"] / counts["control_answers"])
 
 
 def progress_by_status(frame: pd.DataFrame) -> pd.DataFrame:
-    """How many batches, pools or assignments are in which state, and how many items of app batches are done.
+    """Count batches, pools or assignments by status, and the processed items of app batches.
 
     Args:
-        frame: A list of app batches or pools: column `status` (text); of batches also `items_count` and
-            `items_processed_count` (integers). Or one of assignments: columns `ASSIGNMENT:status` and
-            `ASSIGNMENT:assignment_id` (text), each counted once though it has a row for each task.
+        frame: A list of app batches or pools: column `status` (text), and for batches `items_count` and
+            `items_processed_count` (integers). Or a list of assignments: columns `ASSIGNMENT:status` and
+            `ASSIGNMENT:assignment_id` (text); an assignment counts once although it has a row for each task.
 
     Returns:
-        Column `count` (int64); of batches also the sums `items_count` and `items_processed_count` (int64) and `share`
-        (float64, 0 to 1; missing without items). The states are the index (named `status`), the commonest first.
+        Column `count` (int64); for batches also the sums `items_count` and `items_processed_count` (int64) and `share`
+        (float64, 0 to 1; missing if there are no items). The statuses are the index (named `status`), the most frequent first.
 
     Raises:
-        InputError: A column is missing.
+        InputError: If a column is missing.
 
     Example:
         >>> batches = pd.DataFrame(
@@ -104,33 +112,34 @@ def progress_by_status(frame: pd.DataFrame) -> pd.DataFrame:
     by_status = rows.groupby("status", dropna=False)
     progress = by_status.size().astype("int64").to_frame("count")
     if len(rows.columns) > 1:
-        items, processed = ITEMS
-        progress = progress.join(by_status[list(ITEMS)].sum().astype("int64"))
-        progress["share"] = progress[processed] / progress[items].where(progress[items] > 0)
+        progress = progress.join(by_status[[ITEMS_COUNT, ITEMS_PROCESSED]].sum().astype("int64"))
+        items = progress[ITEMS_COUNT]
+        progress["share"] = progress[ITEMS_PROCESSED] / items.where(items > 0)
     return progress.sort_values("count", ascending=False, kind="stable")
 
 
 def cost(
     answers: pd.DataFrame, bonuses: pd.DataFrame | None = None, *, by: CostKey | Sequence[CostKey] = "pool"
 ) -> pd.DataFrame:
-    """What workers were paid: the rewards of accepted assignments, and bonuses; without what Toloka itself takes.
+    """Sum up what workers were paid: the rewards of accepted assignments, and bonuses. Toloka's own fee is not included.
 
-    The reward is that of an assignment, however many rows its tasks have. A bonus belongs to the pool of its assignment.
+    An assignment's reward counts once, however many rows its tasks have. A bonus counts for the pool of its assignment.
 
     Args:
-        answers: Columns `ASSIGNMENT:assignment_id`, `ASSIGNMENT:status` (text), `ASSIGNMENT:reward` (dollars), and for `by`
-            `ASSIGNMENT:pool_id`, `ASSIGNMENT:accepted` (instants), `ASSIGNMENT:worker_id`; as `get_assignments` gives them.
-        bonuses: Columns `amount` (dollars), and for `by` `assignment_id`, `created` (instants), `user_id`; as
-            `get_user_bonuses` gives them.
+        answers: Columns `ASSIGNMENT:assignment_id`, `ASSIGNMENT:status` (text), `ASSIGNMENT:reward` (US dollars), and depending
+            on `by`: `ASSIGNMENT:pool_id`, `ASSIGNMENT:accepted` (timestamps), `ASSIGNMENT:worker_id`; as `get_assignments`
+            returns them.
+        bonuses: Columns `amount` (US dollars), and depending on `by`: `assignment_id`, `created` (timestamps), `user_id`; as
+            `get_user_bonuses` returns them.
         by: One or more of "pool", "day" (UTC, of the acceptance or of the bonus) and "worker".
 
     Returns:
-        Columns `assignments` (int64), `reward`, `bonus` and `total` (float64; dollars, added as decimal numbers, then rounded
-        to four digits), on `by` as index (text; datetime64[us, UTC] for days), sorted. What belongs to none, as to no pool a
-        bonus without an assignment, is in a row whose index is missing.
+        Columns `assignments` (int64), `reward`, `bonus` and `total` (float64; US dollars, added as decimal numbers and rounded
+        to four digits), with `by` as index (text; datetime64[us, UTC] for days), sorted. Payments without a key, for example
+        bonuses without an assignment if `by` is "pool", are in a row whose index is missing.
 
     Raises:
-        InputError: A column is missing, or `by` is not one of these.
+        InputError: If a column is missing, or `by` is not valid.
 
     Example:
         >>> answers = pd.DataFrame(
@@ -151,34 +160,34 @@ def cost(
     Source: Toloka API, "Get list of responses" (`reward`, `status`) and "Get list of bonuses" (`amount`).
     """
     keys = _cost_keys(by)
-    paid = [_rewards(answers, keys), *([] if bonuses is None else [_bonuses(bonuses, answers, keys)])]
-    sums = pd.concat(paid, ignore_index=True).groupby(keys, dropna=False).sum()
+    payments = [_rewards(answers, keys), *([] if bonuses is None else [_bonuses(bonuses, answers, keys)])]
+    sums = pd.concat(payments, ignore_index=True).groupby(keys, dropna=False).sum()
     sums["total"] = sums["reward"] + sums["bonus"]
     dollars = {name: sums[name].map(_dollars).astype("float64") for name in ("reward", "bonus", "total")}
     return sums.assign(**dollars)
 
 
 def _control_answers(answers: pd.DataFrame, fields: list[str]) -> pd.DataFrame:
-    """The answers to tasks with a known solution."""
+    """Return the rows with an answer to a task with a known solution."""
     golden, outputs = ([f"{prefix}:{field}" for field in fields] for prefix in ("GOLDEN", "OUTPUT"))
-    need(answers, [WORKER, *outputs])
-    answered = answers[named(answers, "OUTPUT:")].notna().any(axis="columns")
-    return answers[answered & answers[golden].notna().any(axis="columns")].reset_index(drop=True)
+    check_columns(answers, [WORKER_ID, *outputs])
+    is_answered = answers[columns_with_prefix(answers, "OUTPUT:")].notna().any(axis="columns")
+    return answers[is_answered & answers[golden].notna().any(axis="columns")].reset_index(drop=True)
 
 
-def _agree(golden: pd.Series[Any], given: pd.Series[Any]) -> list[bool]:
-    """Whether each answer is the known one; where none is known, any is."""
-    return [known is None or known == answer for known, answer in zip(plain_values(golden), plain_values(given), strict=True)]
+def _matches(golden: pd.Series[Any], output: pd.Series[Any]) -> list[bool]:
+    """Return for each row whether the answer equals the known solution; True if there is none."""
+    return [known is None or known == answer for known, answer in zip(plain_values(golden), plain_values(output), strict=True)]
 
 
 def _with_status(frame: pd.DataFrame) -> pd.DataFrame:
-    """A row for each thing that has a status, with the counts of its items where it has them."""
-    if STATUS in frame.columns:
-        need(frame, [ASSIGNMENT])
-        once = frame.dropna(subset=[ASSIGNMENT]).drop_duplicates(ASSIGNMENT)
-        return once[[STATUS]].rename(columns={STATUS: "status"})
-    names = ["status", *(ITEMS if ITEMS[0] in frame.columns else ())]
-    need(frame, names)
+    """Return a row for each batch, pool or assignment: its status, and the item counts if the frame has them."""
+    if ASSIGNMENT_STATUS in frame.columns:
+        check_columns(frame, [ASSIGNMENT_ID])
+        assignments = frame.dropna(subset=[ASSIGNMENT_ID]).drop_duplicates(ASSIGNMENT_ID)
+        return assignments[[ASSIGNMENT_STATUS]].rename(columns={ASSIGNMENT_STATUS: "status"})
+    names = ["status", *((ITEMS_COUNT, ITEMS_PROCESSED) if ITEMS_COUNT in frame.columns else ())]
+    check_columns(frame, names)
     return frame[names]
 
 
@@ -186,46 +195,45 @@ def _cost_keys(by: CostKey | Sequence[CostKey]) -> list[str]:
     keys = [by] if isinstance(by, str) else list(by)
     for key in keys:
         if key not in get_args(CostKey):
-            raise InputError(
-                f"by={by!r}: {key!r} is none of pool, day, worker{nearest_hint(str(key), REWARD_KEYS)}.", column="by"
-            )
+            similar = nearest_hint(str(key), get_args(CostKey))
+            raise InputError(f"by={by!r}: {key!r} is not one of pool, day, worker{similar}.", column="by")
     if not keys or len(set(keys)) < len(keys):
-        raise InputError(f"by={by!r}: one or more of pool, day, worker are needed, each once.", column="by")
+        raise InputError(f"by={by!r}: it must be one or more of pool, day, worker, each at most once.", column="by")
     return [str(key) for key in keys]
 
 
 def _rewards(answers: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """A row for each assignment that is paid for."""
-    need(answers, [ASSIGNMENT, STATUS, REWARD, *(REWARD_KEYS[key] for key in keys)])
-    paid = answers[answers[STATUS].isin(ACCEPTED)].drop_duplicates(ASSIGNMENT)
-    values = {key: _key(paid[REWARD_KEYS[key]], key) for key in keys}
-    return pd.DataFrame(values | {"assignments": 1, "reward": _decimals(paid[REWARD]), "bonus": Decimal(0)})
+    """Return a row for each accepted assignment."""
+    check_columns(answers, [ASSIGNMENT_ID, ASSIGNMENT_STATUS, REWARD, *(ANSWER_KEY_COLUMNS[key] for key in keys)])
+    accepted = answers[answers[ASSIGNMENT_STATUS].isin(ACCEPTED_STATUSES)].drop_duplicates(ASSIGNMENT_ID)
+    key_values = {key: _key_values(accepted[ANSWER_KEY_COLUMNS[key]], key) for key in keys}
+    return pd.DataFrame(key_values | {"assignments": 1, "reward": _decimals(accepted[REWARD]), "bonus": Decimal(0)})
 
 
 def _bonuses(bonuses: pd.DataFrame, answers: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """A row for each bonus."""
-    need(bonuses, ["amount", *(BONUS_KEYS[key] for key in keys)])
-    values = {key: _key(bonuses[BONUS_KEYS[key]], key) for key in keys}
-    if "pool" in values:
-        pools = answers.drop_duplicates(ASSIGNMENT).set_index(ASSIGNMENT)[REWARD_KEYS["pool"]]
-        values["pool"] = _key(values["pool"].map(dict(pools)), "pool")
-    return pd.DataFrame(values | {"assignments": 0, "reward": Decimal(0), "bonus": _decimals(bonuses["amount"])})
+    """Return a row for each bonus."""
+    check_columns(bonuses, ["amount", *(BONUS_KEY_COLUMNS[key] for key in keys)])
+    key_values = {key: _key_values(bonuses[BONUS_KEY_COLUMNS[key]], key) for key in keys}
+    if "pool" in key_values:
+        pool_of_assignment = answers.drop_duplicates(ASSIGNMENT_ID).set_index(ASSIGNMENT_ID)[POOL_ID]
+        key_values["pool"] = _key_values(key_values["pool"].map(dict(pool_of_assignment)), "pool")
+    return pd.DataFrame(key_values | {"assignments": 0, "reward": Decimal(0), "bonus": _decimals(bonuses["amount"])})
 
 
-def _key(cells: pd.Series[Any], key: str) -> pd.Series[Any]:
-    """What is summed by, in one dtype wherever it is from."""
+def _key_values(cells: pd.Series[Any], key: str) -> pd.Series[Any]:
+    """Return the values of a key in one dtype, for answers and for bonuses of any dtype."""
     if key == "day":
-        # pandas before 3 makes nanoseconds of text
+        # pandas before 3 parses text to nanoseconds
         return pd.to_datetime(cells, utc=True, format="ISO8601").dt.floor("D").dt.as_unit("us")
     return cells.astype(STRING_DTYPE)
 
 
 def _decimals(amounts: pd.Series[Any]) -> pd.Series[Any]:
-    """Dollars as they are written, because 0.1 + 0.2 is not 0.3 in binary numbers; none where they are missing."""
-    written = [Decimal(0) if amount is None else Decimal(str(amount)) for amount in plain_values(amounts)]
-    return pd.Series(written, amounts.index, dtype=object)
+    """Return amounts as decimal numbers, because 0.1 + 0.2 is not 0.3 in binary floating point; 0 for a missing amount."""
+    decimals = [Decimal(0) if amount is None else Decimal(str(amount)) for amount in plain_values(amounts)]
+    return pd.Series(decimals, amounts.index, dtype=object)
 
 
 def _dollars(amount: Decimal) -> float:
-    # as money is rounded; a Decimal by itself takes a half to the even digit
+    # money is rounded half up; the default of Decimal is half to even
     return float(amount.quantize(FOUR_DIGITS, ROUND_HALF_UP))
