@@ -150,7 +150,7 @@ def wide(answers: pd.DataFrame, output: str | None = None, *, task: str = TASK_I
         raise InputError(
             f"{repeated.sum()} answers are repeated, for example that of {first_worker} to {first_task}.",
             column=label,
-            hint=f"Keep one of them, for example with drop_duplicates([{task!r}, {worker!r}]).",
+            hint=f"Keep one answer for each worker and task, for example with drop_duplicates([{task!r}, {worker!r}]).",
         )
     table = rows.pivot(index=task, columns=worker, values=label)  # noqa: PD010 -- pivot_table would aggregate
     return table.rename_axis(index="task", columns="worker")
