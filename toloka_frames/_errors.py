@@ -1,13 +1,13 @@
-"""Facts about a failure come in, an exception that says what to do goes out.
+"""The errors of the package. Every message says what happened; a hint says what to do.
 
 TolokaError
-├── ConfigurationError     the client cannot be made from what was given (also a ValueError)
-├── InputError             a value, a column or a row cannot be sent (also a ValueError)
-├── LoopError              an event loop stands where this call cannot go (also a RuntimeError)
-├── ConnectionFailed       no answer came
-├── OutcomeUnknown         no answer came to a request that must not be repeated
-├── ApiError               the service answered with an error
-│   ├── BadAnswer          the body is not what the API promises
+├── ConfigurationError     the client's token, environment or url is missing or not valid (also a ValueError)
+├── InputError             an argument, a column or a row is not valid (also a ValueError)
+├── LoopError              a synchronous call is not possible in the running event loop (also a RuntimeError)
+├── ConnectionFailed       no response to a request that is safe to repeat
+├── OutcomeUnknown         no response to a request that must not be repeated
+├── ApiError               the service responded with an error
+│   ├── BadAnswer          the response is not valid
 │   ├── ValidationFailed   400
 │   ├── AuthenticationFailed  401
 │   ├── AccessDenied       403
@@ -15,15 +15,15 @@ TolokaError
 │   ├── Conflict           409
 │   ├── TooLarge           413
 │   └── QuotaExceeded      429
-├── ScanInterrupted        a pull ended half-way
-├── CloneInterrupted       a project was cloned in part
+├── ScanInterrupted        a pull stopped before the end of the list
+├── CloneInterrupted       a project was cloned only in part
 ├── OperationFailed        an operation ended with FAIL
-├── OperationTimeout       an operation has not ended in time (also a TimeoutError)
+├── OperationTimeout       an operation did not end in time (also a TimeoutError)
 ├── LedgerError            the ledger of uploads cannot be read or written
-├── CopyError              a folder of parts cannot be gone on with, or is not what its manifest says
+├── CopyError              a folder of parts cannot be resumed, or differs from its manifest
 └── UploadError            not every row of an upload was created
 
-UploadInterrupted          Stop was pressed during an upload (a KeyboardInterrupt, so that `except Exception` lets it pass)
+UploadInterrupted          an upload was stopped (a KeyboardInterrupt, which `except Exception` does not catch)
 UploadCancelled            the same in async code (an asyncio.CancelledError)
 """
 
@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 
 
 class TolokaError(Exception):
-    """The root of every error of this package.
+    """The base class of the package's errors.
 
     Attributes:
-        hint: What to do about it, one sentence, or "".
-        may_have_taken_effect: Whether a request that changes something may have done so, in the last of its tries or in one
-            before; False when each was refused by the service (4xx) or never reached it.
+        hint: What to do about it, or "".
+        may_have_taken_effect: Whether a request that changes something may have taken effect, in the last attempt or an earlier
+            one. False if the service rejected every attempt (4xx), or none reached it.
     """
 
     may_have_taken_effect: bool = False
@@ -56,27 +56,27 @@ class TolokaError(Exception):
         self.hint = hint
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (type(self), self.args, self.__dict__)
+        return _restore, (type(self), self.args, self.__dict__)
 
 
-def _restored(kind: type[TolokaError], args: tuple[Any, ...], facts: dict[str, Any]) -> TolokaError:
-    """An error as it was in another process."""
+def _restore(kind: type[TolokaError], args: tuple[Any, ...], attributes: dict[str, Any]) -> TolokaError:
+    """Return an unpickled error; its class cannot be called, because it requires keyword arguments."""
     error = kind.__new__(kind)
     error.args = args
-    error.__dict__.update(facts)
+    error.__dict__.update(attributes)
     return error
 
 
 class ConfigurationError(TolokaError, ValueError):
-    """The client cannot be made: token, environment and url do not fit together."""
+    """The client's token, environment or url is missing or not valid, or they do not fit together."""
 
 
 class InputError(TolokaError, ValueError):
-    """A value cannot be sent as it is; nothing was sent.
+    """An argument, a column or a row is not valid; nothing was sent.
 
     Attributes:
-        column: The column or parameter it is about, or None.
-        rows: Positions (from 0) of the first rows it is about; empty when it is not about rows.
+        column: The name of the column or parameter, or None.
+        rows: Positions (from 0) of the first wrong rows; empty if the error is not about rows.
     """
 
     def __init__(self, message: str, *, column: str | None = None, rows: Sequence[int] = (), hint: str = "") -> None:
@@ -86,29 +86,31 @@ class InputError(TolokaError, ValueError):
 
 
 class LoopError(TolokaError, RuntimeError):
-    """An ordinary call was made where an event loop makes it impossible."""
+    """A synchronous call is not possible in the event loop that is running."""
 
 
 class ConnectionFailed(TolokaError):
-    """No answer came, after all retries; a request that changes something was not begun or is safe to repeat."""
+    """No response arrived after all retries. A request that changes something was not sent, or is safe to repeat."""
 
 
 class OutcomeUnknown(TolokaError):
-    """A request without an idempotency key was sent and its answer never came, so it may have taken effect."""
+    """A request without an idempotency key was sent and no response arrived, so it may have taken effect."""
 
     may_have_taken_effect = True
 
 
 class ApiError(TolokaError):
-    """The service answered with an error (Toloka API, "HTTP status codes": request_id, code, message, payload).
+    """The service responded with an error.
 
     Attributes:
-        status: HTTP status.
-        code: The service's own code, as `DOES_NOT_EXIST`; None when the body held none.
-        request_id: The id to give to Toloka's support; None when the body held none.
-        payload: Details as the service sent them.
+        status: HTTP status code.
+        code: The service's own code, such as `DOES_NOT_EXIST`; None if the response has none.
+        request_id: The id to quote to Toloka's support; None if the response has none.
+        payload: Details, as the service sent them.
         retryable: Whether the same request may succeed later.
-        retry_after: Seconds until then, as the service said; None when it did not.
+        retry_after: Seconds until then, if the response says so; else None.
+
+    Source: Toloka API, "HTTP status codes".
     """
 
     def __init__(
@@ -132,39 +134,39 @@ class ApiError(TolokaError):
 
 
 class BadAnswer(ApiError):
-    """The body is not what the API promises: HTML of a proxy, no body, truncated JSON, another shape."""
+    """The response body is not valid: a proxy's HTML page, an empty body, truncated JSON, or an unexpected shape."""
 
 
 class ValidationFailed(ApiError):
-    """400: the request is malformed or holds invalid values; `payload` maps fields to reasons."""
+    """400: the request is malformed or has invalid values; `payload` maps fields to reasons."""
 
 
 class AuthenticationFailed(ApiError):
-    """401: the token is not accepted."""
+    """401: the token is not valid."""
 
 
 class AccessDenied(ApiError):
-    """403: the token is good, but not for this."""
+    """403: the token is valid, but does not permit this request."""
 
 
 class NotFound(ApiError):
-    """404: there is no such object or path."""
+    """404: the object or the path does not exist."""
 
 
 class Conflict(ApiError):
-    """409: the object's state does not allow it."""
+    """409: the state of the object does not allow the request."""
 
 
 class TooLarge(ApiError):
-    """413: too many rows or bytes in one request."""
+    """413: the request has too many rows or bytes."""
 
 
 class QuotaExceeded(ApiError):
     """429: a quota is used up.
 
     Attributes:
-        interval: "MIN", "HOUR", "DAY", or None for the limit of requests a second.
-        retry_at: When to come back (UTC).
+        interval: The interval of the quota: "MIN", "HOUR" or "DAY"; None for the limit of requests per second.
+        retry_at: When to try again (UTC).
     """
 
     interval: str | None = None
@@ -172,11 +174,11 @@ class QuotaExceeded(ApiError):
 
 
 class ScanInterrupted(TolokaError):
-    """A pull ended half-way.
+    """A pull stopped before the end of the list.
 
     Attributes:
-        cursor: The id of the last row that came; `id_gt=cursor` goes on behind it. None where several connections pulled.
-        rows: How many rows of the list had come.
+        cursor: The id of the last row received; `id_gt=cursor` resumes after it. None if several connections pulled ranges.
+        rows: The number of rows received.
     """
 
     def __init__(self, message: str, *, cursor: str | None, rows: int, hint: str = "") -> None:
@@ -186,11 +188,11 @@ class ScanInterrupted(TolokaError):
 
 
 class CloneInterrupted(TolokaError):
-    """A project was cloned in part; its cause says why it is not whole.
+    """A project was cloned only in part; the cause of the error says why.
 
     Attributes:
-        made: What is there: `{"project": {...}, "trainings": [...], "pools": [...]}`. Where `may_have_taken_effect`, one more
-            training or pool may be there.
+        made: The objects created so far: `{"project": {...}, "trainings": [...], "pools": [...]}`. If `may_have_taken_effect`
+            is true, one more training or pool may exist.
     """
 
     def __init__(self, message: str, *, made: Mapping[str, Any], hint: str = "") -> None:
@@ -202,7 +204,7 @@ class OperationFailed(TolokaError):
     """An operation ended with FAIL.
 
     Attributes:
-        operation: The operation as the service has it.
+        operation: The operation, as the service returns it.
     """
 
     def __init__(self, message: str, *, operation: Mapping[str, Any], hint: str = "") -> None:
@@ -211,10 +213,10 @@ class OperationFailed(TolokaError):
 
 
 class OperationTimeout(TolokaError, TimeoutError):
-    """An operation has not ended in time; it goes on at the service.
+    """An operation did not end in time; the service continues it.
 
     Attributes:
-        operation: The operation as last seen.
+        operation: The operation, as last returned by the service.
     """
 
     def __init__(self, message: str, *, operation: Mapping[str, Any], hint: str = "") -> None:
@@ -223,10 +225,10 @@ class OperationTimeout(TolokaError, TimeoutError):
 
 
 class LedgerError(TolokaError):
-    """The ledger of uploads cannot be read or written; nothing more is sent without it.
+    """The ledger of uploads cannot be read or written; without it, nothing more is sent.
 
     Attributes:
-        path: The ledger's file.
+        path: The file of the ledger.
     """
 
     def __init__(self, message: str, *, path: Path, hint: str = "") -> None:
@@ -235,7 +237,7 @@ class LedgerError(TolokaError):
 
 
 class CopyError(TolokaError):
-    """A folder of parts cannot be gone on with, or is not what its manifest says; it is left as it is.
+    """A folder of parts cannot be resumed, or differs from its manifest; the folder is unchanged.
 
     Attributes:
         path: The folder.
@@ -246,43 +248,37 @@ class CopyError(TolokaError):
         self.path = path
 
 
-class UploadError(TolokaError):
+class _UploadOutcome(BaseException):
+    """Mixin for errors with the results of an upload; `hint` is passed to `TolokaError`."""
+
+    def __init__(self, message: str, *, results: pd.DataFrame, upload_id: str = "", **hint: str) -> None:
+        super().__init__(message, **hint)
+        self.results = results
+        self.upload_id = upload_id
+
+
+class UploadError(_UploadOutcome, TolokaError):
     """Not every row of an upload was created.
 
     Attributes:
-        results: One row per input row, on the input's index, as `create_tasks` returns it.
-        upload_id: The upload's name in the ledger, for `tf.resume` and `tf.reconcile`; "" when nothing was sent.
+        results: One row per input row, with the input's index, as `create_tasks` returns it.
+        upload_id: The upload's id in the ledger, for `tf.resume` and `tf.reconcile`; "" if nothing was sent.
     """
 
-    def __init__(self, message: str, *, results: pd.DataFrame, upload_id: str = "", hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.results = results
-        self.upload_id = upload_id
 
-
-class UploadInterrupted(KeyboardInterrupt):
-    """Stop was pressed during an upload.
+class UploadInterrupted(_UploadOutcome, KeyboardInterrupt):
+    """An upload was stopped: Stop in a notebook, Ctrl+C in a terminal.
 
     Attributes:
-        results: One row per input row, on the input's index, as `create_tasks` returns it.
-        upload_id: The upload's name in the ledger, for `tf.resume` and `tf.reconcile`; "" when nothing was sent.
+        results: One row per input row, with the input's index, as `create_tasks` returns it.
+        upload_id: The upload's id in the ledger, for `tf.resume` and `tf.reconcile`; "" if nothing was sent.
     """
 
-    def __init__(self, message: str, *, results: pd.DataFrame, upload_id: str = "") -> None:
-        super().__init__(message)
-        self.results = results
-        self.upload_id = upload_id
 
-
-class UploadCancelled(asyncio.CancelledError):
-    """An awaited upload was cancelled, as Stop does in a notebook.
+class UploadCancelled(_UploadOutcome, asyncio.CancelledError):
+    """An awaited upload was cancelled, for example by Stop in a notebook.
 
     Attributes:
-        results: One row per input row, on the input's index, as `create_tasks` returns it.
-        upload_id: The upload's name in the ledger, for `tf.resume` and `tf.reconcile`; "" when nothing was sent.
+        results: One row per input row, with the input's index, as `create_tasks` returns it.
+        upload_id: The upload's id in the ledger, for `tf.resume` and `tf.reconcile`; "" if nothing was sent.
     """
-
-    def __init__(self, message: str, *, results: pd.DataFrame, upload_id: str = "") -> None:
-        super().__init__(message)
-        self.results = results
-        self.upload_id = upload_id
