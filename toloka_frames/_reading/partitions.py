@@ -1,7 +1,7 @@
-"""A list comes in, the same list in disjoint parts goes out: windows of `created` with about as many rows each.
+"""Split a list into partitions: ranges of creation time with about the same number of rows.
 
-Windows are half-open, and together they are all time that the user's own filters leave: each row is in exactly one, whatever
-the probes say. These only tell where to cut.
+The ranges are half-open and together cover all time that the user's filters allow, so each row is in exactly one partition.
+Where the list is split is decided by probes: small requests for the first rows of a range.
 """
 
 from __future__ import annotations
@@ -32,138 +32,143 @@ if TYPE_CHECKING:
     from toloka_frames._reading.pager import Source
     from toloka_frames._schema.lists import Resource
 
-PROBE_ROWS, AT_ONCE = 100, 16
-# a stretch with too many rows is cut in four, and again; a year is milliseconds after eighteen times
-PIECES = 4
-STRETCHES, STRETCHES_A_PART = 100, 8  # from so many on, what else could be known is not worth the requests
+# Chosen with the lists of tests/reading/test_partitions.py: eight partitions of an even list of 1,000 rows take at most 40
+# requests, of uploads of many rows at once at most 200.
+PROBE_ROWS = 100
+MAX_CONCURRENT_PROBES = 16
+# A range with too many rows is split in four, repeatedly: a year becomes milliseconds after 18 splits.
+SUBRANGES = 4
+# With this many ranges, more precision is not worth the requests.
+MAX_RANGES = 100
+MAX_RANGES_PER_PARTITION = 8
 
 
-async def split(source: Source, parts: int, workers: int) -> list[Source]:
-    """At most so many parts of a list, for so many processes; see `Scan.partitions`."""
-    await source.layout()  # now, so that all parts have it
-    windows = await _windows(source, parts)
-    service, asked = source.service.shared(workers), source.question
-    sources = [copy(source) for _ in windows]
-    for each, window in zip(sources, windows, strict=True):
-        each.service, each.question = service, replace(asked, query={**asked.query, **window})
-    return sources
+async def split(source: Source, max_partitions: int, workers: int) -> list[Source]:
+    """Split a list into at most this many partitions, for this number of processes; see `Scan.partitions`."""
+    await source.layout()  # before the copies, so that they share it
+    ranges = await _partition_filters(source, max_partitions)
+    service, request = source.service.shared(workers), source.question
+    partitions = [copy(source) for _ in ranges]
+    for partition, filters in zip(partitions, ranges, strict=True):
+        partition.service, partition.question = service, replace(request, query={**request.query, **filters})
+    return partitions
 
 
-async def _windows(source: Source, parts: int) -> list[dict[str, str]]:
-    """The filters of each part besides the user's own; of a list that cannot be cut, and of one without rows, there is one."""
-    key, column = _born(source.question.resource)
+async def _partition_filters(source: Source, max_partitions: int) -> list[dict[str, str]]:
+    """Return the filters of each partition; a list that is empty or has no creation time is one partition."""
+    key, column = _creation_filter(source.question.resource)
     if column is None:
         return [{}]
-    probes = _Probes(source, key, column)
-    first, last = await asyncio.gather(probes.rows(), probes.rows(falling=True, limit=1))
-    cuts = await _cuts(probes, first, last.seen[0], parts) if first.seen and last.seen else []
-    windows = [_window(key, begin, end) for begin, end in pairwise([None, *cuts, None])]
+    prober = _Prober(source, key, column)
+    first, last = await asyncio.gather(prober.probe(), prober.probe(descending=True, limit=1))
+    bounds = await _split_points(prober, first, last.created[0], max_partitions) if first.created and last.created else []
+    filters = [_range_filters(key, start, end) for start, end in pairwise([None, *bounds, None])]
     if not {f"{key}_lt", f"{key}_lte"} & set(source.question.query):
-        windows[-1][f"{key}_lte"] = _until(source, last.seen)
-    return windows
+        filters[-1][f"{key}_lte"] = _latest_created(source, last.created)
+    return filters
 
 
-def _born(resource: Resource) -> tuple[str, Column | None]:
-    """What a list can be cut by, and its column."""
-    if (told := resource.creation_key) is None:
+def _creation_filter(resource: Resource) -> tuple[str, Column | None]:
+    """Return the name of the filter by creation time, and the column that holds it; None if there is none."""
+    if (creation := resource.creation_key) is None:
         return "", None
-    key, name = told
-    return key, next(each for each in resource.columns if isinstance(each, Column) and each.name == name)
+    key, name = creation
+    return key, next(column for column in resource.columns if isinstance(column, Column) and column.name == name)
 
 
-def _window(key: str, begin: int | None, end: int | None) -> dict[str, str]:
-    """The filters of a window; a side without an instant is open."""
-    bounds = {f"{key}_gte": begin, f"{key}_lt": end}
+def _range_filters(key: str, start: int | None, end: int | None) -> dict[str, str]:
+    """Return the filters of a half-open range; None leaves a side without a bound."""
+    bounds = {f"{key}_gte": start, f"{key}_lt": end}
     return {name: format_microseconds(bound) for name, bound in bounds.items() if bound is not None}
 
 
-def _until(source: Source, last: Sequence[int]) -> str:
-    """Now, by the later of the service's clock and ours, or the last row, should it be later still."""
-    return format_timestamp(
-        max([source.service.latest_now(), *(EPOCH + (each + MILLISECOND_US) * MICROSECOND for each in last)])
-    )
+def _latest_created(source: Source, last_created: Sequence[int]) -> str:
+    """Return the present time by the later clock, or the creation time of the last row if that is still later."""
+    last_rows = [EPOCH + (created + MILLISECOND_US) * MICROSECOND for created in last_created]
+    return format_timestamp(max([source.service.latest_now(), *last_rows]))
+
+
+async def _split_points(prober: _Prober, first: _ProbedRange, last_created: int, max_partitions: int) -> list[int]:
+    """Return timestamps that split the list into partitions of about the same number of rows."""
+    ranges = [replace(first, end=last_created + MILLISECOND_US)]
+    while len(ranges) < MAX_RANGES + MAX_RANGES_PER_PARTITION * max_partitions:
+        partition_rows = sum(probed.estimated_rows for probed in ranges) / max_partitions
+        too_large = [probed for probed in ranges if probed.estimated_rows > partition_rows and probed.split_points]
+        if not too_large:
+            break
+        refined = dict(zip(too_large, await asyncio.gather(*map(prober.refine, too_large)), strict=True))
+        ranges = [part for probed in ranges for part in refined.get(probed, [probed])]
+    return _quantiles(ranges, max_partitions)
+
+
+def _quantiles(ranges: Sequence[_ProbedRange], max_partitions: int) -> list[int]:
+    """Return the quantiles of the creation times, in whole milliseconds; fewer if many rows share a millisecond."""
+    ranks, timestamps, rank = list[float](), list[int](), 0.0
+    for probed in ranges:
+        ranks += [rank + position for position in range(len(probed.created))]
+        timestamps += probed.created
+        rank += probed.estimated_rows
+    quantile_ranks = [ceil(rank * number / max_partitions) for number in range(1, max_partitions)]
+    quantiles = np.interp(quantile_ranks, [*ranks, rank], [*timestamps, ranges[-1].end])
+    whole = {int(quantile) // MILLISECOND_US * MILLISECOND_US for quantile in quantiles}
+    # a split at the first row or after the last one would leave a partition without rows
+    return sorted(quantile for quantile in whole if timestamps[0] < quantile < ranges[-1].end)
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """A stretch of time, and what is known of its rows; instants are microseconds since 1970.
+class _ProbedRange:
+    """A range of creation time with a known beginning. Timestamps are microseconds since 1970.
 
     Attributes:
-        end: Where it ends; its rows are before that.
-        seen: When its first rows were made, in order.
-        more: Whether it has others behind these.
+        end: The end of the range, exclusive.
+        created: The creation times of its first rows, ascending.
+        has_more: Whether it has rows after these.
     """
 
     end: int
-    seen: tuple[int, ...]
-    more: bool
+    created: tuple[int, ...]
+    has_more: bool
 
     @property
-    def rows(self) -> float:
-        """How many it has, if they go on as they begin."""
-        if not self.more:
-            return len(self.seen)
-        return len(self.seen) * max(1, (self.end - self.seen[0]) / max(self.seen[-1] - self.seen[0], MILLISECOND_US))
+    def estimated_rows(self) -> float:
+        """The number of rows, if they are as dense everywhere as among the first ones."""
+        if not self.has_more:
+            return len(self.created)
+        sampled = max(self.created[-1] - self.created[0], MILLISECOND_US)
+        return len(self.created) * max(1, (self.end - self.created[0]) / sampled)
 
     @property
-    def points(self) -> list[int]:
-        """Where it can be cut to be known better."""
-        step = (self.end - self.seen[-1]) // PIECES if self.more else 0
-        return [self.seen[-1] + step * piece for piece in range(1, PIECES)] if step >= MILLISECOND_US else []
+    def split_points(self) -> list[int]:
+        """Timestamps that split the unknown rest into equal subranges; empty if they would be shorter than a millisecond."""
+        length = (self.end - self.created[-1]) // SUBRANGES if self.has_more else 0
+        return [self.created[-1] + length * number for number in range(1, SUBRANGES)] if length >= MILLISECOND_US else []
 
 
-class _Probes:
-    """Asks a list for the first rows of stretches of time."""
+class _Prober:
+    """Request the first rows of ranges of creation time."""
 
     def __init__(self, source: Source, key: str, column: Column) -> None:
         cursor = source.question.resource.cursor
         self._source, self._key, self._columns = source, key, (Column(cursor, (cursor,), TEXT), column)
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._semaphore = asyncio.Semaphore(MAX_CONCURRENT_PROBES)
 
-    async def rows(
-        self, begin: int | None = None, end: int | None = None, *, falling: bool = False, limit: int = PROBE_ROWS
-    ) -> Stretch:
-        """A stretch; without bounds, the list."""
-        asked = self._source.question
-        # a cursor that goes by the order of the sort, which is another one here
-        query = {name: value for name, value in asked.query.items() if name != "after_id"}
-        query |= _window(self._key, begin, end)
-        query |= {"sort": f"-{self._key}" if falling else self._key, "limit": str(min(limit, asked.resource.max_limit))}
-        async with self._turns:
-            body = (await self._source.service.send("GET", asked.path, query=query, repeatable=True)).content
-        page = read_page(body, Layout(asked.resource.rows_key, asked.resource.cursor, self._columns))
-        seen = page.batch[1].drop_null().cast(pa.int64()).to_pylist()
-        return Stretch(end or 0, tuple(seen), page.has_more and bool(seen))
+    async def probe(
+        self, start: int | None = None, end: int | None = None, *, descending: bool = False, limit: int = PROBE_ROWS
+    ) -> _ProbedRange:
+        """Return a range with its first rows; None leaves a side without a bound."""
+        request = self._source.question
+        # `after_id` depends on the sort order, which differs here
+        query = {name: value for name, value in request.query.items() if name != "after_id"}
+        query |= _range_filters(self._key, start, end)
+        query |= {"sort": f"-{self._key}" if descending else self._key, "limit": str(min(limit, request.resource.max_limit))}
+        async with self._semaphore:
+            body = (await self._source.service.send("GET", request.path, query=query, repeatable=True)).content
+        page = read_page(body, Layout(request.resource.rows_key, request.resource.cursor, self._columns))
+        created = page.batch[1].drop_null().cast(pa.int64()).to_pylist()
+        return _ProbedRange(end or 0, tuple(created), page.has_more and bool(created))
 
-    async def known_better(self, stretch: Stretch) -> list[Stretch]:
-        """The pieces of a stretch, of which only the first is known."""
-        bounds = [*stretch.points, stretch.end]
-        others = [self.rows(begin, end) for begin, end in pairwise(bounds)]
-        return [replace(stretch, end=bounds[0]), *await asyncio.gather(*others)]
-
-
-async def _cuts(probes: _Probes, first: Stretch, last: int, parts: int) -> list[int]:
-    """Where to cut, so that parts have about as many rows each, as far as a few requests tell."""
-    stretches = [replace(first, end=last + MILLISECOND_US)]
-    while len(stretches) < STRETCHES + STRETCHES_A_PART * parts:
-        bearable = sum(each.rows for each in stretches) / parts
-        wide = [each for each in stretches if each.rows > bearable and each.points]
-        if not wide:
-            break
-        better = dict(zip(wide, await asyncio.gather(*map(probes.known_better, wide)), strict=True))
-        stretches = [piece for each in stretches for piece in better.get(each, [each])]
-    return _quantiles(stretches, parts)
-
-
-def _quantiles(stretches: Sequence[Stretch], parts: int) -> list[int]:
-    """Whole milliseconds that cut the rows of stretches into as many parts, or fewer where rows were made at once."""
-    ranks, instants, rank = list[float](), list[int](), 0.0
-    for each in stretches:
-        ranks += [rank + position for position in range(len(each.seen))]
-        instants += each.seen
-        rank += each.rows
-    wanted = [ceil(rank * part / parts) for part in range(1, parts)]
-    cuts = np.interp(wanted, [*ranks, rank], [*instants, stretches[-1].end])
-    whole = {int(cut) // MILLISECOND_US * MILLISECOND_US for cut in cuts}
-    # a cut at the first row, or behind the last, would leave a part without rows
-    return sorted(cut for cut in whole if instants[0] < cut < stretches[-1].end)
+    async def refine(self, probed: _ProbedRange) -> list[_ProbedRange]:
+        """Split a range and probe all subranges but the first, whose first rows are known."""
+        bounds = [*probed.split_points, probed.end]
+        others = [self.probe(start, end) for start, end in pairwise(bounds)]
+        return [replace(probed, end=bounds[0]), *await asyncio.gather(*others)]
