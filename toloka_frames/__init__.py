@@ -1,29 +1,26 @@
-"""Toloka's lists as DataFrames, and DataFrames as Toloka's tasks.
+"""Read Toloka's lists as pandas DataFrames, Arrow tables and Parquet files, and create Toloka's tasks from DataFrames.
 
-Down: `client.get_app_batches(...)` is a `Scan`
-    _lists -> _question -> _walk -> _http       pages, asked for one behind the other
-                           _page | _values      bytes -> record batch of the declared columns (_resources, _columns)
-                           _sinks               -> frame | table | stream | Parquet
-                           _copy -> _parts      -> a folder of Parquet parts that survives kills; `tf.sync` brings it up to date
-                           _partitions, _dask   -> scans of its parts, for other processes and machines
+A list method of the client, such as `get_tasks`, returns a `Scan`, which requests its rows when they are read.
+`df.pipe(tf.create_tasks, client, ...)` creates a task from each row and returns a result for each row; the same call again
+continues where it ended and creates no task twice. Every other call of the API is a coroutine: await it, or use `tf.run`.
+`tf.aio` has the same functions for async code.
 
-Up: `df.pipe(tf.create_tasks, client, pool_id=...)`
-    _verbs -> _create                           arguments, checked
-    _upload -> _tasks | _bonuses | _app_items -> _cells    rows -> checked JSON
-               _plan -> _chunks                 -> requests that keep the limits, each with its operation id
-               _ledger                          -> on disk before they are sent
-               _sending -> _http, _operations   -> sent once, waited for, their logs read
-               _app_sending -> _matching        -> app items, which have no operations: looked for where an answer was lost
-               _results                         -> one row for each input row
+Example:
+    >>> import pandas as pd
+    >>> import toloka_frames as tf
+    >>> from toloka_frames.local import LocalToloka
+    >>> toloka = LocalToloka().start()  # Toloka's API in this process
+    >>> client = toloka.client()  # with an account: tf.AsyncTolokaClient(token, "PRODUCTION")
+    >>> app_id = client.get_apps().to_dataframe().set_index("name")["id"]["Image classification"]
+    >>> cats = tf.run(client.create_app_project({"app_id": app_id, "name": "Cats", "parameters": {"name": "Cats"}}))
+    >>> photos = pd.DataFrame({"image_url": [f"https://example.com/{number}.jpg" for number in range(3)]})
+    >>> photos.pipe(tf.create_app_batch, client, cats["id"], name="Monday", start=True, progress=False)["status"].tolist()
+    ['CREATED', 'CREATED', 'CREATED']
+    >>> list(client.get_app_items(cats["id"]).to_dataframe())[:3]
+    ['id', 'app_project_id', 'batch_id']
+    >>> toloka.close()
 
-Rows from elsewhere: `tf.to_dataframe(rows)`
-    _rows -> _inference -> _values -> _sinks
-
-What came, looked at: `answers.pipe(tf.to_crowdkit)`
-    _frames                                     -> labels, and the rows of an upload to mend
-    _tallies -> _plots                          -> counts of what is good, done and paid, and pictures of them
-
-Both ways run on one event loop of the package's own (_sync) and show how far they are (_progress).
+README.md lists every function and call, docs/ explains them, and CONTRIBUTING.md describes how to work on the code.
 """
 
 from toloka_frames import aio

@@ -1,4 +1,4 @@
-"""Docstrings of the helpers: their examples run, and they state columns, result, errors and source."""
+"""Docstrings with examples: the examples run, and those of helpers on frames state columns, result, errors and source."""
 
 from __future__ import annotations
 
@@ -18,13 +18,24 @@ HELPERS = (
 )
 
 
+def test_the_example_of_the_package_runs() -> None:
+    assert run_example(tf, "toloka_frames") == (0, 11)
+
+
 @pytest.mark.parametrize("name", HELPERS)
 def test_the_example_of_a_helper_runs(name: str) -> None:
-    (doctest_of_helper,) = doctest.DocTestFinder().find(getattr(tf, name), name, module=False, globs={"tf": tf, "pd": pd})
     mpl.use("agg")
-    outcome = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(doctest_of_helper)
+    failed, attempted = run_example(getattr(tf, name), name)
     plt.close("all")
-    assert (outcome.failed, outcome.attempted >= 2) == (0, True)
+    assert (failed, attempted >= 2) == (0, True)
+
+
+def run_example(documented: object, name: str) -> tuple[int, int]:
+    """Run the example in a docstring; return the number of failed and of all statements."""
+    finder = doctest.DocTestFinder(recurse=False)
+    (example,) = finder.find(documented, name, module=False, globs={"tf": tf, "pd": pd})  # type: ignore[arg-type]
+    outcome = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example)
+    return outcome.failed, outcome.attempted
 
 
 @pytest.mark.parametrize("name", HELPERS)
@@ -35,4 +46,4 @@ def test_a_helper_documents_arguments_result_errors_and_source(name: str) -> Non
 
 @pytest.mark.parametrize("name", HELPERS)
 def test_a_helper_is_in_the_table_of_the_docs(name: str) -> None:
-    assert f"| `{name}(" in (Path(__file__).parents[2] / "docs" / "frames.md").read_text("utf-8")
+    assert f"| `{name}(" in (Path(__file__).parents[1] / "docs" / "frames.md").read_text("utf-8")
