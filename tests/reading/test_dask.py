@@ -1,4 +1,4 @@
-"""A list as a Dask DataFrame: in threads, and in processes of a real cluster, which have tokens of their own."""
+"""A list as a Dask DataFrame, in threads and in the processes of a real cluster, which have their own tokens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from distributed import Client, LocalCluster
 from support.sample_project import pool_made_by
 
 import toloka_frames as tf
-from toloka_frames._reading.dask import _processes
+from toloka_frames._reading.dask import _worker_processes
 from toloka_frames.local import LocalToloka
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def toloka() -> Iterator[LocalToloka]:
 
 @pytest.fixture(scope="module")
 def tasks(toloka: LocalToloka) -> tf.Scan:
-    """Tasks that were made in three uploads."""
+    """Tasks created by three uploads."""
     client = toloka.client()
     pool_id = pool_made_by(client)
     for part in range(3):
@@ -45,10 +45,10 @@ def tasks(toloka: LocalToloka) -> tf.Scan:
 
 @pytest.fixture(scope="module")
 def cluster(toloka: LocalToloka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """Two processes that have the service's token in their environment, under the usual name and under another."""
+    """Two processes with the token of the service in TOLOKA_TOKEN and another token in another variable."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("TOLOKA_TOKEN", toloka.token)
-        environment.setenv("TOKEN_OF_THE_OTHER", other_token(toloka))
+        environment.setenv("OTHER_TOKEN", other_token(toloka))
         folder = tmp_path_factory.mktemp("workers")
         with (
             LocalCluster(
@@ -60,11 +60,11 @@ def cluster(toloka: LocalToloka, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def other_token(toloka: LocalToloka) -> str:
-    """A token that is not the service's."""
+    """Return a token that the service does not accept."""
     return toloka.token[::-1]
 
 
-def in_order(frame: dd.DataFrame) -> pd.DataFrame:
+def computed_by_id(frame: dd.DataFrame) -> pd.DataFrame:
     computed: pd.DataFrame = frame.compute()
     return computed.sort_values("id", ignore_index=True)
 
@@ -77,80 +77,80 @@ def pid_and_rows(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 @in_a_cluster
-def test_a_cluster_of_processes_reads_what_one_process_reads(tasks: tf.Scan) -> None:
+def test_a_cluster_reads_the_same_rows_as_one_process(tasks: tf.Scan) -> None:
     frame = tf.to_dask(tasks, 4)
     assert 1 < frame.npartitions <= 4
-    pd.testing.assert_frame_equal(in_order(frame), tasks.to_dataframe())
+    pd.testing.assert_frame_equal(computed_by_id(frame), tasks.to_dataframe())
     read = frame.map_partitions(pid_and_rows, meta={"process": int, "rows": int}).compute()
     assert read["rows"].sum() == ROWS
     assert os.getpid() not in set(read["process"])
 
 
 @in_a_cluster
-def test_the_processes_of_a_cluster_share_the_quota() -> None:
-    assert _processes() == 2
+def test_the_number_of_processes_of_the_cluster_is_known() -> None:
+    assert _worker_processes() == 2
 
 
 @in_a_cluster
-def test_types_are_known_before_any_row_and_are_those_of_the_rows(toloka: LocalToloka, tasks: tf.Scan) -> None:
+def test_dtypes_are_known_without_reading_rows(toloka: LocalToloka, tasks: tf.Scan) -> None:
     before = len(toloka.requests)
     frame = tf.to_dask(tasks, 4, dtype_backend="pyarrow")
     expected = tasks.to_dataframe(dtype_backend="pyarrow")
     assert frame.dtypes.to_dict() == expected.dtypes.to_dict()
     assert len(toloka.requests) - before < 40
-    pd.testing.assert_frame_equal(in_order(frame), expected)
+    pd.testing.assert_frame_equal(computed_by_id(frame), expected)
 
 
 @in_a_cluster
-def test_work_goes_to_the_rows(tasks: tf.Scan) -> None:
+def test_dask_operations_work_on_the_frame(tasks: tf.Scan) -> None:
     frame = tf.to_dask(tasks, 4)
     assert frame["INPUT:number"].sum().compute() == sum(range(ROWS))
     assert frame["overlap"].value_counts().compute().sum() == ROWS
 
 
 @in_a_cluster
-def test_workers_ask_a_callable_for_the_token(toloka: LocalToloka, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOKEN_OF_THE_OTHER", other_token(toloka))
+def test_workers_call_the_callable_for_the_token(toloka: LocalToloka, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTHER_TOKEN", other_token(toloka))
     with LocalToloka(token=other_token(toloka)) as other:
-        client = tf.AsyncTolokaClient(partial(os.getenv, "TOKEN_OF_THE_OTHER"), url=other.url)
+        client = tf.AsyncTolokaClient(partial(os.getenv, "OTHER_TOKEN"), url=other.url)
         tf.run(client.create_skill({"name": "Cats"}))
         assert tf.to_dask(client.get_skills(), 2).compute()["name"].tolist() == ["Cats"]
 
 
 @in_a_cluster
-def test_a_list_without_rows_is_a_frame_with_all_columns(toloka: LocalToloka) -> None:
-    scan = toloka.client().get_skills(name="none of them")
+def test_an_empty_list_is_a_frame_with_all_columns(toloka: LocalToloka) -> None:
+    scan = toloka.client().get_skills(name="no such skill")
     pd.testing.assert_frame_equal(tf.to_dask(scan, 4).compute(), scan.to_dataframe())
 
 
 @in_a_cluster
-def test_rows_are_asked_for_anew_though_those_of_an_earlier_frame_are_kept(toloka: LocalToloka) -> None:
+def test_a_new_frame_requests_rows_again_even_if_an_earlier_one_is_persisted(toloka: LocalToloka) -> None:
     client = toloka.client()
     skill = tf.run(client.create_skill({"name": "Dogs"}))
     scan = client.get_skills(created_lt="2099-01-01")
-    kept = tf.to_dask(scan, 1).persist()
-    assert kept.compute()["name"].tolist() == ["Dogs"]
+    persisted = tf.to_dask(scan, 1).persist()
+    assert persisted.compute()["name"].tolist() == ["Dogs"]
     tf.run(client.update_skill(skill["id"], {"name": "Cats and dogs"}))
     assert tf.to_dask(scan, 1).compute()["name"].tolist() == ["Cats and dogs"]
 
 
-def test_without_a_cluster_threads_of_this_process_read(tasks: tf.Scan) -> None:
+def test_without_a_cluster_threads_of_this_process_read_the_list(tasks: tf.Scan) -> None:
     frame = tf.to_dask(tasks, 3)
     computed = frame.compute(scheduler="threads").sort_values("id", ignore_index=True)
     pd.testing.assert_frame_equal(computed, tasks.to_dataframe())
 
 
-def test_what_is_no_scan_is_refused() -> None:
+def test_a_value_that_is_not_a_scan_is_rejected() -> None:
     with pytest.raises(tf.InputError, match="reads a Scan, and this is DataFrame"):
         tf.to_dask(pd.DataFrame(), 2)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"npartitions": 0}, {"npartitions": 2, "workers": 0}, {"npartitions": 2, "dtype_backend": "x"}]
+    "arguments", [{"npartitions": 0}, {"npartitions": 2, "workers": 0}, {"npartitions": 2, "dtype_backend": "x"}]
 )
-def test_what_cannot_be_is_refused(tasks: tf.Scan, wrong: dict[str, Any]) -> None:
+def test_invalid_arguments_are_rejected(tasks: tf.Scan, arguments: dict[str, Any]) -> None:
     with pytest.raises(tf.InputError):
-        tf.to_dask(tasks, **wrong)
+        tf.to_dask(tasks, **arguments)
 
 
 WITHOUT_DASK = """
@@ -164,6 +164,6 @@ except ImportError as error:
 """
 
 
-def test_without_dask_the_error_says_how_to_get_it() -> None:
+def test_without_dask_the_error_says_how_to_install_it() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT_DASK], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "tf.to_dask needs Dask: pip install 'toloka_frames[dask]'"

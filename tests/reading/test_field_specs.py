@@ -1,4 +1,4 @@
-"""A list's fields come from the project that its filters lead to."""
+"""The fields of a list are those of the project that its filters refer to."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ def test_assignments_of_a_task_or_suite_have_the_fields_of_its_pool(
 ) -> None:
     make_frame(8).pipe(tf.create_tasks, client, pool_id, overlap=2, open_pool=True, progress=False)
     toloka.answer(pool_id)
-    everything = client.get_assignments(pool_id=pool_id)
-    row = everything.to_dataframe().iloc[0]
+    of_pool = client.get_assignments(pool_id=pool_id)
+    row = of_pool.to_dataframe().iloc[0]
     of_task = client.get_assignments(task_id=row["ASSIGNMENT:task_id"])
     of_suite = client.get_assignments(task_suite_id=row["ASSIGNMENT:task_suite_id"])
-    assert of_task.schema == of_suite.schema == everything.schema
+    assert of_task.schema == of_suite.schema == of_pool.schema
     assert of_task.to_dataframe()["ASSIGNMENT:assignment_id"].nunique() == 2
     assert len(of_suite.to_dataframe()) == 4
 
 
-def test_a_list_of_fixed_columns_asks_for_no_specification(scripted: Scripted) -> None:
+def test_a_list_without_field_columns_requests_no_specification(scripted: Scripted) -> None:
     assert "items_per_state.NEW" in scripted.client().get_app_batches("P").schema.names
     assert scripted.requests == []
 
 
-def test_a_pool_that_is_no_object_is_a_bad_answer(scripted: Scripted) -> None:
+def test_a_pool_that_is_not_an_object_is_a_bad_answer(scripted: Scripted) -> None:
     scripted.answers = [reply([1])]
     with pytest.raises(tf.BadAnswer, match="an object"):
         tf.run(tf.aio.to_arrow(scripted.client().get_tasks("1")))
 
 
-def test_a_project_without_fields_gives_a_list_without_them(scripted: Scripted) -> None:
+def test_a_project_without_a_specification_has_no_field_columns(scripted: Scripted) -> None:
     scripted.answers = [reply({"id": "1", "project_id": "2"}), reply({"id": "2", "task_spec": None})]
     assert [name for name in scripted.client().get_tasks("1").schema.names if ":" in name] == [
         "HINT:text",

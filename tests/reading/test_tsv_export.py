@@ -1,4 +1,4 @@
-"""The platform's own export of a pool's answers becomes the frame that the list of assignments becomes."""
+"""The platform's export of a pool becomes the same DataFrame as the list of assignments."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ PROJECT = {"task_spec": {"input_spec": INPUTS, "output_spec": {"result": {"type"
 HEADER = "INPUT:string\tINPUT:integer\tOUTPUT:result\tASSIGNMENT:status\tASSIGNMENT:submitted\tACCEPT:verdict"
 
 
-def exported(scripted: Scripted, body: bytes | str, **given: Any) -> pd.DataFrame:
+def read_body(scripted: Scripted, body: bytes | str, **arguments: Any) -> pd.DataFrame:
     scripted.answers = [reply(POOL), reply(PROJECT), reply(body)]
-    return tf.run(scripted.client(retries=1).get_assignments_df("1", **given))
+    return tf.run(scripted.client(retries=1).get_assignments_df("1", **arguments))
 
 
 @pytest.mark.parametrize("name", EXPORTS)
-def test_a_real_export_comes_back_cell_by_cell(
+def test_a_real_export_loaded_into_the_service_is_exported_unchanged(
     name: str, data: Path, toloka: LocalToloka, client: tf.AsyncTolokaClient
 ) -> None:
     pool_id = toloka.load_export(data / name)
     keys = ["ASSIGNMENT:assignment_id", "ASSIGNMENT:task_id"]
-    back = tf.run(client.get_assignments_df(pool_id)).sort_values(keys, ignore_index=True)
+    frame = tf.run(client.get_assignments_df(pool_id)).sort_values(keys, ignore_index=True)
     file = read(data / name).sort_values(keys, ignore_index=True)
-    assert len(back) == len(file)
+    assert len(frame) == len(file)
     for column in file:
-        pd.testing.assert_series_equal(back[column], expected(file[column]), check_names=False)
-    assert back["extra"].isna().all()
+        pd.testing.assert_series_equal(frame[column], expected(file[column]), check_names=False)
+    assert frame["extra"].isna().all()
 
 
 @pytest.mark.parametrize("name", EXPORTS)
-def test_a_real_file_is_read_as_it_is(name: str, data: Path, scripted: Scripted) -> None:
-    back, file = exported(scripted, (data / name).read_bytes()), read(data / name)
+def test_a_real_export_is_read_unchanged(name: str, data: Path, scripted: Scripted) -> None:
+    frame, file = read_body(scripted, (data / name).read_bytes()), read(data / name)
     for column in file:
         cells = file[column] if column == "ASSIGNMENT:link" else expected(file[column])
-        pd.testing.assert_series_equal(back[column], cells, check_names=False)
+        pd.testing.assert_series_equal(frame[column], cells, check_names=False)
 
 
-def test_values_of_every_type_are_those_of_the_list(
+def test_values_of_every_type_equal_those_of_the_list(
     client: tf.AsyncTolokaClient, make_pool: Callable[..., str], toloka: LocalToloka
 ) -> None:
     pool_id = make_pool(INPUTS)
@@ -61,7 +61,7 @@ def test_values_of_every_type_are_those_of_the_list(
         {"string": 'say "x"\ta\r\nb\rc', "boolean": False, "array_string": []},
         *({"string": text} for text in ("NA", "None", "2022-01-01", "[ ]", " ", "я", '"')),
     ]
-    tasks = [tf.Task(pool_id=pool_id, input_values=each, overlap=1) for each in values]
+    tasks = [tf.Task(pool_id=pool_id, input_values=value, overlap=1) for value in values]
     tf.run(client.create_tasks_async(tasks, open_pool=True, async_mode=False))
     toloka.answer(pool_id)
     frame = tf.run(client.get_assignments_df(pool_id))
@@ -77,23 +77,26 @@ def test_an_export_without_rows_has_the_same_columns_and_types(
     frame = tf.run(client.get_assignments_df(make_pool(INPUTS)))
     assert len(frame) == 0
     for body in ("", HEADER.replace("\tACCEPT:verdict", "")):
-        pd.testing.assert_frame_equal(exported(scripted, body), frame)
+        pd.testing.assert_frame_equal(read_body(scripted, body), frame)
 
 
-def test_what_is_asked_for_travels_under_the_names_of_the_file(scripted: Scripted) -> None:
+def test_the_request_uses_the_parameter_names_of_the_export(scripted: Scripted) -> None:
     fields = ["ASSIGNMENT:status", "ASSIGNMENT:reward"]
-    given = {"status": ["ACCEPTED", "SUBMITTED"], "start_time_from": "2026-01-01", "exclude_banned": True, "field": fields}
-    frame = exported(scripted, HEADER, **given)
+    arguments = {"status": ["ACCEPTED", "SUBMITTED"], "start_time_from": "2026-01-01", "exclude_banned": True, "field": fields}
+    frame = read_body(scripted, HEADER, **arguments)
     assert scripted.requests[-1] == (
         "GET /api/new/requester/pools/1/assignments.tsv?status=APPROVED%2CSUBMITTED"
         "&field=ASSIGNMENT%3Astatus%2CASSIGNMENT%3Areward&excludeBanned=true&addRowDelimiter=false"
         "&startTimeFrom=2026-01-01T00%3A00%3A00"
     )
     chosen = [name for name in frame if name.startswith("ASSIGNMENT:")]
-    assert chosen == [*sorted(fields, reverse=True), "ASSIGNMENT:submitted"]  # the latter came, though nobody asked for it
+    assert chosen == [
+        *sorted(fields, reverse=True),
+        "ASSIGNMENT:submitted",
+    ]  # the file has the last one, though it was not requested
 
 
-def test_lines_between_assignments_are_no_rows(scripted: Scripted) -> None:
+def test_empty_lines_between_assignments_are_skipped(scripted: Scripted) -> None:
     lines = [
         HEADER,
         "a\t1\tx\tAPPROVED\t2026-01-01T10:00\t+",
@@ -103,15 +106,15 @@ def test_lines_between_assignments_are_no_rows(scripted: Scripted) -> None:
         "",
     ]
     for end in ("\n", "\r\n"):
-        frame = exported(scripted, "\ufeff" + end.join(lines))
+        frame = read_body(scripted, "\ufeff" + end.join(lines))
         assert frame["INPUT:string"].tolist() == ["a", "b\nc"]
         assert frame["ASSIGNMENT:status"].tolist() == ["ACCEPTED", "SKIPPED"]
         assert frame["ASSIGNMENT:submitted"][0] == pd.Timestamp("2026-01-01T10:00", tz="UTC")
         assert frame["ACCEPT:verdict"][0] == "+"
 
 
-def test_a_cell_that_does_not_fit_its_column_is_not_lost(scripted: Scripted) -> None:
-    frame = exported(scripted, f"{HEADER}\na\t007\tx\tAPPROVED\tyesterday\t\nb\t7\tx\tAPPROVED\t2026-01-01\t")
+def test_a_cell_that_does_not_fit_its_column_is_in_extra(scripted: Scripted) -> None:
+    frame = read_body(scripted, f"{HEADER}\na\t007\tx\tAPPROVED\tyesterday\t\nb\t7\tx\tAPPROVED\t2026-01-01\t")
     assert frame["INPUT:integer"].tolist() == [pd.NA, 7]
     assert json.loads(frame["extra"][0]) == {"INPUT:integer": "007", "ASSIGNMENT:submitted": "yesterday"}
     assert pd.isna(frame["extra"][1])
@@ -121,33 +124,33 @@ def test_a_cell_that_does_not_fit_its_column_is_not_lost(scripted: Scripted) -> 
     "body",
     ["<html>Sign in</html>", b"ASSIGNMENT:status\n\xff\n", HEADER + "\na\t1\n", "ASSIGNMENT:link\tASSIGNMENT:link\n", "{}"],
 )
-def test_what_is_no_export_is_a_bad_answer(scripted: Scripted, body: bytes | str) -> None:
+def test_a_body_that_is_not_an_export_is_a_bad_answer(scripted: Scripted, body: bytes | str) -> None:
     with pytest.raises(tf.BadAnswer):
-        exported(scripted, body)
+        read_body(scripted, body)
 
 
 @pytest.mark.parametrize(
-    "given",
+    "arguments",
     [{"status": "APPROVED"}, {"status": []}, {"field": "status"}, {"start_time_to": "soon"}, {"exclude_banned": 1}],
 )
-def test_what_cannot_be_asked_for_is_told_before(scripted: Scripted, given: dict[str, Any]) -> None:
+def test_invalid_arguments_are_rejected_before_the_first_request(scripted: Scripted, arguments: dict[str, Any]) -> None:
     with pytest.raises(tf.InputError):
-        exported(scripted, "", **given)
+        read_body(scripted, "", **arguments)
     assert scripted.requests == []
 
 
-def test_banned_tolokers_and_times_are_left_out(
+def test_exports_can_be_filtered_by_banned_tolokers_and_by_time(
     client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka, make_frame: Callable[[int], pd.DataFrame]
 ) -> None:
     make_frame(12).pipe(tf.create_tasks, client, pool_id, overlap=2, open_pool=True, progress=False)
     toloka.answer(pool_id)
-    every = tf.run(client.get_assignments_df(pool_id, status="ACCEPTED"))
-    banned = every["ASSIGNMENT:worker_id"][0]
+    all_rows = tf.run(client.get_assignments_df(pool_id, status="ACCEPTED"))
+    banned = all_rows["ASSIGNMENT:worker_id"][0]
     tf.run(client.set_user_restriction({"scope": "POOL", "user_id": banned, "pool_id": pool_id}))
     rest = tf.run(client.get_assignments_df(pool_id, exclude_banned=True))
-    assert set(rest["ASSIGNMENT:worker_id"]) == set(every["ASSIGNMENT:worker_id"]) - {banned}
-    then = sorted(every["ASSIGNMENT:submitted"])[len(every) // 2]
-    late = tf.run(client.get_assignments_df(pool_id, start_time_from=then))
-    early = tf.run(client.get_assignments_df(pool_id, start_time_to=then - pd.Timedelta("1ms")))
-    assert sorted([*late["ASSIGNMENT:task_id"], *early["ASSIGNMENT:task_id"]]) == sorted(every["ASSIGNMENT:task_id"])
+    assert set(rest["ASSIGNMENT:worker_id"]) == set(all_rows["ASSIGNMENT:worker_id"]) - {banned}
+    middle = sorted(all_rows["ASSIGNMENT:submitted"])[len(all_rows) // 2]
+    late = tf.run(client.get_assignments_df(pool_id, start_time_from=middle))
+    early = tf.run(client.get_assignments_df(pool_id, start_time_to=middle - pd.Timedelta("1ms")))
+    assert sorted([*late["ASSIGNMENT:task_id"], *early["ASSIGNMENT:task_id"]]) == sorted(all_rows["ASSIGNMENT:task_id"])
     assert tf.run(client.get_assignments_df(pool_id, status="REJECTED")).empty

@@ -8,7 +8,7 @@ from toloka_frames._client.base_calls import BaseCalls, build_path
 from toloka_frames._errors import ApiError
 from toloka_frames._reading import field_specs
 from toloka_frames._reading.sinks import to_frame
-from toloka_frames._reading.tsv_export import export_query, exported, read_export
+from toloka_frames._reading.tsv_export import export_columns, export_query, read_export
 from toloka_frames._runtime.event_loop import in_thread, run_on_loop
 from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS
 from toloka_frames._schema.columns import expand_columns
@@ -421,5 +421,5 @@ def _aggregation(**fields: Any) -> dict[str, Any]:
 async def _export(service: ApiClient, pool_id: str, path: str, query: Mapping[str, str]) -> pd.DataFrame:
     _, specification = await field_specs.of_pool(service, pool_id)
     response = await service.send("GET", path, query=query, repeatable=True)
-    columns = exported(expand_columns(ASSIGNMENTS.columns, specification, service.web_url), query)
+    columns = export_columns(expand_columns(ASSIGNMENTS.columns, specification, service.web_url), query)
     return await in_thread(lambda: to_frame(read_export(response.content, columns)))

@@ -1,6 +1,6 @@
-"""The file that the platform exports of a pool's answers (TSV) comes in, a table with the columns of assignments goes out.
+"""Read the TSV file that the platform exports for a pool into the columns of the list of assignments.
 
-What can be asked of the export stands here, too. Sources: Toloka-Kit 1.2.3, and files of the platform.
+Sources: Toloka-Kit 1.2.3 for the query parameters; exported files of the platform for their format.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from toloka_frames._errors import BadAnswer
     from toloka_frames._schema.timestamps import TimestampLike
 
-VALUES = ("INPUT:", "OUTPUT:", "GOLDEN:", "HINT:")
+VALUE_PREFIXES = ("INPUT:", "OUTPUT:", "GOLDEN:", "HINT:")
 STATUS = "ASSIGNMENT:status"
-# the file has a name of its own for one state
+# one status has another name in exports than in the API
 API_STATUS, FILE_STATUS = "ACCEPTED", "APPROVED"
 
 
@@ -41,14 +41,14 @@ def export_query(
     exclude_banned: bool,
     field: AssignmentField | Sequence[AssignmentField] | None,
 ) -> dict[str, str]:
-    """What is asked of the export; it has names of its own.
+    """Check the arguments and return the query of the request, whose parameters have other names.
 
     Raises:
-        InputError: A value is none that it takes.
+        InputError: If a value is not valid.
     """
-    states = validate("status", some_of(one_of(AssignmentStatus)), get_args(AssignmentStatus) if status is None else status)
+    statuses = validate("status", some_of(one_of(AssignmentStatus)), get_args(AssignmentStatus) if status is None else status)
     query = {
-        "status": ",".join(FILE_STATUS if state == API_STATUS else state for state in states.split(",")),
+        "status": ",".join(FILE_STATUS if name == API_STATUS else name for name in statuses.split(",")),
         "field": validate("field", some_of(one_of(AssignmentField)), get_args(AssignmentField) if field is None else field),
         "excludeBanned": validate("exclude_banned", flag, exclude_banned),
         "addRowDelimiter": "false",
@@ -60,55 +60,55 @@ def export_query(
     return query
 
 
-def exported(columns: Iterable[Column], query: Mapping[str, str]) -> list[Column]:
-    """Those columns of assignments that an export has: all values, and the fields that were asked for."""
+def export_columns(columns: Iterable[Column], query: Mapping[str, str]) -> list[Column]:
+    """Return the columns of assignments that an export has: those of all values, and the requested fields."""
     fields = query["field"].split(",")
-    return [column for column in columns if column.name.startswith(VALUES) or column.name in fields]
+    return [column for column in columns if column.name.startswith(VALUE_PREFIXES) or column.name in fields]
 
 
 def read_export(body: bytes, columns: Sequence[Column]) -> pa.Table:
-    """Read an export into the declared columns, all of which are there also when the file lacks one or has no rows.
+    """Read an export into a table that has all declared columns, even if the file lacks one or has no rows.
 
-    A cell that does not fit its column's type is null there and stands in `extra`. What the file has besides are columns of
-    text before `extra`.
+    A cell that does not fit the type of its column is null there and is in `extra`. Other columns of the file are text columns
+    before `extra`.
 
     Raises:
-        BadAnswer: It is no export of assignments.
+        BadAnswer: If the body is not an export of assignments.
     """
-    file = _cells(body)
-    unfit: list[dict[str, str]] = [{} for _ in range(len(file))]
-    known = {column.name: _column(file, column, unfit) for column in columns}
-    others = {name: file[name] for name in file.column_names if name not in known}
-    extra = pa.array([json_text(cells) if cells else None for cells in unfit], TEXT)
-    return pa.table({**known, **others, EXTRA: extra})
+    file = _read_cells(body)
+    misfits: list[dict[str, str]] = [{} for _ in range(len(file))]
+    declared = {column.name: _column(file, column, misfits) for column in columns}
+    others = {name: file[name] for name in file.column_names if name not in declared}
+    extra = pa.array([json_text(cells) if cells else None for cells in misfits], TEXT)
+    return pa.table({**declared, **others, EXTRA: extra})
 
 
-def _cells(body: bytes) -> pa.Table:
-    """All cells as text, empty ones null, without the rows between assignments that have no cells."""
+def _read_cells(body: bytes) -> pa.Table:
+    """Return all cells as text, empty ones as null, without the empty lines between assignments."""
     if not body.strip():
         return pa.table({})
-    body = body if body.endswith(b"\n") else body + b"\n"  # Arrow's reader takes no header without an end
+    body = body if body.endswith(b"\n") else body + b"\n"  # Arrow's reader rejects a header without a line end
     try:
         names = next(csv.reader([body.partition(b"\n")[0].decode("utf-8-sig")], delimiter="\t"))
         file = pa_csv.read_csv(
             pa.BufferReader(body),
-            # one block, because a cell may have many lines
+            # a single block, because a cell can have several lines
             read_options=pa_csv.ReadOptions(use_threads=False, block_size=len(body) + 1),
             parse_options=pa_csv.ParseOptions(delimiter="\t", newlines_in_values=True),
-            # text, because Arrow would make 7 of 007; and null where empty only, because it takes NA and null for nothing, too
+            # by default Arrow reads 007 as 7, and NA and null as missing values
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, TEXT), null_values=[""], strings_can_be_null=True
             ),
         )
-    except (ValueError, csv.Error) as error:  # of Arrow's errors and of UTF-8's, that is the root
-        raise _no_export(body) from error
+    except (ValueError, csv.Error) as error:  # Arrow's errors and Unicode errors are ValueErrors
+        raise _not_an_export(body) from error
     if len(set(names)) < len(names) or not any(name.startswith("ASSIGNMENT:") for name in names):
-        raise _no_export(body)
+        raise _not_an_export(body)
     return file.filter(reduce(pc.or_, (column.is_valid() for column in file.columns)))
 
 
-def _column(file: pa.Table, column: Column, unfit: list[dict[str, str]]) -> pa.Array:
-    """A column of its declared type; cells that do not fit are added to `unfit`, by row."""
+def _column(file: pa.Table, column: Column, misfits: list[dict[str, str]]) -> pa.Array:
+    """Return a column of the declared type; cells that do not fit are added to `misfits`, by row."""
     if column.name not in file.column_names:
         return pa.nulls(len(file), column.type)
     cells = file[column.name].combine_chunks()
@@ -116,17 +116,17 @@ def _column(file: pa.Table, column: Column, unfit: list[dict[str, str]]) -> pa.A
         return pc.if_else(pc.equal(cells, FILE_STATUS), API_STATUS, cells)
     if column.type == TEXT:
         return cells
-    # instants and rewards are those of all tasks of an assignment: each spelling is read once
-    spelled = cells.dictionary_encode()
-    values = [{"cell": _value(cell, column.type)} for cell in spelled.dictionary.to_pylist()]
-    read = batch_of(values, [Column("cell", ("cell",), column.type)]).column(0).take(spelled.indices)
+    # timestamps and rewards repeat for each task of an assignment: convert each distinct text once
+    distinct = cells.dictionary_encode()
+    values = [{"cell": _value(cell, column.type)} for cell in distinct.dictionary.to_pylist()]
+    read = batch_of(values, [Column("cell", ("cell",), column.type)]).column(0).take(distinct.indices)
     for row in pc.indices_nonzero(pc.and_(cells.is_valid(), read.is_null())).to_pylist():
-        unfit[row][column.name] = cells[row].as_py()
+        misfits[row][column.name] = cells[row].as_py()
     return read
 
 
 def _value(cell: str, declared: pa.DataType) -> Any:
-    """What a cell says; numbers, booleans and arrays are spelled as in JSON."""
+    """Return the value of a cell; numbers, booleans and arrays are written as in JSON."""
     if declared == TIMESTAMP:
         return cell
     try:
@@ -135,5 +135,5 @@ def _value(cell: str, declared: pa.DataType) -> Any:
         return None
 
 
-def _no_export(body: bytes) -> BadAnswer:
+def _not_an_export(body: bytes) -> BadAnswer:
     return bad_answer(200, body, "an export of assignments was expected (TSV)")
