@@ -1,7 +1,7 @@
-"""The keywords of each list of the API: the type that mypy checks and `_filters` reads, and what Shift+Tab says of them.
+"""The keywords of each list of the API: types for type checkers and for `filters.py`, and the help text shown by Shift+Tab.
 
-Source: the lists' query parameters in the Toloka API's and the Apps API's OpenAPI documents, in Toloka-Kit 1.2.3 and in
-Toloka's Java SDK.
+Source: the query parameters of the lists in the OpenAPI documents of the Toloka API and the Apps API, in Toloka-Kit 1.2.3, and
+in Toloka's Java SDK.
 """
 
 from collections.abc import Sequence
@@ -78,7 +78,7 @@ AppBatchStatus: TypeAlias = Literal[
 
 
 class ById(TypedDict, total=False):
-    """What lists can be compared by their ids with."""
+    """Comparisons by id."""
 
     id_gt: Annotated[str | None, "Ids greater than this one."]
     id_gte: Annotated[str | None, "Ids greater than or equal to this one."]
@@ -87,7 +87,7 @@ class ById(TypedDict, total=False):
 
 
 class ByTaskId(TypedDict, total=False):
-    """What lists can be compared by their tasks' ids with."""
+    """Comparisons by task id."""
 
     task_id_gt: Annotated[str | None, "Task ids greater than this one."]
     task_id_gte: Annotated[str | None, "Task ids greater than or equal to this one."]
@@ -96,88 +96,88 @@ class ByTaskId(TypedDict, total=False):
 
 
 class ByCreated(TypedDict, total=False):
-    """What lists can be compared by `created` with."""
+    """Comparisons by `created`."""
 
-    created_gt: Annotated[TimestampLike | None, "Created after this instant (UTC)."]
-    created_gte: Annotated[TimestampLike | None, "Created at or after this instant (UTC)."]
-    created_lt: Annotated[TimestampLike | None, "Created before this instant (UTC)."]
-    created_lte: Annotated[TimestampLike | None, "Created at or before this instant (UTC)."]
+    created_gt: Annotated[TimestampLike | None, "Created after this time (UTC)."]
+    created_gte: Annotated[TimestampLike | None, "Created at or after this time (UTC)."]
+    created_lt: Annotated[TimestampLike | None, "Created before this time (UTC)."]
+    created_lte: Annotated[TimestampLike | None, "Created at or before this time (UTC)."]
 
 
 class ByModified(TypedDict, total=False):
-    """What lists can be compared by `modified` with."""
+    """Comparisons by `modified`."""
 
-    modified_gt: Annotated[TimestampLike | None, "Modified after this instant (UTC)."]
-    modified_gte: Annotated[TimestampLike | None, "Modified at or after this instant (UTC)."]
-    modified_lt: Annotated[TimestampLike | None, "Modified before this instant (UTC)."]
-    modified_lte: Annotated[TimestampLike | None, "Modified at or before this instant (UTC)."]
+    modified_gt: Annotated[TimestampLike | None, "Modified after this time (UTC)."]
+    modified_gte: Annotated[TimestampLike | None, "Modified at or after this time (UTC)."]
+    modified_lt: Annotated[TimestampLike | None, "Modified before this time (UTC)."]
+    modified_lte: Annotated[TimestampLike | None, "Modified at or before this time (UTC)."]
 
 
 class ByLastStarted(TypedDict, total=False):
-    """What lists can be compared by `last_started` with."""
+    """Comparisons by `last_started`."""
 
-    last_started_gt: Annotated[TimestampLike | None, "Last started after this instant (UTC)."]
-    last_started_gte: Annotated[TimestampLike | None, "Last started at or after this instant (UTC)."]
-    last_started_lt: Annotated[TimestampLike | None, "Last started before this instant (UTC)."]
-    last_started_lte: Annotated[TimestampLike | None, "Last started at or before this instant (UTC)."]
+    last_started_gt: Annotated[TimestampLike | None, "Last started after this time (UTC)."]
+    last_started_gte: Annotated[TimestampLike | None, "Last started at or after this time (UTC)."]
+    last_started_lt: Annotated[TimestampLike | None, "Last started before this time (UTC)."]
+    last_started_lte: Annotated[TimestampLike | None, "Last started at or before this time (UTC)."]
 
 
 class BySubmitted(TypedDict, total=False):
-    """What lists can be compared by `submitted` with."""
+    """Comparisons by `submitted`."""
 
-    submitted_gt: Annotated[TimestampLike | None, "Submitted after this instant (UTC)."]
-    submitted_gte: Annotated[TimestampLike | None, "Submitted at or after this instant (UTC)."]
-    submitted_lt: Annotated[TimestampLike | None, "Submitted before this instant (UTC)."]
-    submitted_lte: Annotated[TimestampLike | None, "Submitted at or before this instant (UTC)."]
+    submitted_gt: Annotated[TimestampLike | None, "Submitted after this time (UTC)."]
+    submitted_gte: Annotated[TimestampLike | None, "Submitted at or after this time (UTC)."]
+    submitted_lt: Annotated[TimestampLike | None, "Submitted before this time (UTC)."]
+    submitted_lte: Annotated[TimestampLike | None, "Submitted at or before this time (UTC)."]
 
 
 class ByAccepted(TypedDict, total=False):
-    """What lists can be compared by `accepted` with."""
+    """Comparisons by `accepted`."""
 
-    accepted_gt: Annotated[TimestampLike | None, "Accepted after this instant (UTC)."]
-    accepted_gte: Annotated[TimestampLike | None, "Accepted at or after this instant (UTC)."]
-    accepted_lt: Annotated[TimestampLike | None, "Accepted before this instant (UTC)."]
-    accepted_lte: Annotated[TimestampLike | None, "Accepted at or before this instant (UTC)."]
+    accepted_gt: Annotated[TimestampLike | None, "Accepted after this time (UTC)."]
+    accepted_gte: Annotated[TimestampLike | None, "Accepted at or after this time (UTC)."]
+    accepted_lt: Annotated[TimestampLike | None, "Accepted before this time (UTC)."]
+    accepted_lte: Annotated[TimestampLike | None, "Accepted at or before this time (UTC)."]
 
 
 class ByRejected(TypedDict, total=False):
-    """What lists can be compared by `rejected` with."""
+    """Comparisons by `rejected`."""
 
-    rejected_gt: Annotated[TimestampLike | None, "Rejected after this instant (UTC)."]
-    rejected_gte: Annotated[TimestampLike | None, "Rejected at or after this instant (UTC)."]
-    rejected_lt: Annotated[TimestampLike | None, "Rejected before this instant (UTC)."]
-    rejected_lte: Annotated[TimestampLike | None, "Rejected at or before this instant (UTC)."]
+    rejected_gt: Annotated[TimestampLike | None, "Rejected after this time (UTC)."]
+    rejected_gte: Annotated[TimestampLike | None, "Rejected at or after this time (UTC)."]
+    rejected_lt: Annotated[TimestampLike | None, "Rejected before this time (UTC)."]
+    rejected_lte: Annotated[TimestampLike | None, "Rejected at or before this time (UTC)."]
 
 
 class BySkipped(TypedDict, total=False):
-    """What lists can be compared by `skipped` with."""
+    """Comparisons by `skipped`."""
 
-    skipped_gt: Annotated[TimestampLike | None, "Skipped after this instant (UTC)."]
-    skipped_gte: Annotated[TimestampLike | None, "Skipped at or after this instant (UTC)."]
-    skipped_lt: Annotated[TimestampLike | None, "Skipped before this instant (UTC)."]
-    skipped_lte: Annotated[TimestampLike | None, "Skipped at or before this instant (UTC)."]
+    skipped_gt: Annotated[TimestampLike | None, "Skipped after this time (UTC)."]
+    skipped_gte: Annotated[TimestampLike | None, "Skipped at or after this time (UTC)."]
+    skipped_lt: Annotated[TimestampLike | None, "Skipped before this time (UTC)."]
+    skipped_lte: Annotated[TimestampLike | None, "Skipped at or before this time (UTC)."]
 
 
 class ByExpired(TypedDict, total=False):
-    """What lists can be compared by `expired` with."""
+    """Comparisons by `expired`."""
 
-    expired_gt: Annotated[TimestampLike | None, "Expired after this instant (UTC)."]
-    expired_gte: Annotated[TimestampLike | None, "Expired at or after this instant (UTC)."]
-    expired_lt: Annotated[TimestampLike | None, "Expired before this instant (UTC)."]
-    expired_lte: Annotated[TimestampLike | None, "Expired at or before this instant (UTC)."]
+    expired_gt: Annotated[TimestampLike | None, "Expired after this time (UTC)."]
+    expired_gte: Annotated[TimestampLike | None, "Expired at or after this time (UTC)."]
+    expired_lt: Annotated[TimestampLike | None, "Expired before this time (UTC)."]
+    expired_lte: Annotated[TimestampLike | None, "Expired at or before this time (UTC)."]
 
 
 class ByFinished(TypedDict, total=False):
-    """What lists can be compared by `finished` with."""
+    """Comparisons by `finished`."""
 
-    finished_gt: Annotated[TimestampLike | None, "Finished after this instant (UTC)."]
-    finished_gte: Annotated[TimestampLike | None, "Finished at or after this instant (UTC)."]
-    finished_lt: Annotated[TimestampLike | None, "Finished before this instant (UTC)."]
-    finished_lte: Annotated[TimestampLike | None, "Finished at or before this instant (UTC)."]
+    finished_gt: Annotated[TimestampLike | None, "Finished after this time (UTC)."]
+    finished_gte: Annotated[TimestampLike | None, "Finished at or after this time (UTC)."]
+    finished_lt: Annotated[TimestampLike | None, "Finished before this time (UTC)."]
+    finished_lte: Annotated[TimestampLike | None, "Finished at or before this time (UTC)."]
 
 
 class ByName(TypedDict, total=False):
-    """What lists can be compared by names with."""
+    """Comparisons by name."""
 
     name_gt: Annotated[str | None, "Names greater than this one, as text."]
     name_gte: Annotated[str | None, "Names greater than or equal to this one, as text."]
@@ -186,7 +186,7 @@ class ByName(TypedDict, total=False):
 
 
 class ByOverlap(TypedDict, total=False):
-    """What lists can be compared by overlaps with."""
+    """Comparisons by overlap."""
 
     overlap_gt: Annotated[int | None, "Overlap greater than this number."]
     overlap_gte: Annotated[int | None, "Overlap greater than or equal to this number."]
@@ -195,57 +195,57 @@ class ByOverlap(TypedDict, total=False):
 
 
 class ByOwner(TypedDict, total=False):
-    """Whose rows are asked for; Toloka's Java SDK has these where the API's document has not."""
+    """Filters by owner. Source: Toloka's Java SDK; the API's document does not have them for every list."""
 
-    owner_id: Annotated[str | None, "What belongs to this requester only."]
-    owner_company_id: Annotated[str | None, "What belongs to this company only."]
+    owner_id: Annotated[str | None, "Only rows that belong to this requester."]
+    owner_company_id: Annotated[str | None, "Only rows that belong to this company."]
 
 
 class Projects(ById, ByCreated, ByOwner, total=False):
     """Keywords of projects."""
 
-    status: Annotated[ProjectStatus | None, "Projects in this status only."]
-    owner: Annotated[str | None, "Projects of this requester only: an id, or 'MY'."]
+    status: Annotated[ProjectStatus | None, "Only projects in this status."]
+    owner: Annotated[str | None, "Only projects of this requester: an id, or 'MY'."]
 
 
 class Pools(ById, ByCreated, ByLastStarted, ByOwner, total=False):
     """Keywords of pools."""
 
-    status: Annotated[PoolStatus | None, "Pools in this status only."]
-    project_id: Annotated[str | None, "Pools of this project only."]
+    status: Annotated[PoolStatus | None, "Only pools in this status."]
+    project_id: Annotated[str | None, "Only pools of this project."]
 
 
 class Trainings(ById, ByCreated, ByLastStarted, total=False):
     """Keywords of trainings."""
 
-    status: Annotated[PoolStatus | None, "Trainings in this status only."]
-    project_id: Annotated[str | None, "Trainings of this project only."]
+    status: Annotated[PoolStatus | None, "Only trainings in this status."]
+    project_id: Annotated[str | None, "Only trainings of this project."]
 
 
 class Tasks(ById, ByCreated, ByOverlap, ByOwner, total=False):
     """Keywords of tasks."""
 
-    overlap: Annotated[int | None, "Tasks with this overlap only."]
+    overlap: Annotated[int | None, "Only tasks with this overlap."]
 
 
 class TaskSuites(ById, ByCreated, ByOverlap, ByOwner, total=False):
     """Keywords of task suites."""
 
-    pool_id: Annotated[str | None, "Task suites of this pool only. One of pool_id, task_id is needed."]
-    task_id: Annotated[str | None, "Task suites with this task only."]
-    overlap: Annotated[int | None, "Task suites with this overlap only."]
+    pool_id: Annotated[str | None, "Only task suites of this pool. One of pool_id, task_id is needed."]
+    task_id: Annotated[str | None, "Only task suites with this task."]
+    overlap: Annotated[int | None, "Only task suites with this overlap."]
 
 
 class Assignments(ById, ByCreated, BySubmitted, ByAccepted, ByRejected, BySkipped, ByExpired, total=False):
     """Keywords of assignments."""
 
-    pool_id: Annotated[str | None, "Assignments in this pool only. One of pool_id, task_id, task_suite_id is needed."]
-    task_id: Annotated[str | None, "Assignments with this task only."]
-    task_suite_id: Annotated[str | None, "Assignments of this task suite only."]
+    pool_id: Annotated[str | None, "Only assignments in this pool. One of pool_id, task_id, task_suite_id is needed."]
+    task_id: Annotated[str | None, "Only assignments with this task."]
+    task_suite_id: Annotated[str | None, "Only assignments of this task suite."]
     status: Annotated[
-        AssignmentStatus | Sequence[AssignmentStatus] | None, "Assignments in this status, or one of these, only."
+        AssignmentStatus | Sequence[AssignmentStatus] | None, "Only assignments in this status, or in one of these."
     ]
-    user_id: Annotated[str | None, "Assignments of this Toloker only."]
+    user_id: Annotated[str | None, "Only assignments of this Toloker."]
 
 
 class AggregatedSolutions(ByTaskId, total=False):
@@ -255,93 +255,93 @@ class AggregatedSolutions(ByTaskId, total=False):
 class Attachments(ById, ByCreated, ByOwner, total=False):
     """Keywords of attachments."""
 
-    pool_id: Annotated[str | None, "Files of this pool only. One of pool_id, assignment_id is needed."]
-    assignment_id: Annotated[str | None, "Files of this assignment only."]
-    name: Annotated[str | None, "Files of this name only."]
-    type: Annotated[AttachmentType | None, "Files of this type only."]
-    user_id: Annotated[str | None, "Files of this Toloker only."]
+    pool_id: Annotated[str | None, "Only files of this pool. One of pool_id, assignment_id is needed."]
+    assignment_id: Annotated[str | None, "Only files of this assignment."]
+    name: Annotated[str | None, "Only files of this name."]
+    type: Annotated[AttachmentType | None, "Only files of this type."]
+    user_id: Annotated[str | None, "Only files of this Toloker."]
 
 
 class Skills(ById, ByCreated, ByModified, ByOwner, total=False):
     """Keywords of skills."""
 
-    name: Annotated[str | None, "Skills of this name only."]
-    global_: Annotated[bool | None, "True: skills of Toloka's own only; False: those of requesters only."]
+    name: Annotated[str | None, "Only skills of this name."]
+    global_: Annotated[bool | None, "True: only Toloka's own skills; False: only those of requesters."]
 
 
 class UserSkills(ById, ByCreated, ByModified, total=False):
     """Keywords of user skills."""
 
-    user_id: Annotated[str | None, "Skills of this Toloker only."]
-    skill_id: Annotated[str | None, "Values of this skill only."]
+    user_id: Annotated[str | None, "Only skills of this Toloker."]
+    skill_id: Annotated[str | None, "Only values of this skill."]
 
 
 class UserRestrictions(ById, ByCreated, total=False):
     """Keywords of user restrictions."""
 
-    scope: Annotated[RestrictionScope | None, "Bans of this scope only; PROJECT needs project_id, POOL pool_id."]
-    user_id: Annotated[str | None, "Bans of this Toloker only."]
-    project_id: Annotated[str | None, "Bans from this project only."]
-    pool_id: Annotated[str | None, "Bans from this pool only."]
+    scope: Annotated[RestrictionScope | None, "Only bans of this scope. PROJECT needs project_id, POOL needs pool_id."]
+    user_id: Annotated[str | None, "Only bans of this Toloker."]
+    project_id: Annotated[str | None, "Only bans from this project."]
+    pool_id: Annotated[str | None, "Only bans from this pool."]
 
 
 class UserBonuses(ById, ByCreated, total=False):
     """Keywords of user bonuses."""
 
-    user_id: Annotated[str | None, "Bonuses of this Toloker only."]
-    assignment_id: Annotated[str | None, "Bonuses for this assignment only."]
-    private_comment: Annotated[str | None, "Bonuses with this comment only."]
+    user_id: Annotated[str | None, "Only bonuses of this Toloker."]
+    assignment_id: Annotated[str | None, "Only bonuses for this assignment."]
+    private_comment: Annotated[str | None, "Only bonuses with this comment."]
 
 
 class MessageThreads(ById, ByCreated, total=False):
     """Keywords of message threads."""
 
-    folder: Annotated[MessageFolder | Sequence[MessageFolder] | None, "Threads in these folders only."]
-    folder_ne: Annotated[MessageFolder | Sequence[MessageFolder] | None, "Threads outside these folders only."]
+    folder: Annotated[MessageFolder | Sequence[MessageFolder] | None, "Only threads in these folders."]
+    folder_ne: Annotated[MessageFolder | Sequence[MessageFolder] | None, "Only threads outside these folders."]
 
 
 class Operations(ById, BySubmitted, ByFinished, total=False):
     """Keywords of operations."""
 
-    type: Annotated[OperationType | None, "Operations of this type only."]
-    status: Annotated[OperationStatus | None, "Operations in this status only."]
+    type: Annotated[OperationType | None, "Only operations of this type."]
+    status: Annotated[OperationStatus | None, "Only operations in this status."]
 
 
 class WebhookSubscriptions(ById, ByCreated, total=False):
     """Keywords of webhook subscriptions."""
 
-    event_type: Annotated[WebhookEventType | None, "Subscriptions to events of this type only."]
-    pool_id: Annotated[str | None, "Subscriptions to events of this pool only."]
+    event_type: Annotated[WebhookEventType | None, "Only subscriptions to events of this type."]
+    pool_id: Annotated[str | None, "Only subscriptions to events of this pool."]
 
 
 class AppProjects(ById, ByName, ByCreated, total=False):
     """Keywords of app projects."""
 
-    app_id: Annotated[str | None, "Projects of this app only."]
-    parent_app_project_id: Annotated[str | None, "Clones of this project only."]
-    status: Annotated[AppProjectStatus | None, "Projects in this status only."]
+    app_id: Annotated[str | None, "Only projects of this app."]
+    parent_app_project_id: Annotated[str | None, "Only clones of this project."]
+    status: Annotated[AppProjectStatus | None, "Only projects in this status."]
     scope: Annotated[AppProjectScope | None, "Whose projects: 'MY', 'COMPANY' or 'REQUESTER_LIST'."]
     requester_ids: Annotated[str | Sequence[str] | None, "Whose projects, with scope 'REQUESTER_LIST'."]
-    after_id: Annotated[str | None, "Projects behind this one, in the order of the walk, only."]
+    after_id: Annotated[str | None, "Only projects after this one, in the order of the sort keys."]
 
 
 class Apps(ById, total=False):
     """Keywords of apps."""
 
-    lang: Annotated[str | None, "The language of names and descriptions, as 'EN'."]
-    after_id: Annotated[str | None, "Apps behind this one, in the order of the walk, only."]
+    lang: Annotated[str | None, "The language of names and descriptions, such as 'EN'."]
+    after_id: Annotated[str | None, "Only apps after this one, in the order of the sort keys."]
 
 
 class AppItems(ById, ByCreated, ByFinished, total=False):
     """Keywords of app items."""
 
-    batch_id: Annotated[str | None, "Items of this batch only."]
-    status: Annotated[AppItemStatus | None, "Items in this status only."]
-    after_id: Annotated[str | None, "Items behind this one, in the order of the walk, only."]
+    batch_id: Annotated[str | None, "Only items of this batch."]
+    status: Annotated[AppItemStatus | None, "Only items in this status."]
+    after_id: Annotated[str | None, "Only items after this one, in the order of the sort keys."]
 
 
 class AppBatches(ById, ByName, ByCreated, total=False):
     """Keywords of app batches."""
 
-    status: Annotated[AppBatchStatus | None, "Batches in this status only."]
-    after_id: Annotated[str | None, "Batches behind this one, in the order of the walk, only."]
+    status: Annotated[AppBatchStatus | None, "Only batches in this status."]
+    after_id: Annotated[str | None, "Only batches after this one, in the order of the sort keys."]

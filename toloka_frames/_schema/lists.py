@@ -146,6 +146,8 @@ def nested_columns(
         yield Column(f"{prefix}{name}", (*base, *name.split(".")), arrow_type, json)
 
 
+# -- Projects, pools and trainings
+
 OWNER = (*flat_columns(TEXT, "owner.id"), *flat_columns(BOOLEAN, "owner.myself"), *flat_columns(TEXT, "owner.company_id"))
 
 
@@ -221,6 +223,8 @@ TRAININGS = Resource(
     life=RowLifecycle(created="created", status="status", final=("ARCHIVED",)),
 )
 
+# -- Tasks, task suites and their results
+
 TASK_COLUMNS = (
     ("created", TIMESTAMP),
     ("overlap", INTEGER),
@@ -235,8 +239,8 @@ TASK_COLUMNS = (
 )
 
 
-def _task(prefix: str, base: Path) -> Iterator[Column]:
-    """What a task has besides its values, wherever it stands."""
+def _task_columns(prefix: str, base: Path) -> Iterator[Column]:
+    """Yield the columns of a task except its values."""
     for name, arrow_type in TASK_COLUMNS:
         yield from nested_columns(prefix, base, arrow_type, name)
     known = (*base, "known_solutions", PathStep.FIRST, "correctness_weight")
@@ -244,9 +248,9 @@ def _task(prefix: str, base: Path) -> Iterator[Column]:
     yield from nested_columns(prefix, base, TEXT, "baseline_solutions", json="array")
 
 
-def _values(base: Path) -> Iterator[Column | SpecFields]:
-    """A task's known solution and hint, wherever it stands, under the names of the platform's own files."""
-    # the first of several only, as in those files, which have one column for it; the others are in `extra`
+def _solution_columns(base: Path) -> Iterator[Column | SpecFields]:
+    """Yield the columns of a task's known solution and hint, named like in the platform's files."""
+    # those files have one column, for the first known solution; further ones are in `extra`
     yield SpecFields("GOLDEN", (*base, "known_solutions", PathStep.FIRST, "output_values"), "output")
     yield Column("HINT:text", (*base, "message_on_unknown_solution"), TEXT)
     yield Column("HINT:default_language", (*base, "localization_config", "default_language"), TEXT)
@@ -262,8 +266,8 @@ TASKS = Resource(
     columns=(
         *flat_columns(TEXT, "id", "pool_id"),
         SpecFields("INPUT", ("input_values",), "input"),
-        *_values(()),
-        *_task("", ()),
+        *_solution_columns(()),
+        *_task_columns("", ()),
     ),
     one_of=("pool_id",),
     life=RowLifecycle(created="created"),
@@ -280,9 +284,9 @@ TASK_SUITES = Resource(
     sort=("id", "created"),
     columns=(
         SpecFields("INPUT", (*IN_TASK, "input_values"), "input"),
-        *_values(IN_TASK),
+        *_solution_columns(IN_TASK),
         *nested_columns("TASK:", IN_TASK, TEXT, "id", "pool_id"),
-        *_task("TASK:", IN_TASK),
+        *_task_columns("TASK:", IN_TASK),
         *nested_columns("SUITE:", (), TEXT, "id", "pool_id"),
         *nested_columns("SUITE:", (), TIMESTAMP, "created"),
         *nested_columns("SUITE:", (), INTEGER, "overlap"),
@@ -308,14 +312,14 @@ ASSIGNMENTS = Resource(
     columns=(
         SpecFields("INPUT", (*IN_TASK, "input_values"), "input"),
         SpecFields("OUTPUT", ("solutions", PathStep.EACH, "output_values"), "output"),
-        *_values(IN_TASK),
+        *_solution_columns(IN_TASK),
         Column("ASSIGNMENT:link", ("id",), TEXT, link="/task/"),
         Column("ASSIGNMENT:task_id", (*IN_TASK, "id"), TEXT),
         Column("ASSIGNMENT:assignment_id", ("id",), TEXT),
         Column("ASSIGNMENT:task_suite_id", ("task_suite_id",), TEXT),
         Column("ASSIGNMENT:worker_id", ("user_id",), TEXT),
         Column("ASSIGNMENT:status", ("status",), TEXT),
-        # `created` is called so in the platform's files
+        # the name of `created` in the platform's files
         Column("ASSIGNMENT:started", ("created",), TIMESTAMP),
         *nested_columns("ASSIGNMENT:", (), TIMESTAMP, "submitted", "accepted", "rejected", "skipped", "expired"),
         *nested_columns("ASSIGNMENT:", (), FLOAT, "reward"),
@@ -329,14 +333,14 @@ ASSIGNMENTS = Resource(
             "ASSIGNMENT:first_declined_solution_attempt", ("first_declined_solution_attempt", PathStep.EACH), TEXT, "object"
         ),
         *nested_columns("TASK:", IN_TASK, TEXT, "pool_id"),
-        *_task("TASK:", IN_TASK),
+        *_task_columns("TASK:", IN_TASK),
     ),
     one_of=("pool_id", "task_id", "task_suite_id"),
     life=RowLifecycle(
         id="ASSIGNMENT:assignment_id",
         created="ASSIGNMENT:started",
         status="ASSIGNMENT:status",
-        final=("ACCEPTED", "SKIPPED", "EXPIRED"),  # what is REJECTED can still be accepted
+        final=("ACCEPTED", "SKIPPED", "EXPIRED"),  # a REJECTED assignment can still be accepted
     ),
 )
 
@@ -373,6 +377,7 @@ ATTACHMENTS = Resource(
     life=RowLifecycle(created="created"),
 )
 
+# -- Operations
 
 OPERATIONS = Resource(
     name="operations",
@@ -388,6 +393,8 @@ OPERATIONS = Resource(
         *flat_columns(TEXT, "parameters", "details", json="object"),
     ),
 )
+
+# -- Tolokers, messages and webhooks
 
 SKILLS = Resource(
     name="skills",
@@ -483,7 +490,8 @@ MESSAGE_THREADS = Resource(
     life=RowLifecycle(created="created", untracked=True),
 )
 
-# Toloka-Kit walks these by `created`, which a PUT of several gives to all of them, and so loses rows; ids are no two rows' own.
+# Toloka-Kit pages through this list by `created`, which is the same for all subscriptions of one PUT, and so loses rows. The id
+# is unique.
 WEBHOOK_SUBSCRIPTIONS = Resource(
     name="webhook subscriptions",
     path="/v1/webhook-subscriptions",
@@ -498,6 +506,7 @@ WEBHOOK_SUBSCRIPTIONS = Resource(
     life=RowLifecycle(created="created", untracked=True),
 )
 
+# -- Apps
 
 APPS = Resource(
     name="apps",
@@ -529,7 +538,7 @@ APP_PROJECTS = Resource(
         *flat_columns(BOOLEAN, "read_only"),
         *flat_columns(TEXT, "app.id", "app.name"),
     ),
-    # the Apps API's document has both spellings of the archive
+    # the Apps API's document spells the status both ways
     life=RowLifecycle(created="created", status="status", final=("ARCHIVED", "ARCHIVE", "ERROR")),
 )
 
@@ -561,7 +570,7 @@ APP_BATCHES = Resource(
     sort=("id", "name", "created", "status"),
     columns=(
         *flat_columns(TEXT, "id", "app_project_id", "name", "status"),
-        # so in nearly all examples of the Apps API and in Toloka-Kit 1.2.3; the schema has item_count
+        # the name in nearly all examples of the Apps API and in Toloka-Kit 1.2.3; the schema says item_count
         *flat_columns(INTEGER, "items_count", "items_processed_count"),
         *flat_columns(FLOAT, "item_price", "cost", "cost_of_processed", "confidence_avg"),
         *flat_columns(TIMESTAMP, "created_at", "started_at", "finished_at"),
@@ -582,7 +591,7 @@ APP_BATCHES = Resource(
         created="created_at",
         status="status",
         final=("COMPLETED", "ERROR", "CANCELLED", "ARCHIVE"),
-        # the service's clock when it answered
+        # the service's clock at the time of the response
         volatile_columns=("current_time",),
     ),
 )
