@@ -1,4 +1,4 @@
-"""Every call of the service's own documents is made by a method of the client, and hardly another one."""
+"""The client has a method for every call in the API's documents, and only a few others."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DOCUMENTS = {"/api/v1": "toloka-openapi.json", "/api/app/v0": "toloka-apps-openapi.json"}
-IN_TOLOKA_KIT_ONLY = {"POST /api/staging/analytics-2", "POST /api/staging/projects/1/check"}
-NOTHING = reply({"code": "DOES_NOT_EXIST", "message": "no"}, 404)
-# what a call gets for each kind of argument; every id is 1
+ONLY_IN_TOLOKA_KIT = {"POST /api/staging/analytics-2", "POST /api/staging/projects/1/check"}
+NOT_FOUND = reply({"code": "DOES_NOT_EXIST", "message": "no"}, 404)
+# an argument for each annotation; every id is 1
 ARGUMENTS = {
     "str": "1",
     "float": 1.0,
@@ -35,12 +35,12 @@ ARGUMENTS = {
 
 
 @pytest.fixture(scope="module")
-def made() -> set[str]:
-    """The first request of each method of the client."""
+def first_requests() -> set[str]:
+    """Call each method of the client and return the first request of each."""
     with Scripted() as scripted:
-        scripted.answers = [NOTHING]
+        scripted.answers = [NOT_FOUND]
         client = scripted.client(retries=1)
-        first = []
+        requests = []
         for name, method in inspect.getmembers(client, inspect.ismethod):
             if name.startswith("find_") or (
                 inspect.iscoroutinefunction(method) and not name.startswith("_") and name != "aclose"
@@ -48,17 +48,17 @@ def made() -> set[str]:
                 before = len(scripted.requests)
                 with contextlib.suppress(tf.ApiError):
                     tf.run(method(**dict(arguments(method))))
-                first.append(scripted.requests[before].partition("?")[0])
-        return set(first)
+                requests.append(scripted.requests[before].partition("?")[0])
+        return set(requests)
 
 
 def arguments(method: Any) -> Iterator[tuple[str, Any]]:
     for name, parameter in inspect.signature(method).parameters.items():
         if name == "path":
-            yield name, "nowhere"
+            yield name, "unused"
         elif parameter.default is inspect.Parameter.empty:
             yield name, ARGUMENTS[str(parameter.annotation).replace('"', "'")]
-        elif name == "pool_id":  # of two or three filters one is needed
+        elif name == "pool_id":  # some lists need one of several filters
             yield name, "1"
 
 
@@ -74,34 +74,34 @@ def calls_of(document: Path, prefix: str) -> Iterator[str]:
             yield f"{method.upper()} {prefix}{re.sub(r'{[^}]*}', '1', path)}"
 
 
-def test_every_documented_call_is_made_by_a_method(made: set[str], documented: set[str]) -> None:
-    assert documented - made == set()
+def test_every_documented_call_has_a_method(first_requests: set[str], documented: set[str]) -> None:
+    assert documented - first_requests == set()
 
 
-def test_every_method_makes_a_documented_call_or_one_of_toloka_kit(made: set[str], documented: set[str]) -> None:
-    assert made - documented == IN_TOLOKA_KIT_ONLY
+def test_every_method_makes_a_documented_call_or_one_of_toloka_kit(first_requests: set[str], documented: set[str]) -> None:
+    assert first_requests - documented == ONLY_IN_TOLOKA_KIT
 
 
 PACKAGE = Path(tf.__file__).parent
-NAMED = re.compile(r'(?:Toloka|Apps) API,((?:\s*(?:#\s*)?(?:and|,)?\s*"[^"]+"(?: \([^)]*\))?)+)')
+CITED = re.compile(r'(?:Toloka|Apps) API,((?:\s*(?:#\s*)?(?:and|,)?\s*"[^"]+"(?: \([^)]*\))?)+)')
 
 
-def pages_of(document: Path) -> Iterator[str]:
-    """The titles of its operations and of the sections of its introduction."""
+def titles_of(document: Path) -> Iterator[str]:
+    """Yield the titles of a document's operations and of the sections of its introduction."""
     text = json.loads(document.read_text("utf-8"))
     yield from re.findall(r"(?m)^#+ (.*)$", text["info"]["description"])
     for methods in text["paths"].values():
         yield from (method["summary"] for method in methods.values())
 
 
-def test_every_page_that_is_named_as_a_source_is_there(data: Path) -> None:
+def test_every_title_cited_as_a_source_is_in_the_documents(data: Path) -> None:
     folder = data.parent / "toloka-api"
-    there = {page for name in DOCUMENTS.values() for page in pages_of(folder / name)}
-    named = {
+    titles = {title for name in DOCUMENTS.values() for title in titles_of(folder / name)}
+    cited = {
         (" ".join(title.split()), path.name)
         for path in PACKAGE.rglob("*.py")
-        for source in NAMED.findall(re.sub(r"\n\s*(?:# )?", " ", path.read_text("utf-8")))
+        for source in CITED.findall(re.sub(r"\n\s*(?:# )?", " ", path.read_text("utf-8")))
         for title in re.findall(r'"([^"]+)"', source)
     }
-    assert len(named) > 50
-    assert {each for each in named if each[0] not in there} == set()
+    assert len(cited) > 50
+    assert {(title, file) for title, file in cited if title not in titles} == set()

@@ -1,4 +1,4 @@
-"""The signatures of the lists and what is known of the lists are one and the same."""
+"""The list methods: signatures and docstrings agree with the schema, and filters reach the request."""
 
 from __future__ import annotations
 
@@ -23,96 +23,98 @@ if TYPE_CHECKING:
 
     from toloka_frames._schema.lists import Resource
 
-HERE = "http://127.0.0.1:9"
+UNUSED_URL = "http://127.0.0.1:9"
 
 each_list = pytest.mark.parametrize("name", RESOURCES)
 
 
-def parameters(method: str) -> dict[str, inspect.Parameter]:
-    found = dict(inspect.signature(getattr(Lists, method)).parameters)
-    del found["self"]
-    return found
+def parameters_of(method: str) -> dict[str, inspect.Parameter]:
+    parameters = dict(inspect.signature(getattr(Lists, method)).parameters)
+    del parameters["self"]
+    return parameters
 
 
 def literal_of(annotation: Any) -> tuple[str, ...] | None:
-    """The values of the Literal in an annotation."""
-    return next((get_args(each) for each in get_args(annotation) if get_origin(each) is Literal), None)
+    """Return the values of the Literal in an annotation, or None."""
+    return next((get_args(member) for member in get_args(annotation) if get_origin(member) is Literal), None)
 
 
-def test_every_list_has_its_two_methods_and_every_method_its_list() -> None:
+def test_every_list_has_two_methods_and_every_method_has_a_list() -> None:
     methods = {name for name in vars(Lists) if name.startswith(("get_", "find_"))}
     assert methods == {f"{verb}_{name}" for verb in ("get", "find") for name in RESOURCES}
     assert len(RESOURCES) == 19
 
 
 @each_list
-def test_a_scan_takes_exactly_the_lists_filters(name: str) -> None:
+def test_a_get_method_takes_exactly_the_filters_of_its_list(name: str) -> None:
     resource = RESOURCES[name]
-    assert set(parameters(f"get_{name}")) == {*resource.path_params, *resource.filters, "batch_size"}
+    assert set(parameters_of(f"get_{name}")) == {*resource.path_params, *resource.filters, "batch_size"}
 
 
 @each_list
-def test_a_page_takes_exactly_the_lists_filters(name: str) -> None:
+def test_a_find_method_takes_exactly_the_filters_of_its_list(name: str) -> None:
     resource = RESOURCES[name]
-    assert set(parameters(f"find_{name}")) == {*resource.path_params, *resource.filters, "sort", "limit"}
+    assert set(parameters_of(f"find_{name}")) == {*resource.path_params, *resource.filters, "sort", "limit"}
 
 
 @each_list
 @pytest.mark.parametrize("verb", ["get", "find"])
-def test_only_what_is_needed_goes_by_position(name: str, verb: str) -> None:
-    found = parameters(f"{verb}_{name}")
-    by_position = [each.name for each in found.values() if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
-    assert by_position == list(RESOURCES[name].required)
-    assert [each.name for each in found.values() if each.default is inspect.Parameter.empty] == by_position
-    assert {each.default for each in found.values() if each.name not in by_position} == {None}
+def test_only_required_arguments_are_positional(name: str, verb: str) -> None:
+    parameters = parameters_of(f"{verb}_{name}").values()
+    positional = [parameter.name for parameter in parameters if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    assert positional == list(RESOURCES[name].required)
+    assert [parameter.name for parameter in parameters if parameter.default is inspect.Parameter.empty] == positional
+    assert {parameter.default for parameter in parameters if parameter.name not in positional} == {None}
 
 
 @each_list
-def test_both_methods_have_their_filters_in_one_order_and_of_one_type(name: str) -> None:
-    scan, page = ({key: each.annotation for key, each in parameters(f"{verb}_{name}").items()} for verb in ("get", "find"))
+def test_both_methods_have_the_same_filters_in_the_same_order_with_the_same_types(name: str) -> None:
+    scan, page = (
+        {key: parameter.annotation for key, parameter in parameters_of(f"{verb}_{name}").items()} for verb in ("get", "find")
+    )
     del scan["batch_size"], page["sort"], page["limit"]
     assert list(scan.items()) == list(page.items())
 
 
 @each_list
 @pytest.mark.parametrize("verb", ["get", "find"])
-def test_type_checkers_know_the_keywords_that_the_signature_shows(name: str, verb: str) -> None:
-    written = inspect.unwrap(getattr(Lists, f"{verb}_{name}")).__annotations__["filters"]
-    assert written == f"Unpack[keywords.{RESOURCES[name].keywords.__name__}]"
+def test_type_checkers_see_the_keywords_of_the_list(name: str, verb: str) -> None:
+    annotation = inspect.unwrap(getattr(Lists, f"{verb}_{name}")).__annotations__["filters"]
+    assert annotation == f"Unpack[keywords.{RESOURCES[name].keywords.__name__}]"
 
 
-TYPES: dict[Any, Any] = {str: text, int: integer, bool: flag}
+CHECKS: dict[Any, Any] = {str: text, int: integer, bool: flag}
 
 
 @each_list
-def test_the_filters_take_what_the_types_of_a_signature_say(name: str) -> None:
+def test_filters_accept_the_types_of_their_annotations(name: str) -> None:
     filters = RESOURCES[name].filters
-    for key, parameter in parameters(f"get_{name}").items():
-        kinds = [each for each in get_args(parameter.annotation) if each is not type(None)]
-        if key not in filters or not kinds:
+    for key, parameter in parameters_of(f"get_{name}").items():
+        types = [member for member in get_args(parameter.annotation) if member is not type(None)]
+        if key not in filters or not types:
             assert parameter.annotation == ("int | None" if key == "batch_size" else "str")
         elif values := literal_of(parameter.annotation):
             assert [filters[key](value) for value in values] == list(values)
             with pytest.raises(ValueError, match=", ".join(map(re.escape, values))):
                 filters[key]("NOTHING")
-        elif len(kinds) == 1:
-            assert filters[key] is TYPES[kinds[0]]
-        elif date in kinds:
+        elif len(types) == 1:
+            assert filters[key] is CHECKS[types[0]]
+        elif date in types:
             assert filters[key] is format_timestamp
         else:
             assert filters[key](["a", "b"]) == filters[key]("a,b") == "a,b"
 
 
 @each_list
-def test_the_docstring_of_a_scan_tells_of_every_parameter_in_order(name: str) -> None:
+def test_the_docstring_of_a_get_method_describes_every_parameter_in_order(name: str) -> None:
     doc = inspect.getdoc(getattr(Lists, f"get_{name}")) or ""
-    told = re.search(r"^Args:\n((?: +.+\n)+)", doc, re.MULTILINE)
-    assert told is not None
-    assert re.findall(r"^ {4}(\w+): ", told[1], re.MULTILINE) == list(parameters(f"get_{name}"))
+    args = re.search(r"^Args:\n((?: +.+\n)+)", doc, re.MULTILINE)
+    assert args is not None
+    assert re.findall(r"^ {4}(\w+): ", args[1], re.MULTILINE) == list(parameters_of(f"get_{name}"))
 
 
 @each_list
-def test_the_docstrings_tell_the_lists_limits(name: str) -> None:
+def test_the_docstrings_state_the_limits_of_the_list(name: str) -> None:
     resource = RESOURCES[name]
     doc = inspect.getdoc(getattr(Lists, f"get_{name}")) or ""
     assert f"batch_size: Rows a page, at most {resource.max_limit:,}; {resource.page_rows:,} unless given." in doc
@@ -124,7 +126,7 @@ def test_the_docstrings_tell_the_lists_limits(name: str) -> None:
 
 @each_list
 @pytest.mark.parametrize("verb", ["get", "find"])
-def test_a_signature_is_seen_through(name: str, verb: str) -> None:
+def test_a_decorated_method_keeps_name_module_and_docstring(name: str, verb: str) -> None:
     method = getattr(tf.AsyncTolokaClient, f"{verb}_{name}")
     assert method.__name__ == f"{verb}_{name}"
     assert method.__module__ == lists.__name__
@@ -133,90 +135,97 @@ def test_a_signature_is_seen_through(name: str, verb: str) -> None:
 
 @each_list
 @pytest.mark.parametrize("verb", ["get", "find"])
-def test_completion_in_a_notebook_knows_every_keyword(name: str, verb: str) -> None:
-    jedi = pytest.importorskip("jedi", reason="the completion that IPython brings is not there")
-    client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=HERE)
-    completed = jedi.Interpreter(f"client.{verb}_{name}(", [{"client": client}]).complete()
-    assert {f"{each}=" for each in parameters(f"{verb}_{name}")} <= {each.name for each in completed}
+def test_completion_in_a_notebook_offers_every_keyword(name: str, verb: str) -> None:
+    jedi = pytest.importorskip("jedi", reason="jedi, which IPython completes with, is not installed")
+    client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=UNUSED_URL)
+    completions = jedi.Interpreter(f"client.{verb}_{name}(", [{"client": client}]).complete()
+    assert {f"{keyword}=" for keyword in parameters_of(f"{verb}_{name}")} <= {completion.name for completion in completions}
 
 
-MISSPELT = {
+MISSPELLED = {
     "a swapped letter": ("get_app_batches", "statsu", "the nearest is 'status'"),
     "a missing underscore": ("get_app_batches", "createdgte", "the nearest is 'created_gte'"),
-    "the name in a page": ("get_pools", "limit_size", None),
+    "a similar name of a page": ("get_pools", "limit_size", None),
     "another word": ("get_apps", "zzzz", "it takes lang, after_id, id_gt"),
-    "a name of the answer": ("get_app_items", "created_at_gte", "the nearest is 'created_gte'"),
-    "a page's own word": ("find_pools", "sorts", "the nearest is 'sort'"),
-    "a list in another": ("get_projects", "project_id", None),
+    "a field name of the response": ("get_app_items", "created_at_gte", "the nearest is 'created_gte'"),
+    "a keyword of find only": ("find_pools", "sorts", "the nearest is 'sort'"),
+    "a filter of another list": ("get_projects", "project_id", None),
     "Toloka-Kit's page size in find": ("find_app_batches", "batchsize", None),
 }
 
 
-@pytest.mark.parametrize(("method", "keyword", "says"), MISSPELT.values(), ids=MISSPELT)
-def test_a_misspelt_keyword_is_a_type_error_that_names_the_nearest(method: str, keyword: str, says: str | None) -> None:
-    client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=HERE)
+@pytest.mark.parametrize(("method", "keyword", "message"), MISSPELLED.values(), ids=MISSPELLED)
+def test_a_misspelled_keyword_is_a_type_error_that_names_the_nearest(method: str, keyword: str, message: str | None) -> None:
+    client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=UNUSED_URL)
     args = RESOURCES[method.partition("_")[2]].required
     with pytest.raises(TypeError, match=re.escape(f"{method}() got an unexpected keyword argument {keyword!r}")) as caught:
         getattr(client, method)(*args, **{keyword: "a"})
-    assert (says or "") in str(caught.value)
+    assert (message or "") in str(caught.value)
 
 
 @each_list
-def test_every_keyword_is_found_behind_a_typing_error(name: str) -> None:
-    client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=HERE)
-    for keyword in parameters(f"get_{name}"):
+def test_every_keyword_is_suggested_for_a_similar_one(name: str) -> None:
+    client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=UNUSED_URL)
+    for keyword in parameters_of(f"get_{name}"):
         with pytest.raises(TypeError, match=f"the nearest is '{keyword}'"):
             getattr(client, f"get_{name}")(*list(RESOURCES[name].required), **{f"{keyword}x": "a"})
 
 
 def example(resource: Resource, keyword: str, annotation: Any) -> Any:
-    """A value that a filter takes."""
+    """Return a value that a filter accepts."""
     if values := literal_of(annotation):
         return values[-1]
     return {integer: 3, format_timestamp: "2026-01-31", flag: True}.get(resource.filters.get(keyword), "a/b")  # type: ignore[arg-type, call-overload]
 
 
 @each_list
-def test_every_filter_reaches_the_wire_under_its_own_name(name: str, scripted: Scripted) -> None:
+def test_every_filter_is_sent_under_its_own_name(name: str, scripted: Scripted) -> None:
     resource = RESOURCES[name]
     scripted.answers = [reply({resource.rows_key: [], "has_more": False})]
     client = scripted.client()
-    given = {
-        key: example(resource, key, each.annotation)
-        for key, each in parameters(f"find_{name}").items()
+    arguments = {
+        key: example(resource, key, parameter.annotation)
+        for key, parameter in parameters_of(f"find_{name}").items()
         if key not in ("sort", "limit")
     }
-    page = tf.run(getattr(client, f"find_{name}")(**given, sort=list(resource.sort), limit=resource.max_limit))
+    page = tf.run(getattr(client, f"find_{name}")(**arguments, sort=list(resource.sort), limit=resource.max_limit))
     assert page == {resource.rows_key: [], "has_more": False}
-    asked = urlsplit(scripted.requests[0].removeprefix("GET "))
-    assert asked.path == "/api" + resource.path.format(**dict.fromkeys(resource.path_params, "a%2Fb"))
-    expected = {key.rstrip("_"): resource.filters[key](value) for key, value in given.items() if key in resource.filters}
+    request = urlsplit(scripted.requests[0].removeprefix("GET "))
+    assert request.path == "/api" + resource.path.format(**dict.fromkeys(resource.path_params, "a%2Fb"))
+    expected = {key.rstrip("_"): resource.filters[key](value) for key, value in arguments.items() if key in resource.filters}
     expected |= {"sort": ",".join(resource.sort), "limit": str(resource.max_limit)}
-    assert dict(parse_qsl(asked.query)) == expected
+    assert dict(parse_qsl(request.query)) == expected
     tf.run(client.aclose())
 
 
 SIZES: dict[str, Callable[[Resource], tuple[dict[str, Any], int]]] = {
     "by default": lambda resource: ({}, resource.page_rows),
-    "as asked": lambda _: ({"batch_size": 7}, 7),
-    "at most": lambda resource: ({"batch_size": resource.max_limit}, resource.max_limit),
+    "as given": lambda _: ({"batch_size": 7}, 7),
+    "the maximum": lambda resource: ({"batch_size": resource.max_limit}, resource.max_limit),
 }
 
 
 @each_list
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
-def test_a_scan_asks_for_pages_of_a_size_in_the_order_of_ids(
+def test_a_scan_requests_pages_of_its_size_in_order_of_the_cursor(
     name: str, size: Callable[[Resource], tuple[dict[str, Any], int]], scripted: Scripted
 ) -> None:
     resource = RESOURCES[name]
-    given, limit = size(resource)
+    options, limit = size(resource)
     scripted.answers = [reply({resource.rows_key: [], "has_more": False})]
     client = scripted.client()
-    one = dict.fromkeys(resource.required or resource.one_of[:1], "1")
-    assert list(getattr(client, f"get_{name}")(**one, **given)) == []
+    required = dict.fromkeys(resource.required or resource.one_of[:1], "1")
+    assert list(getattr(client, f"get_{name}")(**required, **options)) == []
     query = dict(parse_qsl(urlsplit(scripted.requests[0]).query))
-    assert query == {key: value for key, value in one.items() if key in resource.filters} | {
+    assert query == {key: value for key, value in required.items() if key in resource.filters} | {
         "sort": resource.cursor,
         "limit": str(limit),
     }
     tf.run(client.aclose())
+
+
+def test_a_find_method_returns_one_page_as_in_the_api(client: tf.AsyncTolokaClient, make_pool: Callable[..., str]) -> None:
+    pools = [make_pool() for _ in range(3)]
+    page = tf.run(client.find_pools(sort="-id", limit=2))
+    assert [row["id"] for row in page["items"]] == pools[:0:-1]
+    assert page["has_more"] is True

@@ -1,4 +1,4 @@
-"""Tasks, task suites and the answers to them, from the first call to the last."""
+"""Calls about tasks, task suites, assignments and their aggregation."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
+from support.operations import wait_until_ended
+from support.scripted_server import Scripted, reply
 
 import toloka_frames as tf
 
@@ -16,37 +18,84 @@ if TYPE_CHECKING:
 
     from toloka_frames.local import LocalToloka
 
+TASK = tf.Task(input_values={"image": "https://example.com/1.jpg"}, overlap=1)
+
 
 @pytest.fixture
 def answered(client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka, make_frame: Callable[[int], pd.DataFrame]) -> str:
-    """A pool of eight tasks that Tolokers have done."""
+    """Return the id of a pool of eight tasks that Tolokers have answered."""
     make_frame(8).pipe(tf.create_tasks, client, pool_id, overlap=3, open_pool=True, progress=False)
     toloka.answer(pool_id)
     return pool_id
 
 
-def test_overlaps_are_changed_one_by_one(client: tf.AsyncTolokaClient, pool_id: str) -> None:
-    made = tf.run(
-        client.create_tasks_async(
-            {"pool_id": pool_id, "input_values": {"image": "https://example.com/1.jpg"}, "overlap": 2}, async_mode=False
-        )
-    )
-    assert tf.run(client.patch_task(made["id"], {"overlap": 5}))["overlap"] == 5
-    assert tf.run(client.patch_task_overlap_or_min(made["id"], {"overlap": 0}))["overlap"] == 0
-    assert tf.run(client.patch_task(made["id"], {"overlap": 1}, open_pool=True))["overlap"] == 1
-    assert client.get_tasks(pool_id, overlap=1).to_dataframe()["id"].tolist() == [made["id"]]
+def test_tasks_are_created_in_one_request_and_listed_in_the_log_of_their_operation(
+    client: tf.AsyncTolokaClient, pool_id: str
+) -> None:
+    key = str(uuid.uuid4())
+    operation = tf.run(client.create_tasks_async([{**TASK, "pool_id": pool_id}], key))
+    assert operation["id"] == key
+    assert wait_until_ended(client, operation)["details"]["success_count"] == 1
+    (entry,) = tf.run(client.get_operation_log(key))
+    task = tf.run(client.get_task(entry["output"]["task_id"]))
+    assert task["input_values"] == TASK["input_values"]
+    assert client.get_operations(type="TASK.BATCH_CREATE").to_dataframe()["id"].tolist() == [key]
 
 
-def test_task_suites_have_a_row_for_each_task(client: tf.AsyncTolokaClient, answered: str) -> None:
+def test_a_second_request_with_the_same_operation_id_is_a_conflict(client: tf.AsyncTolokaClient, pool_id: str) -> None:
+    key = str(uuid.uuid4())
+    tasks = [{**TASK, "pool_id": pool_id}]
+    tf.run(client.create_tasks_async(tasks, key))  # type: ignore[arg-type]
+    with pytest.raises(tf.Conflict) as caught:
+        tf.run(client.create_tasks_async(tasks, key))  # type: ignore[arg-type]
+    assert caught.value.code == "OPERATION_ALREADY_EXISTS"
+
+
+def test_with_an_operation_id_a_lost_response_is_followed_by_the_operation(scripted: Scripted) -> None:
+    exists = reply({"code": "OPERATION_ALREADY_EXISTS", "message": "again"}, 409)
+    running = {"id": "op", "status": "RUNNING"}
+    scripted.answers = [b"", exists, reply(running)]
+    assert tf.run(scripted.client().create_tasks_async([TASK], "op")) == running
+    assert [request.split("?")[0] for request in scripted.requests] == ["POST /api/v1/tasks"] * 2 + [
+        "GET /api/v1/operations/op"
+    ]
+
+
+def test_a_synchronous_request_returns_the_tasks(client: tf.AsyncTolokaClient, pool_id: str) -> None:
+    task = tf.run(client.create_tasks_async({**TASK, "pool_id": pool_id}, async_mode=False))
+    assert task["pool_id"] == pool_id
+    invalid = {"pool_id": pool_id, "input_values": {}, "overlap": 1}
+    tasks = [{**TASK, "pool_id": pool_id}, invalid]
+    several = tf.run(client.create_tasks_async(tasks, async_mode=False, skip_invalid_items=True))  # type: ignore[arg-type]
+    assert (set(several["items"]), set(several["validation_errors"])) == ({"0"}, {"1"})
+
+
+def test_tasks_of_single_requests_count_against_the_rate_limit(scripted: Scripted) -> None:
+    scripted.answers = [reply({"id": "op", "status": "RUNNING"})]
+    client = scripted.client()
+    for tasks in ([TASK] * 7, TASK, []):
+        tf.run(client.create_tasks_async(tasks))
+    assert client.quota()["used"].tolist() == [3, 8, 8, 0, 0]
+
+
+def test_the_overlap_of_a_task_is_changed(client: tf.AsyncTolokaClient, pool_id: str) -> None:
+    task = tf.run(client.create_tasks_async({**TASK, "pool_id": pool_id, "overlap": 2}, async_mode=False))
+    assert tf.run(client.patch_task(task["id"], {"overlap": 5}))["overlap"] == 5
+    assert tf.run(client.patch_task_overlap_or_min(task["id"], {"overlap": 0}))["overlap"] == 0
+    assert tf.run(client.patch_task(task["id"], {"overlap": 1}, open_pool=True))["overlap"] == 1
+    assert client.get_tasks(pool_id, overlap=1).to_dataframe()["id"].tolist() == [task["id"]]
+
+
+def test_the_list_of_task_suites_has_a_row_for_each_task(client: tf.AsyncTolokaClient, answered: str) -> None:
     suites = client.get_task_suites(pool_id=answered).to_dataframe()
     assignments = client.get_assignments(pool_id=answered).to_dataframe()
     assert set(suites["SUITE:id"]) == set(assignments["ASSIGNMENT:task_suite_id"])
-    one = assignments.iloc[0]
-    found = suites[suites["SUITE:id"] == one["ASSIGNMENT:task_suite_id"]].set_index("TASK:id")
-    assert found.loc[one["ASSIGNMENT:task_id"], "INPUT:image"] == one["INPUT:image"]
-    suite = tf.run(client.get_task_suite(one["ASSIGNMENT:task_suite_id"]))
-    assert [task["id"] for task in suite["tasks"]] == found.index.tolist()
-    of_task = client.get_task_suites(task_id=one["ASSIGNMENT:task_id"])
+    first = assignments.iloc[0]
+    tasks = suites[suites["SUITE:id"] == first["ASSIGNMENT:task_suite_id"]].set_index("TASK:id")
+    assert tasks.loc[first["ASSIGNMENT:task_id"], "INPUT:image"] == first["INPUT:image"]
+    suite = tf.run(client.get_task_suite(first["ASSIGNMENT:task_suite_id"]))
+    assert [task["id"] for task in suite["tasks"]] == tasks.index.tolist()
+    of_task = client.get_task_suites(task_id=first["ASSIGNMENT:task_id"])
     assert of_task.schema == client.get_task_suites(pool_id=answered).schema
     assert set(of_task.to_dataframe()["SUITE:id"]) <= set(suites["SUITE:id"])
     assert tf.run(client.patch_task_suite(suite["id"], {"issuing_order_override": 2.5}))["issuing_order_override"] == 2.5
@@ -54,24 +103,26 @@ def test_task_suites_have_a_row_for_each_task(client: tf.AsyncTolokaClient, answ
     assert stopped["overlap"] <= suite["overlap"]
 
 
-def test_suites_are_made_at_once_or_by_an_operation(client: tf.AsyncTolokaClient, make_pool: Callable[..., str]) -> None:
+def test_suites_are_created_by_a_synchronous_request_or_by_an_operation(
+    client: tf.AsyncTolokaClient, make_pool: Callable[..., str]
+) -> None:
     pool_id = make_pool(mixer_config=None)
     tasks = [{"input_values": {"image": f"https://example.com/{number}.jpg"}} for number in range(2)]
     suite = {"pool_id": pool_id, "tasks": tasks, "overlap": 1}
-    one = tf.run(client.create_task_suites_async(suite, async_mode=False))
-    mixed = tf.run(client.create_task_suites_async([suite, {}], async_mode=False, skip_invalid_items=True))
+    single = tf.run(client.create_task_suites_async(suite, async_mode=False))
+    several = tf.run(client.create_task_suites_async([suite, {}], async_mode=False, skip_invalid_items=True))
     operation = tf.run(client.create_task_suites_async([suite], str(uuid.uuid4()), open_pool=True))
-    assert tf.run(client.wait_operation(operation, progress=False))["details"]["success_count"] == 1
+    assert wait_until_ended(client, operation)["details"]["success_count"] == 1
     suites = client.get_task_suites(pool_id=pool_id).to_dataframe()
     assert suites["SUITE:id"].nunique() == 3
-    assert {one["id"], mixed["items"]["0"]["id"]} < set(suites["SUITE:id"])
-    assert mixed["validation_errors"]["1"]["pool_id"]["code"] == "VALUE_REQUIRED"
+    assert {single["id"], several["items"]["0"]["id"]} < set(suites["SUITE:id"])
+    assert several["validation_errors"]["1"]["pool_id"]["code"] == "VALUE_REQUIRED"
 
 
-def test_answers_are_aggregated_and_read_as_a_frame(client: tf.AsyncTolokaClient, answered: str) -> None:
+def test_answers_are_aggregated_and_pulled_as_a_frame(client: tf.AsyncTolokaClient, answered: str) -> None:
     tf.run(client.wait_operation(tf.run(client.close_pool(answered)), progress=False))
     operation = tf.run(client.aggregate_solutions_by_pool(type="DAWID_SKENE", pool_id=answered, fields=[{"name": "result"}]))
-    tf.run(client.wait_operation(operation, progress=False))
+    wait_until_ended(client, operation)
     scan = client.get_aggregated_solutions(operation["id"], batch_size=3)
     frame = scan.to_dataframe()
     assert list(frame) == ["task_id", "pool_id", "OUTPUT:result", "confidence", "extra"]
@@ -79,17 +130,17 @@ def test_answers_are_aggregated_and_read_as_a_frame(client: tf.AsyncTolokaClient
     assert frame["OUTPUT:result"].isin(["cat", "dog"]).all()
     assert frame["confidence"].between(0.3, 1).all()
     assert frame["extra"].isna().all()
-    one = frame.iloc[0]
+    first = frame.iloc[0]
     skill = tf.run(client.create_skill({"name": "Weight"}))["id"]
     by_task = tf.run(
         client.aggregate_solutions_by_task(
-            task_id=one["task_id"], pool_id=answered, fields=[{"name": "result"}], answer_weight_skill_id=skill
+            task_id=first["task_id"], pool_id=answered, fields=[{"name": "result"}], answer_weight_skill_id=skill
         )
     )
-    assert by_task["output_values"] == {"result": one["OUTPUT:result"]}
+    assert by_task["output_values"] == {"result": first["OUTPUT:result"]}
 
 
-def test_an_answer_is_rejected_and_then_accepted(
+def test_an_assignment_is_rejected_and_then_accepted(
     client: tf.AsyncTolokaClient,
     make_pool: Callable[..., str],
     toloka: LocalToloka,

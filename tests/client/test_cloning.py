@@ -1,4 +1,4 @@
-"""A project is cloned with its trainings and pools, or the error says what is there."""
+"""Clone a project with its trainings and pools, or report what was created."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ CONFIG = {"collector_config": {"type": "SKIPPED_IN_ROW_ASSIGNMENTS", "uuid": "u"
 
 @pytest.fixture
 def project(client: tf.AsyncTolokaClient, pool_id: str) -> dict[str, Any]:
-    """A project with two trainings and two pools, one of which asks for the second training."""
+    """Create a project with two trainings and two pools, one of which requires the second training."""
     pool = tf.run(client.get_pool(pool_id))
-    made = [tf.run(client.create_training(TRAINING | {"project_id": pool["project_id"]})) for _ in range(2)]
-    needed = {"training_pool_id": made[1]["id"], "training_passing_skill_value": 80}
-    control = {"training_requirement": needed, "configs": [CONFIG]}
+    trainings = [tf.run(client.create_training(TRAINING | {"project_id": pool["project_id"]})) for _ in range(2)]
+    requirement = {"training_pool_id": trainings[1]["id"], "training_passing_skill_value": 80}
+    control = {"training_requirement": requirement, "configs": [CONFIG]}
     tf.run(client.create_pool(pool | {"private_name": "Trained", "quality_control": control}))
     project = tf.run(client.get_project(pool["project_id"]))
     return tf.run(client.update_project(project["id"], project | {"quality_control": {"configs": [CONFIG]}}))
@@ -42,13 +42,13 @@ def test_a_clone_has_the_same_trainings_and_pools(client: tf.AsyncTolokaClient, 
     assert len(list(client.get_pools(project_id=project["id"]))) == 2
 
 
-def test_a_clone_can_have_controllers_of_its_own(client: tf.AsyncTolokaClient, project: dict[str, Any]) -> None:
+def test_a_clone_can_have_its_own_controllers(client: tf.AsyncTolokaClient, project: dict[str, Any]) -> None:
     made = tf.run(client.clone_project(project["id"], reuse_controllers=False))
     for control in (made["project"]["quality_control"], made["pools"][1]["quality_control"]):
         assert control["configs"] == [{**CONFIG, "collector_config": {"type": "SKIPPED_IN_ROW_ASSIGNMENTS"}}]
 
 
-def test_a_clone_that_is_not_whole_is_an_error_that_says_what_is_there(
+def test_an_incomplete_clone_is_an_error_that_says_what_was_created(
     toloka: LocalToloka, client: tf.AsyncTolokaClient, project: dict[str, Any]
 ) -> None:
     toloka.faults.lose_reply("POST /v1/pools", nth=2)
@@ -60,10 +60,10 @@ def test_a_clone_that_is_not_whole_is_an_error_that_says_what_is_there(
     assert caught.value.may_have_taken_effect
     for row in (made["project"], *made["trainings"], *made["pools"]):
         assert row["id"] in str(caught.value)
-    assert len(list(client.get_pools(project_id=made["project"]["id"]))) == 2  # one more than is known
+    assert len(list(client.get_pools(project_id=made["project"]["id"]))) == 2  # one more than known: its response was lost
 
 
-def test_nothing_is_made_of_a_project_that_is_not_there(toloka: LocalToloka, client: tf.AsyncTolokaClient) -> None:
+def test_nothing_is_created_for_a_project_that_does_not_exist(toloka: LocalToloka, client: tf.AsyncTolokaClient) -> None:
     with pytest.raises(tf.NotFound):
         tf.run(client.clone_project("1"))
     assert [request.method for request in toloka.requests] == ["GET"]

@@ -1,4 +1,4 @@
-"""Single calls say in one request what is wanted, and what was done by a try whose answer was lost is done."""
+"""Requests for single objects: paths and bodies, and retries after a lost response."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import toloka_frames as tf
 if TYPE_CHECKING:
     from toloka_frames.local import LocalToloka
 
-GONE = reply({"code": "DOES_NOT_EXIST", "message": "no"}, 404)
-IN_THAT_STATE = reply({"code": "INAPPROPRIATE_STATUS", "message": "no"}, 409)
+NOT_FOUND = reply({"code": "DOES_NOT_EXIST", "message": "no"}, 404)
+WRONG_STATUS = reply({"code": "INAPPROPRIATE_STATUS", "message": "no"}, 409)
 
 
-def submitted() -> pd.DataFrame:
-    """An export with one assignment that nobody has judged."""
+def export_with_submitted_assignment() -> pd.DataFrame:
+    """Return an export with one assignment that is neither accepted nor rejected."""
     return pd.DataFrame(
         {
             "INPUT:a": ["x"],
@@ -33,39 +33,39 @@ def submitted() -> pd.DataFrame:
     )
 
 
-def test_ids_are_quoted(scripted: Scripted) -> None:
+def test_ids_are_percent_encoded(scripted: Scripted) -> None:
     scripted.answers = [reply({})]
     tf.run(scripted.client().update_skill("a/b?x=1 {c}", {"name": "a"}))
     assert scripted.requests == ["PUT /api/v1/skills/a%2Fb%3Fx%3D1%20%7Bc%7D"]
     assert json.loads(scripted.bodies[0]) == {"name": "a"}
 
 
-def test_what_is_set_twice_is_set(scripted: Scripted) -> None:
+def test_a_put_is_repeated_if_its_response_is_lost(scripted: Scripted) -> None:
     scripted.answers = [b"", reply({"id": "1", "value": 5}, 201)]
     assert tf.run(scripted.client().set_user_skill(skill_id="1", user_id="a", value=5))["value"] == 5
     assert scripted.requests == ["PUT /api/v1/user-skills"] * 2
     assert json.loads(scripted.bodies[0]) == {"skill_id": "1", "user_id": "a", "value": 5}
 
 
-def test_what_a_lost_try_deleted_is_deleted(scripted: Scripted) -> None:
-    scripted.answers = [b"", GONE]
+def test_a_deletion_succeeds_if_only_its_response_was_lost(scripted: Scripted) -> None:
+    scripted.answers = [b"", NOT_FOUND]
     tf.run(scripted.client().delete_user_skill("1"))
     assert scripted.requests == ["DELETE /api/v1/user-skills/1"] * 2
 
 
-def test_what_was_never_there_cannot_be_deleted(scripted: Scripted) -> None:
-    scripted.answers = [GONE]
+def test_deleting_what_does_not_exist_is_an_error(scripted: Scripted) -> None:
+    scripted.answers = [NOT_FOUND]
     with pytest.raises(tf.NotFound):
         tf.run(scripted.client().delete_webhook_subscription("1"))
 
 
-def test_a_deletion_has_no_answer(scripted: Scripted) -> None:
+def test_the_response_to_a_deletion_may_be_empty(scripted: Scripted) -> None:
     scripted.answers = [b"HTTP/1.1 204 No Content\r\n\r\n"]
     tf.run(scripted.client(retries=1).delete_user_restriction("1"))
     assert scripted.requests == ["DELETE /api/v1/user-restrictions/1"]
 
 
-def test_a_clone_whose_answer_is_lost_is_not_asked_for_again(scripted: Scripted) -> None:
+def test_a_clone_is_not_requested_again_if_its_response_is_lost(scripted: Scripted) -> None:
     scripted.answers = [b""]
     with pytest.raises(tf.OutcomeUnknown):
         tf.run(scripted.client().clone_pool("1"))
@@ -78,14 +78,14 @@ def test_a_clone_without_an_operation_is_a_bad_answer(scripted: Scripted) -> Non
         tf.run(scripted.client().clone_training("1"))
 
 
-def test_a_conflict_may_come_without_a_body(scripted: Scripted) -> None:
+def test_a_conflict_without_a_body_is_a_conflict(scripted: Scripted) -> None:
     scripted.answers = [reply(b"", 409)]
     with pytest.raises(tf.Conflict):
         tf.run(scripted.client().patch_pool("1", {"priority": 3}))
 
 
-def test_an_assignment_that_a_lost_try_accepted_is_accepted(toloka: LocalToloka) -> None:
-    pool_id = toloka.load_export(submitted())
+def test_accepting_succeeds_if_only_the_response_was_lost(toloka: LocalToloka) -> None:
+    pool_id = toloka.load_export(export_with_submitted_assignment())
     lost = toloka.faults.lose_reply("PATCH /v1/assignments/*", times=1)
     client = toloka.client()
     assignment = tf.run(client.accept_assignment("one", "Thank you"))
@@ -94,15 +94,15 @@ def test_an_assignment_that_a_lost_try_accepted_is_accepted(toloka: LocalToloka)
     assert client.get_assignments(pool_id=pool_id).to_dataframe()["ASSIGNMENT:status"].tolist() == ["ACCEPTED"]
 
 
-def test_an_assignment_in_another_state_after_a_lost_try_is_a_conflict(scripted: Scripted) -> None:
-    scripted.answers = [b"", IN_THAT_STATE, reply({"id": "1", "status": "ACCEPTED", "public_comment": "By another"})]
+def test_after_a_lost_response_another_status_is_a_conflict(scripted: Scripted) -> None:
+    scripted.answers = [b"", WRONG_STATUS, reply({"id": "1", "status": "ACCEPTED", "public_comment": "By another"})]
     with pytest.raises(tf.Conflict):
         tf.run(scripted.client().reject_assignment("1", "Too late"))
     assert [request.partition(" ")[0] for request in scripted.requests] == ["PATCH", "PATCH", "GET"]
 
 
-def test_a_refused_change_of_an_assignment_is_not_looked_after(scripted: Scripted) -> None:
-    scripted.answers = [IN_THAT_STATE]
+def test_a_rejected_change_of_an_assignment_is_not_checked_again(scripted: Scripted) -> None:
+    scripted.answers = [WRONG_STATUS]
     with pytest.raises(tf.Conflict):
         tf.run(scripted.client().accept_assignment("1", ""))
     assert len(scripted.requests) == 1
