@@ -61,7 +61,7 @@ async def to_dataframe(
 async def to_arrow(rows: Scan | Rows, *, concurrency: int | None = None, progress: ProgressArg = "auto") -> pa.Table:
     """`tf.to_arrow` for async code; of a scan with its concurrency and progress. Units, errors and source as there."""
     if isinstance(rows, Scan):
-        return await run_on_loop(rows._awaited_arrow(concurrency, progress))
+        return await run_on_loop(rows._fetch_table(concurrency, progress))
     inferrer = SchemaInferrer(None)
     collected = [batch async for batch in to_batches_async(rows, inferrer)]
     return pa.Table.from_batches(collected, inferrer.schema)
@@ -70,7 +70,7 @@ async def to_arrow(rows: Scan | Rows, *, concurrency: int | None = None, progres
 async def to_parquet(rows: Scan | Rows, path: FilePath, *, resume: bool = False, progress: ProgressArg = "auto") -> Path:
     """`tf.to_parquet` for async code; of a scan with its progress. Units, errors and source as there."""
     if isinstance(rows, Scan):
-        return await run_on_loop(rows._awaited_parquet(path, resume, progress))
+        return await run_on_loop(rows._write_parquet(path, resume, progress))
     reject_resume(resume)
     inferrer = SchemaInferrer(SAMPLE_ROWS)
     stream = to_batches_async(rows, inferrer)

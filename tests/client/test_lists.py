@@ -117,7 +117,7 @@ def test_the_docstring_of_a_get_method_describes_every_parameter_in_order(name: 
 def test_the_docstrings_state_the_limits_of_the_list(name: str) -> None:
     resource = RESOURCES[name]
     doc = inspect.getdoc(getattr(Lists, f"get_{name}")) or ""
-    assert f"batch_size: Rows a page, at most {resource.max_limit:,}; {resource.page_rows:,} unless given." in doc
+    assert f"batch_size: Rows per page, at most {resource.max_limit:,}; default {resource.page_rows:,}." in doc
     page = " ".join((inspect.getdoc(getattr(Lists, f"find_{name}")) or "").split())
     assert f"(at most {resource.max_limit:,})" in page
     assert f'{{"{resource.rows_key}": [...], "has_more": bool}}' in page

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import toloka_frames as tf
-from toloka_frames._reading.list_request import list_request
+from toloka_frames._reading.scan import list_request
 from toloka_frames._schema.lists import (
     AGGREGATED_SOLUTIONS,
     APP_BATCHES,

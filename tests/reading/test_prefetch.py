@@ -20,10 +20,9 @@ from support.virtual_clock import asking, clock, leap
 
 import toloka_frames as tf
 from toloka_frames._errors import ScanInterrupted
-from toloka_frames._reading.list_request import list_request
 from toloka_frames._reading.page import Page, read_page
-from toloka_frames._reading.pager import Source
-from toloka_frames._reading.prefetch import Concurrency, PageRequest, Prefetcher
+from toloka_frames._reading.pager import Concurrency, PageRequest, Prefetcher
+from toloka_frames._reading.scan import Source, list_request
 from toloka_frames._schema.lists import APP_BATCHES
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class Walked:
             source = Source(service, list_request(APP_BATCHES, {"app_project_id": "1", **given}), str(page))
             begun = clock()
             try:
-                async with aclosing(source.pages(pace=Concurrency(connections))) as pages:
+                async with aclosing(await source.pages(concurrency=Concurrency(connections))) as pages:
                     async for cursor, came in pages:
                         self.ids += came.ids
                         self.cursors.append(cursor)
@@ -207,7 +206,7 @@ def test_who_reads_slowly_has_a_bounded_number_of_pages_ahead(scripted: Scripted
     source = scripted.client().get_app_batches("1", batch_size=PAGE)._source
 
     async def read() -> None:
-        pages = source.pages(pace=Concurrency(4))
+        pages = await source.pages(concurrency=Concurrency(4))
         for number in range(1, 20):
             await anext(pages)
             await asyncio.sleep(0)
@@ -235,9 +234,7 @@ def test_a_cancellation_while_pages_are_given_up_waits_for_those_that_are_being_
         async with asking(Batches(app_ids(20 * PAGE)), latency=LATENCY) as (service,):
             source = Source(service, list_request(APP_BATCHES, {"app_project_id": "1"}), str(PAGE))
             query = {"sort": "id", "limit": str(PAGE)}
-            ahead = Prefetcher(
-                PageRequest(service, source.question.path, query, await source.layout(), read, Page.keep), Concurrency(4)
-            )
+            ahead = Prefetcher(PageRequest(service, source.request.path, query, await source.layout(), read), Concurrency(4))
             await ahead.page_after(None)
             await reading.wait()
             forgetting = asyncio.create_task(ahead.cancel_pending())

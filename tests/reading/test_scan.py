@@ -117,8 +117,8 @@ def test_an_empty_answer_is_a_parquet_file_with_its_columns(client: tf.AsyncTolo
 
 def test_the_specification_is_fetched_once_for_a_scan(scan: tf.Scan, toloka: LocalToloka) -> None:
     before = requests_to(toloka, "/api/v1/tasks")
-    scan.to_arrow(progress=False)
-    scan.to_arrow(progress=False)
+    scan.to_arrow(concurrency=1, progress=False)
+    scan.to_arrow(concurrency=1, progress=False)
     assert requests_to(toloka, "/api/v1/tasks") - before == 2 * 13
     asked = [request.path for request in toloka.requests if request.method == "GET" and "/projects/" in request.path]
     assert len(asked) == 2  # once by the upload, once by the scan

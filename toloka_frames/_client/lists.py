@@ -6,12 +6,12 @@ adds them to signature and docstring, so that Shift+Tab and completion show ever
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from toloka_frames._client.signatures import with_list_signature
-from toloka_frames._reading.list_request import list_request
-from toloka_frames._reading.scan import Scan
+from toloka_frames._reading.scan import Scan, list_request
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._schema.filters import sorting
 from toloka_frames._schema.lists import (
@@ -35,10 +35,10 @@ from toloka_frames._schema.lists import (
     USER_SKILLS,
     WEBHOOK_SUBSCRIPTIONS,
 )
-from toloka_frames._validation import page_size, validate
+from toloka_frames._validation import nearest_hint, page_size, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
     from typing import Unpack
 
     from toloka_frames._schema import keywords
@@ -53,68 +53,70 @@ class Lists:
 
     service: ApiClient
 
-    def _scan(self, resource: Resource, batch_size: int | None, given: Mapping[str, Any], **needed: str) -> Scan:
-        return Scan(self.service, resource, {**needed, **given, "batch_size": batch_size})
+    def _scan(self, resource: Resource, batch_size: int | None, filters: Mapping[str, Any], **required: str) -> Scan:
+        _check_names(f"get_{resource.name}", resource, filters)
+        return Scan(self.service, resource, {**required, **filters, "batch_size": batch_size})
 
-    async def _find(
-        self, resource: Resource, sort: Sort, limit: int | None, given: Mapping[str, Any], **needed: str
-    ) -> dict[str, Any]:
-        asked = list_request(resource, {**needed, **given})
-        query = dict(asked.query)
+    def _find(
+        self, resource: Resource, sort: Sort, limit: int | None, filters: Mapping[str, Any], **required: str
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
+        _check_names(f"find_{resource.name}", resource, filters)
+        request = list_request(resource, {**required, **filters})
+        query = dict(request.query)
         if sort is not None:
             query["sort"] = validate("sort", sorting(resource.sort), sort)
         if limit is not None:
             query["limit"] = validate("limit", page_size(resource.max_limit), limit)
-        return await run_on_loop(self.service.get(asked.path, query=query))
+        return run_on_loop(self.service.get(request.path, query=query))
 
     @with_list_signature(PROJECTS)
     def get_projects(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Projects]) -> Scan:
-        """Projects: a scan that asks when its rows are wanted.
+        """Projects, as a scan that requests its rows when they are wanted.
 
         Source: Toloka API, "Get list of projects".
         """
         return self._scan(PROJECTS, batch_size, filters)
 
     @with_list_signature(PROJECTS)
-    async def find_projects(
+    def find_projects(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Projects]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of projects."""
-        return await self._find(PROJECTS, sort, limit, filters)
+        return self._find(PROJECTS, sort, limit, filters)
 
     @with_list_signature(POOLS)
     def get_pools(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Pools]) -> Scan:
-        """Pools: a scan that asks when its rows are wanted.
+        """Pools, as a scan that requests its rows when they are wanted.
 
         Source: Toloka API, "Get list of pools".
         """
         return self._scan(POOLS, batch_size, filters)
 
     @with_list_signature(POOLS)
-    async def find_pools(
+    def find_pools(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Pools]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of pools."""
-        return await self._find(POOLS, sort, limit, filters)
+        return self._find(POOLS, sort, limit, filters)
 
     @with_list_signature(TRAININGS)
     def get_trainings(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Trainings]) -> Scan:
-        """Trainings (training pools): a scan that asks when its rows are wanted.
+        """Trainings (training pools), as a scan that requests its rows when they are wanted.
 
         Source: Toloka API, "Get list of training pools".
         """
         return self._scan(TRAININGS, batch_size, filters)
 
     @with_list_signature(TRAININGS)
-    async def find_trainings(
+    def find_trainings(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Trainings]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of trainings."""
-        return await self._find(TRAININGS, sort, limit, filters)
+        return self._find(TRAININGS, sort, limit, filters)
 
     @with_list_signature(TASKS)
     def get_tasks(self, pool_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.Tasks]) -> Scan:
-        """Tasks of a pool: a scan that asks when its rows are wanted.
+        """Tasks of a pool, as a scan that requests its rows when they are wanted.
 
         Columns: `INPUT:*`, `GOLDEN:*` (the first known solution), `HINT:text`, `HINT:default_language`, and the task's own
         fields under their names.
@@ -124,15 +126,15 @@ class Lists:
         return self._scan(TASKS, batch_size, filters, pool_id=pool_id)
 
     @with_list_signature(TASKS)
-    async def find_tasks(
+    def find_tasks(
         self, pool_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Tasks]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of tasks."""
-        return await self._find(TASKS, sort, limit, filters, pool_id=pool_id)
+        return self._find(TASKS, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(TASK_SUITES)
     def get_task_suites(self, *, batch_size: int | None = None, **filters: Unpack[keywords.TaskSuites]) -> Scan:
-        """Task suites, a row for each task of each as in the platform's files: a scan that asks when its rows are wanted.
+        """Task suites, a row for each task of each as in the platform's files, as a scan.
 
         Columns: `INPUT:*`, `GOLDEN:*`, `HINT:*`, `TASK:*` for the task's other fields (`TASK:id` where smart mixing made
         the suite) and `SUITE:*` for the suite's own (`SUITE:id`, `SUITE:overlap`).
@@ -142,15 +144,15 @@ class Lists:
         return self._scan(TASK_SUITES, batch_size, filters)
 
     @with_list_signature(TASK_SUITES)
-    async def find_task_suites(
+    def find_task_suites(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.TaskSuites]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of task suites."""
-        return await self._find(TASK_SUITES, sort, limit, filters)
+        return self._find(TASK_SUITES, sort, limit, filters)
 
     @with_list_signature(ASSIGNMENTS)
     def get_assignments(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Assignments]) -> Scan:
-        """Assignments, a row for each task of each: a scan that asks when its rows are wanted.
+        """Assignments, a row for each task of each, as a scan that requests its rows when they are wanted.
 
         Columns: those of the platform's own export: `INPUT:*`, `OUTPUT:*`, `GOLDEN:*`, `HINT:*`, `ASSIGNMENT:*`
         (`ASSIGNMENT:reward` in US dollars, float64), and `TASK:*` for the task's other fields.
@@ -160,17 +162,17 @@ class Lists:
         return self._scan(ASSIGNMENTS, batch_size, filters)
 
     @with_list_signature(ASSIGNMENTS)
-    async def find_assignments(
+    def find_assignments(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Assignments]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of assignments."""
-        return await self._find(ASSIGNMENTS, sort, limit, filters)
+        return self._find(ASSIGNMENTS, sort, limit, filters)
 
     @with_list_signature(AGGREGATED_SOLUTIONS)
     def get_aggregated_solutions(
         self, operation_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.AggregatedSolutions]
     ) -> Scan:
-        """Aggregated solutions of a pool's tasks: a scan that asks when its rows are wanted.
+        """Aggregated solutions of a pool's tasks, as a scan that requests its rows when they are wanted.
 
         Columns: `task_id`, `pool_id`, `OUTPUT:*` and `confidence` (float64, 0 to 1). They are walked by `task_id`.
 
@@ -179,45 +181,45 @@ class Lists:
         return self._scan(AGGREGATED_SOLUTIONS, batch_size, filters, operation_id=operation_id)
 
     @with_list_signature(AGGREGATED_SOLUTIONS)
-    async def find_aggregated_solutions(
+    def find_aggregated_solutions(
         self, operation_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AggregatedSolutions]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of aggregated solutions."""
-        return await self._find(AGGREGATED_SOLUTIONS, sort, limit, filters, operation_id=operation_id)
+        return self._find(AGGREGATED_SOLUTIONS, sort, limit, filters, operation_id=operation_id)
 
     @with_list_signature(ATTACHMENTS)
     def get_attachments(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Attachments]) -> Scan:
-        """Files that Tolokers sent (`download_attachment` fetches one): a scan that asks when its rows are wanted.
+        """Files that Tolokers sent (`download_attachment` fetches one), as a scan that requests its rows when they are wanted.
 
         Source: Toloka API, "Get list of files"; Toloka-Kit 1.2.3 for the filters by owner.
         """
         return self._scan(ATTACHMENTS, batch_size, filters)
 
     @with_list_signature(ATTACHMENTS)
-    async def find_attachments(
+    def find_attachments(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Attachments]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of attachments."""
-        return await self._find(ATTACHMENTS, sort, limit, filters)
+        return self._find(ATTACHMENTS, sort, limit, filters)
 
     @with_list_signature(SKILLS)
     def get_skills(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Skills]) -> Scan:
-        """Skills: a scan that asks when its rows are wanted.
+        """Skills, as a scan that requests its rows when they are wanted.
 
         Source: Toloka API, "Get list of skills".
         """
         return self._scan(SKILLS, batch_size, filters)
 
     @with_list_signature(SKILLS)
-    async def find_skills(
+    def find_skills(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Skills]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of skills."""
-        return await self._find(SKILLS, sort, limit, filters)
+        return self._find(SKILLS, sort, limit, filters)
 
     @with_list_signature(USER_SKILLS)
     def get_user_skills(self, *, batch_size: int | None = None, **filters: Unpack[keywords.UserSkills]) -> Scan:
-        """Values of Tolokers' skills: a scan that asks when its rows are wanted.
+        """Values of Tolokers' skills, as a scan that requests its rows when they are wanted.
 
         Columns: `value` (Int64, 0 to 100, rounded) and `exact_value` (float64) among others.
 
@@ -226,30 +228,30 @@ class Lists:
         return self._scan(USER_SKILLS, batch_size, filters)
 
     @with_list_signature(USER_SKILLS)
-    async def find_user_skills(
+    def find_user_skills(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserSkills]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of user skills."""
-        return await self._find(USER_SKILLS, sort, limit, filters)
+        return self._find(USER_SKILLS, sort, limit, filters)
 
     @with_list_signature(USER_RESTRICTIONS)
     def get_user_restrictions(self, *, batch_size: int | None = None, **filters: Unpack[keywords.UserRestrictions]) -> Scan:
-        """Bans of Tolokers: a scan that asks when its rows are wanted.
+        """Bans of Tolokers, as a scan that requests its rows when they are wanted.
 
         Source: Toloka API, "Get list of bans".
         """
         return self._scan(USER_RESTRICTIONS, batch_size, filters)
 
     @with_list_signature(USER_RESTRICTIONS)
-    async def find_user_restrictions(
+    def find_user_restrictions(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserRestrictions]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of user restrictions."""
-        return await self._find(USER_RESTRICTIONS, sort, limit, filters)
+        return self._find(USER_RESTRICTIONS, sort, limit, filters)
 
     @with_list_signature(USER_BONUSES)
     def get_user_bonuses(self, *, batch_size: int | None = None, **filters: Unpack[keywords.UserBonuses]) -> Scan:
-        """Bonuses that were paid: a scan that asks when its rows are wanted.
+        """Bonuses that were paid, as a scan that requests its rows when they are wanted.
 
         Columns: `amount` in US dollars (float64) among others.
 
@@ -258,15 +260,15 @@ class Lists:
         return self._scan(USER_BONUSES, batch_size, filters)
 
     @with_list_signature(USER_BONUSES)
-    async def find_user_bonuses(
+    def find_user_bonuses(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserBonuses]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of user bonuses."""
-        return await self._find(USER_BONUSES, sort, limit, filters)
+        return self._find(USER_BONUSES, sort, limit, filters)
 
     @with_list_signature(MESSAGE_THREADS)
     def get_message_threads(self, *, batch_size: int | None = None, **filters: Unpack[keywords.MessageThreads]) -> Scan:
-        """Message threads: a scan that asks when its rows are wanted.
+        """Message threads, as a scan that requests its rows when they are wanted.
 
         Columns: `topic`, `interlocutors` and `messages` (newest first) as JSON text, `folders` a list of strings, among others.
 
@@ -275,79 +277,79 @@ class Lists:
         return self._scan(MESSAGE_THREADS, batch_size, filters)
 
     @with_list_signature(MESSAGE_THREADS)
-    async def find_message_threads(
+    def find_message_threads(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.MessageThreads]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of message threads."""
-        return await self._find(MESSAGE_THREADS, sort, limit, filters)
+        return self._find(MESSAGE_THREADS, sort, limit, filters)
 
     @with_list_signature(OPERATIONS)
     def get_operations(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Operations]) -> Scan:
-        """Operations of the account: a scan that asks when its rows are wanted.
+        """Operations of the account, as a scan that requests its rows when they are wanted.
 
         Source: Toloka API, "Get list of operations".
         """
         return self._scan(OPERATIONS, batch_size, filters)
 
     @with_list_signature(OPERATIONS)
-    async def find_operations(
+    def find_operations(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Operations]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of operations."""
-        return await self._find(OPERATIONS, sort, limit, filters)
+        return self._find(OPERATIONS, sort, limit, filters)
 
     @with_list_signature(WEBHOOK_SUBSCRIPTIONS)
     def get_webhook_subscriptions(
         self, *, batch_size: int | None = None, **filters: Unpack[keywords.WebhookSubscriptions]
     ) -> Scan:
-        """Subscriptions to events: a scan that asks when its rows are wanted.
+        """Subscriptions to events, as a scan that requests its rows when they are wanted.
 
         Source: Toloka API, "Get list of subscriptions".
         """
         return self._scan(WEBHOOK_SUBSCRIPTIONS, batch_size, filters)
 
     @with_list_signature(WEBHOOK_SUBSCRIPTIONS)
-    async def find_webhook_subscriptions(
+    def find_webhook_subscriptions(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.WebhookSubscriptions]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of webhook subscriptions."""
-        return await self._find(WEBHOOK_SUBSCRIPTIONS, sort, limit, filters)
+        return self._find(WEBHOOK_SUBSCRIPTIONS, sort, limit, filters)
 
     @with_list_signature(APPS)
     def get_apps(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Apps]) -> Scan:
-        """Apps: ready-made solutions that app projects are made of: a scan that asks when its rows are wanted.
+        """Apps: ready-made solutions that app projects are made of, as a scan that requests its rows when they are wanted.
 
         Source: Apps API, "Get project templates".
         """
         return self._scan(APPS, batch_size, filters)
 
     @with_list_signature(APPS)
-    async def find_apps(
+    def find_apps(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Apps]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of apps."""
-        return await self._find(APPS, sort, limit, filters)
+        return self._find(APPS, sort, limit, filters)
 
     @with_list_signature(APP_PROJECTS)
     def get_app_projects(self, *, batch_size: int | None = None, **filters: Unpack[keywords.AppProjects]) -> Scan:
-        """App projects: a scan that asks when its rows are wanted.
+        """App projects, as a scan that requests its rows when they are wanted.
 
         Source: Apps API, "Get projects".
         """
         return self._scan(APP_PROJECTS, batch_size, filters)
 
     @with_list_signature(APP_PROJECTS)
-    async def find_app_projects(
+    def find_app_projects(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppProjects]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of app projects."""
-        return await self._find(APP_PROJECTS, sort, limit, filters)
+        return self._find(APP_PROJECTS, sort, limit, filters)
 
     @with_list_signature(APP_ITEMS)
     def get_app_items(
         self, app_project_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.AppItems]
     ) -> Scan:
-        """Items of an app project: a scan that asks when its rows are wanted.
+        """Items of an app project, as a scan that requests its rows when they are wanted.
 
         Columns: `INPUT:*` and `OUTPUT:*` from the app's specification, and the item's own fields under their names.
 
@@ -356,17 +358,17 @@ class Lists:
         return self._scan(APP_ITEMS, batch_size, filters, app_project_id=app_project_id)
 
     @with_list_signature(APP_ITEMS)
-    async def find_app_items(
+    def find_app_items(
         self, app_project_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppItems]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of app items."""
-        return await self._find(APP_ITEMS, sort, limit, filters, app_project_id=app_project_id)
+        return self._find(APP_ITEMS, sort, limit, filters, app_project_id=app_project_id)
 
     @with_list_signature(APP_BATCHES)
     def get_app_batches(
         self, app_project_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.AppBatches]
     ) -> Scan:
-        """Batches of an app project: a scan that asks when its rows are wanted.
+        """Batches of an app project, as a scan that requests its rows when they are wanted.
 
         Columns: the batch's fields, nested ones dotted (`items_per_state.NEW`, `last_items_import.records_count`); costs in
         US dollars.
@@ -376,8 +378,18 @@ class Lists:
         return self._scan(APP_BATCHES, batch_size, filters, app_project_id=app_project_id)
 
     @with_list_signature(APP_BATCHES)
-    async def find_app_batches(
+    def find_app_batches(
         self, app_project_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppBatches]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of app batches."""
-        return await self._find(APP_BATCHES, sort, limit, filters, app_project_id=app_project_id)
+        return self._find(APP_BATCHES, sort, limit, filters, app_project_id=app_project_id)
+
+
+def _check_names(method: str, resource: Resource, filters: Mapping[str, Any]) -> None:
+    """Reject keywords that the list does not have, as Python does, and name the nearest one."""
+    for name in filters:
+        if name not in resource.filters:
+            method = method.replace(" ", "_")
+            known = list(inspect.signature(getattr(Lists, method)).parameters)[1:]
+            hint = nearest_hint(name, known) or f"; it takes {', '.join(known)}"
+            raise TypeError(f"{method}() got an unexpected keyword argument {name!r}{hint}")

@@ -1,13 +1,10 @@
-"""A list's keywords come in, the methods that take them go out with each of them in signature and docstring."""
+"""Give the methods of lists the signature and docstring that Shift+Tab and completion show."""
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
-
-from toloka_frames._validation import nearest_hint
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,59 +12,48 @@ if TYPE_CHECKING:
     from toloka_frames._schema.lists import Resource
 
 Method = TypeVar("Method", bound=Callable[..., Any])
-NEEDED = {
+REQUIRED = {
     "pool_id": "The pool.",
     "app_project_id": "The app project.",
     "operation_id": "The operation of `aggregate_solutions_by_pool`, which must have ended.",
 }
 SCAN_DOC = """Args:
 {args}
-    batch_size: Rows a page, at most {most:,}; {usual:,} unless given.
+    batch_size: Rows per page, at most {most:,}; default {usual:,}.
 
 Returns:
     A `Scan`: to_dataframe, to_arrow, to_reader, iter_dataframes, to_parquet, iteration, Arrow stream.
 
 Raises:
-    InputError: A value is none that the list takes; nothing was asked."""
-PAGE_DOC = """As the wire has it: `{{"{rows}": [...], "has_more": bool}}`. Errors and source are those of `{scan}`.
+    InputError: If the list does not take a value; nothing was requested."""
+PAGE_DOC = """The page is a dict as in the API: `{{"{rows}": [...], "has_more": bool}}`. Errors and source as in `{scan}`.
 
 Args:
 {args}
-    sort: Sort keys ({keys}), earlier ones weigh more; '-' in front for descending.
+    sort: Sort keys ({keys}), the most important first; '-' in front for descending.
     limit: Rows of the page (at most {most:,})."""
+# comparisons, which many lists share, are listed after a list's own filters
+COMMON = ("_gt", "_gte", "_lt", "_lte", "owner_id", "owner_company_id")
 
 
 def with_list_signature(resource: Resource) -> Callable[[Method], Method]:
-    """Have a method tell of a list's keywords, and answer one that is none of them with the nearest."""
-    told = resource.keyword_hints
-    # what is a list's own before what many have
-    common = ("_gt", "_gte", "_lt", "_lte", "owner_id", "owner_company_id")
-    hints = {name: told[name] for name in sorted(told, key=lambda name: name.endswith(common))}
+    """Replace the `**filters` of a method by the keywords of a list, in its signature and docstring."""
+    declared = resource.keyword_hints
+    hints = {name: declared[name] for name in sorted(declared, key=lambda name: name.endswith(COMMON))}
 
-    def telling(method: Method) -> Method:
-        signature = _signature(method, hints)
-        known = list(signature.parameters)[1:]
+    def document(method: Method) -> Method:
+        method.__doc__ = _doc(method, resource, hints)
+        method.__signature__ = _signature(method, hints)  # type: ignore[attr-defined]
+        return method
 
-        @functools.wraps(method)
-        def called(*args: Any, **kwargs: Any) -> Any:
-            for name in kwargs:
-                if name not in known:
-                    meant = nearest_hint(name, known) or f"; it takes {', '.join(known)}"
-                    raise TypeError(f"{method.__name__}() got an unexpected keyword argument {name!r}{meant}")
-            return method(*args, **kwargs)
-
-        called.__signature__ = signature  # type: ignore[attr-defined]
-        called.__doc__ = _doc(method, resource, hints)
-        return cast("Method", called)
-
-    return telling
+    return document
 
 
 def _signature(method: Callable[..., Any], hints: Mapping[str, Any]) -> inspect.Signature:
-    """The method's signature with its keywords one by one."""
+    """Return the method's signature with its keywords one by one."""
     written = inspect.signature(method)
-    own = [each for each in written.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
-    needed = [each for each in own if each.kind is not inspect.Parameter.KEYWORD_ONLY]
+    own = [parameter for parameter in written.parameters.values() if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
+    needed = [parameter for parameter in own if parameter.kind is not inspect.Parameter.KEYWORD_ONLY]
     keys = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint.__origin__)
         for name, hint in hints.items()
@@ -76,9 +62,9 @@ def _signature(method: Callable[..., Any], hints: Mapping[str, Any]) -> inspect.
 
 
 def _doc(method: Callable[..., Any], resource: Resource, hints: Mapping[str, Any]) -> str:
-    """The method's docstring with what all lists have in common."""
+    """Return the method's docstring with the parts that all lists share."""
     text, *source = (inspect.getdoc(method) or "").partition("\n\nSource: ")
-    sentences = {name: NEEDED[name] for name in resource.required} | {
+    sentences = {name: REQUIRED[name] for name in resource.required} | {
         name: hint.__metadata__[0] for name, hint in hints.items()
     }
     common = (SCAN_DOC if source[0] else PAGE_DOC).format(

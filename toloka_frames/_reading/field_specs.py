@@ -10,7 +10,7 @@ from toloka_frames._validation import path_part
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from toloka_frames._reading.list_request import ListRequest
+    from toloka_frames._reading.scan import ListRequest
     from toloka_frames._transport.http import ApiClient
 
 
@@ -18,9 +18,9 @@ async def of_list(service: ApiClient, request: ListRequest) -> Specification:
     """Return the specification of a list's field columns; empty, without a request, if it has none."""
     if not any(isinstance(column, SpecFields) for column in request.resource.columns):
         return NO_FIELDS
-    if "app_project_id" in request.places:
-        return await of_app_project(service, request.places["app_project_id"])
-    pool_id = await _pool_id(service, {**request.places, **request.query})
+    if "app_project_id" in request.path_params:
+        return await of_app_project(service, request.path_params["app_project_id"])
+    pool_id = await _pool_id(service, {**request.path_params, **request.query})
     return (await of_pool(service, pool_id))[1]
 
 

@@ -1,150 +1,181 @@
-"""A list and its filters come in, its pages go out one after another, each row once, and never without end."""
+"""Iterate over the pages of a list, without duplicate rows and without looping forever.
+
+The next page is requested before the caller needs it. If the service is slow and ids are spread evenly, many ranges of ids are
+requested at once, and their rows yielded in the list's order.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import math
 import operator
-from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
-from toloka_frames._errors import ScanInterrupted, TolokaError
-from toloka_frames._reading import field_specs
-from toloka_frames._reading.page import DictPage, Page, read_dicts, read_page
-from toloka_frames._reading.prefetch import Concurrency, PageRequest, PageT, Prefetcher
-from toloka_frames._schema.columns import Layout, expand_columns
+from toloka_frames._errors import ApiError, ScanInterrupted, TolokaError
+from toloka_frames._reading.id_ranges import between, split_after
+from toloka_frames._reading.page import last_id
+from toloka_frames._runtime.event_loop import in_thread, shield_until_done
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
-    from toloka_frames._reading.list_request import ListRequest
-    from toloka_frames._reading.prefetch import PageLike
+    from toloka_frames._reading.id_ranges import IdRangeSplitter
+    from toloka_frames._schema.columns import Layout
     from toloka_frames._transport.http import ApiClient
 
 COPY_HINT = "a copy in a folder (to_parquet with resume=True, tf.sync) goes on by itself when the same call is run again."
-MIN_ROWS_FOR_ORDER = 20  # from so many rows on, it is no accident that their ids ascend
+# Ascending by accident: the ids of 20 rows in random order do so once in 20! lists.
+MIN_ROWS_FOR_ORDER = 20
+# Measured with 100 ms a page: more connections do not make a list faster. 20 are few for the service, which allows 300 requests
+# a second.
+MAX_CONNECTIONS = 20
+# Measured: more threads parse no more pages a second; they wait for each other, and the requests wait for them.
+MAX_READERS = 2
+# If each of the first responses takes longer than this to begin, latency dominates.
+SLOW_SECONDS = 0.025
+SLOW_PAGES = 2
+# Twice as many pages are in flight as connections, because a slow page holds up those after it; their rows are limited, so that
+# the memory of streams is bounded.
+PAGES_PER_CONNECTION = 2
+MAX_ROWS_AHEAD = 50_000
 
 
-class Source:
-    """A list and what is asked of it: where the rows of a scan come from, any number of times.
+class PageLike(Protocol):
+    """What the pager needs of a page."""
+
+    @property
+    def ids(self) -> list[str]:
+        """Cursor values of its rows."""
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the list has rows after this page."""
+
+    def keep(self, wanted: Sequence[bool]) -> Self:
+        """Return the page with the wanted rows only."""
+
+
+PageT = TypeVar("PageT", bound="PageLike")
+
+
+@dataclass(frozen=True)
+class PageRequest(Generic[PageT]):
+    """What the requests of all pages of a list have in common.
 
     Attributes:
-        service: Whom is asked.
-        question: What.
-        limit: Rows a page.
+        service: The client of the API.
+        path: Path of the list.
+        query: Filters, sort and limit.
+        layout: The name of the cursor, and how pages are parsed.
+        read: Parses the body of a page.
     """
 
-    def __init__(self, service: ApiClient, question: ListRequest, limit: str) -> None:
-        self.service = service
-        self.question = question
-        self.limit = limit
-        self._layout: Layout | None = None
-
-    async def layout(self) -> Layout:
-        """What pages are read with; asks for the specification once."""
-        if self._layout is None:
-            specification = await field_specs.of_list(self.service, self.question)
-            columns = tuple(expand_columns(self.question.resource.columns, specification, self.service.web_url))
-            self._layout = Layout(self.question.resource.rows_key, self.question.resource.cursor, columns)
-        return self._layout
-
-    async def body(self, query: Mapping[str, str]) -> bytes:
-        """The bytes of one page; filters and order of `query` go before those of the question and the walk."""
-        asked = {**self._query(), **query}
-        return (await self.service.send("GET", self.question.path, query=asked, repeatable=True)).content
-
-    async def pages(
-        self, filters: Mapping[str, str] | None = None, pace: Concurrency | None = None
-    ) -> AsyncGenerator[tuple[str | None, Page], None]:
-        """Pages as record batches, each with the cursor behind it.
-
-        Args:
-            filters: What goes before the filters of the question.
-            pace: How many requests are on their way at once; when not given, more than one where the service is slow.
-        """
-        asked = PageRequest(self.service, self.question.path, self._query(filters), await self.layout(), read_page, Page.keep)
-        async with aclosing(pages_of(asked, pace or Concurrency())) as pages:
-            async for each in pages:
-                yield each
-
-    async def dicts(self) -> AsyncGenerator[DictPage, None]:
-        """Pages with their rows as the wire has them."""
-        layout = Layout(self.question.resource.rows_key, self.question.resource.cursor, ())
-        asked = PageRequest(self.service, self.question.path, self._query(), layout, read_dicts, DictPage.keep)
-        async with aclosing(pages_of(asked, Concurrency())) as pages:
-            async for _, page in pages:
-                yield page
-
-    def _query(self, filters: Mapping[str, str] | None = None) -> dict[str, str]:
-        return {**self.question.query, **(filters or {}), "sort": self.question.resource.cursor, "limit": self.limit}
+    service: ApiClient
+    path: str
+    query: Mapping[str, str]
+    layout: Layout
+    read: Callable[[bytes, Layout], PageT]
 
 
-async def pages_of(asked: PageRequest[PageT], pace: Concurrency) -> AsyncGenerator[tuple[str | None, PageT], None]:
-    """Ask for page after page, in the order of the cursor, each behind the last row of the one before.
+@dataclass
+class Concurrency:
+    """How many requests of a list are in flight at once.
 
-    Yields:
-        The cursor behind the page, and the page.
+    Attributes:
+        connections: The maximum; None means one, and MAX_CONNECTIONS once the service turns out to be slow.
+        uses_id_ranges: Whether the rest of the list is requested in ranges of ids; None until that is decided.
+    """
+
+    connections: int | None = None
+    uses_id_ranges: bool | None = None
+    _responses: int = 0
+    _fastest: float = math.inf
+
+    @property
+    def maximum(self) -> int:
+        """The most requests that can be in flight."""
+        return self.connections or MAX_CONNECTIONS
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to decide about ranges of ids."""
+        if self.uses_id_ranges is not None or self.maximum == 1:
+            return False
+        return self.connections is not None or (self._responses >= SLOW_PAGES and self._fastest >= SLOW_SECONDS)
+
+    def record(self, seconds: float) -> None:
+        """Record how long a response took to begin."""
+        self._responses, self._fastest = self._responses + 1, min(self._fastest, seconds)
+
+
+async def pages_of(request: PageRequest[PageT], concurrency: Concurrency) -> AsyncGenerator[tuple[str | None, PageT], None]:
+    """Yield page after page in the order of the cursor, each with the cursor after it.
 
     Raises:
-        ApiError: The first page was refused.
-        ScanInterrupted: A later page was, or the list's order is broken; rows that came before were handed over.
+        ApiError: If the first page is refused.
+        ScanInterrupted: If a later page is refused, or the list's order is broken; the rows before were yielded.
     """
-    key = asked.layout.cursor
-    guard, pages = _OrderGuard(key, asked.query.get(f"{key}_gt")), Prefetcher(asked, pace)
+    key = request.layout.cursor
+    guard, prefetcher = _OrderGuard(key, request.query.get(f"{key}_gt")), Prefetcher(request, concurrency)
     try:
-        while pages.more:
+        while prefetcher.has_more:
             try:
-                page = await pages.page_after(guard.cursor)
+                page = await prefetcher.page_after(guard.cursor)
             except TolokaError as error:
                 if guard.rows:
                     raise guard.interrupted(str(error)) from error
                 raise
-            wanted = guard.check(page)
-            yield guard.cursor, page if all(wanted) else asked.keep(page, wanted)
+            is_new = guard.check(page)
+            yield guard.cursor, page if all(is_new) else page.keep(is_new)
     finally:
-        await pages.cancel_pending()
+        await prefetcher.cancel_pending()
 
 
 class _OrderGuard:
-    """Where a walk is, and what tells that the list repeats itself.
+    """Choose the cursor after each page, and detect a list that repeats itself.
 
-    While ids ascend (as numbers, or as text), a row that is not behind the last page can only be one of that page again; a list
-    whose first rows are in no such order is remembered whole.
+    While ids ascend (as numbers, or as text), a row that is not after the last page can only be a row of that page again. Of a
+    list whose first rows are in no such order, all ids are remembered.
+
+    Attributes:
+        cursor: The id of the last row so far.
+        rows: The number of rows so far.
     """
 
     def __init__(self, key: str, cursor: str | None) -> None:
         self._name = key
         self.cursor = cursor
         self.rows = 0
-        # a service may give the row of the cursor again
+        # a service may return the row of the cursor again
         self._seen: dict[str, None] = {} if cursor is None else {cursor: None}
         self._key: Callable[[str], Any] | None = None
-        self._settled = False
+        self._order_is_known = False
 
     def check(self, page: PageLike) -> list[bool]:
-        """Which rows of the page are new."""
-        behind = self._all_behind(page.ids)
-        wanted = [True] * len(page.ids) if behind else [self._is_new(each) for each in page.ids]
-        if page.has_more and not any(wanted):
+        """Return which rows of the page are new."""
+        ascends = self._key is not None and _is_ascending([self.cursor or "", *page.ids], self._key)
+        is_new = [True] * len(page.ids) if ascends else [self._is_new(row_id) for row_id in page.ids]
+        if page.has_more and not any(is_new):
             raise self.interrupted("a page brought no new row and says that there are more.")
-        self.rows += sum(wanted)
-        self._remember(page.ids, ascend=behind)
-        return wanted
+        self.rows += sum(is_new)
+        self._remember(page.ids, ascends=ascends)
+        return is_new
 
-    def _all_behind(self, ids: list[str]) -> bool:
-        return self._key is not None and _is_ascending([self.cursor or "", *ids], self._key)
-
-    def _is_new(self, each: str) -> bool:
-        if each in self._seen:
+    def _is_new(self, row_id: str) -> bool:
+        if row_id in self._seen:
             return False
-        if self._key and self._key(each) <= self._key(self.cursor or ""):
-            raise self.interrupted(f"the row {each!r} came behind {self.cursor!r}, against the list's order.")
-        self._seen[each] = None
+        if self._key and self._key(row_id) <= self._key(self.cursor or ""):
+            raise self.interrupted(f"the row {row_id!r} came after {self.cursor!r}, against the list's order.")
+        self._seen[row_id] = None
         return True
 
-    def _remember(self, ids: list[str], *, ascend: bool) -> None:
+    def _remember(self, ids: list[str], *, ascends: bool) -> None:
         if ids:
-            self.cursor = max(ids, key=self._key) if self._key and not ascend else ids[-1]
-        if not self._settled and len(self._seen) >= MIN_ROWS_FOR_ORDER:
-            self._settled, self._key = True, sort_key_of(list(self._seen))
+            self.cursor = max(ids, key=self._key) if self._key and not ascends else ids[-1]
+        if not self._order_is_known and len(self._seen) >= MIN_ROWS_FOR_ORDER:
+            self._order_is_known, self._key = True, sort_key_of(list(self._seen))
         if self._key:
             self._seen = dict.fromkeys(ids)
 
@@ -153,18 +184,154 @@ class _OrderGuard:
             f"The pull ended after {self.rows:,} rows: {why}",
             cursor=self.cursor,
             rows=self.rows,
-            hint=f"Go on behind the last row with {self._name}_gt={self.cursor!r}; {COPY_HINT}",
+            hint=f"Go on after the last row with {self._name}_gt={self.cursor!r}; {COPY_HINT}",
         )
 
 
+@dataclass(frozen=True)
+class _FetchedPage(Generic[PageT]):
+    """A page that has arrived and is being parsed, and the cursor that is expected after it."""
+
+    next_cursor: str | None
+    parsed: asyncio.Task[PageT]
+
+
+@dataclass(frozen=True)
+class _PendingPage(Generic[PageT]):
+    """A page in flight: the first one after an id, up to another id; None is an end of the list."""
+
+    low: str | None
+    high: str | None
+    fetched: asyncio.Task[_FetchedPage[PageT]]
+
+
+class Prefetcher(Generic[PageT]):
+    """Prefetch pages of a list: request the next page before the caller needs it.
+
+    A prefetched page begins where the one before is expected to end; if that ends elsewhere, the prefetched one is dropped, and
+    the right one is requested.
+
+    Attributes:
+        has_more: Whether there is anything after the last page.
+    """
+
+    def __init__(self, request: PageRequest[PageT], concurrency: Concurrency) -> None:
+        self._request, self._concurrency = request, concurrency
+        self._key = request.layout.cursor
+        self._pending: deque[_PendingPage[PageT]] = deque()
+        self._expected: str | None = None
+        self._splitter: IdRangeSplitter | None = None
+        self._rows = 0
+        self._connections, self._readers = asyncio.Semaphore(concurrency.maximum), asyncio.Semaphore(MAX_READERS)
+        self.has_more = True
+
+    async def page_after(self, cursor: str | None) -> PageT:
+        """Return the page after a cursor."""
+        if not self._pending or self._expected != cursor:
+            await self.cancel_pending()
+            self._pending.append(_PendingPage(cursor, None, asyncio.create_task(self._fetch(cursor, None))))
+        if self._splitter is not None:
+            return await self._page_of_ranges(cursor, self._splitter)
+        fetched, is_due = await self._pending[0].fetched, self._concurrency.is_due
+        self._pending.popleft()
+        # requested before this page is parsed: waiting and parsing then cost the longer of both, not their sum
+        if (after := fetched.next_cursor) is not None and not is_due:
+            self._pending.append(_PendingPage(after, None, asyncio.create_task(self._fetch(after, None))))
+        page = await fetched.parsed
+        self._expected, self.has_more, self._rows = fetched.next_cursor, page.has_more, self._rows + len(page.ids)
+        if is_due and page.has_more and page.ids:
+            self._split(page.ids)
+        return page
+
+    async def cancel_pending(self) -> None:
+        """Cancel the prefetched pages, and wait until nothing of them is running."""
+        pending, self._pending, self._splitter = [*self._pending], deque(), None
+        for page in pending:
+            page.fetched.cancel()
+        await shield_until_done(_ended(pending))
+
+    def _split(self, ids: list[str]) -> None:
+        """Request many ranges of ids at once, if the list can be split."""
+        query = self._request.query
+        self._splitter = split_after(ids, self._rows, int(query["limit"]), query, self._key)
+        self._concurrency.uses_id_ranges = self._splitter is not None
+        self._expected = ids[-1]
+        self._request_ranges()
+
+    def _request_ranges(self) -> None:
+        limit = int(self._request.query["limit"])
+        most = min(PAGES_PER_CONNECTION * self._concurrency.maximum, MAX_ROWS_AHEAD // limit + 1)
+        while self._splitter and len(self._pending) < most and (id_range := self._splitter.next()):
+            low, high = id_range
+            self._pending.append(_PendingPage(low, high, asyncio.create_task(self._fetch(low, high))))
+
+    async def _page_of_ranges(self, cursor: str | None, splitter: IdRangeSplitter) -> PageT:
+        """Return the next page that has rows."""
+        pending = self._pending[0]
+        low, high = str(pending.low), pending.high
+        page = await self._page_within(pending)
+        if page is None:
+            await self._stop_splitting()
+            return await self.page_after(cursor)
+        self._expected, self.has_more = page.ids[-1] if page.ids else cursor, page.has_more or high is not None
+        if page.has_more:
+            rest = page.ids[-1]
+            self._pending.appendleft(_PendingPage(rest, high, asyncio.create_task(self._fetch(rest, high))))
+        end = page.ids[-1] if page.has_more else high
+        if end is not None and not splitter.record(low, end, len(page.ids)):
+            await self._stop_splitting()
+        self._request_ranges()
+        return page if page.ids or not self.has_more else await self.page_after(cursor)
+
+    async def _page_within(self, pending: _PendingPage[PageT]) -> PageT | None:
+        """Return the page of a range; None if the service ignores the bounds or refuses them."""
+        try:
+            fetched = await pending.fetched
+        except ApiError as error:
+            if error.retryable:
+                raise
+            return None
+        self._pending.popleft()
+        page = await fetched.parsed
+        is_within = between(page.ids, str(pending.low), pending.high) and (page.ids or not page.has_more)
+        return page if is_within else None
+
+    async def _stop_splitting(self) -> None:
+        """Continue page after page: the list is not as its first rows suggested."""
+        self._concurrency.uses_id_ranges = False
+        await self.cancel_pending()
+
+    async def _fetch(self, low: str | None, high: str | None) -> _FetchedPage[PageT]:
+        bounds = {f"{self._key}_gt": low, f"{self._key}_lte": high}
+        query = {**self._request.query, **{name: bound for name, bound in bounds.items() if bound is not None}}
+        async with self._connections:
+            response = await self._request.service.send("GET", self._request.path, query=query, repeatable=True)
+        self._concurrency.record(response.extensions.get("waited", 0.0))
+        body = response.content
+        return _FetchedPage(last_id(body, self._request.layout), asyncio.create_task(self._parse(body)))
+
+    async def _parse(self, body: bytes) -> PageT:
+        async with self._readers:
+            return await in_thread(self._request.read, body, self._request.layout)
+
+
+async def _ended(pending: Sequence[_PendingPage[PageT]]) -> None:
+    """Wait for cancelled requests; what had arrived before is not parsed any more."""
+    pages = await asyncio.gather(*(page.fetched for page in pending), return_exceptions=True)
+    parsing = [page.parsed for page in pages if isinstance(page, _FetchedPage)]
+    for task in parsing:
+        task.cancel()
+    await asyncio.gather(*parsing, return_exceptions=True)
+
+
 def sort_key_of(ids: list[str]) -> Callable[[str], Any] | None:
-    """What ids ascend by: their number, their text, or nothing."""
+    """Return the key by which ids ascend: as numbers or as text; None if by neither."""
     key = _number if all(map(str.isdecimal, ids)) else str
     return key if _is_ascending(ids, key) else None
 
 
 def _is_ascending(ids: list[str], key: Callable[[str], Any]) -> bool:
-    # numbers of one length ascend as their text does, which is told without a key for each
+    # numbers of one length ascend as their text does, which needs no key for each
     keys: list[Any] = ids if key is str or len(set(map(len, ids))) == 1 else list(map(key, ids))
     return all(map(operator.lt, keys, keys[1:]))
 

@@ -29,7 +29,7 @@ from toloka_frames._schema.timestamps import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toloka_frames._reading.pager import Source
+    from toloka_frames._reading.scan import Source
     from toloka_frames._schema.lists import Resource
 
 # Chosen with the lists of tests/reading/test_partitions.py: eight partitions of an even list of 1,000 rows take at most 40
@@ -47,23 +47,23 @@ async def split(source: Source, max_partitions: int, workers: int) -> list[Sourc
     """Split a list into at most this many partitions, for this number of processes; see `Scan.partitions`."""
     await source.layout()  # before the copies, so that they share it
     ranges = await _partition_filters(source, max_partitions)
-    service, request = source.service.shared(workers), source.question
+    service, request = source.service.shared(workers), source.request
     partitions = [copy(source) for _ in ranges]
     for partition, filters in zip(partitions, ranges, strict=True):
-        partition.service, partition.question = service, replace(request, query={**request.query, **filters})
+        partition.service, partition.request = service, replace(request, query={**request.query, **filters})
     return partitions
 
 
 async def _partition_filters(source: Source, max_partitions: int) -> list[dict[str, str]]:
     """Return the filters of each partition; a list that is empty or has no creation time is one partition."""
-    key, column = _creation_filter(source.question.resource)
+    key, column = _creation_filter(source.request.resource)
     if column is None:
         return [{}]
     prober = _Prober(source, key, column)
     first, last = await asyncio.gather(prober.probe(), prober.probe(descending=True, limit=1))
     bounds = await _split_points(prober, first, last.created[0], max_partitions) if first.created and last.created else []
     filters = [_range_filters(key, start, end) for start, end in pairwise([None, *bounds, None])]
-    if not {f"{key}_lt", f"{key}_lte"} & set(source.question.query):
+    if not {f"{key}_lt", f"{key}_lte"} & set(source.request.query):
         filters[-1][f"{key}_lte"] = _latest_created(source, last.created)
     return filters
 
@@ -148,7 +148,7 @@ class _Prober:
     """Request the first rows of ranges of creation time."""
 
     def __init__(self, source: Source, key: str, column: Column) -> None:
-        cursor = source.question.resource.cursor
+        cursor = source.request.resource.cursor
         self._source, self._key, self._columns = source, key, (Column(cursor, (cursor,), TEXT), column)
         self._semaphore = asyncio.Semaphore(MAX_CONCURRENT_PROBES)
 
@@ -156,7 +156,7 @@ class _Prober:
         self, start: int | None = None, end: int | None = None, *, descending: bool = False, limit: int = PROBE_ROWS
     ) -> _ProbedRange:
         """Return a range with its first rows; None leaves a side without a bound."""
-        request = self._source.question
+        request = self._source.request
         # `after_id` depends on the sort order, which differs here
         query = {name: value for name, value in request.query.items() if name != "after_id"}
         query |= _range_filters(self._key, start, end)

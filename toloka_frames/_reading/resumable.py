@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._reading.page import Page
-    from toloka_frames._reading.pager import Source
+    from toloka_frames._reading.scan import Source
     from toloka_frames._runtime.progress import ProgressTracker
 
 
 async def pull_resumable(source: Source, path: FilePath, tracker: ProgressTracker) -> Path:
     """Pull the rows that a list has now into a folder, or resume a pull there; see `Scan.to_parquet`."""
     destination = check_output_folder(path)
-    query, lifecycle = source.question.query, source.question.resource.life
+    query, lifecycle = source.request.query, source.request.resource.life
     manifest = await new_manifest(source, "to_parquet")
     if lifecycle.created is not None and not {"created_lt", "created_lte"} & set(query):
         manifest = replace(manifest, until=format_timestamp(source.service.latest_now()))
@@ -49,7 +49,7 @@ async def pull_resumable(source: Source, path: FilePath, tracker: ProgressTracke
 
 async def new_manifest(source: Source, made_by: Literal["to_parquet", "sync"]) -> Manifest:
     """Return the manifest of a copy without parts."""
-    request, account = source.question, await source.service.account()
+    request, account = source.request, await source.service.account()
     return Manifest(made_by, request.resource.name, request.path, dict(request.query), account, _now())
 
 
@@ -59,7 +59,7 @@ async def fill(source: Source, folder: CopyFolder, tracker: ProgressTracker) -> 
     part = await in_thread(_LastPart, folder)
     async with (
         save_on_error(folder, part.save),
-        aclosing(source.pages(_bounds(folder.manifest, source.question.resource.cursor))) as pages,
+        aclosing(await source.pages(_bounds(folder.manifest, source.request.resource.cursor))) as pages,
     ):
         async for cursor, page in pages:
             tracker.rows += len(page.batch)

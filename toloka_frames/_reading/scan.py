@@ -1,51 +1,49 @@
-"""A list and its filters come in; a frame, a table, a stream, a Parquet file or plain rows go out.
-
-The way down: `_walk` asks for pages, `_page` makes record batches of them, `_sinks` are the ends of that one stream.
-"""
+"""The rows of a list as a DataFrame, an Arrow table or stream, a Parquet file, or dicts."""
 
 from __future__ import annotations
 
 from contextlib import aclosing
 from copy import copy as copy_of
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
 from toloka_frames._errors import InputError
-from toloka_frames._reading.list_request import list_request
+from toloka_frames._reading import field_specs, time_pull
 from toloka_frames._reading.output_paths import FilePath, check_output_file
-from toloka_frames._reading.pager import Source
+from toloka_frames._reading.page import DictPage, Page, read_dicts, read_page
+from toloka_frames._reading.pager import Concurrency, PageRequest, pages_of, sort_key_of
 from toloka_frames._reading.partitions import split
 from toloka_frames._reading.resumable import pull_resumable
 from toloka_frames._reading.sinks import DtypeBackend, ParquetFile, Rebatcher, check_dtype_backend, to_frame
-from toloka_frames._reading.time_pull import fetch_table, record_batches
 from toloka_frames._runtime.event_loop import aiterate, in_thread, iterate, run
 from toloka_frames._runtime.progress import ProgressArg, track_progress
-from toloka_frames._schema.columns import EXTRA, SpecFields
+from toloka_frames._schema.columns import EXTRA, Column, Layout, SpecFields, expand_columns
 from toloka_frames._transport.rate_limits import REQUESTS_PER_SECOND
-from toloka_frames._validation import flag_or_none, page_size, positive, validate
+from toloka_frames._validation import flag_or_none, page_size, path_part, positive, validate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
     from pathlib import Path
 
     import pandas as pd
 
+    from toloka_frames._runtime.progress import ProgressTracker
     from toloka_frames._schema.lists import Resource
     from toloka_frames._transport.http import ApiClient
 
-# quick pulls leave the cell alone
+# A display that appears and is over within half a second only flickers.
 QUIET_SECONDS = 0.5
 
 
 class Scan:
-    """A list that will be asked for, page by page, when its rows are wanted; made by the client's `get_` methods.
+    """A list, whose rows are requested page by page when they are wanted; returned by the client's `get_` methods.
 
-    It can be used any number of times, and asks anew each time. Any Arrow consumer takes it as a stream (DuckDB, Polars,
-    pyarrow: `__arrow_c_stream__`). Columns and types are known before the first page and are the same for every page: those of
-    fixed fields are declared, those of `INPUT:`, `OUTPUT:` and `GOLDEN:` fields come from the project's or app's own
-    specification, which is fetched once for the scan. The last column, `extra` (string), holds as JSON text what fits no
-    column.
+    It can be used any number of times and requests its rows anew each time. Any Arrow consumer reads it as a stream (DuckDB,
+    Polars, pyarrow: `__arrow_c_stream__`). Columns and types are known before the first page and are the same for every page:
+    fixed fields are declared; `INPUT:`, `OUTPUT:` and `GOLDEN:` fields come from the specification of the project or app, which
+    is requested once per scan. The last column, `extra` (string), holds as JSON text what fits no column.
     """
 
     def __init__(self, service: ApiClient, resource: Resource, given: Mapping[str, Any]) -> None:
@@ -56,13 +54,15 @@ class Scan:
         self._title = resource.name
 
     def __repr__(self) -> str:
-        asked = self._source.question
-        columns = [place.prefix + ":*" if isinstance(place, SpecFields) else place.name for place in asked.resource.columns]
-        return f"<Scan of {asked}, pages of {self._source.limit} rows>\ncolumns: {', '.join([*columns, EXTRA])}"
+        request = self._source.request
+        columns = [
+            f"{column.prefix}:*" if isinstance(column, SpecFields) else column.name for column in request.resource.columns
+        ]
+        return f"<Scan of {request}, pages of {self._source.limit} rows>\ncolumns: {', '.join([*columns, EXTRA])}"
 
     @property
     def schema(self) -> pa.Schema:
-        """The Arrow schema of every batch; asks for the project's specification where the columns depend on it."""
+        """The Arrow schema of every batch; requests the project's specification where the columns depend on it."""
         return run(self._source.layout()).schema
 
     def to_dataframe(
@@ -72,175 +72,309 @@ class Scan:
         concurrency: int | None = None,
         progress: ProgressArg = "auto",
     ) -> pd.DataFrame:
-        """All rows as a pandas frame with a RangeIndex.
+        """Return all rows as a pandas DataFrame with a RangeIndex.
 
         Args:
             dtype_backend: None gives string, Int64, boolean, float64 and datetime64[us, UTC] columns (lists stay Arrow-backed);
                 "pyarrow" and "numpy_nullable" as in `pandas.read_*`.
-            concurrency: Requests in flight at once, from 1. None begins with one and goes on with 20 when the list is longer
-                than two pages and each answer takes 25 ms or more to begin. With more than one, a list whose ids lie in no
-                order of time (those of the Apps API) is cut into stretches of ids that hold about a page, unless it has an
-                `id_lte` of yours; another one that can be compared and sorted by `created` (operations: by `submitted`) is
-                pulled from both ends and from points between them. What allows neither is pulled page after page all the
-                same: aggregated solutions, what stands behind `after_id`, pages of few rows, lists that the service does not
-                give in the order that was asked for. Rows that do not tell when they were made, of which the API knows none,
-                are found with one only.
+            concurrency: Maximum number of requests in flight. With None it is one, and 20 once a list has more than two pages
+                and each response takes 25 ms or more to begin. Several requests are used for lists whose ids are in no order
+                of time (those of the Apps API), in ranges of ids of about a page each, unless you gave `id_lte`; and for
+                lists that can be filtered and sorted by `created` (operations: by `submitted`), in ranges of time. All other
+                lists are pulled page after page: aggregated solutions, lists with `after_id`, pages of fewer than 20 rows, and
+                lists that the service does not return in the requested order. Rows without a creation time, of which the API
+                documents none, are only found with concurrency=1.
             progress: "auto", "notebook", "text", "log", False or a callable that gets `tf.Progress`.
 
         Returns:
-            One row per row of the list; of assignments and task suites, one per task of each. They are in the order of their
-            ids (as numbers where all are, else as text), whatever the concurrency. Rows that are there from the beginning to
-            the end come once each, in the state of some moment between; rows that are made meanwhile may come or not.
+            One row per row of the list; of assignments and task suites, one per task of each. Rows are in the order of their
+            ids (as numbers if all are numbers, else as text), whatever the concurrency. A row that exists from the beginning
+            to the end of the pull is returned once, in its state of some moment between; a row created meanwhile may be
+            missing.
 
         Raises:
-            InputError: `concurrency` is not a positive whole number.
-            ApiError: The service refused.
-            ScanInterrupted: The pull ended half-way; `.cursor` says where, or is None if it had gone on from several points.
+            InputError: If `concurrency` is not a positive whole number.
+            ApiError: If the service refuses.
+            ScanInterrupted: If the pull ends half-way; `.cursor` says where, or is None after requests for several ranges.
         """
         check_dtype_backend(dtype_backend)
-        return to_frame(self.to_arrow(concurrency=concurrency, progress=progress), dtype_backend)
+        return to_frame(run(self._fetch_table(concurrency, progress)), dtype_backend)
 
     def to_arrow(self, *, concurrency: int | None = None, progress: ProgressArg = "auto") -> pa.Table:
-        """All rows as an Arrow table of this scan's schema; arguments and errors as in `to_dataframe`."""
-        return run(self._awaited_arrow(concurrency, progress))
+        """Return all rows as an Arrow table of this scan's schema; arguments and errors as in `to_dataframe`."""
+        return run(self._fetch_table(concurrency, progress))
 
     def to_parquet(self, path: FilePath, *, resume: bool = False, progress: ProgressArg = "auto") -> Path:
-        """Stream all rows into a Parquet file, or with `resume=True` into a folder of them; memory does not grow with the rows.
+        """Stream all rows into a Parquet file, or with `resume=True` into a folder of them, in bounded memory.
 
-        Two pages are held at once; of a slow service, where ids lie in no order of time (see `to_dataframe`), up to 40 pages,
-        or 50,000 rows.
+        At most two pages are in memory; of a slow service whose ids are in no order of time (see `to_dataframe`), at most 40
+        pages or 50,000 rows.
 
-        Row groups have 100,000 rows or 64 MiB of Arrow, zstd, dictionaries, statistics and an index of their pages, and hold
-        rows that follow each other by id: a reader skips those that a filter by id cannot match, and by `created` where ids
+        A row group has 100,000 rows or 64 MiB of Arrow, compressed with zstd, with dictionaries, statistics and a page index.
+        Its rows follow each other by id, so a reader skips row groups by a filter on the id, and by one on `created` where ids
         ascend with it, as those of tasks, task suites and assignments do within a pool.
 
         Args:
-            path: The file; it is there when it is whole, until then its rows are in a `.part` file beside it. With
+            path: The file. It appears when it is complete; until then its rows are in a `.part` file beside it. With
                 `resume=True` a folder, which pandas and pyarrow read by its name, DuckDB and Polars as `<path>/*.parquet`.
-            resume: Pull into parts of 100,000 rows or 64 MiB of Arrow, each in place when it is whole, with a manifest. After a
-                kill, an error or Stop, the same call goes on where the parts end: nothing twice, nothing lost. When the copy
-                is complete, the call asks only whose account it is and returns. Where a list can be compared by `created` and
-                no upper bound was given, the copy holds what was created until its beginning, by the later of the
-                service's clock and this computer's. `tf.verify(path)` checks it.
+            resume: Write parts of 100,000 rows or 64 MiB of Arrow, each moved into place when it is complete, and a manifest.
+                After a kill, an error or Stop, the same call resumes after the last part: no row twice, no row lost. If the
+                copy is complete, the call only checks whose account it is and returns. If the list can be filtered by
+                `created` and you gave no upper bound, the copy holds the rows created before it began, by the later of
+                the service's clock and this computer's. `tf.verify(path)` checks the copy.
             progress: As in `to_dataframe`.
 
         Returns:
             The path.
 
         Raises:
-            InputError: The path is a folder or in a copy (with `resume=True`: a file, or a folder of other things), or its
-                folder is not there; nothing was asked.
-            ApiError: The service refused.
-            ScanInterrupted: The pull ended half-way; no file is left, or with `resume=True` the parts that are whole.
-            CopyError: With `resume=True`: the folder holds a copy of something else, is damaged, is being written by another
+            InputError: If the path is a folder or in a copy (with `resume=True`: a file, or a folder of other things), or its
+                folder does not exist; nothing was requested.
+            ApiError: If the service refuses.
+            ScanInterrupted: If the pull ends half-way; no file is left, or with `resume=True` the complete parts.
+            CopyError: With `resume=True`: if the folder holds a copy of something else, is damaged, is being written by another
                 call, or cannot be written; it is left as it is.
         """
-        return run(self._awaited_parquet(path, resume, progress))
+        return run(self._write_parquet(path, resume, progress))
 
     def partitions(self, n: int, *, workers: int | None = None) -> list[Self]:
-        """The rows in at most `n` scans, for other processes and machines: each row in exactly one, about as many in each.
+        """Split the rows into at most `n` scans of about equal size, for other processes and machines; each row is in one.
 
-        Each is a window of `created` (operations: `submitted`) besides the filters of this scan, cut where some small requests
-        find as many rows on both sides; rows of the same millisecond stay together. Apps and aggregated solutions, which
-        cannot be asked for by it, are one partition.
+        Each partition is a range of `created` (operations: `submitted`) besides the filters of this scan. A few small requests
+        find the bounds; rows of the same millisecond stay together. Apps and aggregated solutions cannot be filtered by
+        time and are one partition.
 
-        The last ends now, by the later of the service's clock and this computer's, or behind the row that is last, unless the
-        scan has an upper bound: read late or twice, the partitions are the same rows.
+        The last partition ends now, by the later of the service's clock and this computer's, or after the last row, unless the
+        scan has an upper bound: read later or twice, the partitions hold the same rows.
 
-        A partition is a few kilobytes when it is pickled. It has the columns inside, which are not asked for again, but no
-        token: where it is read, TOLOKA_TOKEN has it, or the callable returns it that the client was made with.
+        A pickled partition is a few kilobytes. It holds the columns, which are not requested again, but no token: the process
+        that reads it takes TOLOKA_TOKEN, or calls the callable that the client was made with.
 
         Args:
-            n: How many at most; there are fewer where there are fewer rows.
-            workers: How many processes read at the same time, 1 to 300: each sends at most 300 / `workers` requests a second,
-                so that together they keep the account's quota. When not given, `n` or 300; 1 suits threads of this process.
+            n: Maximum number of partitions; there are fewer if there are fewer rows.
+            workers: The number of processes that read at the same time, 1 to 300: each sends at most 300 / `workers` requests a
+                second, so that together they keep the account's quota. Default: `n`, at most 300; 1 suits threads of this
+                process.
 
         Raises:
-            InputError: `n` or `workers` is no such number.
-            ApiError: The service refused.
+            InputError: If `n` or `workers` is not such a number.
+            ApiError: If the service refuses.
 
         Source: Toloka API, "Rate limiting", for the quota.
         """
         parts = int(validate("n", positive, n))
         most = min(parts, REQUESTS_PER_SECOND) if workers is None else workers
         share = int(validate("workers", page_size(REQUESTS_PER_SECOND), most))
-        return [self._of(source) for source in run(split(self._source, parts, share))]
+        return [self._with(source) for source in run(split(self._source, parts, share))]
 
     def to_reader(self) -> pa.RecordBatchReader:
-        """The rows as a stream of record batches, a page at a time as they are read; memory as in `to_parquet`."""
-        return pa.RecordBatchReader.from_batches(self.schema, iterate(record_batches(self._source)))
+        """Return the rows as a stream of record batches, one per page; memory as in `to_parquet`."""
+        return pa.RecordBatchReader.from_batches(self.schema, iterate(self._source.batches()))
 
     def iter_dataframes(self, chunk_rows: int = 50_000, *, dtype_backend: DtypeBackend | None = None) -> Iterator[pd.DataFrame]:
-        """Frames of at most `chunk_rows` rows each, one after another; all but the last have exactly so many.
+        """Iterate over the rows as DataFrames of `chunk_rows` rows; the last one may have fewer.
 
         Raises:
-            InputError: `chunk_rows` is not a positive whole number.
+            InputError: If `chunk_rows` is not a positive whole number.
         """
         check_dtype_backend(dtype_backend)
         validate("chunk_rows", positive, chunk_rows)
         return self._frames(chunk_rows, dtype_backend)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Rows as the wire has them, in ordinary code."""
+        """Iterate over the rows as dicts, as in the API."""
         for page in iterate(self._source.dicts()):
             yield from page.rows
 
     async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
-        """Rows as the wire has them, in async code of any loop."""
-        # whoever stops half-way closes this one only, and the loop may end before it finds the inner one
+        """Iterate over the rows as dicts, as in the API, in async code of any event loop."""
+        # code that stops half-way closes this iterator only, and its loop may end before the inner one is found
         async with aclosing(aiterate(self._source.dicts())) as pages:
             async for page in pages:
                 for row in page.rows:
                     yield row
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """The rows as an Arrow C stream (Arrow PyCapsule interface)."""
+        """Return the rows as an Arrow C stream (Arrow PyCapsule interface)."""
         return self.to_reader().__arrow_c_stream__(requested_schema)
 
     def __arrow_c_schema__(self) -> object:
-        """The schema as an Arrow C schema (Arrow PyCapsule interface)."""
+        """Return the schema as an Arrow C schema (Arrow PyCapsule interface)."""
         return self.schema.__arrow_c_schema__()
 
-    def _of(self, source: Source) -> Self:
+    def _with(self, source: Source) -> Self:
         scan = copy_of(self)
         scan._source = source  # noqa: SLF001 -- a copy of this
         return scan
 
-    async def _awaited_arrow(self, concurrency: int | None, progress: ProgressArg) -> pa.Table:
-        """`to_arrow` for async code, by `toloka_frames.aio`."""
+    async def _fetch_table(self, concurrency: int | None, progress: ProgressArg) -> pa.Table:
+        """`to_arrow`, awaited."""
         if concurrency is not None:
             validate("concurrency", positive, concurrency)
-        with track_progress(progress, self._title, quiet=QUIET_SECONDS) as meter:
-            return await fetch_table(self._source, concurrency, meter)
+        with track_progress(progress, self._title, quiet=QUIET_SECONDS) as tracker:
+            return await self._source.fetch_table(concurrency, tracker)
 
-    async def _awaited_parquet(self, path: FilePath, resume: bool, progress: ProgressArg) -> Path:
-        """`to_parquet` for async code, by `toloka_frames.aio`."""
+    async def _write_parquet(self, path: FilePath, resume: bool, progress: ProgressArg) -> Path:
+        """`to_parquet`, awaited."""
         if validate("resume", flag_or_none, resume) == "true":
-            with track_progress(progress, self._title) as meter:
-                return await pull_resumable(self._source, path, meter)
-        place = check_output_file(path)
-        with track_progress(progress, self._title, quiet=QUIET_SECONDS) as meter:
-            with ParquetFile(place, (await self._source.layout()).schema) as file:
-                async with aclosing(record_batches(self._source, meter)) as batches:
+            with track_progress(progress, self._title) as tracker:
+                return await pull_resumable(self._source, path, tracker)
+        file_path = check_output_file(path)
+        with track_progress(progress, self._title, quiet=QUIET_SECONDS) as tracker:
+            with ParquetFile(file_path, (await self._source.layout()).schema) as file:
+                async with aclosing(self._source.batches(tracker)) as batches:
                     async for batch in batches:
                         await in_thread(file.write, batch)
             return file.path
 
     def _frames(self, chunk_rows: int, dtype_backend: DtypeBackend | None) -> Iterator[pd.DataFrame]:
-        regrouped = Rebatcher(self.schema, chunk_rows)
-        for batch in iterate(record_batches(self._source)):
-            for table in regrouped.add(batch):
+        rebatcher = Rebatcher(self.schema, chunk_rows)
+        for batch in iterate(self._source.batches()):
+            for table in rebatcher.add(batch):
                 yield to_frame(table, dtype_backend)
-        for table in regrouped.rest():
+        for table in rebatcher.rest():
             yield to_frame(table, dtype_backend)
 
 
-def check_scan(scan: Any, does: str) -> None:
-    """Refuse what is no scan; `does` begins the sentence that says what was wanted of it.
+class Source:
+    """The rows of a list, which can be requested any number of times.
+
+    Attributes:
+        service: The client of the API.
+        request: What is requested.
+        limit: Rows per page.
+    """
+
+    def __init__(self, service: ApiClient, request: ListRequest, limit: str) -> None:
+        self.service = service
+        self.request = request
+        self.limit = limit
+        self._layout: Layout | None = None
+
+    async def layout(self) -> Layout:
+        """Return how pages are parsed; the project's field specifications are requested once."""
+        if self._layout is None:
+            resource = self.request.resource
+            columns = tuple(column for column in resource.columns if isinstance(column, Column) and not column.link)
+            if len(columns) < len(resource.columns):
+                specification = await field_specs.of_list(self.service, self.request)
+                columns = tuple(expand_columns(resource.columns, specification, self.service.web_url))
+            self._layout = Layout(resource.rows_key, resource.cursor, columns)
+        return self._layout
+
+    async def fetch_table(self, concurrency: int | None, progress: ProgressTracker) -> pa.Table:
+        """Return all rows in the order of their ids; `concurrency` as in `Scan.to_dataframe`.
+
+        Pages are requested one after another until the service turns out to be slow. If the ids of the list can be split, the
+        pager then requests many pages at once; if its creation times can, `time_pull` fetches the rest.
+        """
+        requests, batches, was_tried = Concurrency(concurrency), list[pa.RecordBatch](), False
+        async with aclosing(await self.pages(concurrency=requests)) as pages:
+            async for cursor, page in pages:
+                batches.append(page.batch)
+                progress.rows += len(page.batch)
+                if requests.uses_id_ranges is False and not was_tried and page.has_more and sort_key_of(page.ids):
+                    was_tried = True
+                    table = await time_pull.fetch_rest(self, batches, cursor, requests.maximum, progress)
+                    if table is not None:
+                        return table
+        return pa.Table.from_batches(batches, (await self.layout()).schema)
+
+    async def batches(self, progress: ProgressTracker | None = None) -> AsyncGenerator[pa.RecordBatch, None]:
+        """Yield the rows as record batches, page after page, and count them."""
+        async with aclosing(await self.pages()) as pages:
+            async for _, page in pages:
+                if progress:
+                    progress.rows += len(page.batch)
+                yield page.batch
+
+    async def pages(
+        self, filters: Mapping[str, str] | None = None, concurrency: Concurrency | None = None
+    ) -> AsyncGenerator[tuple[str | None, Page], None]:
+        """Return an iterator over the pages as record batches, each with the cursor after it; close it when it is left early.
+
+        Args:
+            filters: Filters that replace those of the request.
+            concurrency: How many requests are in flight at once; if not given, more than one where the service is slow.
+        """
+        request = PageRequest(self.service, self.request.path, self._query(filters), await self.layout(), read_page)
+        return pages_of(request, concurrency or Concurrency())
+
+    async def dicts(self) -> AsyncGenerator[DictPage, None]:
+        """Yield pages whose rows are dicts as in the API."""
+        layout = Layout(self.request.resource.rows_key, self.request.resource.cursor, ())
+        request = PageRequest(self.service, self.request.path, self._query(), layout, read_dicts)
+        async with aclosing(pages_of(request, Concurrency())) as pages:
+            async for _, page in pages:
+                yield page
+
+    async def body(self, query: Mapping[str, str]) -> bytes:
+        """Return the body of one page; filters and sort of `query` replace those of the request."""
+        query = {**self._query(), **query}
+        return (await self.service.send("GET", self.request.path, query=query, repeatable=True)).content
+
+    def _query(self, filters: Mapping[str, str] | None = None) -> dict[str, str]:
+        return {**self.request.query, **(filters or {}), "sort": self.request.resource.cursor, "limit": self.limit}
+
+
+@dataclass(frozen=True)
+class ListRequest:
+    """What is requested of a list.
+
+    Attributes:
+        resource: The list.
+        path_params: Its path parameters.
+        query: Its filters, as text.
+    """
+
+    resource: Resource
+    path_params: Mapping[str, str]
+    query: Mapping[str, str]
+
+    @property
+    def path(self) -> str:
+        """The path after `/api`, ids quoted."""
+        return self.resource.path.format(**{name: path_part(value) for name, value in self.path_params.items()})
+
+    def __str__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in {**self.path_params, **self.query}.items())
+        return f"{self.resource.name}({given})"
+
+
+def list_request(resource: Resource, given: Mapping[str, Any]) -> ListRequest:
+    """Validate the keywords of a list; a keyword that is None was not given.
 
     Raises:
-        InputError: It is none.
+        InputError: If the list does not take a value, or one that it needs is missing.
+    """
+    filters = resource.filters
+    path_params = {name: value for name, value in given.items() if name not in filters}
+    for name, value in path_params.items():
+        validate(name, path_part, value)
+    query = {
+        # the underscore only keeps a name from being a keyword of Python
+        name.rstrip("_"): validate(name, filters[name], value)
+        for name, value in given.items()
+        if name in filters and value is not None
+    }
+    if resource.one_of and not any(name in query for name in resource.one_of):
+        raise InputError(f"{resource.name}: {' or '.join(resource.one_of)} is needed.", column=resource.one_of[0])
+    for (name, value), needed in resource.needs.items():
+        if query.get(name) == value and needed not in query:
+            raise InputError(f"{name}={value!r} needs {needed}.", column=needed)
+    return ListRequest(resource, path_params, query)
+
+
+def check_scan(scan: Any, use: str) -> None:
+    """Reject what is not a scan.
+
+    Args:
+        scan: The argument.
+        use: The beginning of the message, for example "tf.sync copies".
+
+    Raises:
+        InputError: If it is not a Scan.
     """
     if not isinstance(scan, Scan):
-        hint = "Give a list that is asked for by a client, as client.get_tasks(pool_id)."
-        raise InputError(f"{does} a Scan, and this is {type(scan).__name__}.", column="scan", hint=hint)
+        hint = "Give a list of a client, as client.get_tasks(pool_id)."
+        raise InputError(f"{use} a Scan, and this is {type(scan).__name__}.", column="scan", hint=hint)

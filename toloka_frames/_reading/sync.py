@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from toloka_frames._reading.list_request import ListRequest
     from toloka_frames._reading.output_paths import FilePath
-    from toloka_frames._reading.pager import Source
-    from toloka_frames._reading.scan import Scan
+    from toloka_frames._reading.scan import ListRequest, Scan, Source
     from toloka_frames._runtime.progress import ProgressArg, ProgressTracker
     from toloka_frames._schema.lists import RowLifecycle
 
@@ -127,10 +125,10 @@ async def awaited_sync(scan: Scan, folder: FilePath, lag: timedelta, progress: P
 
 async def _sync(source: Source, path: FilePath, lag: timedelta, tracker: ProgressTracker) -> Synced:
     destination = check_output_folder(path)
-    _check_syncable(source.question)
+    _check_syncable(source.request)
     manifest = await new_manifest(source, "sync")
     manifest = replace(manifest, until=_latest_created(source, lag))
-    with CopyFolder(destination, source.question.resource.life, manifest) as folder:
+    with CopyFolder(destination, source.request.resource.life, manifest) as folder:
         folder.match_columns((await source.layout()).schema)
         part_of_row, ranges = await in_thread(_open_rows, folder, int(source.limit))
         # new rows first: they are added even if the service keeps failing during a long refresh of the open ones
@@ -209,7 +207,7 @@ async def _refresh(
     fetched: list[pa.RecordBatch] = []
     async with save_on_error(folder, lambda: _replace_changed(folder, part_of_row, fetched)):
         for filters in ranges:
-            async with aclosing(source.pages(filters)) as pages:
+            async with aclosing(await source.pages(filters)) as pages:
                 async for _, page in pages:
                     wanted = page.keep([id_ in missing for id_ in page.ids])
                     missing.difference_update(wanted.ids)

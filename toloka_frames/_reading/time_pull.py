@@ -18,18 +18,16 @@ import pyarrow.compute as pc
 
 from toloka_frames._errors import ScanInterrupted, TolokaError, ValidationFailed
 from toloka_frames._reading.page import read_page
-from toloka_frames._reading.pager import COPY_HINT, MIN_ROWS_FOR_ORDER, sort_key_of
-from toloka_frames._reading.prefetch import MAX_READERS, Concurrency
+from toloka_frames._reading.pager import COPY_HINT, MAX_READERS, MIN_ROWS_FOR_ORDER, Concurrency
 from toloka_frames._reading.time_ranges import PRECISION, PageStats, UnfetchedRanges
 from toloka_frames._runtime.event_loop import in_thread, shield_until_done
 from toloka_frames._schema.timestamps import SECOND_US, format_microseconds, parse_timestamp, to_microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import Sequence
 
-    from toloka_frames._reading.list_request import ListRequest
     from toloka_frames._reading.page import Page
-    from toloka_frames._reading.pager import Source
+    from toloka_frames._reading.scan import ListRequest, Source
     from toloka_frames._reading.time_ranges import RangeRequest
     from toloka_frames._runtime.progress import ProgressTracker
     from toloka_frames._schema.columns import Layout
@@ -91,69 +89,61 @@ class CreationTimeAxis:
         return instants
 
 
-async def fetch_table(source: Source, concurrency: int | None, meter: ProgressTracker) -> pa.Table:
-    """All rows of a list; `concurrency` as in `Scan.to_dataframe`."""
-    axis = _axis(source.question)
-    if axis is not None and concurrency != 1 and int(source.limit) >= MIN_ROWS_FOR_ORDER:
-        try:
-            return await _Pull(source, axis, meter).table(concurrency)
-        except UnsplittableError:
-            meter.rows = 0
-    async with aclosing(record_batches(source, meter, concurrency)) as batches:
-        return pa.Table.from_batches([batch async for batch in batches], (await source.layout()).schema)
+async def fetch_rest(
+    source: Source, batches: Sequence[pa.RecordBatch], cursor: str | None, connections: int, progress: ProgressTracker
+) -> pa.Table | None:
+    """Fetch the rows after a cursor over several connections; return them with those before, in the order of their ids.
 
-
-async def record_batches(
-    source: Source, meter: ProgressTracker | None = None, concurrency: int | None = None
-) -> AsyncGenerator[pa.RecordBatch, None]:
-    """The record batches of a list, page after page; the meter counts their rows."""
-    async with aclosing(source.pages(pace=Concurrency(concurrency))) as pages:
-        async for _, page in pages:
-            if meter:
-                meter.rows += len(page.batch)
-            yield page.batch
+    Return None if the list does not allow it: its pages are then to be requested one after another.
+    """
+    axis, rows = _axis(source.request), progress.rows
+    if axis is None or cursor is None or int(source.limit) < MIN_ROWS_FOR_ORDER:
+        return None
+    try:
+        return await _Pull(source, axis, batches, cursor, progress).table(connections)
+    except UnsplittableError:
+        progress.rows = rows
+        return None
 
 
 class _Pull:
-    """A pull of a list whose rows can be asked for by when they were made."""
+    """A pull of the rest of a list, over several ranges of creation time."""
 
-    def __init__(self, source: Source, axis: CreationTimeAxis, meter: ProgressTracker) -> None:
+    def __init__(
+        self,
+        source: Source,
+        axis: CreationTimeAxis,
+        batches: Sequence[pa.RecordBatch],
+        cursor: str,
+        progress: ProgressTracker,
+    ) -> None:
         self._source = source
         self._axis = axis
-        self._meter = meter
+        self._progress = progress
         self._gaps = UnfetchedRanges(int(source.limit))
         self._readers = asyncio.Semaphore(MAX_READERS)
-        self._batches: list[pa.RecordBatch] = []
+        self._batches = [*batches]
+        self._after = {f"{source.request.resource.cursor}_gt": cursor}
         # where the list begins and ends, if that is a page of one instant
         self._ends: dict[bool, float] = {}
-        # behind which row the rest is
-        self._behind: dict[str, str] = {}
 
-    async def table(self, concurrency: int | None) -> pa.Table:
-        """All rows: by a walk, and from several points of the axis where the walk turns out not to be one to share out."""
-        pace, schema = Concurrency(concurrency), (await self._source.layout()).schema
-        if await self._walked(pace):
-            return pa.Table.from_batches(self._batches, schema)
+    async def table(self, connections: int) -> pa.Table:
+        """Return all rows.
+
+        Raises:
+            UnsplittableError: If the service ignores the order or the bounds, or refuses them.
+            ScanInterrupted: If it fails otherwise.
+        """
+        schema = (await self._source.layout()).schema
         try:
-            await self._share_out(pace.most)
-        except ValidationFailed as error:  # a walk, which asks for less, may be allowed
+            await self._share_out(connections)
+        except ValidationFailed as error:  # a request without bounds and sort may be allowed
             raise UnsplittableError from error
         except TolokaError as error:
             raise self._interrupted(error) from error
-        table = await in_thread(sort_by_id, self._batches, schema, self._source.question.resource.life.id)
-        self._meter.rows = len(table)
+        table = await in_thread(sort_by_id, self._batches, schema, self._source.request.resource.life.id)
+        self._progress.rows = len(table)
         return table
-
-    async def _walked(self, pace: Concurrency) -> bool:
-        """Walk until it is clear that a walk cannot be shared out; whether all rows came before."""
-        cursor = self._source.question.resource.cursor
-        async with aclosing(self._source.pages(pace=pace)) as pages:
-            async for last, page in pages:
-                self._add(page.batch)
-                if pace.shared is False and page.has_more and last is not None and sort_key_of(page.ids):
-                    self._behind = {f"{cursor}_gt": last}
-                    return False
-        return True
 
     async def _share_out(self, connections: int) -> None:
         """Have so many connections ask until everything is known; nothing goes on behind the end of this."""
@@ -172,7 +162,7 @@ class _Pull:
             await shield_until_done(asyncio.gather(*asking, return_exceptions=True))
 
     async def _ask(self, ask: RangeRequest) -> None:
-        query = {**self._behind, **self._axis.query(ask)}
+        query = {**self._after, **self._axis.query(ask)}
         if ask.by_id:
             await self._walk(ask, query)
             return
@@ -204,7 +194,7 @@ class _Pull:
     async def _walk(self, ask: RangeRequest, query: dict[str, str]) -> None:
         """Pull what is too close together, in the order of ids."""
         try:
-            async with aclosing(self._source.pages(query, Concurrency(1))) as pages:
+            async with aclosing(await self._source.pages(query, Concurrency(1))) as pages:
                 async for _, page in pages:
                     self._axis.instants(page, ask)
                     self._add(page.batch)
@@ -217,21 +207,21 @@ class _Pull:
     def _add(self, batch: pa.RecordBatch, new: float = 1.0) -> None:
         """Keep rows, of which such a share had probably not come before."""
         self._batches.append(batch)
-        self._meter.rows += round(len(batch) * new)
+        self._progress.rows += round(len(batch) * new)
 
     def _interrupted(self, error: TolokaError) -> ScanInterrupted:
         why = error.__cause__ if isinstance(error, ScanInterrupted) else error
         return ScanInterrupted(
-            f"The pull ended after {self._meter.rows:,} rows: {why}",
+            f"The pull ended after {self._progress.rows:,} rows: {why}",
             cursor=None,
-            rows=self._meter.rows,
+            rows=self._progress.rows,
             hint=f"It went on from several points, so there is no row to go on behind: run it again; {COPY_HINT}",
         )
 
 
-def _axis(question: ListRequest) -> CreationTimeAxis | None:
+def _axis(request: ListRequest) -> CreationTimeAxis | None:
     """What a list can be shared out by; None where there is nothing."""
-    query, told = question.query, question.resource.creation_key
+    query, told = request.query, request.resource.creation_key
     # `after_id` is behind a row in the order that is asked for, so it means another thing in another order
     if told is None or "after_id" in query:
         return None

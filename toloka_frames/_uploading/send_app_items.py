@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from toloka_frames._client.base_calls import build_path
 from toloka_frames._errors import OutcomeUnknown, TolokaError, TooLarge
-from toloka_frames._reading.list_request import list_request
-from toloka_frames._reading.pager import Source
+from toloka_frames._reading.scan import Source, list_request
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._schema.bulk import CREATE_APP_BATCH, CREATE_APP_ITEMS
 from toloka_frames._schema.lists import APP_BATCHES, APP_ITEMS
