@@ -136,7 +136,7 @@ def test_a_file_keeps_token_and_state(tmp_path: Path) -> None:
 def test_a_file_serves_one_service_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "toloka.db"
     with LocalToloka(path) as toloka:
-        with pytest.raises(OSError, match=r"toloka\.db.* another service has it in use"):
+        with pytest.raises(OSError, match=r"toloka\.db.* another service is using it"):
             LocalToloka(path).start()
         assert httpx.get(f"{toloka.url}/api/v1/requester", headers=headers(toloka)).status_code == 200
     with LocalToloka(path):

@@ -14,6 +14,9 @@ Toloka-Kit 1.2.3 and the Java SDK.
 
 from __future__ import annotations
 
+import asyncio
+import atexit
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -38,7 +41,7 @@ from toloka_frames.local._simulation.simulated_workers import answer_pool
 from toloka_frames.local._store.store import Store
 
 if TYPE_CHECKING:
-    import os
+    from collections.abc import Iterable
     from types import TracebackType
 
     import pandas as pd
@@ -90,7 +93,7 @@ class LocalToloka:
         return self
 
     def close(self) -> None:
-        """Stop serving; a temporary state is gone, a given file stays."""
+        """Stop serving and close the clients that `client()` made; a temporary state is deleted, a given file stays."""
         running, self._running = self._running, None
         if running is not None:
             running.close()
@@ -123,10 +126,12 @@ class LocalToloka:
         return list(self._now.service.requests)
 
     def client(self, **options: Any) -> AsyncTolokaClient:
-        """A client of this service; `options` are those of `AsyncTolokaClient`."""
+        """Return a client of this service, which `close()` closes too; `options` are those of `AsyncTolokaClient`."""
         from toloka_frames._client.client import AsyncTolokaClient  # noqa: PLC0415  # the service can be had without a client
 
-        return AsyncTolokaClient(**({"token": self.token, "url": self.url} | options))
+        client = AsyncTolokaClient(**({"token": self.token, "url": self.url} | options))
+        self._now.clients.add(client)
+        return client
 
     def load_export(self, source: str | os.PathLike[str] | pd.DataFrame) -> str:
         """Turn a pool-result export into a project, a closed pool, its tasks, suites and assignments.
@@ -189,21 +194,21 @@ class LocalToloka:
 
 
 class _Running:
-    """What exists between start and close."""
+    """The parts that exist between start and close."""
 
     def __init__(
         self, path: str | os.PathLike[str] | None, port: int, token: str | None, operation_seconds: float, plan: Plan
     ) -> None:
-        folder = None if path else tempfile.mkdtemp(prefix="toloka-local-")
-        # a service that nobody closes takes its folder along when it is forgotten, at the latest when Python ends
-        self._clear = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True) if folder else None
-        file = str(path or Path(folder or "") / "toloka.db")
+        self._process = os.getpid()
+        self.clients = weakref.WeakSet["AsyncTolokaClient"]()
+        self._folder = None if path else tempfile.mkdtemp(prefix="toloka-local-")
+        file = str(path or Path(self._folder or "") / "toloka.db")
         try:
             self.store = Store(file, operation_seconds)
         except sqlite3.Error as error:
-            # not by isinstance, since a full disk is an OperationalError, too
+            # not by isinstance, because a full disk is an OperationalError too
             busy = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
-            why = "another service has it in use" if busy else error
+            why = "another service is using it" if busy else error
             raise OSError(f"{file} cannot hold the state: {why}") from error
         self.token = self.store.token(token)
         offer_apps(self.store)
@@ -211,13 +216,47 @@ class _Running:
         try:
             self.server = Server(self.service, port)
         except OSError:
-            # else nobody could have the file while this object lives
+            # otherwise the file stays locked while this object lives
             self.store.close()
+            self._delete_folder()
             raise
+        _running.add(self)
 
     def close(self) -> None:
-        # first, because a request in hand still asks the store
+        _running.discard(self)
+        if self._process != os.getpid():
+            return  # forked from the process that serves
+        # the server first, because requests in progress use the store and may still receive their responses
         self.server.close()
         self.store.close()
-        if self._clear:
-            self._clear()
+        self._close_clients()
+        self._delete_folder()
+
+    def _delete_folder(self) -> None:
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _close_clients(self) -> None:
+        import toloka_frames as tf  # noqa: PLC0415  # as in LocalToloka.client
+
+        clients = list(self.clients)
+        try:
+            tf.run(_aclose(clients))
+        except tf.LoopError:
+            # inside tf.run(...), where waiting would stop the loop that closes them
+            asyncio.run_coroutine_threadsafe(_aclose(clients), asyncio.get_running_loop())
+
+
+async def _aclose(clients: Iterable[AsyncTolokaClient]) -> None:
+    for client in clients:
+        await client.aclose()
+
+
+_running: set[_Running] = set()
+
+
+@atexit.register
+def _close_running() -> None:
+    """Close at exit the services that nobody closed."""
+    for running in list(_running):
+        running.close()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from toloka_frames.local._faults.exchange import Reply
 
 _HOST = "127.0.0.1"
-_LAST_SECONDS = 1
+_GRACE_SECONDS = 1
 
 
 class Server:
@@ -51,13 +51,13 @@ class Server:
         self._ready.wait()
 
     def close(self) -> None:
-        """Stop serving: idle connections are dropped, an answer in the making gets a second."""
+        """Stop serving and close every socket: idle connections at once, those with a response in progress within a second."""
         self._loop.call_soon_threadsafe(self._closing.set)
         self._thread.join()
 
     def _run(self) -> None:
-        # a runner of our own: asyncio.run may have been replaced (nest_asyncio)
-        with asyncio.Runner() as runner:
+        # not asyncio.run, which nest_asyncio may have replaced, and not the loop of a policy, whose accepting may differ
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
             try:
                 runner.run(self._serve())
             finally:
@@ -69,23 +69,36 @@ class Server:
         await self._listen()
         self._ready.set()
         await self._closing.wait()
-        self._listener.close()
+        await self._stop_listening()
         self._socket.close()
-        await self._end_connections()
+        await self._close_connections()
 
     async def _listen(self) -> None:
         self._listener = await self._loop.create_server(
             lambda: Protocol(config=self._config, server_state=self._state, app_state={}), sock=self._socket
         )
 
-    async def _end_connections(self) -> None:
+    async def _stop_listening(self) -> None:
+        # asyncio accepts a connection in a task, which would fail and leak its socket if the listener were closed first: no
+        # new tasks, one iteration of the loop for those that there are, and one for the connections that they make
+        self._loop.remove_reader(self._socket)
+        for _ in range(2):
+            await asyncio.sleep(0)
+        self._listener.close()
+
+    async def _close_connections(self) -> None:
+        """Return when every socket is closed: one that is still open when the loop ends is never closed by it."""
         for connection in list(self._state.connections):
             connection.shutdown()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_LAST_SECONDS):
-                while self._state.connections:  # noqa: ASYNC110  # a connection tells nobody that it has ended
-                    await asyncio.sleep(0.001)
+        await self._wait_for_disconnects()
         self._reset_connections()
+        await self._wait_for_disconnects()
+
+    async def _wait_for_disconnects(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_SECONDS):
+                while self._state.connections:  # noqa: ASYNC110  # uvicorn has no event for the end of a connection
+                    await asyncio.sleep(0.001)
 
     def _reset_connections(self) -> None:
         for connection in list(self._state.connections):
@@ -96,16 +109,18 @@ class Server:
         try:
             reply = await self._answer(request, await request.body())
             if reply.outage is not None:
-                self._die(reply.outage)
+                await self._die(reply.outage)
             await wire.send(reply)
         except ClientDisconnect:
             pass
         except asyncio.CancelledError:  # the server is killed, or has waited long enough
             await wire.reset()
 
-    def _die(self, seconds: float) -> None:
+    async def _die(self, seconds: float) -> None:
         """Be gone at once, as if killed, and come back after so many seconds."""
-        self._listener.close()
+        if self._closing.is_set():
+            return
+        await self._stop_listening()
         self._socket = _bound_socket(self._port)  # kept from others; as nobody listens at it, it refuses
         self._reset_connections()
         for task in self._state.tasks - {asyncio.current_task()}:
