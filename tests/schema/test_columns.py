@@ -1,4 +1,4 @@
-"""A specification's fields become columns of the types that it says."""
+"""Columns of a list, and the field types of a specification."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
         ("array_integer", pa.list_(pa.int64()), None),
         ("json", pa.string(), "object"),
         ("array_json", pa.string(), "array"),
-        ("a type of tomorrow", pa.string(), "object"),
+        ("an unknown type", pa.string(), "object"),
     ],
 )
-def test_a_declared_type_has_its_arrow_type(declared: str, arrow: pa.DataType, json: str | None) -> None:
+def test_field_type_sets_the_arrow_type_of_the_column(declared: str, arrow: pa.DataType, json: str | None) -> None:
     kind = field_type(declared)
     assert (kind.arrow, kind.json) == (arrow, json)
 
@@ -49,12 +49,12 @@ def test_a_declared_type_has_its_arrow_type(declared: str, arrow: pa.DataType, j
         (("last_items_import", "records_count"), "last_items_import.records_count"),
     ],
 )
-def test_a_column_is_named_as_in_the_platforms_files(path: tuple[str, ...], name: str) -> None:
+def test_column_names_are_those_of_the_platforms_files(path: tuple[str, ...], name: str) -> None:
     assert column_name(path) == name
 
 
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
-def test_every_list_has_distinct_columns_and_extra_last(resource: Resource) -> None:
+def test_column_names_of_every_list_are_unique_and_end_with_extra(resource: Resource) -> None:
     specification = Specification({"a": {"type": "string"}}, {"a": {"type": "json"}})
     layout = Layout(resource.rows_key, resource.cursor, tuple(expand_columns(resource.columns, specification, "https://web")))
     assert len(set(layout.schema.names)) == len(layout.schema.names)
@@ -62,6 +62,6 @@ def test_every_list_has_distinct_columns_and_extra_last(resource: Resource) -> N
     assert layout.page_schema.names == [resource.rows_key, "has_more"]
 
 
-def test_fields_stand_where_the_list_says() -> None:
+def test_specification_fields_replace_their_placeholder() -> None:
     columns = expand_columns(TASKS.columns, Specification({"x": {"type": "float"}}, {"y": {}}), "https://web")
     assert [column.name for column in columns][:4] == ["id", "pool_id", "INPUT:x", "GOLDEN:y"]

@@ -1,1 +1,1 @@
-"""The API as data: lists, bulk creations, columns, filters, timestamps. No I/O."""
+"""The API as data: lists, bulk creations, field types, columns, filters and timestamps. No I/O."""
