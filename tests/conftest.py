@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from support.sample_project import pool_made_by
+from support.sample_project import create_pool
 from support.scripted_server import TOKEN, Scripted
 
 import toloka_frames as tf
@@ -87,7 +87,7 @@ def client(toloka: LocalToloka) -> Iterator[tf.AsyncTolokaClient]:
 @pytest.fixture
 def make_pool(client: tf.AsyncTolokaClient) -> Callable[..., str]:
     """Makes a project of these fields and a pool in it; returns the pool's id."""
-    return partial(pool_made_by, client)
+    return partial(create_pool, client)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Real exports go round and real upload files arrive as they were."""
+"""Real exports and upload files of the platform survive a round trip through the local service."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from support.real_exports import EXPORTS, expected, read
+from support.real_exports import EXPORTS, as_in_api, read_file
 
 import toloka_frames as tf
 
@@ -23,24 +23,22 @@ def by_row(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("name", EXPORTS)
-def test_an_export_comes_back_with_the_same_values_in_the_same_columns(
+def test_loaded_export_is_pulled_with_the_same_columns_and_values(
     name: str, data: Path, toloka: LocalToloka, client: tf.AsyncTolokaClient
 ) -> None:
     pool_id = toloka.load_export(data / name)
-    back = by_row(client.get_assignments(pool_id=pool_id).to_dataframe())
-    file = by_row(read(data / name))
-    assert [column for column in back if column in set(file)] == list(file)
-    assert len(back) == len(file)
+    pulled = by_row(client.get_assignments(pool_id=pool_id).to_dataframe())
+    file = by_row(read_file(data / name))
+    assert [column for column in pulled if column in set(file)] == list(file)
+    assert len(pulled) == len(file)
     for column in file:
-        pd.testing.assert_series_equal(back[column], expected(file[column]), check_names=False)
+        pd.testing.assert_series_equal(pulled[column], as_in_api(file[column]), check_names=False)
 
 
 @pytest.mark.parametrize("name", EXPORTS)
-def test_an_export_given_as_a_frame_is_the_same(
-    name: str, data: Path, toloka: LocalToloka, client: tf.AsyncTolokaClient
-) -> None:
-    pool_id = toloka.load_export(read(data / name))
-    assert len(client.get_assignments(pool_id=pool_id).to_dataframe()) == len(read(data / name))
+def test_export_can_be_loaded_from_a_frame(name: str, data: Path, toloka: LocalToloka, client: tf.AsyncTolokaClient) -> None:
+    pool_id = toloka.load_export(read_file(data / name))
+    assert len(client.get_assignments(pool_id=pool_id).to_dataframe()) == len(read_file(data / name))
 
 
 def text_fields(frame: pd.DataFrame, prefix: str) -> dict[str, Any]:
@@ -51,10 +49,10 @@ def text_fields(frame: pd.DataFrame, prefix: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "name", ["headlinecause/honey_tasks.tsv", "headlinecause/training_tasks.tsv", "scratchplot/ending_training_tasks.tsv"]
 )
-def test_an_upload_file_of_the_platform_is_read_back_as_it_was(
+def test_uploaded_file_is_pulled_unchanged(
     name: str, data: Path, client: tf.AsyncTolokaClient, make_pool: Callable[..., str]
 ) -> None:
-    frame = read(data / name)
+    frame = read_file(data / name)
     specs = [text_fields(frame, "INPUT:"), text_fields(frame, "GOLDEN:")]
     if name.startswith("headlinecause"):
         folder = data / "headlinecause"

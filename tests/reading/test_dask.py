@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
-from support.sample_project import pool_made_by
+from support.sample_project import create_pool
 
 import toloka_frames as tf
 from toloka_frames._reading.dask import _worker_processes
@@ -35,7 +35,7 @@ def toloka() -> Iterator[LocalToloka]:
 def tasks(toloka: LocalToloka) -> tf.Scan:
     """Tasks created by three uploads."""
     client = toloka.client()
-    pool_id = pool_made_by(client)
+    pool_id = create_pool(client)
     for part in range(3):
         numbers = range(part * ROWS // 3, (part + 1) * ROWS // 3)
         frame = pd.DataFrame({"image": [f"https://example.com/{number}.jpg" for number in numbers], "number": list(numbers)})

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.list_catalog import RESOURCES
-from support.wire_rows import columns_of, rows_of, told
+from support.wire_rows import columns_of, rows_of, is_preserved
 
 import toloka_frames as tf
 from toloka_frames._reading.page import Page, _read_exactly, _read_fast, last_id, read_dicts, read_page
@@ -355,7 +355,7 @@ def test_whatever_comes_the_schema_holds_and_nothing_is_lost(resource: Resource,
     assert page.batch.schema == layout.schema
     assert page.ids == [row[resource.cursor] for row in rows]
     page.batch.validate(full=True)
-    assert all(told(row, layout.columns, read) for row, read in zip(rows, page.batch.to_pylist(), strict=True))
+    assert all(is_preserved(row, layout.columns, read) for row, read in zip(rows, page.batch.to_pylist(), strict=True))
 
 
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.scripted_server import Scripted, reply
-from support.wire_rows import ANY_TEXT, FIELDS, SPECIFICATION, columns_of, rows_of, told
+from support.wire_rows import ANY_TEXT, FIELDS, SPECIFICATION, columns_of, rows_of, is_preserved
 
 import toloka_frames as tf
 from toloka_frames._schema.lists import TASKS
@@ -160,7 +160,7 @@ def test_whatever_pages_hold_every_batch_has_the_schema_and_every_row_is_told_on
     came = [row for batch in batches for row in batch.to_pylist()]
     first = {row["id"]: row for rows, _ in reversed(pages) for row in reversed(rows)}
     assert len({row["id"] for row in came}) == len(came)
-    assert all(told(first[row["id"]], columns_of(TASKS), row) for row in came)
+    assert all(is_preserved(first[row["id"]], columns_of(TASKS), row) for row in came)
 
 
 @settings(max_examples=60, deadline=None)

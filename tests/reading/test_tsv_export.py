@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from support.real_exports import EXPORTS, expected, read
+from support.real_exports import EXPORTS, as_in_api, read_file
 from support.scripted_server import Scripted, reply
 
 import toloka_frames as tf
@@ -37,18 +37,18 @@ def test_a_real_export_loaded_into_the_service_is_exported_unchanged(
     pool_id = toloka.load_export(data / name)
     keys = ["ASSIGNMENT:assignment_id", "ASSIGNMENT:task_id"]
     frame = tf.run(client.get_assignments_df(pool_id)).sort_values(keys, ignore_index=True)
-    file = read(data / name).sort_values(keys, ignore_index=True)
+    file = read_file(data / name).sort_values(keys, ignore_index=True)
     assert len(frame) == len(file)
     for column in file:
-        pd.testing.assert_series_equal(frame[column], expected(file[column]), check_names=False)
+        pd.testing.assert_series_equal(frame[column], as_in_api(file[column]), check_names=False)
     assert frame["extra"].isna().all()
 
 
 @pytest.mark.parametrize("name", EXPORTS)
 def test_a_real_export_is_read_unchanged(name: str, data: Path, scripted: Scripted) -> None:
-    frame, file = read_body(scripted, (data / name).read_bytes()), read(data / name)
+    frame, file = read_body(scripted, (data / name).read_bytes()), read_file(data / name)
     for column in file:
-        cells = file[column] if column == "ASSIGNMENT:link" else expected(file[column])
+        cells = file[column] if column == "ASSIGNMENT:link" else as_in_api(file[column])
         pd.testing.assert_series_equal(frame[column], cells, check_names=False)
 
 

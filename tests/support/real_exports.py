@@ -1,4 +1,4 @@
-"""Real pool-result exports: read as text, and spelled as the API spells their values."""
+"""Real exports of pools' results: read as text, and with their values as the API has them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ EXPORTS = [
 ]
 
 
-def read(path: Path) -> pd.DataFrame:
-    """A file of the platform, every cell as text, an empty one missing."""
+def read_file(path: Path) -> pd.DataFrame:
+    """Read a file of the platform with all cells as text; empty cells are missing."""
     return pd.read_csv(path, sep="\t", dtype="string[pyarrow]", keep_default_na=False, na_values=[""])
 
 
-def expected(cells: pd.Series[Any]) -> pd.Series[Any]:
-    """A column of the file as the API spells it."""
+def as_in_api(cells: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column of the file with the values and the dtype that a pull of the list gives."""
     if cells.name == "ASSIGNMENT:status":
         return cells.replace("APPROVED", "ACCEPTED")
-    if cells.name == "ASSIGNMENT:link":  # files of before 2022 name a host that the platform has left since
+    if cells.name == "ASSIGNMENT:link":  # files from before 2022 name a host that the platform no longer uses
         return cells.str.replace("https://toloka.yandex.ru/", "https://platform.toloka.ai/")
     if cells.name == "ASSIGNMENT:reward":
         return cells.astype("float64")

@@ -1,4 +1,4 @@
-"""The project that tests use, with an input field of each type, and a pool in it."""
+"""A sample project with an input field of each type, and a pool in it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ INPUT_SPEC = {
 OUTPUT_SPEC = {"result": {"type": "string", "required": True, "allowed_values": ["cat", "dog"]}}
 
 
-def pool_made_by(
+def create_pool(
     client: tf.AsyncTolokaClient,
     input_spec: dict[str, Any] = INPUT_SPEC,
     output_spec: dict[str, Any] = OUTPUT_SPEC,
     **fields: Any,
 ) -> str:
-    """Make a project of these fields and a pool in it; return the pool's id."""
+    """Create a project with these fields and a pool in it, and return the pool's id."""
     spec = {"input_spec": input_spec, "output_spec": output_spec, "view_spec": {"type": "classic", "markup": ""}}
     project = {
         "public_name": "Animals",

@@ -97,7 +97,7 @@ def _value(tree: Any, wild: bool) -> SearchStrategy[Any]:
     return shaped | ANY if wild else shaped
 
 
-def told(row: Mapping[str, Any], columns: Sequence[Column], frame_row: Mapping[str, Any]) -> bool:
+def is_preserved(row: Mapping[str, Any], columns: Sequence[Column], frame_row: Mapping[str, Any]) -> bool:
     """Whether every value of a row of the wire stands in its column, or in `extra` as it was."""
     extra = json.loads(frame_row["extra"]) if frame_row["extra"] else {}
     places = {column.path: column for column in columns if column.link is None}

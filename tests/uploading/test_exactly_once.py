@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from support.sample_project import pool_made_by
+from support.sample_project import create_pool
 from support.self_killing_upload import frame_of
 
 import toloka_frames as tf
@@ -57,7 +57,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> int:
     """How many lines a whole upload runs."""
     home = tmp_path_factory.mktemp("whole")
     with LocalToloka(operation_seconds=0.02) as toloka:
-        return int(upload_in_a_process(toloka.url, toloka.token, pool_made_by(toloka.client()), 0, home).stdout)
+        return int(upload_in_a_process(toloka.url, toloka.token, create_pool(toloka.client()), 0, home).stdout)
 
 
 def states(data_home: Path) -> set[str]:
@@ -108,7 +108,7 @@ def new_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> Path
 def killed_and_gone_on(number: int, kill_at: int, toloka: LocalToloka, home: Path) -> tuple[int, set[str]]:
     """Kill an upload at a line, go on, check; returns how it ended, and the states of the ledger then."""
     client = toloka.client()
-    pool_id = pool_made_by(client)
+    pool_id = create_pool(client)
     for plan in FAULTS[number % len(FAULTS)]:
         plan(toloka.faults)
     ended = upload_in_a_process(client.service.url, toloka.token, pool_id, kill_at, home)
@@ -166,7 +166,7 @@ def test_also_when_the_service_is_killed_and_started_again_between(
     db, port = tmp_path / "toloka.db", free_port()
     with served(db, port) as token:
         client = tf.AsyncTolokaClient(token, url=f"http://127.0.0.1:{port}")
-        pool_id = pool_made_by(client)
+        pool_id = create_pool(client)
         upload_in_a_process(client.service.url, token, pool_id, int(lines * part), data_home)
     with served(db, port):
         gone_on(client, pool_id, without_frame=False)
@@ -176,7 +176,7 @@ def test_also_when_the_service_is_killed_and_started_again_between(
 @pytest.mark.parametrize("seed", range(SERVICE_KILLS if "SOAK_POINTS" in os.environ else 1))
 def test_every_row_is_created_once_whatever_goes_wrong_on_the_wire(seed: int, toloka: LocalToloka) -> None:
     client = toloka.client(retries=tf.Retries(attempts=12))
-    pool_id = pool_made_by(client)
+    pool_id = create_pool(client)
     planned = [
         toloka.faults.lose_reply("POST /v1/tasks", share=0.3, seed=seed),
         toloka.faults.answer(429, "* /v1/*", retry_after=0.1, share=0.1, seed=seed + 1),
@@ -200,7 +200,7 @@ def test_every_row_is_created_once_whatever_goes_wrong_on_the_wire(seed: int, to
 
 def test_an_operation_that_exists_already_and_has_failed_is_told_as_failed(toloka: LocalToloka) -> None:
     client = toloka.client()
-    pool_id = pool_made_by(client)
+    pool_id = create_pool(client)
     toloka.faults.fail_operation("POST /v1/tasks", nth=1)
     toloka.faults.lose_reply("POST /v1/tasks", nth=1)
     for _ in range(2):
