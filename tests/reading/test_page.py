@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.list_catalog import RESOURCES
-from support.wire_rows import columns_of, rows_of, is_preserved
+from support.wire_rows import columns_of, is_preserved, rows_of
 
 import toloka_frames as tf
 from toloka_frames._reading.page import Page, _read_exactly, _read_fast, last_id, read_dicts, read_page

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.scripted_server import Scripted, reply
-from support.wire_rows import ANY_TEXT, FIELDS, SPECIFICATION, columns_of, rows_of, is_preserved
+from support.wire_rows import ANY_TEXT, FIELDS, SPECIFICATION, columns_of, is_preserved, rows_of
 
 import toloka_frames as tf
 from toloka_frames._schema.lists import TASKS
