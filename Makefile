@@ -1,27 +1,31 @@
-# Needs make and Python 3.11 or later; everything else is installed into .venv.
+# Needs make and Python 3.11 or later; everything else is installed into .venv and, for `make test-all`, into .venv-*.
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST_OPTIONS := -n logical --dist worksteal
 
-.PHONY: demo test check bench soak interop
+.PHONY: demo test test-all check interop soak bench
 demo: .venv/demo
 	$(BIN)/toloka-frames demo
 
-test: .venv/installed pythons kit check
-	$(BIN)/python -m pytest
+test: .venv/installed check
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+# The built wheel with each Python that is found and with the lowest and newest versions of its dependencies.
+test-all: interop test-lowest test-3.12 test-3.13 test-3.14 test-newest
 
 check: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+# The official client, Toloka-Kit, at work on the local service.
+interop: .venv/installed kit
+	$(BIN)/python -m pytest tests/interop
+
 # Hundreds of processes that are killed, at random lines that are printed; `make soak SOAK_SEED=7` repeats them.
 soak: SOAK_SEED ?= $(shell date +%s)
 soak: .venv/installed
 	SOAK_POINTS=200 SOAK_SEED=$(SOAK_SEED) $(BIN)/python -m pytest -s -v tests/uploading/test_exactly_once.py tests/reading/test_sync.py
-
-# The official client, Toloka-Kit, at work on the local service.
-interop: .venv/installed kit
-	$(BIN)/python -m pytest -v tests/interop
 
 # All of it takes ten minutes and writes benchmarks/results.*; `make bench BENCH='tasks --rounds 3'` prints some of it.
 bench: .venv/installed kit dlt
@@ -34,7 +38,7 @@ bench: .venv/installed kit dlt
 	touch $@
 
 .venv/installed: .venv/demo
-	$(BIN)/python -m pip install --quiet --editable '.[local,plot]' --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[local,plot,dask]' --group dev
 	touch $@
 
-include tests/pythons.mk tests/interop/kit.mk benchmarks/dlt.mk
+include tests/environments.mk tests/interop/kit.mk benchmarks/dlt.mk

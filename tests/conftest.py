@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+import signal
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -63,12 +64,26 @@ def not_the_users_own_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_interrupts() -> Iterator[None]:
+    """Handle SIGINT here and in the processes that tests start, also where it is ignored: in a background job of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(autouse=True)
 def data_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder where this test's ledger is, instead of the user's own."""
     home = tmp_path_factory.mktemp("data")
     monkeypatch.setenv("XDG_DATA_HOME", str(home))
     return home
+
+
+@pytest.fixture(scope="session")
+def crowd_kit() -> Any:
+    """The algorithms of crowd-kit, which is too large for every run of the tests."""
+    return pytest.importorskip("crowdkit.aggregation", reason="crowd-kit is not installed; make test-newest installs it")
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 COMMAND = str(Path(sysconfig.get_path("scripts")) / "toloka-frames")
+COMMANDS = {"toloka-frames": [COMMAND], "python -m toloka_frames": [sys.executable, "-m", "toloka_frames"]}
 TIMEOUT_SECONDS = 30
 PROJECT = {
     "public_name": "Animals",
@@ -36,10 +37,9 @@ PROJECT = {
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process alone")
 
 
-def run_command(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [COMMAND, *arguments], cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
-    )
+def run_command(*arguments: str, folder: Path, name: str = "toloka-frames") -> subprocess.CompletedProcess[str]:
+    command = [*COMMANDS[name], *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
 
 
 @contextmanager
@@ -63,8 +63,9 @@ def interrupt(process: subprocess.Popen[str]) -> int:
     return process.wait(TIMEOUT_SECONDS)
 
 
-def test_the_command_prints_its_version(tmp_path: Path) -> None:
-    done = run_command("--version", folder=tmp_path)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_command_prints_its_version(name: str, tmp_path: Path) -> None:
+    done = run_command("--version", folder=tmp_path, name=name)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{tf.__version__}\n", "")
 
 
@@ -157,8 +158,9 @@ def test_a_file_that_is_not_a_database_is_an_error_without_a_traceback(tmp_path:
     assert "Traceback" not in done.stderr
 
 
-def test_a_missing_folder_is_an_error_without_a_traceback(tmp_path: Path) -> None:
-    done = run_command("serve", "--db", "missing/toloka.db", "--port", "0", folder=tmp_path)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_missing_folder_is_an_error_without_a_traceback(name: str, tmp_path: Path) -> None:
+    done = run_command("serve", "--db", "missing/toloka.db", "--port", "0", folder=tmp_path, name=name)
     assert (done.returncode, done.stdout) == (1, "")
     assert str(Path("missing") / "toloka.db") in done.stderr
     assert "Traceback" not in done.stderr

@@ -45,7 +45,11 @@ def test_there_are_pages() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_code_of_a_page_runs_as_written(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_of_a_page_runs_as_written(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    if "crowdkit" in page.read_text("utf-8"):
+        request.getfixturevalue("crowd_kit")
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     blocks = code_of(page)

@@ -1,4 +1,4 @@
-"""The notebooks, and cells that show what is special in a kernel, run in real Jupyter kernels: one for each Python at hand."""
+"""Run the notebooks, and cells that depend on the event loop of a kernel, in real Jupyter kernels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-OTHER_PYTHONS = ("3.12", "3.13")
 
 KERNEL = "python-under-test"
 CELL_SECONDS = 60
@@ -199,22 +198,13 @@ class Console:
         pytest.fail(f"the cell does not end: {text[-200:]}")
 
 
-def pythons() -> Iterator[Any]:
-    """Interpreters to run kernels with; those that are not here are skipped by name."""
-    yield pytest.param(Path(sys.executable), id=f"{sys.version_info.major}.{sys.version_info.minor}")
-    for version in OTHER_PYTHONS:
-        python = ROOT / f".venv-{version}" / "bin" / "python"
-        why = f"no .venv-{version}: make test makes it where Python {version} is found"
-        yield pytest.param(python, id=version, marks=pytest.mark.skipif(not python.exists(), reason=why))
-
-
-@pytest.fixture(scope="module", params=pythons())
-def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An empty home whose one kernel is of the interpreter under test."""
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return an empty home directory whose one kernel runs this interpreter."""
     home = tmp_path_factory.mktemp("home")
     kernel = home / "jupyter" / "kernels" / KERNEL
     kernel.mkdir(parents=True)
-    argv = [str(request.param), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": KERNEL, "language": "python"}))
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("HOME", str(home))
@@ -224,7 +214,7 @@ def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         for name in ("TOLOKA_TOKEN", "TOLOKA_ENVIRONMENT", "TOLOKA_URL"):
             environment.delenv(name, raising=False)
         # the first import lists the system's fonts, and complains on a slow machine
-        subprocess.run([str(request.param), "-c", "import matplotlib.font_manager"], capture_output=True, check=True)
+        subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], capture_output=True, check=True)
         yield home
 
 
@@ -247,6 +237,8 @@ def execute(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[N
 
 @pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
 def executed(request: pytest.FixtureRequest, execute: Callable[[NotebookNode], Executed]) -> Executed:
+    if "crowdkit" in request.param.read_text("utf-8"):
+        request.getfixturevalue("crowd_kit")
     return execute(nbformat.read(request.param, as_version=4))
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from crowdkit.aggregation import MajorityVote
 
 import toloka_frames as tf
 
@@ -119,10 +118,10 @@ def test_quality_equals_a_count_over_the_rows_of_the_api(client: tf.AsyncTolokaC
     assert 0 < workers["share"].mean() < 1
 
 
-def test_crowd_kit_weights_votes_by_quality(client: tf.AsyncTolokaClient, answered: str) -> None:
+def test_crowd_kit_weights_votes_by_quality(client: tf.AsyncTolokaClient, answered: str, crowd_kit: Any) -> None:
     answers = client.get_assignments(pool_id=answered).to_dataframe()
     skills = answers.pipe(tf.quality)["share"]
-    labels = MajorityVote().fit_predict(answers.pipe(tf.to_crowdkit), skills)
+    labels = crowd_kit.MajorityVote().fit_predict(answers.pipe(tf.to_crowdkit), skills)
     assert len(labels) == answers["ASSIGNMENT:task_id"].nunique()
 
 

@@ -1,0 +1,45 @@
+# The tests against the built wheel, each time in an environment of its own.
+#
+#   make test-3.13    with another Python; skipped, by name, if there is none
+#   make test-lowest  with the lowest versions that pyproject.toml allows
+#   make test-newest  with the newest versions, and with crowd-kit
+#
+# They run in the unpacked sdist without its package, so that nothing of the checkout can be imported, and nothing that the tests
+# need can be missing from the sdist.
+
+UNPACKED := dist/unpacked
+
+.PHONY: dist test-lowest test-newest
+dist: .venv/installed
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	mkdir $(UNPACKED)
+	tar -xf dist/*.tar.gz -C $(UNPACKED) --strip-components 1
+	rm -r $(UNPACKED)/toloka_frames
+
+test-lowest: dist
+	$(BIN)/python tests/lowest.py > dist/lowest.txt
+	$(call test-wheel,lowest,$(PYTHON),--group test --constraint dist/lowest.txt)
+
+test-newest: dist
+	$(call test-wheel,newest,$(PYTHON),--group test --group crowd)
+
+# An interpreter is found when it runs: first as python3.13 on the PATH (where a shim of pyenv may lie that does not run), then
+# among pyenv's versions, also those next to pyenv itself when its root is in another home.
+test-3.%: dist
+	@pyenv=$$(command -v pyenv); \
+	for python in python3.$* "$$(pyenv root 2>/dev/null)"/versions/3.$*.*/bin/python3.$* \
+		"$${pyenv%/bin/pyenv}"/versions/3.$*.*/bin/python3.$*; do \
+		if "$$python" -c '' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if test -z "$$found"; then echo "test-3.$*: skipped, no Python 3.$* was found"; exit 0; fi; \
+	$(call test-wheel,3.$*,"$$found",--group test)
+
+# $(1): the name of the environment, $(2): its Python, $(3): what is installed with the wheel
+define test-wheel
+echo "test-$(1): $$($(2) --version)" && \
+$(2) -m venv --clear .venv-$(1) && \
+.venv-$(1)/bin/python -m pip install --quiet --upgrade pip && \
+.venv-$(1)/bin/python -m pip install --quiet "$$(echo dist/*.whl)[local,plot,dask]" $(3) && \
+cd $(UNPACKED) && ../../.venv-$(1)/bin/pytest $(PYTEST_OPTIONS)
+endef
