@@ -26,6 +26,7 @@ CLIENT_LAYERS = [
     {"aio"},
     {"__init__"},
     {"_cli"},
+    {"__main__"},
 ]
 LOCAL_LAYERS = [{"_base"}, {"_store"}, {"_faults"}, {"_api"}, {"_simulation"}, {"_server"}, {"__init__"}]
 FILES = sorted(PACKAGE.rglob("*.py"))
