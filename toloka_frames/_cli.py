@@ -111,7 +111,7 @@ def read_frame(path: Path) -> pd.DataFrame:
     """Read a TSV, CSV or Parquet file. All columns of a text file are text.
 
     Raises:
-        InputError: If there is no such file, or it is not a TSV, CSV or Parquet file.
+        InputError: If the file does not exist, or is not a TSV, CSV or Parquet file.
     """
     separators = {".tsv": "\t", ".csv": ",", ".txt": "\t"}
     suffix = path.suffix.lower()

@@ -28,23 +28,23 @@ def project(client: tf.AsyncTolokaClient, pool_id: str) -> dict[str, Any]:
 
 
 def test_a_clone_has_the_same_trainings_and_pools(client: tf.AsyncTolokaClient, project: dict[str, Any]) -> None:
-    made = tf.run(client.clone_project(project["id"]))
-    clone = made["project"]
+    created = tf.run(client.clone_project(project["id"]))
+    clone = created["project"]
     assert clone["id"] != project["id"]
     assert {**clone, "id": "", "created": ""} == {**project, "id": "", "created": ""}
-    assert [row["private_name"] for row in made["trainings"]] == ["First steps"] * 2
-    assert [row["private_name"] for row in made["pools"]] == ["Pool", "Trained"]
-    assert "quality_control" not in made["pools"][0]
-    control = made["pools"][1]["quality_control"]
-    assert control["training_requirement"]["training_pool_id"] == made["trainings"][1]["id"]
+    assert [row["private_name"] for row in created["trainings"]] == ["First steps"] * 2
+    assert [row["private_name"] for row in created["pools"]] == ["Pool", "Trained"]
+    assert "quality_control" not in created["pools"][0]
+    control = created["pools"][1]["quality_control"]
+    assert control["training_requirement"]["training_pool_id"] == created["trainings"][1]["id"]
     assert control["configs"] == [CONFIG]
-    assert [row["id"] for row in client.get_pools(project_id=clone["id"])] == [row["id"] for row in made["pools"]]
+    assert [row["id"] for row in client.get_pools(project_id=clone["id"])] == [row["id"] for row in created["pools"]]
     assert len(list(client.get_pools(project_id=project["id"]))) == 2
 
 
 def test_a_clone_can_have_its_own_controllers(client: tf.AsyncTolokaClient, project: dict[str, Any]) -> None:
-    made = tf.run(client.clone_project(project["id"], reuse_controllers=False))
-    for control in (made["project"]["quality_control"], made["pools"][1]["quality_control"]):
+    created = tf.run(client.clone_project(project["id"], reuse_controllers=False))
+    for control in (created["project"]["quality_control"], created["pools"][1]["quality_control"]):
         assert control["configs"] == [{**CONFIG, "collector_config": {"type": "SKIPPED_IN_ROW_ASSIGNMENTS"}}]
 
 
@@ -54,13 +54,13 @@ def test_an_incomplete_clone_is_an_error_that_says_what_was_created(
     toloka.faults.lose_reply("POST /v1/pools", nth=2)
     with pytest.raises(tf.CloneInterrupted) as caught:
         tf.run(client.clone_project(project["id"]))
-    made = caught.value.made
-    assert (len(made["trainings"]), len(made["pools"])) == (2, 1)
+    created = caught.value.made
+    assert (len(created["trainings"]), len(created["pools"])) == (2, 1)
     assert isinstance(caught.value.__cause__, tf.OutcomeUnknown)
     assert caught.value.may_have_taken_effect
-    for row in (made["project"], *made["trainings"], *made["pools"]):
+    for row in (created["project"], *created["trainings"], *created["pools"]):
         assert row["id"] in str(caught.value)
-    assert len(list(client.get_pools(project_id=made["project"]["id"]))) == 2  # one more than known: its response was lost
+    assert len(list(client.get_pools(project_id=created["project"]["id"]))) == 2  # one more than known: its response was lost
 
 
 def test_nothing_is_created_for_a_project_that_does_not_exist(toloka: LocalToloka, client: tf.AsyncTolokaClient) -> None:

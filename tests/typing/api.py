@@ -1,4 +1,4 @@
-"""The public face as a typed user writes it; checked by mypy, never run."""
+"""Calls of the public API as in typed user code: mypy checks this file, nothing runs it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import toloka_frames as tf
 from toloka_frames.local import LocalToloka
 
 
-def reading(client: tf.AsyncTolokaClient) -> None:
-    """Scans and their sinks."""
+def scans(client: tf.AsyncTolokaClient) -> None:
+    """Scans and what they return."""
     scan = client.get_app_batches("P", status="NEW", created_gte=datetime(2026, 1, 1, tzinfo=UTC), batch_size=100)
     assert_type(scan, tf.Scan)
     assert_type(scan.to_dataframe(dtype_backend="pyarrow", progress="text"), pd.DataFrame)
-    assert_type(scan.to_parquet(Path("x.parquet")), Path)
+    assert_type(scan.to_parquet(Path("tasks.parquet")), Path)
     assert_type(scan.partitions(8, workers=2), list[tf.Scan])
     assert_type(tf.to_dask(scan, 8), dd.DataFrame)
     tf.AsyncTolokaClient(lambda: "token", "SANDBOX")
@@ -40,8 +40,8 @@ def reading(client: tf.AsyncTolokaClient) -> None:
     tf.to_dataframe({"a": number} for number in range(3))
 
 
-async def awaiting(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> None:
-    """Coroutines."""
+async def awaited_calls(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> None:
+    """Coroutines of the client and of `tf.aio`."""
     assert_type(await client.get_pool("1"), dict[str, Any])
     assert_type(await client.find_pools(sort="-created", limit=5), dict[str, Any])
     assert_type(await client.find_user_bonuses(user_id="a", sort=["-created", "id"]), dict[str, Any])
@@ -68,7 +68,7 @@ async def awaiting(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> None:
             assert_type(row, dict[str, Any])
 
 
-def writing(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> None:
+def uploads(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> None:
     """Uploads."""
 
     def show(progress: tf.Progress) -> None:
@@ -82,16 +82,16 @@ def writing(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> None:
     assert_type(tf.run(client.get_operation("x")), dict[str, Any])
 
 
-def trying() -> None:
-    """The service in this process."""
+def local_service() -> None:
+    """The local service."""
     with LocalToloka() as toloka:
         assert_type(toloka.client(retries=1), tf.AsyncTolokaClient)
         assert_type(toloka.load_export("export.tsv"), str)
         assert_type(toloka.answer("1", workers=5), int)
 
 
-def piping(frame: pd.DataFrame) -> None:
-    """Helpers for pipes."""
+def helpers(frame: pd.DataFrame) -> None:
+    """Helpers for `df.pipe`."""
     assert_type(frame.pipe(tf.to_crowdkit, "result", task="INPUT:image"), pd.DataFrame)
     assert_type(frame.pipe(tf.cost, frame, by=["pool", "day"]), pd.DataFrame)
     frame.pipe(tf.quality).pipe(tf.plot_workers).set_title("Workers")

@@ -33,7 +33,7 @@ class AccountCalls(BaseCalls):
             The subscription as in the API: `id`, `event_type`, `pool_id`, `webhook_url`, `created`.
 
         Raises:
-            NotFound: If there is no such subscription.
+            NotFound: If the subscription does not exist.
 
         Source: Toloka API, "Get subscription by ID".
         """
@@ -66,7 +66,7 @@ class AccountCalls(BaseCalls):
             The outcome: `success` (bool), `errorType` and `uuids`.
 
         Raises:
-            NotFound: If there is no such subscription.
+            NotFound: If the subscription does not exist.
             OutcomeUnknown: If the response was lost; the notification may have been sent.
 
         Source: Toloka API, "Send test notification".
@@ -80,7 +80,7 @@ class AccountCalls(BaseCalls):
             webhook_subscription_id: The subscription's id.
 
         Raises:
-            NotFound: If there is no such subscription.
+            NotFound: If the subscription does not exist.
 
         Source: Toloka API, "Delete subscription".
         """

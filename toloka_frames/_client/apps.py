@@ -30,7 +30,7 @@ class AppCalls(BaseCalls):
             The app as in the API, with `input_spec` and `output_spec`.
 
         Raises:
-            NotFound: If there is no such app.
+            NotFound: If the app does not exist.
 
         Source: Apps API, "Get project template by ID".
         """
@@ -47,7 +47,7 @@ class AppCalls(BaseCalls):
             The app project as in the API, with `app_id` and `status`.
 
         Raises:
-            NotFound: If there is no such app project.
+            NotFound: If the app project does not exist.
 
         Source: Apps API, "Get project by ID".
         """
@@ -79,7 +79,7 @@ class AppCalls(BaseCalls):
             app_project_id: The app project's id.
 
         Raises:
-            NotFound: If there is no such app project.
+            NotFound: If the app project does not exist.
             Conflict: If the app project's state does not allow it.
 
         Source: Apps API, "Archive project".
@@ -93,7 +93,7 @@ class AppCalls(BaseCalls):
             app_project_id: The app project's id.
 
         Raises:
-            NotFound: If there is no such app project.
+            NotFound: If the app project does not exist.
             Conflict: If the app project's state does not allow it.
 
         Source: Apps API, "Unarchive project".
@@ -111,7 +111,7 @@ class AppCalls(BaseCalls):
             The item as in the API: `id`, `batch_id`, `status`, `input_data`, `output_data`, `errors`.
 
         Raises:
-            NotFound: If there is no such item.
+            NotFound: If the item does not exist.
 
         Source: Apps API, "Get item by ID".
         """
@@ -169,7 +169,7 @@ class AppCalls(BaseCalls):
             The batch as in the API, with `status`, `items_per_state` and costs in US dollars.
 
         Raises:
-            NotFound: If there is no such batch.
+            NotFound: If the batch does not exist.
 
         Source: Apps API, "Get batch by ID".
         """
@@ -226,7 +226,7 @@ class AppCalls(BaseCalls):
             The batch as it is now.
 
         Raises:
-            NotFound: If there is no such batch.
+            NotFound: If the batch does not exist.
 
         Source: Apps API, "Update batch".
         """
@@ -240,7 +240,7 @@ class AppCalls(BaseCalls):
             batch_id: The batch's id.
 
         Raises:
-            NotFound: If there is no such batch.
+            NotFound: If the batch does not exist.
             Conflict: If the batch's state does not allow it.
 
         Source: Apps API, "Start batch processing".
@@ -255,7 +255,7 @@ class AppCalls(BaseCalls):
             batch_id: The batch's id.
 
         Raises:
-            NotFound: If there is no such batch.
+            NotFound: If the batch does not exist.
             Conflict: If the batch's status is not PROCESSING.
 
         Source: Apps API, "Stop batch processing".
@@ -270,7 +270,7 @@ class AppCalls(BaseCalls):
             batch_id: The batch's id.
 
         Raises:
-            NotFound: If there is no such batch.
+            NotFound: If the batch does not exist.
             Conflict: If the batch is not stopped.
 
         Source: Apps API, "Resume batch processing".
@@ -285,7 +285,7 @@ class AppCalls(BaseCalls):
             batch_id: The batch's id.
 
         Raises:
-            NotFound: If there is no such batch.
+            NotFound: If the batch does not exist.
             Conflict: If the batch's status is PROCESSING.
 
         Source: Apps API, "Archive batch".
@@ -300,7 +300,7 @@ class AppCalls(BaseCalls):
             batch_id: The batch's id.
 
         Raises:
-            NotFound: If there is no such batch.
+            NotFound: If the batch does not exist.
             Conflict: If the batch's state does not allow it.
 
         Source: Apps API, "Unarchive batch".

@@ -139,7 +139,7 @@ class AsyncTolokaClient(
             What was created: `{"project": {...}, "trainings": [...], "pools": [...]}`.
 
         Raises:
-            NotFound: If there is no such project; nothing was created.
+            NotFound: If the project does not exist; nothing was created.
             OutcomeUnknown: If the response to the creation of the project was lost; an empty project may exist.
             CloneInterrupted: If a later call failed or its response was lost; `.made` holds what was created.
 

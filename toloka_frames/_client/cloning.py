@@ -23,31 +23,31 @@ async def clone_project(client: AsyncTolokaClient, project_id: str, reuse_contro
     project = await client.get_project(project_id)
     trainings = [row async for row in client.get_trainings(project_id=project_id)]
     pools = [row async for row in client.get_pools(project_id=project_id)]
-    created_project = await client.create_project(_settings(project, "quality_control"))
-    made: Row = {"project": created_project, "trainings": [], "pools": []}
+    new_project = await client.create_project(_settings(project, "quality_control"))
+    created: Row = {"project": new_project, "trainings": [], "pools": []}
     try:
-        await _clone_trainings_and_pools(client, made, project, trainings, pools, reuse_controllers)
+        await _clone_trainings_and_pools(client, created, project, trainings, pools, reuse_controllers)
     except TolokaError as error:
-        raise _interrupted(project_id, made, error) from error
-    return made
+        raise _interrupted(project_id, created, error) from error
+    return created
 
 
 async def _clone_trainings_and_pools(
-    client: AsyncTolokaClient, made: Row, project: Row, trainings: list[Row], pools: list[Row], reuse_controllers: bool
+    client: AsyncTolokaClient, created: Row, project: Row, trainings: list[Row], pools: list[Row], reuse_controllers: bool
 ) -> None:
-    """Create the trainings and pools and add each to `made`, which after an error shows what exists."""
-    new_id = made["project"]["id"]
+    """Create the trainings and pools and add each to `created`, which after an error shows what exists."""
+    new_id = created["project"]["id"]
     for training in trainings:
-        made["trainings"].append(await client.create_training(_settings(training) | {"project_id": new_id}))
-    new_training_ids = {old["id"]: new["id"] for old, new in zip(trainings, made["trainings"], strict=True)}
+        created["trainings"].append(await client.create_training(_settings(training) | {"project_id": new_id}))
+    new_training_ids = {old["id"]: new["id"] for old, new in zip(trainings, created["trainings"], strict=True)}
     # the project's quality control can refer to its trainings, which exist only now
     if (rules := _quality_control(project, new_training_ids, reuse_controllers)) is not None:
-        made["project"] = await client.update_project(new_id, _settings(project) | {"quality_control": rules})
+        created["project"] = await client.update_project(new_id, _settings(project) | {"quality_control": rules})
     for pool in pools:
         settings = _settings(pool, "quality_control") | {"project_id": new_id}
         if (rules := _quality_control(pool, new_training_ids, reuse_controllers)) is not None:
             settings["quality_control"] = rules
-        made["pools"].append(await client.create_pool(settings))
+        created["pools"].append(await client.create_pool(settings))
 
 
 def _settings(row: Row, *without: str) -> Row:
@@ -75,15 +75,15 @@ def _without_uuid(collector: Row) -> Row:
     return {name: value for name, value in collector.items() if name != "uuid"}
 
 
-def _interrupted(project_id: str, made: Row, error: TolokaError) -> CloneInterrupted:
-    created = [
-        f"project {made['project']['id']}",
-        *(f"training {row['id']}" for row in made["trainings"]),
-        *(f"pool {row['id']}" for row in made["pools"]),
+def _interrupted(project_id: str, created: Row, error: TolokaError) -> CloneInterrupted:
+    names = [
+        f"project {created['project']['id']}",
+        *(f"training {row['id']}" for row in created["trainings"]),
+        *(f"pool {row['id']}" for row in created["pools"]),
     ]
     interrupted = CloneInterrupted(
-        f"The clone of project {project_id} is not complete; created so far: {', '.join(created)}.",
-        made=made,
+        f"The clone of project {project_id} is not complete; created so far: {', '.join(names)}.",
+        made=created,
         hint="Create what is missing, or archive what was created: calling clone_project again creates another project.",
     )
     interrupted.may_have_taken_effect = error.may_have_taken_effect

@@ -1,4 +1,4 @@
-"""Calls about operations, which bulk creations and state changes run as at the service."""
+"""Calls about operations: jobs of the service that take time, such as a bulk creation or opening a pool."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class OperationCalls(BaseCalls):
             `parameters` and `details`.
 
         Raises:
-            NotFound: If there is no such operation.
+            NotFound: If the operation does not exist.
 
         Source: Toloka API, "Get operation by ID".
         """
@@ -46,7 +46,7 @@ class OperationCalls(BaseCalls):
             defined.
 
         Raises:
-            NotFound: If there is no such operation.
+            NotFound: If the operation does not exist.
 
         Source: Toloka API, "Get operation log" (kept for a month).
         """

@@ -33,7 +33,7 @@ class PeopleCalls(BaseCalls):
             The metadata as in the API: `id`, country, languages and device.
 
         Raises:
-            NotFound: If there is no such Toloker.
+            NotFound: If the Toloker does not exist.
 
         Source: Toloka API, "Get Toloker metadata".
         """
@@ -49,7 +49,7 @@ class PeopleCalls(BaseCalls):
             The skill as in the API, with `name` and `public_name`.
 
         Raises:
-            NotFound: If there is no such skill.
+            NotFound: If the skill does not exist.
 
         Source: Toloka API, "Get skill by ID".
         """
@@ -86,7 +86,7 @@ class PeopleCalls(BaseCalls):
 
         Raises:
             ValidationFailed: If a field is not valid; `.payload` says which.
-            NotFound: If there is no such skill.
+            NotFound: If the skill does not exist.
 
         Source: Toloka API, "Edit skill".
         """
@@ -102,7 +102,7 @@ class PeopleCalls(BaseCalls):
             The value as in the API: `id`, `skill_id`, `user_id`, `value` (rounded) and `exact_value`.
 
         Raises:
-            NotFound: If there is no such value.
+            NotFound: If the value does not exist.
 
         Source: Toloka API, "Get Toloker skill by ID".
         """
@@ -135,7 +135,7 @@ class PeopleCalls(BaseCalls):
             user_skill_id: The id of the value, as in `get_user_skill`.
 
         Raises:
-            NotFound: If there is no such value.
+            NotFound: If the value does not exist.
 
         Source: Toloka API, "Remove skill from Toloker".
         """
@@ -151,7 +151,7 @@ class PeopleCalls(BaseCalls):
             The ban as in the API: `id`, `scope`, `user_id`, `project_id` or `pool_id`, `private_comment`, `will_expire`.
 
         Raises:
-            NotFound: If there is no such ban.
+            NotFound: If the ban does not exist.
 
         Source: Toloka API, "Get ban by ID".
         """
@@ -181,7 +181,7 @@ class PeopleCalls(BaseCalls):
             user_restriction_id: The ban's id.
 
         Raises:
-            NotFound: If there is no such ban.
+            NotFound: If the ban does not exist.
 
         Source: Toloka API, "Unblock access".
         """
@@ -232,7 +232,7 @@ class PeopleCalls(BaseCalls):
             The bonus as in the API, with `user_id` and `amount` (US dollars).
 
         Raises:
-            NotFound: If there is no such bonus.
+            NotFound: If the bonus does not exist.
 
         Source: Toloka API, "Get bonus by ID".
         """
@@ -248,7 +248,7 @@ class PeopleCalls(BaseCalls):
             The metadata as in the API: `id`, `attachment_type`, `name`, `media_type`, `details`, `created`.
 
         Raises:
-            NotFound: If there is no such file.
+            NotFound: If the file does not exist.
 
         Source: Toloka API, "Get file metadata".
         """
@@ -267,7 +267,7 @@ class PeopleCalls(BaseCalls):
 
         Raises:
             InputError: If the path is a folder, or its parent folder does not exist; nothing was sent.
-            NotFound: If there is no such file.
+            NotFound: If the file does not exist.
             ConnectionFailed: If every attempt broke off; no file is left at the path.
 
         Source: Toloka API, "Download file".
@@ -284,7 +284,7 @@ class PeopleCalls(BaseCalls):
             The thread as in the API: `id`, `topic`, `interlocutors`, `messages` (newest first), `folders`.
 
         Raises:
-            NotFound: If there is no such thread.
+            NotFound: If the thread does not exist.
 
         Source: Toloka API, "Get list of message threads" (there is no call for a single thread).
         """
@@ -341,7 +341,7 @@ class PeopleCalls(BaseCalls):
             The thread as in `get_message_thread`.
 
         Raises:
-            NotFound: If there is no such thread.
+            NotFound: If the thread does not exist.
 
         Source: Toloka API, "Add message thread".
         """
@@ -361,7 +361,7 @@ class PeopleCalls(BaseCalls):
             The thread as in `get_message_thread`.
 
         Raises:
-            NotFound: If there is no such thread.
+            NotFound: If the thread does not exist.
 
         Source: Toloka API, "Remove message thread".
         """

@@ -36,7 +36,7 @@ class PoolCalls(BaseCalls):
             The pool as in the API, with `status` and `last_close_reason`; rewards in US dollars.
 
         Raises:
-            NotFound: If there is no such pool.
+            NotFound: If the pool does not exist.
 
         Source: Toloka API, "Get pool by ID".
         """
@@ -75,7 +75,7 @@ class PoolCalls(BaseCalls):
 
         Raises:
             ValidationFailed: If a field is not valid; `.payload` says which.
-            NotFound: If there is no such pool.
+            NotFound: If the pool does not exist.
             Conflict: If the pool's state does not allow the change.
 
         Source: Toloka API, "Edit pool".
@@ -93,7 +93,7 @@ class PoolCalls(BaseCalls):
             The pool as it is now.
 
         Raises:
-            NotFound: If there is no such pool.
+            NotFound: If the pool does not exist.
             Conflict: If the pool is archived.
 
         Source: Toloka API, "Change pool priority".
@@ -110,7 +110,7 @@ class PoolCalls(BaseCalls):
             The operation, for `wait_operation`; when it has ended, `details["pool_id"]` is the new pool's id.
 
         Raises:
-            NotFound: If there is no such pool.
+            NotFound: If the pool does not exist.
             OutcomeUnknown: If the response was lost; a clone may have been started.
 
         Source: Toloka API, "Clone pool" (20 a minute, 100 a day).
@@ -127,7 +127,7 @@ class PoolCalls(BaseCalls):
             The operation, for `wait_operation`; None if the pool is already open.
 
         Raises:
-            NotFound: If there is no such pool.
+            NotFound: If the pool does not exist.
             Conflict: If the pool cannot be opened; `.code` says why, for example EMPTY_POOL.
 
         Source: Toloka API, "Open pool".
@@ -144,7 +144,7 @@ class PoolCalls(BaseCalls):
             The operation, for `wait_operation`; None if the pool is already closed.
 
         Raises:
-            NotFound: If there is no such pool.
+            NotFound: If the pool does not exist.
 
         Source: Toloka API, "Close pool".
         """
@@ -160,7 +160,7 @@ class PoolCalls(BaseCalls):
             The operation, for `wait_operation`; None if the pool is already closed.
 
         Raises:
-            NotFound: If there is no such pool.
+            NotFound: If the pool does not exist.
 
         Source: Toloka API, "Close pool for editing".
         """
@@ -176,7 +176,7 @@ class PoolCalls(BaseCalls):
             The operation, for `wait_operation`; None if the pool is already archived.
 
         Raises:
-            NotFound: If there is no such pool.
+            NotFound: If the pool does not exist.
             Conflict: If the pool's state does not allow it.
 
         Source: Toloka API, "Archive pool".

@@ -23,7 +23,7 @@ class ProjectCalls(BaseCalls):
             The project as in the API, with `task_spec` (input and output fields), `status` and `quality_control`.
 
         Raises:
-            NotFound: If there is no such project.
+            NotFound: If the project does not exist.
 
         Source: Toloka API, "Get project by ID".
         """
@@ -60,7 +60,7 @@ class ProjectCalls(BaseCalls):
 
         Raises:
             ValidationFailed: If a field is not valid; `.payload` says which.
-            NotFound: If there is no such project.
+            NotFound: If the project does not exist.
             Conflict: If the project's state does not allow the change.
 
         Source: Toloka API, "Edit project".
@@ -77,7 +77,7 @@ class ProjectCalls(BaseCalls):
             The operation, for `wait_operation`; None if the project is already archived.
 
         Raises:
-            NotFound: If there is no such project.
+            NotFound: If the project does not exist.
             Conflict: If one of the project's pools is not archived.
 
         Source: Toloka API, "Archive project".

@@ -59,7 +59,7 @@ class TaskCalls(BaseCalls):
             The task as in the API; the keys are those of `tf.Task`, and `id`.
 
         Raises:
-            NotFound: If there is no such task.
+            NotFound: If the task does not exist.
 
         Source: Toloka API, "Get task by ID".
         """
@@ -115,7 +115,7 @@ class TaskCalls(BaseCalls):
 
         Raises:
             ValidationFailed: If a value is not valid; `.payload` says which.
-            NotFound: If there is no such task.
+            NotFound: If the task does not exist.
 
         Source: Toloka API, "Edit task".
         """
@@ -133,7 +133,7 @@ class TaskCalls(BaseCalls):
 
         Raises:
             ValidationFailed: If a value is not valid; `.payload` says which.
-            NotFound: If there is no such task.
+            NotFound: If the task does not exist.
 
         Source: Toloka API, "Stop assigning task".
         """
@@ -149,7 +149,7 @@ class TaskCalls(BaseCalls):
             The suite as in the API, with `pool_id`, `tasks` and `overlap`.
 
         Raises:
-            NotFound: If there is no such suite.
+            NotFound: If the suite does not exist.
 
         Source: Toloka API, "Get task suite by ID".
         """
@@ -207,7 +207,7 @@ class TaskCalls(BaseCalls):
 
         Raises:
             ValidationFailed: If a value is not valid; `.payload` says which.
-            NotFound: If there is no such suite.
+            NotFound: If the suite does not exist.
 
         Source: Toloka API, "Edit task suite overlap or priority".
         """
@@ -225,7 +225,7 @@ class TaskCalls(BaseCalls):
 
         Raises:
             ValidationFailed: If a value is not valid; `.payload` says which.
-            NotFound: If there is no such suite.
+            NotFound: If the suite does not exist.
 
         Source: Toloka API, "Stop assigning task suite".
         """
@@ -241,7 +241,7 @@ class TaskCalls(BaseCalls):
             The assignment as in the API, with `status`, `tasks` and their `solutions`, and `reward` (US dollars).
 
         Raises:
-            NotFound: If there is no such assignment.
+            NotFound: If the assignment does not exist.
 
         Source: Toloka API, "Get task suite response by ID".
         """
@@ -260,7 +260,7 @@ class TaskCalls(BaseCalls):
 
         Raises:
             ValidationFailed: If the comment is too long or missing.
-            NotFound: If there is no such assignment.
+            NotFound: If the assignment does not exist.
             Conflict: If the assignment's status does not allow it.
 
         Source: Toloka API, "Update task suite response".
@@ -288,7 +288,7 @@ class TaskCalls(BaseCalls):
 
         Raises:
             ValidationFailed: If the comment is too long.
-            NotFound: If there is no such assignment.
+            NotFound: If the assignment does not exist.
             Conflict: If the assignment's status does not allow it.
 
         Source: Toloka API, "Update task suite response".
@@ -307,7 +307,7 @@ class TaskCalls(BaseCalls):
 
         Raises:
             ValidationFailed: If the comment is too long or missing.
-            NotFound: If there is no such assignment.
+            NotFound: If the assignment does not exist.
             Conflict: If the assignment's status does not allow it.
 
         Source: Toloka API, "Update task suite response".
@@ -344,7 +344,7 @@ class TaskCalls(BaseCalls):
 
         Raises:
             InputError: If an argument is not valid; nothing was sent.
-            NotFound: If there is no such pool.
+            NotFound: If the pool does not exist.
             BadAnswer: If the response is not an export.
 
         Source: Toloka-Kit 1.2.3 (the path is not in the API's document); exported files of the platform for their columns.

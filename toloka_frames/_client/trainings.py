@@ -23,7 +23,7 @@ class TrainingCalls(BaseCalls):
             The training as in the API, with `status`.
 
         Raises:
-            NotFound: If there is no such training.
+            NotFound: If the training does not exist.
 
         Source: Toloka API, "Get training by ID".
         """
@@ -60,7 +60,7 @@ class TrainingCalls(BaseCalls):
 
         Raises:
             ValidationFailed: If a field is not valid; `.payload` says which.
-            NotFound: If there is no such training.
+            NotFound: If the training does not exist.
             Conflict: If the training's state does not allow the change.
 
         Source: Toloka API, "Edit training pool".
@@ -77,7 +77,7 @@ class TrainingCalls(BaseCalls):
             The operation, for `wait_operation`; when it has ended, `details["training_id"]` is the new training's id.
 
         Raises:
-            NotFound: If there is no such training.
+            NotFound: If the training does not exist.
             OutcomeUnknown: If the response was lost; a clone may have been started.
 
         Source: Toloka API, "Clone training pool" (20 a minute, 100 a day).
@@ -94,7 +94,7 @@ class TrainingCalls(BaseCalls):
             The operation, for `wait_operation`; None if the training is already open.
 
         Raises:
-            NotFound: If there is no such training.
+            NotFound: If the training does not exist.
             Conflict: If the training's state does not allow it.
 
         Source: Toloka API, "Open training".
@@ -111,7 +111,7 @@ class TrainingCalls(BaseCalls):
             The operation, for `wait_operation`; None if the training is already closed.
 
         Raises:
-            NotFound: If there is no such training.
+            NotFound: If the training does not exist.
 
         Source: Toloka API, "Close training".
         """
@@ -127,7 +127,7 @@ class TrainingCalls(BaseCalls):
             The operation, for `wait_operation`; None if the training is already closed.
 
         Raises:
-            NotFound: If there is no such training.
+            NotFound: If the training does not exist.
 
         Source: Toloka API, "Close training for editing".
         """
@@ -143,7 +143,7 @@ class TrainingCalls(BaseCalls):
             The operation, for `wait_operation`; None if the training is already archived.
 
         Raises:
-            NotFound: If there is no such training.
+            NotFound: If the training does not exist.
             Conflict: If the training's state does not allow it.
 
         Source: Toloka API, "Archive training pool".
