@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from support.bonus_list_server import Batches, app_ids
 from support.leftovers import busy, left_on_our_loop
 from support.scripted_server import Scripted, reply
-from support.virtual_clock import asking, clock, leap
+from support.virtual_clock import api_clients, loop_time, run_virtual
 
 import toloka_frames as tf
 from toloka_frames._errors import ScanInterrupted
@@ -57,14 +57,14 @@ class Walked:
         self.ids: list[str] = []
         self.cursors: list[str | None] = []
         self.error: ScanInterrupted | None = None
-        leap(self._work(answer, connections, latency, page, given))
+        run_virtual(self._work(answer, connections, latency, page, given))
 
     async def _work(
         self, answer: Callable[[str], bytes], connections: int | None, latency: float, page: int, given: dict[str, Any]
     ) -> None:
-        async with asking(answer, latency=latency, retries=1) as (service,):
+        async with api_clients(answer, latency=latency, retries=1) as (service,):
             source = Source(service, list_request(APP_BATCHES, {"app_project_id": "1", **given}), str(page))
-            begun = clock()
+            begun = loop_time()
             try:
                 async with aclosing(await source.pages(concurrency=Concurrency(connections))) as pages:
                     async for cursor, came in pages:
@@ -72,7 +72,7 @@ class Walked:
                         self.cursors.append(cursor)
             except ScanInterrupted as error:
                 self.error = error
-            self.seconds = clock() - begun
+            self.seconds = loop_time() - begun
 
 
 @settings(max_examples=40, deadline=None)
@@ -231,7 +231,7 @@ def test_a_cancellation_while_pages_are_given_up_waits_for_those_that_are_being_
             ended.append(len(body))
             return read_page(body, layout)
 
-        async with asking(Batches(app_ids(20 * PAGE)), latency=LATENCY) as (service,):
+        async with api_clients(Batches(app_ids(20 * PAGE)), latency=LATENCY) as (service,):
             source = Source(service, list_request(APP_BATCHES, {"app_project_id": "1"}), str(PAGE))
             query = {"sort": "id", "limit": str(PAGE)}
             ahead = Prefetcher(PageRequest(service, source.request.path, query, await source.layout(), read), Concurrency(4))
@@ -244,7 +244,7 @@ def test_a_cancellation_while_pages_are_given_up_waits_for_those_that_are_being_
                 await forgetting
             assert len(ended) == len(begun)
 
-    leap(work())
+    run_virtual(work())
 
 
 PULLS: dict[str, Callable[[tf.Scan], Any]] = {

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from support.bonus_list_server import YEAR, Listing, microseconds, moment
 from support.leftovers import busy, left_on_our_loop
 from support.scripted_server import Scripted, reply
-from support.virtual_clock import asking, leap
+from support.virtual_clock import api_clients, run_virtual
 
 import toloka_frames as tf
 from toloka_frames._reading.scan import Source, list_request
@@ -142,13 +142,13 @@ def pulled(listing: Listing, concurrency: int | None, *, latency: float) -> list
     """Ids that come from a service that begins each answer after so many seconds."""
 
     async def work() -> list[str]:
-        async with asking(listing, latency=latency) as (service,):
+        async with api_clients(listing, latency=latency) as (service,):
             source = Source(service, list_request(USER_BONUSES, {}), str(PAGE))
             table = await source.fetch_table(concurrency, meter := ProgressTracker(""))
             assert meter.rows == len(table)
             return [str(each) for each in table["id"].to_pylist()]
 
-    return leap(work())
+    return run_virtual(work())
 
 
 def test_a_short_list_is_pulled_in_one_request(scripted: Scripted) -> None:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from support.virtual_clock import leap
+from support.virtual_clock import run_virtual
 
 import toloka_frames as tf
 from toloka_frames._runtime.event_loop import aiterate, iterate, iterate_callers, on_tick, run, run_on_loop, shield_until_done
@@ -265,4 +265,4 @@ def test_a_cancellation_waits_for_what_is_to_end_by_itself() -> None:
             await waiting
         assert ended == ["slow"]
 
-    leap(work())
+    run_virtual(work())

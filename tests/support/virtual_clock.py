@@ -1,4 +1,4 @@
-"""A loop whose time leaps: where nothing is to be done it does not wait, and its clock says that it has."""
+"""An event loop with virtual time: instead of waiting it advances its clock, so tests of hours run in milliseconds."""
 
 from __future__ import annotations
 
@@ -17,86 +17,88 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LOOPBACK_SECONDS = 0.005  # what one end of a connection of this process has sent is at the other end by then
+LOOPBACK_SECONDS = 0.005  # within this time, bytes sent on a connection of this process arrive at its other end
 
 
-class LeapingSelector(selectors.DefaultSelector):
-    """Adds up the time that nobody had to wait."""
+class VirtualTimeSelector(selectors.DefaultSelector):
+    """Returns at once where it would wait, and adds up the time not waited."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.leapt = 0.0
+        self.skipped_seconds = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        talks = len(self.get_map()) > 1  # the first is the loop's own
-        ready = super().select(timeout and min(timeout, LOOPBACK_SECONDS if talks else 0.0))
+        has_connections = len(self.get_map()) > 1  # the first is the loop's own
+        ready = super().select(timeout and min(timeout, LOOPBACK_SECONDS if has_connections else 0.0))
         if timeout and not ready:
-            self.leapt += timeout
+            self.skipped_seconds += timeout
         return ready
 
 
-class LeapingLoop(asyncio.SelectorEventLoop):
-    """Its clock begins at 0 and stands still while there is something to be done."""
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock starts at 0 and advances only while the loop is idle."""
 
     def __init__(self) -> None:
-        self._leaping = LeapingSelector()
-        super().__init__(self._leaping)
+        self._virtual_selector = VirtualTimeSelector()
+        super().__init__(self._virtual_selector)
 
     def time(self) -> float:
-        return self._leaping.leapt
+        return self._virtual_selector.skipped_seconds
 
 
-def leap(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on a leaping loop."""
-    with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+def run_virtual(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in virtual time."""
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(work)
 
 
-def clock() -> float:
-    """Seconds by the present loop."""
+def loop_time() -> float:
+    """Return the running loop's time, in seconds."""
     return asyncio.get_running_loop().time()
 
 
 @asynccontextmanager
-async def serving(answer: Callable[[str], bytes], latency: float = 0.0) -> AsyncIterator[str]:
-    """The address of a server on the present loop, which asks a function what to send to each request; nothing is a hang-up."""
+async def serve(respond: Callable[[str], bytes], latency: float = 0.0) -> AsyncIterator[str]:
+    """Serve on the running loop and yield the URL.
 
-    talks: list[Any] = []
+    `respond` maps the head of a request to the bytes of its response; no bytes close the connection.
+    """
+    connections: list[Any] = []
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        talks.append(asyncio.current_task())
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(asyncio.current_task())
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 lengths = [int(line[15:]) for line in head.splitlines() if line.lower().startswith("content-length:")]
                 await reader.readexactly(sum(lengths))
                 await asyncio.sleep(latency)
-                if not (raw := answer(head)):
+                if not (response := respond(head)):
                     break
-                writer.write(raw)
+                writer.write(response)
         with suppress(ConnectionError):
             writer.close()
             await writer.wait_closed()
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
-        if talks:
-            await asyncio.wait(talks, timeout=1)  # the clients are closed before, and so the talks end
+        if connections:
+            await asyncio.wait(connections, timeout=1)  # they end by themselves, because the clients are closed first
 
 
-class Answers:
-    """What a service says to each request, in order, the last again and again; and when each came."""
+class ScriptedResponses:
+    """Responds to requests with the given responses in order, repeating the last; records each request with its time."""
 
-    def __init__(self, *answers: bytes) -> None:
-        self._answers = list(answers)
+    def __init__(self, *responses: bytes) -> None:
+        self._responses = list(responses)
         self.calls: list[tuple[float, str]] = []
 
     def __call__(self, head: str) -> bytes:
-        self.calls.append((clock(), head.partition(" HTTP")[0].replace("/api", "")))
-        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        self.calls.append((loop_time(), head.partition(" HTTP")[0].replace("/api", "")))
+        return self._responses.pop(0) if len(self._responses) > 1 else self._responses[0]
 
     @property
     def times(self) -> list[float]:
@@ -104,15 +106,15 @@ class Answers:
 
 
 @asynccontextmanager
-async def asking(
-    answer: Callable[[str], bytes], *, clients: int = 1, latency: float = 0.0, **options: Any
+async def api_clients(
+    respond: Callable[[str], bytes], *, clients: int = 1, latency: float = 0.0, **options: Any
 ) -> AsyncIterator[list[ApiClient]]:
-    """Services of one new account at a server on this loop."""
-    async with serving(answer, latency) as url:
+    """Yield API clients that share one new account, at a server on the running loop."""
+    async with serve(respond, latency) as url:
         token = uuid.uuid4().hex
-        services = [tf.AsyncTolokaClient(token, url=url, timeout=None, **options).service for _ in range(clients)]
+        made = [tf.AsyncTolokaClient(token, url=url, timeout=None, **options).service for _ in range(clients)]
         try:
-            yield services
+            yield made
         finally:
-            for service in services:
-                await service.aclose()
+            for client in made:
+                await client.aclose()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 from support.scripted_server import Scripted, reply
-from support.virtual_clock import Answers, asking, clock, leap, serving
+from support.virtual_clock import ScriptedResponses, api_clients, loop_time, run_virtual, serve
 
 import toloka_frames as tf
 from toloka_frames._runtime.progress import track_progress
@@ -69,9 +69,9 @@ def test_no_second_sees_more_than_three_hundred_requests(
 
     async def one() -> None:
         await limits.request("GET /v1/pools")
-        allowed.append(clock())
+        allowed.append(loop_time())
 
-    leap(pattern(one))
+    run_virtual(pattern(one))
     assert len(allowed) == 450
     assert all(later - sooner > 1 for sooner, later in zip(allowed, allowed[REQUESTS_PER_SECOND:], strict=False))
     assert allowed[-1] <= 2
@@ -82,10 +82,10 @@ def test_three_hundred_requests_wait_for_nothing_and_the_next_for_a_second() -> 
         limits, times = quota(), []
         for _ in range(REQUESTS_PER_SECOND + 1):
             await limits.request("GET /v1/pools")
-            times.append(clock())
+            times.append(loop_time())
         return times
 
-    *first, last = leap(ask())
+    *first, last = run_virtual(ask())
     assert set(first) == {0.0}
     assert last == pytest.approx(1, abs=A_BIT)
 
@@ -106,9 +106,9 @@ def test_tasks_wait_for_the_minute_and_for_the_day(counts: tuple[int, ...], seco
         limits = quota()
         for count in counts:
             await limits.objects("tasks", count)
-        return clock()
+        return loop_time()
 
-    assert leap(upload()) == pytest.approx(seconds, abs=len(counts) * A_BIT)
+    assert run_virtual(upload()) == pytest.approx(seconds, abs=len(counts) * A_BIT)
 
 
 def test_who_gives_up_a_wait_has_used_nothing_up() -> None:
@@ -119,9 +119,9 @@ def test_who_gives_up_a_wait_has_used_nothing_up() -> None:
             async with asyncio.timeout(1):
                 await limits.objects("tasks", 10_000)
         await limits.objects("tasks", 10)
-        return clock()
+        return loop_time()
 
-    assert leap(upload()) == 1
+    assert run_virtual(upload()) == 1
 
 
 def test_tasks_and_requests_are_counted_apart() -> None:
@@ -129,9 +129,9 @@ def test_tasks_and_requests_are_counted_apart() -> None:
         limits = quota()
         await limits.objects("tasks", TASKS_PER_MINUTE)
         await limits.request("POST /v1/tasks")
-        return clock()
+        return loop_time()
 
-    assert leap(both()) == 0
+    assert run_virtual(both()) == 0
 
 
 def test_a_wait_is_shown_while_it_lasts() -> None:
@@ -147,7 +147,7 @@ def test_a_wait_is_shown_while_it_lasts() -> None:
             await waiting
             return [*shown, meter.waiting]
 
-    assert leap(upload()) == ["", "quota, 41 s", ""]
+    assert run_virtual(upload()) == ["", "quota, 41 s", ""]
 
 
 def test_a_quota_that_is_not_waited_for_is_an_error_that_says_when_to_come_back() -> None:
@@ -159,7 +159,7 @@ def test_a_quota_that_is_not_waited_for_is_an_error_that_says_when_to_come_back(
             await limits.objects("tasks", 1)
         return caught.value
 
-    error = leap(upload())
+    error = run_virtual(upload())
     assert (error.status, error.interval, error.may_have_taken_effect) == (429, "DAY", False)
     assert error.retry_at is not None
     assert abs(error.retry_at - datetime.now(UTC) - timedelta(seconds=DAY - 19 * MINUTE)) < timedelta(seconds=10)
@@ -177,12 +177,12 @@ def test_so_many_processes_together_keep_the_quota_and_each_gets_its_share(worke
         limits = quota(workers=workers)  # windows of its own, as every process has
         for _ in range(2 * share + 1):
             await limits.request("GET /v1/pools")
-            allowed.append(clock())
+            allowed.append(loop_time())
 
     async def together() -> None:
         await asyncio.gather(*(process() for _ in range(workers)))
 
-    leap(together())
+    run_virtual(together())
     allowed.sort()
     assert all(later - sooner > 1 for sooner, later in zip(allowed, allowed[REQUESTS_PER_SECOND:], strict=False))
     assert allowed[share * workers - 1] == 0
@@ -197,10 +197,10 @@ def test_what_else_a_process_asks_comes_out_of_its_share() -> None:
             await alone.request("GET /v1/pools")
         for _ in range(2):
             await shared.request("GET /v1/pools")
-            times.append(clock())
+            times.append(loop_time())
         return times
 
-    assert leap(ask()) == pytest.approx([0, 1], abs=A_BIT)
+    assert run_virtual(ask()) == pytest.approx([0, 1], abs=A_BIT)
 
 
 # -- what refusals tell
@@ -209,8 +209,8 @@ def test_what_else_a_process_asks_comes_out_of_its_share() -> None:
 @pytest.mark.parametrize(("interval", "seconds"), [("MIN", MINUTE), ("HOUR", HOUR), ("DAY", DAY)])
 def test_the_end_of_a_quota_is_waited_for_and_shown(interval: str, seconds: float) -> None:
     async def ask() -> tuple[list[float], list[str]]:
-        answer = Answers(over(interval), reply({"id": "1"}))
-        async with asking(answer, retries=PATIENT) as (service,):
+        answer = ScriptedResponses(over(interval), reply({"id": "1"}))
+        async with api_clients(answer, retries=PATIENT) as (service,):
             with track_progress(False, "pools") as meter:
                 task = asyncio.create_task(service.get("/v1/pools/1"))
                 await asyncio.sleep(1)
@@ -218,50 +218,50 @@ def test_the_end_of_a_quota_is_waited_for_and_shown(interval: str, seconds: floa
                 await task
                 return answer.times, [*shown, meter.waiting, str(meter.retries)]
 
-    times, shown = leap(ask())
+    times, shown = run_virtual(ask())
     assert times == [0, seconds]
     assert shown == [f"quota, {seconds:,.0f} s", "", "1"]
 
 
 def test_what_the_service_says_goes_before_the_length_of_the_quota() -> None:
     async def ask() -> list[float]:
-        answer = Answers(over("MIN", Retry_After="7"), reply({"id": "1"}))
-        async with asking(answer) as (service,):
+        answer = ScriptedResponses(over("MIN", Retry_After="7"), reply({"id": "1"}))
+        async with api_clients(answer) as (service,):
             await service.get("/v1/pools/1")
         return answer.times
 
-    assert leap(ask()) == [0, 7]
+    assert run_virtual(ask()) == [0, 7]
 
 
 def test_after_one_refusal_nobody_of_the_account_asks_before_the_time() -> None:
     async def create() -> list[float]:
-        answer = Answers(over("MIN"), reply({"id": "1", "status": "RUNNING"}))
-        async with asking(answer, clients=2) as (one, other):
+        answer = ScriptedResponses(over("MIN"), reply({"id": "1", "status": "RUNNING"}))
+        async with api_clients(answer, clients=2) as (one, other):
             first = asyncio.create_task(one.post("/v1/tasks", {}, b"[]", repeatable=True))
             await asyncio.sleep(1)
             posts = [service.post("/v1/tasks", {}, b"[]", repeatable=True) for service in (one, other) for _ in range(4)]
             await asyncio.gather(first, *posts)
         return answer.times
 
-    assert leap(create()) == [0] + [MINUTE] * 9
+    assert run_virtual(create()) == [0] + [MINUTE] * 9
 
 
 def test_a_quota_of_a_second_that_is_exceeded_holds_for_every_call() -> None:
     async def ask() -> list[float]:
-        answer = Answers(over(), reply({"id": "1"}))
-        async with asking(answer) as (service,):
+        answer = ScriptedResponses(over(), reply({"id": "1"}))
+        async with api_clients(answer) as (service,):
             first = asyncio.create_task(service.get("/v1/pools/1"))
             await asyncio.sleep(0.1)
             await asyncio.gather(service.get("/v1/projects/1"), first)
         return answer.times
 
-    assert leap(ask())[1] == 1
+    assert run_virtual(ask())[1] == 1
 
 
 def test_a_quota_of_one_call_leaves_the_others_alone() -> None:
     async def ask() -> list[tuple[float, str]]:
-        answer = Answers(over("DAY"), reply({"id": "1"}))
-        async with asking(answer) as (service,):
+        answer = ScriptedResponses(over("DAY"), reply({"id": "1"}))
+        async with api_clients(answer) as (service,):
             with pytest.raises(tf.QuotaExceeded):
                 await service.post("/v1/projects", {}, b"{}", repeatable=False)
             with pytest.raises(tf.QuotaExceeded, match="POST /v1/projects per DAY"):
@@ -271,7 +271,7 @@ def test_a_quota_of_one_call_leaves_the_others_alone() -> None:
             await service.post("/v1/tasks", {}, b"[]", repeatable=False)
         return answer.calls
 
-    assert leap(ask()) == [
+    assert run_virtual(ask()) == [
         (0, "POST /v1/projects"),
         (0, "POST /v1/projects/1/archive"),
         (0, "GET /v1/projects/1"),
@@ -288,20 +288,20 @@ CALLS = {
 @pytest.mark.parametrize(("first", "second"), CALLS.values(), ids=CALLS)
 def test_a_call_is_the_same_for(first: str, second: str) -> None:
     async def ask() -> int:
-        answer = Answers(over("DAY"), reply({"id": "1"}))
-        async with asking(answer) as (service,):
+        answer = ScriptedResponses(over("DAY"), reply({"id": "1"}))
+        async with api_clients(answer) as (service,):
             for path in (first, second):
                 with pytest.raises(tf.QuotaExceeded):
                     await service.act(path)
         return len(answer.calls)
 
-    assert leap(ask()) == 1
+    assert run_virtual(ask()) == 1
 
 
 def test_who_may_not_wait_so_long_is_told_at_once_and_who_may_waits() -> None:
     async def create() -> list[float]:
-        answer = Answers(over("HOUR"), reply({"id": "1"}))
-        async with serving(answer) as url:
+        answer = ScriptedResponses(over("HOUR"), reply({"id": "1"}))
+        async with serve(answer) as url:
             hasty, patient = (
                 tf.AsyncTolokaClient("hasty-and-patient", url=url, timeout=None, retries=retries).service
                 for retries in (tf.Retries(), PATIENT)
@@ -312,14 +312,14 @@ def test_who_may_not_wait_so_long_is_told_at_once_and_who_may_waits() -> None:
                 with pytest.raises(tf.QuotaExceeded) as caught:
                     await work
                 assert caught.value.retry_after == pytest.approx(HOUR - 1)
-            assert clock() == 1
+            assert loop_time() == 1
             await waiting
             await hasty.post("/v1/tasks", {}, b"[]", repeatable=True)
             for service in (hasty, patient):
                 await service.aclose()
         return answer.times
 
-    assert leap(create()) == [0, HOUR, HOUR]
+    assert run_virtual(create()) == [0, HOUR, HOUR]
 
 
 # -- one account in a process
@@ -396,8 +396,8 @@ def test_a_frame_tells_of_each_limit_and_asks_nothing(scripted: Scripted) -> Non
 
 def test_a_frame_tells_what_was_used_and_what_refusals_said() -> None:
     async def use() -> pd.DataFrame:
-        answer = Answers(over("DAY"), over("DAY"), over("HOUR"), reply({"id": "1"}))
-        async with asking(answer, retries=1) as (service,):
+        answer = ScriptedResponses(over("DAY"), over("DAY"), over("HOUR"), reply({"id": "1"}))
+        async with api_clients(answer, retries=1) as (service,):
             await service.rate_limiter.objects("tasks", TASKS_PER_MINUTE)
             for path in ("/v1/tasks", "/v1/projects", "/v1/projects"):
                 with pytest.raises(tf.QuotaExceeded):
@@ -406,7 +406,7 @@ def test_a_frame_tells_what_was_used_and_what_refusals_said() -> None:
                 await service.act("/v1/pools/1/open")
             return await service.rate_limiter.frame()
 
-    frame = leap(use())
+    frame = run_virtual(use())
     seconds = (frame.pop("closed_until") - pd.Timestamp.now("UTC")).dt.total_seconds()
     assert frame.astype(object).where(frame.notna(), None).to_numpy().tolist() == [
         ["requests", "second", 300, 3, 297, 0],
@@ -427,7 +427,7 @@ def test_a_limit_that_is_open_again_is_closed_until_no_time() -> None:
         await asyncio.sleep(MINUTE + A_BIT)
         return await limits.frame()
 
-    frame = leap(use())
+    frame = run_virtual(use())
     assert frame["closed_until"].isna().all()
     assert frame["used"].tolist() == [0, 0, TASKS_PER_MINUTE, 0, 0]
 

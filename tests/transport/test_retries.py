@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.scripted_server import reply
-from support.virtual_clock import Answers, asking, clock, leap
+from support.virtual_clock import ScriptedResponses, api_clients, loop_time, run_virtual
 
 import toloka_frames as tf
 from toloka_frames._runtime.progress import track_progress
@@ -50,12 +50,12 @@ def times(
     """When the tries of a call that succeeds came, in seconds."""
 
     async def ask() -> list[float]:
-        answer = Answers(*answers)
-        async with asking(answer, retries=retries) as (service,):
+        answer = ScriptedResponses(*answers)
+        async with api_clients(answer, retries=retries) as (service,):
             assert await call(service) == {"id": "1"}
         return answer.times
 
-    return leap(ask())
+    return run_virtual(ask())
 
 
 def failure(
@@ -64,13 +64,13 @@ def failure(
     """The error of a call and how many tries there were."""
 
     async def ask() -> tuple[tf.TolokaError, int]:
-        answer = Answers(*answers)
-        async with asking(answer, retries=retries) as (service,):
+        answer = ScriptedResponses(*answers)
+        async with api_clients(answer, retries=retries) as (service,):
             with pytest.raises(tf.TolokaError) as caught:
                 await call(service)
         return caught.value, len(answer.calls)
 
-    return leap(ask())
+    return run_virtual(ask())
 
 
 # -- what is repeated
@@ -164,16 +164,16 @@ def test_a_longer_wait_than_the_client_may_have_is_an_error_at_once() -> None:
 
 def test_waits_and_repeats_are_shown() -> None:
     async def ask() -> list[object]:
-        answer = Answers(refusal(503, Retry_After="30"), DONE)
-        async with asking(answer) as (service,):
+        answer = ScriptedResponses(refusal(503, Retry_After="30"), DONE)
+        async with api_clients(answer) as (service,):
             with track_progress(False, "pools") as meter:
                 task = asyncio.create_task(get(service))
                 await asyncio.sleep(10)
                 shown = [meter.waiting, meter.retries]
                 await task
-                return [*shown, meter.waiting, meter.retries, clock()]
+                return [*shown, meter.waiting, meter.retries, loop_time()]
 
-    assert leap(ask()) == ["the service, 30 s", 1, "", 1, 30]
+    assert run_virtual(ask()) == ["the service, 30 s", 1, "", 1, 30]
 
 
 # -- quotas
