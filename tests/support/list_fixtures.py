@@ -1,4 +1,4 @@
-"""Rows for every list, with ties, gaps and every value of every filter; and what a service must answer, by brute force."""
+"""Rows for every list, with ties, gaps and every value of every filter, and what a service must return, by brute force."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 ROWS = 25
-STRANGERS = 3
-MINE = "r000"
-HOWS = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
-# every spelling of a fraction, and instants that several rows have
-INSTANTS = [f"2026-01-01T00:00:0{second}{fraction}" for second in range(3) for fraction in ("", ".25", ".5", ".000001")]
+OUTSIDE_ROWS = 3
+OWN_ID = "r000"
+OPERATORS = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
+# each form of a fraction; several rows have the same timestamp
+TIMESTAMPS = [f"2026-01-01T00:00:0{second}{fraction}" for second in range(3) for fraction in ("", ".25", ".5", ".000001")]
 TEXTS = ["a", "b", "B", "10", "9"]
-NUMBERED = ("projects", "pools", "trainings", "skills", "user_skills", "user_restrictions", "user_bonuses")
-# where a filter's value stands in a row, unless under the filter's own name
+LISTS_WITH_NUMERIC_IDS = ("projects", "pools", "trainings", "skills", "user_skills", "user_restrictions", "user_bonuses")
+# the path to a filter's value in a row, if it is not the filter's own name
 OWNER = {"owner_id": "owner.id", "owner_company_id": "owner.company_id"}
-PLACES = {
+PATHS = {
     "projects": {"owner": "owner.id", **OWNER},
     "pools": OWNER,
     "tasks": OWNER,
@@ -44,8 +44,7 @@ PLACES = {
     "app_items": {"created": "created_at", "finished": "finished_at"},
     "app_batches": {"created": "created_at"},
 }
-# filters that are not about a field of the rows
-ABOUT_NO_FIELD = {
+FILTERS_WITHOUT_FIELD = {
     "apps": {"lang", "after_id"},
     "app_projects": {"scope", "requester_ids", "after_id"},
     "app_items": {"after_id"},
@@ -53,111 +52,110 @@ ABOUT_NO_FIELD = {
 }
 
 
-class Kept:
-    """The rows of a list that a service keeps.
+class ListFixture:
+    """The rows of a list in a service.
 
     Attributes:
-        rows: All of them.
-        given: What the list cannot be asked without.
-        filters: Filters that compare nothing, and the values that rows have.
+        rows: All rows, including some that a request with `required` does not return.
+        required: The path parameters and filters that a request needs.
     """
 
     def __init__(self, name: str) -> None:
         self.resource = resource = RESOURCES[name]
         self._name = name
+        self._paths = PATHS.get(name, {})
         self._hints = get_type_hints(resource.keywords)
-        # an app project, or an operation, that is there
-        self.given = dict.fromkeys(resource.path_params, MINE) | dict.fromkeys(resource.one_of[:1], "1")
-        asked = [*plain(resource), *compared(resource), *resource.sort]
-        self._keys = [each for each in dict.fromkeys(asked) if each not in ABOUT_NO_FIELD.get(name, ())]
+        self.required = dict.fromkeys(resource.path_params, OWN_ID) | dict.fromkeys(resource.one_of[:1], "1")
+        keys = dict.fromkeys([*plain(resource), *compared(resource), *resource.sort])
+        self._keys = [key for key in keys if key not in FILTERS_WITHOUT_FIELD.get(name, ())]
         self.rows = list(self._rows())
 
     @property
     def filters(self) -> Iterator[tuple[str, Any]]:
-        """Each filter that compares nothing, with each of its values."""
+        """Each filter that is not a comparison, with each of its values."""
         for key in plain(self.resource):
             if key in self._keys:
-                for value in dict.fromkeys(each for row in self.rows for each in self._held(row, key)):
+                for value in dict.fromkeys(value for row in self.rows for value in self._values_of(row, key)):
                     yield key, value
 
     @property
     def comparisons(self) -> Iterator[tuple[str, Any, Callable[[Any, Any], bool]]]:
-        """Each filter that compares, with the values of some rows, as the wire has them, and how it compares."""
+        """Each comparison filter, with the values of some rows and Python's operator for it."""
         for key in compared(self.resource):
-            values = [value for row in self.rows[::7] for value in self._held(row, key)]
-            for how, compare in HOWS.items():
+            values = [value for row in self.rows[::7] for value in self._values_of(row, key)]
+            for suffix, compare in OPERATORS.items():
                 for value in values:
-                    yield f"{key}_{how}", value, compare
+                    yield f"{key}_{suffix}", value, compare
 
-    def passing(self, key: str, value: Any) -> list[str]:
-        """Ids of the rows that a filter lets pass."""
-        return self.ids(lambda row: (value in self._held(row, key)) != (key == "folder_ne"))
+    def matching(self, key: str, value: Any) -> list[str]:
+        """Return the ids of the rows that match a filter."""
+        return self.ids(lambda row: (value in self._values_of(row, key)) != (key == "folder_ne"))
 
-    def beyond(self, key: str, value: Any, compare: Callable[[Any, Any], bool]) -> list[str]:
-        """Ids of the rows that compare so with a value."""
+    def comparing(self, key: str, value: Any, compare: Callable[[Any, Any], bool]) -> list[str]:
+        """Return the ids of the rows that match a comparison filter."""
         field = key.rpartition("_")[0]
         limit = self._comparable(field, value)
-        return self.ids(lambda row: any(compare(self._comparable(field, each), limit) for each in self._held(row, field)))
+        return self.ids(lambda row: any(compare(self._comparable(field, own), limit) for own in self._values_of(row, field)))
 
     def ids(self, where: Callable[[Row], bool] = lambda _: True) -> list[str]:
-        """Ids of the rows that can be asked for and pass, in the order of a walk."""
+        """Return the ids of the rows that a request returns and that match a condition, in the order of the cursor."""
         cursor = self.resource.cursor
-        asked = [row for row in self.rows if self._is_asked_for(row) and where(row)]
-        return [row[cursor] for row in sorted(asked, key=lambda row: self._comparable(cursor, row[cursor]))]
+        rows = [row for row in self.rows if self._is_returned(row) and where(row)]
+        return [row[cursor] for row in sorted(rows, key=lambda row: self._comparable(cursor, row[cursor]))]
 
-    def keys(self, rows: list[Row], key: str) -> list[Any]:
-        """What rows of the wire have at a sort key, as it compares."""
-        return [self._comparable(key, each) for row in rows for each in self._held(row, key)]
+    def sort_values(self, rows: list[Row], key: str) -> list[Any]:
+        """Return the values of rows by which a sort key orders them."""
+        return [self._comparable(key, value) for row in rows for value in self._values_of(row, key)]
 
-    def _is_asked_for(self, row: Row) -> bool:
-        return all(value in self._held(row, key) for key, value in self.given.items())
+    def _is_returned(self, row: Row) -> bool:
+        return all(value in self._values_of(row, key) for key, value in self.required.items())
 
-    def _held(self, row: Row, key: str) -> list[Any]:
-        """The values that a row has for a filter: none, one, or several."""
+    def _values_of(self, row: Row, key: str) -> list[Any]:
+        """Return the values of a row that a filter applies to: none, one, or several."""
         value: Any = row
-        for step in PLACES.get(self._name, {}).get(key, key).split("."):
+        for step in self._paths.get(key, key).split("."):
             value = (value or {}).get(step)
         if isinstance(value, list):
-            return [each["id"] if isinstance(each, dict) else each for each in value]
+            return [item["id"] if isinstance(item, dict) else item for item in value]
         return [] if value is None else [value]
 
     def _comparable(self, key: str, value: Any) -> Any:
-        if key == "id" and self._name in NUMBERED:
+        if key == "id" and self._name in LISTS_WITH_NUMERIC_IDS:
             return int(value)
         return parse_timestamp(value) if date in get_args(self._hints.get(f"{key}_gt")) else value
 
     def _rows(self) -> Iterator[Row]:
-        values = {key: cycle(self._values(key)) for key in self._keys}
-        for number in range(ROWS + STRANGERS):
+        values = {key: cycle(self._sample_values(key)) for key in self._keys}
+        for number in range(ROWS + OUTSIDE_ROWS):
             row: Row = {}
-            for key, each in values.items():
-                _put(row, PLACES.get(self._name, {}).get(key, key), next(each))
-            for key, value in self.given.items():
-                _put(row, PLACES.get(self._name, {}).get(key, key), value if number < ROWS else f"{value}2")
-            # from 88 to 115: as text they ascend in another order than as numbers
-            row["id"] = f"{number + 88}" if self._name in NUMBERED else f"r{number:03}"
+            for key, samples in values.items():
+                _put(row, self._paths.get(key, key), next(samples))
+            for key, value in self.required.items():
+                _put(row, self._paths.get(key, key), value if number < ROWS else f"{value}2")
+            # from 88 to 115, whose order as text differs from their order as numbers
+            row["id"] = f"{number + 88}" if self._name in LISTS_WITH_NUMERIC_IDS else f"r{number:03}"
             yield row | {self.resource.cursor: row["id"]}
 
-    def _values(self, key: str) -> list[Any]:
-        """What rows have for a filter or sort key, one after another."""
+    def _sample_values(self, key: str) -> list[Any]:
+        """Return the values that rows have, in turn, for a filter or a sort key."""
         hint = self._hints.get(f"{key}_gt", self._hints.get(key, str | None))
         kind = get_args(hint)[0]
-        if PLACES.get(self._name, {}).get(key) == "folders":
-            return [[], *([one] for one in get_args(kind)), list(get_args(kind))[:2]]
-        if PLACES.get(self._name, {}).get(key) == "tasks":
+        if self._paths.get(key) == "folders":
+            return [[], *([folder] for folder in get_args(kind)), list(get_args(kind))[:2]]
+        if self._paths.get(key) == "tasks":
             return [[{"id": "a"}], [], [{"id": "a"}, {"id": "b"}]]
         if get_origin(kind) is Literal:
             return list(get_args(kind))
         if date in get_args(hint):
-            always = "submitted" if self._name == "operations" else "created"
-            return INSTANTS if key == always else [*INSTANTS, None]
+            never_missing = "submitted" if self._name == "operations" else "created"
+            return TIMESTAMPS if key == never_missing else [*TIMESTAMPS, None]
         numbers = {bool: [True, False, False], int: [1, 2, None, 10]}
         return numbers.get(kind, ["1", "2", "1"] if key in ("pool_id", "project_id", "skill_id") else TEXTS)
 
 
-def _put(row: Row, place: str, value: Any) -> None:
-    *path, last = place.split(".")
-    for step in path:
-        row = row.setdefault(step, {})
+def _put(row: Row, path: str, value: Any) -> None:
+    *keys, last = path.split(".")
+    for key in keys:
+        row = row.setdefault(key, {})
     if value is not None:
         row[last] = value
