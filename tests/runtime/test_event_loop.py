@@ -68,7 +68,7 @@ def test_an_ordinary_call_on_our_own_loop_is_an_error_that_says_what_to_do() -> 
 
 @pytest.mark.parametrize("work", [5, None, asyncio.sleep, tf])
 def test_what_is_no_coroutine_is_refused(work: object) -> None:
-    with pytest.raises(tf.InputError, match="takes a coroutine"):
+    with pytest.raises(tf.InputError, match="needs a coroutine"):
         run(work)  # type: ignore[arg-type]
 
 

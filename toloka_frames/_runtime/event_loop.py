@@ -1,8 +1,8 @@
-"""Coroutines come in from ordinary code or from any event loop; they run on one loop of our own and their results go out.
+"""Run coroutines on the package's background event loop, from ordinary code or from another loop.
 
-Connections belong to the loop that opened them, so every request of the process goes through one loop, which lives in a
-daemon thread. Whoever waits for it (a thread in `run`, a coroutine of another loop in `run_on_loop`) meanwhile calls what the
-work gave to `on_tick`: a display is drawn by its caller, never by the loop's thread.
+Connections belong to the loop that opened them, so every request of the process runs on one loop, in a daemon thread. The
+caller that waits for it (a thread in `run`, a coroutine of another loop in `run_on_loop`) meanwhile calls the callbacks that
+the work passed to `on_tick`: a display is drawn by its caller, never by the loop's thread.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# as often as an eye sees a card move; on Windows also how long Ctrl-C waits for a lock
+# Ten times a second looks like motion; on Windows it is also how long Ctrl-C waits for a lock.
 TICK_SECONDS = 0.1
-# a callback that takes longer than this does not hold up a fork
-STANDSTILL_SECONDS = 1.0
+# A fork waits no longer than this for a callback on the loop; callbacks there only start and finish requests.
+MAX_PAUSE_SECONDS = 1.0
 
 _ticks: contextvars.ContextVar[list[Callable[[], None]] | None] = contextvars.ContextVar("ticks", default=None)
 
@@ -37,23 +37,23 @@ _ticks: contextvars.ContextVar[list[Callable[[], None]] | None] = contextvars.Co
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine from ordinary code and return its result.
 
-    Works in a script, in a notebook cell, inside any running event loop and in any thread: the coroutine runs on the package's
-    own loop. On KeyboardInterrupt the coroutine is cancelled and has ended when the exception goes on.
+    It works in a script, in a notebook cell, inside any running event loop and in any thread: the coroutine runs on the
+    package's own loop. On KeyboardInterrupt the coroutine is cancelled, and has ended before the exception is raised.
 
     Args:
-        work: A coroutine, as `client.get_pool("1080020")`.
+        work: A coroutine, for example `client.get_pool("1080020")`.
 
     Returns:
-        What the coroutine returns.
+        The result of the coroutine.
 
     Raises:
-        InputError: It is no coroutine.
-        LoopError: Called on the package's own loop, where waiting would stop the work that is waited for.
+        InputError: If it is not a coroutine.
+        LoopError: If it is called on the package's own loop, where waiting would block the work that is waited for.
     """
     if not asyncio.iscoroutine(work):
         raise InputError(
-            f"tf.run takes a coroutine, and a {type(work).__name__} came.",
-            hint="As tf.run(client.get_pool(pool_id)); a Scan has to_dataframe() and its kin instead.",
+            f"tf.run needs a coroutine, not a {type(work).__name__}.",
+            hint="For example tf.run(client.get_pool(pool_id)); a Scan has methods like to_dataframe() instead.",
         )
     if _is_on_our_loop():
         work.close()
@@ -66,8 +66,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     ended.acquire()
     job = _Job(work, ended.release)
     try:
-        job.start()
-        with _stopped_by_ctrl_c():
+        job.loop.call_soon_threadsafe(job.begin, context=job.context)
+        with _interruptible():
             while not job.ended:
                 ended.acquire(timeout=TICK_SECONDS)
                 job.tick()
@@ -82,14 +82,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def run_on_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Await a coroutine that runs on our loop, from a coroutine of any loop; a cancellation reaches it and waits for it."""
+    """Await a coroutine that runs on our loop, from a coroutine of any loop; cancellation cancels it and waits for its end."""
     if _is_on_our_loop():
         return await work
     loop = asyncio.get_running_loop()
     ended = loop.create_future()
     job = _Job(work, lambda: loop.call_soon_threadsafe(ended.set_result, None))
     try:
-        job.start()
+        job.loop.call_soon_threadsafe(job.begin, context=job.context)
         while not job.ended:
             await _ended_or_tick(ended)
             job.tick()
@@ -110,32 +110,32 @@ async def _ended_or_tick(ended: asyncio.Future[None]) -> None:
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a function in a thread; a cancellation waits for its end, so that nothing is closed under it."""
+    """Run a function in a thread; cancellation waits for its end, so that nothing it uses is closed meanwhile."""
     return await shield_until_done(asyncio.to_thread(function, *args, **kwargs))
 
 
 async def shield_until_done(work: Awaitable[T]) -> T:
-    """Await what a cancellation does not reach, but waits for."""
+    """Await work that cancellation does not cancel, but waits for."""
     ended = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(ended)
     except asyncio.CancelledError:
         await asyncio.wait({ended})
         if not ended.cancelled():
-            ended.exception()  # looked at, so that asyncio does not complain that nobody did
+            ended.exception()  # retrieved, so that asyncio does not report it as lost
         raise
 
 
 def on_tick(callback: Callable[[], None]) -> None:
-    """Have a callback called by whoever waits for the present work, often while it lasts and once after its end."""
+    """Have the caller that waits for the current work call a callback, often while it runs and once after its end."""
     ticks = _ticks.get()
     if ticks is not None:
         ticks.append(callback)
 
 
 def start(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
-    """Begin a coroutine on our loop that nobody waits for."""
-    if _thread_loop is not None:  # where no loop was made yet, nothing on it is open
+    """Start a coroutine on our loop without waiting for it."""
+    if _thread_loop is not None:  # without a loop, nothing on it is open
         asyncio.run_coroutine_threadsafe(work(), _thread_loop)
 
 
@@ -161,10 +161,10 @@ async def aiterate(items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
 
 
 def iterate_callers(items: AsyncIterator[T]) -> Iterator[T]:
-    """Read an async iterator that belongs to the caller: on the caller's running loop where there is one, else on ours.
+    """Read an async iterator that belongs to the caller: on the caller's running loop if there is one, else on ours.
 
     Raises:
-        LoopError: The caller's loop cannot be entered a second time (uvloop).
+        LoopError: If the caller's loop cannot be entered a second time (uvloop).
     """
     if not _is_in_a_loop():
         yield from iterate(items)
@@ -184,19 +184,19 @@ def iterate_callers(items: AsyncIterator[T]) -> Iterator[T]:
 def _entered(loop: asyncio.AbstractEventLoop, items: AsyncIterator[T]) -> T | _End:
     task = loop.create_task(_next(items))
     try:
-        with _stopped_by_ctrl_c():
+        with _interruptible():
             return loop.run_until_complete(task)
     except BaseException:
         if not task.cancel():
-            task.exception()  # looked at, so that asyncio does not complain that nobody did
+            task.exception()  # retrieved, so that asyncio does not report it as lost
         raise
 
 
 @contextlib.contextmanager
-def _stopped_by_ctrl_c() -> Iterator[None]:
-    """Have Ctrl-C raise KeyboardInterrupt here also inside a running loop.
+def _interruptible() -> Iterator[None]:
+    """Make Ctrl-C raise KeyboardInterrupt here also inside a running loop.
 
-    A loop's own way (asyncio.run, an async cell of Jupyter) is to cancel a task, which cannot end while its thread waits here.
+    The handler of a loop (asyncio.run, an async cell of Jupyter) cancels a task, which cannot end while its thread waits here.
     """
     if not _is_in_a_loop() or threading.current_thread() is not threading.main_thread():
         yield
@@ -209,7 +209,7 @@ def _stopped_by_ctrl_c() -> Iterator[None]:
 
 
 class _End:
-    """What stands behind the last item: StopAsyncIteration cannot leave a future."""
+    """The value after the last item, because StopAsyncIteration cannot leave a future."""
 
 
 _END = _End()
@@ -220,47 +220,53 @@ async def _next(items: AsyncIterator[T]) -> T | _End:
 
 
 async def _close(items: AsyncIterator[Any]) -> None:
-    if hasattr(items, "aclose"):  # a generator has it, another iterator need not
+    if hasattr(items, "aclose"):  # generators have it, other iterators need not
         await items.aclose()
 
 
 class _Job(Generic[T]):
-    """A coroutine on our loop, ended when the coroutine has ended, also after a cancellation.
+    """A coroutine on our loop.
 
-    It can be cancelled from the moment it is made: Ctrl-C may come between any two lines of the caller.
+    It can be cancelled as soon as it exists: Ctrl-C may arrive between any two lines of the caller.
+
+    Attributes:
+        ended: Whether the coroutine has ended, also after a cancellation.
+        loop: The loop that runs it.
+        context: The context that it runs in.
     """
 
-    def __init__(self, work: Coroutine[Any, Any, T], tell: Callable[[], object]) -> None:
+    def __init__(self, work: Coroutine[Any, Any, T], notify: Callable[[], object]) -> None:
         self.ended = False
+        self.loop = _loop()
+        self.context = contextvars.copy_context()
         self._work = work
-        self._tell = tell
+        self._notify = notify
         self._task: asyncio.Task[T] | None = None
         self._outcome: list[T] = []
         self._error: BaseException | None = None
         self._callbacks: list[Callable[[], None]] = []
-        self._loop = _loop()
+        self.context.run(_ticks.set, self._callbacks)
 
-    def start(self) -> None:
-        context = contextvars.copy_context()
-        context.run(_ticks.set, self._callbacks)
-        self._loop.call_soon_threadsafe(self._begin, context=context)
+    def begin(self) -> None:
+        """Start the coroutine; called on the loop."""
+        self._task = self.loop.create_task(self._work)
+        self._task.add_done_callback(self._end)
 
     def cancel(self) -> None:
-        self._loop.call_soon_threadsafe(self._stop)
+        """Cancel the coroutine, from any thread."""
+        self.loop.call_soon_threadsafe(self._stop)
 
     def tick(self) -> None:
-        # a copy: the loop's thread adds to them
+        """Call the callbacks that the work registered."""
+        # a copy, because the loop's thread adds to the list
         for callback in tuple(self._callbacks):
             callback()
 
     def result(self) -> T:
+        """Return the result of the coroutine, or raise its error."""
         if self._error is not None:
             raise self._error
         return self._outcome[0]
-
-    def _begin(self) -> None:
-        self._task = self._loop.create_task(self._work)
-        self._task.add_done_callback(self._end)
 
     def _stop(self) -> None:
         if self._task is not None:
@@ -270,7 +276,7 @@ class _Job(Generic[T]):
             self._finish(asyncio.CancelledError())
 
     def _end(self, task: asyncio.Task[T]) -> None:
-        # let go of here: a task that dies in the caller's thread runs asyncio's callbacks there, and they swallow a Ctrl-C
+        # dropped here: a task that is collected in the caller's thread runs asyncio's callbacks there, which swallow Ctrl-C
         self._task = None
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
@@ -280,8 +286,8 @@ class _Job(Generic[T]):
     def _finish(self, error: BaseException | None) -> None:
         self._error = error
         self.ended = True
-        with contextlib.suppress(RuntimeError):  # the caller's loop is closed: nobody waits any more
-            self._tell()
+        with contextlib.suppress(RuntimeError):  # the caller's loop is closed: nothing waits any more
+            self._notify()
 
 
 _lock = threading.Lock()
@@ -293,41 +299,41 @@ def _loop() -> asyncio.AbstractEventLoop:
     with _lock:
         if _thread_loop is None:
             _thread_loop = asyncio.new_event_loop()
-            # a daemon, so that a script ends though connections are open
+            # a daemon thread, so that a script can end while connections are open
             threading.Thread(target=_run_for_ever, args=(_thread_loop,), name="toloka_frames", daemon=True).start()
         return _thread_loop
 
 
 def _run_for_ever(loop: asyncio.AbstractEventLoop) -> None:
-    # httpcore and anyio ask which library runs at each piece of an answer; told once, they need not look
+    # httpcore and anyio look up the async library for each chunk of a response; set here, the look-up is immediate
     sniffio.thread_local.name = "asyncio"
     while True:
-        # what a coroutine raises of these goes to its caller; the loop itself goes on for the others
+        # raised by a coroutine, these reach its caller; the loop continues for the others
         with contextlib.suppress(KeyboardInterrupt, SystemExit):
             loop.run_forever()
 
 
-def _stand_still() -> None:
-    """Before a fork: our loop waits, so that its thread holds no lock, which nobody would release in the child."""
+def _pause_loop() -> None:
+    """Before a fork, make our loop wait, so that its thread holds no lock, which nothing would release in the child."""
     _forking.acquire()
     if _thread_loop is not None and not _is_on_our_loop():
-        stands = threading.Event()
-        _thread_loop.call_soon_threadsafe(_wait_for_fork, stands)
-        stands.wait(STANDSTILL_SECONDS)
+        paused = threading.Event()
+        _thread_loop.call_soon_threadsafe(_wait_for_fork, paused)
+        paused.wait(MAX_PAUSE_SECONDS)
 
 
-def _wait_for_fork(stands: threading.Event) -> None:
-    stands.set()
+def _wait_for_fork(paused: threading.Event) -> None:
+    paused.set()
     with _forking:
         pass  # the fork is over
 
 
-def _go_on() -> None:
+def _resume_loop() -> None:
     _forking.release()
 
 
 def _forget_loop() -> None:
-    """A forked child has the loop's object without its thread: it makes a loop of its own."""
+    """In a forked child, forget the loop, whose thread does not exist there; the next call makes a new one."""
     global _thread_loop, _lock, _forking
     _thread_loop, _lock, _forking = None, threading.Lock(), threading.Lock()
 
@@ -335,7 +341,7 @@ def _forget_loop() -> None:
 _forking = threading.Lock()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_stand_still, after_in_parent=_go_on, after_in_child=_forget_loop)
+    os.register_at_fork(before=_pause_loop, after_in_parent=_resume_loop, after_in_child=_forget_loop)
 
 
 def _is_on_our_loop() -> bool:

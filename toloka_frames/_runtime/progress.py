@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 State: TypeAlias = Literal["running", "done", "failed", "stopped"]
 
+# One line of a log each 10 s tells enough of work that takes hours.
 LOG_SECONDS = 10.0
+# Slow enough that a terminal over a network keeps up.
 TEXT_SECONDS = 0.2
 
 logger = logging.getLogger("toloka_frames")
@@ -33,19 +35,19 @@ logger = logging.getLogger("toloka_frames")
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a piece of work is, as a progress callable gets it.
+    """How far work has got; the argument of a progress callable.
 
     Attributes:
-        title: What is being done, as "tasks".
+        title: What is being done, for example "tasks".
         state: "running", "done", "failed" or "stopped".
-        rows: Rows done, or another unit.
-        total: Rows in all, or None when the service does not say (its lists have no count).
-        unit: What is counted: "rows", or "%" for an operation.
-        chunks: Requests of an upload by their state ("waiting", "sent", "done", "failed"); empty for a pull.
-        waiting: What is waited for, as "quota, 41 s", or "".
-        retries: Requests that were repeated.
+        rows: Rows done.
+        total: All rows, or None if unknown (the service's lists have no count).
+        unit: Unit of `rows`: "rows", or "%" for an operation.
+        chunks: Number of an upload's requests by state ("waiting", "sent", "done", "failed"); empty for a pull.
+        waiting: What the work waits for, for example "quota, 41 s", or "".
+        retries: Number of retries.
         seconds: Time since the start.
-        note: What the reader should know at the end, or "".
+        note: A remark shown at the end, or "".
     """
 
     title: str
@@ -61,12 +63,12 @@ class Progress:
 
     @property
     def rate(self) -> float:
-        """Rows a second since the start."""
+        """Rows per second since the start."""
         return self.rows / self.seconds if self.seconds else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """Time left at the present rate, in seconds; None when it cannot be told."""
+        """Time left at the current rate, in seconds; None if unknown."""
         if self.total is None or not self.rows or self.state != "running":
             return None
         return max(self.total - self.rows, 0) / self.rate
@@ -92,7 +94,7 @@ ProgressArg: TypeAlias = "Literal['auto', 'notebook', 'text', 'log', False] | Ca
 
 @dataclass
 class ProgressTracker:
-    """What the work writes to while it goes on; read from another thread, which may see a moment between two writes."""
+    """The state that running work updates; another thread reads it, possibly between two updates."""
 
     title: str
     total: int | None = None
@@ -108,7 +110,7 @@ class ProgressTracker:
 
     @contextmanager
     def wait(self, reason: str, seconds: float | None = None) -> Iterator[None]:
-        """Say during the block what is waited for, and how long where it is known; several workers may wait at once."""
+        """Show what the block waits for, and how long if known; several workers may wait at once."""
         wait = (time.monotonic() + seconds if seconds is not None else math.inf, reason)
         self.waits.append(wait)
         try:
@@ -118,8 +120,8 @@ class ProgressTracker:
 
     @property
     def waiting(self) -> str:
-        """The longest of the waits with the seconds that are left of it, or ""."""
-        # a copy: other workers' waits come and go in the loop's thread while this one reads
+        """The longest wait with its remaining seconds, or ""."""
+        # a copy, because the loop's thread adds and removes waits meanwhile
         end, reason = max(tuple(self.waits), default=(math.inf, ""))
         return reason if end == math.inf else f"{reason}, {math.ceil(max(end - time.monotonic(), 0.0)):,} s"
 
@@ -128,7 +130,7 @@ class ProgressTracker:
         self.state, self.ended = state, time.monotonic()
 
     def progress(self) -> Progress:
-        """The present state, frozen."""
+        """Return a frozen copy of the current state."""
         seconds = (self.ended or time.monotonic()) - self.started
         return Progress(
             self.title,
@@ -144,19 +146,19 @@ class ProgressTracker:
         )
 
 
-_present: ContextVar[ProgressTracker | None] = ContextVar("present meter", default=None)
+_current: ContextVar[ProgressTracker | None] = ContextVar("current progress", default=None)
 
 
 def current_progress() -> ProgressTracker:
-    """The meter that is shown for the present work; where nothing is shown, one that nobody looks at."""
-    return _present.get() or ProgressTracker("")
+    """Return the tracker of the current work; without one, a tracker that no display shows."""
+    return _current.get() or ProgressTracker("")
 
 
 class Display(Protocol):
-    """Anything that can show a progress."""
+    """A way to show progress."""
 
     def show(self, progress: Progress) -> object:
-        """Show it, as often as the caller likes; the last one has a state other than "running"."""
+        """Show the progress; called repeatedly, the last time with a state other than "running"."""
 
 
 @contextmanager
@@ -166,37 +168,37 @@ def track_progress(
     """Show progress until the end of the block; it is `current_progress` there and in tasks started there.
 
     Args:
-        progress: How: "auto", "notebook", "text", "log", False or a callable that gets `Progress`.
+        progress: "auto", "notebook", "text", "log", False or a callable that gets `Progress`.
         title: What is being done.
-        total: Rows in all, where known.
-        unit: What is counted.
-        quiet: Seconds before which nothing is shown, so that quick work leaves the screen alone.
+        total: All rows, if known.
+        unit: Unit of the rows.
+        quiet: Seconds before which nothing is shown, so that quick work does not flicker.
 
     Yields:
-        The meter to write to.
+        The tracker to update.
     """
-    meter = ProgressTracker(title, total, unit)
-    on_tick(_Drawing(meter, choose(progress), quiet).draw)
-    before = _present.get()
-    _present.set(meter)
+    tracker = ProgressTracker(title, total, unit)
+    on_tick(_Drawing(tracker, choose(progress), quiet).draw)
+    before = _current.get()
+    _current.set(tracker)
     try:
-        yield meter
+        yield tracker
     except BaseException as error:
-        meter.end("failed" if isinstance(error, Exception) else "stopped")
+        tracker.end("failed" if isinstance(error, Exception) else "stopped")
         raise
     else:
-        meter.end("done")
+        tracker.end("done")
     finally:
-        # an async generator can be closed in another context than it was begun in, where another meter is present
-        if _present.get() is meter:
-            _present.set(before)
+        # an async generator can be closed in another context than it was started in, which has another tracker
+        if _current.get() is tracker:
+            _current.set(before)
 
 
 def choose(progress: ProgressArg) -> Display:
-    """The display for a `progress` argument.
+    """Return the display for a `progress` argument.
 
     Raises:
-        InputError: It is none of the ways to show progress.
+        InputError: If it is not a way to show progress.
     """
     if progress == "auto":
         progress = "notebook" if _in_notebook() else "text" if sys.stderr.isatty() else False
@@ -207,28 +209,28 @@ def choose(progress: ProgressArg) -> Display:
     displays: dict[str, type[Display]] = {"notebook": CardDisplay, "text": TextDisplay, "log": LogDisplay}
     if not isinstance(progress, str) or progress not in displays:
         raise InputError(
-            f"progress={progress!r} is no way to show progress.",
+            f"progress={progress!r} is not a way to show progress.",
             hint=f"One of 'auto', {list(displays)}, False, or a callable.",
         )
     return displays[progress]()
 
 
 class _Drawing:
-    """A meter and its display: draws until the end was drawn or the display failed."""
+    """A tracker and its display: draw until the end was drawn or the display failed."""
 
-    def __init__(self, meter: ProgressTracker, display: Display, quiet: float) -> None:
-        self._meter = meter
+    def __init__(self, tracker: ProgressTracker, display: Display, quiet: float) -> None:
+        self._tracker = tracker
         self._display: Display | None = display
         self._quiet = quiet
 
     def draw(self) -> None:
-        progress = self._meter.progress()
+        progress = self._tracker.progress()
         if self._display is None or progress.seconds < self._quiet:
             return
         try:
             self._display.show(progress)
         except Exception:
-            logger.warning("The progress display failed and is put away; the work goes on.", exc_info=True)
+            logger.warning("The progress display failed and is dropped; the work continues.", exc_info=True)
             self._display = None
         if progress.state != "running":
             self._display = None
@@ -248,27 +250,27 @@ class _CallbackDisplay:
 
 
 class LogDisplay:
-    """A line of the logger `toloka_frames` every ten seconds and one at the end."""
+    """Write a line to the logger `toloka_frames` every ten seconds and one at the end."""
 
     def __init__(self) -> None:
         self._next = LOG_SECONDS
 
     def show(self, progress: Progress) -> None:
-        """Write a line when one is due."""
+        """Write a line if one is due."""
         if progress.state != "running" or progress.seconds >= self._next:
             logger.info("%s", progress)
             self._next = progress.seconds + LOG_SECONDS
 
 
 class TextDisplay:
-    """One line on standard error that is written over; where it is no terminal, the last one only."""
+    """Rewrite one line on standard error; if it is not a terminal, write only the last line."""
 
     def __init__(self) -> None:
         self._next = 0.0
         self._width = 0
 
     def show(self, progress: Progress) -> None:
-        """Write the line when it is due."""
+        """Write the line if it is due."""
         ended = progress.state != "running"
         if not ended and (progress.seconds < self._next or not sys.stderr.isatty()):
             return
@@ -279,7 +281,7 @@ class TextDisplay:
 
 
 class CardDisplay:
-    """A card of ipywidgets; at the end static HTML and plain text take its place, so that a saved notebook shows them."""
+    """Show a card of ipywidgets; at the end static HTML and plain text replace it, so that a saved notebook shows them."""
 
     def __init__(self) -> None:
         self._handle: Any = None
@@ -288,12 +290,12 @@ class CardDisplay:
         """Draw the card, in the kernel's thread."""
         if self._handle is None:
             self._open()
-        # the bound first: ipywidgets cuts a value down to the bound that it finds
+        # the maximum first: ipywidgets cuts a value to the current maximum
         self._bar.max = progress.total or max(progress.rows, 1)
         self._bar.value = self._bar.max if progress.state == "done" else progress.rows
         self._bar.bar_style = {"running": "info", "done": "success", "failed": "danger", "stopped": "warning"}[progress.state]
         self._text.value = html.escape(str(progress))
-        # a widget's view is empty where its model is gone, as in a saved notebook: static output takes its place
+        # without its model, as in a saved notebook, a widget's view is empty: static output replaces it
         if progress.state != "running":
             self._handle.update({"text/plain": str(progress), "text/html": _static(progress)}, raw=True)
 
@@ -314,8 +316,8 @@ def _static(progress: Progress) -> str:
 
 
 def _in_notebook() -> bool:
-    # not imported: a process that has not loaded it is no notebook
+    # not imported: a process that has not loaded it is not a notebook
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
-    # IPython in a terminal has a shell, too, but without a kernel
+    # IPython in a terminal has a shell too, but no kernel
     return hasattr(shell, "kernel")

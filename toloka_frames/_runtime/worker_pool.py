@@ -1,4 +1,7 @@
-"""Pieces of work come in, so many are done at once, and each has ended, or was given a moment to, when it goes on."""
+"""Run jobs with bounded concurrency.
+
+On cancellation no new job starts, and running jobs get a short grace period.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,11 @@ if TYPE_CHECKING:
 
     from toloka_frames._runtime.progress import ProgressTracker
 
-T = TypeVar("T")
-# what does a piece gets it, and what to call when another may begin
-Job: TypeAlias = Callable[[T, Callable[[], None]], Awaitable[object]]
+ItemT = TypeVar("ItemT")
+# Called with an item, and with a function that releases the job's slot before the job has ended.
+Job: TypeAlias = Callable[[ItemT, Callable[[], None]], Awaitable[object]]
 
-# most of what is in flight ends in that time, and whoever pressed Stop is not kept waiting
+# Most requests in flight end within this time, and a user who pressed Stop does not wait long.
 GRACE_SECONDS = 1.5
 
 
@@ -24,59 +27,60 @@ class WorkerPool:
     """Workers that share one queue.
 
     Attributes:
-        stopping: Whether nothing new is to be begun, because Stop was pressed.
-        error: The first error, after which nothing new was begun.
+        stopping: Whether the pool was cancelled, so that nothing new may be sent.
+        error: The first error, after which no new job was started.
     """
 
-    def __init__(self, meter: ProgressTracker) -> None:
+    def __init__(self, progress: ProgressTracker) -> None:
         self.stopping = False
         self.error: Exception | None = None
-        self._meter = meter
+        self._progress = progress
 
-    async def do(self, pieces: Sequence[T], concurrency: int, work: Job[T]) -> None:
-        """Do all pieces; on cancellation begin nothing new, and wait briefly for what is in flight.
+    async def do(self, items: Sequence[ItemT], concurrency: int, job: Job[ItemT]) -> None:
+        """Run a job for each item.
 
         Args:
-            pieces: What there is to do.
-            concurrency: How many slots there are, each for one piece at a time.
-            work: Does a piece. It may give its slot to the next one before its end; as many more pieces can end meanwhile.
+            items: The items.
+            concurrency: The number of slots, each for one job at a time.
+            job: The job. It may release its slot before it ends, so that the next one starts; at most `concurrency` more jobs
+                are then ending.
         """
-        self._meter.chunks["waiting"] = len(pieces)
-        queue, slots = iter(pieces), asyncio.Semaphore(concurrency)
-        workers = [asyncio.create_task(self._work(queue, slots, work)) for _ in range(min(2 * concurrency, len(pieces)))]
+        self._progress.chunks["waiting"] = len(items)
+        queue, slots = iter(items), asyncio.Semaphore(concurrency)
+        workers = [asyncio.create_task(self._work(queue, slots, job)) for _ in range(min(2 * concurrency, len(items)))]
         try:
-            await _all_of(workers)
+            await _wait(workers)
         except asyncio.CancelledError:
             self.stopping = True
-            await _all_of(workers, GRACE_SECONDS)
+            await _wait(workers, GRACE_SECONDS)
             raise
         finally:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
 
-    async def _work(self, queue: Iterator[T], slots: asyncio.Semaphore, work: Job[T]) -> None:
-        """Take piece after piece, each when a slot is free, until there is none, or one has failed."""
+    async def _work(self, queue: Iterator[ItemT], slots: asyncio.Semaphore, job: Job[ItemT]) -> None:
+        """Take item after item, each when a slot is free, until none is left or a job has failed."""
         while True:
             await slots.acquire()
             with ExitStack() as slot:
                 slot.callback(slots.release)
-                # an iterator shared by the workers is a queue: between two awaits nobody else runs
-                if self.error or self.stopping or (piece := next(queue, None)) is None:
+                # an iterator that the workers share is a queue: between two awaits no other worker runs
+                if self.error or self.stopping or (item := next(queue, None)) is None:
                     return
-                await self._do(piece, slot, work)
+                await self._run(item, slot, job)
 
-    async def _do(self, piece: T, slot: ExitStack, work: Job[T]) -> None:
-        self._meter.chunks.update(waiting=-1, sent=1)
+    async def _run(self, item: ItemT, slot: ExitStack, job: Job[ItemT]) -> None:
+        self._progress.chunks.update(waiting=-1, sent=1)
         try:
-            await work(piece, slot.close)
-            self._meter.chunks.update(sent=-1, done=1)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, it must not hide what was done
+            await job(item, slot.close)
+            self._progress.chunks.update(sent=-1, done=1)
+        except Exception as error:  # noqa: BLE001 -- no error may hide what the other jobs did
             self.error = self.error or error
-            self._meter.chunks.update(sent=-1, failed=1)
+            self._progress.chunks.update(sent=-1, failed=1)
 
 
-async def _all_of(workers: Sequence[asyncio.Task[None]], seconds: float | None = None) -> None:
+async def _wait(workers: Sequence[asyncio.Task[None]], seconds: float | None = None) -> None:
     """Wait for workers without cancelling them when the waiting is cancelled."""
     if workers:
         await asyncio.wait(workers, timeout=seconds)
