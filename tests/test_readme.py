@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "toloka_frames"
+PACKAGE = Path(tf.__file__).parent
 README = (ROOT / "README.md").read_text("utf-8")
 CODE = re.findall(r"```python ?([a-z-]*)\n(.*?)```", README, re.DOTALL)
 API = README.split("## API at a glance")[1].split("\n## ")[0]
