@@ -9,7 +9,7 @@ import pytest
 from support.list_catalog import RESOURCES
 
 from toloka_frames._schema.columns import Layout, Specification, column_name, expand_columns
-from toloka_frames._schema.field_types import field_type
+from toloka_frames._schema.field_types import FIELD_TYPES
 from toloka_frames._schema.lists import TASKS
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_field_type_sets_the_arrow_type_of_the_column(declared: str, arrow: pa.DataType, json: str | None) -> None:
-    kind = field_type(declared)
+    kind = FIELD_TYPES[declared]
     assert (kind.arrow, kind.json) == (arrow, json)
 
 

@@ -17,8 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toloka_frames._schema.columns import FLOAT, TIMESTAMP, Column, Layout, Path, PathStep, in_datetime_range, read_object
+from toloka_frames._schema.columns import FLOAT, TIMESTAMP, Column, Layout, Path, PathStep, in_datetime_range
 from toloka_frames._schema.json_rows import batch_of
+from toloka_frames._transport.http import decode_arrow
 from toloka_frames._transport.responses import bad_answer
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def last_id(body: bytes, layout: Layout) -> str | None:
 
 def _read_fast(body: bytes, layout: Layout) -> Page | None:
     try:
-        table = read_object(body, layout.page_schema, unknown_fields="error")
+        table = decode_arrow(body, layout.page_schema, unknown_fields="error")
     except pa.ArrowInvalid:
         return None
     if table.num_rows != 1:

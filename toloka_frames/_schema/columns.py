@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.json as pa_json
 
-from toloka_frames._schema.field_types import field_type
+from toloka_frames._schema.field_types import FIELD_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -139,29 +138,6 @@ def column_name(path: Sequence[str]) -> str:
     return f"{prefix}:{'.'.join(path[1:])}" if prefix and len(path) > 1 else ".".join(path)
 
 
-def read_object(text: bytes, schema: pa.Schema, *, unknown_fields: Literal["error", "ignore"]) -> pa.Table:
-    """Read a JSON object into a table of one row with Arrow's reader, which creates no Python objects and releases the GIL.
-
-    Raises:
-        pa.ArrowInvalid: If the object does not fit the schema or is not valid UTF-8.
-    """
-    table = pa_json.read_json(
-        pa.BufferReader(text),
-        # one block, because an object must not be split; no threads, because the caller reads objects in parallel
-        read_options=pa_json.ReadOptions(use_threads=False, block_size=len(text) + 1),
-        parse_options=pa_json.ParseOptions(
-            schema,
-            # if this is set, the reader first scans the text for the end of the object
-            newlines_in_values=b"\n" in text or b"\r" in text,
-            unexpected_field_behavior=unknown_fields,
-        ),
-        # Arrow's default pool keeps freed memory for the thread that used it, and many threads read objects
-        memory_pool=pa.system_memory_pool(),
-    )
-    table.validate(full=True)  # the reader accepts bytes that are not UTF-8
-    return table
-
-
 def in_datetime_range(timestamps: pa.Array) -> bool:
     """Return whether Python's datetime can represent all timestamps; Arrow's range is wider."""
     ends = pc.min_max(timestamps.cast(pa.int64()))
@@ -171,7 +147,7 @@ def in_datetime_range(timestamps: pa.Array) -> bool:
 
 def _spec_columns(placeholder: SpecFields, specification: Specification) -> Iterator[Column]:
     for name, spec in (specification.input if placeholder.spec == "input" else specification.output).items():
-        kind = field_type(str(spec.get("type", "json")))
+        kind = FIELD_TYPES[str(spec.get("type", "json"))]
         yield Column(f"{placeholder.prefix}:{name}", (*placeholder.path, name), kind.arrow, kind.json)
 
 

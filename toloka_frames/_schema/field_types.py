@@ -30,7 +30,16 @@ class FieldType:
     json: JsonShape | None = None
 
 
+class _FieldTypes(dict[str, FieldType]):
+    """The field types by name; names that are not known here are free-form."""
+
+    def __missing__(self, name: str) -> FieldType:
+        return FREE_FORM_ARRAY if name.startswith("array_") else FREE_FORM
+
+
 TEXT_FIELD = FieldType(pa.string(), frozenset({str}))
+FREE_FORM = FieldType(pa.string(), json="object")
+FREE_FORM_ARRAY = FieldType(pa.string(), element=FREE_FORM, json="array")
 SCALAR_TYPES = {
     "boolean": FieldType(pa.bool_(), frozenset({bool})),
     "integer": FieldType(pa.int64(), frozenset({int})),
@@ -40,14 +49,5 @@ SCALAR_TYPES = {
     "file": TEXT_FIELD,
     "coordinates": TEXT_FIELD,
 }
-FREE_FORM = FieldType(pa.string(), json="object")
-
-
-def field_type(name: str) -> FieldType:
-    """Return the field type of a name; `json` and names that are not known here are free-form."""
-    if not name.startswith("array_"):
-        return SCALAR_TYPES.get(name, FREE_FORM)
-    element = field_type(name.removeprefix("array_"))
-    if element.json_types:
-        return FieldType(pa.list_(element.arrow), element=element)
-    return FieldType(pa.string(), element=element, json="array")
+ARRAY_TYPES = {f"array_{name}": FieldType(pa.list_(scalar.arrow), element=scalar) for name, scalar in SCALAR_TYPES.items()}
+FIELD_TYPES = _FieldTypes(SCALAR_TYPES | ARRAY_TYPES)

@@ -16,10 +16,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, TypeVar
 
 import anyio
 import httpx
+import pyarrow as pa
+import pyarrow.json as pa_json
 
 from toloka_frames._errors import (
     AccessDenied,
@@ -360,6 +362,29 @@ def decode_json(response: httpx.Response, shape: type[JsonT]) -> JsonT:
     if not isinstance(value, shape) or (isinstance(value, list) and not all(isinstance(item, dict) for item in value)):
         raise not_json(response, shape, _retry_after(response))
     return value
+
+
+def decode_arrow(body: bytes, schema: pa.Schema, *, unknown_fields: Literal["error", "ignore"]) -> pa.Table:
+    """Parse a JSON object into a table of one row with Arrow's reader, which creates no Python objects and releases the GIL.
+
+    Raises:
+        pa.ArrowInvalid: If the object does not fit the schema or is not valid UTF-8.
+    """
+    table = pa_json.read_json(
+        pa.BufferReader(body),
+        # one block, because an object must not be split; no threads, because the caller reads objects in parallel
+        read_options=pa_json.ReadOptions(use_threads=False, block_size=len(body) + 1),
+        parse_options=pa_json.ParseOptions(
+            schema,
+            # if this is set, the reader first scans the text for the end of the object
+            newlines_in_values=b"\n" in body or b"\r" in body,
+            unexpected_field_behavior=unknown_fields,
+        ),
+        # Arrow's default pool keeps freed memory for the thread that used it, and many threads read objects
+        memory_pool=pa.system_memory_pool(),
+    )
+    table.validate(full=True)  # the reader accepts bytes that are not UTF-8
+    return table
 
 
 def json_body(body: Any) -> bytes:

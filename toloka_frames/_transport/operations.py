@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from toloka_frames._errors import Conflict, InputError, OperationFailed, OperationTimeout, TolokaError
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._runtime.progress import ProgressArg, ProgressTracker, current_progress, track_progress
-from toloka_frames._schema.columns import read_object
+from toloka_frames._transport.http import decode_arrow
 from toloka_frames._transport.responses import EXCERPT_CHARS, bad_answer
 from toloka_frames._validation import path_part, validate
 
@@ -346,7 +346,7 @@ def _read_entries(body: bytes, object_id: str) -> pa.ChunkedArray:
     entry = pa.struct([("input", pa.struct([(POSITION, pa.string())])), ("output", pa.struct([(object_id, pa.string())]))])
     # a list around the log, so that a body of two arrays is not read as one
     schema = pa.schema([("logs", pa.list_(pa.list_(entry)))])
-    table = read_object(b'{"logs":[%b]}' % body, schema, unknown_fields="ignore")
+    table = decode_arrow(b'{"logs":[%b]}' % body, schema, unknown_fields="ignore")
     logs = pc.list_flatten(table.column(0))
     if len(logs) != 1 or logs.null_count:
         raise pa.ArrowInvalid("The log is not one array.")

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from toloka_frames._errors import InputError
-from toloka_frames._schema.field_types import field_type
+from toloka_frames._schema.field_types import FIELD_TYPES
 from toloka_frames._schema.pandas_values import plain_values
 from toloka_frames._uploading.json_text import dumps, lengths, object_texts, records, text_array, text_list
 from toloka_frames._validation import MAX_SHOWN, format_rows, nearest_hint, reject_rows
@@ -185,7 +185,7 @@ class _Check:
         if nested:
             why = f"holds what JSON cannot say, or more than {MAX_LEVELS} levels"
             self._complain_where(name, values, _holds_unsayable, why)
-        field = field_type(declared)
+        field = FIELD_TYPES[declared]
         if self._strict and not kinds <= field.json_types:
             self._complain_where(
                 name,
@@ -269,7 +269,7 @@ def _array_of(series: pd.Series[Any], declared: str, *, strict: bool) -> pa.Arra
     kind = str if isinstance(series.dtype, pd.StringDtype) else NUMPY_KINDS.get(series.dtype)
     if kind is None or (kind is float and (declared == "integer" or np.isinf(series).any())):
         return None
-    field = field_type(declared)
+    field = FIELD_TYPES[declared]
     if strict and (field.element is not None or kind not in (field.json_types or {kind})):
         return None
     try:
