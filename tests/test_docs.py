@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import builtins
 import inspect
 import os
 import re
@@ -14,7 +15,12 @@ from typing import Any
 
 import pytest
 
-DOCS = Path(__file__).parents[1] / "docs"
+import toloka_frames as tf
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path(tf.__file__).parent
+DOCS = ROOT / "docs"
+CODE_SPANS = set(re.findall(r"`([^`\n]+)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8")))
 PAGES = sorted(DOCS.glob("**/*.md"))
 TIMEOUT_SECONDS = 120
 
@@ -61,3 +67,19 @@ def test_the_code_of_a_page_runs_as_written(
             compile(code, page.name, "exec")
         else:
             run(code, names)
+
+
+def test_the_files_that_the_contributing_guide_names_exist() -> None:
+    paths = {name for name in CODE_SPANS if re.fullmatch(r"[A-Za-z_.]+(/[A-Za-z_.-]*)+|[A-Za-z_]+\.(md|py|toml|png)", name)}
+    # paths without a root are given relative to the package, to local/ or to the folder named before them
+    roots = [ROOT, PACKAGE.parent, PACKAGE, PACKAGE / "local", PACKAGE / "_uploading", ROOT / "docs", ROOT / "benchmarks"]
+    assert len(paths) >= 30
+    assert {path for path in paths if not any((root / path).exists() for root in roots)} == set()
+
+
+def test_the_names_of_code_in_the_contributing_guide_exist() -> None:
+    files = [*PACKAGE.rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    words = set(re.findall(r"\w+", "\n".join(path.read_text("utf-8") for path in files)))
+    names = {match[1] for name in CODE_SPANS if (match := re.fullmatch(r"@?([A-Za-z_]+)(=True)?(\(.*\))?", name))}
+    assert len(names) >= 30
+    assert names - words - set(dir(builtins)) == set()
