@@ -1,4 +1,4 @@
-"""What is asked for next leaves no row out, and is hardly more than the pages that the rows fill."""
+"""The requests for ranges of creation time leave no row out, and are few more than the pages that the rows fill."""
 
 from __future__ import annotations
 
@@ -11,134 +11,139 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toloka_frames._reading.time_ranges import PRECISION, PageStats, UnfetchedRanges
+from toloka_frames._reading.time_ranges import PRECISION_US, PageStats, UnfetchedRanges
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from toloka_frames._reading.time_ranges import RangeRequest
 
-    Moments = np.ndarray[Any, np.dtype[np.int64]]
+    Microseconds = np.ndarray[Any, np.dtype[np.int64]]
 
 PAGE = 1_000
 SECOND = 10**6
 YEAR = 365 * 86_400 * SECOND
 
 
-class Service:
-    """Rows by when they were made, in microseconds, of which the last three digits are not shown; and the time it takes."""
+class SimulatedService:
+    """A service with rows of these creation times in microseconds; it returns milliseconds. It also simulates latency."""
 
-    def __init__(self, moments: Moments, seed: int = 0) -> None:
-        self.moments = np.sort(moments)
-        self.seen = np.zeros(len(moments), dtype=bool)
+    def __init__(self, created: Microseconds, seed: int = 0) -> None:
+        self.created = np.sort(created)
+        self.fetched = np.zeros(len(created), dtype=bool)
         self.requests = 0
         self._random = np.random.default_rng(seed)
 
-    def seconds(self, ask: RangeRequest) -> float:
-        """How long an answer takes; a walk by id has page after page."""
-        first, last = self._rows(ask)
-        pages = max(1, math.ceil((last - first) / PAGE)) if ask.by_id else 1
+    def seconds(self, request: RangeRequest) -> float:
+        """Return the latency of a request; one by id takes several pages."""
+        first, last = self._rows(request)
+        pages = max(1, math.ceil((last - first) / PAGE)) if request.by_id else 1
         self.requests += pages
         return float(pages * self._random.uniform(0.1, 0.12))
 
-    def answer(self, ask: RangeRequest) -> PageStats:
-        """What a page was like."""
-        first, last = self._rows(ask)
-        more = last - first > PAGE and not ask.by_id
-        if more:
-            first, last = (first, first + PAGE) if ask.upward else (last - PAGE, last)
-        new = int((~self.seen[first:last]).sum())
-        self.seen[first:last] = True
+    def page(self, request: RangeRequest) -> PageStats:
+        """Return the statistics of the response."""
+        first, last = self._rows(request)
+        has_more = last - first > PAGE and not request.by_id
+        if has_more:
+            first, last = (first, first + PAGE) if request.is_ascending else (last - PAGE, last)
+        new_rows = int((~self.fetched[first:last]).sum())
+        self.fetched[first:last] = True
         if first == last:
             return PageStats()
-        shown = self.moments[first:last] // 1_000 * 1_000
-        shown = shown if ask.upward else shown[::-1]
-        again = float((abs(shown - shown[-1]) <= PRECISION).mean())
-        return PageStats(float(shown[len(shown) // 4]), float(shown[-1]), len(shown), again, more, new)
+        timestamps = self.created[first:last] // 1_000 * 1_000
+        timestamps = timestamps if request.is_ascending else timestamps[::-1]
+        repeated_share = float((abs(timestamps - timestamps[-1]) <= PRECISION_US).mean())
+        return PageStats(
+            float(timestamps[len(timestamps) // 4]), float(timestamps[-1]), len(timestamps), repeated_share, has_more, new_rows
+        )
 
-    def _rows(self, ask: RangeRequest) -> tuple[int, int]:
-        return int(np.searchsorted(self.moments, ask.since)), int(np.searchsorted(self.moments, ask.until, "right"))
+    def _rows(self, request: RangeRequest) -> tuple[int, int]:
+        return int(np.searchsorted(self.created, request.since)), int(np.searchsorted(self.created, request.until, "right"))
 
 
-def pulled(service: Service, connections: int) -> float:
-    """Ask until all is known; the seconds that it took, of a clock that moves when nothing is to be done."""
-    gaps, now, asked = UnfetchedRanges(PAGE), 0.0, 0
-    flying: list[tuple[float, int, RangeRequest]] = []
-    while not gaps.closed:
-        while len(flying) < connections and (ask := gaps.next()):
-            asked += 1
-            heapq.heappush(flying, (now + service.seconds(ask), asked, ask))
-        now, _, ask = heapq.heappop(flying)
-        came = service.answer(ask)
-        if ask.by_id:
-            gaps.walked(ask)
+def fetch_all(service: SimulatedService, connections: int) -> float:
+    """Send requests until all rows are fetched; return the simulated seconds."""
+    ranges, now, requests = UnfetchedRanges(PAGE), 0.0, 0
+    in_flight: list[tuple[float, int, RangeRequest]] = []
+    while not ranges.is_complete:
+        while len(in_flight) < connections and (request := ranges.next_request()):
+            requests += 1
+            heapq.heappush(in_flight, (now + service.seconds(request), requests, request))
+        now, _, request = heapq.heappop(in_flight)
+        page = service.page(request)
+        if request.by_id:
+            ranges.record_id_window(request)
         else:
-            gaps.record(ask, came)
+            ranges.record_page(request, page)
     return now
 
 
-def bursts(draw: np.random.Generator, rows: int, starts: Moments, length: int) -> Moments:
-    return np.asarray(draw.choice(starts, rows) + draw.integers(0, length, rows))
+def bursts(generator: np.random.Generator, rows: int, starts: Microseconds, length: int) -> Microseconds:
+    return np.asarray(generator.choice(starts, rows) + generator.integers(0, length, rows))
 
 
-SHAPES: dict[str, Callable[[np.random.Generator, int], Moments]] = {
-    "evenly over a year": lambda draw, rows: draw.integers(0, YEAR, rows),
-    "ever more": lambda draw, rows: (YEAR * np.log1p(draw.random(rows) * 400) / 6).astype(np.int64),
-    "in office hours": lambda draw, rows: bursts(draw, rows, np.arange(365) * (YEAR // 365), YEAR // 365 // 3),
-    "in one second": lambda draw, rows: draw.integers(0, SECOND, rows),
-    "in two seconds, a year apart": lambda draw, rows: bursts(draw, rows, np.array([0, YEAR]), SECOND),
-    "half of them in one second": lambda draw, rows: np.concatenate(
-        [draw.integers(0, YEAR, rows // 2), YEAR // 2 + draw.integers(0, SECOND, rows - rows // 2)]
+SHAPES: dict[str, Callable[[np.random.Generator, int], Microseconds]] = {
+    "evenly over a year": lambda generator, rows: generator.integers(0, YEAR, rows),
+    "more and more": lambda generator, rows: (YEAR * np.log1p(generator.random(rows) * 400) / 6).astype(np.int64),
+    "in office hours": lambda generator, rows: bursts(generator, rows, np.arange(365) * (YEAR // 365), YEAR // 365 // 3),
+    "in one second": lambda generator, rows: generator.integers(0, SECOND, rows),
+    "in two seconds, a year apart": lambda generator, rows: bursts(generator, rows, np.array([0, YEAR]), SECOND),
+    "half of them in one second": lambda generator, rows: np.concatenate(
+        [generator.integers(0, YEAR, rows // 2), YEAR // 2 + generator.integers(0, SECOND, rows - rows // 2)]
     ),
-    "all but a few in one hour": lambda draw, rows: np.concatenate(
-        [draw.integers(0, YEAR, rows // 100), YEAR // 2 + draw.integers(0, 3_600 * SECOND, rows - rows // 100)]
+    "all but a few in one hour": lambda generator, rows: np.concatenate(
+        [generator.integers(0, YEAR, rows // 100), YEAR // 2 + generator.integers(0, 3_600 * SECOND, rows - rows // 100)]
     ),
-    "in twenty bursts, besides": lambda draw, rows: np.concatenate(
-        [draw.integers(0, YEAR, rows * 3 // 5), bursts(draw, rows * 2 // 5, draw.integers(0, YEAR, 20), 60 * SECOND)]
+    "partly in twenty bursts": lambda generator, rows: np.concatenate(
+        [
+            generator.integers(0, YEAR, rows * 3 // 5),
+            bursts(generator, rows * 2 // 5, generator.integers(0, YEAR, 20), 60 * SECOND),
+        ]
     ),
 }
 
 
 @pytest.mark.parametrize("connections", [8, 16])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_a_hundred_pages_take_at_most_three_tenths_more_requests(
-    shape: Callable[[np.random.Generator, int], Moments], connections: int
+def test_100_pages_take_at_most_130_requests(
+    shape: Callable[[np.random.Generator, int], Microseconds], connections: int
 ) -> None:
-    service = Service(shape(np.random.default_rng(1), 100 * PAGE))
-    pulled(service, connections)
-    assert service.seen.all()
+    service = SimulatedService(shape(np.random.default_rng(1), 100 * PAGE))
+    fetch_all(service, connections)
+    assert service.fetched.all()
     assert service.requests <= 130
 
 
-@pytest.mark.parametrize(("connections", "times"), [(8, 5.5), (16, 8)])
-@pytest.mark.parametrize("shape", ["evenly over a year", "in one second", "in office hours", "in twenty bursts, besides"])
-def test_many_connections_take_a_fraction_of_the_time_of_one(shape: str, connections: int, times: float) -> None:
-    service = Service(SHAPES[shape](np.random.default_rng(1), 100 * PAGE))
-    assert pulled(service, connections) <= 100 * 0.11 / times
+@pytest.mark.parametrize(("connections", "speedup"), [(8, 5.5), (16, 8)])
+@pytest.mark.parametrize("shape", ["evenly over a year", "in one second", "in office hours", "partly in twenty bursts"])
+def test_several_connections_take_a_fraction_of_the_time_of_one(shape: str, connections: int, speedup: float) -> None:
+    service = SimulatedService(SHAPES[shape](np.random.default_rng(1), 100 * PAGE))
+    assert fetch_all(service, connections) <= 100 * 0.11 / speedup
 
 
-@pytest.mark.parametrize("shape", ["all but a few in one hour", "in two seconds, a year apart", "ever more"])
-def test_where_rows_are_crowded_many_connections_take_a_third_of_the_time_of_one(shape: str) -> None:
-    service = Service(SHAPES[shape](np.random.default_rng(1), 100 * PAGE))
-    assert pulled(service, 16) <= 100 * 0.11 / 3
+@pytest.mark.parametrize("shape", ["all but a few in one hour", "in two seconds, a year apart", "more and more"])
+def test_16_connections_take_at_most_a_third_of_the_time_of_one_for_clustered_rows(shape: str) -> None:
+    service = SimulatedService(SHAPES[shape](np.random.default_rng(1), 100 * PAGE))
+    assert fetch_all(service, 16) <= 100 * 0.11 / 3
 
 
-CROWDS: dict[str, Callable[[np.random.Generator, int], Moments]] = SHAPES | {
-    "at one instant": lambda _, rows: np.zeros(rows, dtype=np.int64),
-    "at a few instants": lambda draw, rows: draw.choice(draw.integers(0, YEAR, 5), rows),
-    "so many at each instant": lambda draw, rows: draw.choice(draw.integers(0, YEAR, 1 + rows // 500), rows),
-    "in a few milliseconds": lambda draw, rows: draw.integers(0, 5_000, rows),
+ALL_SHAPES: dict[str, Callable[[np.random.Generator, int], Microseconds]] = SHAPES | {
+    "at one timestamp": lambda _, rows: np.zeros(rows, dtype=np.int64),
+    "at a few timestamps": lambda generator, rows: generator.choice(generator.integers(0, YEAR, 5), rows),
+    "500 at each timestamp": lambda generator, rows: generator.choice(generator.integers(0, YEAR, 1 + rows // 500), rows),
+    "in a few milliseconds": lambda generator, rows: generator.integers(0, 5_000, rows),
 }
 
 
 @settings(max_examples=150, deadline=None)
 @given(
-    shape=st.sampled_from(list(CROWDS)),
+    shape=st.sampled_from(list(ALL_SHAPES)),
     rows=st.integers(0, 20 * PAGE),
     connections=st.integers(1, 40),
     seed=st.integers(0, 2**32),
 )
-def test_whatever_rows_there_are_all_are_seen(shape: str, rows: int, connections: int, seed: int) -> None:
-    service = Service(CROWDS[shape](np.random.default_rng(seed), rows), seed)
-    pulled(service, connections)
-    assert service.seen.all()
+def test_all_rows_are_fetched_however_they_are_distributed(shape: str, rows: int, connections: int, seed: int) -> None:
+    service = SimulatedService(ALL_SHAPES[shape](np.random.default_rng(seed), rows), seed)
+    fetch_all(service, connections)
+    assert service.fetched.all()

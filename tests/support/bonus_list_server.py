@@ -1,4 +1,4 @@
-"""A list of user bonuses as the service keeps it, with real filters and order; rows come and change when a test says so."""
+"""A service with a list of user bonuses or app batches: real filters and sort orders. Tests add and change its rows."""
 
 from __future__ import annotations
 
@@ -16,78 +16,85 @@ if TYPE_CHECKING:
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 YEAR = 365 * 86_400 * 10**6
-HOWS: dict[str, Callable[[Any, Any], bool]] = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+}
 
 
-class Listing:
-    """What a `Scripted` server answers from: `scripted.answers = [listing]`.
+class BonusList:
+    """Responses for a `Scripted` server: `scripted.answers = [bonuses]`.
 
     Args:
-        moments: When each row was made, in microseconds of 2026.
-        digits: Of the fraction of a second that it shows; it compares by all six.
-        ignores: Query parameters that it does not know.
+        created: The creation time of each row, in microseconds since EPOCH.
+        digits: The fractional digits of a second that it returns; it compares all six.
+        ignores: Query parameters that it ignores.
 
     Attributes:
-        rows: When each row was made, by its id.
-        users: To whom each row's bonus went.
-        asked: The queries that came.
-        at: Called with the number of each request, before it is answered.
+        rows: The creation time of each row, by id.
+        users: The user of each row's bonus, by id.
+        queries: The queries of all requests.
+        on_request: Called with the number of each request before its response.
     """
 
-    place = "items"
+    rows_key = "items"
 
-    def __init__(self, moments: Iterable[int], *, digits: int = 3, ignores: Iterable[str] = ()) -> None:
-        made = list(moments)
+    def __init__(self, created: Iterable[int], *, digits: int = 3, ignores: Iterable[str] = ()) -> None:
+        times = list(created)
         # of one to four digits, in no order of time
-        ids = random.Random(0).sample(range(1, 9_999), len(made))  # noqa: S311 -- the same each time
-        self.rows = {str(each): moment for each, moment in zip(ids, made, strict=True)}
+        ids = random.Random(0).sample(range(1, 9_999), len(times))  # noqa: S311 -- the same each time
+        self.rows = {str(id_): time for id_, time in zip(ids, times, strict=True)}
         self.users = dict.fromkeys(self.rows, "a")
-        self.asked: list[dict[str, str]] = []
-        self.at: Callable[[int], object] = lambda _: None
+        self.queries: list[dict[str, str]] = []
+        self.on_request: Callable[[int], object] = lambda _: None
         self._digits = digits
         self._ignores = set(ignores)
 
     def __call__(self, head: str) -> bytes:
         query = dict(parse_qsl(urlsplit(head.split(" ")[1]).query))
-        self.asked.append(query)
-        self.at(len(self.asked))
+        self.queries.append(query)
+        self.on_request(len(self.queries))
         query = {name: value for name, value in query.items() if name not in self._ignores}
         sort, limit = query.get("sort", "id"), int(query["limit"])
-        rows = sorted(self.passing(query), key=self._keys()[sort.removeprefix("-")], reverse=sort.startswith("-"))
-        return reply({self.place: [self._row(each) for each in rows[:limit]], "has_more": len(rows) > limit})
+        rows = sorted(self.matching(query), key=self._keys()[sort.removeprefix("-")], reverse=sort.startswith("-"))
+        return reply({self.rows_key: [self._row(id_) for id_ in rows[:limit]], "has_more": len(rows) > limit})
 
-    def passing(self, query: Mapping[str, str]) -> list[str]:
-        """Ids of the rows that filters let pass."""
-        passes = [
-            self._filter(name, value) for name, value in query.items() if name == "user_id" or name.rpartition("_")[2] in HOWS
+    def matching(self, query: Mapping[str, str]) -> list[str]:
+        """Return the ids of the rows that match all filters."""
+        filters = [
+            self._filter(name, value)
+            for name, value in query.items()
+            if name == "user_id" or name.rpartition("_")[2] in COMPARISONS
         ]
-        return [each for each in self.rows if all(one(each) for one in passes)]
+        return [id_ for id_ in self.rows if all(matches(id_) for matches in filters)]
 
     def _keys(self) -> dict[str, Callable[[str], Any]]:
         return {"id": int, "created": self.rows.__getitem__}
 
     def _filter(self, name: str, value: str) -> Callable[[str], bool]:
         if name == "user_id":
-            return lambda each: self.users[each] == value
-        key, _, how = name.rpartition("_")
-        compare, of = HOWS[how], self._keys()[key]
-        limit = microseconds(value) if key == "created" else of(value)
-        return lambda each: compare(of(each), limit)
+            return lambda id_: self.users[id_] == value
+        name, _, comparison = name.rpartition("_")
+        compare, key = COMPARISONS[comparison], self._keys()[name]
+        limit = parse_created(value) if name == "created" else key(value)
+        return lambda id_: compare(key(id_), limit)
 
-    def _row(self, each: str) -> dict[str, Any]:
-        shown = moment(self.rows[each])[: 20 + self._digits]
-        return {"id": each, "user_id": self.users[each], "created": shown}
+    def _row(self, id_: str) -> dict[str, Any]:
+        created = format_created(self.rows[id_])[: 20 + self._digits]
+        return {"id": id_, "user_id": self.users[id_], "created": created}
 
 
-class Batches(Listing):
-    """The same with app batches, which are made at any time of a year.
+class BatchList(BonusList):
+    """The same for app batches, all created at EPOCH.
 
     Args:
-        ids: Theirs.
-        ignores: As above.
+        ids: Their ids.
+        ignores: Query parameters that it ignores.
     """
 
-    place = "content"
+    rows_key = "content"
 
     def __init__(self, ids: Iterable[str], *, ignores: Iterable[str] = ()) -> None:
         super().__init__([], ignores=ignores)
@@ -96,21 +103,21 @@ class Batches(Listing):
     def _keys(self) -> dict[str, Callable[[str], Any]]:
         return {"id": str, "created": self.rows.__getitem__}
 
-    def _row(self, each: str) -> dict[str, Any]:
-        return {"id": each, "name": f"Batch {each}", "created_at": moment(self.rows[each])}
+    def _row(self, id_: str) -> dict[str, Any]:
+        return {"id": id_, "name": f"Batch {id_}", "created_at": format_created(self.rows[id_])}
 
 
 def app_ids(rows: int, seed: int = 0) -> list[str]:
-    """Ids as the Apps API has them: letters and digits, in no order of time."""
-    draw = random.Random(seed)  # noqa: S311 -- the same each time
-    return ["".join(draw.choices(string.digits + string.ascii_letters, k=20)) for _ in range(rows)]
+    """Return ids like those of the Apps API: letters and digits, in no order of time."""
+    generator = random.Random(seed)  # noqa: S311 -- the same each time
+    return ["".join(generator.choices(string.digits + string.ascii_letters, k=20)) for _ in range(rows)]
 
 
-def moment(microsecond: int) -> str:
-    """An instant as the service writes it."""
-    return f"{EPOCH + timedelta(microseconds=microsecond):%Y-%m-%dT%H:%M:%S.%f}"
+def format_created(microseconds: int) -> str:
+    """Format microseconds since EPOCH as the service does."""
+    return f"{EPOCH + timedelta(microseconds=microseconds):%Y-%m-%dT%H:%M:%S.%f}"
 
 
-def microseconds(text: str) -> int:
-    """An instant as a filter spells it."""
+def parse_created(text: str) -> int:
+    """Return the microseconds since EPOCH of a filter's timestamp."""
     return (datetime.fromisoformat(text).replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)

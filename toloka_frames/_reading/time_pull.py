@@ -1,25 +1,23 @@
-"""A list and a number of connections come in; all its rows, pulled over so many at once, go out in the order of their ids.
+"""Fetch a list over several connections at once, by ranges of creation time, and sort the rows by id at the end.
 
-What to ask for next is told by `_gaps`; what cannot be shared out among connections is walked (`_walk`).
+`time_ranges` picks the ranges. If a list cannot be split this way, the caller requests its pages one after another.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from toloka_frames._errors import ScanInterrupted, TolokaError, ValidationFailed
 from toloka_frames._reading.page import read_page
 from toloka_frames._reading.pager import COPY_HINT, MAX_READERS, MIN_ROWS_FOR_ORDER, Concurrency
-from toloka_frames._reading.time_ranges import PRECISION, PageStats, UnfetchedRanges
+from toloka_frames._reading.row_order import sort_by_id
+from toloka_frames._reading.time_ranges import PRECISION_US, PageStats, UnfetchedRanges
 from toloka_frames._runtime.event_loop import in_thread, shield_until_done
 from toloka_frames._schema.timestamps import SECOND_US, format_microseconds, parse_timestamp, to_microseconds
 
@@ -32,82 +30,46 @@ if TYPE_CHECKING:
     from toloka_frames._runtime.progress import ProgressTracker
     from toloka_frames._schema.columns import Layout
 
-# what is put into order in one piece: a column of text holds at most 2 GiB
-PIECE_BYTES = 2**28
-
 
 class UnsplittableError(Exception):
-    """The service does not keep to the order or the bounds that were asked for, so that only a walk finds all rows."""
-
-
-@dataclass(frozen=True)
-class CreationTimeAxis:
-    """When the rows of a list were made.
-
-    Attributes:
-        key: Its name in filters and in `sort`.
-        column: The column that holds it.
-        since: The user's own lower bound, in microseconds since 1970, or infinite.
-        until: The upper one.
-    """
-
-    key: str
-    column: str
-    since: float
-    until: float
-
-    def query(self, ask: RangeRequest) -> dict[str, str]:
-        """What asks for a part of it; the user's own bounds stay where they are tighter."""
-        query = {}
-        if ask.since > self.since:
-            query[f"{self.key}_gte"] = _spelt(ask.since)
-        if ask.until < self.until:
-            query[f"{self.key}_lte"] = _spelt(ask.until)
-        return query
-
-    def instants(self, page: Page, ask: RangeRequest) -> Any:
-        """When its rows were made, in microseconds since 1970.
-
-        Raises:
-            UnsplittableError: That is not told, or not what was asked for.
-        """
-        column = page.batch.column(self.column)
-        instants = column.cast(pa.int64()).to_numpy(zero_copy_only=False)
-        if column.null_count or (instants < ask.since - PRECISION).any() or (instants > ask.until + PRECISION).any():
-            raise UnsplittableError
-        return instants
-
-    def ordered(self, page: Page, ask: RangeRequest) -> Any:
-        """The same of a page in the order of creation; errors as there."""
-        instants = self.instants(page, ask)
-        steps = instants[1:] - instants[:-1]
-        if (steps < 0 if ask.upward else steps > 0).any() or (page.has_more and not page.ids):
-            raise UnsplittableError
-        # shown in whole seconds only, instants do not tell which rows a bound between two of them leaves out
-        if page.has_more and len(instants) >= MIN_ROWS_FOR_ORDER and not (instants % SECOND_US).any():
-            raise UnsplittableError
-        return instants
+    """The service ignores the requested order or bounds, so only paging through the list finds all rows."""
 
 
 async def fetch_rest(
     source: Source, batches: Sequence[pa.RecordBatch], cursor: str | None, connections: int, progress: ProgressTracker
 ) -> pa.Table | None:
-    """Fetch the rows after a cursor over several connections; return them with those before, in the order of their ids.
+    """Fetch the rows after a cursor over several connections; return them with those before, sorted by id.
 
-    Return None if the list does not allow it: its pages are then to be requested one after another.
+    Return None if the list cannot be split by creation time: its pages must then be requested one after another.
     """
-    axis, rows = _axis(source.request), progress.rows
+    axis, rows = _creation_time_axis(source.request), progress.rows
     if axis is None or cursor is None or int(source.limit) < MIN_ROWS_FOR_ORDER:
         return None
     try:
-        return await _Pull(source, axis, batches, cursor, progress).table(connections)
+        return await _TimePull(source, axis, batches, cursor, progress).fetch(connections)
     except UnsplittableError:
         progress.rows = rows
         return None
 
 
-class _Pull:
-    """A pull of the rest of a list, over several ranges of creation time."""
+def _creation_time_axis(request: ListRequest) -> CreationTimeAxis | None:
+    """Return the creation time to split a list by; None if it cannot be filtered and sorted by it."""
+    query, creation = request.query, request.resource.creation_key
+    # `after_id` depends on the sort order
+    if creation is None or "after_id" in query:
+        return None
+    key, column = creation
+    since, until = query.get(f"{key}_gte"), query.get(f"{key}_lte")
+    return CreationTimeAxis(
+        key,
+        column,
+        to_microseconds(parse_timestamp(since)) if since else -math.inf,
+        to_microseconds(parse_timestamp(until)) if until else math.inf,
+    )
+
+
+class _TimePull:
+    """Fetch the rest of a list by ranges of creation time."""
 
     def __init__(
         self,
@@ -120,24 +82,24 @@ class _Pull:
         self._source = source
         self._axis = axis
         self._progress = progress
-        self._gaps = UnfetchedRanges(int(source.limit))
+        self._ranges = UnfetchedRanges(int(source.limit))
         self._readers = asyncio.Semaphore(MAX_READERS)
         self._batches = [*batches]
-        self._after = {f"{source.request.resource.cursor}_gt": cursor}
-        # where the list begins and ends, if that is a page of one instant
-        self._ends: dict[bool, float] = {}
+        self._after_cursor = {f"{source.request.resource.cursor}_gt": cursor}
+        # the creation time of the last row of the first page in each order, if all its rows share a timestamp
+        self._end_pages: dict[bool, float] = {}
 
-    async def table(self, connections: int) -> pa.Table:
+    async def fetch(self, connections: int) -> pa.Table:
         """Return all rows.
 
         Raises:
-            UnsplittableError: If the service ignores the order or the bounds, or refuses them.
-            ScanInterrupted: If it fails otherwise.
+            UnsplittableError: If the service ignores or rejects the sort order or the bounds.
+            ScanInterrupted: If a request fails for another reason.
         """
         schema = (await self._source.layout()).schema
         try:
-            await self._share_out(connections)
-        except ValidationFailed as error:  # a request without bounds and sort may be allowed
+            await self._fetch_ranges(connections)
+        except ValidationFailed as error:  # requests without these bounds and this sort order may be valid
             raise UnsplittableError from error
         except TolokaError as error:
             raise self._interrupted(error) from error
@@ -145,69 +107,74 @@ class _Pull:
         self._progress.rows = len(table)
         return table
 
-    async def _share_out(self, connections: int) -> None:
-        """Have so many connections ask until everything is known; nothing goes on behind the end of this."""
-        asking: set[asyncio.Task[None]] = set()
+    async def _fetch_ranges(self, connections: int) -> None:
+        """Send up to this number of requests at once until all ranges are fetched; cancel the rest at the end."""
+        fetching: set[asyncio.Task[None]] = set()
         try:
-            while not self._gaps.closed:
-                while len(asking) < connections and (ask := self._gaps.next()):
-                    asking.add(asyncio.create_task(self._ask(ask)))
-                done, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
-                for each in done:
-                    each.result()
-                asking -= done
+            while not self._ranges.is_complete:
+                while len(fetching) < connections and (request := self._ranges.next_request()):
+                    fetching.add(asyncio.create_task(self._fetch_range(request)))
+                done, _ = await asyncio.wait(fetching, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+                fetching -= done
         finally:
-            for each in asking:
-                each.cancel()
-            await shield_until_done(asyncio.gather(*asking, return_exceptions=True))
+            for task in fetching:
+                task.cancel()
+            await shield_until_done(asyncio.gather(*fetching, return_exceptions=True))
 
-    async def _ask(self, ask: RangeRequest) -> None:
-        query = {**self._after, **self._axis.query(ask)}
-        if ask.by_id:
-            await self._walk(ask, query)
+    async def _fetch_range(self, request: RangeRequest) -> None:
+        query = {**self._after_cursor, **self._axis.query(request)}
+        if request.by_id:
+            await self._page_by_id(request, query)
             return
-        query["sort"] = self._axis.key if ask.upward else f"-{self._axis.key}"
+        query["sort"] = self._axis.key if request.is_ascending else f"-{self._axis.key}"
         body = await self._source.body(query)
         async with self._readers:
-            page, instants = await in_thread(self._read, ask, body, await self._source.layout())
-        new = self._gaps.new(instants)
-        came = _page_stats(page, instants, new)
-        self._check_ends(ask, came)
-        self._add(page.batch, new)
-        self._gaps.record(ask, came)
+            page, timestamps = await in_thread(self._read, request, body, await self._source.layout())
+        new_share = self._ranges.unfetched_share(timestamps)
+        stats = _page_stats(page, timestamps, new_share)
+        self._check_ends(request, stats)
+        self._add(page.batch, new_share)
+        self._ranges.record_page(request, stats)
 
-    def _check_ends(self, ask: RangeRequest, came: PageStats) -> None:
-        """Refuse an order that pages of one instant each do not show: the list's last page must be later than its first."""
-        if came.has_more and came.again == 1 and math.isinf(ask.since if ask.upward else ask.until):
-            self._ends[ask.upward] = came.last
-        if len(self._ends) > 1 and self._ends[True] >= self._ends[False] - PRECISION:
+    def _read(self, request: RangeRequest, body: bytes, layout: Layout) -> tuple[Page, Any]:
+        page = read_page(body, layout)
+        timestamps = self._axis.ordered_timestamps(page, request)
+        if len(set(page.ids)) < len(page.ids):
+            first_row = {id_: row for row, id_ in reversed([*enumerate(page.ids)])}
+            page = page.keep([first_row[id_] == row for row, id_ in enumerate(page.ids)])
+        return page, timestamps
+
+    def _check_ends(self, request: RangeRequest, stats: PageStats) -> None:
+        """Detect an ignored sort order that pages of a single timestamp do not show.
+
+        Raises:
+            UnsplittableError: If the last page of the list is not later than the first.
+        """
+        is_end_page = math.isinf(request.since if request.is_ascending else request.until)
+        if stats.has_more and stats.repeated_share == 1 and is_end_page:
+            self._end_pages[request.is_ascending] = stats.last
+        if len(self._end_pages) > 1 and self._end_pages[True] >= self._end_pages[False] - PRECISION_US:
             raise UnsplittableError
 
-    def _read(self, ask: RangeRequest, body: bytes, layout: Layout) -> tuple[Page, Any]:
-        page = read_page(body, layout)
-        instants = self._axis.ordered(page, ask)
-        if len(set(page.ids)) < len(page.ids):
-            rows = {each: row for row, each in reversed([*enumerate(page.ids)])}
-            page = page.keep([rows[each] == row for row, each in enumerate(page.ids)])
-        return page, instants
-
-    async def _walk(self, ask: RangeRequest, query: dict[str, str]) -> None:
-        """Pull what is too close together, in the order of ids."""
+    async def _page_by_id(self, request: RangeRequest, query: dict[str, str]) -> None:
+        """Fetch a window whose rows share timestamps, page after page by id."""
         try:
             async with aclosing(await self._source.pages(query, Concurrency(1))) as pages:
                 async for _, page in pages:
-                    self._axis.instants(page, ask)
+                    self._axis.timestamps(page, request)
                     self._add(page.batch)
         except ScanInterrupted as error:
-            if error.__cause__ is None:
+            if error.__cause__ is None:  # the order of the list is broken
                 raise UnsplittableError from error
             raise
-        self._gaps.walked(ask)
+        self._ranges.record_id_window(request)
 
-    def _add(self, batch: pa.RecordBatch, new: float = 1.0) -> None:
-        """Keep rows, of which such a share had probably not come before."""
+    def _add(self, batch: pa.RecordBatch, new_share: float = 1.0) -> None:
+        """Keep a batch, and count the share of its rows that are probably fetched for the first time."""
         self._batches.append(batch)
-        self._progress.rows += round(len(batch) * new)
+        self._progress.rows += round(len(batch) * new_share)
 
     def _interrupted(self, error: TolokaError) -> ScanInterrupted:
         why = error.__cause__ if isinstance(error, ScanInterrupted) else error
@@ -215,71 +182,75 @@ class _Pull:
             f"The pull ended after {self._progress.rows:,} rows: {why}",
             cursor=None,
             rows=self._progress.rows,
-            hint=f"It went on from several points, so there is no row to go on behind: run it again; {COPY_HINT}",
+            hint=f"It fetched several ranges at once, so there is no row to resume after: run it again; {COPY_HINT}",
         )
 
 
-def _axis(request: ListRequest) -> CreationTimeAxis | None:
-    """What a list can be shared out by; None where there is nothing."""
-    query, told = request.query, request.resource.creation_key
-    # `after_id` is behind a row in the order that is asked for, so it means another thing in another order
-    if told is None or "after_id" in query:
-        return None
-    key, column = told
-    since, until = query.get(f"{key}_gte"), query.get(f"{key}_lte")
-    return CreationTimeAxis(
-        key,
-        column,
-        to_microseconds(parse_timestamp(since)) if since else -math.inf,
-        to_microseconds(parse_timestamp(until)) if until else math.inf,
-    )
+@dataclass(frozen=True)
+class CreationTimeAxis:
+    """The creation time of a list's rows.
+
+    Attributes:
+        key: Its name in filters and in `sort`.
+        column: Its column.
+        since: The user's own lower bound, in microseconds since 1970, or infinite.
+        until: The user's own upper bound.
+    """
+
+    key: str
+    column: str
+    since: float
+    until: float
+
+    def query(self, request: RangeRequest) -> dict[str, str]:
+        """Return the filters of a range, without bounds that would widen the user's own."""
+        query = {}
+        if request.since > self.since:
+            query[f"{self.key}_gte"] = _format(request.since)
+        if request.until < self.until:
+            query[f"{self.key}_lte"] = _format(request.until)
+        return query
+
+    def timestamps(self, page: Page, request: RangeRequest) -> Any:
+        """Return the creation times of a page, in microseconds since 1970.
+
+        Raises:
+            UnsplittableError: If a row has none, or it is outside the requested range.
+        """
+        column = page.batch.column(self.column)
+        timestamps = column.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        is_outside = (timestamps < request.since - PRECISION_US) | (timestamps > request.until + PRECISION_US)
+        if column.null_count or is_outside.any():
+            raise UnsplittableError
+        return timestamps
+
+    def ordered_timestamps(self, page: Page, request: RangeRequest) -> Any:
+        """Return the creation times of a page that was sorted by them.
+
+        Raises:
+            UnsplittableError: If they are not in order, too coarse, missing or outside the requested range.
+        """
+        timestamps = self.timestamps(page, request)
+        steps = timestamps[1:] - timestamps[:-1]
+        if (steps < 0 if request.is_ascending else steps > 0).any() or (page.has_more and not page.ids):
+            raise UnsplittableError
+        # in whole seconds, timestamps do not show on which side of a bound a row is
+        if page.has_more and len(timestamps) >= MIN_ROWS_FOR_ORDER and not (timestamps % SECOND_US).any():
+            raise UnsplittableError
+        return timestamps
 
 
-def _page_stats(page: Page, instants: Any, new: float) -> PageStats:
+def _page_stats(page: Page, timestamps: Any, new_share: float) -> PageStats:
     if not page.ids:
         return PageStats()
-    last, rows = instants[-1], len(page.ids)
-    again = (abs(instants - last) <= PRECISION).mean()
-    return PageStats(float(instants[len(instants) // 4]), float(last), rows, float(again), page.has_more, new * rows)
+    last, rows = timestamps[-1], len(page.ids)
+    repeated_share = (abs(timestamps - last) <= PRECISION_US).mean()
+    quarter = float(timestamps[len(timestamps) // 4])
+    return PageStats(quarter, float(last), rows, float(repeated_share), page.has_more, new_share * rows)
 
 
-def _spelt(at: float) -> str:
-    """An instant as filters spell it."""
+def _format(at: float) -> str:
     try:
         return format_microseconds(at)
-    except OverflowError as error:  # beside the first or the last instant that there is
+    except OverflowError as error:  # beyond the first or last timestamp of the calendar
         raise UnsplittableError from error
-
-
-def sort_by_id(batches: Sequence[pa.RecordBatch], schema: pa.Schema, column: str) -> pa.Table:
-    """Rows in the order of their ids, which are numbers or text; of an id that several batches hold, those of the first."""
-    table = pa.Table.from_batches(batches, schema)
-    ids = table[column]
-    keys = {"digits": pc.utf8_length(ids), "id": ids} if pc.all(pc.utf8_is_decimal(ids)).as_py() else {"id": ids}
-    order = pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys]).to_numpy()
-    order = order[_first(ids, np.repeat(np.arange(len(batches)), list(map(len, batches))), order)]
-    if table.nbytes <= PIECE_BYTES:
-        return _taken(table, pa.array(order))
-    ranks, rows = np.full(len(table), -1), len(table) * PIECE_BYTES // table.nbytes + 1
-    ranks[order] = np.arange(len(order))
-    return pa.concat_tables([_piece(table, ranks - start, rows) for start in range(0, len(order), rows)])
-
-
-def _first(ids: pa.ChunkedArray, batches: Any, order: Any) -> Any:
-    """Which of the ordered rows come from the first batch that holds their id."""
-    codes = np.concatenate([chunk.indices.to_numpy() for chunk in ids.dictionary_encode().chunks])[order]
-    begins = np.r_[True, codes[1:] != codes[:-1]]
-    return batches[order] == batches[order][begins][np.cumsum(begins) - 1]
-
-
-def _piece(table: pa.Table, ranks: Any, rows: int) -> pa.Table:
-    """The rows whose ranks are from 0 to so many, by rank."""
-    chosen = (ranks >= 0) & (ranks < rows)
-    return _taken(table.filter(pa.array(chosen)), pa.array(ranks[chosen].argsort()))
-
-
-def _taken(table: pa.Table, rows: pa.Array) -> pa.Table:
-    """Rows by their positions; columns side by side, which Arrow does not do by itself."""
-    with ThreadPoolExecutor() as threads:
-        columns = threads.map(lambda column: column.combine_chunks().take(rows), table.columns)
-    return pa.Table.from_arrays(list(columns), schema=table.schema)

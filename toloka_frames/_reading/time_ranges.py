@@ -1,7 +1,7 @@
-"""What came of a list comes in, what to ask for next goes out: the parts of the axis of creation time that are not pulled yet.
+"""Track which ranges of creation time of a list have not been fetched yet, and pick the next request.
 
-A page in the order of creation tells all that there is between the edge that it was asked from and its last row, so that an
-edge moves to where rows really are. Nothing is asked here, and nothing waited for.
+A page sorted by creation time contains all rows between the boundary that it was requested from and its last row, so the
+boundary moves to where rows really are. This module sends no request and waits for nothing.
 """
 
 from __future__ import annotations
@@ -12,89 +12,97 @@ from typing import Any
 
 import numpy as np
 
-# in microseconds; a service that keeps six digits of a second and prints three compares by what it keeps
-PRECISION = 1_000
-# where rows are too close for the order of creation to tell them apart, so much is walked by id: the longer of both
-WINDOW = 16 * PRECISION
-WINDOW_PAGES = 4.0
-# rows of a page that the next one would bring again, as a share of it
-CROWDED = 0.25
-# a part of the axis is shared out among more connections while so many pages are expected of it beyond those asked for
-PAGES_TO_JOIN = 1.0
-PAGES_TO_SPLIT = 3.0
-# how many times the rows that so long a time has elsewhere are believed between bursts, and how many pages in any case
-TIMES_ELSEWHERE = 1.5
-PAGES_BETWEEN_BURSTS = 4.0
-# rows so many times as close together as elsewhere are a burst; how many times as many as came are expected of it still
-BURST = 20.0
-TIMES_A_BURST = 2.0
-# a list is not more times as long as what is known of it
-LIST_TIMES = 50.0
-# and while of all requests no more than this share, and these few, brought nothing
-WASTE_SHARE = 0.1
-WASTE_PAGES = 12.0
+# A service may keep timestamps in microseconds but return milliseconds, and compare by what it keeps. All lengths of time here
+# are microseconds.
+PRECISION_US = 1_000
+
+# The values below were found with the simulated lists of tests/reading/test_time_ranges.py, of 100 pages each, which take 105
+# to 130 requests. Halving or doubling any one of them changes the average number of requests there by at most 5 %, and the
+# average time by at most a quarter.
+
+# If more than this share of a page would be repeated by the next page, because too many rows share a timestamp, a window is
+# paged through by id instead. It has at least this length, and this many times the length of (three quarters of) the page.
+MAX_REPEATED_SHARE = 0.25
+MIN_ID_WINDOW_US = 16 * PRECISION_US
+ID_WINDOW_PAGES = 4.0
+# A range is requested from its other boundary too, or split between more connections, while at least this many pages are
+# expected in it beyond those already requested.
+MIN_PAGES_TO_JOIN = 1.0
+MIN_PAGES_TO_SPLIT = 3.0
+# The rows expected between bursts are limited to this multiple of the average density, but not to fewer than these pages.
+MAX_TIMES_AVERAGE = 1.5
+MIN_PAGES_LIMIT = 4.0
+# Rows this many times denser than the average are a burst. A burst whose end is unknown is expected to have up to this multiple
+# of its rows seen so far.
+MIN_BURST_DENSITY = 20.0
+MAX_BURST_GROWTH = 2.0
+# A list is never assumed to be longer than this multiple of the rows fetched so far.
+MAX_LIST_GROWTH = 50.0
+# Further speculative requests need that no more than these pages, and this share of all requests, have brought no new rows.
+MAX_WASTED_PAGES = 12.0
+MAX_WASTED_SHARE = 0.1
 
 
 @dataclass(eq=False)
 class Boundary:
-    """Where what is known ends.
+    """A boundary of an unfetched range.
 
     Attributes:
-        at: The instant, in microseconds since 1970, that belongs to what is not known; infinite before the list's own end.
-        density: Rows a microsecond in what is known beside it.
-        asked: Whether a request from here is on its way.
-        walk: How much is to be walked by id, because rows here are too close for the order of creation; else 0.
-        guessed: Whether nothing is known beside it yet.
-        burst_rows: How many rows it came through that are much closer together than elsewhere.
-        burst_length: In how many microseconds.
+        at: The timestamp, in microseconds since 1970, which belongs to the range; infinite if the end of the list is unknown.
+        density: Rows per microsecond of the fetched rows next to it.
+        is_requested: Whether a request from here is in flight.
+        id_window: The length of the window to page through by id, because rows share timestamps here; 0 for none.
+        is_guess: Whether no rows next to it have been fetched yet.
+        burst_rows: The number of fetched rows of the burst next to it.
+        burst_length: The length of these.
     """
 
     at: float
     density: float = 0.0
-    asked: bool = False
-    walk: float = 0.0
-    guessed: bool = False
+    is_requested: bool = False
+    id_window: float = 0.0
+    is_guess: bool = False
     burst_rows: float = 0.0
     burst_length: float = 0.0
 
 
 @dataclass(eq=False)
 class UnfetchedRange:
-    """A part of the axis that is not known, from one edge to the other, both included."""
+    """A range of creation time that has not been fetched, including both boundaries."""
 
     low: Boundary = field(default_factory=lambda: Boundary(-math.inf))
     high: Boundary = field(default_factory=lambda: Boundary(math.inf))
 
     @property
     def length(self) -> float:
-        """In microseconds."""
+        """Its length; infinite if an end of the list is unknown."""
         return self.high.at - self.low.at
 
     @property
-    def bounded(self) -> bool:
-        """Whether rows were seen on both sides."""
+    def is_bounded(self) -> bool:
+        """Whether rows have been fetched on both sides."""
         return math.isfinite(self.length)
 
     @property
-    def asked(self) -> int:
-        """How many requests from its edges are on their way."""
-        return self.low.asked + self.high.asked
+    def requests(self) -> int:
+        """The number of requests in flight from its boundaries."""
+        return self.low.is_requested + self.high.is_requested
 
 
 @dataclass(frozen=True, eq=False)
 class RangeRequest:
-    """What to ask for.
+    """A request for rows of an unfetched range.
 
     Attributes:
-        edge: Where it begins.
-        upward: The order: by creation, or the other way round.
-        since: The earliest creation, in microseconds since 1970, or infinite.
-        until: The latest.
-        by_id: Whether all of it is to be walked by id, instead of one page in the order of creation.
+        boundary: Where it starts.
+        is_ascending: Whether rows are sorted by creation time from the lower boundary, or in reverse from the upper one.
+        since: The earliest creation time, in microseconds since 1970, or infinite.
+        until: The latest creation time.
+        by_id: Whether to page through all of it by id, instead of requesting one page sorted by creation time.
     """
 
-    edge: Boundary
-    upward: bool
+    boundary: Boundary
+    is_ascending: bool
     since: float
     until: float
     by_id: bool = False
@@ -102,160 +110,171 @@ class RangeRequest:
 
 @dataclass(frozen=True)
 class PageStats:
-    """What a page was like.
+    """The rows of a page that was sorted by creation time.
 
     Attributes:
-        early: The creation of the row behind its first quarter, in microseconds since 1970.
-        last: That of its last row.
-        rows: How many rows it had.
-        again: The share of them that the next page would bring again.
-        has_more: Whether there are more in what was asked for.
-        new: How many of the rows had probably not come before.
+        quarter: The creation time of the row after the first quarter, in microseconds since 1970.
+        last: The creation time of the last row.
+        rows: The number of rows.
+        repeated_share: The share of the rows that the next page would repeat.
+        has_more: Whether the requested range has more rows.
+        new_rows: The number of rows that are probably fetched for the first time.
     """
 
-    early: float = math.nan
+    quarter: float = math.nan
     last: float = math.nan
     rows: int = 0
-    again: float = 0.0
+    repeated_share: float = 0.0
     has_more: bool = False
-    new: float = 0.0
+    new_rows: float = 0.0
 
 
 class UnfetchedRanges:
-    """What is not known of a list that is pulled in pages of so many rows."""
+    """The unfetched ranges of a list.
+
+    Args:
+        page_rows: Rows per page.
+    """
 
     def __init__(self, page_rows: int) -> None:
         self._page_rows = page_rows
-        self._gaps = [UnfetchedRange()]
-        self._walks = 0
+        self._ranges = [UnfetchedRange()]
+        self._id_requests = 0
         self._requests = 0
-        self._new = 0.0
-        # what is known: rows, and microseconds
-        self._rows = 0
-        self._length = 1.0
+        self._new_rows = 0.0
+        self._fetched_rows = 0
+        self._fetched_length = 1.0
 
     @property
-    def closed(self) -> bool:
-        """Whether everything is known, whatever is still on its way."""
-        return not self._gaps and not self._walks
+    def is_complete(self) -> bool:
+        """Whether all rows have been fetched, so that requests in flight can be cancelled."""
+        return not self._ranges and not self._id_requests
 
-    def next(self) -> RangeRequest | None:
-        """What a free connection should ask for; None while what is on its way is enough."""
-        for gap in sorted(self._gaps, key=self._expected, reverse=True):
-            if ask := self._asked(gap):
-                return ask
+    def next_request(self) -> RangeRequest | None:
+        """Return the next request for a free connection; None while the requests in flight are enough."""
+        for unfetched in sorted(self._ranges, key=self._expected_rows, reverse=True):
+            if request := self._request_in(unfetched):
+                return request
         return None
 
-    def new(self, instants: Any) -> float:
-        """The share of rows, by when they were made, that are in what is not known."""
-        unknown = [(instants >= gap.low.at) & (instants <= gap.high.at) for gap in self._gaps]
-        return float(np.any(unknown, axis=0).mean()) if unknown and len(instants) else 0.0
+    def unfetched_share(self, timestamps: Any) -> float:
+        """Return the share of rows, given their creation times, that are in unfetched ranges."""
+        inside = [(timestamps >= unfetched.low.at) & (timestamps <= unfetched.high.at) for unfetched in self._ranges]
+        return float(np.any(inside, axis=0).mean()) if inside and len(timestamps) else 0.0
 
-    def record(self, ask: RangeRequest, page: PageStats) -> None:
-        """Take in what a page told."""
-        ask.edge.asked = ask.edge.guessed = False
-        self._requests, self._new = self._requests + 1, self._new + page.new
+    def record_page(self, request: RangeRequest, page: PageStats) -> None:
+        """Record the page that a request has returned."""
+        boundary = request.boundary
+        boundary.is_requested = boundary.is_guess = False
+        self._requests, self._new_rows = self._requests + 1, self._new_rows + page.new_rows
         if not page.has_more:
-            self._seen(page.rows, ask.until - ask.since)
-            self._gaps = [gap for gap in self._gaps if gap.low.at < ask.since or gap.high.at > ask.until]
+            self._add_fetched(page.rows, request.until - request.since)
+            self._ranges = [
+                unfetched for unfetched in self._ranges if unfetched.low.at < request.since or unfetched.high.at > request.until
+            ]
             return
-        start = ask.since if ask.upward else ask.until
-        most = abs(page.last - page.early)
-        length = abs(page.last - start) if math.isfinite(start) else most
-        self._seen(page.rows, length)
-        self._came_through(ask.edge, page.rows, length)
-        if page.again > CROWDED or length <= PRECISION:
-            ask.edge.walk = max(WINDOW, WINDOW_PAGES * most)
-        # a row's instant is known to the service's precision only
-        self._know(ask, page.last - PRECISION if ask.upward else page.last + PRECISION)
+        start = request.since if request.is_ascending else request.until
+        most_of_page = abs(page.last - page.quarter)
+        length = abs(page.last - start) if math.isfinite(start) else most_of_page
+        self._add_fetched(page.rows, length)
+        self._set_density(boundary, page.rows, length)
+        if page.repeated_share > MAX_REPEATED_SHARE or length <= PRECISION_US:
+            boundary.id_window = max(MIN_ID_WINDOW_US, ID_WINDOW_PAGES * most_of_page)
+        # a timestamp is only known to the service's precision
+        self._move_boundaries(request, page.last - PRECISION_US if request.is_ascending else page.last + PRECISION_US)
 
-    def walked(self, ask: RangeRequest) -> None:
-        """Take in that all was walked that was to be walked by id."""
-        ask.edge.asked = ask.edge.guessed = False
-        self._walks -= 1
+    def record_id_window(self, request: RangeRequest) -> None:
+        """Record that a window has been paged through by id."""
+        request.boundary.is_requested = request.boundary.is_guess = False
+        self._id_requests -= 1
 
-    def _asked(self, gap: UnfetchedRange) -> RangeRequest | None:
-        """A request for rows of a gap that are not on their way; from its middle, when both edges are asked from."""
-        left = min(self._expected(gap) / self._page_rows, gap.length / WINDOW) - gap.asked
-        if gap.asked and (left < PAGES_TO_JOIN or self._wasteful):
+    def _request_in(self, unfetched: UnfetchedRange) -> RangeRequest | None:
+        """Return a request from a free boundary of a range, or from a new one inside it if both have a request in flight."""
+        pages = min(self._expected_rows(unfetched) / self._page_rows, unfetched.length / MIN_ID_WINDOW_US)
+        pages_left = pages - unfetched.requests
+        if unfetched.requests and (pages_left < MIN_PAGES_TO_JOIN or self._is_wasteful):
             return None
-        if not gap.low.asked:
-            return self._from(gap, gap.low)
-        if not gap.high.asked:
-            return self._from(gap, gap.high)
-        if gap.bounded and left >= PAGES_TO_SPLIT:
-            above = self._split(gap)
-            return self._from(above, above.low)
+        if not unfetched.low.is_requested:
+            return self._request_from(unfetched, unfetched.low)
+        if not unfetched.high.is_requested:
+            return self._request_from(unfetched, unfetched.high)
+        if unfetched.is_bounded and pages_left >= MIN_PAGES_TO_SPLIT:
+            upper = self._split(unfetched)
+            return self._request_from(upper, upper.low)
         return None
 
-    def _expected(self, gap: UnfetchedRange) -> float:
-        """Rows that are probably there: as many as beside it, but between bursts hardly more than elsewhere in so long a time.
+    def _expected_rows(self, unfetched: UnfetchedRange) -> float:
+        """Estimate the rows of a range: as dense as next to it, but between bursts hardly denser than the list's average.
 
-        A burst that was not seen to end is expected to go on for some times as long as it has been.
+        A burst whose end has not been seen is expected to grow by a multiple of its rows.
         """
-        if not gap.bounded:
+        if not unfetched.is_bounded:
             return math.inf
-        sparser, denser = sorted((gap.low.density, gap.high.density))
-        if self._in_one_burst(gap):
-            return gap.length * sparser
-        elsewhere = TIMES_ELSEWHERE * gap.length * self._rows / self._length
-        burst = TIMES_A_BURST * max(gap.low.burst_rows, gap.high.burst_rows)
-        beside = min(gap.length * sparser, max(elsewhere, PAGES_BETWEEN_BURSTS * self._page_rows))
-        return beside + min(gap.length * denser, burst)
+        sparser, denser = sorted((unfetched.low.density, unfetched.high.density))
+        if self._is_within_burst(unfetched):
+            return unfetched.length * sparser
+        average_rows = unfetched.length * self._fetched_rows / self._fetched_length
+        limit = max(MAX_TIMES_AVERAGE * average_rows, MIN_PAGES_LIMIT * self._page_rows)
+        burst_limit = MAX_BURST_GROWTH * max(unfetched.low.burst_rows, unfetched.high.burst_rows)
+        return min(unfetched.length * sparser, limit) + min(unfetched.length * denser, burst_limit)
 
-    def _in_one_burst(self, gap: UnfetchedRange) -> bool:
-        """Whether the bursts on both sides are one: between two, so many rows as would be there if it were are no list's."""
-        low, high = gap.low, gap.high
-        rows = gap.length * min(low.density, high.density)
-        return low.burst_rows > 0 and high.burst_rows > 0 and rows <= LIST_TIMES * self._rows
+    def _is_within_burst(self, unfetched: UnfetchedRange) -> bool:
+        """Whether the bursts on both sides are probably the same: unless the range would then have implausibly many rows."""
+        low, high = unfetched.low, unfetched.high
+        rows = unfetched.length * min(low.density, high.density)
+        return low.burst_rows > 0 and high.burst_rows > 0 and rows <= MAX_LIST_GROWTH * self._fetched_rows
 
-    def _came_through(self, edge: Boundary, rows: int, length: float) -> None:
-        edge.density = rows / max(length, 1.0)
-        if edge.density > BURST * self._rows / self._length:
-            edge.burst_rows, edge.burst_length = edge.burst_rows + rows, edge.burst_length + length
+    def _set_density(self, boundary: Boundary, rows: int, length: float) -> None:
+        boundary.density = rows / max(length, 1.0)
+        if boundary.density > MIN_BURST_DENSITY * self._fetched_rows / self._fetched_length:
+            boundary.burst_rows, boundary.burst_length = boundary.burst_rows + rows, boundary.burst_length + length
         else:
-            edge.burst_rows = edge.burst_length = 0.0
+            boundary.burst_rows = boundary.burst_length = 0.0
 
-    def _seen(self, rows: int, length: float) -> None:
+    def _add_fetched(self, rows: int, length: float) -> None:
         if math.isfinite(length):
-            self._rows, self._length = self._rows + rows, self._length + length
+            self._fetched_rows, self._fetched_length = self._fetched_rows + rows, self._fetched_length + length
 
     @property
-    def _wasteful(self) -> bool:
-        speculative = sum(edge.asked and edge.guessed for gap in self._gaps for edge in (gap.low, gap.high))
-        return self._requests + speculative - self._new / self._page_rows > WASTE_PAGES + WASTE_SHARE * self._requests
+    def _is_wasteful(self) -> bool:
+        boundaries = [boundary for unfetched in self._ranges for boundary in (unfetched.low, unfetched.high)]
+        speculative = sum(boundary.is_requested and boundary.is_guess for boundary in boundaries)
+        wasted = self._requests + speculative - self._new_rows / self._page_rows
+        return wasted > MAX_WASTED_PAGES + MAX_WASTED_SHARE * self._requests
 
-    def _split(self, gap: UnfetchedRange) -> UnfetchedRange:
-        """Cut a gap in two, in its middle or where a burst is that goes on for as long as it has been; the upper one."""
-        low, high = gap.low, gap.high
-        density, rows, half = (low.density + high.density) / 2, min(low.burst_rows, high.burst_rows), gap.length / 2
-        burst = max(low, high, key=lambda edge: edge.burst_rows)
-        length = half if self._in_one_burst(gap) else min(burst.burst_length or half, half)
+    def _split(self, unfetched: UnfetchedRange) -> UnfetchedRange:
+        """Split a range in the middle, or at the expected end of a burst; return the upper part."""
+        low, high = unfetched.low, unfetched.high
+        density, burst_rows = (low.density + high.density) / 2, min(low.burst_rows, high.burst_rows)
+        half = unfetched.length / 2
+        burst = max(low, high, key=lambda boundary: boundary.burst_rows)
+        # a burst is expected to continue for as long as it has been followed
+        length = half if self._is_within_burst(unfetched) else min(burst.burst_length or half, half)
         at = (low.at + length if burst is low else high.at - length) // 1
-        above = UnfetchedRange(Boundary(at, density, guessed=True, burst_rows=rows), high)
-        gap.high = Boundary(at, density, guessed=True, burst_rows=rows)
-        self._gaps.append(above)
-        return above
+        upper = UnfetchedRange(Boundary(at, density, is_guess=True, burst_rows=burst_rows), high)
+        unfetched.high = Boundary(at, density, is_guess=True, burst_rows=burst_rows)
+        self._ranges.append(upper)
+        return upper
 
-    def _from(self, gap: UnfetchedRange, edge: Boundary) -> RangeRequest:
-        upward = edge is gap.low
-        edge.asked = True
-        if not edge.walk:
-            return RangeRequest(edge, upward, gap.low.at, gap.high.at)
-        since = gap.low.at if upward else max(gap.low.at, gap.high.at - edge.walk)
-        until = min(gap.high.at, gap.low.at + edge.walk) if upward else gap.high.at
-        ask = RangeRequest(edge, upward, since, until, by_id=True)
-        edge.walk = 0.0
-        self._walks += 1
-        # nobody else asks for what this walk will bring
-        self._know(ask, until + 1 if upward else since - 1)
-        return ask
+    def _request_from(self, unfetched: UnfetchedRange, boundary: Boundary) -> RangeRequest:
+        is_ascending = boundary is unfetched.low
+        boundary.is_requested = True
+        if not boundary.id_window:
+            return RangeRequest(boundary, is_ascending, unfetched.low.at, unfetched.high.at)
+        since = unfetched.low.at if is_ascending else max(unfetched.low.at, unfetched.high.at - boundary.id_window)
+        until = min(unfetched.high.at, unfetched.low.at + boundary.id_window) if is_ascending else unfetched.high.at
+        request = RangeRequest(boundary, is_ascending, since, until, by_id=True)
+        boundary.id_window = 0.0
+        self._id_requests += 1
+        # excluded at once, so that no other request fetches the same rows
+        self._move_boundaries(request, until + 1 if is_ascending else since - 1)
+        return request
 
-    def _know(self, ask: RangeRequest, end: float) -> None:
-        """Move the edges between where a request began and where its answer ended."""
-        for gap in self._gaps:
-            if ask.upward and ask.since <= gap.low.at < end:
-                gap.low.at = end
-            elif not ask.upward and ask.until >= gap.high.at > end:
-                gap.high.at = end
-        self._gaps = [gap for gap in self._gaps if gap.low.at <= gap.high.at]
+    def _move_boundaries(self, request: RangeRequest, end: float) -> None:
+        """Move the boundaries between the start of a request and the end of the rows that it fetches; drop empty ranges."""
+        for unfetched in self._ranges:
+            if request.is_ascending and request.since <= unfetched.low.at < end:
+                unfetched.low.at = end
+            elif not request.is_ascending and request.until >= unfetched.high.at > end:
+                unfetched.high.at = end
+        self._ranges = [unfetched for unfetched in self._ranges if unfetched.low.at <= unfetched.high.at]
