@@ -1,4 +1,4 @@
-"""The errors are one tree, each with its facts, its cause, and a word on what to do."""
+"""Errors: one tree of classes, each with attributes, a hint and its cause."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = type[BaseException]
 
-HERE = "http://127.0.0.1:9"
+UNUSED_URL = "http://127.0.0.1:9"
 ERRORS = [kind for _, kind in inspect.getmembers(_errors, inspect.isclass) if kind.__module__ == "toloka_frames"]
-FACTS: dict[str, dict[str, Any]] = {
+ATTRIBUTES: dict[str, dict[str, Any]] = {
     "ApiError": {"status": 418},
     "ScanInterrupted": {"cursor": "7", "rows": 7},
     "CloneInterrupted": {"made": {"project": {"id": "1"}, "trainings": [], "pools": []}},
@@ -38,37 +38,37 @@ FACTS: dict[str, dict[str, Any]] = {
 }
 
 
-def facts_of(kind: Kind) -> dict[str, Any]:
-    return next((facts for name, facts in FACTS.items() if issubclass(kind, getattr(tf, name))), {})
+def attributes_of(kind: Kind) -> dict[str, Any]:
+    return next((values for name, values in ATTRIBUTES.items() if issubclass(kind, getattr(tf, name))), {})
 
 
-def drawn() -> dict[str, tuple[str | None, str]]:
-    """The docstring's tree: each name with the one that it hangs on and what is said of it."""
+def documented_tree() -> dict[str, tuple[str | None, str]]:
+    """Return the tree of the module's docstring: for each error, its parent and its description."""
     tree: dict[str, tuple[str | None, str]] = {}
-    above: list[str] = []
+    parents: list[str] = []
     for line in (_errors.__doc__ or "").splitlines()[1:]:
         found = re.fullmatch(r"((?:│   |├── |└── )*)(\w+)(.*)", line)
         if found:
             depth = len(found[1]) // 4
-            above = [*above[:depth], found[2]]
-            tree[found[2]] = (above[depth - 1] if depth else None, found[3])
+            parents = [*parents[:depth], found[2]]
+            tree[found[2]] = (parents[depth - 1] if depth else None, found[3])
     return tree
 
 
-def test_the_tree_that_is_drawn_is_the_tree_of_the_classes() -> None:
-    ours = {kind.__name__ for kind in ERRORS}
-    real = {kind.__name__: next((base.__name__ for base in kind.__bases__ if base.__name__ in ours), None) for kind in ERRORS}
-    assert {name: parent for name, (parent, _) in drawn().items()} == real
+def test_documented_tree_is_the_tree_of_the_classes() -> None:
+    names = {kind.__name__ for kind in ERRORS}
+    real = {kind.__name__: next((base.__name__ for base in kind.__bases__ if base.__name__ in names), None) for kind in ERRORS}
+    assert {name: parent for name, (parent, _) in documented_tree().items()} == real
 
 
 @pytest.mark.parametrize("kind", ERRORS)
-def test_what_an_error_also_is_stands_in_the_tree(kind: Kind) -> None:
-    said = drawn()[kind.__name__][1]
-    others = {base.__name__ for base in kind.__bases__ if base.__module__ == "builtins"} - {"Exception"}
-    assert set(re.findall(r"\b(?:ValueError|RuntimeError|TimeoutError|KeyboardInterrupt)\b", said)) == others
+def test_documented_tree_names_builtin_base_classes(kind: Kind) -> None:
+    description = documented_tree()[kind.__name__][1]
+    builtins = {base.__name__ for base in kind.__bases__ if base.__module__ == "builtins"} - {"Exception"}
+    assert set(re.findall(r"\b(?:ValueError|RuntimeError|TimeoutError|KeyboardInterrupt)\b", description)) == builtins
 
 
-def test_all_errors_but_a_stop_have_one_root() -> None:
+def test_all_errors_except_stops_have_one_root() -> None:
     assert {kind for kind in ERRORS if not issubclass(kind, tf.TolokaError)} == {tf.UploadInterrupted, tf.UploadCancelled}
     assert issubclass(tf.UploadCancelled, asyncio.CancelledError)
     assert issubclass(tf.UploadInterrupted, KeyboardInterrupt)
@@ -82,23 +82,23 @@ def test_every_error_is_public(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ERRORS if issubclass(kind, tf.TolokaError)])
-def test_a_hint_stands_at_the_end_of_the_message(kind: type[tf.TolokaError]) -> None:
-    hinted = kind("It went wrong.", hint="Try again.", **facts_of(kind))
+def test_message_ends_with_the_hint(kind: type[tf.TolokaError]) -> None:
+    hinted = kind("It went wrong.", hint="Try again.", **attributes_of(kind))
     assert (str(hinted), hinted.hint) == ("It went wrong.\nTry again.", "Try again.")
-    plain = kind("It went wrong.", **facts_of(kind))
+    plain = kind("It went wrong.", **attributes_of(kind))
     assert (str(plain), plain.hint) == ("It went wrong.", "")
 
 
 @pytest.mark.parametrize("kind", ERRORS)
-def test_an_error_holds_its_facts(kind: Kind) -> None:
-    error = kind("It went wrong.", **facts_of(kind))
-    for name, value in facts_of(kind).items():
+def test_error_has_its_attributes(kind: Kind) -> None:
+    error = kind("It went wrong.", **attributes_of(kind))
+    for name, value in attributes_of(kind).items():
         assert getattr(error, name) is value
 
 
 @pytest.mark.parametrize("kind", ERRORS)
-def test_the_attributes_that_are_documented_are_there(kind: Kind) -> None:
-    error = kind("It went wrong.", **facts_of(kind))
+def test_documented_attributes_exist_and_public_ones_are_documented(kind: Kind) -> None:
+    error = kind("It went wrong.", **attributes_of(kind))
     documented = re.findall(r"^ {4}(\w+): ", inspect.getdoc(kind) or "", re.MULTILINE)
     assert [name for name in documented if not hasattr(error, name)] == []
     public = {name for name in vars(error) if not name.startswith("_")}
@@ -106,31 +106,31 @@ def test_the_attributes_that_are_documented_are_there(kind: Kind) -> None:
     assert public <= inherited
 
 
-# -- causes: what was called against which answers, the error that comes, and what stands behind it
+# -- Causes: responses, a call, the error that it raises, and the cause of the error
 
 POOL = reply({"id": "1", "project_id": "2", "status": "CLOSED", "mixer_config": {"real_tasks_count": 1}})
 REQUESTER = reply({"id": "me"})
 NO_PROJECT = reply({"id": "2", "task_spec": {}})
 PAGE = reply({"items": [{"id": "1"}], "has_more": True})
-REFUSED = reply({"code": "CODE", "message": "m"}, 403)
+REJECTED = reply({"code": "CODE", "message": "m"}, 403)
 Call: TypeAlias = "Callable[[tf.AsyncTolokaClient], object]"
 
 CHAINS: dict[str, tuple[list[bytes], Call, Kind, Kind]] = {
     "a broken connection": ([b""], lambda c: tf.run(c.get_pool("1")), tf.ConnectionFailed, httpx.TransportError),
-    "a lost answer": ([b""], lambda c: tf.run(c.open_pool("1")), tf.OutcomeUnknown, httpx.TransportError),
-    "a service in trouble": ([reply(b"", 502)], lambda c: tf.run(c.open_pool("1")), tf.OutcomeUnknown, tf.BadAnswer),
-    "no JSON": ([reply("{")], lambda c: tf.run(c.get_pool("1")), tf.BadAnswer, ValueError),
-    "no page": ([reply("{")], lambda c: c.get_pools().to_arrow(progress=False), tf.BadAnswer, ValueError),
-    "a second page refused": (
-        [PAGE, REFUSED],
+    "a lost response": ([b""], lambda c: tf.run(c.open_pool("1")), tf.OutcomeUnknown, httpx.TransportError),
+    "a failing gateway": ([reply(b"", 502)], lambda c: tf.run(c.open_pool("1")), tf.OutcomeUnknown, tf.BadAnswer),
+    "invalid JSON": ([reply("{")], lambda c: tf.run(c.get_pool("1")), tf.BadAnswer, ValueError),
+    "an invalid page": ([reply("{")], lambda c: c.get_pools().to_arrow(progress=False), tf.BadAnswer, ValueError),
+    "a rejected second page": (
+        [PAGE, REJECTED],
         lambda c: c.get_pools().to_arrow(progress=False),
         tf.ScanInterrupted,
         tf.AccessDenied,
     ),
     "a wrong filter": ([b""], lambda c: c.get_pools(status="open"), tf.InputError, ValueError),
-    "a body JSON has no word for": ([b""], lambda c: tf.run(c.create_project({"a": b""})), tf.InputError, TypeError),
-    "an upload refused": (
-        [REQUESTER, POOL, NO_PROJECT, REFUSED],
+    "a body that JSON cannot represent": ([b""], lambda c: tf.run(c.create_project({"a": b""})), tf.InputError, TypeError),
+    "a rejected upload": (
+        [REQUESTER, POOL, NO_PROJECT, REJECTED],
         lambda c: tf.create_tasks(pd.DataFrame({"a": ["b"]}), c, "1", skip_invalid_items=True, progress=False),
         tf.UploadError,
         tf.AccessDenied,
@@ -139,9 +139,7 @@ CHAINS: dict[str, tuple[list[bytes], Call, Kind, Kind]] = {
 
 
 @pytest.mark.parametrize(("answers", "call", "kind", "cause"), CHAINS.values(), ids=CHAINS)
-def test_an_error_has_its_cause_behind_it(
-    scripted: Scripted, answers: list[bytes], call: Call, kind: Kind, cause: Kind
-) -> None:
+def test_error_has_its_cause(scripted: Scripted, answers: list[bytes], call: Call, kind: Kind, cause: Kind) -> None:
     scripted.answers = list(answers)
     client = scripted.client(retries=1)
     with pytest.raises(kind) as caught:
@@ -151,7 +149,7 @@ def test_an_error_has_its_cause_behind_it(
     tf.run(client.aclose())
 
 
-def test_an_operation_that_failed_is_in_its_error(scripted: Scripted) -> None:
+def test_error_has_the_failed_operation(scripted: Scripted) -> None:
     operation = {"id": "1", "type": "POOL.OPEN", "status": "FAIL", "details": {"why": "empty"}}
     scripted.answers = [reply(operation)]
     client = scripted.client()
@@ -161,7 +159,7 @@ def test_an_operation_that_failed_is_in_its_error(scripted: Scripted) -> None:
     tf.run(client.aclose())
 
 
-def test_an_operation_that_takes_too_long_is_in_its_error(scripted: Scripted) -> None:
+def test_timeout_error_has_the_operation(scripted: Scripted) -> None:
     scripted.answers = [reply({"id": "1", "status": "RUNNING"})]
     client = scripted.client()
     with pytest.raises(TimeoutError, match=r"0\.01 s(.|\n)*goes on at the service") as caught:
@@ -171,8 +169,8 @@ def test_an_operation_that_takes_too_long_is_in_its_error(scripted: Scripted) ->
     tf.run(client.aclose())
 
 
-def test_a_pull_that_ended_half_way_says_where(scripted: Scripted) -> None:
-    scripted.answers = [PAGE, REFUSED]
+def test_interrupted_pull_reports_its_cursor(scripted: Scripted) -> None:
+    scripted.answers = [PAGE, REJECTED]
     client = scripted.client(retries=1)
     with pytest.raises(tf.ScanInterrupted, match="id_gt='1'") as caught:
         client.get_pools().to_arrow(progress=False)
@@ -184,19 +182,23 @@ def test_a_pull_that_ended_half_way_says_where(scripted: Scripted) -> None:
     ("call", "builtin"),
     [
         (lambda: tf.AsyncTolokaClient("t", "NOWHERE"), ValueError),  # type: ignore[arg-type]
-        (lambda: tf.AsyncTolokaClient("t", url=HERE).get_pools(batch_size=0), ValueError),
-        (lambda: tf.create_tasks(pd.DataFrame(), tf.AsyncTolokaClient("t", url=HERE), "1"), ValueError),
+        (lambda: tf.AsyncTolokaClient("t", url=UNUSED_URL).get_pools(batch_size=0), ValueError),
+        (lambda: tf.create_tasks(pd.DataFrame(), tf.AsyncTolokaClient("t", url=UNUSED_URL), "1"), ValueError),
     ],
 )
-def test_who_expects_pythons_own_error_gets_it(call: Callable[[], object], builtin: type[Exception]) -> None:
+def test_error_is_also_the_builtin_error(call: Callable[[], object], builtin: type[Exception]) -> None:
     with pytest.raises(builtin) as caught:
         call()
     assert isinstance(caught.value, tf.TolokaError)
 
 
-def test_an_error_survives_the_way_to_another_process() -> None:
+def test_error_can_be_pickled() -> None:
     error = tf.ScanInterrupted("ended", cursor="a", rows=3, hint="Go on.")
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 -- our own bytes
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 -- our own pickle
     assert (type(copy), str(copy), copy.cursor, copy.rows, copy.hint) == (tf.ScanInterrupted, str(error), "a", 3, "Go on.")
-    refused = tf.NotFound("404", status=404, code="DOES_NOT_EXIST")
-    assert pickle.loads(pickle.dumps(refused)).code == "DOES_NOT_EXIST"  # noqa: S301 -- our own bytes
+    not_found = tf.NotFound("404", status=404, code="DOES_NOT_EXIST")
+    assert pickle.loads(pickle.dumps(not_found)).code == "DOES_NOT_EXIST"  # noqa: S301 -- our own pickle
+    upload = tf.UploadError("failed", results=pd.DataFrame({"status": ["FAILED"]}), upload_id="u", hint="Go on.")
+    restored = pickle.loads(pickle.dumps(upload))  # noqa: S301 -- our own pickle
+    assert (str(restored), restored.upload_id, restored.hint) == ("failed\nGo on.", "u", "Go on.")
+    pd.testing.assert_frame_equal(restored.results, upload.results)
