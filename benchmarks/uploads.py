@@ -17,8 +17,9 @@ from rows import POOL, ten_values
 from turns import KIT, Contender, cpu_seconds, elsewhere, is_made, tally
 
 import toloka_frames as tf
-from toloka_frames._uploading.frame_columns import roles_of
-from toloka_frames._uploading.tasks import plan_tasks
+from toloka_frames._schema.bulk import CREATE_TASKS
+from toloka_frames._uploading.cells import column_roles
+from toloka_frames._uploading.tasks import TaskRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,8 +87,8 @@ class Upload:
     async def planned(self) -> Any:
         """Do what `create_tasks` does before it sends."""
         service = self.client().service
-        roles = roles_of(self._frame, None, has_pool=True)
-        return await plan_tasks(service, self._frame, roles, pool_id=POOL, overlap=None, upload_id=None, strict=True)
+        roles = column_roles(self._frame, None, has_pool=True)
+        return await TaskRows(CREATE_TASKS, self._frame, {}, None, roles, POOL, None).plan(service)
 
     def kit(self) -> float:
         """Send the same rows with Toloka-Kit, without waiting for the operations; return its CPU seconds."""

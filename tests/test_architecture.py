@@ -43,8 +43,8 @@ HOMES = {
     "ipywidgets": {"_runtime/progress.py"},
     "matplotlib": {"_frames/plots.py"},
     "nest_asyncio": {"_runtime/event_loop.py"},
-    "orjson": {"_uploading/json_text.py", "local"},  # the client and the local service share no code
-    "platformdirs": {"_uploading/ledger_db.py"},
+    "orjson": {"_uploading/requests.py", "local"},  # the client and the local service share no code
+    "platformdirs": {"_uploading/ledger.py"},
     "pyrate_limiter": {"_transport/rate_limits.py"},
     "sniffio": {"_runtime/event_loop.py"},
     "starlette": {"local/_server"},

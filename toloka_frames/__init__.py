@@ -64,20 +64,16 @@ from toloka_frames._reading.sync import Synced, sync
 from toloka_frames._runtime.event_loop import run
 from toloka_frames._runtime.progress import Progress
 from toloka_frames._transport.retries import Retries
-from toloka_frames._uploading.create import uploads
-from toloka_frames._uploading.verbs import (
+from toloka_frames._uploading.app_items import create_app_batch, create_app_items
+from toloka_frames._uploading.bonuses import create_user_bonuses
+from toloka_frames._uploading.recovery import reconcile, resume, uploads
+from toloka_frames._uploading.row_updates import (
     accept_assignments,
-    create_app_batch,
-    create_app_items,
-    create_task_suites,
-    create_tasks,
-    create_user_bonuses,
-    reconcile,
     reject_assignments,
-    resume,
     set_user_restrictions,
     set_user_skills,
 )
+from toloka_frames._uploading.tasks import create_task_suites, create_tasks
 from toloka_frames._version import __version__
 
 __all__ = [

@@ -15,7 +15,7 @@ import pandas as pd
 from toloka_frames._errors import InputError, TolokaError
 from toloka_frames._reading.output_paths import check_output_file
 from toloka_frames._runtime.event_loop import run
-from toloka_frames._uploading.verbs import create_tasks
+from toloka_frames._uploading.tasks import create_tasks
 from toloka_frames._version import __version__
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from toloka_frames._reading.scan import Scan
 from toloka_frames._reading.sinks import DtypeBackend, ParquetFile, check_dtype_backend, to_frame
 from toloka_frames._reading.sync import DEFAULT_LAG, Synced, awaited_sync
 from toloka_frames._runtime.event_loop import run_on_loop
-from toloka_frames._uploading import create, row_updates
-from toloka_frames._uploading.job import awaited
+from toloka_frames._uploading import app_items, bonuses, recovery, row_updates, tasks
+from toloka_frames._uploading.upload import awaited
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -87,14 +87,14 @@ async def sync(scan: Scan, folder: FilePath, *, lag: timedelta = DEFAULT_LAG, pr
     return await run_on_loop(awaited_sync(scan, folder, lag, progress))
 
 
-create_tasks = awaited(create.create_tasks)
-create_task_suites = awaited(create.create_task_suites)
-create_user_bonuses = awaited(create.create_user_bonuses)
-create_app_items = awaited(create.create_app_items)
-create_app_batch = awaited(create.create_app_batch)
+create_tasks = awaited(tasks.create_tasks)
+create_task_suites = awaited(tasks.create_task_suites)
+create_user_bonuses = awaited(bonuses.create_user_bonuses)
+create_app_items = awaited(app_items.create_app_items)
+create_app_batch = awaited(app_items.create_app_batch)
 set_user_skills = awaited(row_updates.set_user_skills)
 set_user_restrictions = awaited(row_updates.set_user_restrictions)
 accept_assignments = awaited(row_updates.accept_assignments)
 reject_assignments = awaited(row_updates.reject_assignments)
-resume = awaited(create.resume)
-reconcile = awaited(create.reconcile)
+resume = awaited(recovery.resume)
+reconcile = awaited(recovery.reconcile)

@@ -30,7 +30,7 @@ MODULES = {
     str(PACKAGE / f"{name}.py")
     for name in (
         *("_runtime/worker_pool", "_transport/http", "_transport/operations"),
-        *("_uploading/requests", "_uploading/upload", "_uploading/ledger", "_uploading/ledger_db", "_uploading/results"),
+        *("_uploading/requests", "_uploading/upload", "_uploading/ledger", "_uploading/results"),
         *("_uploading/send", "_uploading/send_app_items"),
     )
 }

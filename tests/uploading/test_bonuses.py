@@ -64,12 +64,12 @@ def test_async_code_pays_too(client: tf.AsyncTolokaClient) -> None:
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "no amount": ({"user_id": ["u"]}, "'amount'"),
+    "not an amount": ({"user_id": ["u"]}, "'amount'"),
     "no user": ({"user_id": [None], "amount": [1.0]}, "missing"),
-    "nothing": ({"user_id": ["u"], "amount": [0.0]}, "no amount"),
-    "too much": ({"user_id": ["u"], "amount": [100.01]}, "no amount"),
-    "text": ({"user_id": ["u"], "amount": ["1.00"]}, "no amount"),
-    "true": ({"user_id": ["u"], "amount": [True]}, "no amount"),
+    "nothing": ({"user_id": ["u"], "amount": [0.0]}, "not an amount"),
+    "too much": ({"user_id": ["u"], "amount": [100.01]}, "not an amount"),
+    "text": ({"user_id": ["u"], "amount": ["1.00"]}, "not an amount"),
+    "true": ({"user_id": ["u"], "amount": [True]}, "not an amount"),
     "an unknown column": ({"user_id": ["u"], "amount": [1.0], "private_coment": ["x"]}, "private_comment"),
     "the same twice": ({"user_id": ["u", "v", "u"], "amount": [1.0, 1.0, 1]}, "Rows 0 and 2"),
     "no rows": ({"user_id": [], "amount": []}, "no rows"),

@@ -17,9 +17,8 @@ from support.sample_project import INPUT_SPEC, OUTPUT_SPEC
 
 import toloka_frames as tf
 from toloka_frames._schema.columns import Specification
-from toloka_frames._uploading.cells import cells_of
-from toloka_frames._uploading.frame_columns import roles_of
-from toloka_frames._uploading.json_text import text_list
+from toloka_frames._uploading.cells import column_roles, convert_rows
+from toloka_frames._uploading.requests import text_list
 
 SPECIFICATION = Specification(INPUT_SPEC, OUTPUT_SPEC)
 CIRCLE: list[Any] = []
@@ -38,9 +37,9 @@ def sent(
     frame: pd.DataFrame, *, strict: bool = True, overlap: int | None = None, input_columns: Any = None
 ) -> list[dict[str, Any]]:
     """The tasks of a frame as they are sent, without what is the same for all."""
-    roles = roles_of(frame, input_columns, has_pool=True)
+    roles = column_roles(frame, input_columns, has_pool=True)
     rows = range(len(frame))
-    cells = cells_of(frame, roles, SPECIFICATION, overlap=overlap, positions=rows, strict=strict)
+    cells = convert_rows(frame, roles, SPECIFICATION, overlap=overlap, positions=rows, strict=strict)
     tasks = [json.loads(b'{"input_values":' + values) for values in text_list(cells.texts)]
     assert cells.input_bytes == [len(orjson.dumps(task["input_values"])) for task in tasks]
     return tasks
@@ -131,7 +130,7 @@ def fits(field: str, value: Any) -> bool:
 def test_what_does_not_fit_its_field_is_named_by_column_and_rows_and_all_else_goes_out(values: list[Any], field: str) -> None:
     wrong = [row for row, value in enumerate(values) if not fits(field, value)]
     if wrong:
-        with pytest.raises(tf.InputError, match=f"is no {INPUT_SPEC[field]['type']}") as caught:
+        with pytest.raises(tf.InputError, match=f"is not of type {INPUT_SPEC[field]['type']}") as caught:
             column(values, field, object)
         assert (caught.value.column, list(caught.value.rows)) == (field, wrong[:5])
         return
@@ -213,7 +212,7 @@ def test_lists_may_be_two_hundred_deep() -> None:
 
 
 def test_digits_by_the_thousand_do_not_hide_what_is_wrong() -> None:
-    with pytest.raises(tf.InputError, match="is no string") as caught:
+    with pytest.raises(tf.InputError, match="is not of type string") as caught:
         column(["x", 10**5_000], "text", object)
     assert caught.value.rows == (1,)
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toloka_frames._uploading.json_text import (
+from toloka_frames._uploading.requests import (
     BLOCK_ROWS,
-    joined,
-    lengths,
-    lines_of,
+    byte_lengths,
+    concatenate,
+    json_objects,
+    lines,
     number_array,
-    object_texts,
     text_array,
     text_list,
 )
@@ -43,7 +43,7 @@ def expected(fields: dict[str, list[Any]]) -> list[bytes]:
 @settings(deadline=None, max_examples=300, derandomize=True)
 @given(fields=st.dictionaries(st.text(max_size=3), COLUMNS, max_size=4))
 def test_each_row_is_the_text_that_orjson_makes_of_it(fields: dict[str, list[Any]]) -> None:
-    assert text_list(object_texts(fields, LENGTH)) == expected(fields)
+    assert text_list(json_objects(fields, LENGTH)) == expected(fields)
 
 
 ARRAYS = {
@@ -63,24 +63,24 @@ ARRAYS = {
 @pytest.mark.parametrize("array", ARRAYS.values(), ids=ARRAYS)
 def test_an_array_is_written_as_a_list_of_its_values(array: pa.Array, beside: dict[str, list[str]]) -> None:
     fields = {"m": array.to_pylist(), **beside}
-    assert text_list(object_texts({**fields, "m": array}, LENGTH)) == expected(fields)
+    assert text_list(json_objects({**fields, "m": array}, LENGTH)) == expected(fields)
 
 
 def test_columns_may_be_longer_than_a_block() -> None:
     values = [row if row % 3 else [row] for row in range(2 * BLOCK_ROWS + 1)]
-    assert text_list(object_texts({"a": values}, len(values))) == [orjson.dumps({"a": value}) for value in values]
+    assert text_list(json_objects({"a": values}, len(values))) == [orjson.dumps({"a": value}) for value in values]
 
 
 @pytest.mark.parametrize("value", ["\ud800", 2**64, b"b", {1: 2}], ids=["half a character", "large", "bytes", "key"])
 def test_what_json_cannot_say_is_an_error(value: Any) -> None:
     with pytest.raises(TypeError):
-        object_texts({"a": [value, None]}, 2)
+        json_objects({"a": [value, None]}, 2)
 
 
 def test_texts_stand_side_by_side_and_runs_of_them_are_cut_out() -> None:
     rows = ["<", number_array(range(3, 6)), ":", text_array([b"a", "ж".encode(), b""]), ">"]
     assert text_list(rows) == [b"<3:a>", "<4:ж>".encode(), b"<5:>"]
-    assert lengths(rows) == [5, 6, 4]
-    assert lines_of(rows, [slice(0, 1), slice(1, 3)]) == [b"<3:a>", "<4:ж>\n<5:>".encode()]
-    assert lines_of([text_array([b"a", b"b", b"c"]).slice(1)], [slice(0, 2)]) == [b"b\nc"]
-    assert joined(["[", number_array([7, 5]), "]"]).to_pylist() == ["[7]", "[5]"]
+    assert byte_lengths(rows) == [5, 6, 4]
+    assert lines(rows, [slice(0, 1), slice(1, 3)]) == [b"<3:a>", "<4:ж>\n<5:>".encode()]
+    assert lines([text_array([b"a", b"b", b"c"]).slice(1)], [slice(0, 2)]) == [b"b\nc"]
+    assert concatenate(["[", number_array([7, 5]), "]"]).to_pylist() == ["[7]", "[5]"]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toloka_frames._uploading.ledger import LedgerEntry
-    from toloka_frames._uploading.results import Other, Status
+    from toloka_frames._uploading.results import RowStatus, UncreatedObject
 
 ASKED = {"allow_defaults": True, "open_pool": None, "skip_invalid_items": None}
 FLAGS = {"allow_defaults": "true"}
@@ -36,7 +36,7 @@ def chunk(number: int, rows: Sequence[int], pool_id: str = "1", key: str = "key"
 
 
 def plan(*chunks: Chunk, upload_id: str = "mine", account: str = "me") -> UploadPlan:
-    rows = sum(len(each.rows) for each in chunks)
+    rows = sum(len(each.positions) for each in chunks)
     return UploadPlan(CREATE_TASKS, account, upload_id, "key", "content", rows, array("I", range(rows)), chunks, range(rows))
 
 
@@ -44,16 +44,16 @@ def ids(rows: Sequence[int]) -> list[str | None]:
     return [f"t{row}" for row in rows]
 
 
-def failing(rows: Sequence[int], status: Status) -> list[Other]:
+def failing(rows: Sequence[int], status: RowStatus) -> list[UncreatedObject]:
     return [(row, status, "image", "CODE", "no") for row in rows]
 
 
 def known(ledger: Ledger, record: LedgerEntry) -> dict[str, list[Any]]:
     """The results, by column, of which the ledger tells."""
-    results = Results(record.rows, "task_id")
+    results = Results(record.object_count, "task_id")
     for rows, facts in ledger.outcomes(record.id):
         results.put(rows, **facts)
-    frame = results.frame(pd.RangeIndex(record.rows), range(record.rows)).astype(object)
+    frame = results.frame(pd.RangeIndex(record.object_count), range(record.object_count)).astype(object)
     return {name: frame[name].where(frame[name].notna(), None).tolist() for name in frame}
 
 
@@ -76,12 +76,12 @@ def test_what_was_written_is_read_back_by_another_process(ledger: Ledger) -> Non
     with Ledger(ledger.path) as again:
         again.open()
         assert again.find("me", "mine") == record
-        left = again.chunks(record.id, FLAGS)
-    assert [(each.number, each.pool_id, list(each.rows), each.objects) for each in left] == [
-        (each.number, each.pool_id, list(each.rows), each.objects) for each in chunks
+        left = again.open_chunks(record.id, FLAGS)
+    assert [(each.number, each.pool_id, list(each.positions), each.object_texts) for each in left] == [
+        (each.number, each.pool_id, list(each.positions), each.object_texts) for each in chunks
     ]
     assert [each.operation_id for each in left] == [each.operation_id for each in chunks]
-    assert (record.rows, record.flags, list(record.digests), record.ended) == (10, ASKED, list(range(10)), None)
+    assert (record.object_count, record.flags, list(record.digests), record.ended) == (10, ASKED, list(range(10)), None)
 
 
 def test_an_upload_is_known_by_its_account_and_name(ledger: Ledger) -> None:
@@ -95,16 +95,16 @@ def test_an_upload_is_known_by_its_account_and_name(ledger: Ledger) -> None:
 def test_a_chunk_that_was_begun_is_left_with_its_operation_and_its_rows_are_unknown(ledger: Ledger) -> None:
     first, second = chunk(0, range(2)), chunk(1, range(2, 4))
     record = added(ledger, first, second)
-    ledger.begin(record.id, second, "an-operation", FLAGS, NOW)
-    assert [each.sent_as for each in ledger.chunks(record.id, FLAGS)] == [None, "an-operation"]
+    ledger.begin_chunk(record.id, second, "an-operation", FLAGS, NOW)
+    assert [each.pending_operation_id for each in ledger.open_chunks(record.id, FLAGS)] == [None, "an-operation"]
     assert known(ledger, record) == {
         **dict.fromkeys(("task_id", "error_field", "error_code", "error_message"), [None] * 4),
         "status": ["NOT_SENT", "NOT_SENT", "UNKNOWN", "UNKNOWN"],
         "operation_id": [None, None, "an-operation", "an-operation"],
         "chunk": [None, None, 1, 1],
     }
-    ledger.withdraw(record.id, second)
-    assert [each.sent_as for each in ledger.chunks(record.id, FLAGS)] == [None, None]
+    ledger.withdraw_chunk(record.id, second)
+    assert [each.pending_operation_id for each in ledger.open_chunks(record.id, FLAGS)] == [None, None]
     assert known(ledger, record)["status"] == ["NOT_SENT"] * 4
 
 
@@ -112,15 +112,15 @@ def test_a_chunk_that_is_done_is_not_left_and_its_tasks_are_forgotten(ledger: Le
     first, second = chunk(0, range(2)), chunk(1, range(2, 4))
     record = added(ledger, first, second)
     for each in (first, second):
-        ledger.begin(record.id, each, each.operation_id, FLAGS, NOW)
-    ledger.end(record.id, first, "done", ids(first.rows))
-    assert [each.number for each in ledger.chunks(record.id, FLAGS)] == [1]
+        ledger.begin_chunk(record.id, each, each.operation_id, FLAGS, NOW)
+    ledger.end_chunk(record.id, first, "done", ids(first.positions))
+    assert [each.number for each in ledger.open_chunks(record.id, FLAGS)] == [1]
     told = known(ledger, record)
     assert told["status"] == ["CREATED", "CREATED", "UNKNOWN", "UNKNOWN"]
     assert told["task_id"] == ["t0", "t1", None, None]
     assert told["operation_id"] == [first.operation_id] * 2 + [second.operation_id] * 2
     assert ledger.find("me", "mine").ended is None  # type: ignore[union-attr]
-    ledger.end(record.id, second, "done", ids(second.rows))
+    ledger.end_chunk(record.id, second, "done", ids(second.positions))
     assert ledger.find("me", "mine").ended is not None  # type: ignore[union-attr]
     assert b"__item_idx" not in dumped(ledger.path)
 
@@ -135,14 +135,14 @@ def dumped(path: Path) -> bytes:
 def test_a_chunk_that_failed_is_left_only_for_other_flags(ledger: Ledger) -> None:
     only = chunk(0, range(2))
     record = added(ledger, only)
-    ledger.begin(record.id, only, "an-operation", FLAGS, NOW)
-    ledger.end(record.id, only, "failed", [None] * 2, failing(only.rows, "FAILED"))
-    assert ledger.chunks(record.id, FLAGS) == []
-    assert ledger.failures(record.id, FLAGS) == ["an-operation"]
+    ledger.begin_chunk(record.id, only, "an-operation", FLAGS, NOW)
+    ledger.end_chunk(record.id, only, "failed", [None] * 2, failing(only.positions, "FAILED"))
+    assert ledger.open_chunks(record.id, FLAGS) == []
+    assert ledger.failed_operations(record.id, FLAGS) == ["an-operation"]
     others = FLAGS | {"skip_invalid_items": "true"}
-    assert [each.sent_as for each in ledger.chunks(record.id, others)] == ["an-operation"]
-    assert ledger.failures(record.id, others) == []
-    ledger.begin(record.id, only, "another", others, NOW)
+    assert [each.pending_operation_id for each in ledger.open_chunks(record.id, others)] == ["an-operation"]
+    assert ledger.failed_operations(record.id, others) == []
+    ledger.begin_chunk(record.id, only, "another", others, NOW)
     told = known(ledger, record)
     assert (told["status"], told["operation_id"], told["error_code"]) == (["UNKNOWN"] * 2, ["another"] * 2, [None] * 2)
 
@@ -150,8 +150,8 @@ def test_a_chunk_that_failed_is_left_only_for_other_flags(ledger: Ledger) -> Non
 def test_what_became_of_rows_is_told_row_by_row(ledger: Ledger) -> None:
     first, second = chunk(0, [0, 2, 4]), chunk(1, [1, 3], pool_id="2")
     record = added(ledger, first, second)
-    ledger.begin(record.id, first, "an-operation", FLAGS, NOW)
-    ledger.end(record.id, first, "done", ["a", None, "c"], failing([2], "INVALID"))
+    ledger.begin_chunk(record.id, first, "an-operation", FLAGS, NOW)
+    ledger.end_chunk(record.id, first, "done", ["a", None, "c"], failing([2], "INVALID"))
     assert known(ledger, record) == {
         "status": ["CREATED", "NOT_SENT", "INVALID", "NOT_SENT", "CREATED"],
         "task_id": ["a", None, None, None, "c"],
@@ -166,37 +166,37 @@ def test_what_became_of_rows_is_told_row_by_row(ledger: Ledger) -> None:
 def test_what_was_planned_is_not_read_again_but_as_what_it_was_sent_and_into_which_batch_is(ledger: Ledger) -> None:
     first, second = chunk(0, range(2), pool_id=""), chunk(1, range(2, 4), pool_id="")
     record = added(ledger, first, second)
-    left = ledger.chunks(record.id, FLAGS, [first, second])
+    left = ledger.open_chunks(record.id, FLAGS, [first, second])
     assert [each is planned for each, planned in zip(left, [first, second], strict=True)] == [True, True]
-    ledger.begin(record.id, first, first.operation_id, FLAGS, NOW)
-    ledger.put_in_batch(record.id, "a batch")
-    left = ledger.chunks(record.id, FLAGS, [first, second])
-    assert left == ledger.chunks(record.id, FLAGS)
-    assert [(each.pool_id, each.sent_as) for each in left] == [("a batch", first.operation_id), ("a batch", None)]
+    ledger.begin_chunk(record.id, first, first.operation_id, FLAGS, NOW)
+    ledger.set_batch(record.id, "a batch")
+    left = ledger.open_chunks(record.id, FLAGS, [first, second])
+    assert left == ledger.open_chunks(record.id, FLAGS)
+    assert [(each.pool_id, each.pending_operation_id) for each in left] == [("a batch", first.operation_id), ("a batch", None)]
 
 
 def test_a_chunk_that_was_refused_is_left_as_if_it_had_not_been_sent(ledger: Ledger) -> None:
     only = chunk(0, range(2))
     record = added(ledger, only)
-    ledger.begin(record.id, only, only.operation_id, FLAGS, NOW)
-    ledger.end(record.id, only, "refused", [None] * 2, failing(only.rows, "FAILED"))
-    assert [each.sent_as for each in ledger.chunks(record.id, FLAGS)] == [None]
+    ledger.begin_chunk(record.id, only, only.operation_id, FLAGS, NOW)
+    ledger.end_chunk(record.id, only, "refused", [None] * 2, failing(only.positions, "FAILED"))
+    assert [each.pending_operation_id for each in ledger.open_chunks(record.id, FLAGS)] == [None]
 
 
 def test_halves_take_the_place_of_a_chunk(ledger: Ledger) -> None:
     first, second = chunk(0, range(5)), chunk(1, range(5, 7))
     record = added(ledger, first, second)
-    ledger.split(record.id, first, first.halves())
-    left = ledger.chunks(record.id, FLAGS)
-    assert [(each.number, list(each.rows)) for each in left] == [(0, [0, 1]), (0, [2, 3, 4]), (1, [5, 6])]
+    ledger.split_chunk(record.id, first, first.halves())
+    left = ledger.open_chunks(record.id, FLAGS)
+    assert [(each.number, list(each.positions)) for each in left] == [(0, [0, 1]), (0, [2, 3, 4]), (1, [5, 6])]
 
 
 def test_a_pool_with_something_in_it_is_to_be_opened_until_it_was_opened(ledger: Ledger) -> None:
     chunks = [chunk(number, [number], pool_id=str(number)) for number in range(3)]
     record = added(ledger, *chunks)
     for each in chunks[:2]:
-        ledger.end(record.id, each, "done", ids(each.rows))
-    ledger.end(record.id, chunks[2], "done", [None], failing(chunks[2].rows, "INVALID"))
+        ledger.end_chunk(record.id, each, "done", ids(each.positions))
+    ledger.end_chunk(record.id, chunks[2], "done", [None], failing(chunks[2].positions, "INVALID"))
     assert ledger.pools_to_open(record.id) == ["0", "1"]
     ledger.pool_was_opened(record.id, "1")
     ledger.pool_was_opened(record.id, "1")
@@ -207,9 +207,9 @@ def test_the_frame_of_uploads_counts_rows_by_what_became_of_them(ledger: Ledger)
     chunks = [chunk(0, range(4)), chunk(1, range(4, 7)), chunk(2, range(7, 9)), chunk(3, [9])]
     record = added(ledger, *chunks)
     for each in chunks[:3]:
-        ledger.begin(record.id, each, each.operation_id, FLAGS, NOW)
-    ledger.end(record.id, chunks[0], "done", [*ids(range(3)), None], failing([3], "INVALID"))
-    ledger.end(record.id, chunks[1], "refused", [None] * 3, failing(range(4, 7), "FAILED"))
+        ledger.begin_chunk(record.id, each, each.operation_id, FLAGS, NOW)
+    ledger.end_chunk(record.id, chunks[0], "done", [*ids(range(3)), None], failing([3], "INVALID"))
+    ledger.end_chunk(record.id, chunks[1], "refused", [None] * 3, failing(range(4, 7), "FAILED"))
     ledger.add(plan(chunk(0, range(2)), upload_id="other"), ASKED)
     frame = tf.uploads(ledger.path)
     assert frame["upload_id"].tolist() == ["mine", "other"]

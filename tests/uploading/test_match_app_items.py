@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from toloka_frames._uploading.requests import Chunk
-from toloka_frames._uploading.send_app_items import complaints, inputs_of, match
+from toloka_frames._uploading.send_app_items import errors_by_row, inputs_of, match_items
 
 
 def chunk(*inputs: bytes) -> Chunk:
@@ -21,33 +21,33 @@ def item(id_: str, data: Any) -> dict[str, Any]:
 
 def test_rows_of_equal_input_get_an_item_each() -> None:
     inputs = inputs_of(chunk(b'{"a":1}', b'{"a":2}', b'{"a":1}', b'{"a":3}'))
-    found = match(inputs, [item("x", {"a": 2}), item("y", {"a": 1}), item("z", {"a": 1})])
-    assert found.made == {10: "y", 11: "x", 12: "z"}
-    assert (found.missing, found.sure, found.more) == ([13], True, 0)
+    found = match_items(inputs, [item("x", {"a": 2}), item("y", {"a": 1}), item("z", {"a": 1})])
+    assert found.item_of_row == {10: "y", 11: "x", 12: "z"}
+    assert (found.missing, found.is_proof, found.unmatched_items) == ([13], True, 0)
 
 
 def test_values_are_compared_and_not_how_they_are_written() -> None:
     inputs = inputs_of(chunk(b'{"a":1.0,"b":{"c":[1,{"d":null}]}}', b'{"a":"1"}'))
-    found = match(inputs, [item("x", {"b": {"c": [1, {"d": None}]}, "a": 1}), item("y", {"a": 1})])
-    assert found.made == {10: "x"}
-    assert found.more == 1
+    found = match_items(inputs, [item("x", {"b": {"c": [1, {"d": None}]}, "a": 1}), item("y", {"a": 1})])
+    assert found.item_of_row == {10: "x"}
+    assert found.unmatched_items == 1
 
 
 def test_fewer_items_of_an_input_than_rows_is_not_sure() -> None:
-    assert not match(inputs_of(chunk(b'{"a":1}', b'{"a":1}')), [item("x", {"a": 1})]).sure
+    assert not match_items(inputs_of(chunk(b'{"a":1}', b'{"a":1}')), [item("x", {"a": 1})]).is_proof
 
 
 def test_an_item_that_others_may_have_made_is_not_sure() -> None:
     mine, others = inputs_of(chunk(b'{"a":1}', b'{"a":2}')), inputs_of(chunk(b'{"a":1}')).values()
     one, two = item("x", {"a": 1}), item("y", {"a": 2})
-    assert not match(mine, [one, two], others).sure
-    assert match(mine, [one, two, item("z", {"a": 1})], others).sure
-    assert match(mine, [two], others).sure
+    assert not match_items(mine, [one, two], others).is_proof
+    assert match_items(mine, [one, two, item("z", {"a": 1})], others).is_proof
+    assert match_items(mine, [two], others).is_proof
 
 
 def test_items_without_anything_in_them_are_of_no_row() -> None:
-    found = match(inputs_of(chunk(b'{"a":1}')), [{}, {"id": "x"}, item("y", None)])
-    assert (found.made, found.missing, found.more) == ({}, [10], 3)
+    found = match_items(inputs_of(chunk(b'{"a":1}')), [{}, {"id": "x"}, item("y", None)])
+    assert (found.item_of_row, found.missing, found.unmatched_items) == ({}, [10], 3)
 
 
 URL = {"code": "INVALID_URL_SYNTAX", "message": "!"}
@@ -65,12 +65,12 @@ URL = {"code": "INVALID_URL_SYNTAX", "message": "!"}
     ],
 )
 def test_what_is_wrong_is_told_by_row(errors: Any, told: dict[int, Any]) -> None:
-    assert complaints(errors, range(10, 13)) == told
+    assert errors_by_row(errors, range(10, 13)) == told
 
 
 def test_of_a_request_that_made_all_or_nothing_the_inputs_that_only_it_has_decide() -> None:
     mine, others = inputs_of(chunk(b'{"a":1}', b'{"a":2}')), inputs_of(chunk(b'{"a":1}')).values()
     one, two = item("x", {"a": 1}), item("y", {"a": 2})
-    assert match(mine, [one, two], others, whole=True).made == {10: "x", 11: "y"}
-    assert match(mine, [one, two], others, whole=True).sure
-    assert match(mine, [one], others, whole=True).made == {}
+    assert match_items(mine, [one, two], others, all_or_nothing=True).item_of_row == {10: "x", 11: "y"}
+    assert match_items(mine, [one, two], others, all_or_nothing=True).is_proof
+    assert match_items(mine, [one], others, all_or_nothing=True).item_of_row == {}

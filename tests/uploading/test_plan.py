@@ -20,9 +20,10 @@ from support.scripted_server import reply
 from support.task_server import Service
 
 import toloka_frames as tf
-from toloka_frames._uploading.frame_columns import roles_of
+from toloka_frames._schema.bulk import CREATE_TASKS
+from toloka_frames._uploading.cells import column_roles
 from toloka_frames._uploading.ledger import Ledger
-from toloka_frames._uploading.tasks import plan_tasks
+from toloka_frames._uploading.tasks import TaskRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -194,9 +195,9 @@ def plan_of(
     overlap: int | None = None,
     upload_id: str | None = None,
 ) -> UploadPlan:
-    roles = roles_of(frame, None, has_pool=pool_id is not None)
-    work = plan_tasks(client.service, frame, roles, pool_id=pool_id, overlap=overlap, upload_id=upload_id, strict=False)
-    return tf.run(work)
+    roles = column_roles(frame, None, has_pool=pool_id is not None)
+    rows = TaskRows(CREATE_TASKS, frame, {"skip_invalid_items": True}, upload_id, roles, pool_id, overlap)
+    return tf.run(rows.plan(client.service))
 
 
 def said(value: Any) -> str:
@@ -211,18 +212,18 @@ def tasks_in(plan: UploadPlan) -> list[dict[str, Any]]:
         sent = json.loads(chunk.body, parse_constant=pytest.fail)
         assert orjson.dumps(sent) == chunk.body  # so that what is measured next is as long as it is in the body
         assert sum(len(orjson.dumps(task["input_values"])) for task in sent) <= MAX_BYTES
-        assert len(sent) == len(chunk.rows) <= MAX_ROWS
+        assert len(sent) == len(chunk.positions) <= MAX_ROWS
         assert {task["pool_id"] for task in sent} == {chunk.pool_id}
-        assert not tasks.keys() & set(chunk.rows)
-        tasks |= zip(chunk.rows, sent, strict=True)
+        assert not tasks.keys() & set(chunk.positions)
+        tasks |= zip(chunk.positions, sent, strict=True)
     assert [chunk.number for chunk in plan.chunks] == list(range(len(plan.chunks)))
-    assert sorted(tasks) == list(range(plan.objects))
+    assert sorted(tasks) == list(range(plan.object_count))
     return [tasks[row] for row in sorted(tasks)]
 
 
 def identity(plan: UploadPlan) -> tuple[str, list[str], str]:
     """All that another call finds an upload by."""
-    return plan.upload_id, [chunk.operation_id for chunk in plan.chunks], plan.content
+    return plan.upload_id, [chunk.operation_id for chunk in plan.chunks], plan.content_hash
 
 
 # -- the way of a frame
@@ -292,7 +293,7 @@ def test_no_request_is_over_the_bytes_and_a_row_that_none_can_hold_is_named(
 def test_no_request_has_more_than_ten_thousand_rows_also_when_pools_are_interleaved(taker: Client) -> None:
     frame = pd.DataFrame({"n": range(30_003), "pool_id": ["1", "1", "2"] * 10_001})
     plan = plan_of(taker, frame, None)
-    assert [(chunk.pool_id, len(chunk.rows)) for chunk in plan.chunks] == [
+    assert [(chunk.pool_id, len(chunk.positions)) for chunk in plan.chunks] == [
         *[("1", 10_000), ("1", 10_000), ("1", 2)],
         *[("2", 10_000), ("2", 1)],
     ]
@@ -356,7 +357,7 @@ def test_another_cell_changes_all_names_and_where_the_user_gives_one_the_digest_
     named = [plan_of(taker, each, None, upload_id="mine").digests for each in (frame, frame.assign(text=changed))]
     assert [then != now for then, now in zip(*named, strict=True)] == [each == row for each in range(len(rows))]
     one, other = plan_of(taker, frame, None), plan_of(taker, frame.assign(text=changed), None)
-    assert one.content != other.content
+    assert one.content_hash != other.content_hash
     assert one.upload_id != other.upload_id
     for then, now in zip(one.chunks, other.chunks, strict=True):
         assert then.operation_id != now.operation_id
@@ -387,7 +388,7 @@ def test_account_pool_name_and_overlap_are_part_of_the_names_and_the_token_is_no
 
 
 def as_list(chunk: Chunk) -> Chunk:
-    return replace(chunk, rows=list(chunk.rows))
+    return replace(chunk, positions=list(chunk.positions))
 
 
 @pytest.fixture(scope="module")
@@ -402,7 +403,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_a_plan_comes_back_from_the_ledger_as_it_was(taker: Client, files: Iterator[Path], made: Made) -> None:
     plan = plan_of(taker, made.frame, made.pool_id, overlap=made.overlap, upload_id="mine")
     # the ledger joins tasks by newlines, so that no task may have one that is not escaped
-    assert not any(b"\n" in task for chunk in plan.chunks for task in chunk.objects)
+    assert not any(b"\n" in task for chunk in plan.chunks for task in chunk.object_texts)
     path = next(files)
     with Ledger(path) as ledger:
         ledger.open().add(plan, {})
@@ -410,7 +411,7 @@ def test_a_plan_comes_back_from_the_ledger_as_it_was(taker: Client, files: Itera
         ledger.open()
         record = ledger.find(plan.account, plan.upload_id)
         assert record is not None
-        left = ledger.chunks(record.id, {})
-    assert (record.rows, record.content, record.digests) == (len(made.frame), plan.content, plan.digests)
+        left = ledger.open_chunks(record.id, {})
+    assert (record.object_count, record.content_hash, record.digests) == (len(made.frame), plan.content_hash, plan.digests)
     assert list(map(as_list, left)) == list(map(as_list, plan.chunks))
     assert [chunk.operation_id for chunk in left] == [chunk.operation_id for chunk in plan.chunks]

@@ -35,8 +35,7 @@ def test_each_row_gets_what_the_log_says_of_it_whatever_the_order() -> None:
         entry("1", complaint, success=False),
         entry("0", {"task_id": "t0"}, success=True),
     ]
-    results.log(range(3), read(*log))
-    results.end(range(3), failed=False)
+    assert results.settle(range(3), read(*log), failed=False) == 0
     frame = results.frame(pd.Index(["a", "b", "a"]), range(3))
     assert frame.index.tolist() == ["a", "b", "a"]
     assert frame["status"].tolist() == ["CREATED", "INVALID", "CREATED"]
@@ -67,15 +66,16 @@ def test_other_shapes_are_kept_as_they_can_be(output: Any) -> None:
 def test_entries_that_name_no_row_of_the_chunk_change_nothing(position: object) -> None:
     results = Results(1, "task_id")
     opened = entry(position, {"code": "EMPTY_POOL"}, success=False)
-    results.log([0], read(opened, {"type": "POOL_OPEN", "success": False, "input": None, "output": None}))
+    log = read(opened, {"type": "POOL_OPEN", "success": False, "input": None, "output": None})
+    results.settle([0], log, failed=False)
     assert framed(results)["status"].tolist() == ["NOT_SENT"]
 
 
 def test_a_row_that_the_log_does_not_mention_is_unknown_and_a_refused_one_failed() -> None:
     results = Results(2, "task_id")
     results.put(range(2), status="UNKNOWN")
-    assert results.end([0], failed=False) == 1
-    assert results.end([1], failed=True) == 1
+    assert results.settle([0], read(), failed=False) == 1
+    assert results.settle([1], read(), failed=True) == 1
     assert framed(results)["status"].tolist() == ["UNKNOWN", "FAILED"]
     assert framed(results)["error_message"].notna().all()
 
@@ -83,8 +83,7 @@ def test_a_row_that_the_log_does_not_mention_is_unknown_and_a_refused_one_failed
 def test_a_valid_row_of_a_refused_request_is_not_called_created() -> None:
     results = Results(1, "task_id")
     results.put([0], status="UNKNOWN")
-    results.log([0], read(entry("0", {}, success=True)))
-    results.end([0], failed=True)
+    results.settle([0], read(entry("0", {}, success=True)), failed=True)
     assert framed(results)["status"].tolist() == ["FAILED"]
 
 
@@ -98,7 +97,8 @@ def test_a_row_with_an_id_is_there_whatever_other_entries_say(turn: int) -> None
     results = Results(1, "task_id")
     results.put([0], status="UNKNOWN")
     made = {"type": "TASK_CREATE", "input": {"__item_idx": "0"}, "output": {"task_id": "t0"}}
-    results.log([0], read(*[made, entry("0", {"text": {"code": "VALUE_REQUIRED"}}, success=False)][::turn]))
+    log = read(*[made, entry("0", {"text": {"code": "VALUE_REQUIRED"}}, success=False)][::turn])
+    results.settle([0], log, failed=False)
     frame = framed(results)
     assert frame[["status", "task_id"]].to_numpy().tolist() == [["CREATED", "t0"]]
     assert frame["error_code"].isna().all()
@@ -106,7 +106,7 @@ def test_a_row_with_an_id_is_there_whatever_other_entries_say(turn: int) -> None
 
 def test_a_position_of_thousands_of_digits_is_none() -> None:
     results = Results(1, "task_id")
-    results.log([0], read(entry("9" * 5_000, {"task_id": "t0"}, success=True)))
+    results.settle([0], read(entry("9" * 5_000, {"task_id": "t0"}, success=True)), failed=False)
     assert framed(results)["status"].tolist() == ["NOT_SENT"]
 
 
@@ -115,11 +115,11 @@ def test_the_ledger_keeps_ids_and_what_became_of_rows_without() -> None:
     results.put([3, 0], status="CREATED", object_id=["t3", "t0"])
     results.mark_invalid(1, {"text": {"code": "VALUE_REQUIRED", "message": "needed"}})
     results.put([2], status="FAILED", error_code="X")
-    assert results.outcomes([0, 1, 2, 3]) == (
+    assert results.for_ledger([0, 1, 2, 3]) == (
         ["t0", None, None, "t3"],
         [(1, "INVALID", "text", "VALUE_REQUIRED", "needed"), (2, "FAILED", None, "X", None)],
     )
-    assert results.outcomes(range(3, 4)) == (["t3"], [])
+    assert results.for_ledger(range(3, 4)) == (["t3"], [])
 
 
 def test_several_input_rows_may_be_of_one_object() -> None:

@@ -146,7 +146,7 @@ REFUSED: dict[str, tuple[Callable[..., Any], dict[str, Any], str]] = {
     "a number of thousands of digits": (
         tf.set_user_skills,
         {"user_id": ["u"], "skill_id": ["s"], "value": [10**5_000]},
-        r"rows 0: the value is no number from 0 to 100 \(as '\.\.\.', int\)",
+        r"rows 0: the value is not a number from 0 to 100 \(as '\.\.\.', int\)",
     ),
     "no such scope": (tf.set_user_restrictions, {"user_id": ["u"], "scope": ["SYSTEM"]}, "none of"),
     "no assignment": (tf.accept_assignments, {"assignment_id": [None]}, "missing"),

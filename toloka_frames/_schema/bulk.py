@@ -23,6 +23,7 @@ class BulkCreation:
         request_id_column: The results' column of what a request became: an operation, or a batch of app items.
         skip_flag: The flag that creates the valid objects if others are not valid.
         open_flag: The flag that opens the pools, or starts the batch, after all objects are created.
+        idempotent: Whether a request has an operation id chosen by the client, so that it can be repeated and looked up.
     """
 
     name: str
@@ -33,11 +34,7 @@ class BulkCreation:
     request_id_column: Literal["operation_id", "batch_id"] = "operation_id"
     skip_flag: str = "skip_invalid_items"
     open_flag: str = "open_pool"
-
-    @property
-    def idempotent(self) -> bool:
-        """Whether a request has an operation id chosen by the client, so that it can be repeated and looked up."""
-        return self.request_id_column == "operation_id"
+    idempotent: bool = True
 
 
 CREATE_TASKS = BulkCreation("tasks", "/v1/tasks", "task_id", "tasks", 10_000)
@@ -53,6 +50,7 @@ CREATE_APP_ITEMS = BulkCreation(
     "batch_id",
     skip_flag="ignore_errors",
     open_flag="start",
+    idempotent=False,
 )
 # only the first request creates the batch; the others add app items to it
 CREATE_APP_BATCH = replace(CREATE_APP_ITEMS, name="app batch items", path="/app/v0/app-projects/{}/batches")

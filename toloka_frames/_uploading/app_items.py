@@ -1,63 +1,180 @@
-"""A frame of input data comes in; the plan of its app items goes out, all checked."""
+"""Create app items, alone or in a batch: the public functions, and how the rows of a frame become app items."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from toloka_frames._errors import InputError
 from toloka_frames._reading import field_specs
-from toloka_frames._uploading.cells import cells_of
-from toloka_frames._uploading.frame_columns import roles_of
-from toloka_frames._uploading.json_text import number_array
-from toloka_frames._uploading.requests import RequestGroup, make_plan
+from toloka_frames._schema.bulk import CREATE_APP_BATCH, CREATE_APP_ITEMS
+from toloka_frames._uploading.cells import column_roles, convert_rows
+from toloka_frames._uploading.requests import PoolObjects, make_plan, number_array
+from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, Upload, check_flags, upload_verb
+from toloka_frames._validation import one_of, path_part, text, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
 
-    from toloka_frames._schema.bulk import BulkCreation
+    from toloka_frames._client.client import AsyncTolokaClient
+    from toloka_frames._reading.output_paths import FilePath
+    from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._transport.http import ApiClient
-    from toloka_frames._uploading.frame_columns import ColumnRoles
+    from toloka_frames._uploading.cells import ColumnRoles
     from toloka_frames._uploading.requests import UploadPlan
+
+PriorityOrder: TypeAlias = Literal["ONE", "TWO", "THREE", "FOUR", "FIVE"]
+
+
+@upload_verb
+def create_app_items(
+    df: pd.DataFrame,
+    client: AsyncTolokaClient,
+    app_project_id: str,
+    *,
+    batch_id: str | None = None,
+    ignore_errors: bool | None = None,
+    force_new_original: bool | None = None,
+    upload_id: str | None = None,
+    ledger: FilePath | None = None,
+    concurrency: int = CONCURRENCY,
+    progress: ProgressArg = "auto",
+) -> Upload:
+    """Create an app item from each row of a DataFrame: in a batch, or without one, to be labelled at once.
+
+    The columns are the app's input fields (`INPUT:*`, or their names alone). Checks, the ledger and the effect of the same call
+    again are as in `create_tasks`. But these requests have no key that makes it safe to repeat one whose response was lost. The
+    rows of such a request are searched for among the items of the app project, and are UNKNOWN while the search proves neither
+    that they exist nor that they do not.
+
+    Args:
+        df: The rows, with any index.
+        client: The account.
+        app_project_id: The app project.
+        batch_id: The batch for the items; it must not be started yet.
+        ignore_errors: Whether to create valid rows even if others are not valid; only in a batch.
+        force_new_original: Whether to label items again that are equal to items labelled earlier.
+        upload_id: As in `create_tasks`.
+        ledger: As in `create_tasks`.
+        concurrency: The number of requests in flight at once. It is 1 with ignore_errors, because a batch reports the errors of
+            its latest request only.
+        progress: As in `create_tasks`.
+
+    Returns:
+        The results as of `create_tasks`, with `item_id` instead of `task_id` and `batch_id` instead of `operation_id`.
+
+    Raises:
+        InputError: If a column or row cannot be sent, or ignore_errors is given without batch_id; nothing was sent.
+        LedgerError, UploadError, UploadInterrupted: As in `create_tasks`.
+
+    Source: Apps API, "Add items in bulk" (at most 10,000 items a request; one that is not valid has all refused).
+    """
+    flags = check_flags(upload_id, ignore_errors=ignore_errors, force_new_original=force_new_original)
+    if ignore_errors and batch_id is None:
+        raise InputError("ignore_errors=True is for items of a batch only.", column="ignore_errors", hint="Give batch_id=.")
+    destination = _destination(app_project_id, batch_id=batch_id)
+    rows = ItemRows(CREATE_APP_ITEMS, df, flags, upload_id, item_roles(df), destination)
+    return Upload(rows, client, ledger, concurrency, progress)
+
+
+@upload_verb
+def create_app_batch(
+    df: pd.DataFrame,
+    client: AsyncTolokaClient,
+    app_project_id: str,
+    *,
+    name: str | None = None,
+    priority_order: PriorityOrder | None = None,
+    start: bool = False,
+    ignore_errors: bool | None = None,
+    force_new_original: bool | None = None,
+    upload_id: str | None = None,
+    ledger: FilePath | None = None,
+    concurrency: int = CONCURRENCY,
+    progress: ProgressArg = "auto",
+) -> Upload:
+    """Create a batch with an app item from each row of a DataFrame.
+
+    The first request creates the batch, the others add their items to it. Everything else is as in `create_app_items`. The same
+    rows under another batch name are another batch.
+
+    Args:
+        df: The rows, with any index.
+        client: The account.
+        app_project_id: The app project.
+        name: The name of the batch.
+        priority_order: From "ONE" (labelled first) to "FIVE" (labelled last).
+        start: Whether to start the batch, once, after all items are in it.
+        ignore_errors: Whether to create valid rows even if others are not valid.
+        force_new_original: Whether to label items again that are equal to items labelled earlier.
+        upload_id: As in `create_tasks`.
+        ledger: As in `create_tasks`.
+        concurrency: The number of requests in flight at once. It is 1 with ignore_errors, because a batch reports the errors of
+            its latest request only.
+        progress: As in `create_tasks`.
+
+    Returns:
+        The results as of `create_app_items`; `batch_id` is the new batch.
+
+    Raises:
+        InputError: If a column or row cannot be sent; nothing was sent.
+        LedgerError, UploadError, UploadInterrupted: As in `create_tasks`.
+
+    Source: Apps API, "Create batch with items", "Add items in bulk", "Start batch processing".
+    """
+    flags = check_flags(upload_id, start=start, ignore_errors=ignore_errors, force_new_original=force_new_original)
+    if priority_order is not None:
+        validate("priority_order", one_of(PriorityOrder), priority_order)
+    flags["priority_order"] = priority_order
+    destination = _destination(app_project_id, name=name)
+    rows = ItemRows(CREATE_APP_BATCH, df, flags, upload_id, item_roles(df), destination)
+    return Upload(rows, client, ledger, concurrency, progress)
+
+
+def _destination(app_project_id: str, **batch: str | None) -> dict[str, str]:
+    """Return the app project and the batch's id or name, checked."""
+    validate("app_project_id", path_part, app_project_id)
+    given = {name: validate(name, text, value) for name, value in batch.items() if value is not None}
+    return {"app_project_id": app_project_id} | given
+
+
+@dataclass(frozen=True)
+class ItemRows(FrameRows):
+    """The rows of `create_app_items` or `create_app_batch`.
+
+    Attributes:
+        roles: The roles of the columns.
+        destination: The app project, and the batch's id or name.
+    """
+
+    roles: ColumnRoles
+    destination: Mapping[str, str]
+
+    async def plan(self, service: ApiClient) -> UploadPlan:
+        """Convert each row to an app item."""
+        account = await service.account()
+        specification = await field_specs.of_app_project(service, self.destination["app_project_id"])
+        rows = range(len(self.frame))
+        converted = convert_rows(self.frame, self.roles, specification, overlap=None, positions=rows, strict=self.strict)
+        # The position is not sent. In the ledger it makes rows of equal input different objects.
+        objects = ['{"__item_idx":"', number_array(rows), '","input_data":', *converted.texts]
+        # the Apps API documents no limit of bytes for items, so the limit of tasks applies
+        group = PoolObjects(self.destination.get("batch_id", ""), rows, objects, converted.input_bytes)
+        return make_plan(self.kind, account, [group], rows, self.upload_id, destination=self.destination)
 
 
 def item_roles(frame: pd.DataFrame) -> ColumnRoles:
-    """The columns that are input fields of an app: by their names, or with `INPUT:`.
+    """Return the columns of the app's input fields, by their names or with `INPUT:`.
 
     Raises:
-        InputError: The frame is none, is empty, or has columns that an item has no place for.
+        InputError: If `frame` is not a DataFrame, is empty, or has columns that an item cannot hold.
     """
-    roles = roles_of(frame, None, has_pool=True)
+    roles = column_roles(frame, None, has_pool=True)
     others = [*roles.golden.values(), *filter(None, (roles.hint, roles.language, roles.overlap))]
     if others:
         raise InputError(
             f"App items have input fields only; {others[0]!r} is of tasks.", column=others[0], hint="Drop these columns."
         )
     return roles
-
-
-async def plan_items(
-    service: ApiClient,
-    kind: BulkCreation,
-    frame: pd.DataFrame,
-    roles: ColumnRoles,
-    *,
-    place: Mapping[str, str],
-    upload_id: str | None,
-    strict: bool,
-) -> UploadPlan:
-    """An item of each row, for an app project and in a batch, as `place` says.
-
-    Raises:
-        InputError: Something cannot be sent.
-    """
-    account = await service.account()
-    specification = await field_specs.of_app_project(service, place["app_project_id"])
-    rows = range(len(frame))
-    cells = cells_of(frame, roles, specification, overlap=None, positions=rows, strict=strict)
-    # the position stays in the ledger: it makes rows of equal input different objects
-    objects = ['{"__item_idx":"', number_array(rows), '","input_data":', *cells.texts]
-    # no limit of bytes is told for items, so that of tasks is kept
-    part = RequestGroup(place.get("batch_id", ""), rows, objects, cells.input_bytes)
-    return make_plan(kind, account, [part], rows, upload_id, place=place)

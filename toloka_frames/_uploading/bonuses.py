@@ -1,27 +1,30 @@
-"""A frame of users and amounts comes in; the plan of their bonuses goes out, all checked."""
+"""Pay bonuses: the public function, and how the rows of a frame become bonuses."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._schema.bulk import CREATE_USER_BONUSES
-from toloka_frames._uploading.cells import objects_of
-from toloka_frames._uploading.frame_columns import members_of, reject_duplicates
-from toloka_frames._uploading.json_text import text_array
-from toloka_frames._uploading.requests import RequestGroup, make_plan
+from toloka_frames._uploading.cells import convert_objects, read_columns, reject_duplicates
+from toloka_frames._uploading.requests import PoolObjects, make_plan, text_array
+from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, Upload, check_flags, upload_verb
 from toloka_frames._validation import reject_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
+    from toloka_frames._client.client import AsyncTolokaClient
+    from toloka_frames._reading.output_paths import FilePath
+    from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._uploading.requests import UploadPlan
 
 # Toloka API, UserBonus
-MEMBERS = {
+MEMBER_TYPES = {
     "user_id": "string",
     "amount": "float",
     "assignment_id": "string",
@@ -30,36 +33,97 @@ MEMBERS = {
     "public_message": "json",
     "without_message": "boolean",
 }
-LEAST, MOST = 0.005, 100.0  # US dollars (Toloka API, UserBonus.amount)
+MIN_AMOUNT, MAX_AMOUNT = 0.005, 100.0  # US dollars (Toloka API, UserBonus.amount)
 
 
-async def plan_bonuses(service: ApiClient, objects: list[bytes], upload_id: str | None) -> UploadPlan:
-    """A bonus of each object."""
-    numbered = [b'{"__item_idx":"%d",' % number + each[1:] for number, each in enumerate(objects)]
-    rows = range(len(objects))
-    part = RequestGroup("", rows, [text_array(numbered)], [0] * len(rows))
-    return make_plan(CREATE_USER_BONUSES, await service.account(), [part], rows, upload_id)
+@upload_verb
+def create_user_bonuses(
+    df: pd.DataFrame,
+    client: AsyncTolokaClient,
+    *,
+    public_title: str | Mapping[str, str] | None = None,
+    public_message: str | Mapping[str, str] | None = None,
+    skip_invalid_items: bool | None = None,
+    upload_id: str | None = None,
+    ledger: FilePath | None = None,
+    concurrency: int = CONCURRENCY,
+    progress: ProgressArg = "auto",
+) -> Upload:
+    """Pay a bonus to the user of each row of a DataFrame.
 
+    The ledger and the effect of the same call again are as in `create_tasks`: nobody is paid twice.
 
-def bonuses_of(frame: pd.DataFrame, texts: Mapping[str, Any]) -> list[bytes]:
-    """The JSON of each row's bonus; `texts` are members that all have.
+    Args:
+        df: The bonuses, with any index: columns `user_id` (text) and `amount` (US dollars, 0.005 to 100); optional columns
+            `assignment_id`, `private_comment` (text), `public_title`, `public_message` ({language: text}, or text in English),
+            `without_message` (boolean).
+        client: The account.
+        public_title: The title of all messages, as in the column of that name.
+        public_message: The text of all messages, as in the column of that name.
+        skip_invalid_items: Whether to pay valid bonuses even if others are not valid.
+        upload_id: As in `create_tasks`.
+        ledger: As in `create_tasks`.
+        concurrency: The number of requests in flight at once, of at most 100 bonuses each.
+        progress: As in `create_tasks`.
+
+    Returns:
+        The results as of `create_tasks`, with `user_bonus_id` instead of `task_id`.
 
     Raises:
-        InputError: A column is missing or unknown, an amount is out of bounds, a bonus stands there twice.
+        InputError: If a column or row cannot be sent, or two rows are the same bonus; nothing was sent.
+        LedgerError, UploadError, UploadInterrupted: As in `create_tasks`.
+
+    Source: Toloka API, "Issue bonuses" (at most 10,000 requests a day).
     """
-    values = members_of(frame, MEMBERS, ("user_id", "amount"))
-    values |= {name: [text] * len(frame) for name, text in texts.items() if text is not None}
+    flags = check_flags(upload_id, skip_invalid_items=skip_invalid_items)
+    objects = bonus_objects(df, {"public_title": public_title, "public_message": public_message})
+    rows = BonusRows(CREATE_USER_BONUSES, df, flags, upload_id, objects)
+    return Upload(rows, client, ledger, concurrency, progress)
+
+
+@dataclass(frozen=True)
+class BonusRows(FrameRows):
+    """The rows of `create_user_bonuses`.
+
+    Attributes:
+        objects: The JSON of each row's bonus.
+    """
+
+    objects: Sequence[bytes]
+
+    async def plan(self, service: ApiClient) -> UploadPlan:
+        """Number the bonuses, so that the operation's log can be matched with them, and cut them into requests."""
+        rows = range(len(self.objects))
+        numbered = [b'{"__item_idx":"%d",' % row + text[1:] for row, text in enumerate(self.objects)]
+        group = PoolObjects("", rows, [text_array(numbered)], [0] * len(rows))
+        return make_plan(self.kind, await service.account(), [group], rows, self.upload_id)
+
+
+def bonus_objects(frame: pd.DataFrame, shared: Mapping[str, Any]) -> list[bytes]:
+    """Return the JSON of each row's bonus.
+
+    Args:
+        frame: The rows.
+        shared: Members that are the same for all bonuses; None is left out.
+
+    Raises:
+        InputError: If a column is missing or unknown, an amount is out of range, or two rows are the same bonus.
+    """
+    values = read_columns(frame, MEMBER_TYPES, ("user_id", "amount"))
+    values |= {name: [value] * len(frame) for name, value in shared.items() if value is not None}
     for name in ("public_title", "public_message"):
         if name in values:
             values[name] = [{"EN": text} if isinstance(text, str) else text for text in values[name]]
-    values["amount"] = [float(each) if type(each) in (Decimal, int) else each for each in values["amount"]]
-    reject_rows("amount", values["amount"], lambda each: not _is_amount(each), f"is no amount of {LEAST} to {MOST:g} dollars")
-    objects = objects_of(values, MEMBERS)
-    # in one request the service refuses these (409 ENTITY_CONFLICT); in two they would be paid, and it is mostly a mistake
+    values["amount"] = [float(value) if type(value) in (Decimal, int) else value for value in values["amount"]]
+    why = f"is not an amount of {MIN_AMOUNT} to {MAX_AMOUNT:g} dollars"
+    reject_rows("amount", values["amount"], lambda value: not _is_amount(value), why)
+    objects = convert_objects(values, MEMBER_TYPES)
+    # Within one request the service rejects equal bonuses (409 ENTITY_CONFLICT). In two requests it would pay both, mostly by
+    # mistake.
     hint = "Drop one of them; where both are meant, give each a private_comment of its own."
     reject_duplicates("user_id", objects, "bonus for the same user", hint)
     return objects
 
 
 def _is_amount(value: Any) -> bool:
-    return isinstance(value, float) and LEAST <= value <= MOST
+    return isinstance(value, float) and MIN_AMOUNT <= value <= MAX_AMOUNT

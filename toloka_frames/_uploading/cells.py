@@ -1,9 +1,9 @@
-"""A frame comes in; the JSON of each row's values goes out, or an error that names column, rows and reason."""
+"""Check the columns and cells of a DataFrame and convert its rows to JSON; errors name the column, the rows and the reason."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,42 +15,105 @@ import pyarrow as pa
 from toloka_frames._errors import InputError
 from toloka_frames._schema.field_types import FIELD_TYPES
 from toloka_frames._schema.pandas_values import plain_values
-from toloka_frames._uploading.json_text import dumps, lengths, object_texts, records, text_array, text_list
-from toloka_frames._validation import MAX_SHOWN, format_rows, nearest_hint, reject_rows
+from toloka_frames._uploading.requests import (
+    MAX_INPUT_BYTES,
+    byte_lengths,
+    dumps,
+    json_objects,
+    records,
+    text_array,
+    text_list,
+)
+from toloka_frames._validation import MAX_SHOWN, check_frame, format_rows, nearest_hint, reject_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from toloka_frames._schema.columns import Specification
     from toloka_frames._schema.field_types import FieldType
-    from toloka_frames._uploading.frame_columns import ColumnRoles
-    from toloka_frames._uploading.json_text import Pieces, Values
+    from toloka_frames._uploading.requests import ColumnValues, RowTexts
 
-MAX_INPUT_BYTES = 1_048_576  # Toloka API, "Create single/multiple tasks": all input_values of one request
 MAX_OVERLAP = 30_000  # Toloka API, Task.overlap
-MAX_LEVELS = 200  # orjson writes 254, of which a task has some around its values
+MAX_LEVELS = 200  # orjson writes 254 levels; a task adds some around its values
+PREFIXES = ("INPUT:", "GOLDEN:")
+SINGLE_COLUMNS = ("HINT:text", "HINT:default_language", "TASK:overlap")
 JSON_TYPES = {str, bool, int, float, list, dict, tuple}
-NUMPY_KINDS: dict[Any, type] = {np.dtype("bool"): bool, np.dtype("int64"): int, np.dtype("float64"): float}
+NUMPY_TYPES: dict[Any, type] = {np.dtype("bool"): bool, np.dtype("int64"): int, np.dtype("float64"): float}
 
-AnyValues = TypeVar("AnyValues")
-Written = TypeVar("Written")
+Cells = TypeVar("Cells")
+Json = TypeVar("Json")
 
 
 @dataclass(frozen=True)
-class Cells:
+class ColumnRoles:
+    """The column of a frame for each part of a task.
+
+    Attributes:
+        inputs: Input fields to columns.
+        golden: Output fields of known solutions to columns.
+        hint: The column of the message on an unknown solution, if any; likewise the next three.
+        language: The column of the default language.
+        overlap: The column of the overlap.
+        pool: The column of the pool.
+    """
+
+    inputs: Mapping[str, str]
+    golden: Mapping[str, str]
+    hint: str | None
+    language: str | None
+    overlap: str | None
+    pool: str | None
+
+
+@dataclass(frozen=True)
+class ConvertedRows:
     """The rows of a frame as JSON.
 
     Attributes:
-        texts: JSON text of each row's `input_values`, and what stands behind it to the end of the row's task: `}`, or more
-            members and `}`.
-        input_bytes: Bytes of each row's `input_values`.
+        texts: The JSON text of each row's `input_values` and of what follows it in the task: `}`, or more members and `}`.
+        input_bytes: The bytes of each row's `input_values`.
     """
 
-    texts: Pieces
+    texts: RowTexts
     input_bytes: list[int]
 
 
-def cells_of(
+def column_roles(frame: pd.DataFrame, input_columns: Sequence[str] | None, *, has_pool: bool) -> ColumnRoles:
+    """Return the role of each column: plain names are input fields, prefixed ones are those of the platform's own files.
+
+    Args:
+        frame: The rows.
+        input_columns: The columns of input fields; None takes all that have no other role.
+        has_pool: Whether the pool is given elsewhere; otherwise the frame needs a column `pool_id`.
+
+    Raises:
+        InputError: If `frame` is not a DataFrame, is empty, or has a column without a role.
+    """
+    names = _column_names(frame)
+    pool = None if has_pool else "pool_id"
+    if pool is not None and pool not in names:
+        raise InputError("No pool is given for the tasks.", hint="Give pool_id=, or a column pool_id.")
+    if input_columns is not None:
+        inputs = _chosen_fields(names, input_columns)
+    elif any(name.startswith("INPUT:") for name in names):
+        _reject_unprefixed([name for name in names if name != pool and not _is_prefixed(name)])
+        inputs = _strip_prefix(names, "INPUT:")
+    else:
+        inputs = {name: name for name in names if name != pool and not _is_prefixed(name)}
+    if not inputs or "" in inputs:
+        raise InputError("No column with a name holds input values.", hint="Name the columns as the project's input fields.")
+    special = {name: name for name in names if _is_prefixed(name)}
+    return ColumnRoles(
+        inputs,
+        _strip_prefix(names, "GOLDEN:"),
+        special.get("HINT:text"),
+        special.get("HINT:default_language"),
+        special.get("TASK:overlap"),
+        pool,
+    )
+
+
+def convert_rows(
     frame: pd.DataFrame,
     roles: ColumnRoles,
     specification: Specification,
@@ -58,81 +121,170 @@ def cells_of(
     overlap: int | None,
     positions: Sequence[int],
     strict: bool,
-) -> Cells:
-    """Turn the rows of one pool into JSON.
+) -> ConvertedRows:
+    """Convert the rows of one pool to JSON.
 
     Args:
         frame: The rows.
-        roles: What its columns are.
+        roles: The roles of the columns.
         specification: The project's fields.
-        overlap: Answers wanted where no TASK:overlap says it, or None.
-        positions: The rows' positions in the whole upload.
-        strict: Whether what the project's specification does not allow is refused here; else the service tells it row by row.
+        overlap: The overlap of rows without a TASK:overlap, or None.
+        positions: The rows' positions in the upload.
+        strict: Whether values that the project's specification does not allow are rejected here; if False, the service reports
+            them row by row.
 
     Raises:
-        InputError: Something cannot be sent; it names the column and rows.
+        InputError: If a value cannot be sent; the error names its column and rows.
     """
-    check = _Check(frame, positions, strict=strict)
-    inputs = check.inputs(roles.inputs, specification.input)
-    golden = check.fields(roles.golden, specification.output, "output", check.column)
-    hints = {name: check.column(column, "string") for name, column in _extras(roles)}
-    overlaps = check.overlaps(roles.overlap, overlap)
+    reader = _ColumnReader(frame, positions, strict=strict)
+    inputs = reader.inputs(roles.inputs, specification.input)
+    golden = reader.fields(roles.golden, specification.output, "output", reader.column)
+    hints = {member: reader.column(column, "string") for member, column in _hint_columns(roles)}
+    overlaps = reader.overlaps(roles.overlap, overlap)
     if golden or hints or roles.overlap:
-        rest: Pieces = [text_array(check.written(lambda: [_behind(each) for each in _rests(golden, hints, overlaps)]))]
+        rest: RowTexts = [text_array(reader.dump(lambda: list(map(_rest_of_object, _other_members(golden, hints, overlaps)))))]
     else:
         rest = ["}" if overlap is None else f',"overlap":{overlap}}}']
-    values = check.written(lambda: object_texts(inputs, len(frame)))
-    sizes = lengths(values)
-    check.sizes(sizes)
-    return Cells([*values, *rest], sizes)
+    values = reader.dump(lambda: json_objects(inputs, len(frame)))
+    sizes = byte_lengths(values)
+    reader.check_sizes(sizes)
+    return ConvertedRows([*values, *rest], sizes)
 
 
-def objects_of(values: Mapping[str, Sequence[Any]], declared: Mapping[str, str]) -> list[bytes]:
-    """The JSON object of each row, without what is missing.
+def read_columns(frame: Any, types: Mapping[str, str], required: Sequence[str]) -> dict[str, list[Any]]:
+    """Return the values of each column, None where they are missing.
 
     Args:
-        values: The columns that are members.
-        declared: The type that each is of.
+        frame: The rows.
+        types: The columns that the frame may have, with their types.
+        required: The columns that need a value in each row.
 
     Raises:
-        InputError: Something cannot be sent.
+        InputError: If `frame` is not a DataFrame or is empty, a column is unknown, or a required value is missing.
+    """
+    check_frame(frame)
+    if not len(frame):
+        raise InputError("The frame has no rows, so there is nothing to do.")
+    if frame.columns.has_duplicates:
+        raise InputError("Column names must differ.", column=str(frame.columns[frame.columns.duplicated()][0]))
+    for name in frame.columns:
+        if name not in types:
+            similar = nearest_hint(str(name), list(types))
+            hint = f"The columns are {', '.join(types)}; choose them: df[[...]]."
+            raise InputError(f"Column {name!r} has no meaning here{similar}.", column=str(name), hint=hint)
+    values = {name: plain_values(frame[name]) for name in frame.columns}
+    for name in required:
+        if name not in values:
+            raise InputError(f"Column {name!r} is required.", column=name)
+        reject_rows(name, values[name], lambda value: value is None or value == "", "is missing")
+    return values
+
+
+def reject_duplicates(column: str, values: Sequence[Any], what: str, hint: str) -> None:
+    """Raise InputError if two rows have equal values; `what` says what they then share."""
+    first: dict[Any, int] = {}
+    for row, value in enumerate(values):
+        if (before := first.setdefault(value, row)) != row:
+            raise InputError(f"Rows {before} and {row} are the same {what}.", column=column, rows=[before, row], hint=hint)
+
+
+def convert_objects(values: Mapping[str, Sequence[Any]], types: Mapping[str, str]) -> list[bytes]:
+    """Return the JSON object of each row, without missing values.
+
+    Args:
+        values: The values of each member.
+        types: The type of each member.
+
+    Raises:
+        InputError: If a value cannot be sent.
     """
     frame = pd.DataFrame({name: pd.Series(list(cells), dtype=object) for name, cells in values.items()})
-    check = _Check(frame, range(len(frame)), strict=True)
-    fields = {name: check.column(name, declared[name]) for name in values}
-    return text_list(check.written(lambda: object_texts(fields, len(frame))))
+    reader = _ColumnReader(frame, range(len(frame)), strict=True)
+    members = {name: reader.column(name, types[name]) for name in values}
+    return text_list(reader.dump(lambda: json_objects(members, len(frame))))
 
 
-def _extras(roles: ColumnRoles) -> Iterator[tuple[str, str]]:
+def _column_names(frame: Any) -> list[str]:
+    check_frame(frame)
+    names = list(frame.columns)
+    if not len(frame):
+        raise InputError("The frame has no rows, so there is nothing to create.")
+    wrong = [name for name in names if not isinstance(name, str)]
+    if wrong:
+        raise InputError(
+            f"Column names must be text; these are not: {wrong[:MAX_SHOWN]!r}.",
+            hint="df.columns = df.columns.map(str)",
+        )
+    duplicates = frame.columns[frame.columns.duplicated()].tolist()
+    if duplicates:
+        raise InputError(f"Column names must differ; these occur twice: {duplicates[:MAX_SHOWN]!r}.", column=duplicates[0])
+    return names
+
+
+def _is_prefixed(name: str) -> bool:
+    return name.startswith(PREFIXES) or name in SINGLE_COLUMNS
+
+
+def _strip_prefix(names: Sequence[str], prefix: str) -> dict[str, str]:
+    return {name.removeprefix(prefix): name for name in names if name.startswith(prefix)}
+
+
+def _chosen_fields(names: Sequence[str], input_columns: Sequence[str]) -> dict[str, str]:
+    is_collection = isinstance(input_columns, Collection) and not isinstance(input_columns, str)
+    if not is_collection or not all(isinstance(name, str) for name in input_columns):
+        raise InputError(f"input_columns={input_columns!r}: a list of column names is needed.")
+    for name in input_columns:
+        if name not in names:
+            raise InputError(f"input_columns: the frame has no column {name!r}{nearest_hint(name, names)}.", column=name)
+    fields = {name.removeprefix("INPUT:"): name for name in input_columns}
+    if len(fields) < len(input_columns):
+        raise InputError(f"input_columns={list(input_columns)!r}: two of them are the same field.")
+    return fields
+
+
+def _reject_unprefixed(names: Sequence[str]) -> None:
+    if names:
+        raise InputError(
+            f"In a frame with INPUT: columns, these have no meaning for an upload: {', '.join(map(repr, names[:10]))}.",
+            column=names[0],
+            hint="Drop them, or name the input columns with input_columns=[...].",
+        )
+
+
+def _hint_columns(roles: ColumnRoles) -> Iterator[tuple[str, str]]:
     if roles.hint is not None:
         yield "message_on_unknown_solution", roles.hint
     if roles.language is not None:
         yield "default_language", roles.language
 
 
-def _rests(
-    golden: Mapping[str, list[Any]], texts: Mapping[str, list[Any]], overlaps: list[int | None]
+def _other_members(
+    golden: Mapping[str, list[Any]], hints: Mapping[str, list[Any]], overlaps: list[int | None]
 ) -> Iterator[dict[str, Any]]:
-    """What each task has besides its input values."""
-    known = records(golden, len(overlaps))
-    told = records(texts, len(overlaps))
-    for solution, rest, overlap in zip(known, told, overlaps, strict=True):
+    """Iterate over the members of each task other than its input values."""
+    solutions = records(golden, len(overlaps))
+    members = records(hints, len(overlaps))
+    for solution, task, overlap in zip(solutions, members, overlaps, strict=True):
         if solution:
-            rest["known_solutions"] = [{"output_values": solution, "correctness_weight": 1}]
-        if "default_language" in rest:
-            rest["localization_config"] = {"default_language": rest.pop("default_language")}
+            task["known_solutions"] = [{"output_values": solution, "correctness_weight": 1}]
+        if "default_language" in task:
+            task["localization_config"] = {"default_language": task.pop("default_language")}
         if overlap is not None:
-            rest["overlap"] = overlap
-        yield rest
+            task["overlap"] = overlap
+        yield task
 
 
-def _behind(members: Mapping[str, Any]) -> bytes:
-    """More members of an object, to its end."""
+def _rest_of_object(members: Mapping[str, Any]) -> bytes:
+    """Return the JSON text that adds members to an object and closes it."""
     return b"," + dumps(members)[1:] if members else b"}"
 
 
-class _Check:
-    """The frame's cells as JSON values, column by column; every complaint names column and rows."""
+class _ColumnReader:
+    """Reads the columns of a frame as JSON values and rejects cells that cannot be sent.
+
+    Attributes:
+        missing: The columns read so far that have missing cells.
+    """
 
     def __init__(self, frame: pd.DataFrame, positions: Sequence[int], *, strict: bool) -> None:
         self._frame = frame
@@ -141,11 +293,11 @@ class _Check:
         self._columns: dict[str, list[Any]] = {}
         self.missing: set[str] = set()
 
-    def inputs(self, columns: Mapping[str, str], specs: Mapping[str, Mapping[str, Any]]) -> dict[str, Values]:
-        """Values of input fields, checked against their specification."""
-        fields = self.fields(columns, specs, "input", self._values)
+    def inputs(self, columns: Mapping[str, str], specs: Mapping[str, Mapping[str, Any]]) -> dict[str, ColumnValues]:
+        """Return the values of input fields, checked against their specification."""
+        fields = self.fields(columns, specs, "input", self._column_or_array)
         if self._strict:
-            self._required(columns, specs)
+            self._check_required(columns, specs)
         return fields
 
     def fields(
@@ -153,9 +305,9 @@ class _Check:
         columns: Mapping[str, str],
         specs: Mapping[str, Mapping[str, Any]],
         kind: str,
-        read: Callable[[str, str], AnyValues],
-    ) -> dict[str, AnyValues]:
-        """Values of fields, each read and checked as the type that its specification says."""
+        read: Callable[[str, str], Cells],
+    ) -> dict[str, Cells]:
+        """Return the values of fields, each read by `read(column, type)` with the type in its specification."""
         fields = {}
         for field, column in columns.items():
             if self._strict and field not in specs:
@@ -167,114 +319,106 @@ class _Check:
             fields[field] = read(column, str(specs.get(field, {}).get("type", "json")))
         return fields
 
-    def column(self, name: str, declared: str) -> list[Any]:
-        """The values of a column, None where they are missing, of the type that the field is declared with."""
+    def column(self, name: str, type_name: str) -> list[Any]:
+        """Return the values of a column, None where they are missing, if they fit the type of its field."""
         values = plain_values(self._frame[name])
-        kinds = set(map(type, values))
-        if type(None) in kinds:
+        types = set(map(type, values))
+        if type(None) in types:
             self.missing.add(name)
-            kinds.remove(type(None))
-        if kinds - JSON_TYPES:
-            self._complain_where(name, values, _is_foreign, "is of a type that JSON has not", CONVERT)
-        if float in kinds and (math.inf in values or -math.inf in values):
-            self._complain_where(name, values, _infinite, "is infinite, which JSON cannot say")
-        if float in kinds and declared == "integer":
-            values = [int(each) if type(each) is float and each.is_integer() else each for each in values]
-            kinds = set(map(type, values)) - {type(None)}
-        nested = kinds & {list, dict, tuple}
-        if nested:
-            why = f"holds what JSON cannot say, or more than {MAX_LEVELS} levels"
-            self._complain_where(name, values, _holds_unsayable, why)
-        field = FIELD_TYPES[declared]
-        if self._strict and not kinds <= field.json_types:
-            self._complain_where(
-                name,
-                values,
-                lambda each: each is not None and not _accepts(field, each),
-                f"is no {declared}",
-                CONVERSIONS.get(declared, CONVERT),
-            )
+            types.remove(type(None))
+        if types - JSON_TYPES:
+            self._reject(name, values, _is_not_json, "has a type that JSON cannot represent", CONVERT_HINT)
+        if float in types and (math.inf in values or -math.inf in values):
+            self._reject(name, values, _is_infinite, "is infinite, which JSON cannot represent")
+        if float in types and type_name == "integer":
+            values = [int(value) if type(value) is float and value.is_integer() else value for value in values]
+            types = set(map(type, values)) - {type(None)}
+        if types & {list, dict, tuple}:
+            why = f"holds a value that JSON cannot represent, or is nested more than {MAX_LEVELS} levels deep"
+            self._reject(name, values, _holds_unrepresentable, why)
+        field = FIELD_TYPES[type_name]
+        if self._strict and not types <= field.json_types:
+            hint = CONVERT_HINTS.get(type_name, CONVERT_HINT)
+            why = f"is not of type {type_name}"
+            self._reject(name, values, lambda value: value is not None and not _accepts(field, value), why, hint)
         self._columns[name] = values
         return values
 
     def overlaps(self, column: str | None, default: int | None) -> list[int | None]:
-        """The overlap of each row."""
+        """Return the overlap of each row."""
         if default is not None and not _is_overlap(default):
             raise InputError(f"overlap={default!r}: a whole number from 1 to {MAX_OVERLAP:,} is needed.", column="overlap")
         if column is None:
             return [default] * len(self._frame)
         values = self.column(column, "integer")
-        self._complain_where(
-            column, values, lambda each: each is not None and not _is_overlap(each), f"is not from 1 to {MAX_OVERLAP:,}"
-        )
-        return [default if each is None else each for each in values]
+        why = f"is not from 1 to {MAX_OVERLAP:,}"
+        self._reject(column, values, lambda value: value is not None and not _is_overlap(value), why)
+        return [default if value is None else value for value in values]
 
-    def written(self, write: Callable[[], Written]) -> Written:
-        """JSON text of each row, as it is written of checked values."""
+    def dump(self, dump: Callable[[], Json]) -> Json:
+        """Return what `dump` writes of columns that were read; if it fails, name the column and its rows."""
         try:
-            return write()
+            return dump()
         except TypeError as error:
             why = f"cannot be written as JSON: {error}"
-            for column, cells in self._columns.items():
-                self._complain_where(column, cells, partial(_is_unwritable, column), why)
+            for column, values in self._columns.items():
+                self._reject(column, values, partial(_cannot_be_dumped, column), why)
             raise
 
-    def sizes(self, sizes: Sequence[int]) -> None:
-        """Refuse rows that no request can hold."""
+    def check_sizes(self, sizes: Sequence[int]) -> None:
+        """Raise InputError if a row is too large for any request."""
         if max(sizes, default=0) <= MAX_INPUT_BYTES:
             return
         large = [self._positions[index] for index, size in enumerate(sizes) if size > MAX_INPUT_BYTES]
         raise InputError(
-            f"Rows {format_rows(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the most one request can hold.",
+            f"Rows {format_rows(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the limit of one request.",
             rows=large[:MAX_SHOWN],
             hint="Put large contents at a URL and send that.",
         )
 
-    def _values(self, name: str, declared: str) -> Values:
-        """The values of a column, as an array where its type alone says that they are what they shall be."""
-        array = _array_of(self._frame[name], declared, strict=self._strict)
+    def _column_or_array(self, name: str, type_name: str) -> ColumnValues:
+        """Return a column as an array if its dtype alone proves that all cells fit, otherwise as checked values."""
+        array = _array_if_valid(self._frame[name], type_name, strict=self._strict)
         if array is None:
-            return self.column(name, declared)
+            return self.column(name, type_name)
         if array.null_count:
             self.missing.add(name)
         return array
 
-    def _required(self, columns: Mapping[str, str], specs: Mapping[str, Mapping[str, Any]]) -> None:
+    def _check_required(self, columns: Mapping[str, str], specs: Mapping[str, Mapping[str, Any]]) -> None:
         for field, spec in specs.items():
             if not spec.get("required", True):
                 continue
             if field not in columns:
                 raise InputError(f"The project's input field {field!r} is required, and no column holds it.", column=field)
             if columns[field] in self.missing:
-                why = "is missing, and the field is required"
                 values = plain_values(self._frame[columns[field]])
-                self._complain_where(columns[field], values, lambda each: each is None, why)
+                why = "is missing, and the field is required"
+                self._reject(columns[field], values, lambda value: value is None, why)
 
-    def _complain_where(
-        self, column: str, values: Sequence[Any], wrong: Callable[[Any], bool], why: str, hint: str = ""
-    ) -> None:
-        reject_rows(column, values, wrong, why, hint, positions=self._positions)
+    def _reject(self, column: str, values: Sequence[Any], is_wrong: Callable[[Any], bool], why: str, hint: str = "") -> None:
+        reject_rows(column, values, is_wrong, why, hint, positions=self._positions)
 
 
-CONVERT = "Convert the column first: astype('string'), dt.strftime(...); files that hold text are read with dtype=str."
-CONVERSIONS = {
+CONVERT_HINT = "Convert the column first: astype('string'), dt.strftime(...); files that hold text are read with dtype=str."
+CONVERT_HINTS = {
     "integer": "Convert the column first, as with astype('Int64').",
     "float": "Convert the column first, as with astype('float64').",
     "boolean": "Convert the column first, as with .map({'yes': True, 'no': False}).",
 }
 
 
-def _array_of(series: pd.Series[Any], declared: str, *, strict: bool) -> pa.Array | None:
-    """A column whose type says of each cell that it fits its field; None where each has to be looked at."""
-    kind = str if isinstance(series.dtype, pd.StringDtype) else NUMPY_KINDS.get(series.dtype)
-    if kind is None or (kind is float and (declared == "integer" or np.isinf(series).any())):
+def _array_if_valid(series: pd.Series[Any], type_name: str, *, strict: bool) -> pa.Array | None:
+    """Return a column as an array if its dtype proves that each cell fits its field; None if the cells must be checked."""
+    cell_type = str if isinstance(series.dtype, pd.StringDtype) else NUMPY_TYPES.get(series.dtype)
+    if cell_type is None or (cell_type is float and (type_name == "integer" or np.isinf(series).any())):
         return None
-    field = FIELD_TYPES[declared]
-    if strict and (field.element is not None or kind not in (field.json_types or {kind})):
+    field = FIELD_TYPES[type_name]
+    if strict and (field.element is not None or cell_type not in (field.json_types or {cell_type})):
         return None
     try:
         array = pa.array(series, from_pandas=True)
-    except ValueError:  # half a character
+    except ValueError:  # a lone surrogate
         return None
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
@@ -290,15 +434,15 @@ def _is_overlap(value: Any) -> bool:
     return type(value) is int and 1 <= value <= MAX_OVERLAP
 
 
-def _infinite(value: Any) -> bool:
+def _is_infinite(value: Any) -> bool:
     return type(value) is float and math.isinf(value)
 
 
-def _is_foreign(value: Any) -> bool:
+def _is_not_json(value: Any) -> bool:
     return value is not None and type(value) not in JSON_TYPES
 
 
-def _is_unwritable(name: str, value: Any) -> bool:
+def _cannot_be_dumped(name: str, value: Any) -> bool:
     try:
         dumps({} if value is None else {name: value})
     except TypeError:
@@ -306,12 +450,12 @@ def _is_unwritable(name: str, value: Any) -> bool:
     return False
 
 
-def _holds_unsayable(value: Any, levels: int = MAX_LEVELS) -> bool:
-    """Whether a list or dict holds what JSON has no word for, at any depth, or is too deep."""
+def _holds_unrepresentable(value: Any, levels: int = MAX_LEVELS) -> bool:
+    """Return whether a list or dict holds a value that JSON cannot represent, at any depth, or is nested too deeply."""
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             return True
         value = list(value.values())
     if isinstance(value, list | tuple):
-        return not levels or any(_holds_unsayable(each, levels - 1) for each in value)
-    return _is_foreign(value) or (type(value) is float and not math.isfinite(value))
+        return not levels or any(_holds_unrepresentable(item, levels - 1) for item in value)
+    return _is_not_json(value) or (type(value) is float and not math.isfinite(value))

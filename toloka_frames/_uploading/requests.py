@@ -1,188 +1,365 @@
-"""The JSON of objects comes in; all that will be sent of it goes out, cut, under the name that the upload has in the ledger."""
+"""The requests of an upload: JSON text of rows, cut into chunks that keep the API's limits, each with an idempotency key.
+
+Arrow joins the JSON text of all rows at once from the text of their cells, so that no row becomes a Python object. Columns of
+text, numbers and booleans become such text as a whole, columns of mixed and nested values cell by cell.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
 import zlib
 from array import array
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, partial
+from itertools import accumulate, groupby, islice
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from toloka_frames._uploading.cells import MAX_INPUT_BYTES
-from toloka_frames._uploading.json_text import lines_of, text_list
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from toloka_frames._schema.bulk import BulkCreation
-    from toloka_frames._uploading.json_text import Pieces
+
+# The cells of a column: JSON values with None for missing ones, or an Arrow array of text, numbers or booleans.
+ColumnValues: TypeAlias = "list[Any] | pa.Array"
+# The text of each row, as parts to be concatenated: an array has one text for each row, a str is the same in all rows.
+RowTexts: TypeAlias = "Sequence[str | pa.Array]"
+
+MAX_INPUT_BYTES = 1_048_576  # Toloka API, "Create single/multiple tasks": all input_values of one request
+# Any constant would do, but with another one an upload from before would be a new upload.
+NAMESPACE = uuid.UUID("6f0b6bd4-29d3-5f0e-9e5c-1b1f0a7c6c55")
+
+JSON_OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
+LARGE_STRING = pa.large_string()
+ARROW_TYPES = {str: LARGE_STRING, bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+QUOTE, BACKSLASH, FIRST_UNESCAPED = b'"'[0], b"\\"[0], b" "[0]
+BLOCK_ROWS = 1_000
+
+dumps = partial(orjson.dumps, option=JSON_OPTIONS)
 
 
 @dataclass(frozen=True)
-class RequestGroup:
-    """Objects of one pool.
+class PoolObjects:
+    """The objects for one pool, before they are cut into chunks.
 
     Attributes:
-        pool_id: The pool; "" for what belongs to none.
+        pool_id: The pool, or the batch of app items; "" if the objects belong to neither.
         positions: The objects' positions in the upload.
-        objects: Their JSON text.
-        sizes: Bytes of input values in each.
+        texts: Their JSON text.
+        sizes: The bytes of input values in each object.
     """
 
     pool_id: str
     positions: Sequence[int]
-    objects: Pieces
+    texts: RowTexts
     sizes: Sequence[int]
 
 
 @dataclass(frozen=True)
 class UploadPlan:
-    """What an upload will send.
+    """All requests of an upload, before anything is sent.
 
     Attributes:
-        kind: What is made.
-        account: Whose upload it is.
-        upload_id: Its name: the user's, or one that follows from the content.
-        key: What the operation ids are derived from beside the content.
-        content: A hash of all objects, however they are cut.
-        objects: How many these are.
-        digests: Four bytes for each, to tell which differ; only where the user gave the name, so that others can come under it.
+        kind: The bulk creation.
+        account: The account that uploads.
+        upload_id: The name that the user gave, or one derived from the content.
+        key: What operation ids are derived from in addition to the content.
+        content_hash: A hash of all objects, independent of how they are cut into chunks.
+        object_count: The number of objects.
+        digests: A CRC-32 for each object, to name the objects that differ; empty unless the user named the upload, because
+            only then can other rows come under the same name.
         chunks: The requests.
         object_of_row: The position of each input row's object.
-        pools: The pools as the service has them.
-        place: Where it goes, as far as its objects do not say it: an app project with a batch.
+        pools: The pools as the service returned them.
+        destination: The app project, and the batch's id or name; empty for objects that name their pool.
     """
 
     kind: BulkCreation
     account: str
     upload_id: str
     key: str
-    content: str
-    objects: int
+    content_hash: str
+    object_count: int
     digests: array[int]
     chunks: Sequence[Chunk]
     object_of_row: Sequence[int]
     pools: Sequence[Mapping[str, Any]] = ()
-    place: Mapping[str, str] = field(default_factory=dict)
-
-
-def make_plan(
-    kind: BulkCreation,
-    account: str,
-    parts: Iterable[RequestGroup],
-    object_of_row: Sequence[int],
-    upload_id: str | None,
-    pools: Sequence[Mapping[str, Any]] = (),
-    place: Mapping[str, str] | None = None,
-) -> UploadPlan:
-    """Cut objects into requests and name the whole."""
-    parts, place = list(parts), place or {}
-    cuts = [each for part in parts for each in _cut(part, kind.max_objects)]
-    content = _content([text for *_, text in cuts], place)
-    key = f"{account}\n{kind.path}\n{upload_id or content!r}"
-    chunks = [Chunk(number, *each, key) for number, each in enumerate(cuts)]
-    name = upload_id or str(uuid.uuid5(NAMESPACE, f"{key}\n{content}"))
-    objects = sum(len(part.positions) for part in parts)
-    digests = _digests(parts, objects) if upload_id else array("I")
-    return UploadPlan(kind, account, name, key, content, objects, digests, chunks, object_of_row, pools, place)
-
-
-def _cut(part: RequestGroup, most: int) -> Iterator[tuple[str, Sequence[int], bytes]]:
-    """The pool, positions and text of each request."""
-    spans = list(cut(part.sizes, most))
-    for span, text in zip(spans, lines_of(part.objects, spans), strict=True):
-        yield part.pool_id, part.positions[span], text
-
-
-def _content(texts: Iterable[bytes], place: Mapping[str, str]) -> str:
-    content = hashlib.sha256()
-    for text in texts:
-        content.update(text)
-        content.update(b"\n")
-    for name, where in sorted(place.items()):
-        content.update(f"{name} {where}\n".encode())
-    return content.hexdigest()
-
-
-def _digests(parts: Sequence[RequestGroup], objects: int) -> array[int]:
-    digests = array("I", bytes(4 * objects))
-    for part in parts:
-        for position, each in zip(part.positions, text_list(part.objects), strict=True):
-            digests[position] = zlib.crc32(each)
-    return digests
-
-
-# any constant would do, but with another one every upload would be a new one
-NAMESPACE = uuid.UUID("6f0b6bd4-29d3-5f0e-9e5c-1b1f0a7c6c55")
+    destination: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """What one request carries.
+    """The objects of one request.
 
     Attributes:
-        number: Its place in the upload, from 0; the halves of a chunk that was too large share it.
-        pool_id: The pool of its objects; "" for what belongs to none.
-        rows: Positions of its objects in the upload: of tasks and bonuses these are the rows of the frame.
-        text: JSON text of each object, a line each.
-        key: What tells its upload from others: account, path, and the name that the user gave.
-        sent_as: The operation that an earlier call began for it, whose end is not known; None when there is none.
+        number: The chunk's position in the upload, from 0; the halves of a chunk that was too large share its number.
+        pool_id: The pool of its objects, or the batch of its app items; "" if they belong to neither.
+        positions: The objects' positions in the upload; for tasks and bonuses these are row positions in the frame.
+        text: The JSON text of the objects, one on each line.
+        key: What distinguishes its upload from others: account, path, and the name that the user gave.
+        pending_operation_id: The operation that an earlier call started for the chunk and whose end is not known, or None.
     """
 
     number: int
     pool_id: str
-    rows: Sequence[int]
+    positions: Sequence[int]
     text: bytes
     key: str
-    sent_as: str | None = None
+    pending_operation_id: str | None = None
 
     @property
-    def objects(self) -> list[bytes]:
-        """JSON text of each object."""
+    def object_texts(self) -> list[bytes]:
+        """The JSON text of each object."""
         return self.text.split(b"\n")
 
     @property
     def body(self) -> bytes:
         """The JSON text of the request."""
-        # within an object a line break is always escaped
+        # within an object, JSON escapes every line break
         return b"[%b]" % self.text.replace(b"\n", b",")
 
     @cached_property
-    def content(self) -> str:
+    def content_hash(self) -> str:
         """A hash of the objects."""
         return hashlib.sha256(self.text).hexdigest()
 
     @cached_property
     def operation_id(self) -> str:
-        """The request's idempotency key: the same for the same upload and content, also in another process.
+        """The request's idempotency key: equal for equal uploads and content, in any process.
 
-        Flags are no part of it: the same rows asked for in another way are still the same rows, to be paid for once.
+        Flags are not part of it: the same rows sent with other flags are still the same rows and must be created once.
         """
-        return str(uuid.uuid5(NAMESPACE, f"{self.key}\n{self.content}"))
+        return str(uuid.uuid5(NAMESPACE, f"{self.key}\n{self.content_hash}"))
 
     def halves(self) -> tuple[Chunk, Chunk]:
-        """The same rows in two requests."""
-        middle, objects = len(self.rows) // 2, self.objects
+        """Return the same objects as two chunks."""
+        middle, texts = len(self.positions) // 2, self.object_texts
         return (
-            replace(self, rows=self.rows[:middle], text=b"\n".join(objects[:middle]), sent_as=None),
-            replace(self, rows=self.rows[middle:], text=b"\n".join(objects[middle:]), sent_as=None),
+            replace(self, positions=self.positions[:middle], text=b"\n".join(texts[:middle]), pending_operation_id=None),
+            replace(self, positions=self.positions[middle:], text=b"\n".join(texts[middle:]), pending_operation_id=None),
         )
 
 
-def next_id(operation_id: str) -> str:
-    """The key for another try of what ended with FAIL as this operation and so created nothing."""
+def make_plan(
+    kind: BulkCreation,
+    account: str,
+    groups: Iterable[PoolObjects],
+    object_of_row: Sequence[int],
+    upload_id: str | None,
+    pools: Sequence[Mapping[str, Any]] = (),
+    destination: Mapping[str, str] | None = None,
+) -> UploadPlan:
+    """Cut objects into chunks, and derive the upload's name from their content if the user gave none."""
+    groups, destination = list(groups), destination or {}
+    requests = [request for group in groups for request in _requests(group, kind.max_objects)]
+    content_hash = _content_hash([text for *_, text in requests], destination)
+    key = f"{account}\n{kind.path}\n{upload_id or content_hash!r}"
+    chunks = [Chunk(number, *request, key) for number, request in enumerate(requests)]
+    name = upload_id or str(uuid.uuid5(NAMESPACE, f"{key}\n{content_hash}"))
+    count = sum(len(group.positions) for group in groups)
+    digests = _digests(groups, count) if upload_id else array("I")
+    return UploadPlan(kind, account, name, key, content_hash, count, digests, chunks, object_of_row, pools, destination)
+
+
+def retry_operation_id(operation_id: str) -> str:
+    """Return the idempotency key for the next attempt, after this operation ended with FAIL and created nothing."""
     return str(uuid.uuid5(NAMESPACE, operation_id))
 
 
-def cut(sizes: Sequence[int], most: int, max_bytes: int = MAX_INPUT_BYTES) -> Iterator[slice]:
-    """Cut objects of such sizes into runs that keep both limits, in order and as long as they can be."""
+def slices_within_limits(sizes: Sequence[int], max_objects: int, max_bytes: int = MAX_INPUT_BYTES) -> Iterator[slice]:
+    """Iterate over consecutive slices of objects, each as long as both limits allow.
+
+    Args:
+        sizes: The bytes of each object.
+        max_objects: The maximum number of objects in a slice.
+        max_bytes: The maximum number of bytes in a slice; a larger object gets a slice of its own.
+    """
     start, ends = 0, list(accumulate(sizes, initial=0))
     while start < len(sizes):
         fit = bisect_right(ends, ends[start] + max_bytes, start) - 1
-        stop = max(min(fit, start + most), start + 1)
+        stop = max(min(fit, start + max_objects), start + 1)
         yield slice(start, stop)
         start = stop
+
+
+def spans_of(positions: Sequence[int]) -> str:
+    """Return positions as JSON runs of the first one and the one after the last: [[0, 10000]]."""
+    if isinstance(positions, range):
+        return json.dumps([[positions.start, positions.stop]])
+    runs = ([position for _, position in run] for _, run in groupby(enumerate(positions), lambda item: item[1] - item[0]))
+    return json.dumps([[run[0], run[-1] + 1] for run in runs])
+
+
+def positions_of(spans: str) -> Sequence[int]:
+    """Return the positions in runs of `spans_of`."""
+    runs = [range(*run) for run in json.loads(spans)]
+    return runs[0] if len(runs) == 1 else [position for run in runs for position in run]
+
+
+def _requests(group: PoolObjects, max_objects: int) -> Iterator[tuple[str, Sequence[int], bytes]]:
+    """Iterate over the pool, positions and text of each request."""
+    slices = list(slices_within_limits(group.sizes, max_objects))
+    for part, text in zip(slices, lines(group.texts, slices), strict=True):
+        yield group.pool_id, group.positions[part], text
+
+
+def _content_hash(texts: Iterable[bytes], destination: Mapping[str, str]) -> str:
+    content = hashlib.sha256()
+    for text in texts:
+        content.update(text)
+        content.update(b"\n")
+    for name, value in sorted(destination.items()):
+        content.update(f"{name} {value}\n".encode())
+    return content.hexdigest()
+
+
+def _digests(groups: Sequence[PoolObjects], count: int) -> array[int]:
+    digests = array("I", bytes(4 * count))
+    for group in groups:
+        for position, text in zip(group.positions, text_list(group.texts), strict=True):
+            digests[position] = zlib.crc32(text)
+    return digests
+
+
+def json_objects(columns: Mapping[str, ColumnValues], height: int) -> RowTexts:
+    """Return the JSON object of each row as orjson writes it, without missing cells.
+
+    The keys are sorted, so that the order of the columns does not change the content.
+
+    Args:
+        columns: The cells of each column.
+        height: The number of rows.
+
+    Raises:
+        TypeError: If JSON cannot represent a cell.
+    """
+    texts = {name: _column_texts(columns[name]) for name in sorted(columns)}
+    # Commas: members before the first column without missing cells end with one, members after it start with one.
+    first = next((name for name, (cells, _) in texts.items() if not cells.null_count), None)
+    if first is None:
+        return [_dump_each(records(columns, height))]
+    parts: list[str | pa.Array] = ["{"]
+    for name, (cells, quote) in texts.items():
+        start, end = f"{dumps(name).decode()}:{quote}", quote
+        parts += _member("," + start if name > first else start, cells, end + "," if name < first else end)
+    return [*parts, "}"]
+
+
+def records(columns: Mapping[str, ColumnValues], height: int) -> Iterator[dict[str, Any]]:
+    """Iterate over the rows as dicts with sorted keys and without missing cells."""
+    names = sorted(columns)
+    values = [_to_list(columns[name]) for name in names]
+    if not names:
+        return ({} for _ in range(height))
+    rows = zip(*values, strict=True)
+    return ({name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows)
+
+
+def text_array(texts: Sequence[bytes | None]) -> pa.Array:
+    """Return UTF-8 texts as an array."""
+    return pa.array(texts, pa.large_binary()).cast(LARGE_STRING)
+
+
+def number_array(numbers: Sequence[int]) -> pa.Array:
+    """Return the decimal digits of numbers as an array of text."""
+    array = np.arange(numbers.start, numbers.stop) if isinstance(numbers, range) else np.asarray(numbers)
+    return pc.cast(pa.array(array), LARGE_STRING)
+
+
+def concatenate(texts: RowTexts) -> pa.Array:
+    """Return the text of each row; at least one part must be an array."""
+    runs = [list(run) for _, run in groupby(texts, type)]
+    merged = [part for run in runs for part in (["".join(run)] if isinstance(run[0], str) else run)]
+    scalars = [pa.scalar(part, LARGE_STRING) if isinstance(part, str) else part for part in (*merged, "")]
+    return pc.binary_join_element_wise(*scalars)
+
+
+def byte_lengths(texts: RowTexts) -> list[int]:
+    """Return the number of bytes in the text of each row."""
+    arrays = [pc.binary_length(part).to_numpy() for part in texts if not isinstance(part, str)]
+    shared = sum(len(part.encode()) for part in texts if isinstance(part, str))
+    lengths: list[int] = (np.sum(arrays, axis=0) + shared).tolist()
+    return lengths
+
+
+def text_list(texts: RowTexts) -> list[bytes]:
+    """Return the text of each row in UTF-8."""
+    listed: list[bytes] = concatenate(texts).cast(pa.large_binary()).to_pylist()
+    return listed
+
+
+def lines(texts: RowTexts, slices: Iterable[slice]) -> list[bytes]:
+    """Return the text of the rows of each slice, one row on each line."""
+    ends, characters = _buffer(concatenate([*texts, "\n"]))
+    return [bytes(characters[ends[part.start] : ends[part.stop] - 1]) for part in slices]
+
+
+def _column_texts(values: ColumnValues) -> tuple[pa.Array, str]:
+    """Return the JSON text of each cell, null if missing, without the quotation mark that belongs on both sides of it."""
+    array = _to_array(values) if isinstance(values, list) else values
+    if array is None:
+        return _dump_each(_to_list(values)), ""
+    if array.type in (pa.string(), LARGE_STRING):
+        return _escape(array.cast(LARGE_STRING)), '"'
+    if pa.types.is_floating(array.type):
+        numbers = orjson.dumps(array.to_numpy(zero_copy_only=False), option=orjson.OPT_SERIALIZE_NUMPY)
+        texts = pc.list_flatten(pc.split_pattern(text_array([numbers[1:-1]]), ","))
+        return pc.if_else(array.is_valid(), texts, pa.scalar(None, LARGE_STRING)), ""
+    return pc.cast(array, LARGE_STRING), ""
+
+
+def _to_array(values: list[Any]) -> pa.Array | None:
+    """Return values of one type as an array; None if they have several types or Arrow cannot hold them."""
+    types = set(map(type, values)) - {type(None)}
+    if len(types) != 1 or not types <= ARROW_TYPES.keys():
+        return None
+    try:
+        return pa.array(values, ARROW_TYPES[types.pop()])
+    except (ValueError, OverflowError):  # a lone surrogate, or an integer that does not fit 64 bits
+        return None
+
+
+def _dump_each(values: Iterable[Any]) -> pa.Array:
+    """Return the JSON text of each value, null for None."""
+    # in blocks, because each bytes object that orjson returns occupies about a kilobyte
+    left, blocks = iter(values), [text_array([])]
+    while block := [None if value is None else dumps(value) for value in islice(left, BLOCK_ROWS)]:
+        blocks.append(text_array(block))
+    return pa.concat_arrays(blocks)
+
+
+def _to_list(values: ColumnValues) -> list[Any]:
+    listed: list[Any] = values if isinstance(values, list) else values.to_pylist()
+    return listed
+
+
+def _escape(texts: pa.Array) -> pa.Array:
+    """Escape texts for JSON, without the quotation marks around them."""
+    ends, characters = _buffer(texts)
+    codes = np.frombuffer(characters, np.uint8)[ends[0] : ends[-1]]
+    found = np.unique(codes[(codes < FIRST_UNESCAPED) | (codes == QUOTE) | (codes == BACKSLASH)])
+    # backslashes first, because every escape contains one
+    for character in map(chr, sorted(found.tolist(), key=BACKSLASH.__ne__)):
+        texts = pc.replace_substring(texts, character, dumps(character).decode()[1:-1])
+    return texts
+
+
+def _buffer(texts: pa.Array) -> tuple[np.ndarray[Any, Any], memoryview]:
+    """Return the offsets at which an array's texts end, and the bytes that they refer to."""
+    _, offsets, characters = texts.buffers()
+    ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    return ends, memoryview(characters or b"")
+
+
+def _member(start: str, texts: pa.Array, end: str) -> list[str | pa.Array]:
+    """Return the parts that a column adds to each row's object; empty text where the cell is missing."""
+    if not texts.null_count:
+        return [start, texts, end]
+    return [concatenate([start, texts, end]).fill_null("")]

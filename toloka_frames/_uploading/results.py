@@ -1,4 +1,4 @@
-"""What is learnt of each object of an upload comes in, one result row for each input row goes out."""
+"""Collect the outcome of each object of an upload and build the result DataFrame."""
 
 from __future__ import annotations
 
@@ -17,102 +17,108 @@ if TYPE_CHECKING:
 
     from toloka_frames._transport.operations import OperationLog
 
-Status: TypeAlias = Literal["CREATED", "INVALID", "FAILED", "UNKNOWN", "NOT_SENT"]
-# a row that has no object: its position, status, and what is wrong with it: field, code and message
-Other: TypeAlias = "tuple[int, Status, str | None, str | None, str | None]"
+RowStatus: TypeAlias = Literal["CREATED", "INVALID", "FAILED", "UNKNOWN", "NOT_SENT"]
+# an object that was not created: position, status, and the field, code and message of its error
+UncreatedObject: TypeAlias = "tuple[int, RowStatus, str | None, str | None, str | None]"
 
-TYPES = {pa.large_string(): STRING_DTYPE, pa.int64(): pd.Int64Dtype()}
+DTYPES = {pa.large_string(): STRING_DTYPE, pa.int64(): pd.Int64Dtype()}
 COLUMNS = ("status", "object_id", "error_field", "error_code", "error_message", "operation_id", "chunk")
 NO_ERROR = dict.fromkeys(("error_field", "error_code", "error_message"))
 
 
 class Results:
-    """What is known of each object of an upload; NOT_SENT until more is known.
+    """The outcome of each object of an upload; NOT_SENT until more is known.
 
-    `object_id` is the frame's column of the id of what was made; `carrier` that of the operation, or of the batch.
+    Args:
+        objects: The number of objects.
+        object_id: The result column for the ids of created objects.
+        request_id: The result column for the id of the operation, or of the batch, that created them.
     """
 
-    def __init__(self, objects: int, object_id: str, carrier: str = "operation_id") -> None:
-        self._object_id, self._carrier = object_id, carrier
+    def __init__(self, objects: int, object_id: str, request_id: str = "operation_id") -> None:
+        self._object_id, self._request_id = object_id, request_id
         self._columns = {name: np.full(objects, None, dtype=object) for name in (*COLUMNS, "batch_id")}
         self.put(range(objects), status="NOT_SENT")
 
-    def put(self, rows: Sequence[int] | np.ndarray[Any, Any], **facts: Any) -> None:
-        """Write facts to some rows: each the same for all of them, or a list with one for each."""
-        where = slice(rows.start, rows.stop) if isinstance(rows, range) else _array(rows)
-        for name, fact in facts.items():
-            self._columns[name][where] = fact
+    def put(self, positions: Sequence[int] | np.ndarray[Any, Any], **columns: Any) -> None:
+        """Set columns of some objects, each to one value for all of them or to a list with one value for each."""
+        where = slice(positions.start, positions.stop) if isinstance(positions, range) else _index_array(positions)
+        for name, value in columns.items():
+            self._columns[name][where] = value
 
-    def outcomes(self, rows: Sequence[int]) -> tuple[list[str | None], list[Other]]:
-        """What the ledger keeps of rows: the id of each one's object, and what became of those without."""
-        where = _array(rows)
-        others = where[self._columns["status"][where] != "CREATED"]
-        told = [self._columns[name][others] for name in ("status", *NO_ERROR)]
-        return self._columns["object_id"][where].tolist(), list(zip(others.tolist(), *told, strict=True))
+    def mark_invalid(self, position: int, output: Any) -> None:
+        """Set an object's status to INVALID, with the first error that the service reports for it."""
+        self.put([position], status="INVALID", **first_error(output))
 
-    def log(self, rows: Sequence[int], log: OperationLog) -> None:
-        """Write an operation's log to the rows of its chunk."""
-        mine = np.isin(log.positions, _array(rows))
-        self.put(log.positions[mine], status="CREATED", object_id=log.ids[mine], **NO_ERROR)
-        of_chunk = set(rows) if log.errors else ()
+    def settle(self, positions: Sequence[int], log: OperationLog, *, failed: bool) -> int:
+        """Set the outcome of a chunk's objects from its operation's log.
+
+        Args:
+            positions: The chunk's objects.
+            log: The log.
+            failed: Whether the operation ended with FAIL.
+
+        Returns:
+            The number of objects that the log does not mention.
+        """
+        where = _index_array(positions)
+        created = np.isin(log.positions, where)
+        self.put(log.positions[created], status="CREATED", object_id=log.ids[created], **NO_ERROR)
+        in_chunk = set(positions) if log.errors else ()
         for position, output in log.errors.items():
-            if position in of_chunk and self._columns["status"][position] != "CREATED":
+            if position in in_chunk and self._columns["status"][position] != "CREATED":
                 self.mark_invalid(position, output)
-
-    def mark_invalid(self, row: int, output: Any) -> None:
-        """Write that a row is not valid, and what the service says of it."""
-        self.put([row], status="INVALID", **first_error(output))
-
-    def settle(self, rows: Sequence[int], log: OperationLog, *, failed: bool) -> int:
-        """Write an operation's log to the rows of its chunk, and return how many it leaves open."""
-        self.log(rows, log)
-        return self.end(rows, failed=failed)
-
-    def end(self, rows: Sequence[int], *, failed: bool) -> int:
-        """Settle the rows that the log left open, and return how many these are."""
-        where = _array(rows)
-        unsettled = where[self._columns["status"][where] == "UNKNOWN"]
+        unmentioned = where[self._columns["status"][where] == "UNKNOWN"]
         if failed:
-            self.put(unsettled, status="FAILED", error_message="The request that carried it ended with FAIL.")
+            self.put(unmentioned, status="FAILED", error_message="The request that carried it ended with FAIL.")
         else:
-            self.put(unsettled, error_message="The operation's log does not mention this row.")
-        return len(unsettled)
+            self.put(unmentioned, error_message="The operation's log does not mention this row.")
+        return len(unmentioned)
+
+    def for_ledger(self, positions: Sequence[int]) -> tuple[list[str | None], list[UncreatedObject]]:
+        """Return what the ledger records of objects: the ids of the created ones, and the outcome of the others."""
+        where = _index_array(positions)
+        others = where[self._columns["status"][where] != "CREATED"]
+        columns = [self._columns[name][others] for name in ("status", *NO_ERROR)]
+        return self._columns["object_id"][where].tolist(), list(zip(others.tolist(), *columns, strict=True))
 
     def frame(self, index: pd.Index[Any], object_of_row: Sequence[int]) -> pd.DataFrame:
-        """A row for each input row, on the input's index."""
-        names = [self._carrier if name == "operation_id" else name for name in COLUMNS]
+        """Return a row for each input row, with the input's index."""
+        names = [self._request_id if name == "operation_id" else name for name in COLUMNS]
         columns = {name: pa.array(self._columns[name], pa.int64() if name == "chunk" else pa.large_string()) for name in names}
-        frame: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=TYPES.get).rename(columns={"object_id": self._object_id})
-        # where each row is an object, they are in their order already
+        frame: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=DTYPES.get)
+        frame = frame.rename(columns={"object_id": self._object_id})
+        # a range means that each row is an object, in the same order
         return (frame if isinstance(object_of_row, range) else frame.take(list(object_of_row))).set_axis(index)
 
     def counts(self) -> Counter[str]:
-        """Rows by status."""
+        """Return the number of objects in each status."""
         return Counter(self._columns["status"].tolist())
 
     def summary(self) -> str:
-        """One sentence: how many rows have which status."""
+        """Return the number of objects in each status as a sentence."""
         return ", ".join(f"{count:,} {status}" for status, count in self.counts().most_common()) + "."
 
     def commonest_error(self) -> str:
-        """What is wrong with most of the rows that are wrong, or nothing."""
+        """Return the most frequent error of INVALID objects as a sentence, or ""."""
         invalid = self._columns["status"] == "INVALID"
-        told = Counter(zip(*(self._columns[name][invalid] for name in NO_ERROR), strict=True))
-        if not told:
+        errors = Counter(zip(*(self._columns[name][invalid] for name in NO_ERROR), strict=True))
+        if not errors:
             return ""
-        [((field, code, message), _)] = told.most_common(1)
+        [((field, code, message), _)] = errors.most_common(1)
         return f"Most often: {field or 'object'}: {code}, {message}."
 
 
-def _array(rows: Sequence[int] | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    # NumPy looks at each number of a range
-    return np.arange(rows.start, rows.stop) if isinstance(rows, range) else np.asarray(rows, dtype=np.int64)
+def _index_array(positions: Sequence[int] | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    # NumPy converts a range number by number
+    return np.arange(positions.start, positions.stop) if isinstance(positions, range) else np.asarray(positions, np.int64)
 
 
 def first_error(output: Any) -> dict[str, str | None]:
-    """Field, code and message of the first complaint about a row, as text.
+    """Return the field, code and message of the first error that the service reports for an object.
 
-    Two shapes are documented (Toloka API, "Get operation log"): a map of fields, and the usual envelope with it as payload.
+    Two forms are documented (Toloka API, "Get operation log"): a map of fields, and the usual error body with that map as its
+    payload.
     """
     if not isinstance(output, dict):
         return {"error_message": to_text(output)}
@@ -120,8 +126,8 @@ def first_error(output: Any) -> dict[str, str | None]:
         payload = output.get("payload")
         inner = first_error(payload) if isinstance(payload, dict) and payload else {}
         return {"error_code": to_text(output["code"]), "error_message": to_text(output.get("message")), **inner}
-    for name, complaint in output.items():
-        details = complaint if isinstance(complaint, dict) else {"message": str(complaint)}
-        told = {"error_field": name, "error_code": details.get("code"), "error_message": details.get("message")}
-        return {column: to_text(fact) for column, fact in told.items()}
+    for name, error in output.items():
+        details = error if isinstance(error, dict) else {"message": str(error)}
+        columns = {"error_field": name, "error_code": details.get("code"), "error_message": details.get("message")}
+        return {column: to_text(value) for column, value in columns.items()}
     return {}

@@ -1,4 +1,4 @@
-"""What a user wants set or judged row by row comes in, the calls that will do it go out, all checked."""
+"""Update one object per row of a DataFrame: user skills, bans, accepted and rejected assignments."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from toloka_frames._errors import ApiError, Conflict, InputError, NotFound, Vali
 from toloka_frames._runtime.progress import ProgressArg, track_progress
 from toloka_frames._runtime.worker_pool import WorkerPool
 from toloka_frames._transport.http import decode_json
-from toloka_frames._uploading.cells import objects_of
-from toloka_frames._uploading.frame_columns import members_of, reject_duplicates
-from toloka_frames._uploading.job import RowJob
+from toloka_frames._uploading.cells import convert_objects, read_columns, reject_duplicates
 from toloka_frames._uploading.results import Results, first_error
+from toloka_frames._uploading.upload import RowJob, upload_verb
 from toloka_frames._validation import flag_or_none, path_part, reject_rows, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from toloka_frames._client.client import AsyncTolokaClient
-    from toloka_frames._runtime.progress import ProgressArg, ProgressTracker
-# short calls, within the 300 a second that an account has
+    from toloka_frames._runtime.progress import ProgressTracker
+
+# short calls; an account may make 300 requests a second (Toloka API, "Rate limiting")
 CONCURRENCY = 8
 
 
+@upload_verb
 def set_user_skills(
     df: pd.DataFrame,
     client: AsyncTolokaClient,
@@ -35,30 +36,31 @@ def set_user_skills(
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
 ) -> PerRowJob:
-    """Set the skill of the user of each row of a frame; the same rows again leave it as it is.
+    """Set a skill of the user of each row of a DataFrame; the same rows again change nothing.
 
     Args:
-        df: Columns `user_id`, `skill_id` (text), `value` (a number from 0 to 100), and where wanted `reason` (text).
+        df: Columns `user_id`, `skill_id` (text), `value` (a number from 0 to 100); optional column `reason` (text).
         client: The account.
-        skip_invalid_items: Whether rows that the service refuses are told in the results in place of an error.
-        concurrency: Requests in flight at once, of one row each.
+        skip_invalid_items: Whether rows that the service rejects are only reported in the results, without an error.
+        concurrency: The number of requests in flight at once, of one row each.
         progress: As in `create_tasks`.
 
     Returns:
-        A frame on df's index with string columns `status` (DONE, INVALID, FAILED, UNKNOWN, NOT_SENT), `user_skill_id`,
-        `error_field`, `error_code`, `error_message`.
+        A DataFrame with the index of `df` and string columns `status` (DONE, INVALID, FAILED, UNKNOWN, NOT_SENT),
+        `user_skill_id`, `error_field`, `error_code`, `error_message`.
 
     Raises:
-        InputError: A column or row cannot be sent; nothing was sent.
-        UploadError: A row is not DONE; `.results` is the whole frame.
-        UploadInterrupted: Stop was pressed; `.results` says what is known.
+        InputError: If a column or row cannot be sent; nothing was sent.
+        UploadError: If a row is not DONE; `.results` holds all rows.
+        UploadInterrupted: If the call was stopped (Ctrl-C); `.results` holds what is known of all rows.
 
     Source: Toloka API, "Set skill" (at most 100,000 a day).
     """
     calls = skill_calls(df)
-    return _each("user skills", "user_skill_id", calls, df, client, skip_invalid_items, concurrency, progress)
+    return PerRowJob(SKILLS, calls, df.index, skip_invalid_items, client, concurrency, progress)
 
 
+@upload_verb
 def set_user_restrictions(
     df: pd.DataFrame,
     client: AsyncTolokaClient,
@@ -67,14 +69,14 @@ def set_user_restrictions(
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
 ) -> PerRowJob:
-    """Keep the user of each row of a frame from a pool, a project, or all projects; the same rows again leave it as it is.
+    """Ban the user of each row of a DataFrame from a pool, a project or all projects; the same rows again change nothing.
 
     Args:
-        df: Columns `user_id`, `scope` ("POOL", "PROJECT", "ALL_PROJECTS"), with the scopes POOL and PROJECT `pool_id` or
-            `project_id`, and where wanted `private_comment`, `will_expire` (text, UTC as 2026-12-31T00:00:00).
+        df: Columns `user_id`, `scope` ("POOL", "PROJECT", "ALL_PROJECTS"); `pool_id` for the scope POOL and `project_id` for
+            the scope PROJECT; optional columns `private_comment`, `will_expire` (text, UTC as 2026-12-31T00:00:00).
         client: The account.
         skip_invalid_items: As in `set_user_skills`.
-        concurrency: Requests in flight at once, of one row each.
+        concurrency: The number of requests in flight at once, of one row each.
         progress: As in `create_tasks`.
 
     Returns:
@@ -83,9 +85,10 @@ def set_user_restrictions(
     Source: Toloka API, "Block access to tasks".
     """
     calls = restriction_calls(df)
-    return _each("user restrictions", "user_restriction_id", calls, df, client, skip_invalid_items, concurrency, progress)
+    return PerRowJob(RESTRICTIONS, calls, df.index, skip_invalid_items, client, concurrency, progress)
 
 
+@upload_verb
 def accept_assignments(
     df: pd.DataFrame,
     client: AsyncTolokaClient,
@@ -95,14 +98,14 @@ def accept_assignments(
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
 ) -> PerRowJob:
-    """Accept the assignment of each row of a frame, which pays its Toloker; what is accepted already stays so.
+    """Accept the assignment of each row of a DataFrame, which pays its Toloker; accepted ones stay accepted.
 
     Args:
-        df: A column `assignment_id` (or `ASSIGNMENT:assignment_id`), and where wanted `public_comment` (2,048 characters).
+        df: Column `assignment_id` (or `ASSIGNMENT:assignment_id`); optional column `public_comment` (2,048 characters).
         client: The account.
-        public_comment: What all are told, where there is no such column.
+        public_comment: A comment for all Tolokers, if `df` has no such column.
         skip_invalid_items: As in `set_user_skills`.
-        concurrency: Requests in flight at once, of one row each.
+        concurrency: The number of requests in flight at once, of one row each.
         progress: As in `create_tasks`.
 
     Returns:
@@ -111,9 +114,10 @@ def accept_assignments(
     Source: Toloka API, "Update task suite response".
     """
     calls = verdict_calls(df, "ACCEPTED", public_comment)
-    return _each("assignments", "assignment_id", calls, df, client, skip_invalid_items, concurrency, progress)
+    return PerRowJob(ASSIGNMENTS, calls, df.index, skip_invalid_items, client, concurrency, progress)
 
 
+@upload_verb
 def reject_assignments(
     df: pd.DataFrame,
     client: AsyncTolokaClient,
@@ -123,14 +127,14 @@ def reject_assignments(
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
 ) -> PerRowJob:
-    """Reject the assignment of each row of a frame; what is rejected already stays so.
+    """Reject the assignment of each row of a DataFrame; rejected ones stay rejected.
 
     Args:
-        df: As in `accept_assignments`; the Toloker is told why in `public_comment`, which each needs.
+        df: As in `accept_assignments`, but each row needs a `public_comment`, which tells the Toloker why.
         client: The account.
-        public_comment: What all are told, where there is no such column.
+        public_comment: A comment for all Tolokers, if `df` has no such column.
         skip_invalid_items: As in `set_user_skills`.
-        concurrency: Requests in flight at once, of one row each.
+        concurrency: The number of requests in flight at once, of one row each.
         progress: As in `create_tasks`.
 
     Returns:
@@ -138,30 +142,33 @@ def reject_assignments(
 
     Source: Toloka API, "Update task suite response".
     """
-    # what is no frame is refused below
+    # anything but a DataFrame is rejected by verdict_calls
     if public_comment is None and isinstance(df, pd.DataFrame) and "public_comment" not in df.columns:
         raise InputError("A Toloker whose work is rejected is told why: give public_comment=, or a column of it.")
     calls = verdict_calls(df, "REJECTED", public_comment)
-    return _each("assignments", "assignment_id", calls, df, client, skip_invalid_items, concurrency, progress)
+    return PerRowJob(ASSIGNMENTS, calls, df.index, skip_invalid_items, client, concurrency, progress)
 
 
-def _each(
-    title: str,
-    object_id: str,
-    calls: Sequence[Call],
-    df: pd.DataFrame,
-    client: AsyncTolokaClient,
-    skips: bool | None,
-    concurrency: int,
-    progress: ProgressArg,
-) -> PerRowJob:
-    validate("skip_invalid_items", flag_or_none, skips)
-    return PerRowJob(title, object_id, calls, df.index, skips=skips, client=client, concurrency=concurrency, progress=progress)
+@dataclass(frozen=True)
+class UpdatedObject:
+    """A type of object that is updated row by row.
 
+    Attributes:
+        name: Its plural name.
+        id_column: The result column of its id.
+    """
+
+    name: str
+    id_column: str
+
+
+SKILLS = UpdatedObject("user skills", "user_skill_id")
+RESTRICTIONS = UpdatedObject("user restrictions", "user_restriction_id")
+ASSIGNMENTS = UpdatedObject("assignments", "assignment_id")
 
 # Toloka API, "Set skill" and "Block access to tasks"
-SKILL_MEMBERS = {"user_id": "string", "skill_id": "string", "value": "float", "reason": "string"}
-RESTRICTION_MEMBERS = {
+SKILL_TYPES = {"user_id": "string", "skill_id": "string", "value": "float", "reason": "string"}
+RESTRICTION_TYPES = {
     "scope": "string",
     "user_id": "string",
     "project_id": "string",
@@ -169,61 +176,77 @@ RESTRICTION_MEMBERS = {
     "private_comment": "string",
     "will_expire": "string",
 }
-VERDICT_MEMBERS = {"assignment_id": "string", "public_comment": "string"}
-# SYSTEM is not among them: such a ban is the service's own (Toloka-Kit 1.2.3, code SYSTEM_SCOPE_MODIFICATION)
-NEEDED_BY_SCOPE = {"ALL_PROJECTS": "user_id", "PROJECT": "project_id", "POOL": "pool_id"}
-MOST_SKILL = 100  # Toloka API, UserSkill.exact_value
+VERDICT_TYPES = {"assignment_id": "string", "public_comment": "string"}
+# without SYSTEM: only the service itself sets such a ban (Toloka-Kit 1.2.3, code SYSTEM_SCOPE_MODIFICATION)
+REQUIRED_BY_SCOPE = {"ALL_PROJECTS": "user_id", "PROJECT": "project_id", "POOL": "pool_id"}
+MAX_SKILL = 100  # Toloka API, UserSkill.exact_value
 
 
-def skill_calls(frame: pd.DataFrame) -> list[Call]:
-    """A call of each row that sets a user's skill.
+@dataclass(frozen=True)
+class RowCall:
+    """The API call for a row.
+
+    Attributes:
+        method: PUT or PATCH.
+        path: The path after `/api`.
+        content: The JSON text of the body.
+        target_status: The object's status that proves an earlier attempt succeeded if a retry is rejected with 409; None for
+            PUT.
+    """
+
+    method: str
+    path: str
+    content: bytes
+    target_status: str | None = None
+
+
+def skill_calls(frame: pd.DataFrame) -> list[RowCall]:
+    """Return the call of each row that sets a user's skill.
 
     Raises:
-        InputError: Something cannot be sent.
+        InputError: If a value cannot be sent.
     """
-    values = members_of(frame, SKILL_MEMBERS, ("user_id", "skill_id", "value"))
-    reject_rows("value", values["value"], lambda value: not _is_share(value), f"is no number from 0 to {MOST_SKILL}")
+    values = read_columns(frame, SKILL_TYPES, ("user_id", "skill_id", "value"))
+    reject_rows("value", values["value"], lambda value: not _is_skill_value(value), f"is not a number from 0 to {MAX_SKILL}")
     pairs = list(zip(values["user_id"], values["skill_id"], strict=True))
     reject_duplicates("user_id", pairs, "skill of the same user", "Give each user one value of a skill.")
-    return _puts("/v1/user-skills", values, SKILL_MEMBERS)
+    return _put_calls("/v1/user-skills", values, SKILL_TYPES)
 
 
-def restriction_calls(frame: pd.DataFrame) -> list[Call]:
-    """A call of each row that restricts a user; errors as in `skill_calls`."""
-    values = members_of(frame, RESTRICTION_MEMBERS, ("user_id", "scope"))
-    reject_rows(
-        "scope", values["scope"], lambda scope: scope not in NEEDED_BY_SCOPE, f"is none of {', '.join(NEEDED_BY_SCOPE)}"
-    )
-    for scope, needed in NEEDED_BY_SCOPE.items():
-        of_scope = zip(values["scope"], values.get(needed, [None] * len(frame)), strict=True)
+def restriction_calls(frame: pd.DataFrame) -> list[RowCall]:
+    """Return the call of each row that bans a user; errors as in `skill_calls`."""
+    values = read_columns(frame, RESTRICTION_TYPES, ("user_id", "scope"))
+    why = f"is none of {', '.join(REQUIRED_BY_SCOPE)}"
+    reject_rows("scope", values["scope"], lambda scope: scope not in REQUIRED_BY_SCOPE, why)
+    for scope, required in REQUIRED_BY_SCOPE.items():
+        rows = zip(values["scope"], values.get(required, [None] * len(frame)), strict=True)
         # a row of another scope passes with any value
-        given = [value if each == scope else needed for each, value in of_scope]
-        reject_rows(needed, given, lambda value: value is None, f"is missing, and the scope {scope} needs it")
-    return _puts("/v1/user-restrictions", values, RESTRICTION_MEMBERS)
+        given = [value if row_scope == scope else required for row_scope, value in rows]
+        reject_rows(required, given, lambda value: value is None, f"is missing, and the scope {scope} needs it")
+    return _put_calls("/v1/user-restrictions", values, RESTRICTION_TYPES)
 
 
-def verdict_calls(frame: pd.DataFrame, status: str, comment: str | None) -> list[Call]:
-    """A call of each row that accepts or rejects an assignment; errors as in `skill_calls`."""
+def verdict_calls(frame: pd.DataFrame, status: str, comment: str | None) -> list[RowCall]:
+    """Return the call of each row that accepts or rejects an assignment; errors as in `skill_calls`."""
     if isinstance(frame, pd.DataFrame):
         frame = frame.rename(columns={"ASSIGNMENT:assignment_id": "assignment_id"})
-    values = members_of(frame, VERDICT_MEMBERS, ("assignment_id",))
+    values = read_columns(frame, VERDICT_TYPES, ("assignment_id",))
     ids = values["assignment_id"]
-    reject_rows("assignment_id", ids, lambda each: not _is_id(each), "is no id of an assignment")
+    reject_rows("assignment_id", ids, lambda value: not _is_id(value), "is not the id of an assignment")
     hint = "An assignment has a row for each of its tasks: df.drop_duplicates('assignment_id')."
     reject_duplicates("assignment_id", ids, "assignment", hint)
-    comments = values.get("public_comment", [comment] * len(ids))
-    bodies = objects_of(
-        {"public_comment": comments, "status": [status] * len(ids)}, {"public_comment": "string", "status": "string"}
-    )
-    return [Call("PATCH", f"/v1/assignments/{path_part(each)}", body, status) for each, body in zip(ids, bodies, strict=True)]
+    members = {"public_comment": values.get("public_comment", [comment] * len(ids)), "status": [status] * len(ids)}
+    bodies = convert_objects(members, {"public_comment": "string", "status": "string"})
+    paths = [f"/v1/assignments/{path_part(id_)}" for id_ in ids]
+    return [RowCall("PATCH", path, body, status) for path, body in zip(paths, bodies, strict=True)]
 
 
-def _puts(path: str, values: Mapping[str, list[Any]], members: Mapping[str, str]) -> list[Call]:
-    return [Call("PUT", path, content) for content in objects_of(values, members)]
+def _put_calls(path: str, values: Mapping[str, list[Any]], types: Mapping[str, str]) -> list[RowCall]:
+    return [RowCall("PUT", path, content) for content in convert_objects(values, types)]
 
 
-def _is_share(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_SKILL
+def _is_skill_value(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_SKILL
 
 
 def _is_id(value: Any) -> bool:
@@ -234,96 +257,82 @@ def _is_id(value: Any) -> bool:
     return True
 
 
-SAME_AGAIN = "`.results` of this error has a row for each input row; the same call again leaves what is done as it is."
+REPEAT_HINT = "`.results` of this error has a row for each input row; the same call again leaves what is done as it is."
+# errors that concern the row alone, so that the other rows are still sent
 ROW_ERRORS = (ValidationFailed, NotFound, Conflict)
 
 
-@dataclass(frozen=True)
-class Call:
-    """What is asked for a row.
-
-    Attributes:
-        method: PUT or PATCH.
-        path: Its path behind `/api`.
-        content: JSON text of the body.
-        reached: The status that the object has when an earlier try of a call that is refused now was heard; None for a PUT.
-    """
-
-    method: str
-    path: str
-    content: bytes
-    reached: str | None = None
-
-
 class PerRowJob(RowJob):
-    """The calls of one frame."""
+    """One call for each row of a frame."""
 
     def __init__(
         self,
-        title: str,
-        object_id: str,
-        calls: Sequence[Call],
+        updated: UpdatedObject,
+        calls: Sequence[RowCall],
         index: pd.Index[int],
-        *,
-        skips: bool | None,
+        skip_invalid_items: bool | None,
         client: AsyncTolokaClient,
         concurrency: int,
         progress: ProgressArg,
     ) -> None:
+        validate("skip_invalid_items", flag_or_none, skip_invalid_items)
         super().__init__(client, concurrency, progress)
-        self._title, self._calls, self._index = title, calls, index
-        self._fine = {"DONE", "INVALID"} if skips else {"DONE"}
-        self._results = Results(len(calls), object_id)
+        self._title, self._calls, self._index = updated.name, calls, index
+        self._ok_statuses = {"DONE", "INVALID"} if skip_invalid_items else {"DONE"}
+        self._results = Results(len(calls), updated.id_column)
 
     async def run(self) -> pd.DataFrame:
-        """Make all calls; raise when one was not heard."""
-        with track_progress(self._progress, self._title, total=len(self._calls)) as meter:
-            crew = WorkerPool(meter)
+        """Make all calls and return the results of all rows.
+
+        Raises:
+            UploadError: If a call was not accepted.
+        """
+        with track_progress(self._progress, self._title, total=len(self._calls)) as tracker:
+            workers = WorkerPool(tracker)
             try:
-                await crew.do(range(len(self._calls)), self._concurrency, lambda row, _: self._make(row, meter))
+                await workers.do(range(len(self._calls)), self._concurrency, lambda row, _: self._call(row, tracker))
             except asyncio.CancelledError:
-                meter.note = self.stop_message()
+                tracker.note = self.stop_message()
                 raise
-            meter.note = self._results.summary()
-            self._raise_for_results(crew.error, self._fine, SAME_AGAIN)
+            tracker.note = self._results.summary()
+            self._raise_for_results(workers.error, self._ok_statuses, REPEAT_HINT)
         return self.frame()
 
     def frame(self) -> pd.DataFrame:
-        """What is known of each input row."""
+        """Return what is known of each input row."""
         frame = self._results.frame(self._index, range(len(self._calls)))
         return frame.drop(columns=["operation_id", "chunk"])
 
     def stop_message(self) -> str:
-        """What to say when it was stopped."""
+        """Return the message for a job that was stopped."""
         return f"{self._results.summary()} Running the same cell again goes on."
 
-    async def _make(self, row: int, meter: ProgressTracker) -> None:
-        """One call; what is wrong with its row alone stops no other."""
+    async def _call(self, row: int, tracker: ProgressTracker) -> None:
+        """Make the call of a row; an error that concerns the row alone does not stop the others."""
         call = self._calls[row]
-        # before it is sent: when a stop comes between, nobody knows
+        # before it is sent: a stop during the request leaves its outcome unknown
         self._results.put([row], status="UNKNOWN")
         try:
-            answer = await self._service.send(call.method, call.path, content=call.content, repeatable=True)
-            self._results.put([row], status="DONE", object_id=str(decode_json(answer, dict).get("id")))
+            response = await self._service.send(call.method, call.path, content=call.content, repeatable=True)
+            self._results.put([row], status="DONE", object_id=str(decode_json(response, dict).get("id")))
         except ROW_ERRORS as error:
-            if not await self._was_heard(call, error):
-                self._results.put([row], status="INVALID", **_told(error))
-            else:
+            if await self._is_done(call, error):
                 self._results.put([row], status="DONE", object_id=call.path.rpartition("/")[2])
+            else:
+                self._results.put([row], status="INVALID", **_error_columns(error))
         except ApiError as error:
             if not error.may_have_taken_effect:
-                self._results.put([row], status="FAILED", **_told(error))
+                self._results.put([row], status="FAILED", **_error_columns(error))
             raise
-        meter.rows += 1
+        tracker.rows += 1
 
-    async def _was_heard(self, call: Call, error: ApiError) -> bool:
-        """Whether an object is refused because it has the wanted status already."""
-        if call.reached is None or not isinstance(error, Conflict):
+    async def _is_done(self, call: RowCall, error: ApiError) -> bool:
+        """Return whether a call is rejected because the object already has the target status."""
+        if call.target_status is None or not isinstance(error, Conflict):
             return False
-        return bool((await self._service.get(call.path)).get("status") == call.reached)
+        return bool((await self._service.get(call.path)).get("status") == call.target_status)
 
 
-def _told(error: ApiError) -> dict[str, Any]:
-    if isinstance(error.payload, dict) and error.payload:
-        return {"error_code": error.code, "error_message": str(error), **first_error(error.payload)}
-    return {"error_code": error.code, "error_message": str(error)}
+def _error_columns(error: ApiError) -> dict[str, Any]:
+    field = first_error(error.payload) if isinstance(error.payload, dict) and error.payload else {}
+    return {"error_code": error.code, "error_message": str(error), **field}

@@ -1,6 +1,7 @@
-"""Chunks come in, each is sent once and its operation followed to its end, and what became of each row goes to the results.
+"""Send the chunks of an upload, follow their operations, and record what became of each row.
 
-Everything is in the ledger before it is sent. What an earlier call has begun is looked at first and never sent blindly.
+Every request is recorded in the ledger before it is sent. What an earlier call has sent is looked up first and never sent again
+blindly.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._runtime.worker_pool import WorkerPool
 from toloka_frames._transport import operations
 from toloka_frames._transport.operations import OperationPoller
-from toloka_frames._uploading.requests import next_id
+from toloka_frames._uploading.requests import retry_operation_id
 from toloka_frames._uploading.results import NO_ERROR
 from toloka_frames._validation import path_part
 
@@ -33,205 +34,205 @@ BAD_REQUEST = 400
 
 
 class ChunkSender(ABC):
-    """The requests of one upload while they go on.
+    """Sends the chunks of one upload.
 
     Attributes:
-        flags: What each of them asks for.
+        flags: The flags of each request.
     """
 
     def __init__(
         self,
         service: ApiClient,
         ledger: Ledger,
-        record: LedgerEntry,
+        entry: LedgerEntry,
         flags: Mapping[str, str],
         results: Results,
-        meter: ProgressTracker,
+        tracker: ProgressTracker,
     ) -> None:
-        self._service, self._ledger, self._record, self.flags = service, ledger, record, flags
-        self._results, self._meter = results, meter
-        self._crew = WorkerPool(meter)
+        self._service, self._ledger, self._entry, self.flags = service, ledger, entry, flags
+        self._results, self._tracker = results, tracker
+        self._workers = WorkerPool(tracker)
 
     @property
     def error(self) -> Exception | None:
-        """The first that stopped it."""
-        return self._crew.error
+        """The first error, after which nothing new was sent."""
+        return self._workers.error
 
     async def send(self, chunks: Sequence[Chunk], concurrency: int) -> None:
-        """Send chunks, so many at once."""
-        await self._crew.do(chunks, concurrency, self._create)
+        """Send chunks, at most `concurrency` at once."""
+        await self._workers.do(chunks, concurrency, self._create)
 
     @abstractmethod
-    async def look(self, chunks: Sequence[Chunk]) -> None:
-        """Ask what became of chunks that were begun, and send nothing."""
+    async def look_up(self, chunks: Sequence[Chunk]) -> None:
+        """Look up the outcome of chunks that an earlier call sent, and send nothing."""
 
     @abstractmethod
     async def open(self, pool_id: str) -> None:
-        """Open a pool, or start the batch that stands in its place."""
+        """Open a pool, or start the batch that takes its place."""
 
     @abstractmethod
-    async def _create(self, chunk: Chunk, free: Callable[[], None]) -> None:
-        """One request and what follows from it; `free` lets the next one begin."""
+    async def _create(self, chunk: Chunk, release: Callable[[], None]) -> None:
+        """Send a chunk and record its outcome; `release` lets the next chunk start before this one ends."""
 
-    async def _halve(self, chunk: Chunk) -> None:
+    async def _send_halves(self, chunk: Chunk) -> None:
         halves = chunk.halves()
-        await in_thread(self._ledger.split, self._record.id, chunk, halves)
+        await in_thread(self._ledger.split_chunk, self._entry.id, chunk, halves)
         for half in halves:
-            await self._create(half, _keep)
+            await self._create(half, _keep_slot)
 
-    async def _begun(self, chunk: Chunk, sent_as: str) -> None:
-        """Write down as what a chunk goes, before it does."""
-        await in_thread(self._ledger.begin, self._record.id, chunk, sent_as, self.flags, self._service.now())
-        self._results.put(
-            chunk.rows, **NO_ERROR, status="UNKNOWN", operation_id=sent_as, batch_id=chunk.pool_id or None, chunk=chunk.number
-        )
+    async def _record_sending(self, chunk: Chunk, operation_id: str) -> None:
+        """Record that a chunk is about to be sent under this id; its rows are UNKNOWN from now on."""
+        await in_thread(self._ledger.begin_chunk, self._entry.id, chunk, operation_id, self.flags, self._service.now())
+        columns = {"operation_id": operation_id, "batch_id": chunk.pool_id or None, "chunk": chunk.number}
+        self._results.put(chunk.positions, **NO_ERROR, status="UNKNOWN", **columns)
 
-    async def _withdraw(self, chunk: Chunk) -> None:
-        """Write down that a chunk that was begun is not there."""
-        await in_thread(self._ledger.withdraw, self._record.id, chunk)
-        self._results.put(chunk.rows, **NO_ERROR, status="NOT_SENT", operation_id=None, batch_id=None, chunk=None)
+    async def _record_not_sent(self, chunk: Chunk) -> None:
+        """Record that a chunk did not take effect."""
+        await in_thread(self._ledger.withdraw_chunk, self._entry.id, chunk)
+        self._results.put(chunk.positions, **NO_ERROR, status="NOT_SENT", operation_id=None, batch_id=None, chunk=None)
 
-    async def _refused(self, chunk: Chunk, error: TolokaError) -> None:
-        """Say of a chunk what a refusal says; an answer that never came, or of a service in trouble, says nothing."""
-        if isinstance(error, QuotaExceeded | ConnectionFailed) or (isinstance(error, TooLarge) and len(chunk.rows) > 1):
-            await self._withdraw(chunk)
+    async def _record_rejection(self, chunk: Chunk, error: TolokaError) -> None:
+        """Record what an error proves about a chunk; a missing response or an error of 5xx proves nothing."""
+        if isinstance(error, QuotaExceeded | ConnectionFailed) or (isinstance(error, TooLarge) and len(chunk.positions) > 1):
+            await self._record_not_sent(chunk)
         elif isinstance(error, ApiError) and error.status >= BAD_REQUEST and not error.retryable:
             self._fail(chunk, error)
-            await self._write_down(chunk, "refused")
+            await self._record_end(chunk, "refused")
 
-    async def _write_down(self, chunk: Chunk, state: ChunkState) -> None:
-        """Write down how a chunk ended, and its rows."""
-        await in_thread(self._ledger.end, self._record.id, chunk, state, *self._results.outcomes(chunk.rows))
+    async def _record_end(self, chunk: Chunk, state: ChunkState) -> None:
+        """Record how a chunk ended, and the outcome of its objects."""
+        outcomes = self._results.for_ledger(chunk.positions)
+        await in_thread(self._ledger.end_chunk, self._entry.id, chunk, state, *outcomes)
 
     def _fail(self, chunk: Chunk, error: ApiError) -> None:
-        self._results.put(chunk.rows, status="FAILED", error_code=error.code, error_message=str(error))
+        self._results.put(chunk.positions, status="FAILED", error_code=error.code, error_message=str(error))
 
 
 class OperationSender(ChunkSender):
-    """Requests that are operations: each has an id of ours, so that it may be repeated and looked for."""
+    """Sends chunks as operations whose ids we choose, so that a request can be repeated and looked up."""
 
     def __init__(self, service: ApiClient, *args: Any) -> None:
         super().__init__(service, *args)
-        self._watch = OperationPoller(service)
+        self._poller = OperationPoller(service)
 
     async def send(self, chunks: Sequence[Chunk], concurrency: int) -> None:
-        """Send chunks, so many at once."""
-        async with self._watch:
+        """Send chunks, at most `concurrency` at once."""
+        async with self._poller:
             await super().send(chunks, concurrency)
 
-    async def look(self, chunks: Sequence[Chunk]) -> None:
-        """Ask for the operations of chunks that were begun, and send nothing."""
-        async with self._watch:
+    async def look_up(self, chunks: Sequence[Chunk]) -> None:
+        """Look up the operations of chunks that an earlier call sent, and send nothing."""
+        async with self._poller:
             for chunk in chunks:
-                operation = await self._known(chunk)
+                operation = await self._pending_operation(chunk)
                 if operation is None:
-                    await self._withdraw(chunk)
+                    await self._record_not_sent(chunk)
                 else:
-                    with contextlib.suppress(OperationFailed):  # the results tell it row by row
-                        await self._settle(chunk, *await self._ended(operation, _keep))
+                    with contextlib.suppress(OperationFailed):  # the results show it row by row
+                        await self._settle(chunk, *await self._ended(operation, _keep_slot))
 
     async def open(self, pool_id: str) -> None:
-        """Open a pool, and wait until it is."""
+        """Open a pool and wait until it is open."""
         operation = await self._service.act(f"/v1/pools/{path_part(pool_id)}/open")
-        async with self._watch:
-            ended = await self._watch.ended(operation) if operation else None
+        async with self._poller:
+            ended = await self._poller.ended(operation) if operation else None
         if ended and ended["status"] == "FAIL":
             raise operations.operation_failed(ended)
 
-    async def _create(self, chunk: Chunk, free: Callable[[], None]) -> None:
-        operation = await self._known(chunk)
+    async def _create(self, chunk: Chunk, release: Callable[[], None]) -> None:
+        operation = await self._pending_operation(chunk)
         if operation is None:
             try:
-                operation = await self._post(chunk, chunk.sent_as or chunk.operation_id)
+                operation = await self._start(chunk, chunk.pending_operation_id or chunk.operation_id)
             except TooLarge as error:
-                if len(chunk.rows) == 1 or error.may_have_taken_effect:
+                if len(chunk.positions) == 1 or error.may_have_taken_effect:
                     raise
-                await self._halve(chunk)
+                await self._send_halves(chunk)
                 return
-        ended, log = await self._ended(operation, free)
-        # what ended with FAIL created nothing, so that asking in another way is a new try; in the same way it is the same FAIL
+        ended, log = await self._ended(operation, release)
+        # A failed operation created nothing. It is worth another attempt only under other flags: equal flags fail again.
         while ended["status"] == "FAIL" and not len(log.ids):
-            operation = await self._found(next_id(ended["id"]))
+            operation = await self._find_operation(retry_operation_id(ended["id"]))
             if operation is not None:
-                await self._begun(chunk, operation["id"])
-            elif _asked_with(ended, self.flags):
+                await self._record_sending(chunk, operation["id"])
+            elif _has_flags(ended, self.flags):
                 break
             else:
-                operation = await self._post(chunk, next_id(ended["id"]))
-            ended, log = await self._ended(operation, free)
+                operation = await self._start(chunk, retry_operation_id(ended["id"]))
+            ended, log = await self._ended(operation, release)
         await self._settle(chunk, ended, log)
 
-    async def _known(self, chunk: Chunk) -> dict[str, Any] | None:
-        """The operation that an earlier call began for a chunk; None when the service knows of none."""
-        return None if chunk.sent_as is None else await self._found(chunk.sent_as)
+    async def _pending_operation(self, chunk: Chunk) -> dict[str, Any] | None:
+        """Return the operation that an earlier call started for a chunk; None if the service has none."""
+        return None if chunk.pending_operation_id is None else await self._find_operation(chunk.pending_operation_id)
 
-    async def _found(self, operation_id: str) -> dict[str, Any] | None:
+    async def _find_operation(self, operation_id: str) -> dict[str, Any] | None:
         try:
             return await operations.get(self._service, operation_id)
         except NotFound as error:
-            if error.code is None:  # somebody between answered, who knows nothing of operations
+            if error.code is None:  # the response of a proxy, which proves nothing about the operation
                 raise
             return None
 
-    async def _post(self, chunk: Chunk, operation_id: str) -> dict[str, Any]:
-        """The operation of a chunk: a new one, or the one that there is of this id."""
-        if self._record.kind.quota:
-            await self._service.rate_limiter.objects(self._record.kind.quota, len(chunk.rows))
-        if self._crew.stopping:
+    async def _start(self, chunk: Chunk, operation_id: str) -> dict[str, Any]:
+        """Start the operation of a chunk and return it, or the one that exists under this id."""
+        if self._entry.kind.quota:
+            await self._service.rate_limiter.objects(self._entry.kind.quota, len(chunk.positions))
+        if self._workers.stopping:
             raise asyncio.CancelledError
-        await self._begun(chunk, operation_id)
+        await self._record_sending(chunk, operation_id)
         query = {**self.flags, "async_mode": "true", "operation_id": operation_id}
         try:
-            return await operations.start(self._service, self._record.kind.path, query, chunk.body)
+            return await operations.start(self._service, self._entry.kind.path, query, chunk.body)
         except TolokaError as error:
-            if not _is_doubtful(error):
-                await self._refused(chunk, error)
+            if not _may_exist(error):
+                await self._record_rejection(chunk, error)
                 raise
-            operation = await self._found(operation_id) if isinstance(error, ApiError) else None
+            operation = await self._find_operation(operation_id) if isinstance(error, ApiError) else None
             if operation is None:
                 raise
             return operation
 
-    async def _ended(self, operation: Mapping[str, Any], free: Callable[[], None]) -> tuple[dict[str, Any], OperationLog]:
-        ended = await self._watch.ended(operation)
+    async def _ended(self, operation: Mapping[str, Any], release: Callable[[], None]) -> tuple[dict[str, Any], OperationLog]:
+        ended = await self._poller.ended(operation)
         if ended["status"] == "SUCCESS":
-            free()  # its log is read while the next request goes out
-        return ended, await operations.read_log(self._service, ended["id"], self._record.kind.object_id)
+            release()  # the log is read while the next chunk is sent
+        return ended, await operations.read_log(self._service, ended["id"], self._entry.kind.object_id)
 
     async def _settle(self, chunk: Chunk, operation: Mapping[str, Any], log: OperationLog) -> None:
-        """Write down what became of a chunk; rows that nobody tells of stay UNKNOWN, to be looked at again."""
+        """Record the outcome of a chunk; rows that the log does not mention stay UNKNOWN and are looked up by the next call."""
         failed = operation["status"] == "FAIL"
-        unsettled = await in_thread(self._results.settle, chunk.rows, log, failed=failed)
-        self._meter.rows += len(chunk.rows)
-        if failed or not unsettled:
-            # where invalid rows are to be skipped, a request of nothing else has done what it was to do
-            skipped = not unsettled and "skip_invalid_items" in self.flags
+        unmentioned = await in_thread(self._results.settle, chunk.positions, log, failed=failed)
+        self._tracker.rows += len(chunk.positions)
+        if failed or not unmentioned:
+            # with skip_invalid_items, a request in which every row is INVALID has done its work although it failed
+            skipped = not unmentioned and "skip_invalid_items" in self.flags
             state: ChunkState = "failed" if failed and not skipped else "done"
-            await self._write_down(chunk, state)
-        if unsettled:
-            raise failure(operation)
+            await self._record_end(chunk, state)
+        if unmentioned:
+            raise upload_operation_failed(operation)
 
 
-def failure(operation: Mapping[str, Any]) -> OperationFailed:
-    """The error of an operation that did not create all its rows."""
+def upload_operation_failed(operation: Mapping[str, Any]) -> OperationFailed:
+    """Return the error for an operation that did not create all its rows."""
     return operations.operation_failed(
         operation, "One INVALID row has its whole request refused; with skip_invalid_items=True the others are created."
     )
 
 
-def _keep() -> None:
-    """The slot is not given away: the next request belongs to the same chunk."""
+def _keep_slot() -> None:
+    """Do nothing: the next request belongs to the same chunk and needs its slot."""
 
 
-def _asked_with(operation: Mapping[str, Any], flags: Mapping[str, str]) -> bool:
-    """Whether an operation was begun with these flags, as far as it tells (Toloka API, Operation.parameters)."""
-    asked = {"allow_defaults": "false", "skip_invalid_items": "false", **flags}
+def _has_flags(operation: Mapping[str, Any], flags: Mapping[str, str]) -> bool:
+    """Return whether an operation was started with these flags, as far as it shows them (Toloka API, Operation.parameters)."""
+    expected = {"allow_defaults": "false", "skip_invalid_items": "false", **flags}
     parameters = operation.get("parameters")
     return not isinstance(parameters, dict) or all(
-        bool(parameters.get(name, False)) == (flag == "true") for name, flag in asked.items()
+        bool(parameters.get(name, False)) == (flag == "true") for name, flag in expected.items()
     )
 
 
-def _is_doubtful(error: TolokaError) -> bool:
-    """Whether the operation may exist: an earlier try may have begun it, or the service says that it does."""
+def _may_exist(error: TolokaError) -> bool:
+    """Return whether the operation may exist after an error: an attempt may have started it, or the service says it exists."""
     return error.may_have_taken_effect or (isinstance(error, ApiError) and error.code == operations.ALREADY_EXISTS)

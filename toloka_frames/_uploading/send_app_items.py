@@ -1,7 +1,7 @@
-"""Chunks of app items come in, each is sent once, and what became of each row goes to the results.
+"""Send the chunks of an upload of app items, and match rows with items where a response was lost.
 
-These requests have no key (Apps API), so none is repeated blindly: what has no answer is looked for among the items that the
-service lists. A request makes all its items or none, except with ignore_errors, which only batches have.
+These requests have no idempotency key (Apps API), so none is repeated blindly: a chunk without a response is searched for among
+the items that the service lists. A request creates all its items or none, unless it has ignore_errors, which only batches take.
 """
 
 from __future__ import annotations
@@ -34,229 +34,237 @@ if TYPE_CHECKING:
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._uploading.requests import Chunk
 
+Response = TypeVar("Response")
 
-T = TypeVar("T")
-
-# lists show rows a minute late, and no service works longer on a request that nobody waits for: then it never came
+# Lists lag by about a minute, and the service does not work for minutes on a request whose sender is gone. After this time,
+# a chunk that is not listed counts as never received.
 GIVE_UP_AFTER = timedelta(minutes=5)
-# the clock that dates answers and the one that dates items may differ
+# the clock in the Date header of responses and the clock that dates items may differ
 CLOCK_SKEW = timedelta(minutes=5)
-PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)  # seconds, in which what was made is listed
-BATCH = "/app/v0/app-projects/{}/batches/{}"
-LOOK_AGAIN = "Nothing was sent twice: the same call and tf.reconcile look again, client.get_app_items(...) shows what is there."
-LOOK_LATER = "Nothing was sent twice: if no item of it is listed at {}, the same call takes it as not sent, and sends it then."
+# seconds between requests for what was just created; 69 seconds in all, because lists lag by about a minute
+PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
+BATCH_PATH = "/app/v0/app-projects/{}/batches/{}"
+LOOK_AGAIN_HINT = (
+    "Nothing was sent twice: the same call and tf.reconcile look again, client.get_app_items(...) shows what is there."
+)
+LOOK_LATER_HINT = (
+    "Nothing was sent twice: if no item of it is listed at {}, the same call takes it as not sent, and sends it then."
+)
 NO_ITEM: Any = "No item was made of this row."
-OF_BATCHES_ONLY = ("priority_order",)
+BATCH_FLAGS = ("priority_order",)
 
 
 class AppItemSender(ChunkSender):
-    """Requests that have no id of ours: what is listed tells whether one without an answer took effect."""
+    """Sends chunks as requests without an idempotency key; lists show whether one without a response took effect."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._project = self._record.place["app_project_id"]
+        self._project = self._entry.destination["app_project_id"]
         self._batch_id = ""
-        self._doubt: OutcomeUnknown | None = None
+        self._unknown: OutcomeUnknown | None = None
 
     @property
     def error(self) -> Exception | None:
-        """What it could not find out, or else what stopped it."""
-        return self._doubt or self._crew.error
+        """The error for a chunk whose outcome is unknown, or else the first error that stopped the upload."""
+        return self._unknown or self._workers.error
 
     async def send(self, chunks: Sequence[Chunk], concurrency: int) -> None:
-        """Send chunks, so many at once; the first one alone where it makes the batch for the others."""
+        """Send chunks, at most `concurrency` at once; the first one alone if it creates the batch for the others."""
         if "ignore_errors" in self.flags:
-            concurrency = 1  # a batch tells what was wrong with rows of its latest request only
+            concurrency = 1  # a batch reports the errors of its latest request only
         self._batch_id = _batch_of(chunks)
-        chunks = sorted(chunks, key=lambda chunk: chunk.sent_as is None)  # what was begun is looked for first
-        alone = int(self._makes_batch)
-        await self._crew.do(chunks[:alone], 1, self._create)
-        if not self._makes_batch:
-            await self._crew.do(chunks[alone:], concurrency, self._create)
+        chunks = sorted(chunks, key=lambda chunk: chunk.pending_operation_id is None)  # sent earlier: looked up first
+        alone = int(self._creates_batch)
+        await self._workers.do(chunks[:alone], 1, self._create)
+        if not self._creates_batch:
+            await self._workers.do(chunks[alone:], concurrency, self._create)
 
-    async def look(self, chunks: Sequence[Chunk]) -> None:
-        """Look for what was begun, and send nothing."""
+    async def look_up(self, chunks: Sequence[Chunk]) -> None:
+        """Search for chunks that an earlier call sent, and send nothing."""
         self._batch_id = _batch_of(chunks)
         for chunk in chunks:
-            await self._found(replace(chunk, pool_id=self._batch_id))
+            await self._took_effect(replace(chunk, pool_id=self._batch_id))
 
     async def open(self, pool_id: str) -> None:
-        """Start a batch, unless that was done before."""
-        path = build_path(BATCH, self._project, pool_id)
+        """Start a batch, unless it was started before."""
+        path = build_path(BATCH_PATH, self._project, pool_id)
 
-        async def status() -> str | None:
-            said = (await self._service.get(path)).get("status")
-            return None if said == "LOADING" else str(said)
+        async def status_if_loaded() -> str | None:
+            status = (await self._service.get(path)).get("status")
+            return None if status == "LOADING" else str(status)
 
-        loaded = await self._told(status, "items that are being loaded")
-        if loaded is None:
+        status = await self._poll(status_if_loaded, "items that are being loaded")
+        if status is None:
             raise TolokaError(f"The batch {pool_id} is still loading its items.")
-        if loaded == "NEW":
+        if status == "NEW":
             await self._service.act(f"{path}/start")
 
     @property
-    def _makes_batch(self) -> bool:
-        return self._record.kind is CREATE_APP_BATCH and not self._batch_id
+    def _creates_batch(self) -> bool:
+        return self._entry.kind is CREATE_APP_BATCH and not self._batch_id
 
-    async def _create(self, chunk: Chunk, free: Callable[[], None]) -> None:  # noqa: ARG002 -- its end is its answer
+    async def _create(self, chunk: Chunk, release: Callable[[], None]) -> None:  # noqa: ARG002 -- ends with its response
         chunk = replace(chunk, pool_id=self._batch_id)
-        if chunk.sent_as is None or await self._found(chunk) is False:
-            await self._send(replace(chunk, sent_as=None))
+        if chunk.pending_operation_id is None or await self._took_effect(chunk) is False:
+            await self._send(replace(chunk, pending_operation_id=None))
 
     async def _send(self, chunk: Chunk) -> None:
-        if self._crew.stopping:
+        if self._workers.stopping:
             raise asyncio.CancelledError
-        await self._begun(chunk, chunk.operation_id)
+        await self._record_sending(chunk, chunk.operation_id)
         try:
-            answer = await self._post(chunk)
+            response = await self._post(chunk)
         except TooLarge as error:
-            await self._refused(chunk, error)
-            if len(chunk.rows) == 1:
+            await self._record_rejection(chunk, error)
+            if len(chunk.positions) == 1:
                 raise
-            await self._halve(chunk)
+            await self._send_halves(chunk)
         except TolokaError as error:
             if not error.may_have_taken_effect:
-                await self._refused(chunk, error)
+                await self._record_rejection(chunk, error)
                 raise
-            with suppress(TolokaError):  # that it cannot be looked for now is no news
-                if await self._found(chunk):
+            with suppress(TolokaError):  # the first error explains the chunk better than a failed search
+                if await self._took_effect(chunk):
                     return
             raise
         else:
-            await (self._settle_batch if isinstance(answer, dict) else self._settle)(chunk, answer)
+            await (self._settle_batch if isinstance(response, dict) else self._settle)(chunk, response)
 
     async def _post(self, chunk: Chunk) -> Any:
-        """The batch that was made, or the ids of items."""
-        if self._makes_batch:
-            body = _body(chunk, self.flags, {"name": self._record.place.get("name")})
-            path = build_path(self._record.kind.path, self._project)
-            return _batch(await self._service.post(path, {}, body, repeatable=False))
-        body, path = _body(chunk, self.flags, {"batch_id": chunk.pool_id}), build_path(CREATE_APP_ITEMS.path, self._project)
+        """Send a chunk; return the batch that was created, or the ids of items."""
+        if self._creates_batch:
+            body = _body(chunk, self.flags, {"name": self._entry.destination.get("name")})
+            path = build_path(self._entry.kind.path, self._project)
+            return _check_batch(await self._service.post(path, {}, body, repeatable=False))
+        body = _body(chunk, self.flags, {"batch_id": chunk.pool_id})
+        path = build_path(CREATE_APP_ITEMS.path, self._project)
         return decode_ids(await self._service.send("POST", path, content=body, repeatable=False))
 
     async def _settle_batch(self, chunk: Chunk, batch: Mapping[str, Any]) -> None:
-        """Write down the batch, and the items of the rows that it does not complain of, which it does not tell."""
-        chunk = await self._put_in(chunk, batch["id"])
-        refused = complaints(_errors(batch), chunk.rows)
-        wanted = {row: each for row, each in inputs_of(chunk).items() if row not in refused}
-        found = match(wanted, await self._listed(chunk, len(wanted)))
-        if found.missing or found.more:
-            raise _doubt(chunk, f"the batch {batch['id']} was made, and its items are others than those that were sent")
-        await self._end(chunk, found.made, refused)
+        """Record a new batch, and find the items of the rows for which it reports no error: the response does not name them."""
+        chunk = await self._set_batch(chunk, batch["id"])
+        rejected = errors_by_row(_batch_errors(batch), chunk.positions)
+        wanted = {row: value for row, value in inputs_of(chunk).items() if row not in rejected}
+        match = match_items(wanted, await self._created_items(chunk, len(wanted)))
+        if match.missing or match.unmatched_items:
+            raise _outcome_unknown(
+                chunk, f"the batch {batch['id']} was made, and its items are others than those that were sent"
+            )
+        await self._end(chunk, match.item_of_row, rejected)
 
     async def _settle(self, chunk: Chunk, ids: Sequence[str]) -> None:
-        """Write down an item for each row, in order; where there are fewer, the items themselves tell whose they are."""
-        if len(ids) == len(chunk.rows):
-            await self._end(chunk, dict(zip(chunk.rows, ids, strict=True)), {})
+        """Record an item for each row, in order; if the response has fewer ids, match the items by their input."""
+        if len(ids) == len(chunk.positions):
+            await self._end(chunk, dict(zip(chunk.positions, ids, strict=True)), {})
             return
-        found = match(inputs_of(chunk), await self._listed(chunk, len(ids), set(ids)))
-        if found.more:
-            raise _doubt(chunk, "the items that it made are others than those that were sent")
-        refused = await self._reasons(chunk, found.missing)
-        await self._end(chunk, found.made, refused or dict.fromkeys(found.missing, NO_ITEM))
+        match = match_items(inputs_of(chunk), await self._created_items(chunk, len(ids), set(ids)))
+        if match.unmatched_items:
+            raise _outcome_unknown(chunk, "the items that it made are others than those that were sent")
+        rejected = await self._reported_errors(chunk, match.missing)
+        await self._end(chunk, match.item_of_row, rejected or dict.fromkeys(match.missing, NO_ITEM))
 
-    async def _end(self, chunk: Chunk, made: Mapping[int, str], refused: Mapping[int, Any]) -> None:
-        self._results.put(chunk.rows, **NO_ERROR, batch_id=chunk.pool_id or None)
-        self._results.put(list(made), status="CREATED", object_id=list(made.values()))
-        for row, complaint in refused.items():
-            self._results.mark_invalid(row, complaint)
-        self._meter.rows += len(chunk.rows)
-        await self._write_down(chunk, "done")
+    async def _end(self, chunk: Chunk, item_of_row: Mapping[int, str], rejected: Mapping[int, Any]) -> None:
+        self._results.put(chunk.positions, **NO_ERROR, batch_id=chunk.pool_id or None)
+        self._results.put(list(item_of_row), status="CREATED", object_id=list(item_of_row.values()))
+        for row, error in rejected.items():
+            self._results.mark_invalid(row, error)
+        self._tracker.rows += len(chunk.positions)
+        await self._record_end(chunk, "done")
 
     def _fail(self, chunk: Chunk, error: ApiError) -> None:
         super()._fail(chunk, error)
-        for row, complaint in complaints(error.payload, chunk.rows).items():
-            self._results.mark_invalid(row, complaint)
+        for row, row_error in errors_by_row(error.payload, chunk.positions).items():
+            self._results.mark_invalid(row, row_error)
 
-    async def _found(self, chunk: Chunk) -> bool | None:
-        """Whether a chunk that has no answer took effect, which settles it; None where that cannot be told yet."""
-        begun = await in_thread(self._ledger.begun_at, self._record.id, chunk)
-        since = await in_thread(self._ledger.doubt, self._record.id, chunk, self._service.now())
-        listed = 0
-        for batch_id in await self._candidates(begun):
-            found = await self._matched(replace(chunk, pool_id=batch_id), begun)
-            if self._makes_batch and found.more:
-                continue  # a batch of somebody else
-            refused = await self._reasons(replace(chunk, pool_id=batch_id), found.missing)
-            if found.made and found.sure and len(refused) == len(found.missing):
-                await self._end(await self._put_in(chunk, batch_id), found.made, refused)
+    async def _took_effect(self, chunk: Chunk) -> bool | None:
+        """Return whether a chunk without a response took effect, and record its outcome if so; None if not known yet."""
+        begun = await in_thread(self._ledger.begun_at, self._entry.id, chunk)
+        since = await in_thread(self._ledger.first_missing_at, self._entry.id, chunk, self._service.now())
+        possible_items = 0
+        for batch_id in await self._candidate_batches(begun):
+            match = await self._match(replace(chunk, pool_id=batch_id), begun)
+            if self._creates_batch and match.unmatched_items:
+                continue  # another upload's batch
+            rejected = await self._reported_errors(replace(chunk, pool_id=batch_id), match.missing)
+            if match.item_of_row and match.is_proof and len(rejected) == len(match.missing):
+                await self._end(await self._set_batch(chunk, batch_id), match.item_of_row, rejected)
                 return True
-            # in a batch, items that are like no row may be rows of ours that the service has changed
-            listed += len(found.made) + (found.more if batch_id else 0)
-        if not listed and self._service.now() >= since + GIVE_UP_AFTER:
-            await self._withdraw(chunk)
+            # in a batch, items that equal no row may come from rows of this chunk that the service has changed
+            possible_items += len(match.item_of_row) + (match.unmatched_items if batch_id else 0)
+        if not possible_items and self._service.now() >= since + GIVE_UP_AFTER:
+            await self._record_not_sent(chunk)
             return False
         when = f"{since + GIVE_UP_AFTER:%Y-%m-%d %H:%M:%S} UTC"
-        self._doubt = _doubt(
-            chunk, f"{listed:,} items that may be its own are listed", LOOK_AGAIN if listed else LOOK_LATER.format(when)
-        )
-        self._results.put(chunk.rows, error_message=str(self._doubt))
+        hint = LOOK_AGAIN_HINT if possible_items else LOOK_LATER_HINT.format(when)
+        self._unknown = _outcome_unknown(chunk, f"{possible_items:,} items that may be its own are listed", hint)
+        self._results.put(chunk.positions, error_message=str(self._unknown))
         return None
 
-    async def _matched(self, chunk: Chunk, begun: datetime) -> Match:
-        """The rows of a chunk and what is listed since it was begun, without what is known to be of others."""
-        items = await self._items(chunk, begun)
-        ours = await in_thread(self._ledger.app_objects, self._record.id)
-        others = await in_thread(self._ledger.in_doubt, self._record.id, chunk)
-        in_doubt = [each for other in others for each in inputs_of(other).values()]
-        whole = "ignore_errors" not in self.flags
-        return match(inputs_of(chunk), [item for item in items if item["id"] not in ours], in_doubt, whole=whole)
+    async def _match(self, chunk: Chunk, begun: datetime) -> Match:
+        """Match a chunk's rows with the items that are listed since it was begun and do not belong to other chunks."""
+        items = await self._list_items(chunk, begun)
+        settled = await in_thread(self._ledger.created_app_ids, self._entry.id)
+        pending = await in_thread(self._ledger.other_pending_chunks, self._entry.id, chunk)
+        other_inputs = [value for other in pending for value in inputs_of(other).values()]
+        all_or_nothing = "ignore_errors" not in self.flags
+        items = [item for item in items if item["id"] not in settled]
+        return match_items(inputs_of(chunk), items, other_inputs, all_or_nothing=all_or_nothing)
 
-    async def _candidates(self, begun: datetime) -> list[str]:
-        """Where a chunk may be: in its batch, or in one of that name that was made since; "" for items without a batch."""
-        if not self._makes_batch:
+    async def _candidate_batches(self, begun: datetime) -> list[str]:
+        """Return the batches that may hold a chunk: its own, or those of its name created since; "" for items without one."""
+        if not self._creates_batch:
             return [self._batch_id]
-        ours = await in_thread(self._ledger.app_objects, self._record.id)
-        batches = await _all(self._service, APP_BATCHES, app_project_id=self._project, created_gte=begun - CLOCK_SKEW)
-        name = self._record.place.get("name", "")
-        return [each["id"] for each in batches if each["id"] not in ours and (each.get("name") or "") == name]
+        settled = await in_thread(self._ledger.created_app_ids, self._entry.id)
+        batches = await _list_all(self._service, APP_BATCHES, app_project_id=self._project, created_gte=begun - CLOCK_SKEW)
+        name = self._entry.destination.get("name", "")
+        return [batch["id"] for batch in batches if batch["id"] not in settled and (batch.get("name") or "") == name]
 
-    async def _put_in(self, chunk: Chunk, batch_id: str) -> Chunk:
-        """The chunk in the batch that was made for it and for those behind it."""
-        if self._makes_batch:
+    async def _set_batch(self, chunk: Chunk, batch_id: str) -> Chunk:
+        """Record the batch that a chunk created, for this chunk and the later ones."""
+        if self._creates_batch:
             self._batch_id = batch_id
-            await in_thread(self._ledger.put_in_batch, self._record.id, batch_id)
+            await in_thread(self._ledger.set_batch, self._entry.id, batch_id)
         return replace(chunk, pool_id=self._batch_id)
 
-    async def _reasons(self, chunk: Chunk, missing: Collection[int]) -> dict[int, dict[str, Any]]:
-        """What the batch tells of rows of which no item was made, if its latest import is that of this chunk."""
+    async def _reported_errors(self, chunk: Chunk, missing: Collection[int]) -> dict[int, dict[str, Any]]:
+        """Return the batch's errors for rows without an item; empty if they are not those of this chunk."""
         if not missing or not chunk.pool_id:
             return {}
-        batch = await self._service.get(build_path(BATCH, self._project, chunk.pool_id))
-        told = complaints(_errors(batch), chunk.rows)
-        return told if set(told) == set(missing) else {}
+        batch = await self._service.get(build_path(BATCH_PATH, self._project, chunk.pool_id))
+        errors = errors_by_row(_batch_errors(batch), chunk.positions)
+        return errors if set(errors) == set(missing) else {}
 
-    async def _listed(self, chunk: Chunk, count: int, ids: Collection[str] | None = None) -> list[dict[str, Any]]:
-        """The items that a chunk has made, when so many are listed."""
-        begun = await in_thread(self._ledger.begun_at, self._record.id, chunk)
+    async def _created_items(self, chunk: Chunk, count: int, ids: Collection[str] | None = None) -> list[dict[str, Any]]:
+        """Return the items that a chunk created, once this number of them is listed."""
+        begun = await in_thread(self._ledger.begun_at, self._entry.id, chunk)
 
         async def listed() -> list[dict[str, Any]] | None:
-            items = [item for item in await self._items(chunk, begun) if ids is None or item["id"] in ids]
+            items = [item for item in await self._list_items(chunk, begun) if ids is None or item["id"] in ids]
             return items if len(items) >= count else None
 
-        items = await self._told(listed, "items that are not listed yet")
+        items = await self._poll(listed, "items that are not listed yet")
         if items is None:
-            raise _doubt(chunk, f"{count:,} items were made, and not all of them are listed")
+            raise _outcome_unknown(chunk, f"{count:,} items were made, and not all of them are listed")
         return items
 
-    async def _told(self, ask: Callable[[], Awaitable[T | None]], wait: str) -> T | None:
-        """What the service says as soon as it has something to say; None where it never has."""
+    async def _poll(self, request: Callable[[], Awaitable[Response | None]], reason: str) -> Response | None:
+        """Repeat a request until it returns something; None if it never does."""
         for pause in PAUSES:
-            if (said := await ask()) is not None:
-                return said
-            with self._meter.wait(wait):
+            if (response := await request()) is not None:
+                return response
+            with self._tracker.wait(reason):
                 await asyncio.sleep(pause)
         return None
 
-    async def _items(self, chunk: Chunk, begun: datetime) -> list[dict[str, Any]]:
-        """The items of the chunk's batch, or those without one, that are as new as it is."""
-        place = {"app_project_id": self._project, "batch_id": chunk.pool_id or None, "created_gte": begun - CLOCK_SKEW}
-        items = await _all(self._service, APP_ITEMS, **place)
+    async def _list_items(self, chunk: Chunk, begun: datetime) -> list[dict[str, Any]]:
+        """Return the items of the chunk's batch, or those without a batch, that were created since it was begun."""
+        filters = {"app_project_id": self._project, "batch_id": chunk.pool_id or None, "created_gte": begun - CLOCK_SKEW}
+        items = await _list_all(self._service, APP_ITEMS, **filters)
         return [item for item in items if (item.get("batch_id") or "") == chunk.pool_id]
 
 
-async def _all(service: ApiClient, resource: Resource, **given: Any) -> list[dict[str, Any]]:
-    source = Source(service, list_request(resource, given), str(resource.max_limit))
+async def _list_all(service: ApiClient, resource: Resource, **filters: Any) -> list[dict[str, Any]]:
+    source = Source(service, list_request(resource, filters), str(resource.max_limit))
     return [row async for page in source.dicts() for row in page.rows]
 
 
@@ -264,100 +272,107 @@ def _batch_of(chunks: Sequence[Chunk]) -> str:
     return chunks[0].pool_id if chunks else ""
 
 
-def _body(chunk: Chunk, flags: Mapping[str, str], place: Mapping[str, str | None]) -> bytes:
-    """The JSON text of a request; `place` is the batch that its items go into, or the name of a new one."""
-    wishes = {name: said == "true" or said for name, said in flags.items() if "name" in place or name not in OF_BATCHES_ONLY}
-    members = json.dumps({**wishes, **{name: value for name, value in place.items() if value}})
-    # an item is the input data alone, which stands behind the row's position
-    items = b",".join(each.split(b":", 2)[2][:-1] for each in chunk.objects)
+def _body(chunk: Chunk, flags: Mapping[str, str], batch: Mapping[str, str | None]) -> bytes:
+    """Return the JSON text of a request; `batch` is the id of the batch for its items, or the name of a new one."""
+    options = {name: value == "true" or value for name, value in flags.items() if "name" in batch or name not in BATCH_FLAGS}
+    members = json.dumps({**options, **{name: value for name, value in batch.items() if value}})
+    # an item is the input data alone, which follows the row's position in the chunk's text
+    items = b",".join(text.split(b":", 2)[2][:-1] for text in chunk.object_texts)
     return b'{"items":[' + items + b"]" + (b"," + members[1:].encode() if len(members) > len("{}") else b"}")
 
 
-def _batch(answer: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(answer.get("id"), str):
-        error = bad_answer(200, str(answer).encode(), "a batch was expected")
+def _check_batch(batch: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(batch.get("id"), str):
+        error = bad_answer(200, str(batch).encode(), "a batch was expected")
         error.may_have_taken_effect = True
         raise error
-    return answer
+    return batch
 
 
-def _errors(batch: Mapping[str, Any]) -> dict[str, Any]:
-    """What a batch tells of the rows that its latest import has skipped."""
+def _batch_errors(batch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the errors that a batch reports for the rows that its latest import skipped."""
     return {**((batch.get("last_items_import") or {}).get("errors") or {}), **(batch.get("validation_errors") or {})}
 
 
-def _doubt(chunk: Chunk, what: str, hint: str = LOOK_AGAIN) -> OutcomeUnknown:
-    rows = f"{min(chunk.rows):,} to {max(chunk.rows):,}"
-    return OutcomeUnknown(f"The request of rows {rows} may have taken effect or not: {what}.", hint=hint)
+def _outcome_unknown(chunk: Chunk, reason: str, hint: str = LOOK_AGAIN_HINT) -> OutcomeUnknown:
+    rows = f"{min(chunk.positions):,} to {max(chunk.positions):,}"
+    return OutcomeUnknown(f"The request of rows {rows} may have taken effect or not: {reason}.", hint=hint)
 
 
 Inputs: TypeAlias = "Mapping[int, Hashable]"
 
 # Apps API, "Add items in bulk": the key of an error is a position in the request and a field
-COMPLAINT = re.compile(r"input_data\.(\d{1,9})(?:\.(.+))?", re.DOTALL)
+ERROR_KEY = re.compile(r"input_data\.(\d{1,9})(?:\.(.+))?", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Match:
-    """Rows and items.
+    """Rows matched with items of equal input.
 
     Attributes:
-        made: The item of each row that has one.
-        missing: Rows whose input is not listed.
-        sure: Whether the items are of these rows: each input that is listed is there for all that may have made it.
-        more: How many items are of no row.
+        item_of_row: The item of each row that has one.
+        missing: The rows without an item.
+        is_proof: Whether the items certainly come from these rows: each listed input is listed often enough for all rows that
+            may have created it.
+        unmatched_items: The number of items that match no row.
     """
 
-    made: Mapping[int, str]
+    item_of_row: Mapping[int, str]
     missing: Sequence[int]
-    sure: bool
-    more: int
+    is_proof: bool
+    unmatched_items: int
 
 
-def match(inputs: Inputs, items: Iterable[Mapping[str, Any]], others: Iterable[Hashable] = (), *, whole: bool = False) -> Match:
-    """Give each row an item of its input.
+def match_items(
+    inputs: Inputs, items: Iterable[Mapping[str, Any]], others: Iterable[Hashable] = (), *, all_or_nothing: bool = False
+) -> Match:
+    """Give each row an item of equal input.
 
     Args:
         inputs: The input of each row.
-        items: Items as the wire has them.
-        others: Inputs of other rows, which may have made some of these items.
-        whole: Whether all rows were made or none, so that those whose input no other row has tell it of all.
+        items: Items as the service returned them.
+        others: The inputs of other rows that may have created some of the items.
+        all_or_nothing: Whether the request created items for all rows or for none; then any row with an input that no other row
+            has proves the outcome of all.
     """
     listed: dict[Hashable, list[str]] = {}
     for item in items:
         listed.setdefault(_comparable(item.get("input_data")), []).append(str(item.get("id")))
-    mine, theirs = Counter(inputs.values()), Counter(others)
-    if own := {each for each in mine if whole and each not in theirs}:
-        sure, none = all(len(listed.get(each, ())) >= mine[each] for each in own), own.isdisjoint(listed)
+    own, other = Counter(inputs.values()), Counter(others)
+    if unique := {value for value in own if all_or_nothing and value not in other}:
+        is_proof, is_absent = all(len(listed.get(value, ())) >= own[value] for value in unique), unique.isdisjoint(listed)
     else:
-        sure, none = all(len(listed[each]) >= mine[each] + theirs[each] for each in mine if each in listed), False
-    made = {} if none else {row: listed[each].pop(0) for row, each in inputs.items() if listed.get(each)}
-    return Match(made, [row for row in inputs if row not in made], sure, sum(map(len, listed.values())))
+        is_proof = all(len(listed[value]) >= own[value] + other[value] for value in own if value in listed)
+        is_absent = False
+    item_of_row = {} if is_absent else {row: listed[value].pop(0) for row, value in inputs.items() if listed.get(value)}
+    missing = [row for row in inputs if row not in item_of_row]
+    return Match(item_of_row, missing, is_proof, sum(map(len, listed.values())))
 
 
 def inputs_of(chunk: Chunk) -> Inputs:
-    """The input of each row of a chunk of app items, to be compared."""
-    return {row: _comparable(json.loads(each)["input_data"]) for row, each in zip(chunk.rows, chunk.objects, strict=True)}
+    """Return the input of each row of a chunk in a form that can be compared."""
+    texts = zip(chunk.positions, chunk.object_texts, strict=True)
+    return {row: _comparable(json.loads(text)["input_data"]) for row, text in texts}
 
 
-def complaints(errors: Any, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """What is wrong with which row: field path to code and message.
+def errors_by_row(errors: Any, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Return the errors of each row: field path to code and message.
 
     Args:
-        errors: Errors of a request or of an import (Apps API, Batch.last_items_import).
+        errors: The errors of a request or of an import (Apps API, Batch.last_items_import).
         rows: The rows of the request.
     """
-    told: dict[int, dict[str, Any]] = {}
-    for path, complaint in errors.items() if isinstance(errors, dict) else ():
-        found = COMPLAINT.fullmatch(path)
+    by_row: dict[int, dict[str, Any]] = {}
+    for key, error in errors.items() if isinstance(errors, dict) else ():
+        found = ERROR_KEY.fullmatch(key)
         if found and int(found[1]) < len(rows):
             field = f"input_data.{found[2]}" if found[2] else "input_data"
-            told.setdefault(rows[int(found[1])], {})[field] = complaint
-    return told
+            by_row.setdefault(rows[int(found[1])], {})[field] = error
+    return by_row
 
 
 def _comparable(value: Any) -> Hashable:
-    """A JSON value as something that is equal where the value is: 1 and 1.0 are, and so are keys in another order."""
+    """Return a hashable form of a JSON value, equal for equal values: 1 and 1.0, or the same keys in another order."""
     if isinstance(value, dict):
-        return frozenset((name, _comparable(each)) for name, each in value.items())
+        return frozenset((name, _comparable(member)) for name, member in value.items())
     return tuple(map(_comparable, value)) if isinstance(value, list) else value

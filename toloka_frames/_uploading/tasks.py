@@ -1,4 +1,4 @@
-"""A frame of input values comes in; the plan of its tasks, or of task suites that hold them, goes out, all checked."""
+"""Create tasks and task suites: the public functions, and how the rows of a frame become tasks."""
 
 from __future__ import annotations
 
@@ -9,166 +9,272 @@ from toloka_frames._errors import InputError
 from toloka_frames._reading import field_specs
 from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS
 from toloka_frames._schema.pandas_values import plain_values
-from toloka_frames._uploading.cells import MAX_INPUT_BYTES, cells_of
-from toloka_frames._uploading.json_text import dumps, number_array, text_array, text_list
-from toloka_frames._uploading.requests import RequestGroup, make_plan
-from toloka_frames._validation import path_part, validate
+from toloka_frames._uploading.cells import column_roles, convert_rows
+from toloka_frames._uploading.requests import (
+    MAX_INPUT_BYTES,
+    PoolObjects,
+    dumps,
+    make_plan,
+    number_array,
+    text_array,
+    text_list,
+)
+from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, Upload, check_flags, upload_verb
+from toloka_frames._validation import check_frame, path_part, positive, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
-    from toloka_frames._schema.bulk import BulkCreation
+    from toloka_frames._client.client import AsyncTolokaClient
+    from toloka_frames._reading.output_paths import FilePath
+    from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._schema.columns import Specification
     from toloka_frames._transport.http import ApiClient
-    from toloka_frames._uploading.cells import Cells
-    from toloka_frames._uploading.frame_columns import ColumnRoles
-    from toloka_frames._uploading.json_text import Pieces
-    from toloka_frames._uploading.requests import UploadPlan
+    from toloka_frames._uploading.cells import ColumnRoles, ConvertedRows
+    from toloka_frames._uploading.requests import RowTexts, UploadPlan
+
+
+@upload_verb
+def create_tasks(
+    df: pd.DataFrame,
+    client: AsyncTolokaClient,
+    pool_id: str | None = None,
+    *,
+    allow_defaults: bool | None = None,
+    open_pool: bool | None = None,
+    skip_invalid_items: bool | None = None,
+    overlap: int | None = None,
+    input_columns: Sequence[str] | None = None,
+    upload_id: str | None = None,
+    ledger: FilePath | None = None,
+    concurrency: int = CONCURRENCY,
+    progress: ProgressArg = "auto",
+) -> Upload:
+    """Create a task from each row of a DataFrame.
+
+    The columns are the project's input fields, or those of the platform's own upload files: `INPUT:*`, `GOLDEN:*` (a known
+    solution), `HINT:text`, `TASK:overlap`. Missing cells are left out. All rows are converted and checked before anything is
+    sent, and each request is recorded in the ledger before it is sent.
+
+    The same call again (same rows in the same order, same account and pool) creates nothing twice, even after a restart, a lost
+    response or a killed process: it continues where the first call ended, or returns the same results without sending anything
+    if the first call completed. Flags do not count: rows that exist stay as they are.
+
+    Args:
+        df: The rows, with any index.
+        client: The account.
+        pool_id: The pool; None if `df` has a column `pool_id`.
+        allow_defaults: Whether tasks without an overlap get that of the pool's defaults.
+        open_pool: Whether to open the pool, once, after all tasks are created.
+        skip_invalid_items: Whether to create valid rows even if others are not valid; the results then show what the service
+            reports for each invalid row.
+        overlap: The number of answers wanted for each task, 1 to 30,000, where no `TASK:overlap` gives it.
+        input_columns: The columns that hold input values, if the frame has others too.
+        upload_id: A name for the upload. The same rows under another name are another upload; other rows under a name that the
+            ledger has are rejected.
+        ledger: The SQLite file that records what was sent; by default `uploads.db` in the user's data folder.
+        concurrency: The number of requests in flight at once.
+        progress: "auto", "notebook", "text", "log", False or a callable that gets `tf.Progress`.
+
+    Returns:
+        A DataFrame with the index and the row order of `df`. String columns: `status` (CREATED, INVALID, FAILED, UNKNOWN,
+        NOT_SENT), `task_id`, `error_field`, `error_code`, `error_message`, `operation_id`; Int64 column: `chunk`.
+
+    Raises:
+        InputError: If a column or row cannot be sent, or `upload_id` is the name of other rows; nothing was sent.
+        LedgerError: If the ledger cannot be used; nothing was sent.
+        UploadError: If a row was not created (with skip_invalid_items, other than INVALID ones); `.results` holds all rows.
+        UploadInterrupted: If the call was stopped (Ctrl-C); `.results` holds what is known of all rows.
+
+    Source: Toloka API, "Create single/multiple tasks": at most 1,048,576 bytes of input_values a request, and an
+    operation_id is refused a second time; Toloka-Kit 1.2.3: at most 10,000 tasks.
+    """
+    flags = check_flags(upload_id, allow_defaults=allow_defaults, open_pool=open_pool, skip_invalid_items=skip_invalid_items)
+    roles = column_roles(df, input_columns, has_pool=pool_id is not None)
+    rows = TaskRows(CREATE_TASKS, df, flags, upload_id, roles, pool_id, overlap)
+    return Upload(rows, client, ledger, concurrency, progress)
+
+
+@upload_verb
+def create_task_suites(
+    df: pd.DataFrame,
+    client: AsyncTolokaClient,
+    pool_id: str | None = None,
+    *,
+    suite_column: str | None = None,
+    rows_per_suite: int | None = None,
+    allow_defaults: bool | None = None,
+    open_pool: bool | None = None,
+    skip_invalid_items: bool | None = None,
+    overlap: int | None = None,
+    input_columns: Sequence[str] | None = None,
+    upload_id: str | None = None,
+    ledger: FilePath | None = None,
+    concurrency: int = CONCURRENCY,
+    progress: ProgressArg = "auto",
+) -> Upload:
+    """Create task suites from the rows of a DataFrame, for a pool without smart mixing.
+
+    A suite holds the tasks of one page that a Toloker sees. Columns, checks, the ledger and the effect of the same call again
+    are as in `create_tasks`.
+
+    Args:
+        df: The rows, with any index.
+        client: The account.
+        pool_id: The pool; None if `df` has a column `pool_id`.
+        suite_column: A column whose value is the same for all rows of a suite; it is not an input field. Alternatively:
+        rows_per_suite: The number of consecutive rows in a suite; the last suite of a pool may have fewer.
+        allow_defaults: Whether suites get the overlap of the pool's defaults.
+        open_pool: Whether to open the pool, once, after all suites are created.
+        skip_invalid_items: Whether to create valid suites even if others are not valid.
+        overlap: The number of answers wanted for each suite, 1 to 30,000.
+        input_columns: The columns that hold input values, if the frame has others too.
+        upload_id: As in `create_tasks`.
+        ledger: As in `create_tasks`.
+        concurrency: The number of requests in flight at once.
+        progress: As in `create_tasks`.
+
+    Returns:
+        The results as of `create_tasks`, with `task_suite_id` instead of `task_id`: one row per row of `df`, with the outcome
+        of its suite.
+
+    Raises:
+        InputError: If a column or row cannot be sent, or not exactly one of suite_column and rows_per_suite is given.
+        LedgerError, UploadError, UploadInterrupted: As in `create_tasks`.
+
+    Source: Toloka API, "Create single/multiple task suites".
+    """
+    flags = check_flags(upload_id, allow_defaults=allow_defaults, open_pool=open_pool, skip_invalid_items=skip_invalid_items)
+    suites = _suite_of_each_row(df, suite_column, rows_per_suite)
+    frame = df if suite_column is None else df.drop(columns=suite_column)
+    if "TASK:overlap" in frame.columns:
+        raise InputError("A suite has one overlap: give overlap= in place of the column TASK:overlap.", column="TASK:overlap")
+    roles = column_roles(frame, input_columns, has_pool=pool_id is not None)
+    rows = TaskRows(CREATE_TASK_SUITES, frame, flags, upload_id, roles, pool_id, overlap, suites)
+    return Upload(rows, client, ledger, concurrency, progress)
+
+
+def _suite_of_each_row(df: pd.DataFrame, suite_column: str | None, rows_per_suite: int | None) -> Sequence[Any]:
+    """Return a value for each row that is the same for all rows of a suite."""
+    if (suite_column is None) == (rows_per_suite is None):
+        raise InputError("Exactly one of suite_column and rows_per_suite is needed.")
+    check_frame(df)
+    if rows_per_suite is not None:
+        validate("rows_per_suite", positive, rows_per_suite)
+        return [row // rows_per_suite for row in range(len(df))]
+    if suite_column not in df.columns:
+        raise InputError(f"suite_column={suite_column!r}: the frame has no such column.", column=suite_column)
+    suites = plain_values(df[suite_column])
+    if missing := [row for row, suite in enumerate(suites) if suite is None]:
+        raise InputError(f"Column {suite_column!r}: row {missing[0]} names no suite.", column=suite_column, rows=missing[:5])
+    return suites
+
+
+@dataclass(frozen=True)
+class TaskRows(FrameRows):
+    """The rows of `create_tasks` or `create_task_suites`.
+
+    Attributes:
+        roles: The roles of the columns.
+        pool_id: The pool; None if a column names it.
+        overlap: The overlap of suites, or of tasks without a TASK:overlap.
+        suites: For task suites, a value for each row that is the same for all rows of a suite.
+    """
+
+    roles: ColumnRoles
+    pool_id: str | None
+    overlap: int | None
+    suites: Sequence[Any] | None = None
+
+    async def plan(self, service: ApiClient) -> UploadPlan:
+        """Convert each row to a task, or the rows of each suite to a task suite."""
+        account, pools = await service.account(), await self._pools(service)
+        object_of_row: Sequence[int] = range(len(self.frame))
+        if self.suites is None:
+            groups = self._tasks(pools)
+        else:
+            groups, object_of_row = self._suites(pools, self.suites)
+        return make_plan(self.kind, account, groups, object_of_row, self.upload_id, [pool.returned for pool in pools])
+
+    async def _pools(self, service: ApiClient) -> list[_Pool]:
+        """Request the pools of all rows."""
+        by_pool = self._rows_by_pool()
+        return [_Pool(pool_id, rows, *await field_specs.of_pool(service, pool_id)) for pool_id, rows in by_pool.items()]
+
+    def _rows_by_pool(self) -> Mapping[str, Sequence[int]]:
+        if self.pool_id is not None:
+            validate("pool_id", path_part, self.pool_id)
+            return {self.pool_id: range(len(self.frame))}
+        pools: dict[str, list[int]] = {}
+        for position, pool_id in enumerate(plain_values(self.frame[self.roles.pool])):
+            pools.setdefault(_checked_pool_id(pool_id, position), []).append(position)
+        return pools
+
+    def _tasks(self, pools: Iterable[_Pool]) -> list[PoolObjects]:
+        return [
+            PoolObjects(pool.id, pool.rows, _task_texts(pool, converted), converted.input_bytes)
+            for pool, converted in self._convert(pools, self.overlap)
+        ]
+
+    def _suites(self, pools: Iterable[_Pool], suites: Sequence[Any]) -> tuple[list[PoolObjects], list[int]]:
+        """Return the suites of each pool, and the position of each row's suite."""
+        groups, suite_of_row = [], [0] * len(self.frame)
+        numbers: dict[tuple[str, Any], int] = {}
+        for pool, converted in self._convert(pools, overlap=None):
+            for row in pool.rows:
+                suite_of_row[row] = numbers.setdefault((pool.id, suites[row]), len(numbers))
+            groups.append(_suites_of_pool(pool.id, [suite_of_row[row] for row in pool.rows], converted, self.overlap))
+        return groups, suite_of_row
+
+    def _convert(self, pools: Iterable[_Pool], overlap: int | None) -> Iterator[tuple[_Pool, ConvertedRows]]:
+        for pool in pools:
+            part = self.frame if len(pool.rows) == len(self.frame) else self.frame.iloc[list(pool.rows)]
+            converted = convert_rows(
+                part, self.roles, pool.specification, overlap=overlap, positions=pool.rows, strict=self.strict
+            )
+            yield pool, converted
 
 
 @dataclass(frozen=True)
 class _Pool:
     id: str
     rows: Sequence[int]
-    facts: Mapping[str, Any]
+    returned: Mapping[str, Any]
     specification: Specification
 
 
-async def plan_tasks(
-    service: ApiClient,
-    frame: pd.DataFrame,
-    roles: ColumnRoles,
-    *,
-    pool_id: str | None,
-    overlap: int | None,
-    upload_id: str | None,
-    strict: bool,
-) -> UploadPlan:
-    """A task of each row.
-
-    Raises:
-        InputError: Something cannot be sent.
-    """
-    account, pools = await service.account(), await _pools(service, frame, roles, pool_id)
-    parts = [
-        RequestGroup(name, rows, tasks_of(name, rows, cells), cells.input_bytes)
-        for name, rows, cells in _cells_by_pool(pools, frame, roles, overlap=overlap, strict=strict)
-    ]
-    return make_plan(CREATE_TASKS, account, parts, range(len(frame)), upload_id, [pool.facts for pool in pools])
+def _checked_pool_id(pool_id: Any, position: int) -> str:
+    try:
+        path_part(pool_id)
+    except ValueError as error:
+        raise InputError(f"pool_id={pool_id!r} in row {position}: {error}.", column="pool_id", rows=[position]) from error
+    return str(pool_id)
 
 
-async def plan_suites(
-    service: ApiClient,
-    frame: pd.DataFrame,
-    roles: ColumnRoles,
-    suites: Sequence[Any],
-    *,
-    pool_id: str | None,
-    overlap: int | None,
-    upload_id: str | None,
-    strict: bool,
-) -> UploadPlan:
-    """A task suite of all rows that `suites` says the same of.
-
-    Raises:
-        InputError: Something cannot be sent.
-    """
-    account, pools = await service.account(), await _pools(service, frame, roles, pool_id)
-    parts, number_of_row = [], [0] * len(frame)
-    numbers: dict[tuple[str, Any], int] = {}
-    for name, rows, cells in _cells_by_pool(pools, frame, roles, overlap=None, strict=strict):
-        for row in rows:
-            number_of_row[row] = numbers.setdefault((name, suites[row]), len(numbers))
-        parts.append(_suites(name, [number_of_row[row] for row in rows], cells, overlap))
-    return make_plan(CREATE_TASK_SUITES, account, parts, number_of_row, upload_id, [pool.facts for pool in pools])
+def _task_texts(pool: _Pool, converted: ConvertedRows) -> RowTexts:
+    """Return the JSON of each row's task."""
+    # The operation's log echoes the position. It alone links an entry to its row: the order of entries is not promised.
+    pool_id = dumps(pool.id).decode()
+    return ['{"__item_idx":"', number_array(pool.rows), f'","pool_id":{pool_id},"input_values":', *converted.texts]
 
 
-def check_pool(pool: Mapping[str, Any], kind: BulkCreation) -> None:
-    """Refuse a pool that does not take what is to be made.
-
-    Raises:
-        InputError: It is archived, or takes the other of tasks and task suites.
-
-    Source: Toloka API, "Create single/multiple tasks", "Create single/multiple task suites".
-    """
-    name = f"The pool {pool.get('id')} ({pool.get('private_name')})"
-    if pool.get("status") == "ARCHIVED":
-        raise InputError(f"{name} is archived and takes no {kind.name}.", column="pool_id")
-    if kind is CREATE_TASKS and not pool.get("mixer_config"):
-        raise InputError(
-            f"{name} has no mixer_config, so it takes task suites, not tasks.",
-            column="pool_id",
-            hint="Send suites with tf.create_task_suites, or make the pool with smart mixing: "
-            "mixer_config={'real_tasks_count': ..., 'golden_tasks_count': ...}.",
-        )
-    if kind is CREATE_TASK_SUITES and pool.get("mixer_config"):
-        raise InputError(
-            f"{name} has a mixer_config, so it takes tasks, not task suites.",
-            column="pool_id",
-            hint="Send them with tf.create_tasks.",
-        )
-
-
-def tasks_of(pool_id: str, rows: Sequence[int], cells: Cells) -> Pieces:
-    """The JSON of each row's task."""
-    # the position is echoed by the operation's log, whose order is not promised: it alone ties an entry to its row
-    pool = dumps(pool_id).decode()
-    return ['{"__item_idx":"', number_array(rows), f'","pool_id":{pool},"input_values":', *cells.texts]
-
-
-def _suites(pool_id: str, numbers: Sequence[int], cells: Cells, overlap: int | None) -> RequestGroup:
-    """The suites of one pool; `numbers` has the number of each row's suite."""
+def _suites_of_pool(pool_id: str, suite_of_row: Sequence[int], converted: ConvertedRows, overlap: int | None) -> PoolObjects:
     tasks: dict[int, list[bytes]] = {}
     sizes: dict[int, int] = {}
-    for number, values, size in zip(numbers, text_list(cells.texts), cells.input_bytes, strict=True):
-        tasks.setdefault(number, []).append(b'{"input_values":' + values)
-        sizes[number] = sizes.get(number, 0) + size
-    if large := [number for number, size in sizes.items() if size > MAX_INPUT_BYTES]:
+    for suite, values, size in zip(suite_of_row, text_list(converted.texts), converted.input_bytes, strict=True):
+        tasks.setdefault(suite, []).append(b'{"input_values":' + values)
+        sizes[suite] = sizes.get(suite, 0) + size
+    if large := [suite for suite, size in sizes.items() if size > MAX_INPUT_BYTES]:
         raise InputError(
-            f"A suite of {len(tasks[large[0]]):,} rows has more than {MAX_INPUT_BYTES:,} bytes of input values, the most one "
-            "request can hold.",
+            f"A suite of {len(tasks[large[0]]):,} rows has more than {MAX_INPUT_BYTES:,} bytes of input values, the limit of "
+            "one request.",
             hint="Put fewer rows into a suite.",
         )
     pool, tail = dumps(pool_id), b"]}" if overlap is None else b'],"overlap":%d}' % overlap
     objects = [
-        b'{"__item_idx":"%d","pool_id":%b,"tasks":[%b%b' % (number, pool, b",".join(each), tail)
-        for number, each in tasks.items()
+        b'{"__item_idx":"%d","pool_id":%b,"tasks":[%b%b' % (suite, pool, b",".join(texts), tail)
+        for suite, texts in tasks.items()
     ]
-    return RequestGroup(pool_id, list(tasks), [text_array(objects)], list(sizes.values()))
-
-
-async def _pools(service: ApiClient, frame: pd.DataFrame, roles: ColumnRoles, pool_id: str | None) -> list[_Pool]:
-    """The pools of all rows, as the service has them."""
-    named = _rows_by_pool(frame, roles, pool_id)
-    return [_Pool(name, rows, *await field_specs.of_pool(service, name)) for name, rows in named.items()]
-
-
-def _rows_by_pool(frame: pd.DataFrame, roles: ColumnRoles, pool_id: str | None) -> Mapping[str, Sequence[int]]:
-    """The positions of each pool's rows."""
-    if pool_id is not None:
-        validate("pool_id", path_part, pool_id)
-        return {pool_id: range(len(frame))}
-    pools: dict[str, list[int]] = {}
-    for position, pool in enumerate(plain_values(frame[roles.pool])):
-        pools.setdefault(_named(pool, position), []).append(position)
-    return pools
-
-
-def _cells_by_pool(
-    pools: Iterable[_Pool], frame: pd.DataFrame, roles: ColumnRoles, *, overlap: int | None, strict: bool
-) -> Iterator[tuple[str, Sequence[int], Cells]]:
-    """Each pool with its rows and their JSON."""
-    for pool in pools:
-        part = frame if len(pool.rows) == len(frame) else frame.iloc[list(pool.rows)]
-        cells = cells_of(part, roles, pool.specification, overlap=overlap, positions=pool.rows, strict=strict)
-        yield pool.id, pool.rows, cells
-
-
-def _named(pool: Any, position: int) -> str:
-    try:
-        path_part(pool)
-    except ValueError as error:
-        raise InputError(f"pool_id={pool!r} in row {position}: {error}.", column="pool_id", rows=[position]) from error
-    return str(pool)
+    return PoolObjects(pool_id, list(tasks), [text_array(objects)], list(sizes.values()))

@@ -1,247 +1,428 @@
-"""Uploads: create the objects of a plan in chunks and return one result row per input row.
+"""Uploads: plan the rows of a DataFrame, record them in the ledger, send what is not settled, return one result per row.
 
-`FrameUpload` starts from a frame, `ResumedUpload` from an upload id; both read from the ledger what is left to send.
+A public upload function prepares an `Upload` and is decorated with `upload_verb`, which runs it. A later call with the same
+rows finds the earlier one in the ledger and continues it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
+from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import pandas as pd
 
-from toloka_frames._errors import InputError, TolokaError, UploadError
-from toloka_frames._runtime.event_loop import in_thread
+from toloka_frames._client.client import AsyncTolokaClient
+from toloka_frames._errors import InputError, TolokaError, UploadCancelled, UploadError, UploadInterrupted
+from toloka_frames._runtime.event_loop import in_thread, run, run_on_loop
 from toloka_frames._runtime.progress import ProgressArg, ProgressTracker, track_progress
-from toloka_frames._schema.bulk import CREATE_TASKS
-from toloka_frames._uploading.job import RowJob
-from toloka_frames._uploading.ledger import Ledger
-from toloka_frames._uploading.ledger_db import ledger_place
+from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS
+from toloka_frames._uploading.ledger import Ledger, ledger_path
 from toloka_frames._uploading.results import Results
-from toloka_frames._uploading.send import OperationSender, failure
+from toloka_frames._uploading.send import OperationSender, upload_operation_failed
 from toloka_frames._uploading.send_app_items import AppItemSender
-from toloka_frames._uploading.tasks import check_pool
-from toloka_frames._validation import format_rows, text, validate
+from toloka_frames._validation import flag_or_none, format_rows, positive, text, validate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 
-    from toloka_frames._client.client import AsyncTolokaClient
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._schema.bulk import BulkCreation
     from toloka_frames._transport.http import ApiClient
-    from toloka_frames._uploading.ledger import Flags, LedgerEntry
-    from toloka_frames._uploading.ledger_db import UploadLock
+    from toloka_frames._uploading.ledger import Flags, LedgerEntry, UploadLock
     from toloka_frames._uploading.requests import Chunk, UploadPlan
     from toloka_frames._uploading.send import ChunkSender
 
-# the service makes one operation's tasks in seconds; more requests at once meet its quota sooner than they save time: what it
-# allows in a minute are ten full requests of tasks, and so two rounds
+Parameters = ParamSpec("Parameters")
+AnyVerb = TypeVar("AnyVerb", bound="Callable[..., Any]")
+
+# The service creates one operation's tasks in seconds. More requests at once exhaust the quota sooner without saving time: a
+# minute's quota is ten full requests of tasks, which is two rounds.
 CONCURRENCY = 5
-LOCK_LOOK_SECONDS = 0.2
-GO_ON = (
+LOCK_POLL_SECONDS = 0.2
+RETRY_HINT = (
     "`.results` of this error has a row for each input row. The same call again sends what is NOT_SENT or was refused, asks "
     "what became of UNKNOWN rows, and creates nothing twice. Mend INVALID rows and send them alone: "
     "df[error.results['status'].eq('INVALID').to_numpy()]. Rows whose operation ended with FAIL are tried again when the same "
     "call is made with another flag, as skip_invalid_items=True."
 )
-GO_ON_UNKEYED = (
+RETRY_APP_ITEMS_HINT = (
     "`.results` of this error has a row for each input row. The same call again sends what is NOT_SENT or was refused, looks "
     "for UNKNOWN rows among what is there, and creates nothing twice. One INVALID row has its whole request refused, unless "
     "ignore_errors=True: mend it and send these alone: df[error.results['status'].isin(['INVALID', 'FAILED']).to_numpy()]."
 )
 
 
-class Upload(RowJob):
-    """One upload."""
+def upload_verb(prepare: Callable[Parameters, RowJob]) -> Callable[Parameters, pd.DataFrame]:
+    """Make a function that prepares a job also run it and return its results."""
 
-    def __init__(self, client: AsyncTolokaClient, ledger: FilePath | None, concurrency: int, progress: ProgressArg) -> None:
+    @wraps(prepare)
+    def verb(*args: Parameters.args, **kwargs: Parameters.kwargs) -> pd.DataFrame:
+        job = prepare(*args, **kwargs)
+        try:
+            return run(job.run())
+        except KeyboardInterrupt as stop:
+            raise UploadInterrupted(job.stop_message(), results=job.frame(), upload_id=job.upload_id) from stop
+
+    return _with_frame_signature(verb, prepare)
+
+
+def awaited(verb: Callable[Parameters, pd.DataFrame]) -> Callable[Parameters, Coroutine[Any, Any, pd.DataFrame]]:
+    """Return the async version of an `upload_verb`."""
+    prepare: Callable[Parameters, RowJob] = inspect.unwrap(verb)
+
+    @wraps(prepare)
+    async def async_verb(*args: Parameters.args, **kwargs: Parameters.kwargs) -> pd.DataFrame:
+        job = prepare(*args, **kwargs)
+        try:
+            return await run_on_loop(job.run())
+        except asyncio.CancelledError as stop:
+            raise UploadCancelled(job.stop_message(), results=job.frame(), upload_id=job.upload_id) from stop
+
+    async_verb.__module__ = "toloka_frames.aio"
+    return _with_frame_signature(async_verb, prepare)
+
+
+def _with_frame_signature(verb: AnyVerb, prepare: Callable[..., RowJob]) -> AnyVerb:
+    """Set the signature that editors and notebooks show: it returns a DataFrame."""
+    verb.__signature__ = inspect.signature(prepare).replace(return_annotation="pd.DataFrame")  # type: ignore[attr-defined]
+    return verb
+
+
+class RowJob(ABC):
+    """A prepared call for the rows of a frame; its results can be read while it runs.
+
+    Attributes:
+        upload_id: The upload's name in the ledger; "" until it is entered there, and for jobs without a ledger.
+    """
+
+    _results: Results
+
+    def __init__(self, client: AsyncTolokaClient, concurrency: int, progress: ProgressArg) -> None:
+        if not isinstance(client, AsyncTolokaClient):
+            raise InputError(f"client is a {type(client).__name__}, not an AsyncTolokaClient.", column="client")
+        validate("concurrency", positive, concurrency)
+        self.upload_id = ""
+        self._service: ApiClient = client.service
+        self._concurrency = concurrency
+        self._progress = progress
+
+    @abstractmethod
+    async def run(self) -> pd.DataFrame:
+        """Run the job on the package's event loop and return the results of all rows."""
+
+    @abstractmethod
+    def frame(self) -> pd.DataFrame:
+        """Return what is known of each input row."""
+
+    @abstractmethod
+    def stop_message(self) -> str:
+        """Return the message for a job that was stopped."""
+
+    def _raise_for_results(self, error: Exception | None, ok_statuses: set[str], hint: str) -> None:
+        """Raise UploadError if an error occurred or a row has another status than these."""
+        if error or set(self._results.counts()) - ok_statuses:
+            message = " ".join(filter(None, (self._results.summary(), self._results.commonest_error(), str(error or ""))))
+            raise UploadError(message, results=self.frame(), upload_id=self.upload_id, hint=hint) from error
+
+
+@dataclass(frozen=True)
+class FrameRows(ABC):
+    """The rows of a frame and the checked arguments of the upload function that was called.
+
+    Attributes:
+        kind: The bulk creation.
+        frame: The rows.
+        flags: The options of the requests, and whether pools are opened or a batch is started at the end.
+        upload_id: The name that the user gave the upload, or None.
+    """
+
+    kind: BulkCreation
+    frame: pd.DataFrame
+    flags: Flags
+    upload_id: str | None
+
+    @property
+    def strict(self) -> bool:
+        """Whether invalid values are rejected before anything is sent; otherwise the service reports them row by row."""
+        return not self.flags.get(self.kind.skip_flag)
+
+    @abstractmethod
+    async def plan(self, service: ApiClient) -> UploadPlan:
+        """Convert the rows to requests.
+
+        Raises:
+            InputError: If a row cannot be sent.
+        """
+
+
+@dataclass(frozen=True)
+class LedgerRows:
+    """The rows of an earlier upload, as the ledger has them.
+
+    Attributes:
+        upload_id: The upload's name in the ledger.
+        only_check: Whether chunks with an unknown outcome are only looked up, and nothing is sent.
+    """
+
+    upload_id: str
+    only_check: bool
+
+
+def check_flags(upload_id: str | None, **flags: bool | None) -> dict[str, bool | str | None]:
+    """Return the flags.
+
+    Raises:
+        InputError: If a flag is not True, False or None, or `upload_id` is not a valid name.
+    """
+    for name, flag in flags.items():
+        validate(name, flag_or_none, flag)
+    if upload_id is not None:
+        validate("upload_id", text, upload_id)
+    return dict(flags)
+
+
+@dataclass(frozen=True)
+class UploadState:
+    """What is left of an upload when a call begins.
+
+    Attributes:
+        flags: The flags of the call.
+        request_flags: Those that its requests carry.
+        chunks: The chunks to send or to look up.
+        outcomes: Positions, and columns of the results for them; later ones take precedence.
+        failed_operations: The operations that ended with FAIL under the same flags.
+    """
+
+    flags: Flags
+    request_flags: Mapping[str, str]
+    chunks: Sequence[Chunk]
+    outcomes: Sequence[tuple[Sequence[int], Mapping[str, Any]]] = ()
+    failed_operations: Sequence[str] = ()
+
+
+class Upload(RowJob):
+    """One upload, of the rows of a frame or of what the ledger has of an earlier call."""
+
+    def __init__(
+        self,
+        rows: FrameRows | LedgerRows,
+        client: AsyncTolokaClient,
+        ledger: FilePath | None,
+        concurrency: int,
+        progress: ProgressArg,
+    ) -> None:
         super().__init__(client, concurrency, progress)
-        self._ledger = ledger_place(ledger)
-        self._index: pd.Index[int] = pd.RangeIndex(0)
-        self._object_of_row: Sequence[int] = ()
-        self._results = Results(0, CREATE_TASKS.object_id)
-        self._known = False
+        self._ledger_path = ledger_path(ledger)
+        self._rows = rows
+        self._ledger_was_read = False
+        if isinstance(rows, FrameRows):
+            index: pd.Index[int] = rows.frame.index
+            self._expect(rows.kind, len(index), range(len(index)), index)
+        else:
+            self._expect(CREATE_TASKS, 0, range(0), pd.RangeIndex(0))
+
+    async def run(self) -> pd.DataFrame:
+        """Plan the rows of a frame or find those of the ledger, and send them or look them up.
+
+        Raises:
+            UploadError: If a row was not created.
+        """
+        rows = self._rows
+        if isinstance(rows, FrameRows):
+            with track_progress(self._progress, rows.kind.name, total=len(rows.frame)) as tracker:
+                await self._run_frame(rows, tracker)
+        else:
+            with track_progress(self._progress, CREATE_TASKS.name) as tracker:
+                await self._run_ledger(rows, tracker)
+        return self.frame()
 
     def frame(self) -> pd.DataFrame:
-        """What is known of each input row."""
+        """Return what is known of each input row."""
         return self._results.frame(self._index, self._object_of_row)
 
     def stop_message(self) -> str:
-        """What to say when it was stopped."""
-        known = self._results.summary() if self._known else "Nothing was sent by this call."
+        """Return the message for an upload that was stopped."""
+        known = self._results.summary() if self._ledger_was_read else "Nothing was sent by this call."
         without = f" Without the frame: tf.resume({self.upload_id!r}, client)." if self.upload_id else ""
         return f"{known} Running the same cell again goes on.{without}"
 
+    async def _run_frame(self, rows: FrameRows, tracker: ProgressTracker) -> None:
+        plan = await rows.plan(self._service)
+        if plan.object_count != len(rows.frame):
+            self._expect(rows.kind, plan.object_count, plan.object_of_row, rows.frame.index)
+        self._object_of_row = plan.object_of_row
+        async with self._locked_ledger(plan.account, plan.upload_id, tracker) as ledger:
+            entry, state = await in_thread(_enter, ledger, plan, rows.flags)
+            await self._send(ledger, entry, state, tracker)
+
+    async def _run_ledger(self, rows: LedgerRows, tracker: ProgressTracker) -> None:
+        account = await self._service.account()
+        async with self._locked_ledger(account, rows.upload_id, tracker) as ledger:
+            entry = await in_thread(_find, ledger, account, rows.upload_id)
+            tracker.title = entry.kind.name
+            index = pd.RangeIndex(len(entry.object_of_row))
+            self._expect(entry.kind, entry.object_count, entry.object_of_row, index)
+            state = await in_thread(_begin_call, ledger, entry, entry.flags)
+            if rows.only_check:
+                await self._look_up(ledger, entry, state, tracker)
+            else:
+                await self._send(ledger, entry, state, tracker)
+
     def _expect(self, kind: BulkCreation, objects: int, object_of_row: Sequence[int], index: pd.Index[int]) -> None:
-        self._results, self._index, self._object_of_row = (
-            Results(objects, kind.object_id, kind.request_id_column),
-            index,
-            object_of_row,
-        )
-        # until the ledger was read, an earlier call may have sent any of them
+        self._results = Results(objects, kind.object_id, kind.request_id_column)
+        self._index, self._object_of_row = index, object_of_row
+        # an earlier call may have sent any of them
         self._results.put(range(objects), status="UNKNOWN", error_message="The ledger was not read yet.")
 
     @asynccontextmanager
-    async def _opened(self, account: str, upload_id: str, meter: ProgressTracker) -> AsyncIterator[Ledger]:
-        """The ledger, while nobody else works on this upload."""
-        ledger = Ledger(self._ledger)
+    async def _locked_ledger(self, account: str, upload_id: str, tracker: ProgressTracker) -> AsyncIterator[Ledger]:
+        """Open the ledger, and keep other processes from this upload until the end of the block."""
+        ledger = Ledger(self._ledger_path)
         lock = ledger.lock(account, upload_id)
         with ledger:
             try:
                 await in_thread(ledger.open)
                 self.upload_id = upload_id
-                await _taken(lock, meter)
+                await _acquire(lock, tracker)
                 yield ledger
             except asyncio.CancelledError:
-                meter.note = self.stop_message()
+                tracker.note = self.stop_message()
                 raise
             finally:
                 lock.release()
 
-    async def _carry_out(
-        self, ledger: Ledger, record: LedgerEntry, flags: Flags, meter: ProgressTracker, planned: Sequence[Chunk] = ()
-    ) -> None:
-        sending, chunks = await self._begun(ledger, record, flags, meter, planned)
-        # an operation that failed in an earlier call does not keep the other rows back, but it is told at the end
-        failed = await in_thread(ledger.failures, record.id, sending.flags)
-        await sending.send(chunks, self._concurrency)
-        meter.note = self._results.summary()
-        earlier = failure({"id": failed[0], "status": "FAIL"}) if failed else None
-        fine = {"CREATED", "INVALID"} if flags.get(record.kind.skip_flag) else {"CREATED"}
-        self._raise_for_results(sending.error or earlier, fine, GO_ON if record.kind.idempotent else GO_ON_UNKEYED)
-        if flags.get(record.kind.open_flag):
-            await self._open(ledger, record, sending)
-        if record.ended and not chunks:
-            meter.note += f" All of it was settled on {record.ended:%Y-%m-%d %H:%M} UTC; nothing was sent."
+    async def _send(self, ledger: Ledger, entry: LedgerEntry, state: UploadState, tracker: ProgressTracker) -> None:
+        """Send what is not settled; then open the pools, or start the batch."""
+        sender = self._sender(ledger, entry, state, tracker)
+        await sender.send(state.chunks, self._concurrency)
+        tracker.note = self._results.summary()
+        # an operation that failed in an earlier call does not hold up the other rows, but is reported at the end
+        failed = state.failed_operations
+        earlier = upload_operation_failed({"id": failed[0], "status": "FAIL"}) if failed else None
+        ok_statuses = {"CREATED", "INVALID"} if state.flags.get(entry.kind.skip_flag) else {"CREATED"}
+        hint = RETRY_HINT if entry.kind.idempotent else RETRY_APP_ITEMS_HINT
+        self._raise_for_results(sender.error or earlier, ok_statuses, hint)
+        if state.flags.get(entry.kind.open_flag):
+            await self._open(ledger, entry, sender)
+        if entry.ended and not state.chunks:
+            tracker.note += f" All of it was settled on {entry.ended:%Y-%m-%d %H:%M} UTC; nothing was sent."
 
-    async def _begun(
-        self, ledger: Ledger, record: LedgerEntry, flags: Flags, meter: ProgressTracker, planned: Sequence[Chunk] = ()
-    ) -> tuple[ChunkSender, list[Chunk]]:
-        """What earlier calls have settled stands in the results; what is left goes out."""
-        wished = {name: flag for name, flag in flags.items() if flag and name != record.kind.open_flag}
-        sent = {name: "true" if flag is True else str(flag) for name, flag in wished.items()}
-        await in_thread(ledger.ask, record.id, flags)
-        self._results.put(range(record.rows), status="NOT_SENT", error_message=None)
-        for rows, facts in await in_thread(ledger.outcomes, record.id):
-            self._results.put(rows, **facts)
-        self._known = True
-        chunks = await in_thread(ledger.chunks, record.id, sent, planned)
-        meter.total, meter.rows = record.rows, record.rows - sum(len(chunk.rows) for chunk in chunks)
-        way = OperationSender if record.kind.idempotent else AppItemSender
-        return way(self._service, ledger, record, sent, self._results, meter), chunks
+    async def _look_up(self, ledger: Ledger, entry: LedgerEntry, state: UploadState, tracker: ProgressTracker) -> None:
+        """Look up the chunks that an earlier call sent and whose outcome is not known."""
+        sender = self._sender(ledger, entry, state, tracker)
+        await sender.look_up([chunk for chunk in state.chunks if chunk.pending_operation_id])
+        tracker.note = self._results.summary()
 
-    async def _open(self, ledger: Ledger, record: LedgerEntry, sending: ChunkSender) -> None:
-        """Open each pool, or start the batch, once: it may have been closed or stopped on purpose since."""
-        for pool_id in await in_thread(ledger.pools_to_open, record.id):
+    def _sender(self, ledger: Ledger, entry: LedgerEntry, state: UploadState, tracker: ProgressTracker) -> ChunkSender:
+        """Write what the ledger knows to the results, and return what sends the rest."""
+        self._results.put(range(entry.object_count), status="NOT_SENT", error_message=None)
+        for positions, columns in state.outcomes:
+            self._results.put(positions, **columns)
+        self._ledger_was_read = True
+        tracker.total = entry.object_count
+        tracker.rows = entry.object_count - sum(len(chunk.positions) for chunk in state.chunks)
+        sender = OperationSender if entry.kind.idempotent else AppItemSender
+        return sender(self._service, ledger, entry, state.request_flags, self._results, tracker)
+
+    async def _open(self, ledger: Ledger, entry: LedgerEntry, sender: ChunkSender) -> None:
+        """Open each pool or start the batch, once per upload: it may have been closed or stopped on purpose since."""
+        for pool_id in await in_thread(ledger.pools_to_open, entry.id):
             try:
-                await sending.open(pool_id)
+                await sender.open(pool_id)
             except TolokaError as error:
-                what = "the pool was not opened" if record.kind.idempotent else f"the batch {pool_id} was not started"
+                problem = "the pool was not opened" if entry.kind.idempotent else f"the batch {pool_id} was not started"
                 raise UploadError(
-                    f"{self._results.summary()} The {record.kind.name} are there, but {what}: {error}",
+                    f"{self._results.summary()} The {entry.kind.name} are there, but {problem}: {error}",
                     results=self.frame(),
                     upload_id=self.upload_id,
                     hint="Make the same call again, or do it with client.open_pool or client.start_app_batch.",
                 ) from error
-            await in_thread(ledger.pool_was_opened, record.id, pool_id)
+            await in_thread(ledger.pool_was_opened, entry.id, pool_id)
 
 
-class FrameUpload(Upload):
-    """An upload of a frame: `plan` makes it, on the package's own loop."""
-
-    def __init__(
-        self,
-        kind: BulkCreation,
-        index: pd.Index[int],
-        plan: Callable[[ApiClient], Awaitable[UploadPlan]],
-        flags: Flags,
-        **common: Any,
-    ) -> None:
-        super().__init__(**common)
-        self._kind, self._plan, self._flags = kind, plan, flags
-        self._expect(kind, len(index), range(len(index)), index)
-
-    async def run(self) -> pd.DataFrame:
-        """Check all rows, then send them; raise when one was not created."""
-        with track_progress(self._progress, self._kind.name, total=len(self._index)) as meter:
-            plan = await self._plan(self._service)
-            self._expect(self._kind, plan.objects, plan.object_of_row, self._index)
-            async with self._opened(plan.account, plan.upload_id, meter) as ledger:
-                record = await in_thread(_entered, ledger, plan, self._flags)
-                await self._carry_out(ledger, record, self._flags, meter, plan.chunks)
-            return self.frame()
-
-
-class ResumedUpload(Upload):
-    """An upload that the ledger has, without its frame: gone on with, or with `asks` only looked at."""
-
-    def __init__(self, upload_id: str, *, asks: bool, **common: Any) -> None:
-        super().__init__(**common)
-        validate("upload_id", text, upload_id)
-        self._name, self._asks = upload_id, asks
-
-    async def run(self) -> pd.DataFrame:
-        """Send what the ledger says is left, and raise when a row was not created; or look at what was begun."""
-        with track_progress(self._progress, CREATE_TASKS.name) as meter:
-            account = await self._service.account()
-            async with self._opened(account, self._name, meter) as ledger:
-                record = await in_thread(_found, ledger, account, self._name)
-                meter.title = record.kind.name
-                self._expect(record.kind, record.rows, record.object_of_row, pd.RangeIndex(len(record.object_of_row)))
-                await (self._look if self._asks else self._carry_out)(ledger, record, record.flags, meter)
-            return self.frame()
-
-    async def _look(self, ledger: Ledger, record: LedgerEntry, flags: Flags, meter: ProgressTracker) -> None:
-        sending, chunks = await self._begun(ledger, record, flags, meter)
-        await sending.look([chunk for chunk in chunks if chunk.sent_as])
-        meter.note = self._results.summary()
-
-
-def _entered(ledger: Ledger, plan: UploadPlan, flags: Flags) -> LedgerEntry:
-    """The plan's place in the ledger: a new one, or that of an earlier call."""
-    record = ledger.find(plan.account, plan.upload_id)
-    if record is None:
+def _enter(ledger: Ledger, plan: UploadPlan, flags: Flags) -> tuple[LedgerEntry, UploadState]:
+    """Return the ledger's entry of a plan, new or of an earlier call, and what is left to send."""
+    entry = ledger.find(plan.account, plan.upload_id)
+    if entry is None:
         for pool in plan.pools:
             check_pool(pool, plan.kind)
-        ledger.add(plan, flags)
-        return _found(ledger, plan.account, plan.upload_id)
-    if record.content != plan.content:
+        return ledger.add(plan, flags), UploadState(flags, _request_flags(plan.kind, flags), plan.chunks)
+    if entry.content_hash != plan.content_hash:
         raise InputError(
-            f"upload_id={plan.upload_id!r} is in the ledger with other rows: {_difference(record, plan)}.",
+            f"upload_id={plan.upload_id!r} is in the ledger with other rows: {_difference(entry, plan)}.",
             column="upload_id",
             hint="Give these rows another upload_id=, or send the rows of then.",
         )
-    return record
+    return entry, _begin_call(ledger, entry, flags, plan.chunks)
 
 
-def _found(ledger: Ledger, account: str, upload_id: str) -> LedgerEntry:
-    record = ledger.find(account, upload_id)
-    if record is None:
+def _find(ledger: Ledger, account: str, upload_id: str) -> LedgerEntry:
+    entry = ledger.find(account, upload_id)
+    if entry is None:
         raise InputError(
             f"This account has no upload {upload_id!r} in the ledger {ledger.path}.",
             column="upload_id",
             hint="tf.uploads() shows all; another ledger is given with ledger=...",
         )
-    return record
+    return entry
 
 
-def _difference(record: LedgerEntry, plan: UploadPlan) -> str:
-    if (record.kind, record.rows) != (plan.kind, plan.objects):
-        return f"it had {record.rows:,} {record.kind.name}, and {plan.objects:,} {plan.kind.name} came"
-    if record.place != plan.place:
+def _begin_call(ledger: Ledger, entry: LedgerEntry, flags: Flags, planned: Sequence[Chunk] = ()) -> UploadState:
+    """Record the flags of a call, and return what is left for it to do; chunks that are planned already are not read again."""
+    sent = _request_flags(entry.kind, flags)
+    ledger.set_flags(entry.id, flags)
+    chunks, outcomes = ledger.open_chunks(entry.id, sent, planned), ledger.outcomes(entry.id)
+    return UploadState(flags, sent, chunks, outcomes, ledger.failed_operations(entry.id, sent))
+
+
+def _request_flags(kind: BulkCreation, flags: Flags) -> dict[str, str]:
+    """Return the flags as query parameters: those that are set, without the one that opens pools or starts the batch."""
+    return {name: "true" if flag is True else str(flag) for name, flag in flags.items() if flag and name != kind.open_flag}
+
+
+def check_pool(pool: Mapping[str, Any], kind: BulkCreation) -> None:
+    """Raise InputError if a pool is archived, or takes tasks where suites are sent or suites where tasks are sent.
+
+    Source: Toloka API, "Create single/multiple tasks", "Create single/multiple task suites".
+    """
+    name = f"The pool {pool.get('id')} ({pool.get('private_name')})"
+    if pool.get("status") == "ARCHIVED":
+        raise InputError(f"{name} is archived and takes no {kind.name}.", column="pool_id")
+    if kind is CREATE_TASKS and not pool.get("mixer_config"):
+        raise InputError(
+            f"{name} has no mixer_config, so it takes task suites, not tasks.",
+            column="pool_id",
+            hint="Send suites with tf.create_task_suites, or make the pool with smart mixing: "
+            "mixer_config={'real_tasks_count': ..., 'golden_tasks_count': ...}.",
+        )
+    if kind is CREATE_TASK_SUITES and pool.get("mixer_config"):
+        raise InputError(
+            f"{name} has a mixer_config, so it takes tasks, not task suites.",
+            column="pool_id",
+            hint="Send them with tf.create_tasks.",
+        )
+
+
+def _difference(entry: LedgerEntry, plan: UploadPlan) -> str:
+    if (entry.kind, entry.object_count) != (plan.kind, plan.object_count):
+        return f"it had {entry.object_count:,} {entry.kind.name}, and {plan.object_count:,} {plan.kind.name} came"
+    if entry.destination != plan.destination:
         return "they went to another app project or batch"
-    if not (record.digests and plan.digests):
+    if not (entry.digests and plan.digests):
         return f"what differs are values, pools or overlaps of {plan.kind.name}"
-    rows = [row for row, (then, now) in enumerate(zip(record.digests, plan.digests, strict=True)) if then != now]
-    return f"what differs are {plan.kind.name} {format_rows(rows)} (values, pool or overlap)"
+    changed = [row for row, (old, new) in enumerate(zip(entry.digests, plan.digests, strict=True)) if old != new]
+    return f"what differs are {plan.kind.name} {format_rows(changed)} (values, pool or overlap)"
 
 
-async def _taken(lock: UploadLock, meter: ProgressTracker) -> None:
-    """Wait for the lock of an upload, which another process may have for hours."""
+async def _acquire(lock: UploadLock, tracker: ProgressTracker) -> None:
+    """Wait for the lock of an upload; another process may hold it for hours."""
     if lock.acquire():
         return
-    with meter.wait("another process that sends this upload"):
-        while not lock.acquire():  # noqa: ASYNC110 -- a lock of the system tells nobody when it is free
-            await asyncio.sleep(LOCK_LOOK_SECONDS)
+    with tracker.wait("another process that sends this upload"):
+        while not lock.acquire():  # noqa: ASYNC110 -- the operating system's lock sends no event when it is released
+            await asyncio.sleep(LOCK_POLL_SECONDS)
