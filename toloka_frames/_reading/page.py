@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toloka_frames._schema.columns import FLOAT, TIMESTAMP, Column, Layout, Path, PathStep, in_datetime_range
+from toloka_frames._schema.columns import FLOAT, TIMESTAMP, Column, Layout, PathStep, ValuePath, in_datetime_range
 from toloka_frames._schema.json_rows import batch_of
 from toloka_frames._transport.http import decode_arrow
 from toloka_frames._transport.responses import bad_answer
@@ -155,7 +155,7 @@ class _Reading:
     """The struct array of a page while its columns are taken out, each nested part once."""
 
     def __init__(self, structs: pa.StructArray, layout: Layout) -> None:
-        self._taken: dict[Path, pa.Array] = {(): structs}
+        self._taken: dict[ValuePath, pa.Array] = {(): structs}
         self.parents: np.ndarray[Any, Any] | None = None
         self.height = len(structs)
         # each task of an assignment gets a row, as in the platform's exports
@@ -182,12 +182,12 @@ class _Reading:
             array = array.take(pa.array(self.parents))
         return array
 
-    def _array(self, path: Path) -> pa.Array:
+    def _array(self, path: ValuePath) -> pa.Array:
         if path not in self._taken:
             self._taken[path] = self._step(self._array(path[:-1]), path)
         return self._taken[path]
 
-    def _step(self, parent: pa.Array, path: Path) -> pa.Array:
+    def _step(self, parent: pa.Array, path: ValuePath) -> pa.Array:
         step = path[-1]
         if step is PathStep.FIRST:
             return _first(parent)

@@ -37,7 +37,7 @@ class PathStep(Enum):
     EACH = "each"
 
 
-Path: TypeAlias = tuple["str | PathStep", ...]
+ValuePath: TypeAlias = tuple["str | PathStep", ...]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Column:
     """
 
     name: str
-    path: Path
+    path: ValuePath
     type: pa.DataType
     json: JsonShape | None = None
     link: str | None = None
@@ -70,7 +70,7 @@ class SpecFields:
     """
 
     prefix: str
-    path: Path
+    path: ValuePath
     spec: Literal["input", "output"]
 
 

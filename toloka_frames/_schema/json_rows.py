@@ -18,7 +18,7 @@ from toloka_frames._schema.timestamps import parse_timestamp
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from toloka_frames._schema.columns import Path
+    from toloka_frames._schema.columns import ValuePath
 
 Row: TypeAlias = "dict[str, Any]"
 
@@ -82,15 +82,15 @@ class _Declared:
     first: _Declared | None
 
 
-def _declared(paths: Sequence[Path]) -> _Declared:
-    groups: dict[str | PathStep, list[Path]] = {}
+def _declared(paths: Sequence[ValuePath]) -> _Declared:
+    groups: dict[str | PathStep, list[ValuePath]] = {}
     for step, *rest in paths:
         groups.setdefault(step, []).extend([tuple(rest)] if rest else [])
     inside = {step: _declared(group) for step, group in groups.items() if group}
     return _Declared(frozenset(groups), inside, inside.get(PathStep.FIRST))
 
 
-def _steps(column: Column) -> Path:
+def _steps(column: Column) -> ValuePath:
     """Return the path to a value in an exploded row, which has an element in place of each list."""
     return tuple(step for step in column.path if step is not PathStep.EACH)
 
@@ -122,16 +122,16 @@ class _ValueReader:
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
-        self._objects: dict[Path, Sequence[Mapping[Any, Any]]] = {(): rows}
+        self._objects: dict[ValuePath, Sequence[Mapping[Any, Any]]] = {(): rows}
 
-    def values(self, path: Path) -> Sequence[Any]:
+    def values(self, path: ValuePath) -> Sequence[Any]:
         """Return the value of each row, None where a row has none."""
         key = path[-1]
         if key is PathStep.FIRST:
             return [value[0] if isinstance(value, list) and value else None for value in self.values(path[:-1])]
         return [item.get(key) for item in self._objects_at(path[:-1])]
 
-    def _objects_at(self, path: Path) -> Sequence[Mapping[Any, Any]]:
+    def _objects_at(self, path: ValuePath) -> Sequence[Mapping[Any, Any]]:
         if path not in self._objects:
             self._objects[path] = [value if isinstance(value, dict) else {} for value in self.values(path)]
         return self._objects[path]

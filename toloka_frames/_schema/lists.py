@@ -18,9 +18,9 @@ from toloka_frames._schema.columns import (
     TEXTS,
     TIMESTAMP,
     Column,
-    Path,
     PathStep,
     SpecFields,
+    ValuePath,
 )
 from toloka_frames._schema.filters import filters_of
 from toloka_frames._validation import text
@@ -139,7 +139,7 @@ def flat_columns(arrow_type: pa.DataType, *names: str, json: JsonShape | None = 
 
 
 def nested_columns(
-    prefix: str, base: Path, arrow_type: pa.DataType, *names: str, json: JsonShape | None = None
+    prefix: str, base: ValuePath, arrow_type: pa.DataType, *names: str, json: JsonShape | None = None
 ) -> Iterator[Column]:
     """Yield columns of one type whose values are below a path, with a prefix in their names."""
     for name in names:
@@ -239,7 +239,7 @@ TASK_COLUMNS = (
 )
 
 
-def _task_columns(prefix: str, base: Path) -> Iterator[Column]:
+def _task_columns(prefix: str, base: ValuePath) -> Iterator[Column]:
     """Yield the columns of a task except its values."""
     for name, arrow_type in TASK_COLUMNS:
         yield from nested_columns(prefix, base, arrow_type, name)
@@ -248,7 +248,7 @@ def _task_columns(prefix: str, base: Path) -> Iterator[Column]:
     yield from nested_columns(prefix, base, TEXT, "baseline_solutions", json="array")
 
 
-def _solution_columns(base: Path) -> Iterator[Column | SpecFields]:
+def _solution_columns(base: ValuePath) -> Iterator[Column | SpecFields]:
     """Yield the columns of a task's known solution and hint, named like in the platform's files."""
     # those files have one column, for the first known solution; further ones are in `extra`
     yield SpecFields("GOLDEN", (*base, "known_solutions", PathStep.FIRST, "output_values"), "output")
@@ -273,7 +273,7 @@ TASKS = Resource(
     life=RowLifecycle(created="created"),
 )
 
-IN_TASK: Path = ("tasks", PathStep.EACH)
+IN_TASK: ValuePath = ("tasks", PathStep.EACH)
 
 TASK_SUITES = Resource(
     name="task suites",
