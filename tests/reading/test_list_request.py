@@ -1,4 +1,4 @@
-"""What is given for a list becomes its path and its query, and nothing else does."""
+"""The arguments of a list become the path and the query of its requests."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from toloka_frames._schema.lists import (
 if TYPE_CHECKING:
     from toloka_frames._schema.lists import Resource
 
-ASKED: dict[str, tuple[Resource, dict[str, Any], str, dict[str, str]]] = {
-    "all of a list": (POOLS, {}, "/v1/pools", {}),
-    "what is None is not asked": (POOLS, {"status": None, "id_gt": None}, "/v1/pools", {}),
+REQUESTS: dict[str, tuple[Resource, dict[str, Any], str, dict[str, str]]] = {
+    "a whole list": (POOLS, {}, "/v1/pools", {}),
+    "None is left out": (POOLS, {"status": None, "id_gt": None}, "/v1/pools", {}),
     "filters": (
         POOLS,
         {"status": "OPEN", "created_gte": "2026-01-01", "id_lt": "9"},
@@ -47,16 +47,16 @@ ASKED: dict[str, tuple[Resource, dict[str, Any], str, dict[str, str]]] = {
         "/app/v0/app-projects",
         {"scope": "REQUESTER_LIST", "requester_ids": "a,b"},
     ),
-    "a word of Python's own": (SKILLS, {"global_": False}, "/v1/skills", {"global": "false"}),
-    "a scope with its project": (
+    "a Python keyword": (SKILLS, {"global_": False}, "/v1/skills", {"global": "false"}),
+    "a scope and its project": (
         USER_RESTRICTIONS,
         {"scope": "PROJECT", "project_id": "1"},
         "/v1/user-restrictions",
         {"scope": "PROJECT", "project_id": "1"},
     ),
     "an operation in the path": (AGGREGATED_SOLUTIONS, {"operation_id": "a"}, "/v1/aggregated-solutions/a", {}),
-    "a place in the path": (APP_BATCHES, {"app_project_id": "Q2d"}, "/app/v0/app-projects/Q2d/batches", {}),
-    "a place that is quoted": (
+    "a project in the path": (APP_BATCHES, {"app_project_id": "Q2d"}, "/app/v0/app-projects/Q2d/batches", {}),
+    "a quoted path parameter": (
         APP_ITEMS,
         {"app_project_id": "a/b?x=1 {c}", "batch_id": "a/b"},
         "/app/v0/app-projects/a%2Fb%3Fx%3D1%20%7Bc%7D/items",
@@ -65,20 +65,22 @@ ASKED: dict[str, tuple[Resource, dict[str, Any], str, dict[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize(("resource", "given", "path", "query"), ASKED.values(), ids=ASKED)
-def test_a_question_has_a_path_and_a_query(resource: Resource, given: dict[str, Any], path: str, query: dict[str, str]) -> None:
-    asked = list_request(resource, given)
-    assert asked.path == path
-    assert asked.query == query
+@pytest.mark.parametrize(("resource", "arguments", "path", "query"), REQUESTS.values(), ids=REQUESTS)
+def test_a_request_has_a_path_and_a_query(
+    resource: Resource, arguments: dict[str, Any], path: str, query: dict[str, str]
+) -> None:
+    request = list_request(resource, arguments)
+    assert request.path == path
+    assert request.query == query
 
 
-def test_a_question_says_in_words_what_it_asks() -> None:
-    asked = list_request(APP_BATCHES, {"app_project_id": "Q2d", "status": "NEW", "id_gt": None})
-    assert str(asked) == "app batches(app_project_id='Q2d', status='NEW')"
+def test_the_text_of_a_request_shows_the_list_and_its_arguments() -> None:
+    request = list_request(APP_BATCHES, {"app_project_id": "Q2d", "status": "NEW", "id_gt": None})
+    assert str(request) == "app batches(app_project_id='Q2d', status='NEW')"
 
 
 @pytest.mark.parametrize(
-    ("resource", "given", "column"),
+    ("resource", "arguments", "column"),
     [
         (APP_BATCHES, {"app_project_id": None}, "app_project_id"),
         (APP_BATCHES, {"app_project_id": ""}, "app_project_id"),
@@ -92,12 +94,12 @@ def test_a_question_says_in_words_what_it_asks() -> None:
         (SKILLS, {"global_": 1}, "global_"),
     ],
 )
-def test_a_question_that_cannot_be_asked_is_refused(resource: Resource, given: dict[str, Any], column: str) -> None:
+def test_invalid_arguments_are_rejected(resource: Resource, arguments: dict[str, Any], column: str) -> None:
     with pytest.raises(tf.InputError) as caught:
-        list_request(resource, given)
+        list_request(resource, arguments)
     assert caught.value.column == column
 
 
-@pytest.mark.parametrize("one", ["pool_id", "task_id", "task_suite_id"])
-def test_any_one_of_three_ids_is_enough_for_assignments(one: str) -> None:
-    assert list_request(ASSIGNMENTS, {one: "1", "user_id": "a"}).query == {one: "1", "user_id": "a"}
+@pytest.mark.parametrize("name", ["pool_id", "task_id", "task_suite_id"])
+def test_any_one_of_three_ids_is_enough_for_assignments(name: str) -> None:
+    assert list_request(ASSIGNMENTS, {name: "1", "user_id": "a"}).query == {name: "1", "user_id": "a"}

@@ -1,4 +1,4 @@
-"""Streams and copies of many times the rows take no more memory, also where their consumer is slower than the service."""
+"""The memory of streams and copies does not grow with the number of rows, even if the consumer is slower than the service."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from support.scripted_server import Scripted, reply
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ALLOWED = 1.1
-# what allocators and threads keep differs from run to run by some hundredths
+MAX_RATIO = 1.1
+# the memory that allocators and threads keep differs by a few percent between runs
 RUNS = 3
 
 SERVER = """
@@ -25,7 +25,7 @@ from urllib.parse import parse_qs, urlsplit
 from support.scripted_server import Scripted, reply
 
 SPECS = reply({"id": "1", "project_id": "1", "task_spec": {}})
-STEP = 7_919 * 2**60  # ids like those of the Apps API: text that ascends, in no order of time
+STEP = 7_919 * 2**60  # ids like those of the Apps API: uniformly distributed text
 
 def answer(head):
     url = urlsplit(head.split(" ")[1])
@@ -48,24 +48,24 @@ import sys, time
 import pyarrow.parquet as pq
 import toloka_frames as tf
 
-def slowly(items):
+def read_slowly(batches):
     rows = 0
-    for each in items:
-        rows += len(each)
-        time.sleep(0.005 * len(each) / 10_000)
+    for batch in batches:
+        rows += len(batch)
+        time.sleep(0.005 * len(batch) / 10_000)
     return rows
 
 url, sink, rows, folder = sys.argv[1:]
 scan = tf.AsyncTolokaClient("token-that-nobody-may-see", url=url).get_tasks(pool_id="1", overlap=int(rows))
 if sink == "to_reader":
-    came = slowly(scan.to_reader())
+    read = read_slowly(scan.to_reader())
 elif sink == "iter_dataframes":
-    came = slowly(scan.iter_dataframes(10_000))
+    read = read_slowly(scan.iter_dataframes(10_000))
 elif sink == "to_parquet":
-    came = pq.read_metadata(scan.to_parquet(folder)).num_rows
+    read = pq.read_metadata(scan.to_parquet(folder)).num_rows
 else:
-    came = tf.verify(scan.to_parquet(folder, resume=True))["rows"].sum()
-assert came == int(rows), came
+    read = tf.verify(scan.to_parquet(folder, resume=True))["rows"].sum()
+assert read == int(rows), read
 status = open("/proc/self/status").read()
 print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")))
 """
@@ -73,7 +73,7 @@ print(next(line.split()[1] for line in status.splitlines() if line.startswith("V
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """A list in a process of its own that has as many rows as its `overlap` filter says."""
+    """Serve a list from another process; the `overlap` filter is its number of rows."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, "-c", SERVER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as server:
@@ -82,26 +82,26 @@ def url() -> Iterator[str]:
         server.communicate(timeout=20)
 
 
-def test_the_first_batch_is_there_after_the_first_page() -> None:
+def test_the_first_batch_is_available_after_the_first_page() -> None:
     page = b'{"items":[{"id":"%d"}],"has_more":true}'
     specification = reply({"id": "1", "project_id": "1", "task_spec": {}})
     with Scripted() as scripted:
         scripted.answers = [specification, specification, *(reply(page % number) for number in range(100, 200))]
         reader = scripted.client().get_tasks(pool_id="1").to_reader()
         assert reader.read_next_batch()["id"].to_pylist() == ["100"]
-        # one more may have been asked for meanwhile
+        # the second page may have been prefetched
         assert sum("/tasks" in request for request in scripted.requests) <= 2
         reader.close()
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the most memory that a process had")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux reports the peak memory of a process")
 @pytest.mark.parametrize("sink", ["to_reader", "iter_dataframes", "to_parquet", "to_parquet into parts"])
 def test_memory_does_not_grow_with_the_number_of_rows(url: str, sink: str, tmp_path: Path) -> None:
     few, many = (
         statistics.median(peak_kilobytes(url, sink, rows, tmp_path / f"{rows}-{run}") for run in range(RUNS))
         for rows in (100_000, 1_000_000)
     )
-    assert many <= few * ALLOWED
+    assert many <= few * MAX_RATIO
 
 
 def peak_kilobytes(url: str, sink: str, rows: int, folder: Path) -> int:

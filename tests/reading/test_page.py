@@ -1,4 +1,4 @@
-"""Bytes of a page become rows: the fast way and the exact way agree, and nothing is lost."""
+"""Parsing a page: the fast and the exact parser agree, and no value is lost."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def body_of(rows: list[dict[str, Any]], key: str = "items", *, has_more: bool = 
 
 
 def read(rows: list[dict[str, Any]], resource: Resource = TASKS) -> list[dict[str, Any]]:
-    """What the rows become, without the columns that are null."""
+    """Return the parsed rows, without nulls."""
     page = read_page(body_of(rows, resource.rows_key), layout_of(resource))
     return [{name: value for name, value in row.items() if value is not None} for row in page.batch.to_pylist()]
 
 
-def one(**values: Any) -> dict[str, Any]:
-    """What a task with these input values becomes, without its id."""
+def read_input(**values: Any) -> dict[str, Any]:
+    """Return the parsed row of a task with these input values, without its id."""
     (row,) = read([{"id": "a", "input_values": values}])
     del row["id"]
     return row
@@ -59,21 +59,21 @@ TASK = {
 }
 
 
-def test_a_page_that_fits_is_read_without_python_objects() -> None:
+def test_a_page_that_fits_its_columns_is_parsed_by_the_fast_parser() -> None:
     assert _read_fast(body_of([TASK, {"id": "b"}]), layout_of(TASKS)) is not None
 
 
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
 @pytest.mark.parametrize("ids", ["", "a", "ab"], ids=["none", "one bare row", "two bare rows"])
-def test_both_ways_give_the_same_batch_for_empty_and_all_null_pages(resource: Resource, ids: str) -> None:
-    layout, body = layout_of(resource), body_of([{resource.cursor: each} for each in ids], resource.rows_key)
+def test_both_parsers_give_the_same_batch_for_empty_and_all_null_pages(resource: Resource, ids: str) -> None:
+    layout, body = layout_of(resource), body_of([{resource.cursor: id_} for id_ in ids], resource.rows_key)
     fast, exact = _read_fast(body, layout), _read_exactly(body, layout)
     assert fast is not None
     assert fast.batch.equals(exact.batch)
     assert fast.batch.schema == layout.schema
 
 
-def test_both_ways_give_the_same_batch_for_tasks() -> None:
+def test_both_parsers_give_the_same_batch_for_tasks() -> None:
     layout, body = layout_of(TASKS), body_of([TASK, {"id": "b"}, {"id": "c", "known_solutions": [], "input_values": {}}])
     fast, exact = _read_fast(body, layout), _read_exactly(body, layout)
     assert fast is not None
@@ -93,7 +93,7 @@ ASSIGNMENT = {
 }
 
 
-def test_both_ways_give_an_assignment_a_row_for_each_task() -> None:
+def test_both_parsers_give_an_assignment_a_row_per_task() -> None:
     layout, body = layout_of(ASSIGNMENTS), body_of([ASSIGNMENT, {"id": "A2", "status": "SKIPPED"}, {"id": "A3", "tasks": []}])
     fast, exact = _read_fast(body, layout), _read_exactly(body, layout)
     assert fast is not None
@@ -106,13 +106,13 @@ def test_both_ways_give_an_assignment_a_row_for_each_task() -> None:
     assert fast.ids == ["A1", "A2", "A3"]
 
 
-def test_dropping_an_assignment_drops_all_its_rows() -> None:
+def test_leaving_out_an_assignment_leaves_out_all_its_rows() -> None:
     page = read_page(body_of([ASSIGNMENT, {"id": "A2"}]), layout_of(ASSIGNMENTS)).keep([False, True])
     assert page.ids == ["A2"]
     assert page.batch["ASSIGNMENT:assignment_id"].to_pylist() == ["A2"]
 
 
-def test_assignments_can_be_dropped_again_and_again() -> None:
+def test_assignments_can_be_left_out_repeatedly() -> None:
     page = read_page(body_of([{"id": "A0"}, ASSIGNMENT, {"id": "A2"}]), layout_of(ASSIGNMENTS)).keep([False, True, True])
     assert page.keep([True, False]).batch["ASSIGNMENT:assignment_id"].to_pylist() == ["A1", "A1", "A1"]
     assert page.keep([False, True]).keep([True]).batch["ASSIGNMENT:assignment_id"].to_pylist() == ["A2"]
@@ -122,11 +122,11 @@ def test_assignments_can_be_dropped_again_and_again() -> None:
     "text", ["007", "NA", "None", "True", "2022-01-01", "[ ]", "{}", "1e5", " ", "a\tb\r\nc", "\x00", "ä😀"]
 )
 def test_text_stays_text(text: str) -> None:
-    assert one(text=text) == {"INPUT:text": text}
+    assert read_input(text=text) == {"INPUT:text": text}
 
 
 @pytest.mark.parametrize(
-    ("spelling", "instant"),
+    ("text", "timestamp"),
     [
         ("2022-01-22T07:44:56.309", datetime(2022, 1, 22, 7, 44, 56, 309_000, tzinfo=UTC)),
         ("2022-01-22T07:44:56", datetime(2022, 1, 22, 7, 44, 56, tzinfo=UTC)),
@@ -138,9 +138,9 @@ def test_text_stays_text(text: str) -> None:
     ],
 )
 @pytest.mark.parametrize("unknown", [{}, {"new_field": 1}], ids=["fast", "exact"])
-def test_every_spelling_of_an_instant_is_read(spelling: str, instant: datetime, unknown: dict[str, Any]) -> None:
-    (row,) = read([{"id": "a", "created": spelling, **unknown}])
-    assert row["created"] == instant
+def test_every_timestamp_format_is_parsed(text: str, timestamp: datetime, unknown: dict[str, Any]) -> None:
+    (row,) = read([{"id": "a", "created": text, **unknown}])
+    assert row["created"] == timestamp
 
 
 MISFITS = [
@@ -154,13 +154,15 @@ MISFITS = [
     pytest.param({"share": "1"}, {"input_values": {"share": "1"}}, id="text in a float field"),
     pytest.param({"tags": "a"}, {"input_values": {"tags": "a"}}, id="text in an array field"),
     pytest.param({"tags": ["a", 1]}, {"input_values": {"tags": ["a", 1]}}, id="a number in an array of text"),
-    pytest.param({"unheard": [1]}, {"input_values": {"unheard": [1]}}, id="a field that the project does not know"),
-    pytest.param({"text": "\ud800"}, {"input_values": {"text": "\ud800"}}, id="half of a surrogate pair"),
+    pytest.param({"unheard": [1]}, {"input_values": {"unheard": [1]}}, id="a field that is not in the specification"),
+    pytest.param({"text": "\ud800"}, {"input_values": {"text": "\ud800"}}, id="a lone surrogate"),
 ]
 
 
 @pytest.mark.parametrize(("values", "extra"), MISFITS)
-def test_what_fits_no_column_is_in_extra_and_its_column_is_null(values: dict[str, Any], extra: dict[str, Any]) -> None:
+def test_a_value_that_does_not_fit_its_column_is_in_extra_and_its_column_is_null(
+    values: dict[str, Any], extra: dict[str, Any]
+) -> None:
     body = json.dumps({"items": [{"id": "a", "input_values": values | {"image": "u"}}], "has_more": False}).encode()
     (row,) = read_page(body, layout_of(TASKS)).batch.to_pylist()
     assert json.loads(row["extra"]) == extra
@@ -171,7 +173,7 @@ def test_what_fits_no_column_is_in_extra_and_its_column_is_null(values: dict[str
     }
 
 
-# each as the wire spells it
+# as JSON text
 FITTING = {
     "created": [
         *('"2022-01-22T07:44:56"', '"2022-01-22T07:44:56.51"', '"2022-01-22T07:44:56.309"', '"2022-01-22T07:44:56.99999"'),
@@ -209,33 +211,33 @@ NOT_FITTING = {
 }
 
 
-def with_value(field: str, spelling: str) -> bytes:
-    """A page of two tasks, the first with this value."""
-    value = f'"{field}":{spelling}'
+def page_with_value(field: str, json_text: str) -> bytes:
+    """Return a page of two tasks, the first with this value."""
+    value = f'"{field}":{json_text}'
     row = value if field == "created" else f'"input_values":{{{value}}}'
     return f'{{"items":[{{"id":"a",{row}}},{{"id":"b"}}],"has_more":false}}'.encode()
 
 
-def spelt(fields: dict[str, list[str]]) -> list[Any]:
-    return [pytest.param(field, each, id=f"{field} {each}") for field, spellings in fields.items() for each in spellings]
+def cases(fields: dict[str, list[str]]) -> list[Any]:
+    return [pytest.param(field, text, id=f"{field} {text}") for field, texts in fields.items() for text in texts]
 
 
-@pytest.mark.parametrize(("field", "spelling"), spelt(FITTING))
-def test_both_ways_read_a_value_that_fits_however_it_is_spelt(field: str, spelling: str) -> None:
-    body = with_value(field, spelling)
+@pytest.mark.parametrize(("field", "json_text"), cases(FITTING))
+def test_both_parsers_read_a_value_that_fits_in_every_json_notation(field: str, json_text: str) -> None:
+    body = page_with_value(field, json_text)
     fast, exact = _read_fast(body, layout_of(TASKS)), _read_exactly(body, layout_of(TASKS))
     assert fast is not None
     assert fast.batch.equals(exact.batch)
     assert exact.batch["extra"].null_count == 2
 
 
-@pytest.mark.parametrize(("field", "spelling"), spelt(NOT_FITTING))
-def test_a_value_that_the_fast_way_would_change_is_read_by_the_exact_way(field: str, spelling: str) -> None:
-    body, name = with_value(field, spelling), "created" if field == "created" else f"INPUT:{field}"
+@pytest.mark.parametrize(("field", "json_text"), cases(NOT_FITTING))
+def test_a_value_that_the_fast_parser_would_change_is_read_by_the_exact_one(field: str, json_text: str) -> None:
+    body, name = page_with_value(field, json_text), "created" if field == "created" else f"INPUT:{field}"
     assert _read_fast(body, layout_of(TASKS)) is None
     row, empty = read_page(body, layout_of(TASKS)).batch.to_pylist()
-    said = json.loads(spelling)
-    assert row[name] in (said, spelling) if row[name] is not None else json.loads(row["extra"]) == nested(field, said)
+    value = json.loads(json_text)
+    assert row[name] in (value, json_text) if row[name] is not None else json.loads(row["extra"]) == nested(field, value)
     assert {name for name, value in empty.items() if value is not None} == {"id"}
 
 
@@ -243,13 +245,13 @@ def nested(field: str, value: Any) -> dict[str, Any]:
     return {field: value} if field == "created" else {"input_values": {field: value}}
 
 
-def test_unknown_fields_are_in_extra_nested_as_on_the_wire() -> None:
+def test_undeclared_fields_are_in_extra_nested_as_in_the_response() -> None:
     (row,) = read([{"id": "a", "brand_new": {"deep": [1]}, "localization_config": {"default_language": "EN", "more": ["FR"]}}])
     assert row["HINT:default_language"] == "EN"
     assert json.loads(row["extra"]) == {"brand_new": {"deep": [1]}, "localization_config": {"more": ["FR"]}}
 
 
-def test_a_second_known_solution_is_not_lost() -> None:
+def test_a_second_known_solution_is_in_extra() -> None:
     solutions = [{"output_values": {"result": "cat"}, "correctness_weight": 1}, {"output_values": {"result": "dog"}}]
     (row,) = read([{"id": "a", "known_solutions": solutions}])
     assert row["GOLDEN:result"] == "cat"
@@ -264,60 +266,60 @@ def test_free_form_values_are_json_text() -> None:
 
 
 def test_json_fields_of_a_project_are_json_text() -> None:
-    assert one(meta={"a": [1, {"b": None}]}) == {"INPUT:meta": '{"a":[1,{"b":null}]}'}
+    assert read_input(meta={"a": [1, {"b": None}]}) == {"INPUT:meta": '{"a":[1,{"b":null}]}'}
 
 
-def test_a_whole_number_spelt_as_a_fraction_is_an_integer() -> None:
-    assert one(number=7.0) == {"INPUT:number": 7}
+def test_a_whole_number_written_as_a_fraction_is_an_integer() -> None:
+    assert read_input(number=7.0) == {"INPUT:number": 7}
 
 
-def test_a_doubled_key_is_read_as_json_readers_do() -> None:
+def test_the_last_of_duplicate_keys_is_used() -> None:
     body = b'{"items":[{"id":"a","pool_id":"1","pool_id":"2"}],"has_more":false}'
     assert read_page(body, layout_of(TASKS)).batch["pool_id"].to_pylist() == ["2"]
 
 
-def test_blanks_and_another_order_of_keys_do_not_matter() -> None:
+def test_whitespace_and_the_order_of_keys_do_not_matter() -> None:
     body = b'{\n "has_more" : true,\n "items": [\n {"id": "a"},\n {"id": "b"} ]\n}\n'
     page = read_page(body, layout_of(TASKS))
     assert (page.ids, page.has_more) == (["a", "b"], True)
 
 
-BAD = {
+INVALID = {
     "empty body": b"",
     "HTML": b"<html><body>502 Bad Gateway</body></html>",
     "truncated": b'{"items":[{"id":"a"},{"id"',
-    "a list": b'[{"id":"a"}]',
+    "an array": b'[{"id":"a"}]',
     "no rows": b'{"has_more":false}',
     "no has_more": b'{"items":[]}',
-    "has_more is no boolean": b'{"items":[],"has_more":"no"}',
+    "has_more is not a boolean": b'{"items":[],"has_more":"no"}',
     "rows are null": b'{"items":null,"has_more":false}',
     "a row is null": b'{"items":[null],"has_more":false}',
     "a row without an id": b'{"items":[{}],"has_more":false}',
     "an id that is a number": b'{"items":[{"id":1}],"has_more":false}',
-    "an id that cannot be asked for": b'{"items":[{"id":"a"},{"id":"\\ud800"}],"has_more":true}',
-    "no UTF-8": b'{"items":[{"id":"\xff"}],"has_more":false}',
+    "an id that cannot be requested": b'{"items":[{"id":"a"},{"id":"\\ud800"}],"has_more":true}',
+    "not UTF-8": b'{"items":[{"id":"\xff"}],"has_more":false}',
     "two pages": b'{"items":[],"has_more":false}{"items":[],"has_more":false}',
     "another kind of page": b'{"content":[],"has_more":false}',
 }
 
 
-@pytest.mark.parametrize("body", BAD.values(), ids=BAD)
+@pytest.mark.parametrize("body", INVALID.values(), ids=INVALID)
 @pytest.mark.parametrize("reader", [read_page, read_dicts])
-def test_a_body_that_is_no_page_is_an_error_with_an_excerpt(body: bytes, reader: Any) -> None:
+def test_the_error_of_an_invalid_body_has_an_excerpt(body: bytes, reader: Any) -> None:
     with pytest.raises(tf.BadAnswer) as caught:
         reader(body, layout_of(TASKS))
     assert caught.value.status == 200
     assert repr(body[:10].decode("utf-8", "replace"))[1:-1] in str(caught.value)
 
 
-def test_the_last_id_is_told_from_the_last_row_only() -> None:
+def test_last_id_is_the_id_of_the_last_row() -> None:
     rows = [{"id": str(number), "nested": {"id": "no"}, "list": [{"id": "no"}]} for number in range(5)]
     assert last_id(body_of(rows, has_more=True), layout_of(TASKS)) == "4"
     assert last_id(body_of([{"list": [{"id": "no"}], "id": "yes"}], has_more=True), layout_of(TASKS)) == "yes"
     assert last_id(body_of([{"text": '"},{"id":"no"', "id": "yes"}], has_more=True), layout_of(TASKS)) == "yes"
 
 
-def test_no_last_id_is_told_where_nothing_follows_or_it_is_not_plain() -> None:
+def test_last_id_is_none_after_the_last_page_or_if_the_body_has_another_form() -> None:
     assert last_id(body_of([{"id": "1"}], has_more=False), layout_of(TASKS)) is None
     assert last_id(b'{"has_more":true,"items":[{"id":"1"}]}', layout_of(TASKS)) is None
     assert last_id(b"<html>", layout_of(TASKS)) is None
@@ -342,13 +344,13 @@ def test_the_objects_of_the_live_api_fit_the_declared_columns(data: Path) -> Non
 IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=5)
 
 
-ONE_ROW_EACH = {name: each for name, each in RESOURCES.items() if each not in (ASSIGNMENTS, TASK_SUITES)}
+ONE_ROW_PER_ITEM = {name: item for name, item in RESOURCES.items() if item not in (ASSIGNMENTS, TASK_SUITES)}
 
 
-@pytest.mark.parametrize("resource", ONE_ROW_EACH.values(), ids=ONE_ROW_EACH)
+@pytest.mark.parametrize("resource", ONE_ROW_PER_ITEM.values(), ids=ONE_ROW_PER_ITEM)
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_whatever_comes_the_schema_holds_and_nothing_is_lost(resource: Resource, data: st.DataObject) -> None:
+def test_any_page_has_the_declared_schema_and_no_value_is_lost(resource: Resource, data: st.DataObject) -> None:
     layout = layout_of(resource)
     rows = data.draw(st.lists(rows_of(resource, IDS), max_size=3))
     page = read_page(json.dumps({resource.rows_key: rows, "has_more": False}).encode(), layout)
@@ -362,7 +364,7 @@ def test_whatever_comes_the_schema_holds_and_nothing_is_lost(resource: Resource,
 @pytest.mark.parametrize("wild", [False, True], ids=["fitting", "wild"])
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
-def test_both_ways_agree_on_all_that_both_can_read(resource: Resource, wild: bool, data: st.DataObject) -> None:
+def test_both_parsers_agree_on_pages_that_both_can_parse(resource: Resource, wild: bool, data: st.DataObject) -> None:
     layout = layout_of(resource)
     rows = data.draw(st.lists(rows_of(resource, IDS, wild=wild), max_size=3))
     body = json.dumps({resource.rows_key: rows, "has_more": True}).encode()
@@ -372,14 +374,14 @@ def test_both_ways_agree_on_all_that_both_can_read(resource: Resource, wild: boo
     assert fast is None or (fast.ids, fast.has_more, fast.batch.to_pylist()) == (exact.ids, True, exact.batch.to_pylist())
 
 
-def test_lists_of_instants_are_read_however_they_are_spelt() -> None:
-    moment = datetime(2022, 1, 22, 7, 44, 56, tzinfo=UTC)
+def test_lists_of_timestamps_are_parsed_in_every_format() -> None:
+    timestamp = datetime(2022, 1, 22, 7, 44, 56, tzinfo=UTC)
     rows = [{"at": ["2022-01-22T07:44:56", None]}, {"at": ["2022-01-22T07:44:56Z"]}, {"at": []}, {}]
     batch = batch_of(rows, [Column("at", ("at",), pa.list_(TIMESTAMP))])
-    assert batch["at"].to_pylist() == [[moment, None], [moment], [], None]
+    assert batch["at"].to_pylist() == [[timestamp, None], [timestamp], [], None]
 
 
-def test_a_page_can_be_told_from_its_parts() -> None:
+def test_a_page_can_be_built_from_a_batch() -> None:
     batch = pa.record_batch({"a": [1, 2, 3]})
     assert Page(["x", "y", "z"], has_more=True, batch=batch).keep([True, False, True]).batch["a"].to_pylist() == [1, 3]
     assert Layout("items", "id", (Column("a", ("a",), pa.int64()),)).schema.names == ["a", "extra"]

@@ -1,4 +1,4 @@
-"""A walk asks behind the last row, gives each row once, and never walks without end."""
+"""The pager requests pages after the last row, returns each row once, and never loops forever."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def page(*ids: str, has_more: bool = False) -> bytes:
-    return reply({"items": [{"id": each} for each in ids], "has_more": has_more})
+    return reply({"items": [{"id": id_} for id_ in ids], "has_more": has_more})
 
 
 def projects_of(scripted: Scripted, *answers: bytes | Callable[[str], bytes], **filters: Any) -> list[str]:
@@ -35,41 +35,41 @@ def cursors(scripted: Scripted) -> list[str | None]:
 
 
 def serving(ids: Sequence[str], limit: int) -> Callable[[str], bytes]:
-    """A well-behaved list."""
+    """Return the responses of a service with these rows."""
 
     def answer(head: str) -> bytes:
         query = parse_qs(urlsplit(head.split(" ")[1]).query)
-        behind = [each for each in ids if each > query.get("id_gt", [""])[0]]
-        return page(*behind[:limit], has_more=len(behind) > limit)
+        after = [id_ for id_ in ids if id_ > query.get("id_gt", [""])[0]]
+        return page(*after[:limit], has_more=len(after) > limit)
 
     return answer
 
 
-def test_pages_are_asked_for_behind_the_last_row_with_the_same_filters(scripted: Scripted) -> None:
+def test_pages_are_requested_after_the_last_row_with_the_same_filters(scripted: Scripted) -> None:
     assert projects_of(scripted, serving("abcdefg", 3), status="ACTIVE") == list("abcdefg")
     assert cursors(scripted) == [None, "c", "f"]
     assert all("status=ACTIVE" in request and "sort=id" in request and "limit=300" in request for request in scripted.requests)
 
 
-def test_a_walk_goes_on_behind_a_cursor_that_was_given(scripted: Scripted) -> None:
+def test_a_given_cursor_is_where_the_list_starts(scripted: Scripted) -> None:
     assert projects_of(scripted, serving("abcdefg", 3), id_gt="c") == list("defg")
 
 
-def test_the_row_of_a_cursor_that_was_given_is_not_asked_for_and_does_not_come(scripted: Scripted) -> None:
+def test_the_row_of_a_given_cursor_is_left_out(scripted: Scripted) -> None:
     assert projects_of(scripted, page("c", "d", has_more=True), page("d", "e"), id_gt="c") == ["d", "e"]
 
 
-def test_numbers_ascend_as_numbers(scripted: Scripted) -> None:
+def test_numeric_ids_ascend_as_numbers(scripted: Scripted) -> None:
     assert projects_of(scripted, page("9", "10", has_more=True), page("11", "100")) == ["9", "10", "11", "100"]
 
 
-def test_ids_in_no_order_are_walked_by_the_last_one(scripted: Scripted) -> None:
+def test_the_cursor_of_unordered_ids_is_the_last_id(scripted: Scripted) -> None:
     assert projects_of(scripted, page("b", "A", "c", has_more=True), page("B", "d")) == ["b", "A", "c", "B", "d"]
     assert cursors(scripted) == [None, "c"]
 
 
 @pytest.mark.parametrize("first", [("a", "b"), ("b", "a")], ids=["ordered", "unordered"])
-def test_a_row_that_comes_twice_is_one_row(scripted: Scripted, first: tuple[str, ...]) -> None:
+def test_a_repeated_row_is_returned_once(scripted: Scripted, first: tuple[str, ...]) -> None:
     assert projects_of(scripted, page(*first, has_more=True), page(first[-1], "c", "c")) == [*first, "c"]
 
 
@@ -77,11 +77,11 @@ def test_a_row_that_comes_twice_is_one_row(scripted: Scripted, first: tuple[str,
     ("second", "why"),
     [
         pytest.param(page("a", "b", has_more=True), "no new row", id="the same page again"),
-        pytest.param(page(has_more=True), "no new row", id="an empty page that says has_more"),
-        pytest.param(page("0", has_more=True), "no new row", id="a falling cursor"),
+        pytest.param(page(has_more=True), "no new row", id="an empty page with has_more"),
+        pytest.param(page("0", has_more=True), "no new row", id="a descending cursor"),
     ],
 )
-def test_a_list_that_repeats_itself_ends_with_an_error_that_says_where(scripted: Scripted, second: bytes, why: str) -> None:
+def test_a_list_that_repeats_itself_raises_an_error(scripted: Scripted, second: bytes, why: str) -> None:
     with pytest.raises(tf.ScanInterrupted, match=why) as caught:
         projects_of(scripted, page("a", "b", has_more=True), second)
     assert caught.value.rows in (2, 3)
@@ -95,17 +95,19 @@ def test_a_row_against_the_order_of_many_is_an_error(scripted: Scripted) -> None
     assert (caught.value.cursor, caught.value.rows) == ("129", 30)
 
 
-@pytest.mark.parametrize("ids", [["a", "B", "c"], ["1", "2", "x"], ["9", "10", "11"]], ids=["case-blind", "mixed", "numbers"])
-def test_pages_of_one_row_say_little_of_the_order(scripted: Scripted, ids: list[str]) -> None:
-    assert projects_of(scripted, *(page(each, has_more=each != ids[-1]) for each in ids)) == ids
+@pytest.mark.parametrize(
+    "ids", [["a", "B", "c"], ["1", "2", "x"], ["9", "10", "11"]], ids=["case-insensitive", "mixed", "numbers"]
+)
+def test_pages_of_one_row_may_be_in_any_order(scripted: Scripted, ids: list[str]) -> None:
+    assert projects_of(scripted, *(page(id_, has_more=id_ != ids[-1]) for id_ in ids)) == ids
 
 
-def test_an_empty_first_page_that_says_has_more_is_an_error(scripted: Scripted) -> None:
+def test_an_empty_first_page_with_has_more_is_an_error(scripted: Scripted) -> None:
     with pytest.raises(tf.ScanInterrupted):
         projects_of(scripted, page(has_more=True))
 
 
-def test_a_pull_that_fails_half_way_says_where_it_was_and_can_go_on(scripted: Scripted) -> None:
+def test_the_error_of_a_later_page_has_the_cursor_to_resume_from(scripted: Scripted) -> None:
     with pytest.raises(tf.ScanInterrupted, match="id_gt='b'") as caught:
         projects_of(scripted, page("a", "b", has_more=True), reply({"code": "INTERNAL_ERROR", "message": "oops"}, 500))
     assert (caught.value.cursor, caught.value.rows) == ("b", 2)
@@ -113,12 +115,12 @@ def test_a_pull_that_fails_half_way_says_where_it_was_and_can_go_on(scripted: Sc
     assert projects_of(scripted, serving("abcd", 2), id_gt=caught.value.cursor) == ["c", "d"]
 
 
-def test_aggregated_solutions_are_walked_by_their_tasks(scripted: Scripted) -> None:
+def test_the_cursor_of_aggregated_solutions_is_the_task_id(scripted: Scripted) -> None:
     def solutions(*tasks: str, has_more: bool = False) -> bytes:
-        return reply({"items": [{"task_id": each, "pool_id": "1"} for each in tasks], "has_more": has_more})
+        return reply({"items": [{"task_id": task, "pool_id": "1"} for task in tasks], "has_more": has_more})
 
-    refused = reply({"code": "INTERNAL_ERROR", "message": "oops"}, 500)
-    scripted.answers = [solutions("a", "b", has_more=True), solutions("c", has_more=True), refused]
+    server_error = reply({"code": "INTERNAL_ERROR", "message": "oops"}, 500)
+    scripted.answers = [solutions("a", "b", has_more=True), solutions("c", has_more=True), server_error]
     rows = []
     with pytest.raises(tf.ScanInterrupted, match="task_id_gt='c'"):
         rows.extend(row["task_id"] for row in scripted.client(retries=1).get_aggregated_solutions("op"))
@@ -128,12 +130,12 @@ def test_aggregated_solutions_are_walked_by_their_tasks(scripted: Scripted) -> N
     assert all(query["sort"] == ["task_id"] and "id_gt" not in query for query in queries)
 
 
-def test_a_refusal_of_the_first_page_is_what_it_is(scripted: Scripted) -> None:
+def test_an_error_of_the_first_page_is_raised_as_it_is(scripted: Scripted) -> None:
     with pytest.raises(tf.NotFound):
         projects_of(scripted, reply({"code": "DOES_NOT_EXIST", "message": "no"}, 404))
 
 
-def test_a_page_whose_cursor_could_not_be_foreseen_is_asked_for_again(scripted: Scripted) -> None:
+def test_a_page_prefetched_with_the_wrong_cursor_is_requested_again(scripted: Scripted) -> None:
     first = reply({"items": [{"id": "b"}, {"id": "b"}, {"id": "a"}], "has_more": True})
     assert projects_of(scripted, first, page("c")) == ["b", "a", "c"]
     spaced = reply('{"has_more": true, "items": [{"id": "a"}]}')
@@ -148,7 +150,7 @@ SPECS = reply({"id": "1", "project_id": "1", "task_spec": {"input_spec": FIELDS,
 
 @settings(max_examples=80, deadline=None)
 @given(TASK_PAGES)
-def test_whatever_pages_hold_every_batch_has_the_schema_and_every_row_is_told_once(pages: list[tuple[list[Any], bool]]) -> None:
+def test_every_batch_of_any_pages_has_the_schema_and_every_row_is_returned_once(pages: list[tuple[list[Any], bool]]) -> None:
     with Scripted() as scripted:
         scripted.answers = [SPECS, SPECS, *(reply({"items": rows, "has_more": more}) for rows, more in pages)]
         scan = scripted.client(retries=1).get_tasks(pool_id="1")
@@ -157,15 +159,15 @@ def test_whatever_pages_hold_every_batch_has_the_schema_and_every_row_is_told_on
             batches.extend(scan.to_reader())
         assert all(batch.schema == schema for batch in batches)
         assert len(scripted.requests) <= 2 + len(pages) + 9
-    came = [row for batch in batches for row in batch.to_pylist()]
-    first = {row["id"]: row for rows, _ in reversed(pages) for row in reversed(rows)}
-    assert len({row["id"] for row in came}) == len(came)
-    assert all(is_preserved(first[row["id"]], columns_of(TASKS), row) for row in came)
+    rows = [row for batch in batches for row in batch.to_pylist()]
+    first = {row["id"]: row for page_rows, _ in reversed(pages) for row in reversed(page_rows)}
+    assert len({row["id"] for row in rows}) == len(rows)
+    assert all(is_preserved(first[row["id"]], columns_of(TASKS), row) for row in rows)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.lists(st.sampled_from("abcdefgh"), max_size=4), st.booleans()), min_size=1, max_size=6))
-def test_whatever_a_list_does_the_walk_ends_and_no_row_comes_twice(pages: list[tuple[list[str], bool]]) -> None:
+def test_any_list_ends_and_no_row_is_returned_twice(pages: list[tuple[list[str], bool]]) -> None:
     with Scripted() as scripted:
         answers = [page(*ids, has_more=has_more) for ids, has_more in pages]
         scripted.answers = list(answers)

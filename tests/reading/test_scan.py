@@ -1,4 +1,4 @@
-"""A scan asks for nothing before its rows are wanted; every sink gives the same rows of the same schema."""
+"""A scan sends no request before its rows are read; every output has the same rows and the same schema."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROWS = 250
 
 @pytest.fixture
 def scan(client: tf.AsyncTolokaClient, make_pool: Callable[..., str]) -> tf.Scan:
-    """Tasks of a pool, in pages of 20 rows."""
+    """A scan of tasks in pages of 20 rows."""
     pool_id = make_pool()
     rows = range(ROWS)
     frame = pd.DataFrame(
@@ -49,7 +49,7 @@ def requests_to(toloka: LocalToloka, path: str) -> int:
     return sum(request.path == path for request in toloka.requests)
 
 
-def test_making_and_showing_a_scan_asks_for_nothing(client: tf.AsyncTolokaClient, toloka: LocalToloka) -> None:
+def test_creating_and_showing_a_scan_sends_no_request(client: tf.AsyncTolokaClient, toloka: LocalToloka) -> None:
     scan = client.get_app_batches("Q2d15QBjpwWuDz8Z321g", status="NEW", created_gte="2026-01-01")
     text = repr(scan)
     assert "app batches(app_project_id='Q2d15QBjpwWuDz8Z321g', status='NEW', created_gte='2026-01-01T00:00:00')" in text
@@ -58,10 +58,10 @@ def test_making_and_showing_a_scan_asks_for_nothing(client: tf.AsyncTolokaClient
     assert toloka.requests == []
 
 
-def test_a_frame_has_the_types_that_the_specification_says(scan: tf.Scan) -> None:
+def test_a_frame_has_the_types_of_the_specification(scan: tf.Scan) -> None:
     frame = scan.to_dataframe(progress=False)
     assert len(frame) == ROWS
-    wanted = {
+    expected = {
         "id": "string",
         "INPUT:text": "string",
         "INPUT:number": "Int64",
@@ -71,14 +71,14 @@ def test_a_frame_has_the_types_that_the_specification_says(scan: tf.Scan) -> Non
         "overlap": "Int64",
         "extra": "string",
     }
-    assert {name: str(frame[name].dtype) for name in wanted} == wanted
+    assert {name: str(frame[name].dtype) for name in expected} == expected
     assert frame["INPUT:text"][3] == "003"
     assert frame["INPUT:text"].isna().sum() == ROWS - len(range(0, ROWS, 3))
     assert list(frame["INPUT:tags"][7]) == ["a", "7"]
     assert list(frame.columns)[-1] == "extra"
 
 
-def test_every_sink_gives_the_same_rows(scan: tf.Scan, tmp_path: Path) -> None:
+def test_every_output_has_the_same_rows(scan: tf.Scan, tmp_path: Path) -> None:
     table = scan.to_arrow(progress=False)
     assert table.schema == scan.schema
     assert scan.to_reader().read_all().equals(table)
@@ -88,7 +88,7 @@ def test_every_sink_gives_the_same_rows(scan: tf.Scan, tmp_path: Path) -> None:
     path = scan.to_parquet(folder / "tasks.parquet", progress=False)
     assert path == folder / "tasks.parquet"
     assert pq.read_table(path).equals(table)
-    assert [each.name for each in folder.iterdir()] == ["tasks.parquet"]
+    assert [file.name for file in folder.iterdir()] == ["tasks.parquet"]
     assert pq.read_table(scan.to_parquet(folder / "parts", resume=True)).equals(table)
     frames = list(scan.iter_dataframes(100))
     assert [len(frame) for frame in frames] == [100, 100, 50]
@@ -96,38 +96,38 @@ def test_every_sink_gives_the_same_rows(scan: tf.Scan, tmp_path: Path) -> None:
     assert [row["id"] for row in scan] == table["id"].to_pylist()
 
 
-def test_a_backend_can_be_chosen_as_in_pandas(scan: tf.Scan) -> None:
+def test_the_dtype_backend_works_as_in_pandas(scan: tf.Scan) -> None:
     arrow = scan.to_dataframe(dtype_backend="pyarrow", progress=False)
     assert {type(dtype) for dtype in arrow.dtypes} == {pd.ArrowDtype}
     nullable = scan.to_dataframe(dtype_backend="numpy_nullable", progress=False)
     assert str(nullable["INPUT:share"].dtype) == "Float64"
 
 
-def test_an_empty_answer_has_the_same_columns_and_types(scan: tf.Scan, client: tf.AsyncTolokaClient, make_pool: Any) -> None:
+def test_an_empty_list_has_the_same_columns_and_types(scan: tf.Scan, client: tf.AsyncTolokaClient, make_pool: Any) -> None:
     empty = client.get_tasks(make_pool())
     assert empty.schema == scan.schema
     pd.testing.assert_series_equal(empty.to_dataframe().dtypes, scan.to_dataframe(progress=False).dtypes)
     assert list(empty.iter_dataframes()) == []
 
 
-def test_an_empty_answer_is_a_parquet_file_with_its_columns(client: tf.AsyncTolokaClient, pool_id: str, tmp_path: Path) -> None:
+def test_an_empty_list_is_a_parquet_file_with_its_columns(client: tf.AsyncTolokaClient, pool_id: str, tmp_path: Path) -> None:
     scan = client.get_tasks(pool_id)
     assert pq.read_schema(scan.to_parquet(tmp_path / "none.parquet")).names == scan.schema.names
 
 
-def test_the_specification_is_fetched_once_for_a_scan(scan: tf.Scan, toloka: LocalToloka) -> None:
+def test_the_specification_is_requested_once_per_scan(scan: tf.Scan, toloka: LocalToloka) -> None:
     before = requests_to(toloka, "/api/v1/tasks")
     scan.to_arrow(concurrency=1, progress=False)
     scan.to_arrow(concurrency=1, progress=False)
     assert requests_to(toloka, "/api/v1/tasks") - before == 2 * 13
-    asked = [request.path for request in toloka.requests if request.method == "GET" and "/projects/" in request.path]
-    assert len(asked) == 2  # once by the upload, once by the scan
+    paths = [request.path for request in toloka.requests if request.method == "GET" and "/projects/" in request.path]
+    assert len(paths) == 2  # once by the upload, once by the scan
 
 
-def test_the_size_of_a_page_holds_for_every_page(scan: tf.Scan, toloka: LocalToloka) -> None:
+def test_batch_size_is_the_limit_of_every_page(scan: tf.Scan, toloka: LocalToloka) -> None:
     scan.to_arrow(progress=False)
-    asked = [request.query for request in toloka.requests if request.path == "/api/v1/tasks" and request.method == "GET"]
-    assert {query["limit"] for query in asked} == {"20"}
+    queries = [request.query for request in toloka.requests if request.path == "/api/v1/tasks" and request.method == "GET"]
+    assert {query["limit"] for query in queries} == {"20"}
 
 
 def test_a_pull_that_fails_leaves_no_file(scripted: Scripted, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_pull_that_fails_leaves_no_file(scripted: Scripted, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_async_code_uses_the_same_names_awaited(scan: tf.Scan, tmp_path: Path) -> None:
+def test_async_code_awaits_functions_with_the_same_names(scan: tf.Scan, tmp_path: Path) -> None:
     table = scan.to_arrow(progress=False)
 
     async def use() -> None:
@@ -145,12 +145,12 @@ def test_async_code_uses_the_same_names_awaited(scan: tf.Scan, tmp_path: Path) -
         assert len(await tf.aio.to_dataframe(scan, dtype_backend="pyarrow")) == ROWS
         assert pq.read_table(await tf.aio.to_parquet(scan, tmp_path / "t.parquet")).equals(table)
         assert [row["id"] async for row in scan] == table["id"].to_pylist()
-        assert scan.to_arrow(progress=False).equals(table)  # an ordinary call inside a running loop
+        assert scan.to_arrow(progress=False).equals(table)  # a sync call inside a running loop
 
     asyncio.run(use())
 
 
-def test_a_row_is_as_the_wire_has_it(scan: tf.Scan) -> None:
+def test_iterating_yields_rows_as_the_api_returns_them(scan: tf.Scan) -> None:
     row = next(iter(scan))
     assert row["input_values"] == {
         "image": "https://example.com/0.jpg",
@@ -163,9 +163,9 @@ def test_a_row_is_as_the_wire_has_it(scan: tf.Scan) -> None:
 
 def test_duckdb_reads_a_scan(scan: tf.Scan) -> None:
     tasks = scan
-    found = duckdb.sql('select count(*), sum("INPUT:number"), max(created) is not null from tasks').fetchall()
+    result = duckdb.sql('select count(*), sum("INPUT:number"), max(created) is not null from tasks').fetchall()
     assert tasks is scan
-    assert found == [(ROWS, sum(range(0, ROWS, 2)), True)]
+    assert result == [(ROWS, sum(range(0, ROWS, 2)), True)]
 
 
 def test_polars_reads_a_scan(scan: tf.Scan) -> None:
@@ -174,7 +174,7 @@ def test_polars_reads_a_scan(scan: tf.Scan) -> None:
     assert frame["INPUT:flag"].sum() == len(range(0, ROWS, 5))
 
 
-def test_duckdb_that_wants_one_row_asks_for_few_pages(scan: tf.Scan, toloka: LocalToloka) -> None:
+def test_duckdb_requests_few_pages_for_one_row(scan: tf.Scan, toloka: LocalToloka) -> None:
     before = requests_to(toloka, "/api/v1/tasks")
     tasks = scan
     assert len(duckdb.sql("select id from tasks limit 1").fetchall()) == 1
@@ -183,7 +183,7 @@ def test_duckdb_that_wants_one_row_asks_for_few_pages(scan: tf.Scan, toloka: Loc
     assert requests_to(toloka, "/api/v1/tasks") - before <= 6
 
 
-def test_a_reader_that_is_dropped_stops_asking(scan: tf.Scan, toloka: LocalToloka) -> None:
+def test_a_closed_reader_sends_no_more_requests(scan: tf.Scan, toloka: LocalToloka) -> None:
     before = requests_to(toloka, "/api/v1/tasks")
     reader = scan.to_reader()
     assert reader.read_next_batch().num_rows == 20
@@ -192,10 +192,8 @@ def test_a_reader_that_is_dropped_stops_asking(scan: tf.Scan, toloka: LocalTolok
     assert requests_to(toloka, "/api/v1/tasks") - before <= 2
 
 
-def test_async_code_that_stops_reading_rows_half_way_leaves_nothing_behind(
-    scan: tf.Scan, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def some(rows: int) -> None:
+def test_async_iteration_that_ends_early_leaves_no_task(scan: tf.Scan, caplog: pytest.LogCaptureFixture) -> None:
+    async def read(rows: int) -> None:
         left = rows
         async for _ in scan:
             left -= 1
@@ -203,9 +201,9 @@ def test_async_code_that_stops_reading_rows_half_way_leaves_nothing_behind(
                 break
 
     for rows in (1, 19, 20, 45):
-        asyncio.run(some(rows))
+        asyncio.run(read(rows))
     gc.collect()
-    assert [each.getMessage() for each in caplog.records if each.name == "asyncio" and each.levelname == "ERROR"] == []
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio" and record.levelname == "ERROR"] == []
     assert left_on_our_loop() == set()
 
 
@@ -229,18 +227,20 @@ def test_app_items_have_the_fields_of_their_app(client: tf.AsyncTolokaClient) ->
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_one_client_serves_every_loop_and_ordinary_code_in_turns(
+def test_one_client_works_in_several_event_loops_and_in_sync_code(
     scan: tf.Scan, client: tf.AsyncTolokaClient, loop: str
 ) -> None:
     async def use() -> int:
         requester = await client.get_requester()
         return len(scan.to_dataframe(progress=False)) + len(requester["id"])
 
-    made = asyncio.new_event_loop()
+    new_loop = asyncio.new_event_loop()
     if loop == "uvloop":
-        made.close()
-        made = pytest.importorskip("uvloop", reason="uvloop does not exist for this system").new_event_loop()
-    with contextlib.closing(made):
+        new_loop.close()
+        new_loop = pytest.importorskip("uvloop", reason="uvloop is not available for this system").new_event_loop()
+    with contextlib.closing(new_loop):
         assert (
-            made.run_until_complete(use()) == made.run_until_complete(use()) == ROWS + len(tf.run(client.get_requester())["id"])
+            new_loop.run_until_complete(use())
+            == new_loop.run_until_complete(use())
+            == ROWS + len(tf.run(client.get_requester())["id"])
         )

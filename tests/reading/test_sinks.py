@@ -1,4 +1,4 @@
-"""Record batches of any height become frames, row groups and files of the height that is wanted."""
+"""Record batches of any length become tables, row groups and files with the requested number of rows."""
 
 from __future__ import annotations
 
@@ -29,34 +29,34 @@ def batch(*numbers: int) -> pa.RecordBatch:
 
 
 @given(st.lists(st.integers(0, 9), max_size=8), st.integers(1, 12))
-def test_every_row_comes_out_once_in_order_in_groups_of_the_wanted_height(heights: list[int], rows: int) -> None:
+def test_rebatching_keeps_every_row_in_order_in_tables_of_the_requested_length(lengths: list[int], rows: int) -> None:
     groups = Rebatcher(SCHEMA, rows)
     numbers = iter(range(100))
-    out = [table for height in heights for table in groups.add(batch(*[next(numbers) for _ in range(height)]))]
+    out = [table for length in lengths for table in groups.add(batch(*[next(numbers) for _ in range(length)]))]
     out += list(groups.rest())
-    assert [number for table in out for number in table["n"].to_pylist()] == list(range(sum(heights)))
+    assert [number for table in out for number in table["n"].to_pylist()] == list(range(sum(lengths)))
     assert all(len(table) == rows for table in out[:-1])
     assert all(0 < len(table) <= rows for table in out)
 
 
 @given(st.lists(st.integers(0, 30), max_size=8), st.integers(1, 12), st.integers(1, 200))
-def test_no_row_is_lost_whichever_limit_is_reached_first(heights: list[int], rows: int, limit: int) -> None:
+def test_rebatching_by_rows_and_bytes_keeps_every_row(lengths: list[int], rows: int, limit: int) -> None:
     groups = Rebatcher(SCHEMA, rows, limit)
     numbers = iter(range(1_000))
-    out = [table for height in heights for table in groups.add(batch(*[next(numbers) for _ in range(height)]))]
+    out = [table for length in lengths for table in groups.add(batch(*[next(numbers) for _ in range(length)]))]
     out += list(groups.rest())
-    assert [number for table in out for number in table["n"].to_pylist()] == list(range(sum(heights)))
+    assert [number for table in out for number in table["n"].to_pylist()] == list(range(sum(lengths)))
     assert all(0 < len(table) <= rows for table in out)
 
 
-def test_a_group_is_cut_early_where_it_grows_too_many_bytes() -> None:
+def test_a_table_ends_early_at_the_byte_limit() -> None:
     groups = Rebatcher(SCHEMA, 1_000, max_bytes=80)
     assert [len(table) for table in groups.add(batch(*range(10)))] == [10]
     assert list(groups.rest()) == []
 
 
 def write_many(path: Path, rows: int = 250_000) -> None:
-    """A file whose ids and instants ascend, as those of the lists of a pool do."""
+    """Write a file with ascending ids and creation times, like the lists of a pool."""
     numbers = pa.array(range(rows), pa.int64())
     columns = {"n": numbers, "id": pc.cast(pc.add(numbers, 10**9), pa.string()), "created": pc.cast(numbers, TIMESTAMP)}
     table = pa.table(columns)
@@ -65,7 +65,7 @@ def write_many(path: Path, rows: int = 250_000) -> None:
             file.write(part)
 
 
-def test_readers_skip_the_row_groups_that_a_filter_by_id_or_created_cannot_match(tmp_path: Path) -> None:
+def test_readers_can_skip_row_groups_by_id_and_by_created(tmp_path: Path) -> None:
     write_many(tmp_path / "x.parquet")
     (fragment,) = ds.dataset(tmp_path / "x.parquet").get_fragments()
     assert len(fragment.row_groups) == 3
@@ -74,18 +74,18 @@ def test_readers_skip_the_row_groups_that_a_filter_by_id_or_created_cannot_match
     assert [group.id for group in fragment.subset(ds.field("id") == str(10**9 + 7)).row_groups] == [0]
 
 
-def test_a_file_has_dictionaries_statistics_and_an_index_of_its_pages(tmp_path: Path) -> None:
+def test_a_file_has_dictionaries_statistics_and_a_page_index(tmp_path: Path) -> None:
     write_many(tmp_path / "x.parquet")
-    asked = "select stats_min_value, stats_max_value from parquet_metadata(?) where path_in_schema = 'id' order by row_group_id"
+    query = "select stats_min_value, stats_max_value from parquet_metadata(?) where path_in_schema = 'id' order by row_group_id"
     ends = [("1000000000", "1000099999"), ("1000100000", "1000199999"), ("1000200000", "1000249999")]
-    assert duckdb.execute(asked, [str(tmp_path / "x.parquet")]).fetchall() == ends
+    assert duckdb.execute(query, [str(tmp_path / "x.parquet")]).fetchall() == ends
     metadata = pq.read_metadata(tmp_path / "x.parquet")
     for column in map(metadata.row_group(0).column, range(3)):
         assert column.has_dictionary_page
         assert column.has_column_index
 
 
-def test_a_parquet_file_has_row_groups_of_a_sensible_height(tmp_path: Path) -> None:
+def test_a_parquet_file_has_row_groups_of_100_000_rows_compressed_with_zstd(tmp_path: Path) -> None:
     write_many(tmp_path / "x.parquet")
     written = pq.ParquetFile(tmp_path / "x.parquet")
     assert [written.metadata.row_group(group).num_rows for group in range(3)] == [ROW_GROUP_ROWS, ROW_GROUP_ROWS, 50_000]
@@ -93,33 +93,33 @@ def test_a_parquet_file_has_row_groups_of_a_sensible_height(tmp_path: Path) -> N
     assert written.metadata.row_group(0).column(0).compression == "ZSTD"
 
 
-def test_the_file_is_in_its_place_only_when_it_is_whole(tmp_path: Path) -> None:
+def test_an_existing_file_is_kept_until_the_new_one_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
-    path.write_bytes(b"what was there")
+    path.write_bytes(b"old content")
 
     def write() -> None:
         with ParquetFile(path, SCHEMA) as file:
             file.write(batch(1))
-            assert path.read_bytes() == b"what was there"
+            assert path.read_bytes() == b"old content"
             raise OSError("disk")
 
     with pytest.raises(OSError, match="disk"):
         write()
-    assert path.read_bytes() == b"what was there"
-    assert [each.name for each in tmp_path.iterdir()] == ["x.parquet"]
+    assert path.read_bytes() == b"old content"
+    assert [file.name for file in tmp_path.iterdir()] == ["x.parquet"]
 
 
-def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+def test_two_writers_of_one_file_do_not_interfere(tmp_path: Path) -> None:
     with ParquetFile(tmp_path / "x.parquet", SCHEMA) as slow:
         slow.write(batch(1))
         with ParquetFile(tmp_path / "x.parquet", SCHEMA) as quick:
             quick.write(batch(2, 3))
         assert pq.read_table(tmp_path / "x.parquet")["n"].to_pylist() == [2, 3]
     assert pq.read_table(tmp_path / "x.parquet")["n"].to_pylist() == [1]
-    assert [each.name for each in tmp_path.iterdir()] == ["x.parquet"]
+    assert [file.name for file in tmp_path.iterdir()] == ["x.parquet"]
 
 
-def test_an_integer_beside_a_null_stays_an_integer() -> None:
+def test_integers_with_nulls_stay_integers() -> None:
     table = pa.table({"i": pa.array([1, None]), "b": pa.array([True, None]), "l": pa.array([[1, None], None])})
     frame = to_frame(table)
     assert [str(dtype) for dtype in frame.dtypes] == ["Int64", "boolean", str(pd.ArrowDtype(table.schema.field("l").type))]
@@ -127,8 +127,8 @@ def test_an_integer_beside_a_null_stays_an_integer() -> None:
     assert frame["i"].tolist() == [1, pd.NA]
 
 
-@pytest.mark.parametrize("name", ["", "missing/x.parquet"], ids=["a folder", "in a folder that is not there"])
-def test_a_place_that_cannot_hold_the_file_is_refused_at_once(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["", "missing/x.parquet"], ids=["a folder", "in a missing folder"])
+def test_a_path_that_cannot_be_a_file_is_rejected_before_the_first_request(name: str, tmp_path: Path) -> None:
     with pytest.raises(tf.InputError, match="folder"):
         ParquetFile(tmp_path / name, SCHEMA)
     with pytest.raises(tf.InputError, match="folder"):
@@ -136,16 +136,16 @@ def test_a_place_that_cannot_hold_the_file_is_refused_at_once(name: str, tmp_pat
 
 
 @pytest.mark.parametrize("path", [None, 5, b"x", "a\0b", "~nosuchuser/x", "x" * 5_000], ids=lambda path: repr(path)[:20])
-def test_what_is_no_path_is_refused_before_anything_is_asked(path: Any) -> None:
+def test_an_invalid_path_is_rejected_before_the_first_request(path: Any) -> None:
     pools = tf.AsyncTolokaClient("token", url="http://127.0.0.1:1").get_pools()
-    uses = [pools.to_parquet, lambda path: pools.to_parquet(path, resume=True), lambda path: tf.sync(pools, path), tf.verify]
-    for use in uses:
+    calls = [pools.to_parquet, lambda path: pools.to_parquet(path, resume=True), lambda path: tf.sync(pools, path), tf.verify]
+    for call in calls:
         with pytest.raises(tf.InputError, match="name of a file or folder") as caught:
-            use(path)
+            call(path)
         assert caught.value.column == "path"
 
 
-def test_a_file_is_written_where_its_name_pointed_when_the_call_was_made(
+def test_a_relative_path_refers_to_the_working_directory_at_the_time_of_the_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -158,6 +158,6 @@ def test_a_file_is_written_where_its_name_pointed_when_the_call_was_made(
     assert file.path.is_file()
 
 
-def test_another_backend_is_refused() -> None:
+def test_an_unknown_dtype_backend_is_rejected() -> None:
     with pytest.raises(tf.InputError, match="numpy_nullable"):
         check_dtype_backend("polars")

@@ -215,8 +215,8 @@ def test_a_row_repeated_in_a_page_is_returned_once(scripted: Scripted) -> None:
 
 def test_a_list_is_fetched_page_by_page_if_the_service_rejects_the_sort_order(scripted: Scripted) -> None:
     bonuses = BonusList(range(0, 100 * SECOND, SECOND))
-    refusal = reply({"code": "VALIDATION_ERROR", "message": "no such sort key"}, 400)
-    scripted.answers = [lambda head: bonuses(head) if "sort=id" in head else refusal]
+    rejection = reply({"code": "VALIDATION_ERROR", "message": "no such sort key"}, 400)
+    scripted.answers = [lambda head: bonuses(head) if "sort=id" in head else rejection]
     assert ids_of(scripted.client().get_user_bonuses(batch_size=PAGE), 8) == expected_ids(bonuses)
 
 

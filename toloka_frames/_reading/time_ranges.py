@@ -17,8 +17,8 @@ import numpy as np
 PRECISION_US = 1_000
 
 # The values below were found with the simulated lists of tests/reading/test_time_ranges.py, of 100 pages each, which take 105
-# to 130 requests. Halving or doubling any one of them changes the average number of requests there by at most 5 %, and the
-# average time by at most a quarter.
+# to 130 requests. Halving or doubling any one of them changes the average number of requests there by about 5 % at most, and
+# the average time by at most a quarter.
 
 # If more than this share of a page would be repeated by the next page, because too many rows share a timestamp, a window is
 # paged through by id instead. It has at least this length, and this many times the length of (three quarters of) the page.
