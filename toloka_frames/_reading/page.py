@@ -1,9 +1,9 @@
-"""The bytes of a page come in, its rows as an Arrow record batch (or as dicts) go out.
+"""Parse the body of a page into an Arrow record batch, or into dicts.
 
-The fast way gives the whole page to Arrow's JSON reader with a schema made from the declared columns: no Python object a row,
-and no GIL. What that reader refuses (an unknown field, a value of another type, a doubled key, a free-form value that is not
-empty) or would round is read by the exact way: Python's json, a column at a time, value by value only where a column has one
-that does not fit, the rest into `extra`. Both give the same batch where both can.
+The fast path gives the whole page to Arrow's JSON reader with a schema made of the declared columns; it creates no Python
+objects and releases the GIL. Whatever that reader rejects (an unknown field, a value of another type, a repeated key, a free-form value
+that is not empty) or would round is parsed by the exact path: Python's json, column by column, and value by value only where a
+value does not fit, which then goes into `extra`. Where both paths can parse a page, they return the same batch.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from toloka_frames._errors import BadAnswer
     from toloka_frames._schema.field_types import JsonShape
 
+# The end of a page that is followed by another one.
 TAIL = re.compile(rb'\]\s*,\s*"has_more"\s*:\s*true\s*\}\s*$')
 TAIL_BYTES = 100
-LAST_ROW_TRIES = 100
-EXACT_FLOATS = 2.0**53  # below it, every integer is a float
+MAX_LAST_ROW_TRIES = 100
+# Below it, a float represents every integer exactly.
+MAX_EXACT_FLOAT = 2.0**53
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,10 @@ class Page:
     """A page of a list.
 
     Attributes:
-        ids: The cursor value of each row of the wire, in the page's order.
-        has_more: Whether the list goes on behind this page.
-        batch: Its rows; more than ids where each element of a row's list has a row of its own.
-        parents: For each row of the batch, the position of the row of the wire that it came from.
+        ids: The cursor value of each row in the page, in the page's order.
+        has_more: Whether the list has rows after this page.
+        batch: The rows; more than ids if each element of a row's list has a row of its own.
+        parents: For each row of the batch, the position in `ids` of the row that it comes from; None if they are the same.
     """
 
     ids: list[str]
@@ -51,7 +53,7 @@ class Page:
     parents: np.ndarray[Any, Any] | None = None
 
     def keep(self, wanted: Sequence[bool]) -> Page:
-        """The page with some of the wire's rows only."""
+        """Return the page with the wanted rows only."""
         mask = np.asarray(wanted, dtype=bool)
         ids = [row for row, want in zip(self.ids, wanted, strict=True) if want]
         if self.parents is None:
@@ -63,39 +65,39 @@ class Page:
 
 @dataclass(frozen=True)
 class DictPage:
-    """A page of a list with its rows as the wire has them."""
+    """A page of a list, its rows as dicts as in the API."""
 
     ids: list[str]
     has_more: bool
     rows: list[dict[str, Any]]
 
     def keep(self, wanted: Sequence[bool]) -> DictPage:
-        """The page with some of its rows only."""
+        """Return the page with the wanted rows only."""
         rows = [row for row, want in zip(self.rows, wanted, strict=True) if want]
         return replace(self, rows=rows, ids=[row for row, want in zip(self.ids, wanted, strict=True) if want])
 
 
 def read_page(body: bytes, layout: Layout) -> Page:
-    """Read a page into a record batch of the layout's schema.
+    """Parse a page into a record batch of the layout's schema.
 
     Raises:
-        BadAnswer: The body is no page of a list.
+        BadAnswer: If the body is not a page of a list.
     """
     return _read_fast(body, layout) or _read_exactly(body, layout)
 
 
 def read_dicts(body: bytes, layout: Layout) -> DictPage:
-    """Read a page into dicts.
+    """Parse a page into dicts.
 
     Raises:
-        BadAnswer: The body is no page of a list.
+        BadAnswer: If the body is not a page of a list.
     """
     try:
-        # not orjson, which would make floats of integers beyond 64 bits
+        # not orjson, which turns integers beyond 64 bits into floats
         page = json.loads(body)
         rows, has_more = page[layout.rows_key], page["has_more"]
         ids = [row[layout.cursor] for row in rows]
-        "\n".join(ids).encode()  # an id is text that can be asked for
+        "\n".join(ids).encode()  # an id must be text that a query can hold
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise _bad(body, layout) from error
     if not isinstance(rows, list) or not isinstance(has_more, bool):
@@ -104,17 +106,17 @@ def read_dicts(body: bytes, layout: Layout) -> DictPage:
 
 
 def last_id(body: bytes, layout: Layout) -> str | None:
-    """The cursor behind a page that has a following one, from its last row only; None where that cannot be told so cheaply.
+    """Return the cursor after a page by parsing its last row only; None if there is no next page, or it cannot be told cheaply.
 
-    The last row begins at the last brace behind which all is one JSON object up to the end of the list.
+    The last row starts at the last brace from which the text up to the end of the list is one JSON object.
     """
     end = TAIL.search(body, max(len(body) - TAIL_BYTES, 0))
     start = end.start() if end else 0
-    for _ in range(LAST_ROW_TRIES):
+    for _ in range(MAX_LAST_ROW_TRIES):
         start = body.rfind(b"{", 0, start)
         if end is None or start < 1:
             return None
-        if body[start - 1 : start] == b":":  # the value of a key, so no row of the list
+        if body[start - 1 : start] == b":":  # the value of a key, so not a row of the list
             continue
         try:
             cursor: str | None = json.loads(body[start : end.start()]).get(layout.cursor)
@@ -148,14 +150,14 @@ def _read_fast(body: bytes, layout: Layout) -> Page | None:
 
 
 class _InexactError(Exception):
-    """What the reader made of a page does not say all that the wire says."""
+    """Arrow's reader would lose a part of the page."""
 
 
 class _Reading:
-    """The struct array of a page while its columns are taken out, each nested part once."""
+    """The struct array of a page, from which columns are extracted; each nested part is extracted once."""
 
     def __init__(self, structs: pa.StructArray, layout: Layout) -> None:
-        self._taken: dict[ValuePath, pa.Array] = {(): structs}
+        self._extracted: dict[ValuePath, pa.Array] = {(): structs}
         self.parents: np.ndarray[Any, Any] | None = None
         self.height = len(structs)
         # each task of an assignment gets a row, as in the platform's exports
@@ -164,7 +166,7 @@ class _Reading:
 
     def _spread(self, structs: pa.StructArray, lists: tuple[str, ...]) -> None:
         lengths = [pc.list_value_length(structs.field(name)).fill_null(0).to_numpy() for name in lists]
-        # at least one row: an assignment without tasks is not lost
+        # at least one row, so that an assignment without tasks is not lost
         heights = np.maximum.reduce([*lengths, np.ones(len(structs), dtype=np.int64)])
         self.height = int(heights.sum())
         self.parents = np.repeat(np.arange(len(structs)), heights)
@@ -183,9 +185,9 @@ class _Reading:
         return array
 
     def _array(self, path: ValuePath) -> pa.Array:
-        if path not in self._taken:
-            self._taken[path] = self._step(self._array(path[:-1]), path)
-        return self._taken[path]
+        if path not in self._extracted:
+            self._extracted[path] = self._step(self._array(path[:-1]), path)
+        return self._extracted[path]
 
     def _step(self, parent: pa.Array, path: ValuePath) -> pa.Array:
         step = path[-1]
@@ -193,29 +195,29 @@ class _Reading:
             return _first(parent)
         if step is PathStep.EACH:
             return self._each(parent)
-        # all fields at once: each call of Arrow's lets go of the GIL, which other readers then hold
+        # all fields at once: each call of Arrow releases the GIL, and other readers then hold it
         for field, array in zip(parent.type, parent.flatten(), strict=True):
-            self._taken[(*path[:-1], field.name)] = array
-        return self._taken[path]
+            self._extracted[(*path[:-1], field.name)] = array
+        return self._extracted[path]
 
     def _each(self, lists: pa.ListArray) -> pa.Array:
         lengths = pc.list_value_length(lists).fill_null(0).to_numpy()[self.parents]
         starts = lists.offsets.to_numpy()[:-1][self.parents]
-        # values and not flatten(), which leaves out what the offsets count: elements behind a null or before a slice
+        # values and not flatten(), which omits elements that the offsets count: those of a null or before a slice
         return lists.values.take(pa.array(starts + self._positions, mask=self._positions >= lengths))
 
 
 def _is_exact(array: pa.Array) -> bool:
-    """Whether the reader cannot have rounded: it makes floats of integers of any size, and instants that no calendar has."""
+    """Return whether the reader kept the values: it rounds large integers to floats, and takes timestamps after the year 9999."""
     if pa.types.is_list(array.type):
         return _is_exact(array.flatten())
     if array.type == FLOAT:
-        return bool((pc.max(pc.abs(array)).as_py() or 0.0) < EXACT_FLOATS)
+        return bool((pc.max(pc.abs(array)).as_py() or 0.0) < MAX_EXACT_FLOAT)
     return array.type != TIMESTAMP or in_datetime_range(array)
 
 
 def _empty_json(array: pa.Array, shape: JsonShape) -> pa.Array:
-    """The text of free-form values, all of which are empty."""
+    """Return the JSON text of free-form values, all of which are empty."""
     if pa.types.is_list(array.type) and pc.sum(pc.list_value_length(array)).as_py():
         raise _InexactError
     return pc.if_else(array.is_valid(), "{}" if shape == "object" else "[]", pa.scalar(None, pa.string()))
@@ -247,7 +249,7 @@ def _height(row: dict[str, Any], lists: tuple[str, ...]) -> int:
 
 
 def _element(row: dict[str, Any], lists: tuple[str, ...], index: int) -> dict[str, Any]:
-    """The row with, in place of each list, its element at an index."""
+    """Return the row with each list replaced by its element at an index."""
     spread = dict(row)
     for name in lists:
         elements = row.get(name)
