@@ -29,7 +29,7 @@ PACKAGE = Path(tf.__file__).parent
 MODULES = {
     str(PACKAGE / f"{name}.py")
     for name in (
-        *("_runtime/worker_pool", "_transport/http", "_transport/operations"),
+        *("_runtime/concurrency", "_transport/http", "_transport/operations"),
         *("_uploading/requests", "_uploading/upload", "_uploading/ledger", "_uploading/results"),
         *("_uploading/send", "_uploading/send_app_items"),
     )

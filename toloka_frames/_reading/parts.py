@@ -19,7 +19,7 @@ from toloka_frames._reading.atomic_write import flush_folder, write_durably
 from toloka_frames._reading.manifest import LOCK, MANIFEST, Manifest, PartFile, as_copy_error, read_manifest, verified_bytes
 from toloka_frames._reading.output_paths import resolve_path
 from toloka_frames._reading.sinks import PARQUET, parquet, release_arrow_memory, to_frame
-from toloka_frames._runtime.file_lock import FileLock
+from toloka_frames._runtime.concurrency import FileLock
 from toloka_frames._schema.columns import INTEGER, TEXT
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from toloka_frames._errors import InputError, LedgerError
-from toloka_frames._runtime.file_lock import FileLock
+from toloka_frames._runtime.concurrency import FileLock
 from toloka_frames._schema.bulk import BULK_CREATIONS, CREATE_APP_BATCH
 from toloka_frames._uploading.requests import Chunk, dumps, positions_of, spans_of
 

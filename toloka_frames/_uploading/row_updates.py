@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from toloka_frames._errors import ApiError, Conflict, InputError, NotFound, ValidationFailed
+from toloka_frames._runtime.concurrency import WorkerPool
 from toloka_frames._runtime.progress import ProgressArg, track_progress
-from toloka_frames._runtime.worker_pool import WorkerPool
 from toloka_frames._transport.http import decode_json
 from toloka_frames._uploading.cells import convert_objects, read_columns, reject_duplicates
 from toloka_frames._uploading.results import Results, first_error

@@ -12,8 +12,8 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._errors import ApiError, ConnectionFailed, NotFound, OperationFailed, QuotaExceeded, TolokaError, TooLarge
+from toloka_frames._runtime.concurrency import WorkerPool
 from toloka_frames._runtime.event_loop import in_thread
-from toloka_frames._runtime.worker_pool import WorkerPool
 from toloka_frames._transport import operations
 from toloka_frames._transport.operations import OperationPoller
 from toloka_frames._uploading.requests import retry_operation_id

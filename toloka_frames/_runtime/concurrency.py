@@ -1,17 +1,18 @@
-"""Run jobs with bounded concurrency.
+"""Concurrency: a pool of workers within the process, and locks between processes.
 
-On cancellation no new job starts, and running jobs get a short grace period.
+A pool that is cancelled starts no new job and gives running jobs a short grace period.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from toloka_frames._runtime.progress import ProgressTracker
 
@@ -63,14 +64,14 @@ class WorkerPool:
         """Take item after item, each when a slot is free, until none is left or a job has failed."""
         while True:
             await slots.acquire()
-            with ExitStack() as slot:
+            with contextlib.ExitStack() as slot:
                 slot.callback(slots.release)
                 # an iterator that the workers share is a queue: between two awaits no other worker runs
                 if self.error or self.stopping or (item := next(queue, None)) is None:
                     return
                 await self._run(item, slot, job)
 
-    async def _run(self, item: ItemT, slot: ExitStack, job: Job[ItemT]) -> None:
+    async def _run(self, item: ItemT, slot: contextlib.ExitStack, job: Job[ItemT]) -> None:
         self._progress.chunks.update(waiting=-1, sent=1)
         try:
             await job(item, slot.close)
@@ -84,3 +85,40 @@ async def _wait(workers: Sequence[asyncio.Task[None]], seconds: float | None = N
     """Wait for workers without cancelling them when the waiting is cancelled."""
     if workers:
         await asyncio.wait(workers, timeout=seconds)
+
+
+class FileLock:
+    """A lock that at most one process and one holder in it can have; the operating system frees it when the process dies.
+
+    Args:
+        path: The lock file. `acquire` creates it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import filelock  # noqa: PLC0415 -- slow to load, and only uploads and copies need it
+
+        self._path = path
+        # not thread-local: the lock belongs to a call, in whichever thread parts of that call run
+        self._lock = filelock.FileLock(path, thread_local=False)
+
+    def acquire(self, seconds: float = 0.0) -> bool:
+        """Return whether the lock was acquired within this time; 0 tries once.
+
+        Raises:
+            OSError: If the lock file cannot be created or opened.
+        """
+        try:
+            self._lock.acquire(timeout=seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def release(self, *, remove: bool = False) -> None:
+        """Release the lock if it was acquired, and with `remove` delete its file."""
+        if not self._lock.is_locked:
+            return
+        if remove:
+            # deleted while held: a waiting process notices that its file is gone and creates a new one
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+        self._lock.release()
