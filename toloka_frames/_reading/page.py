@@ -1,9 +1,9 @@
 """Parse the body of a page into an Arrow record batch, or into dicts.
 
 The fast path gives the whole page to Arrow's JSON reader with a schema made of the declared columns; it creates no Python
-objects and releases the GIL. Whatever that reader rejects (an unknown field, a value of another type, a repeated key, a free-form value
-that is not empty) or would round is parsed by the exact path: Python's json, column by column, and value by value only where a
-value does not fit, which then goes into `extra`. Where both paths can parse a page, they return the same batch.
+objects and releases the GIL. That reader rejects unknown fields, values of another type, repeated keys and free-form values that
+are not empty, and it rounds some numbers. Such a page takes the exact path: Python's json, column by column, and value by value
+only where a value does not fit, which then goes into `extra`. Where both paths can parse a page, they return the same batch.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ class _Reading:
 
 
 def _is_exact(array: pa.Array) -> bool:
-    """Return whether the reader kept the values: it rounds large integers to floats, and takes timestamps after the year 9999."""
+    """Return whether the reader kept the values: it rounds large integers to floats, and takes timestamps after 9999."""
     if pa.types.is_list(array.type):
         return _is_exact(array.flatten())
     if array.type == FLOAT:
