@@ -1,9 +1,10 @@
 """Parse the body of a page into an Arrow record batch, or into dicts.
 
 The fast path gives the whole page to Arrow's JSON reader with a schema made of the declared columns; it creates no Python
-objects and releases the GIL. That reader rejects unknown fields, values of another type, repeated keys and free-form values that
-are not empty, and it rounds some numbers. Such a page takes the exact path: Python's json, column by column, and value by value
-only where a value does not fit, which then goes into `extra`. Where both paths can parse a page, they return the same batch.
+objects and releases the GIL. That reader rejects unknown fields, values of another type, repeated keys and free-form values
+that are not empty, and it rounds some numbers. Such a page takes the exact path: Python's json, column by column, and value
+by value only where a value does not fit, which then goes into `extra`. Where both paths can parse a page, they return the
+same batch.
 """
 
 from __future__ import annotations
