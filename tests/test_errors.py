@@ -138,9 +138,9 @@ CHAINS: dict[str, tuple[list[bytes], Call, Kind, Kind]] = {
 }
 
 
-@pytest.mark.parametrize(("answers", "call", "kind", "cause"), CHAINS.values(), ids=CHAINS)
-def test_error_has_its_cause(scripted: Scripted, answers: list[bytes], call: Call, kind: Kind, cause: Kind) -> None:
-    scripted.answers = list(answers)
+@pytest.mark.parametrize(("responses", "call", "kind", "cause"), CHAINS.values(), ids=CHAINS)
+def test_error_has_its_cause(scripted: Scripted, responses: list[bytes], call: Call, kind: Kind, cause: Kind) -> None:
+    scripted.answers = list(responses)
     client = scripted.client(retries=1)
     with pytest.raises(kind) as caught:
         call(client)

@@ -122,7 +122,7 @@ class Resource:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # the checks of the filters are closures, which cannot be pickled
-        return Resource, tuple(getattr(self, each.name) for each in fields(self) if each.init)
+        return Resource, tuple(getattr(self, item.name) for item in fields(self) if item.init)
 
 
 def _creation_key(resource: Resource) -> tuple[str, str] | None:

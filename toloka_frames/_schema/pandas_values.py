@@ -13,9 +13,8 @@ STRING_DTYPE = pd.StringDtype("pyarrow")
 
 def plain_values(series: pd.Series[Any]) -> list[Any]:
     """Return a column's cells as Python values, None for missing ones."""
-    if isinstance(
-        series.dtype, pd.ArrowDtype
-    ):  # astype(object) would return arrays for lists, and floats for ints beside nulls
+    # astype(object) of an Arrow column turns lists into arrays, and integers of a column with nulls into floats
+    if isinstance(series.dtype, pd.ArrowDtype):
         values = [None if value is pd.NA else value for value in series.tolist()]
     else:
         values = series.astype(object).where(series.notna(), None).tolist()

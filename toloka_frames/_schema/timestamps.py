@@ -37,7 +37,7 @@ def format_timestamp(value: Any) -> str:
         value: ISO 8601 text, a datetime, or a date, which is its first moment in UTC.
 
     Raises:
-        ValueError: If `value` is none of these.
+        ValueError: If `value` is not one of these.
     """
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time(), UTC)
