@@ -1,4 +1,4 @@
-"""A request goes out once or again, and what comes back is an answer or an error that says what to do."""
+"""Requests over HTTP: which are repeated, what they contain, and how responses and failures are reported."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 Client: TypeAlias = tf.AsyncTolokaClient
 Call: TypeAlias = "Callable[[Client], Coroutine[Any, Any, Any]]"
 
-TOKEN = "t0kenthatnobodymaysee1.second.third"  # noqa: S105 -- it opens nothing
+TOKEN = "t0kenthatnobodymaysee1.second.third"  # noqa: S105 -- not a real token
 KEY = "7a1c1f6e-5f53-4f0c-9d5c-6c3d6a4a8f10"
 PROJECT = {"public_name": "Animals"}
 TASK = tf.Task(pool_id="1", input_values={"image": "https://example.com/1.jpg"})
-TLS = ssl.create_default_context()  # one for all clients: each would read the certificates anew, and here no one needs them
+TLS = ssl.create_default_context()  # shared: creating a context reads all certificates, and these tests use none
 LONG_AGO = "Wed, 21 Oct 2015 07:28:00 GMT"
 
-NOTHING = b""
+NO_RESPONSE = b""
 HALF_A_HEAD = b"HTTP/1.1 200 OK\r\nContent-Le"
 HALF_A_BODY = b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"id": "1"'
-NO_HTTP = b"220 mail.example.com ESMTP\r\n\r\n"
-BROKEN = {"no answer": NOTHING, "half a head": HALF_A_HEAD, "half a body": HALF_A_BODY, "another protocol": NO_HTTP}
+NOT_HTTP = b"220 mail.example.com ESMTP\r\n\r\n"
+BROKEN = {"no response": NO_RESPONSE, "half a head": HALF_A_HEAD, "half a body": HALF_A_BODY, "another protocol": NOT_HTTP}
 
 
-def refusal(status: int, **headers: str) -> bytes:
+def rejection(status: int, **headers: str) -> bytes:
     return reply({"code": "CODE", "message": "m"}, status, **headers)
 
 
@@ -47,32 +47,32 @@ def over_quota(interval: str, **headers: str) -> bytes:
 
 
 class Heads:
-    """A server that keeps the head of each request, in small letters, and answers all alike."""
+    """A server that records the head of each request and always sends the same response."""
 
-    def __init__(self, scripted: Scripted, answer: bytes) -> None:
+    def __init__(self, scripted: Scripted, response: bytes) -> None:
         self.heads: list[str] = []
-        self._answer = answer
-        scripted.answers = [self._keep]
+        self._response = response
+        scripted.answers = [self._respond]
 
-    def _keep(self, head: str) -> bytes:
+    def _respond(self, head: str) -> bytes:
         self.heads.append(head)
-        return self._answer
+        return self._response
 
     def header(self, name: str) -> str | None:
-        lines = [line.partition(": ") for line in self.heads[-1].splitlines()]
-        return next((value for found, _, value in lines if found.lower() == name.lower()), None)
+        fields = [line.partition(": ") for line in self.heads[-1].splitlines()]
+        return next((value for field, _, value in fields if field.lower() == name.lower()), None)
 
 
 @pytest.fixture
 def closing() -> Iterator[Callable[[Client], Client]]:
-    """Closes the clients that it is given."""
+    """Return a function that registers a client, so that it is closed after the test."""
     clients: list[Client] = []
 
-    def keep(client: Client) -> Client:
+    def register(client: Client) -> Client:
         clients.append(client)
         return client
 
-    yield keep
+    yield register
     for client in clients:
         tf.run(client.aclose())
 
@@ -82,29 +82,29 @@ def client_of(scripted: Scripted, closing: Callable[[Client], Client]) -> Callab
     return lambda **options: closing(scripted.client(verify=TLS, **options))
 
 
-# -- what is repeated
+# -- which requests are repeated
 
 
-@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
-def test_a_get_is_repeated_over_a_connection_that_broke_with(
-    scripted: Scripted, client_of: Callable[..., Client], answer: bytes
+@pytest.mark.parametrize("response", BROKEN.values(), ids=BROKEN)
+def test_a_get_is_repeated_after_a_broken_response(
+    scripted: Scripted, client_of: Callable[..., Client], response: bytes
 ) -> None:
-    scripted.answers = [answer, reply({"id": "1"})]
+    scripted.answers = [response, reply({"id": "1"})]
     assert tf.run(client_of(retries=2).get_pool("1")) == {"id": "1"}
     assert len(scripted.requests) == 2
 
 
-@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
-def test_a_get_without_answer_at_last_is_a_failed_connection(
-    scripted: Scripted, client_of: Callable[..., Client], answer: bytes
+@pytest.mark.parametrize("response", BROKEN.values(), ids=BROKEN)
+def test_a_get_without_a_response_after_all_retries_raises_connection_failed(
+    scripted: Scripted, client_of: Callable[..., Client], response: bytes
 ) -> None:
-    scripted.answers = [answer]
+    scripted.answers = [response]
     with pytest.raises(tf.ConnectionFailed, match=r"GET .*/api/v1/pools/1: no response.*\n.*Check the network"):
         tf.run(client_of(retries=2).get_pool("1"))
     assert len(scripted.requests) == 2
 
 
-def test_an_answer_that_takes_too_long_is_a_failed_connection(closing: Callable[[Client], Client]) -> None:
+def test_a_response_that_takes_too_long_is_a_timeout(closing: Callable[[Client], Client]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = closing(Client(TOKEN, verify=TLS, url=f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.05, retries=1))
         with pytest.raises(tf.ConnectionFailed, match="ReadTimeout"):
@@ -119,20 +119,20 @@ UNKEYED: dict[str, Call] = {
     "a pool": lambda client: client.create_pool({"project_id": "1"}),
     "an app project": lambda client: client.create_app_project({"app_id": "1"}),
     "an app batch": lambda client: client.create_app_batch("1", {"items": []}),
-    "a start": lambda client: client.start_app_batch("1", "2"),
-    "an opening": lambda client: client.open_pool("1"),
-    "a closing": lambda client: client.close_pool("1"),
+    "starting an app batch": lambda client: client.start_app_batch("1", "2"),
+    "opening a pool": lambda client: client.open_pool("1"),
+    "closing a pool": lambda client: client.close_pool("1"),
     "tasks without a key": lambda client: client.create_tasks_async([TASK]),
-    "tasks made at once": lambda client: client.create_tasks_async([TASK], KEY, async_mode=False),
+    "tasks in synchronous mode": lambda client: client.create_tasks_async([TASK], KEY, async_mode=False),
 }
 
 
 @pytest.mark.parametrize("call", UNKEYED.values(), ids=UNKEYED)
-@pytest.mark.parametrize("answer", [NOTHING, HALF_A_BODY], ids=["no answer", "half a body"])
-def test_what_has_no_key_is_never_sent_twice_when_the_answer_is_lost(
-    scripted: Scripted, client_of: Callable[..., Client], call: Call, answer: bytes
+@pytest.mark.parametrize("response", [NO_RESPONSE, HALF_A_BODY], ids=["no response", "half a body"])
+def test_a_request_without_a_key_is_not_repeated_after_a_lost_response(
+    scripted: Scripted, client_of: Callable[..., Client], call: Call, response: bytes
 ) -> None:
-    scripted.answers = [answer, reply({"id": "1"})]
+    scripted.answers = [response, reply({"id": "1"})]
     with pytest.raises(tf.OutcomeUnknown, match=r"may have taken effect or not.*\n.*was not repeated") as caught:
         tf.run(call(client_of()))
     assert isinstance(caught.value.__cause__, httpx.TransportError)
@@ -141,10 +141,10 @@ def test_what_has_no_key_is_never_sent_twice_when_the_answer_is_lost(
 
 @pytest.mark.parametrize("call", UNKEYED.values(), ids=UNKEYED)
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
-def test_what_has_no_key_is_never_sent_twice_to_a_service_in_trouble(
+def test_a_request_without_a_key_is_not_repeated_after_a_server_error(
     scripted: Scripted, client_of: Callable[..., Client], call: Call, status: int
 ) -> None:
-    scripted.answers = [refusal(status, Retry_After="0"), reply({"id": "1"})]
+    scripted.answers = [rejection(status, Retry_After="0"), reply({"id": "1"})]
     with pytest.raises(tf.OutcomeUnknown, match=str(status)) as caught:
         tf.run(call(client_of()))
     assert isinstance(caught.value.__cause__, tf.ApiError)
@@ -152,8 +152,8 @@ def test_what_has_no_key_is_never_sent_twice_to_a_service_in_trouble(
     assert len(scripted.requests) == 1
 
 
-def test_what_was_not_let_in_is_sent_again(scripted: Scripted, client_of: Callable[..., Client]) -> None:
-    scripted.answers = [refusal(429, Retry_After="0"), reply({"id": "1"}, 201)]
+def test_a_request_without_a_key_is_repeated_after_429(scripted: Scripted, client_of: Callable[..., Client]) -> None:
+    scripted.answers = [rejection(429, Retry_After="0"), reply({"id": "1"}, 201)]
     tf.run(client_of().create_project(PROJECT))
     assert len(scripted.requests) == 2
     assert scripted.requests[0] == scripted.requests[1]
@@ -162,14 +162,14 @@ def test_what_was_not_let_in_is_sent_again(scripted: Scripted, client_of: Callab
 
 @pytest.mark.parametrize("call", KEYED.values(), ids=KEYED)
 @pytest.mark.parametrize(
-    "answer",
-    [NOTHING, HALF_A_BODY, refusal(429, Retry_After="0"), refusal(503)],
-    ids=["no answer", "half a body", "429", "503"],
+    "response",
+    [NO_RESPONSE, HALF_A_BODY, rejection(429, Retry_After="0"), rejection(503)],
+    ids=["no response", "half a body", "429", "503"],
 )
-def test_what_has_a_key_is_sent_again_with_the_same_key(
-    scripted: Scripted, client_of: Callable[..., Client], call: Call, answer: bytes
+def test_a_request_with_a_key_is_repeated_with_the_same_key(
+    scripted: Scripted, client_of: Callable[..., Client], call: Call, response: bytes
 ) -> None:
-    scripted.answers = [answer, reply({"id": KEY, "status": "RUNNING"}, 202)]
+    scripted.answers = [response, reply({"id": KEY, "status": "RUNNING"}, 202)]
     assert tf.run(call(client_of(retries=2)))["id"] == KEY
     assert scripted.requests == [f"POST /api/v1/tasks?async_mode=true&operation_id={KEY}"] * 2
     assert scripted.bodies[0] == scripted.bodies[1]
@@ -177,10 +177,10 @@ def test_what_has_a_key_is_sent_again_with_the_same_key(
 
 @pytest.mark.parametrize("call", [*UNKEYED.values(), *KEYED.values()], ids=[*UNKEYED, *KEYED])
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413])
-def test_what_is_refused_is_not_sent_again(
+def test_a_rejected_request_is_not_repeated(
     scripted: Scripted, client_of: Callable[..., Client], call: Call, status: int
 ) -> None:
-    scripted.answers = [refusal(status, Retry_After="0"), reply({"id": "1"})]
+    scripted.answers = [rejection(status, Retry_After="0"), reply({"id": "1"})]
     with pytest.raises(tf.ApiError) as caught:
         tf.run(call(client_of()))
     assert (caught.value.status, caught.value.retryable) == (status, False)
@@ -188,123 +188,123 @@ def test_what_is_refused_is_not_sent_again(
 
 
 @pytest.fixture
-def closed_door() -> Iterator[socket.socket]:
-    """A port of our own that refuses connections until it listens."""
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        yield door
+def refusing_socket() -> Iterator[socket.socket]:
+    """A bound socket that refuses connections until it listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound
 
 
-def test_what_has_no_key_is_sent_again_when_no_connection_was_made(
-    closed_door: socket.socket, closing: Callable[[Client], Client]
+def test_a_request_without_a_key_is_repeated_if_no_connection_was_made(
+    refusing_socket: socket.socket, closing: Callable[[Client], Client]
 ) -> None:
-    arrived: list[bytes] = []
+    received: list[bytes] = []
 
-    def answer() -> None:
-        connection, _ = closed_door.accept()
+    def serve_once() -> None:
+        connection, _ = refusing_socket.accept()
         with connection:
-            arrived.append(connection.recv(65_536))
+            received.append(connection.recv(65_536))
             connection.sendall(reply({"id": "1"}, 201, Connection="close"))
 
-    server = threading.Thread(target=answer, daemon=True)
+    server = threading.Thread(target=serve_once, daemon=True)
 
-    def open_the_door(progress: tf.Progress) -> None:
+    def listen_after_first_retry(progress: tf.Progress) -> None:
         if progress.retries and not server.ident:
-            closed_door.listen()
+            refusing_socket.listen()
             server.start()
 
     async def post() -> dict[str, Any]:
-        with track_progress(open_the_door, "projects"):
+        with track_progress(listen_after_first_retry, "projects"):
             return await client.service.post("/v1/projects", {}, b"{}", repeatable=False)
 
-    client = closing(Client(TOKEN, verify=TLS, url=f"http://127.0.0.1:{closed_door.getsockname()[1]}", retries=10))
+    client = closing(Client(TOKEN, verify=TLS, url=f"http://127.0.0.1:{refusing_socket.getsockname()[1]}", retries=10))
     assert tf.run(post()) == {"id": "1"}
     server.join()
-    assert arrived[0].startswith(b"POST /api/v1/projects ")
+    assert received[0].startswith(b"POST /api/v1/projects ")
 
 
 @pytest.mark.parametrize("call", [*UNKEYED.values(), *KEYED.values()], ids=[*UNKEYED, *KEYED])
-def test_where_nobody_listens_the_outcome_is_known(
-    closed_door: socket.socket, closing: Callable[[Client], Client], call: Call
+def test_a_refused_connection_has_a_known_outcome(
+    refusing_socket: socket.socket, closing: Callable[[Client], Client], call: Call
 ) -> None:
-    client = closing(Client(TOKEN, verify=TLS, url=f"http://127.0.0.1:{closed_door.getsockname()[1]}", retries=1))
+    client = closing(Client(TOKEN, verify=TLS, url=f"http://127.0.0.1:{refusing_socket.getsockname()[1]}", retries=1))
     with pytest.raises(tf.ConnectionFailed, match="ConnectError") as caught:
         tf.run(call(client))
     assert isinstance(caught.value.__cause__, httpx.ConnectError)
     assert not caught.value.may_have_taken_effect
 
 
-def a_look(client: Client) -> Coroutine[Any, Any, Any]:
+def poll_operation(client: Client) -> Coroutine[Any, Any, Any]:
     return client.wait_operation(KEY, progress=False)
 
 
-TRIES: dict[str, tuple[list[bytes], bool]] = {
-    "a refusal": ([refusal(400)], False),
+ATTEMPTS: dict[str, tuple[list[bytes], bool]] = {
+    "a rejection": ([rejection(400)], False),
     "a quota": ([over_quota("DAY")], False),
-    "a lost answer": ([NOTHING], True),
-    "half an answer": ([HALF_A_BODY], True),
-    "trouble": ([refusal(500)], True),
-    "a gateway's trouble": ([reply("<html>", 502)], True),
-    "a gateway that had no patience": ([refusal(408)], True),
-    "HTML in place of an answer": ([reply("<html>")], True),
-    "an answer that tells nothing": ([reply({})], True),
-    "a refusal after a lost answer": ([NOTHING, refusal(403)], True),
-    "a refusal after a refusal": ([refusal(429, Retry_After="0"), refusal(403)], False),
-    "a quota after a lost answer": ([NOTHING, over_quota("DAY")], True),
+    "a lost response": ([NO_RESPONSE], True),
+    "half a response": ([HALF_A_BODY], True),
+    "a server error": ([rejection(500)], True),
+    "an error page of a gateway": ([reply("<html>", 502)], True),
+    "a request timeout": ([rejection(408)], True),
+    "HTML instead of JSON": ([reply("<html>")], True),
+    "a response without data": ([reply({})], True),
+    "a rejection after a lost response": ([NO_RESPONSE, rejection(403)], True),
+    "a rejection after a rejection": ([rejection(429, Retry_After="0"), rejection(403)], False),
+    "a quota after a lost response": ([NO_RESPONSE, over_quota("DAY")], True),
 }
 
 
-@pytest.mark.parametrize(("answers", "may"), TRIES.values(), ids=TRIES)
-def test_an_error_tells_whether_one_of_its_tries_may_have_taken_effect(
-    scripted: Scripted, client_of: Callable[..., Client], answers: list[bytes], may: bool
+@pytest.mark.parametrize(("responses", "may_have"), ATTEMPTS.values(), ids=ATTEMPTS)
+def test_an_error_shows_whether_any_attempt_may_have_taken_effect(
+    scripted: Scripted, client_of: Callable[..., Client], responses: list[bytes], may_have: bool
 ) -> None:
-    for call, changes in ((KEYED["tasks with a key"], True), (a_look, False)):
-        scripted.answers = [*answers]
+    for call, changes in ((KEYED["tasks with a key"], True), (poll_operation, False)):
+        scripted.answers = [*responses]
         with pytest.raises(tf.TolokaError) as caught:
-            tf.run(call(client_of(retries=len(answers))))
-        assert caught.value.may_have_taken_effect is (may and changes)
+            tf.run(call(client_of(retries=len(responses))))
+        assert caught.value.may_have_taken_effect is (may_have and changes)
 
 
 @pytest.mark.parametrize(
-    ("answer", "may"), [(NOTHING, True), (refusal(500), True), (reply("<html>"), True), (refusal(400), False)]
+    ("response", "may_have"), [(NO_RESPONSE, True), (rejection(500), True), (reply("<html>"), True), (rejection(400), False)]
 )
-def test_an_error_of_what_has_no_key_tells_it_too(
-    scripted: Scripted, client_of: Callable[..., Client], answer: bytes, may: bool
+def test_an_error_of_a_request_without_a_key_shows_whether_it_may_have_taken_effect(
+    scripted: Scripted, client_of: Callable[..., Client], response: bytes, may_have: bool
 ) -> None:
-    scripted.answers = [answer]
+    scripted.answers = [response]
     with pytest.raises(tf.TolokaError) as caught:
         tf.run(client_of().create_project(PROJECT))
-    assert caught.value.may_have_taken_effect is may
+    assert caught.value.may_have_taken_effect is may_have
 
 
-# -- how long is waited
+# -- how long to wait
 
 
 WAITS = {
     "seconds": ("7", 7.0),
-    "blanks": (" 7 ", 7.0),
-    "a date that is over": (LONG_AGO, 0.0),
+    "spaces": (" 7 ", 7.0),
+    "a date in the past": (LONG_AGO, 0.0),
     "another time zone": ("Wed, 21 Oct 2015 07:28:00 +0300", 0.0),
-    "no number": ("soon", None),
+    "not a number": ("soon", None),
     "a negative number": ("-7", None),
     "half a second": ("0.5", None),
 }
 
 
-@pytest.mark.parametrize(("said", "seconds"), WAITS.values(), ids=WAITS)
-def test_both_forms_of_retry_after_are_read(
-    scripted: Scripted, client_of: Callable[..., Client], said: str, seconds: float | None
+@pytest.mark.parametrize(("retry_after", "seconds"), WAITS.values(), ids=WAITS)
+def test_retry_after_is_read_in_seconds_and_as_a_date(
+    scripted: Scripted, client_of: Callable[..., Client], retry_after: str, seconds: float | None
 ) -> None:
-    scripted.answers = [refusal(503, Retry_After=said)]
+    scripted.answers = [rejection(503, Retry_After=retry_after)]
     with pytest.raises(tf.ApiError) as caught:
         tf.run(client_of(retries=1).get_pool("1"))
     assert caught.value.retry_after == seconds
 
 
 @pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=3))])
-def test_a_date_to_come_is_so_many_seconds_away(scripted: Scripted, client_of: Callable[..., Client], zone: timezone) -> None:
+def test_a_date_in_the_future_becomes_seconds(scripted: Scripted, client_of: Callable[..., Client], zone: timezone) -> None:
     then = datetime.now(zone) + timedelta(seconds=100)
-    scripted.answers = [refusal(503, Retry_After=format_datetime(then))]
+    scripted.answers = [rejection(503, Retry_After=format_datetime(then))]
     with pytest.raises(tf.ApiError) as caught:
         tf.run(client_of(retries=1).get_pool("1"))
     assert caught.value.retry_after is not None
@@ -312,7 +312,7 @@ def test_a_date_to_come_is_so_many_seconds_away(scripted: Scripted, client_of: C
 
 
 @pytest.mark.parametrize(("interval", "seconds"), [("HOUR", 3_600), ("DAY", 86_400)])
-def test_a_long_quota_is_an_error_at_once_that_says_when_to_come_back(
+def test_a_long_quota_raises_at_once_and_shows_when_it_ends(
     scripted: Scripted, client_of: Callable[..., Client], interval: str, seconds: float
 ) -> None:
     scripted.answers = [over_quota(interval), reply({"id": "1"})]
@@ -328,7 +328,7 @@ def test_a_long_quota_is_an_error_at_once_that_says_when_to_come_back(
     assert len(scripted.requests) == 1
 
 
-def test_what_the_service_says_goes_before_the_length_of_the_quota(
+def test_retry_after_takes_precedence_over_the_length_of_the_quota(
     scripted: Scripted, client_of: Callable[..., Client]
 ) -> None:
     scripted.answers = [over_quota("DAY", Retry_After="100")]
@@ -338,71 +338,75 @@ def test_what_the_service_says_goes_before_the_length_of_the_quota(
     assert abs(caught.value.retry_at - datetime.now(UTC) - timedelta(seconds=100)) < timedelta(seconds=10)
 
 
-# -- whose the requests are, and what time it is there
+# -- the account and the clock of the service
 
 
-def ask_eight_times(client: Client) -> set[str]:
-    async def ask() -> list[str]:
+def account_eight_times_twice(client: Client) -> set[str]:
+    async def gather_accounts() -> list[str]:
         return await asyncio.gather(*(client.service.account() for _ in range(8)))
 
-    return {*tf.run(ask()), *tf.run(ask())}
+    return {*tf.run(gather_accounts()), *tf.run(gather_accounts())}
 
 
-def test_an_account_is_asked_for_once(scripted: Scripted, client_of: Callable[..., Client]) -> None:
+def test_the_account_is_requested_once(scripted: Scripted, client_of: Callable[..., Client]) -> None:
     scripted.answers = [reply({"id": "me", "balance": 1.5})]
-    assert ask_eight_times(client_of()) == {"me"}
+    assert account_eight_times_twice(client_of()) == {"me"}
     assert scripted.requests == ["GET /api/v1/requester"]
 
 
-@pytest.mark.parametrize("answer", [refusal(404), refusal(403), reply({"balance": 1.5}), reply({"id": None})])
-def test_where_an_account_is_not_told_its_address_stands_for_it(
-    scripted: Scripted, client_of: Callable[..., Client], answer: bytes
+@pytest.mark.parametrize("response", [rejection(404), rejection(403), reply({"balance": 1.5}), reply({"id": None})])
+def test_without_an_account_id_the_address_or_the_act_under_id_is_used(
+    scripted: Scripted, client_of: Callable[..., Client], response: bytes
 ) -> None:
-    scripted.answers = [answer]
-    assert ask_eight_times(client_of()) == {scripted.url}
-    assert ask_eight_times(client_of(act_under_account_id="another")) == {"another"}
+    scripted.answers = [response]
+    assert account_eight_times_twice(client_of()) == {scripted.url}
+    assert account_eight_times_twice(client_of(act_under_account_id="another")) == {"another"}
     assert len(scripted.requests) == 2
 
 
-def test_an_account_that_was_not_found_out_is_asked_for_again(scripted: Scripted, client_of: Callable[..., Client]) -> None:
-    scripted.answers = [refusal(500), reply({"id": "me"})]
+def test_the_account_is_requested_again_after_an_error(scripted: Scripted, client_of: Callable[..., Client]) -> None:
+    scripted.answers = [rejection(500), reply({"id": "me"})]
     client = client_of(retries=1)
     with pytest.raises(tf.ApiError):
         tf.run(client.service.account())
     assert tf.run(client.service.account()) == "me"
 
 
-def test_an_account_outlives_a_cancelled_question(scripted: Scripted, client_of: Callable[..., Client]) -> None:
+def test_cancelling_one_caller_does_not_cancel_the_request_for_the_account(
+    scripted: Scripted, client_of: Callable[..., Client]
+) -> None:
     scripted.answers = [reply({"id": "me"})]
     client = client_of()
 
-    async def ask() -> str:
+    async def cancel_the_first() -> str:
         first, second = (asyncio.create_task(client.service.account()) for _ in range(2))
         await asyncio.sleep(0)
         first.cancel()
         return await second
 
-    assert tf.run(ask()) == "me"
+    assert tf.run(cancel_the_first()) == "me"
 
 
 @pytest.mark.parametrize("seconds", [-100, 0, 100])
 @pytest.mark.parametrize("status", [200, 404])
-def test_the_clock_is_the_services(scripted: Scripted, client_of: Callable[..., Client], seconds: int, status: int) -> None:
-    theirs = datetime.now(UTC) + timedelta(seconds=seconds)
-    scripted.answers = [reply({"id": "1"}, status, Date=format_datetime(theirs, usegmt=True)), reply({"id": "1"})]
+def test_now_is_the_time_of_the_service(
+    scripted: Scripted, client_of: Callable[..., Client], seconds: int, status: int
+) -> None:
+    service_time = datetime.now(UTC) + timedelta(seconds=seconds)
+    scripted.answers = [reply({"id": "1"}, status, Date=format_datetime(service_time, usegmt=True)), reply({"id": "1"})]
     client = client_of()
-    asked = datetime.now(UTC)
-    assert asked <= client.service.now() <= datetime.now(UTC)
+    before = datetime.now(UTC)
+    assert before <= client.service.now() <= datetime.now(UTC)
     with suppress(tf.NotFound):
         tf.run(client.get_pool("1"))
-    passed = datetime.now(UTC) - asked
-    assert theirs.replace(microsecond=0) <= client.service.now() <= theirs + passed + timedelta(seconds=1)
-    tf.run(client.get_pool("1"))  # an answer without a date changes nothing
-    assert abs(client.service.now() - theirs) < timedelta(seconds=30)
+    elapsed = datetime.now(UTC) - before
+    assert service_time.replace(microsecond=0) <= client.service.now() <= service_time + elapsed + timedelta(seconds=1)
+    tf.run(client.get_pool("1"))  # a response without a Date header changes nothing
+    assert abs(client.service.now() - service_time) < timedelta(seconds=30)
     assert client.service.now().tzinfo is UTC
 
 
-# -- what a request says
+# -- what a request contains
 
 SCHEMES = {
     "an API key": (f"{'a' * 22}.b.c", "ApiKey"),
@@ -417,7 +421,7 @@ SCHEMES = {
 
 
 @pytest.mark.parametrize(("token", "scheme"), SCHEMES.values(), ids=SCHEMES)
-def test_the_dots_of_a_token_tell_its_scheme(
+def test_the_dots_of_a_token_determine_its_scheme(
     scripted: Scripted, closing: Callable[[Client], Client], token: str, scheme: str
 ) -> None:
     heads = Heads(scripted, reply({"id": "1"}))
@@ -425,7 +429,7 @@ def test_the_dots_of_a_token_tell_its_scheme(
     assert heads.header("Authorization") == f"{scheme} {token}"
 
 
-def test_a_request_says_who_asks_and_for_whom(scripted: Scripted, client_of: Callable[..., Client]) -> None:
+def test_a_request_names_the_package_and_the_account_to_act_under(scripted: Scripted, client_of: Callable[..., Client]) -> None:
     heads = Heads(scripted, reply({"id": "1"}))
     tf.run(client_of().get_requester())
     assert heads.header("User-Agent") == f"toloka_frames/{tf.__version__}"
@@ -434,7 +438,7 @@ def test_a_request_says_who_asks_and_for_whom(scripted: Scripted, client_of: Cal
     assert heads.header("X-Act-Under-Account-ID") == "ac1"
 
 
-def test_a_body_is_json_and_says_so(scripted: Scripted, client_of: Callable[..., Client]) -> None:
+def test_a_body_is_sent_as_json_with_its_content_type(scripted: Scripted, client_of: Callable[..., Client]) -> None:
     heads = Heads(scripted, reply({"id": "1"}))
     tf.run(client_of().create_project({"public_name": "Zw\u00f6lf \U0001f408"}))
     assert heads.header("Content-Type") == "application/json"
@@ -444,7 +448,7 @@ def test_a_body_is_json_and_says_so(scripted: Scripted, client_of: Callable[...,
     assert scripted.bodies[-1] == b""
 
 
-def test_a_redirect_is_not_followed_with_the_token(scripted: Scripted, client_of: Callable[..., Client]) -> None:
+def test_a_redirect_is_not_followed(scripted: Scripted, client_of: Callable[..., Client]) -> None:
     scripted.answers = [reply(b"", 307, Location="/elsewhere"), reply({"id": "1"})]
     with pytest.raises(tf.BadAnswer):
         tf.run(client_of().get_pool("1"))
@@ -454,25 +458,30 @@ def test_a_redirect_is_not_followed_with_the_token(scripted: Scripted, client_of
 PATHS: dict[str, tuple[Call, str]] = {
     "a slash and a query": (lambda c: c.get_pool("a/b?x=1"), "GET /api/v1/pools/a%2Fb%3Fx%3D1"),
     "a fragment and a percent": (lambda c: c.get_task("a#b%2F"), "GET /api/v1/tasks/a%23b%252F"),
-    "a blank and a letter beyond ASCII": (lambda c: c.get_assignment("a \u00f6"), "GET /api/v1/assignments/a%20%C3%B6"),
+    "a space and a non-ASCII letter": (lambda c: c.get_assignment("a \u00f6"), "GET /api/v1/assignments/a%20%C3%B6"),
     "two ids": (lambda c: c.get_app_item("p/1", "i/2"), "GET /api/app/v0/app-projects/p%2F1/items/i%2F2"),
-    "an id to act on": (lambda c: c.open_pool("1/close?"), "POST /api/v1/pools/1%2Fclose%3F/open"),
+    "an id before an action": (lambda c: c.open_pool("1/close?"), "POST /api/v1/pools/1%2Fclose%3F/open"),
     "an operation": (lambda c: c.get_operation("a/b"), "GET /api/v1/operations/a%2Fb"),
-    "a log": (lambda c: c.get_operation_log("a/b"), "GET /api/v1/operations/a%2Fb/log"),
-    "a list's id": (lambda c: c.find_app_batches("a/b?x=1"), "GET /api/app/v0/app-projects/a%2Fb%3Fx%3D1/batches"),
-    "an API's own ids": (lambda c: c.get_task("000008c9--5f0e~1:2.3"), "GET /api/v1/tasks/000008c9--5f0e~1%3A2.3"),
+    "an operation log": (lambda c: c.get_operation_log("a/b"), "GET /api/v1/operations/a%2Fb/log"),
+    "an id in the path of a list": (
+        lambda c: c.find_app_batches("a/b?x=1"),
+        "GET /api/app/v0/app-projects/a%2Fb%3Fx%3D1/batches",
+    ),
+    "an id as the API writes it": (lambda c: c.get_task("000008c9--5f0e~1:2.3"), "GET /api/v1/tasks/000008c9--5f0e~1%3A2.3"),
 }
 
 
-@pytest.mark.parametrize(("call", "line"), PATHS.values(), ids=PATHS)
-def test_an_id_stays_one_part_of_the_path(scripted: Scripted, client_of: Callable[..., Client], call: Call, line: str) -> None:
-    scripted.answers = [reply([] if line.endswith("/log") else {"content": [], "has_more": False})]
+@pytest.mark.parametrize(("call", "request_line"), PATHS.values(), ids=PATHS)
+def test_an_id_is_quoted_as_one_segment_of_the_path(
+    scripted: Scripted, client_of: Callable[..., Client], call: Call, request_line: str
+) -> None:
+    scripted.answers = [reply([] if request_line.endswith("/log") else {"content": [], "has_more": False})]
     tf.run(call(client_of()))
-    assert scripted.requests == [line]
+    assert scripted.requests == [request_line]
 
 
 QUERIES: dict[str, tuple[Call, dict[str, str]]] = {
-    "nothing": (lambda c: c.find_pools(), {}),
+    "no parameters": (lambda c: c.find_pools(), {}),
     "flags": (
         lambda c: c.create_tasks_async([TASK], allow_defaults=True, open_pool=False, skip_invalid_items=None),
         {"async_mode": "true", "allow_defaults": "true", "open_pool": "false"},
@@ -481,11 +490,11 @@ QUERIES: dict[str, tuple[Call, dict[str, str]]] = {
         lambda c: c.create_tasks_async([TASK], KEY, async_mode=False),
         {"async_mode": "false", "operation_id": KEY},
     ),
-    "an instant of another zone": (
+    "a timestamp in another time zone": (
         lambda c: c.find_pools(created_gte=datetime(2026, 1, 1, 2, 30, tzinfo=timezone(timedelta(hours=3)))),
         {"created_gte": "2025-12-31T23:30:00"},
     ),
-    "instants as text": (
+    "timestamps as text": (
         lambda c: c.find_pools(created_gte="2026-01-01", last_started_lt="2026-01-01T00:00:00.25Z"),
         {"created_gte": "2026-01-01T00:00:00", "last_started_lt": "2026-01-01T00:00:00.250000"},
     ),
@@ -493,22 +502,24 @@ QUERIES: dict[str, tuple[Call, dict[str, str]]] = {
         lambda c: c.find_assignments(pool_id="1", status=["ACCEPTED", "REJECTED"]),
         {"pool_id": "1", "status": "ACCEPTED,REJECTED"},
     ),
-    "a page": (lambda c: c.find_pools(sort=["-created", "id"], limit=10), {"sort": "-created,id", "limit": "10"}),
-    "signs": (lambda c: c.find_projects(owner="a&b=c+d e\u00f6%#"), {"owner": "a&b=c+d e\u00f6%#"}),
+    "sort and limit": (lambda c: c.find_pools(sort=["-created", "id"], limit=10), {"sort": "-created,id", "limit": "10"}),
+    "special characters": (lambda c: c.find_projects(owner="a&b=c+d e\u00f6%#"), {"owner": "a&b=c+d e\u00f6%#"}),
 }
 
 
 @pytest.mark.parametrize(("call", "query"), QUERIES.values(), ids=QUERIES)
-def test_a_query_says(scripted: Scripted, client_of: Callable[..., Client], call: Call, query: dict[str, str]) -> None:
+def test_arguments_become_the_query(
+    scripted: Scripted, client_of: Callable[..., Client], call: Call, query: dict[str, str]
+) -> None:
     scripted.answers = [reply({"items": [], "has_more": False})]
     tf.run(call(client_of()))
     assert dict(httpx.URL(scripted.url + scripted.requests[0].split(" ")[1]).params) == query
 
 
-# -- the environment's variables
+# -- environment variables
 
 
-def settings(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+def set_variables(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
     for name in ("TOKEN", "ENVIRONMENT", "URL"):
         monkeypatch.delenv(f"TOLOKA_{name}", raising=False)
     for name, value in variables.items():
@@ -516,37 +527,43 @@ def settings(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None
 
 
 HERE = "http://127.0.0.1:8080"
-PLACES: dict[str, tuple[dict[str, str], dict[str, Any], str]] = {
+TARGETS: dict[str, tuple[dict[str, str], dict[str, Any], str]] = {
     "the sandbox": ({}, {"environment": "SANDBOX"}, "https://sandbox.toloka.dev"),
     "production": ({}, {"environment": "PRODUCTION"}, "https://toloka.dev"),
-    "a url with a slash": ({}, {"url": f"{HERE}/"}, HERE),
-    "the variable's environment": ({"ENVIRONMENT": "SANDBOX"}, {}, "https://sandbox.toloka.dev"),
-    "the variable's url": ({"URL": HERE}, {}, HERE),
-    "an environment before the variable's": ({"ENVIRONMENT": "SANDBOX"}, {"environment": "PRODUCTION"}, "https://toloka.dev"),
-    "an environment before the variable's url": ({"URL": HERE}, {"environment": "SANDBOX"}, "https://sandbox.toloka.dev"),
-    "a url before the variable's environment": ({"ENVIRONMENT": "PRODUCTION"}, {"url": HERE}, HERE),
+    "a url with a trailing slash": ({}, {"url": f"{HERE}/"}, HERE),
+    "the environment from its variable": ({"ENVIRONMENT": "SANDBOX"}, {}, "https://sandbox.toloka.dev"),
+    "the url from its variable": ({"URL": HERE}, {}, HERE),
+    "an argument overrides the environment variable": (
+        {"ENVIRONMENT": "SANDBOX"},
+        {"environment": "PRODUCTION"},
+        "https://toloka.dev",
+    ),
+    "environment= overrides the variable of the url": ({"URL": HERE}, {"environment": "SANDBOX"}, "https://sandbox.toloka.dev"),
+    "url= overrides the variable of the environment": ({"ENVIRONMENT": "PRODUCTION"}, {"url": HERE}, HERE),
 }
 
 
-@pytest.mark.parametrize(("variables", "given", "url"), PLACES.values(), ids=PLACES)
-def test_a_client_goes_to(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], given: dict[str, Any], url: str) -> None:
-    settings(monkeypatch, variables)
-    client = Client(TOKEN, **given)
+@pytest.mark.parametrize(("variables", "options", "url"), TARGETS.values(), ids=TARGETS)
+def test_a_client_uses_the_url_of_its_arguments_or_variables(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], options: dict[str, Any], url: str
+) -> None:
+    set_variables(monkeypatch, variables)
+    client = Client(TOKEN, **options)
     assert client.service.url == url
     assert repr(client) == f"<AsyncTolokaClient of {url}>"
 
 
-def test_all_can_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, scripted: Scripted) -> None:
-    settings(monkeypatch, {"TOKEN": "from-outside", "URL": scripted.url})
+def test_token_and_url_can_come_from_environment_variables(monkeypatch: pytest.MonkeyPatch, scripted: Scripted) -> None:
+    set_variables(monkeypatch, {"TOKEN": "from-the-variable", "URL": scripted.url})
     heads = Heads(scripted, reply({"id": "1"}))
     client = Client()
     tf.run(client.get_requester())
-    assert heads.header("Authorization") == "OAuth from-outside"
+    assert heads.header("Authorization") == "OAuth from-the-variable"
     tf.run(client.aclose())
 
 
-def test_a_token_that_is_given_goes_before_the_environments(monkeypatch: pytest.MonkeyPatch, scripted: Scripted) -> None:
-    settings(monkeypatch, {"TOKEN": "from-outside", "URL": scripted.url})
+def test_a_token_argument_overrides_the_environment_variable(monkeypatch: pytest.MonkeyPatch, scripted: Scripted) -> None:
+    set_variables(monkeypatch, {"TOKEN": "from-the-variable", "URL": scripted.url})
     heads = Heads(scripted, reply({"id": "1"}))
     client = Client("given")
     tf.run(client.get_requester())
@@ -558,13 +575,13 @@ def test_a_token_that_is_given_goes_before_the_environments(monkeypatch: pytest.
     "variables",
     [{}, {"TOKEN": "a"}, {"ENVIRONMENT": "SANDBOX"}, {"TOKEN": "a", "URL": HERE, "ENVIRONMENT": "SANDBOX"}, {"TOKEN": ""}],
 )
-def test_variables_that_do_not_fit_together_are_refused(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
-    settings(monkeypatch, variables)
+def test_missing_or_conflicting_variables_raise(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    set_variables(monkeypatch, variables)
     with pytest.raises(tf.ConfigurationError, match="TOLOKA_"):
         Client()
 
 
-def test_an_empty_token_is_not_filled_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings(monkeypatch, {"TOKEN": "from-outside", "URL": HERE})
+def test_an_empty_token_is_not_replaced_by_the_environment_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_variables(monkeypatch, {"TOKEN": "from-the-variable", "URL": HERE})
     with pytest.raises(tf.ConfigurationError, match="no token"):
         Client("")
