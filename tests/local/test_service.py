@@ -162,9 +162,9 @@ def test_without_its_servers_the_service_says_what_to_install() -> None:
 def test_work_that_cannot_be_done_is_given_up_and_the_service_goes_on(
     toloka: LocalToloka, wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
-    toloka._now.store.schedule(0, "a job nobody knows")
+    toloka._service.store.schedule(0, "a job nobody knows")
     assert wire.get("/v1/requester")
-    assert "given up" in caplog.text
+    assert "A scheduled job failed and is dropped" in caplog.text
 
 
 def test_a_body_nested_too_deeply_is_refused(wire: Wire) -> None:

@@ -95,7 +95,7 @@ def test_a_pool_closed_for_an_update_opens_by_itself_after_a_quarter_of_an_hour(
             assert wire.done(f"{path}/close-for-update")["type"] == "POOL.CLOSE"
             assert (wire.get(path)["status"], wire.get(path)["last_close_reason"]) == ("CLOSED", "FOR_UPDATE")
             assert wire.post(f"{path}/close-for-update").status_code == 204
-            toloka._now.store.change("UPDATE agenda SET at = at - ?", [(900,)])
+            toloka._service.store.execute_many("UPDATE agenda SET at = at - ?", [(900,)])
             assert wire.get(path)["status"] == "OPEN"
 
 

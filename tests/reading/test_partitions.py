@@ -50,8 +50,8 @@ def set_pools(toloka: LocalToloka) -> Callable[[Iterable[float]], None]:
     """Replace the pools of the service with pools created this many seconds after START."""
 
     def insert(seconds: Iterable[float]) -> None:
-        toloka._now.store.change("DELETE FROM pools", [()])
-        toloka._now.store.insert("pools", [json.dumps(row).encode() for row in pools(seconds)])
+        toloka._service.store.execute_many("DELETE FROM pools", [()])
+        toloka._service.store.insert("pools", [json.dumps(row).encode() for row in pools(seconds)])
 
     return insert
 
@@ -127,7 +127,7 @@ def test_the_filters_of_the_scan_apply_to_the_partitions(
 
 def test_after_id_applies_to_the_partitions(toloka: LocalToloka, client: tf.AsyncTolokaClient) -> None:
     rows = [{"id": f"r{number * 37 % 100:03}", **project(number)} for number in range(100)]
-    toloka._now.store.insert("app_projects", [json.dumps(row).encode() for row in rows])
+    toloka._service.store.insert("app_projects", [json.dumps(row).encode() for row in rows])
     scan = client.get_app_projects(after_id="r030")
     assert sorted(id_ for partition in ids(scan.partitions(4)) for id_ in partition) == [row["id"] for row in scan]
 

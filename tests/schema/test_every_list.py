@@ -39,8 +39,8 @@ class FilledService:
         self.client = toloka.client()
         self.fixtures = {name: ListFixture(name) for name in RESOURCES}
         for name, fixture in self.fixtures.items():
-            store = toloka._now.store
-            store.change(f"DELETE FROM {name}", [()])  # noqa: S608 -- the names are constants
+            store = toloka._service.store
+            store.execute_many(f"DELETE FROM {name}", [()])  # noqa: S608 -- the names are constants
             store.insert(name, [json.dumps(row).encode() for row in fixture.rows])
 
     def pull(self, name: str, /, **filters: Any) -> list[str]:

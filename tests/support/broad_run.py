@@ -202,7 +202,7 @@ def run_apps(toloka: LocalToloka, wire: Wire) -> None:
 
 def pass_time(toloka: LocalToloka, seconds: float) -> None:
     """Let all that the service has still to do be due so much earlier."""
-    toloka._now.store.change("UPDATE agenda SET at = at - ?", [(seconds,)])
+    toloka._service.store.execute_many("UPDATE agenda SET at = at - ?", [(seconds,)])
 
 
 def twice(wire: Wire, path: str, form: dict[str, Any]) -> dict[str, Any]:

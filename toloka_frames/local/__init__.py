@@ -1,15 +1,15 @@
-"""The Toloka service in this process, for trials and tests: the real protocol on a real socket, state in SQLite.
+"""A local Toloka service for trials and tests: the real protocol on a real socket, with its state in SQLite.
 
-A request comes in at `_server`, is let in by `_service` (who asks, how often), finds its function by `_routes`, and is
-answered from the rows of `_store`; what takes time waits on the store's agenda until the next request, when `_agenda`
-does what is due. What shall go wrong is said to `_faults`, decided by `_plan` and made by `_wire`. `_exports` fills the
-service from a real pool-result export, `_tolokers` works on its open pools.
+A request passes through `_server`: `server` reads it, `dispatcher` authenticates it and applies the rate limit, `routes` finds
+its handler in `_api`, which reads and writes rows of the `_store`. Work that takes time is scheduled in the store, and
+`scheduler` runs it before the next request. `_faults` plans faults, and `http_protocol` produces them on the connection.
+`_simulation` loads pool-result exports as state and lets simulated Tolokers work on open pools.
 
-Of the service's quotas it keeps those of requests, tasks and suites, but none by the hour or day and none of other objects.
-Nothing leaves this machine: no message is delivered, no webhook called.
+Of Toloka's rate limits, the service applies those of requests, tasks and task suites, and none per hour or day.
+Nothing leaves this machine: no message is delivered and no webhook called.
 
-Nothing here is shared with the client. What the service knows of the wire is from the Toloka API's OpenAPI documents,
-Toloka-Kit 1.2.3 and the Java SDK.
+The service shares no code with the client. Its protocol is taken from the Toloka API's OpenAPI documents, Toloka-Kit 1.2.3
+and the Java SDK.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 try:
-    from toloka_frames.local._server.dispatcher import Service
+    from toloka_frames.local._server.dispatcher import Dispatcher
     from toloka_frames.local._server.server import Server
 except ImportError as error:
     raise ImportError("The local service needs Starlette and uvicorn: pip install 'toloka_frames[local]'") from error
@@ -33,9 +33,9 @@ except ImportError as error:
 from toloka_frames.local._api.apps import offer_apps
 from toloka_frames.local._api.attachments import attach
 from toloka_frames.local._faults.exchange import Request
-from toloka_frames.local._faults.fault_plan import Fault, Plan
+from toloka_frames.local._faults.fault_plan import Fault, FaultPlan
 from toloka_frames.local._faults.faults import Faults
-from toloka_frames.local._server.scheduler import settle
+from toloka_frames.local._server.scheduler import run_due_jobs
 from toloka_frames.local._simulation.exports import load_export
 from toloka_frames.local._simulation.simulated_workers import answer_pool
 from toloka_frames.local._store.store import Store
@@ -52,18 +52,18 @@ __all__ = ["Fault", "Faults", "LocalToloka", "Request"]
 
 
 class LocalToloka:
-    """A Toloka of your own, for trials and tests: no account, no money, nothing leaves this machine.
+    """A local Toloka service, for trials and tests without an account or money; nothing leaves this machine.
 
-    `with LocalToloka() as toloka: client = toloka.client()`; or `start()` and `close()`.
+    Use it as `with LocalToloka() as toloka: client = toloka.client()`, or call `start()` and `close()`.
 
     Args:
-        path: A file for the state, which then survives a restart. By default a temporary file, gone at the end.
-        port: The port on 127.0.0.1; 0 lets the system choose one.
-        token: What clients must present. By default a new one, or the one that the file has.
-        operation_seconds: How long operations and labelling take, in seconds.
+        path: A file for the state, which then survives a restart. By default a temporary file, deleted at the end.
+        port: The port on 127.0.0.1; with 0 the system chooses one.
+        token: The token that clients must send. By default the one stored in the file, or a new one.
+        operation_seconds: Duration of operations and of labelling, in seconds.
 
     Attributes:
-        faults: What shall go wrong, for tests of what you build on the client.
+        faults: Plans faults, to test how your code handles them.
     """
 
     def __init__(
@@ -76,24 +76,24 @@ class LocalToloka:
     ) -> None:
         self._path = path
         self._port = port
-        self._given_token = token
+        self._token = token
         self._operation_seconds = operation_seconds
-        self._running: _Running | None = None
-        self._plan = Plan()
+        self._running: _RunningService | None = None
+        self._plan = FaultPlan()
         self.faults = Faults(self._plan)
 
     def start(self) -> Self:
-        """Serve, if it does not yet.
+        """Start the service, if it is not running.
 
         Raises:
-            OSError: The port is taken, the file cannot hold the state, or another service has the file in use.
+            OSError: If the port is in use, the file cannot hold the state, or another service is using the file.
         """
         if self._running is None:
-            self._running = _Running(self._path, self._port, self._given_token, self._operation_seconds, self._plan)
+            self._running = _RunningService(self._path, self._port, self._token, self._operation_seconds, self._plan)
         return self
 
     def close(self) -> None:
-        """Stop serving and close the clients that `client()` made; a temporary state is deleted, a given file stays."""
+        """Stop the service and close the clients that `client()` made; delete a temporary state, keep a given file."""
         running, self._running = self._running, None
         if running is not None:
             running.close()
@@ -105,158 +105,170 @@ class LocalToloka:
         self.close()
 
     @property
-    def _now(self) -> _Running:
+    def _service(self) -> _RunningService:
         if self._running is None:
             raise RuntimeError("The local service is not running: use it in a with statement, or call start()")
         return self._running
 
     @property
     def url(self) -> str:
-        """Where it serves, such as `http://127.0.0.1:40123`."""
-        return self._now.server.url
+        """The URL of the service, such as `http://127.0.0.1:40123`."""
+        return self._service.server.url
 
     @property
     def token(self) -> str:
-        """What clients must present, as an ApiKey or an OAuth token."""
-        return self._now.token
+        """The token that clients must send, as an ApiKey or an OAuth token."""
+        return self._service.token
 
     @property
     def requests(self) -> list[Request]:
-        """The latest 10,000 requests since the start, oldest first; also those whose answer a fault kept back."""
-        return list(self._now.service.requests)
+        """The latest 10,000 requests since the start, oldest first, including those whose response a fault suppressed."""
+        return list(self._service.dispatcher.requests)
 
     def client(self, **options: Any) -> AsyncTolokaClient:
         """Return a client of this service, which `close()` closes too; `options` are those of `AsyncTolokaClient`."""
-        from toloka_frames._client.client import AsyncTolokaClient  # noqa: PLC0415  # the service can be had without a client
+        from toloka_frames._client.client import AsyncTolokaClient  # noqa: PLC0415  # the service works without the client
 
         client = AsyncTolokaClient(**({"token": self.token, "url": self.url} | options))
-        self._now.clients.add(client)
+        self._service.clients.add(client)
         return client
 
     def load_export(self, source: str | os.PathLike[str] | pd.DataFrame) -> str:
-        """Turn a pool-result export into a project, a closed pool, its tasks, suites and assignments.
+        """Create a project and a closed pool with tasks, suites and assignments from a pool-result export.
 
-        Ids, instants, statuses and rewards are those of the export; every field is of type string, and its cells are
-        text as the file has it. An empty cell is an absent value.
+        Ids, timestamps, statuses and rewards are those of the export. Every field has the type string and the text of its
+        cell as value; an empty cell is a missing value.
 
         Args:
-            source: The TSV file of the platform, or a DataFrame with the same columns.
+            source: The platform's TSV file, or a DataFrame with the same columns.
 
         Returns:
             The id of the pool.
 
         Raises:
-            ValueError: A column that is needed is missing, or the service has these ids already.
+            ValueError: If a required column is missing, or the service already has these ids.
         """
-        return load_export(self._settled(), source)
+        return load_export(self._store_up_to_date(), source)
 
     def answer(self, pool_id: str, workers: int = 20, accuracy: float = 0.9, seed: int = 0) -> int:
-        """Let simulated Tolokers work on an open pool until it is done or nobody is left who may go on.
+        """Let simulated Tolokers work on an open pool until it is complete or no worker may continue.
 
-        Every task has a hidden truth, which follows from its id (for a control task its known solution), and a worker
-        finds it with probability `accuracy`. The instants of the work run on from the present, or from the end of
-        earlier work in the pool, at the pace of people; so they lie ahead of the clock.
+        Every task has a hidden true answer that depends on its id (for a control task, its known solution), and a worker
+        gives it with probability `accuracy`. Timestamps of the work start now, or after earlier work in the pool, and
+        advance at a human pace, so they lie in the future.
 
         Args:
             pool_id: The pool.
-            workers: How many Tolokers there are; each does a task at most once.
-            accuracy: Between 0 and 1.
-            seed: Another seed has other Tolokers, who err elsewhere.
+            workers: Number of Tolokers; each does a task at most once.
+            accuracy: A probability from 0 to 1.
+            seed: Another seed gives other Tolokers, who make other mistakes.
 
         Returns:
-            How many assignments were made.
+            The number of assignments created.
 
         Raises:
-            ValueError: There is no such pool, or it is not open.
+            ValueError: If the pool does not exist or is not open.
         """
-        return answer_pool(self._settled(), pool_id, workers=workers, accuracy=accuracy, seed=seed)
+        return answer_pool(self._store_up_to_date(), pool_id, workers=workers, accuracy=accuracy, seed=seed)
 
     def attach(self, assignment_id: str, name: str, data: bytes, *, media_type: str = "application/octet-stream") -> str:
-        """Let the Toloker of an assignment send a file with it.
+        """Attach a file to an assignment, as its Toloker would.
 
         Args:
             assignment_id: The assignment.
             name: The file's name.
-            data: Its bytes.
-            media_type: What they are.
+            data: The file's content.
+            media_type: The media type of the content.
 
         Returns:
-            The id of the attachment, which an output field of type `file` would hold.
+            The id of the attachment, the value that an output field of type `file` would have.
 
         Raises:
-            ValueError: There is no such assignment.
+            ValueError: If the assignment does not exist.
         """
-        return attach(self._settled(), assignment_id, name, data, media_type)
+        return attach(self._store_up_to_date(), assignment_id, name, data, media_type)
 
-    def _settled(self) -> Store:
-        settle(self._now.store)
-        return self._now.store
+    def _store_up_to_date(self) -> Store:
+        store = self._service.store
+        run_due_jobs(store)
+        return store
 
 
-class _Running:
-    """The parts that exist between start and close."""
+class _RunningService:
+    """The parts of a service that exist between start and close."""
 
     def __init__(
-        self, path: str | os.PathLike[str] | None, port: int, token: str | None, operation_seconds: float, plan: Plan
+        self, path: str | os.PathLike[str] | None, port: int, token: str | None, operation_seconds: float, plan: FaultPlan
     ) -> None:
         self._process = os.getpid()
-        self.clients = weakref.WeakSet["AsyncTolokaClient"]()
         self._folder = None if path else tempfile.mkdtemp(prefix="toloka-local-")
-        file = str(path or Path(self._folder or "") / "toloka.db")
+        self.clients = weakref.WeakSet["AsyncTolokaClient"]()
         try:
-            self.store = Store(file, operation_seconds)
-        except sqlite3.Error as error:
-            # not by isinstance, because a full disk is an OperationalError too
-            busy = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
-            why = "another service is using it" if busy else error
-            raise OSError(f"{file} cannot hold the state: {why}") from error
-        self.token = self.store.token(token)
+            self.store = _open_store(path or Path(self._folder or "") / "toloka.db", operation_seconds)
+            self._serve(port, token, plan)
+        except OSError:
+            self._delete_folder()
+            raise
+        _running_services.add(self)
+
+    def _serve(self, port: int, token: str | None, plan: FaultPlan) -> None:
+        self.token = self.store.save_token(token)
         offer_apps(self.store)
-        self.service = Service(self.store, self.token, plan)
+        self.dispatcher = Dispatcher(self.store, self.token, plan)
         try:
-            self.server = Server(self.service, port)
+            self.server = Server(self.dispatcher, port)
         except OSError:
             # otherwise the file stays locked while this object lives
             self.store.close()
-            self._delete_folder()
             raise
-        _running.add(self)
 
     def close(self) -> None:
-        _running.discard(self)
+        _running_services.discard(self)
         if self._process != os.getpid():
-            return  # forked from the process that serves
+            return  # in a forked child: the service belongs to the parent
         # the server first, because requests in progress use the store and may still receive their responses
         self.server.close()
         self.store.close()
         self._close_clients()
         self._delete_folder()
 
+    def _close_clients(self) -> None:
+        clients = list(self.clients)
+        if not clients:
+            return
+        import toloka_frames as tf  # noqa: PLC0415  # the service works without the client
+
+        try:
+            tf.run(_close_all(clients))
+        except tf.LoopError:
+            # inside tf.run(...), where waiting would block the loop that closes them
+            asyncio.run_coroutine_threadsafe(_close_all(clients), asyncio.get_running_loop())
+
     def _delete_folder(self) -> None:
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _close_clients(self) -> None:
-        import toloka_frames as tf  # noqa: PLC0415  # as in LocalToloka.client
 
-        clients = list(self.clients)
-        try:
-            tf.run(_aclose(clients))
-        except tf.LoopError:
-            # inside tf.run(...), where waiting would stop the loop that closes them
-            asyncio.run_coroutine_threadsafe(_aclose(clients), asyncio.get_running_loop())
+def _open_store(path: str | os.PathLike[str], operation_seconds: float) -> Store:
+    try:
+        return Store(os.fspath(path), operation_seconds)
+    except sqlite3.Error as error:
+        # not by isinstance, because a full disk is an OperationalError too
+        busy = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+        why = "another service is using it" if busy else error
+        raise OSError(f"{path} cannot hold the state: {why}") from error
 
 
-async def _aclose(clients: Iterable[AsyncTolokaClient]) -> None:
+async def _close_all(clients: Iterable[AsyncTolokaClient]) -> None:
     for client in clients:
         await client.aclose()
 
 
-_running: set[_Running] = set()
+_running_services: set[_RunningService] = set()
 
 
 @atexit.register
-def _close_running() -> None:
+def _close_running_services() -> None:
     """Close at exit the services that nobody closed."""
-    for running in list(_running):
-        running.close()
+    for service in list(_running_services):
+        service.close()

@@ -12,28 +12,28 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from toloka_frames.local._api.operations import begin, finish
-from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import conflict, does_not_exist, field_error, invalid
+from toloka_frames.local._base.responses import Response, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from toloka_frames.local._api.request import Call
-    from toloka_frames.local._store.store import Due, Row, Store
+    from toloka_frames.local._api.request import ApiRequest
+    from toloka_frames.local._store.store import DueJob, Row, Store
 
 _ALGORITHMS = ("DAWID_SKENE", "WEIGHTED_DYNAMIC_OVERLAP")
 
 
-def aggregate_pool(store: Store, call: Call) -> Answer:
+def aggregate_pool(store: Store, request: ApiRequest) -> Response:
     """Answer 202 with an operation, under whose id the aggregated solutions are then; 409 while the pool is open."""
-    form, pool = _form(store, call), store.get("pools", str(call.object()["pool_id"]))
+    form, pool = _form(store, request), store.get("pools", str(request.json_object()["pool_id"]))
     if pool["status"] == "OPEN":
         raise conflict("ASSIGNMENTS_AGGREGATION_DENIED", f"Pool {pool['id']} is open: close it first")
     return begin(store, "SOLUTION.AGGREGATE", _parameters(store, form, pool), "aggregate", {"form": form})
 
 
-def _form(store: Store, call: Call, *required: str) -> Row:
-    form = call.object("type", "pool_id", *required)
+def _form(store: Store, request: ApiRequest, *required: str) -> Row:
+    form = request.json_object("type", "pool_id", *required)
     errors = {}
     if form["type"] not in _ALGORITHMS:
         errors["type"] = field_error("UNKNOWN_ENUM_VALUE")
@@ -66,25 +66,25 @@ def _parameters(store: Store, form: Row, pool: Row) -> Row:
     }
 
 
-def aggregate(store: Store, due: Due) -> None:
+def aggregate(store: Store, job: DueJob) -> None:
     """The operation's moment: there is a solution for every task that has accepted answers."""
-    operation_id = due.argument["operation_id"]
+    operation_id = job.argument["operation_id"]
     # an id of ours, by which the table tells rows apart; the API's rows have none, so lists leave it out
     keys = (
         {"id": f"{operation_id}/{row['task_id']}", "operation_id": operation_id, **row}
-        for row in _solve(store, due.argument["form"])
+        for row in _solve(store, job.argument["form"])
     )
     store.insert("aggregated_solutions", map(orjson.dumps, keys))
-    finish(store, due, details={})
+    finish(store, job, details={})
 
 
-def aggregate_task(store: Store, call: Call) -> Answer:
+def aggregate_task(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with the aggregated solution of one task; 404 for a task without accepted answers."""
-    form = _form(store, call, "task_id")
+    form = _form(store, request, "task_id")
     found = next((row for row in _solve(store, form) if row["task_id"] == form["task_id"]), None)
     if found is None:
         raise does_not_exist("accepted answer to task", form["task_id"])
-    return answer(found)
+    return json_response(found)
 
 
 def _solve(store: Store, form: Mapping[str, Any]) -> Iterator[Row]:

@@ -8,11 +8,11 @@ from toloka_frames.local._api.operations import begin, finish
 from toloka_frames.local._base.errors import field_error, invalid, invalid_field
 
 if TYPE_CHECKING:
-    from toloka_frames.local._api.request import Call
-    from toloka_frames.local._base.answers import Answer
+    from toloka_frames.local._api.request import ApiRequest
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._base.field_specs import Json
-    from toloka_frames.local._store.store import Due, Row, Store
+    from toloka_frames.local._base.responses import Response
+    from toloka_frames.local._store.store import DueJob, Row, Store
 
 _MOST = 10
 _DONE = "status IN ('SUBMITTED', 'ACCEPTED', 'REJECTED')"
@@ -41,9 +41,9 @@ _OF_TASKS = {
 _ESTIMATES = frozenset({"completion_percentage", "estimated_assignments_count"})
 
 
-def analyse(store: Store, call: Call) -> Answer:
+def analyse(store: Store, request: ApiRequest) -> Response:
     """Answer 202 with an operation; ServiceError 400 for a question that cannot be."""
-    asked = call.json()
+    asked = request.json()
     if not isinstance(asked, list) or not asked:
         raise invalid_field("body", "VALUES_REQUIRED")
     if len(asked) > _MOST:
@@ -69,10 +69,10 @@ def _check(store: Store, asked: Json) -> FieldErrors:
     return errors
 
 
-def find_figures(store: Store, due: Due) -> None:
+def find_figures(store: Store, job: DueJob) -> None:
     """The operation's moment: each question has its figure."""
-    figures = [{"request": asked, "result": _figure(store, asked), "finished": True} for asked in due.argument["asked"]]
-    finish(store, due, details={"value": figures})
+    figures = [{"request": asked, "result": _figure(store, asked), "finished": True} for asked in job.argument["asked"]]
+    finish(store, job, details={"value": figures})
 
 
 def _figure(store: Store, asked: Row) -> float | Row:

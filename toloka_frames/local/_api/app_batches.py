@@ -20,42 +20,42 @@ from toloka_frames.local._api.app_items import (
     start_items,
     step,
 )
-from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import conflict, does_not_exist, field_error, invalid
-from toloka_frames.local._base.ids_and_timestamps import app_id, instant
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp, new_app_id
+from toloka_frames.local._base.responses import Response, json_response
 
 if TYPE_CHECKING:
-    from toloka_frames.local._api.request import Call
-    from toloka_frames.local._store.store import Due, Row, Store
+    from toloka_frames.local._api.request import ApiRequest
+    from toloka_frames.local._store.store import DueJob, Row, Store
 
 _ITEM_STATES = ("NEW", "PROCESSING", "COMPLETED", "ERROR", "CANCELLED", "NO_MONEY", "ARCHIVE", "STOPPED")
 _PRIORITIES = ("ONE", "TWO", "THREE", "FOUR", "FIVE")
 _BUSY = frozenset({"QUEUED", "PROCESSING", "STOPPING", "LOADING"})
 
 
-def create_batch(store: Store, call: Call) -> Answer:
+def create_batch(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with the new batch; 400 for bad items unless `ignore_errors`, 413 above 10,000 items."""
-    batch_id, _ = _add(store, call, open_project(store, call), time.time())
+    batch_id, _ = _add(store, request, open_project(store, request), time.time())
     return _show(count_items(store, batch_id))
 
 
-def create_batch_at_once(store: Store, call: Call) -> Answer:
+def create_batch_at_once(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with a new batch and its items, all labelled; every solution of this service can do that."""
-    project, at = open_project(store, call), time.time()
-    batch_id, items = _add(store, call, project, at)
+    project, at = open_project(store, request), time.time()
+    batch_id, items = _add(store, request, project, at)
     start_items(store, items, at)
     finish_items(store, _items(store, batch_id, "PROCESSING"), project, at)
-    now = instant(at, MICROSECONDS)
+    now = format_timestamp(at, MICROSECONDS)
     done = {"status": "COMPLETED", "started_at": now, "finished_at": now}
     row = store.save("app_batches", {**count_items(store, batch_id), **done})
-    return answer({"batch": _with_time(row), "items": _items(store, batch_id, "COMPLETED")})
+    return json_response({"batch": _with_time(row), "items": _items(store, batch_id, "COMPLETED")})
 
 
-def _add(store: Store, call: Call, project: Row, at: float) -> tuple[str, list[Row]]:
+def _add(store: Store, request: ApiRequest, project: Row, at: float) -> tuple[str, list[Row]]:
     """Make the batch of a form; its id and its items."""
-    form = call.object("items")
+    form = request.json_object("items")
     _check(form)
-    batch_id = app_id()
+    batch_id = new_app_id()
     read = read_items(store, project, form, batch_id)
     store.add("app_batches", {**_batch(batch_id, project, form, at), **import_fields(read)})
     store.insert("app_items", map(orjson.dumps, read.rows))
@@ -72,7 +72,7 @@ def _batch(batch_id: str, project: Row, form: Row, at: float) -> Row:
         "item_price": project["item_price"],
         "cost": 0.0,
         "cost_of_processed": 0.0,
-        "created_at": instant(at),
+        "created_at": format_timestamp(at),
         "read_only": False,
         "priority_order": form.get("priority_order") or "FIVE",
         "items_processed_count": 0,
@@ -90,26 +90,26 @@ def _check(form: Row) -> None:
         raise invalid(errors)
 
 
-def _show(row: Row) -> Answer:
-    return answer(_with_time(row))
+def _show(row: Row) -> Response:
+    return json_response(_with_time(row))
 
 
 def _with_time(row: Row) -> Row:
-    return {**row, "current_time": instant(time.time())}
+    return {**row, "current_time": format_timestamp(time.time())}
 
 
-def patch_batch(store: Store, call: Call) -> Answer:
+def patch_batch(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with the batch under its new name or priority."""
-    row = _find(store, call)
-    form = call.object()
+    row = _find(store, request)
+    form = request.json_object()
     _check(form)
     changes = {name: form[name] for name in ("name", "priority_order") if form.get(name) is not None}
     return _show(store.save("app_batches", {**row, **changes}))
 
 
-def _find(store: Store, call: Call, *allowed: str) -> Row:
-    row = store.get("app_batches", call.path["id"])
-    if row["app_project_id"] != call.path["app_project_id"]:
+def _find(store: Store, request: ApiRequest, *allowed: str) -> Row:
+    row = store.get("app_batches", request.path_params["id"])
+    if row["app_project_id"] != request.path_params["app_project_id"]:
         raise does_not_exist("batch", row["id"])
     if allowed and row["status"] not in allowed:
         raise conflict("CONFLICT_STATE", f"Batch {row['id']} is {row['status']}, not {' or '.join(allowed)}")
@@ -120,28 +120,28 @@ def _set(store: Store, row: Row, status: str, **more: object) -> None:
     store.save("app_batches", {**row, "status": status, **more})
 
 
-def start_batch(store: Store, call: Call) -> Answer:
+def start_batch(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with nothing: the batch waits its turn. 409 unless it is NEW."""
-    return _move(store, call, "NEW", "QUEUED", "process_batch")
+    return _move(store, request, "NEW", "QUEUED", "process_batch")
 
 
-def _move(store: Store, call: Call, old: str, new: str, job: str) -> Answer:
+def _move(store: Store, request: ApiRequest, old: str, new: str, job_name: str) -> Response:
     """The batch is on its way to another status, which `job` gives it."""
-    row = _find(store, call, old)
+    row = _find(store, request, old)
     _set(store, row, new)
-    store.schedule(time.time() + store.operation_seconds / 2, job, batch_id=row["id"])
-    return Answer(200)
+    store.schedule(time.time() + store.operation_seconds / 2, job_name, batch_id=row["id"])
+    return Response(200)
 
 
-def process_batch(store: Store, due: Due) -> None:
+def process_batch(store: Store, job: DueJob) -> None:
     """The batch's turn, if its project is ready: work on all items begins."""
-    row = store.get("app_batches", due.argument["batch_id"])
+    row = store.get("app_batches", job.argument["batch_id"])
     status = store.get("app_projects", row["app_project_id"])["status"]
     if status == "CREATING":
-        store.schedule(due.at + step(store), due.job, **due.argument)
+        store.schedule(job.at + step(store), job.name, **job.argument)
     elif status == "READY":
-        _set(store, row, "PROCESSING", started_at=row.get("started_at") or instant(due.at, MICROSECONDS))
-        _go_on(store, row["id"], due.at)
+        _set(store, row, "PROCESSING", started_at=row.get("started_at") or format_timestamp(job.at, MICROSECONDS))
+        _go_on(store, row["id"], job.at)
 
 
 def _go_on(store: Store, batch_id: str, at: float) -> None:
@@ -159,56 +159,56 @@ def _items(store: Store, batch_id: str, *statuses: str) -> list[Row]:
     return [orjson.loads(body) for (body,) in found]
 
 
-def label_batch(store: Store, due: Due) -> None:
+def label_batch(store: Store, job: DueJob) -> None:
     """The first half of the items is done, or the rest and with it the batch."""
-    row = store.get("app_batches", due.argument["batch_id"])
+    row = store.get("app_batches", job.argument["batch_id"])
     # it was stopped after this was put on the agenda
     if row["status"] != "PROCESSING":
         return
     items = _items(store, row["id"], "PROCESSING")
     rest = 0 if row["items_processed_count"] else len(items) // 2
-    finish_items(store, items[rest:], store.get("app_projects", row["app_project_id"]), due.at)
+    finish_items(store, items[rest:], store.get("app_projects", row["app_project_id"]), job.at)
     row = count_items(store, row["id"])
     if rest:
-        store.schedule(due.at + step(store), due.job, **due.argument)
+        store.schedule(job.at + step(store), job.name, **job.argument)
     else:
-        _set(store, row, "COMPLETED", finished_at=instant(due.at, MICROSECONDS))
+        _set(store, row, "COMPLETED", finished_at=format_timestamp(job.at, MICROSECONDS))
 
 
-def stop_batch(store: Store, call: Call) -> Answer:
+def stop_batch(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with nothing: the batch is stopping. 409 unless it is PROCESSING."""
-    return _move(store, call, "PROCESSING", "STOPPING", "halt_batch")
+    return _move(store, request, "PROCESSING", "STOPPING", "halt_batch")
 
 
-def halt_batch(store: Store, due: Due) -> None:
+def halt_batch(store: Store, job: DueJob) -> None:
     """A stopping batch has stopped, unless it was resumed meanwhile."""
-    row = store.get("app_batches", due.argument["batch_id"])
+    row = store.get("app_batches", job.argument["batch_id"])
     if row["status"] == "STOPPING":
         store.save_all("app_items", ({**item, "status": "STOPPED"} for item in _items(store, row["id"], "PROCESSING")))
         _set(store, count_items(store, row["id"]), "STOPPED")
 
 
-def resume_batch(store: Store, call: Call) -> Answer:
+def resume_batch(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with nothing: work on the batch goes on. 409 unless it is STOPPING or STOPPED."""
-    row = _find(store, call, "STOPPING", "STOPPED")
+    row = _find(store, request, "STOPPING", "STOPPED")
     _set(store, row, "PROCESSING")
     _go_on(store, row["id"], time.time())
-    return Answer(200)
+    return Response(200)
 
 
-def archive_batch(store: Store, call: Call) -> Answer:
+def archive_batch(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with nothing; 409 while the batch is being worked on."""
-    row = _find(store, call)
+    row = _find(store, request)
     if row["status"] in _BUSY:
         raise conflict("CONFLICT_STATE", f"Batch {row['id']} is {row['status']}")
     _set(store, row, "ARCHIVE")
-    return Answer(200)
+    return Response(200)
 
 
-def unarchive_batch(store: Store, call: Call) -> Answer:
+def unarchive_batch(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with nothing: the batch has the status it had before it was archived."""
-    row = _find(store, call, "ARCHIVE")
-    # its last status (Apps API, "Unarchive batch"), which an archived row has no more: its counts and instants tell it
+    row = _find(store, request, "ARCHIVE")
+    # its last status (Apps API, "Unarchive batch"), which an archived row has no more: its counts and timestamps tell it
     stopped = "STOPPED" if row["items_per_state"]["STOPPED"] else "NEW"
     _set(store, row, "COMPLETED" if "finished_at" in row else stopped)
-    return Answer(200)
+    return Response(200)

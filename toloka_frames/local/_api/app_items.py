@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from toloka_frames.local._base import seeded_random
-from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import FieldErrors, conflict, invalid, invalid_field, too_large
 from toloka_frames.local._base.field_specs import check_values
-from toloka_frames.local._base.ids_and_timestamps import app_id, instant
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp, new_app_id
+from toloka_frames.local._base.responses import Response, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from toloka_frames.local._api.request import Call
-    from toloka_frames.local._store.store import Due, Row, Store
+    from toloka_frames.local._api.request import ApiRequest
+    from toloka_frames.local._store.store import DueJob, Row, Store
 
 MOST_ITEMS = 10_000
-# the Apps API has started_at and finished_at with six digits, other instants with three
+# the Apps API has started_at and finished_at with six digits, other timestamps with three
 MICROSECONDS = 6
 _CLASSES = ("first", "second", "third")
 
@@ -35,23 +35,23 @@ class Import:
     errors: FieldErrors
 
 
-def create_item(store: Store, call: Call) -> Answer:
+def create_item(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with the new item; 400 for input data that breaks the solution's specification."""
-    project = open_project(store, call)
-    form = call.object("input_data")
+    project = open_project(store, request)
+    form = request.json_object("input_data")
     errors = check_values(form["input_data"], store.get("apps", project["app_id"])["input_spec"], "input_data")
     if errors:
         raise invalid(errors)
     batch = _batch(store, project, form)
     [row] = _rows(project["id"], [form["input_data"]], form.get("batch_id"), time.time())
     _take_in(store, [row], batch)
-    return answer(row)
+    return json_response(row)
 
 
-def create_items(store: Store, call: Call) -> Answer:
+def create_items(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with the ids of the new items, in the order of the request."""
-    project = open_project(store, call)
-    form = call.object("items")
+    project = open_project(store, request)
+    form = request.json_object("items")
     batch = _batch(store, project, form)
     # Apps API, "Add items in bulk": with batch_id only
     if form.get("ignore_errors") and batch is None:
@@ -62,12 +62,12 @@ def create_items(store: Store, call: Call) -> Answer:
         # read again, because it was counted and written meanwhile
         counted = store.get("app_batches", batch["id"])
         store.save("app_batches", {**counted, **import_fields(read)})
-    return answer([row["id"] for row in read.rows])
+    return json_response([row["id"] for row in read.rows])
 
 
-def open_project(store: Store, call: Call) -> Row:
+def open_project(store: Store, request: ApiRequest) -> Row:
     """The app project of the path; ServiceError 409 if it is archived."""
-    project = store.get("app_projects", call.path["app_project_id"])
+    project = store.get("app_projects", request.path_params["app_project_id"])
     if project["status"] == "ARCHIVED":
         raise conflict("CONFLICT_STATE", f"App project {project['id']} is archived")
     return project
@@ -103,7 +103,7 @@ def read_items(store: Store, project: Row, form: Row, batch_id: str | None) -> I
 def import_fields(read: Import) -> Row:
     """What a batch tells about its latest import."""
     last = {
-        "id": app_id(),
+        "id": new_app_id(),
         "records_count": read.count,
         "records_processed": read.count,
         "records_skipped": read.count - len(read.rows),
@@ -114,8 +114,8 @@ def import_fields(read: Import) -> Row:
 
 def _rows(project_id: str, items: Iterable[Any], batch_id: str | None, at: float) -> list[Row]:
     in_batch = {"batch_id": batch_id} if batch_id else {}
-    fresh = {"status": "NEW", "output_data": {}, "errors": [], "created_at": instant(at)}
-    return [{"id": app_id(), "app_project_id": project_id, **in_batch, "input_data": item, **fresh} for item in items]
+    fresh = {"status": "NEW", "output_data": {}, "errors": [], "created_at": format_timestamp(at)}
+    return [{"id": new_app_id(), "app_project_id": project_id, **in_batch, "input_data": item, **fresh} for item in items]
 
 
 def _take_in(store: Store, rows: Sequence[Row], batch: Row | None) -> None:
@@ -127,14 +127,14 @@ def _take_in(store: Store, rows: Sequence[Row], batch: Row | None) -> None:
         store.schedule(time.time() + store.operation_seconds / 2, "take_items", **argument)
 
 
-def take_items(store: Store, due: Due) -> None:
+def take_items(store: Store, job: DueJob) -> None:
     """Items without a batch are taken up as soon as their project is ready."""
-    status = store.get("app_projects", due.argument["project_id"])["status"]
+    status = store.get("app_projects", job.argument["project_id"])["status"]
     if status == "CREATING":
-        store.schedule(due.at + step(store), due.job, **due.argument)
+        store.schedule(job.at + step(store), job.name, **job.argument)
     elif status == "READY":
-        start_items(store, [store.get("app_items", item_id) for item_id in due.argument["item_ids"]], due.at)
-        store.schedule(due.at + step(store), "label_items", **due.argument)
+        start_items(store, [store.get("app_items", item_id) for item_id in job.argument["item_ids"]], job.at)
+        store.schedule(job.at + step(store), "label_items", **job.argument)
 
 
 def step(store: Store) -> float:
@@ -144,22 +144,22 @@ def step(store: Store) -> float:
     return max(store.operation_seconds / 2, 0.01)
 
 
-def label_items(store: Store, due: Due) -> None:
+def label_items(store: Store, job: DueJob) -> None:
     """Items without a batch are done."""
-    rows = [store.get("app_items", item_id) for item_id in due.argument["item_ids"]]
-    finish_items(store, rows, store.get("app_projects", due.argument["project_id"]), due.at)
+    rows = [store.get("app_items", item_id) for item_id in job.argument["item_ids"]]
+    finish_items(store, rows, store.get("app_projects", job.argument["project_id"]), job.at)
 
 
 def start_items(store: Store, rows: Iterable[Row], at: float) -> None:
     """Work on the items begins."""
-    started = {"status": "PROCESSING", "started_at": instant(at, MICROSECONDS)}
+    started = {"status": "PROCESSING", "started_at": format_timestamp(at, MICROSECONDS)}
     store.save_all("app_items", ({**row, **started} for row in rows))
 
 
 def finish_items(store: Store, rows: Iterable[Row], project: Row, at: float) -> None:
     """The items have their labels."""
     spec = store.get("apps", project["app_id"])["output_spec"]
-    finished = {"status": "COMPLETED", "finished_at": instant(at, MICROSECONDS)}
+    finished = {"status": "COMPLETED", "finished_at": format_timestamp(at, MICROSECONDS)}
     store.save_all("app_items", ({**row, **finished, "output_data": _labels(spec, project, row)} for row in rows))
 
 
@@ -168,9 +168,9 @@ def _labels(spec: Row, project: Row, item: Row) -> Row:
     given = project["parameters"].get("instruction_classes")
     named = given if isinstance(given, list) else []
     classes = [one["value"] for one in named if isinstance(one, dict) and "value" in one] or _CLASSES
-    confidence = round(0.5 + seeded_random.chance(item["id"]) / 2, 4)
-    labels = {"result": [seeded_random.pick(classes, item["id"], "result")], "confidence": confidence}
-    return {**seeded_random.values(spec, item["id"]), **labels}
+    confidence = round(0.5 + seeded_random.uniform(item["id"]) / 2, 4)
+    labels = {"result": [seeded_random.choose(classes, item["id"], "result")], "confidence": confidence}
+    return {**seeded_random.field_values(spec, item["id"]), **labels}
 
 
 def count_items(store: Store, batch_id: str) -> Row:

@@ -6,14 +6,14 @@ import time
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.app_catalog import APPS
-from toloka_frames.local._api.list_query import Listing, list_rows
-from toloka_frames.local._base.answers import Answer, answer
+from toloka_frames.local._api.list_query import ListSpec, list_rows
 from toloka_frames.local._base.errors import conflict, field_error, invalid, invalid_field
-from toloka_frames.local._base.ids_and_timestamps import app_id, instant
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp, new_app_id
+from toloka_frames.local._base.responses import Response, json_response
 
 if TYPE_CHECKING:
-    from toloka_frames.local._api.request import Call
-    from toloka_frames.local._store.store import Due, Row, Store
+    from toloka_frames.local._api.request import ApiRequest
+    from toloka_frames.local._store.store import DueJob, Row, Store
 
 _SCOPES = frozenset({"MY", "COMPANY", "REQUESTER_LIST"})
 
@@ -26,19 +26,19 @@ def offer_apps(store: Store) -> None:
                 store.add("apps", app)
 
 
-def list_app_projects(store: Store, call: Call, listing: Listing) -> Answer:
+def list_app_projects(store: Store, request: ApiRequest, list_spec: ListSpec) -> Response:
     """Answer a page of app projects; all belong to the one requester of this service, so a scope has all or none."""
-    if call.query.get("scope", "MY") not in _SCOPES:
+    if request.query.get("scope", "MY") not in _SCOPES:
         raise invalid_field("scope", "UNKNOWN_ENUM_VALUE")
-    others = call.query.get("requester_ids", "").split(",")
-    if call.query.get("scope") == "REQUESTER_LIST" and store.owner["id"] not in others:
-        return Answer(200, b'{"content":[],"has_more":false}')
-    return list_rows(store, call, listing)
+    others = request.query.get("requester_ids", "").split(",")
+    if request.query.get("scope") == "REQUESTER_LIST" and store.owner["id"] not in others:
+        return Response(200, b'{"content":[],"has_more":false}')
+    return list_rows(store, request, list_spec)
 
 
-def create_app_project(store: Store, call: Call) -> Answer:
+def create_app_project(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with the project, still being made."""
-    form = call.object("app_id", "name", "parameters")
+    form = request.json_object("app_id", "name", "parameters")
     app = store.find("apps", form["app_id"])
     errors = {} if app else {"app_id": field_error("ENTITY_DOES_NOT_EXIST")}
     if not isinstance(form["parameters"], dict):
@@ -49,18 +49,18 @@ def create_app_project(store: Store, call: Call) -> Answer:
         raise invalid(errors)
     row = store.add("app_projects", _project(form, app, time.time()))
     store.schedule(time.time() + store.operation_seconds, "ready_app_project", project_id=row["id"])
-    return answer(row)
+    return json_response(row)
 
 
 def _project(form: Row, app: Row, at: float) -> Row:
     return {
-        "id": app_id(),
+        "id": new_app_id(),
         "app_id": app["id"],
         "parent_app_project_id": form.get("parent_app_project_id") or "",
         "name": form["name"],
         "parameters": form["parameters"],
         "status": "CREATING",
-        "created": instant(at),
+        "created": format_timestamp(at),
         "item_price": app["default_item_price"],
         "errors": [],
         "read_only": False,
@@ -68,25 +68,25 @@ def _project(form: Row, app: Row, at: float) -> Row:
     }
 
 
-def ready_app_project(store: Store, due: Due) -> None:
+def ready_app_project(store: Store, job: DueJob) -> None:
     """The project's moment: its batches may start."""
-    row = store.get("app_projects", due.argument["project_id"])
+    row = store.get("app_projects", job.argument["project_id"])
     store.save("app_projects", {**row, "status": "READY"})
 
 
-def archive_app_project(store: Store, call: Call) -> Answer:
+def archive_app_project(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with nothing; 409 while the project is being made."""
-    return _move(store, call, "READY", "ARCHIVED")
+    return _move(store, request, "READY", "ARCHIVED")
 
 
-def unarchive_app_project(store: Store, call: Call) -> Answer:
+def unarchive_app_project(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with nothing; 409 for a project still being made."""
-    return _move(store, call, "ARCHIVED", "READY")
+    return _move(store, request, "ARCHIVED", "READY")
 
 
-def _move(store: Store, call: Call, old: str, new: str) -> Answer:
-    row = store.get("app_projects", call.path["id"])
+def _move(store: Store, request: ApiRequest, old: str, new: str) -> Response:
+    row = store.get("app_projects", request.path_params["id"])
     if row["status"] not in {old, new}:
         raise conflict("CONFLICT_STATE", f"App project {row['id']} is {row['status']}")
     store.save("app_projects", {**row, "status": new})
-    return Answer(200)
+    return Response(200)

@@ -7,11 +7,11 @@ import uuid
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from toloka_frames.local._base.answers import Answer
-from toloka_frames.local._base.ids_and_timestamps import instant
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp
+from toloka_frames.local._base.responses import Response
 
 if TYPE_CHECKING:
-    from toloka_frames.local._api.request import Call
+    from toloka_frames.local._api.request import ApiRequest
     from toloka_frames.local._store.store import Store
 
 
@@ -31,18 +31,18 @@ def attach(store: Store, assignment_id: str, name: str, data: bytes, media_type:
             "name": name,
             "details": {key: assignment[key] for key in ("user_id", "pool_id")} | {"assignment_id": assignment_id},
             "media_type": media_type,
-            "created": instant(time.time()),
+            "created": format_timestamp(time.time()),
             "owner": store.owner,
         }
         store.add("attachments", row)
-        store.change("INSERT INTO files VALUES (?, ?)", ((row["id"], data),))
+        store.execute_many("INSERT INTO files VALUES (?, ?)", ((row["id"], data),))
     return str(row["id"])
 
 
-def download_attachment(store: Store, call: Call) -> Answer:
+def download_attachment(store: Store, request: ApiRequest) -> Response:
     """Answer the bytes of a file."""
-    row = store.get("attachments", call.path["id"])
+    row = store.get("attachments", request.path_params["id"])
     [(data,)] = store.select("SELECT data FROM files WHERE attachment_id = ?", (row["id"],))
     # RFC 6266: a plain filename= has no letters beyond ASCII
     disposition = f"attachment; filename*=UTF-8''{quote(row['name'], safe='')}"
-    return Answer(200, data, {"Content-Type": row["media_type"], "Content-Disposition": disposition})
+    return Response(200, data, {"Content-Type": row["media_type"], "Content-Disposition": disposition})

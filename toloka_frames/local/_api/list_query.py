@@ -8,32 +8,32 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from toloka_frames.local._base.answers import Answer
 from toloka_frames.local._base.errors import does_not_exist, field_error, invalid, invalid_field
+from toloka_frames.local._base.responses import Response
 from toloka_frames.local._store.tables import TABLES, Column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from toloka_frames.local._api.request import Call
+    from toloka_frames.local._api.request import ApiRequest
     from toloka_frames.local._store.store import Store
 
 _SECONDS_A_DAY = 86_400
 _COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _CODES: dict[str, str] = {
-    "instant": "INVALID_DATE_TIME_SYNTAX",
+    "timestamp": "INVALID_DATE_TIME_SYNTAX",
     "decimal": "INTEGER_EXPECTED",
     "integer": "INTEGER_EXPECTED",
     "boolean": "BOOLEAN_EXPECTED",
 }
 
-Filter = Literal["equal", "any_of", "owner", "holds_task", "in_folder", "not_in_folder"]
+FilterKind = Literal["equal", "any_of", "owner", "holds_task", "in_folder", "not_in_folder"]
 # tasks and suites do not say whose they are: all here are the account's
 _ACCOUNT = "(SELECT value FROM settings WHERE name = 'owner_id')"
 
 
 @dataclass(frozen=True)
-class Listing:
+class ListSpec:
     """What one list of the API understands.
 
     Attributes:
@@ -51,7 +51,7 @@ class Listing:
     """
 
     table: str
-    filters: Mapping[str, Filter]
+    filters: Mapping[str, FilterKind]
     compared: tuple[str, ...]
     sort_keys: tuple[str, ...]
     maximum: int
@@ -69,7 +69,7 @@ class Listing:
 
 
 @dataclass
-class _Where:
+class _WhereClause:
     terms: list[str] = field(default_factory=list)
     values: list[object] = field(default_factory=list)
 
@@ -78,105 +78,105 @@ class _Where:
         self.values.extend(values)
 
 
-def list_rows(store: Store, call: Call, listing: Listing) -> Answer:
+def list_rows(store: Store, request: ApiRequest, list_spec: ListSpec) -> Response:
     """Answer one page of a list; ServiceError 400 for a parameter that cannot be, 404 without the parent object."""
-    if listing.parent:
-        table, name = listing.parent
-        store.get(table, call.path[name])
-    parameters = {**call.query, **call.path}
-    limit = _limit(listing, parameters.get("limit"))
-    keys = _sort_keys(listing, parameters.get("sort", listing.key))
-    where = _where(listing, parameters)
-    if listing.cursor and parameters.get("after_id"):
-        _after(store, listing, parameters["after_id"], keys, where)
-    hidden = call.hidden()
+    if list_spec.parent:
+        table, name = list_spec.parent
+        store.get(table, request.path_params[name])
+    parameters = {**request.query, **request.path_params}
+    limit = _limit(list_spec, parameters.get("limit"))
+    keys = _sort_keys(list_spec, parameters.get("sort", list_spec.key))
+    where = _where(list_spec, parameters)
+    if list_spec.cursor and parameters.get("after_id"):
+        _after(store, list_spec, parameters["after_id"], keys, where)
+    hidden = request.hidden_seconds()
     if hidden:
         where.add("made <= julianday('now') - ?", hidden / _SECONDS_A_DAY)
     order = ", ".join(f"{name} {'DESC' if falling else 'ASC'}" for name, falling in keys)
     found = store.select(
         # as bytes: text that sqlite3 decodes and the answer encodes again takes a third longer
-        f"SELECT CAST({listing.body} AS BLOB) FROM {listing.table}"  # noqa: S608  # all names are ours
+        f"SELECT CAST({list_spec.body} AS BLOB) FROM {list_spec.table}"  # noqa: S608  # all names are ours
         f" WHERE {' AND '.join(where.terms) or '1'} ORDER BY {order} LIMIT ?",
         (*where.values, limit + 1),
     )
     bodies = b",".join(body for (body,) in found[:limit])
     more = b"true" if len(found) > limit else b"false"
-    return Answer(200, b'{"%s":[%s],"has_more":%s}' % (listing.rows.encode(), bodies, more))
+    return Response(200, b'{"%s":[%s],"has_more":%s}' % (list_spec.rows.encode(), bodies, more))
 
 
-def show_row(store: Store, call: Call, table: str, body: str = "body") -> Answer:
+def show_row(store: Store, request: ApiRequest, table: str, body: str = "body") -> Response:
     """Answer the one row that has all the values named in the path; ServiceError 404 if there is none."""
     try:
-        values = [TABLES[table].column(name).value(text) for name, text in call.path.items()]
+        values = [TABLES[table].column(name).value(text) for name, text in request.path_params.items()]
     except ValueError:
-        raise does_not_exist(TABLES[table].what, call.path["id"]) from None
-    same = " AND ".join(f"{name} = ?" for name in call.path)
+        raise does_not_exist(TABLES[table].label, request.path_params["id"]) from None
+    same = " AND ".join(f"{name} = ?" for name in request.path_params)
     found = store.select(f"SELECT CAST({body} AS BLOB) FROM {table} WHERE {same}", values)  # noqa: S608  # all names are ours
     if not found:
-        raise does_not_exist(TABLES[table].what, call.path["id"])
-    return Answer(200, found[0][0])
+        raise does_not_exist(TABLES[table].label, request.path_params["id"])
+    return Response(200, found[0][0])
 
 
-def delete_row(store: Store, call: Call, table: str) -> Answer:
+def delete_row(store: Store, request: ApiRequest, table: str) -> Response:
     """Answer 204 with nothing: the row is gone; ServiceError 404 if there was none."""
-    store.delete(table, store.get(table, call.path["id"]))
-    return Answer(204)
+    store.delete(table, store.get(table, request.path_params["id"]))
+    return Response(204)
 
 
-def _limit(listing: Listing, given: str | None) -> int:
+def _limit(list_spec: ListSpec, given: str | None) -> int:
     if given is None:
-        return listing.default
+        return list_spec.default
     try:
         limit = int(given)
     except ValueError:
         raise invalid_field("limit", "INTEGER_EXPECTED") from None
     if limit < 1:
         raise invalid_field("limit", "VALUE_LESS_THAN_MIN", 1)
-    if limit > listing.maximum:
+    if limit > list_spec.maximum:
         # what the service does here no source says; to refuse shows clients that ask for too much
-        raise invalid_field("limit", "VALUE_GREATER_THAN_MAX", listing.maximum)
+        raise invalid_field("limit", "VALUE_GREATER_THAN_MAX", list_spec.maximum)
     return limit
 
 
-def _sort_keys(listing: Listing, sort: str) -> list[tuple[str, bool]]:
+def _sort_keys(list_spec: ListSpec, sort: str) -> list[tuple[str, bool]]:
     keys = [(key.strip().removeprefix("-"), key.strip().startswith("-")) for key in sort.split(",")]
-    if any(name not in listing.sort_keys for name, _ in keys):
+    if any(name not in list_spec.sort_keys for name, _ in keys):
         raise invalid_field("sort", "UNKNOWN_ENUM_VALUE")
-    return keys if any(name == listing.key for name, _ in keys) else [*keys, (listing.key, keys[-1][1])]
+    return keys if any(name == list_spec.key for name, _ in keys) else [*keys, (list_spec.key, keys[-1][1])]
 
 
-def _where(listing: Listing, parameters: Mapping[str, str]) -> _Where:
-    if listing.required and not any(parameters.get(name) for name in listing.required):
-        raise invalid({name: field_error("VALUE_REQUIRED") for name in listing.required})
-    where = _Where()
-    for name, filter_ in listing.filters.items():
+def _where(list_spec: ListSpec, parameters: Mapping[str, str]) -> _WhereClause:
+    if list_spec.required and not any(parameters.get(name) for name in list_spec.required):
+        raise invalid({name: field_error("VALUE_REQUIRED") for name in list_spec.required})
+    where = _WhereClause()
+    for name, kind in list_spec.filters.items():
         if name in parameters:
-            _add_filter(where, listing, name, filter_, parameters[name])
-    for name, sign in _comparisons(listing):
+            _add_filter(where, list_spec, name, kind, parameters[name])
+    for name, sign in _comparisons(list_spec):
         parameter = f"{name}_{sign}"
         if parameter in parameters:
-            value = _parse(listing.column(name), parameter, parameters[parameter])
+            value = _parse(list_spec.column(name), parameter, parameters[parameter])
             where.add(f"{name} {_COMPARISONS[sign]} ?", value)
     return where
 
 
-def _comparisons(listing: Listing) -> Iterator[tuple[str, str]]:
-    return ((name, sign) for name in listing.compared for sign in _COMPARISONS)
+def _comparisons(list_spec: ListSpec) -> Iterator[tuple[str, str]]:
+    return ((name, sign) for name in list_spec.compared for sign in _COMPARISONS)
 
 
-def _add_filter(where: _Where, listing: Listing, name: str, filter_: Filter, text: str) -> None:
-    match filter_:
+def _add_filter(where: _WhereClause, list_spec: ListSpec, name: str, kind: FilterKind, text: str) -> None:
+    match kind:
         case "equal":
-            where.add(f"{name} = ?", _parse(listing.column(name), name, text))
+            where.add(f"{name} = ?", _parse(list_spec.column(name), name, text))
         case "any_of":
-            values = [_parse(listing.column(name), name, value) for value in text.split(",")]
+            values = [_parse(list_spec.column(name), name, value) for value in text.split(",")]
             where.add(f"{name} IN ({', '.join('?' * len(values))})", *values)
         case "owner":
             where.add(f"coalesce({name}, {_ACCOUNT}) = ?", text)
         case "holds_task":
             where.add("EXISTS (SELECT 1 FROM json_each(body, '$.tasks') WHERE value ->> 'id' = ?)", text)
         case "in_folder" | "not_in_folder":
-            some = "EXISTS" if filter_ == "in_folder" else "NOT EXISTS"
+            some = "EXISTS" if kind == "in_folder" else "NOT EXISTS"
             folders = text.split(",")
             marks = ", ".join("?" * len(folders))
             where.add(f"{some} (SELECT 1 FROM json_each(body, '$.folders') WHERE value IN ({marks}))", *folders)  # noqa: S608
@@ -189,9 +189,9 @@ def _parse(column: Column, parameter: str, text: str) -> str | int:
         raise invalid_field(parameter, _CODES[column.kind]) from None
 
 
-def _after(store: Store, listing: Listing, row_id: str, keys: list[tuple[str, bool]], where: _Where) -> None:
+def _after(store: Store, list_spec: ListSpec, row_id: str, keys: list[tuple[str, bool]], where: _WhereClause) -> None:
     columns = ", ".join(name for name, _ in keys)
-    found = store.select(f"SELECT {columns} FROM {listing.table} WHERE id = ?", (row_id,))  # noqa: S608  # all names are ours
+    found = store.select(f"SELECT {columns} FROM {list_spec.table} WHERE id = ?", (row_id,))  # noqa: S608  # all names are ours
     if not found:
         raise invalid_field("after_id", "ENTITY_DOES_NOT_EXIST")
     choices: list[str] = []

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from toloka_frames.local._api.list_query import Filter, Listing
+from toloka_frames.local._api.list_query import FilterKind, ListSpec
 
 _CREATED = ("id", "created")
 _TASK_LIMIT = 100_000
 # filters of the Java SDK, which no document tells of
-_OWNER: dict[str, Filter] = {"owner_id": "owner", "owner_company_id": "equal"}
+_OWNER: dict[str, FilterKind] = {"owner_id": "owner", "owner_company_id": "equal"}
 
-PROJECTS = Listing(
+PROJECTS = ListSpec(
     "projects",
     {"status": "any_of", "owner": "equal", **_OWNER},
     compared=_CREATED,
     sort_keys=(*_CREATED, "public_name", "private_comment"),
     maximum=300,
 )
-POOLS = Listing(
+POOLS = ListSpec(
     "pools",
     {"status": "any_of", "project_id": "equal", **_OWNER},
     compared=(*_CREATED, "last_started"),
@@ -25,14 +25,14 @@ POOLS = Listing(
     # Toloka-Kit 1.2.3; for the others of /v1 the API's general 50
     default=20,
 )
-TRAININGS = Listing(
+TRAININGS = ListSpec(
     "trainings",
     {"status": "any_of", "project_id": "equal"},
     compared=(*_CREATED, "last_started"),
     sort_keys=(*_CREATED, "last_started"),
     maximum=300,
 )
-TASKS = Listing(
+TASKS = ListSpec(
     "tasks",
     {"pool_id": "equal", "overlap": "equal", **_OWNER},
     compared=(*_CREATED, "overlap"),
@@ -40,7 +40,7 @@ TASKS = Listing(
     maximum=_TASK_LIMIT,
     required=("pool_id",),
 )
-TASK_SUITES = Listing(
+TASK_SUITES = ListSpec(
     "task_suites",
     {"pool_id": "equal", "task_id": "holds_task", "overlap": "equal", **_OWNER},
     compared=(*_CREATED, "overlap"),
@@ -49,7 +49,7 @@ TASK_SUITES = Listing(
     required=("pool_id", "task_id"),
 )
 _ASSIGNMENT_INSTANTS = (*_CREATED, "submitted", "accepted", "rejected", "skipped", "expired")
-ASSIGNMENTS = Listing(
+ASSIGNMENTS = ListSpec(
     "assignments",
     {
         "pool_id": "equal",
@@ -63,7 +63,7 @@ ASSIGNMENTS = Listing(
     maximum=_TASK_LIMIT,
     required=("pool_id", "task_id", "task_suite_id"),
 )
-SOLUTIONS = Listing(
+SOLUTIONS = ListSpec(
     "aggregated_solutions",
     {"operation_id": "equal"},
     compared=("task_id",),
@@ -73,7 +73,7 @@ SOLUTIONS = Listing(
     body="json_remove(body, '$.id', '$.operation_id')",
     key="task_id",
 )
-ATTACHMENTS = Listing(
+ATTACHMENTS = ListSpec(
     "attachments",
     {
         "pool_id": "equal",
@@ -88,49 +88,49 @@ ATTACHMENTS = Listing(
     maximum=100,
     required=("pool_id", "assignment_id"),
 )
-MESSAGES = Listing(
+MESSAGES = ListSpec(
     "message_threads",
     {"folder": "in_folder", "folder_ne": "not_in_folder"},
     compared=_CREATED,
     sort_keys=_CREATED,
     maximum=300,
 )
-WEBHOOKS = Listing(
+WEBHOOKS = ListSpec(
     "webhook_subscriptions",
     {"event_type": "equal", "pool_id": "equal"},
     compared=_CREATED,
     sort_keys=_CREATED,
     maximum=300,
 )
-BONUSES = Listing(
+BONUSES = ListSpec(
     "user_bonuses",
     {"user_id": "equal", "assignment_id": "equal", "private_comment": "equal"},
     compared=_CREATED,
     sort_keys=_CREATED,
     maximum=300,
 )
-SKILLS = Listing(
+SKILLS = ListSpec(
     "skills",
     {"name": "equal", "global": "equal", **_OWNER},
     compared=(*_CREATED, "modified"),
     sort_keys=_CREATED,
     maximum=100,
 )
-USER_SKILLS = Listing(
+USER_SKILLS = ListSpec(
     "user_skills",
     {"user_id": "equal", "skill_id": "equal"},
     compared=(*_CREATED, "modified"),
     sort_keys=(*_CREATED, "modified"),
     maximum=1_000,
 )
-RESTRICTIONS = Listing(
+RESTRICTIONS = ListSpec(
     "user_restrictions",
     {"scope": "equal", "user_id": "equal", "project_id": "equal", "pool_id": "equal"},
     compared=_CREATED,
     sort_keys=_CREATED,
     maximum=500,
 )
-OPERATIONS = Listing(
+OPERATIONS = ListSpec(
     "operations",
     {"type": "equal", "status": "any_of"},
     compared=("id", "submitted", "finished"),
@@ -139,7 +139,7 @@ OPERATIONS = Listing(
 )
 
 
-APP_PROJECTS = Listing(
+APP_PROJECTS = ListSpec(
     "app_projects",
     {"app_id": "equal", "parent_app_project_id": "equal", "status": "any_of"},
     compared=("id", "name", "created"),
@@ -149,7 +149,7 @@ APP_PROJECTS = Listing(
     rows="content",
     cursor=True,
 )
-APPS = Listing(
+APPS = ListSpec(
     "apps",
     {},
     compared=("id",),
@@ -162,7 +162,7 @@ APPS = Listing(
     body="json_remove(body, '$.constraints_description', '$.param_spec', '$.input_spec', '$.output_spec',"
     " '$.input_format_info')",
 )
-ITEMS = Listing(
+ITEMS = ListSpec(
     "app_items",
     {"app_project_id": "equal", "batch_id": "equal", "status": "any_of"},
     compared=("id", "created", "finished"),
@@ -174,7 +174,7 @@ ITEMS = Listing(
     parent=("app_projects", "app_project_id"),
 )
 BATCH_BODY = "json_set(body, '$.current_time', strftime('%Y-%m-%dT%H:%M:%f', 'now'))"
-BATCHES = Listing(
+BATCHES = ListSpec(
     "app_batches",
     {"app_project_id": "equal", "status": "any_of"},
     compared=("id", "name", "created"),

@@ -6,12 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.users import is_user
-from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import conflict, field_error, invalid, invalid_field
-from toloka_frames.local._base.ids_and_timestamps import instant
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp
+from toloka_frames.local._base.responses import Response, json_response
 
 if TYPE_CHECKING:
-    from toloka_frames.local._api.request import Call
+    from toloka_frames.local._api.request import ApiRequest
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._store.store import Row, Store
 
@@ -20,16 +20,16 @@ _SELECTED_BY = {"DIRECT": "recipients_ids", "FILTER": "recipients_filter", "ALL"
 _MOST_RECIPIENTS = 100
 
 
-def compose_message(store: Store, call: Call) -> Answer:
+def compose_message(store: Store, request: ApiRequest) -> Response:
     """Answer 201 with the new thread; 409 for recipients that nobody is."""
-    form = call.object("topic", "text", "recipients_select_type", "answerable")
+    form = request.json_object("topic", "text", "recipients_select_type", "answerable")
     errors = _check(form)
     if errors:
         raise invalid(errors)
     recipients = form.get("recipients_ids") or []
     if not all(isinstance(user_id, str) and is_user(store, user_id) for user_id in recipients):
         raise conflict("INCORRECT_RECIPIENTS", "Some of the recipients do not exist")
-    return answer(store.add("message_threads", _thread(store, form, time.time())), 201)
+    return json_response(store.add("message_threads", _thread(store, form, time.time())), 201)
 
 
 def _check(form: Row) -> FieldErrors:
@@ -53,7 +53,7 @@ def _thread(store: Store, form: Row, at: float) -> Row:
     people = [_me(store), *({"id": user_id, "role": "USER", "myself": False} for user_id in recipients)]
     details = ("recipients_select_type", "recipients_ids", "recipients_filter")
     return {
-        "id": store.object_ids.plain(at),
+        "id": store.object_ids.new_without_pool(at),
         "topic": form["topic"],
         "interlocutors_inlined": True,
         # by id, and messages the newest first (Toloka API, MessageThread)
@@ -64,7 +64,7 @@ def _thread(store: Store, form: Row, at: float) -> Row:
         "compose_details": {name: form[name] for name in details if form.get(name) is not None},
         "folders": ["OUTBOX"],
         "answerable": form["answerable"],
-        "created": instant(at),
+        "created": format_timestamp(at),
     }
 
 
@@ -73,35 +73,37 @@ def _me(store: Store) -> Row:
 
 
 def _message(store: Store, form: Row, at: float) -> Row:
-    return {"text": form["text"], "from": _me(store), "created": instant(at)}
+    return {"text": form["text"], "from": _me(store), "created": format_timestamp(at)}
 
 
-def reply_to_message(store: Store, call: Call) -> Answer:
+def reply_to_message(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with the thread and the reply as its newest message; 409 when the thread takes none."""
-    row = store.get("message_threads", call.path["id"])
-    form = call.object("text")
+    row = store.get("message_threads", request.path_params["id"])
+    form = request.json_object("text")
     if not isinstance(form["text"], dict):
         raise invalid_field("text", "OBJECT_EXPECTED")
     if not row["answerable"]:
         raise conflict("CONFLICT_STATE", f"Thread {row['id']} takes no replies")
     messages = [_message(store, form, time.time()), *row["messages"]]
-    return answer(store.save("message_threads", {**row, "messages": messages}))
+    return json_response(store.save("message_threads", {**row, "messages": messages}))
 
 
-def add_to_folders(store: Store, call: Call) -> Answer:
+def add_to_folders(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with the thread, in these folders besides those it was in."""
-    row, folders = store.get("message_threads", call.path["id"]), _folders(call)
-    return answer(store.save("message_threads", {**row, "folders": list(dict.fromkeys([*row["folders"], *folders]))}))
+    row, folders = store.get("message_threads", request.path_params["id"]), _folders(request)
+    return json_response(store.save("message_threads", {**row, "folders": list(dict.fromkeys([*row["folders"], *folders]))}))
 
 
-def remove_from_folders(store: Store, call: Call) -> Answer:
+def remove_from_folders(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with the thread, in these folders no more."""
-    row, folders = store.get("message_threads", call.path["id"]), _folders(call)
-    return answer(store.save("message_threads", {**row, "folders": [name for name in row["folders"] if name not in folders]}))
+    row, folders = store.get("message_threads", request.path_params["id"]), _folders(request)
+    return json_response(
+        store.save("message_threads", {**row, "folders": [name for name in row["folders"] if name not in folders]})
+    )
 
 
-def _folders(call: Call) -> list[str]:
-    folders = call.object("folders")["folders"]
+def _folders(request: ApiRequest) -> list[str]:
+    folders = request.json_object("folders")["folders"]
     if not isinstance(folders, list):
         raise invalid_field("folders", "ARRAY_EXPECTED")
     if not set(map(str, folders)) <= set(_FOLDERS):

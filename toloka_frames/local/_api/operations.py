@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from toloka_frames.local._base.answers import Answer
-from toloka_frames.local._base.ids_and_timestamps import instant
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp
+from toloka_frames.local._base.responses import Response
 
 if TYPE_CHECKING:
-    from toloka_frames.local._api.request import Call
-    from toloka_frames.local._store.store import Due, Row, Store
+    from toloka_frames.local._api.request import ApiRequest
+    from toloka_frames.local._store.store import DueJob, Row, Store
 
 
-def begin(store: Store, kind: str, parameters: Row, job: str, argument: Row, *, operation_id: str | None = None) -> Answer:
+def begin(
+    store: Store, kind: str, parameters: Row, job_name: str, argument: Row, *, operation_id: str | None = None
+) -> Response:
     """Answer 202 with a new operation whose `job` is done `operation_seconds` from now.
 
     The job gets `argument` and the `operation_id`, and tells how it went by `finish`.
@@ -24,8 +26,8 @@ def begin(store: Store, kind: str, parameters: Row, job: str, argument: Row, *, 
     now = time.time()
     row = store.add("operations", _row(kind, parameters, operation_id, now))
     store.schedule(now + store.operation_seconds / 4, "run_operation", operation_id=row["id"])
-    store.schedule(now + store.operation_seconds, job, operation_id=row["id"], **argument)
-    return Answer(202, orjson.dumps(row))
+    store.schedule(now + store.operation_seconds, job_name, operation_id=row["id"], **argument)
+    return Response(202, orjson.dumps(row))
 
 
 def _row(kind: str, parameters: Row, operation_id: str | None, at: float) -> Row:
@@ -33,7 +35,7 @@ def _row(kind: str, parameters: Row, operation_id: str | None, at: float) -> Row
         "id": operation_id or str(uuid.uuid4()),
         "type": kind,
         "status": "PENDING",
-        "submitted": instant(at),
+        "submitted": format_timestamp(at),
         "progress": 0,
         "parameters": parameters,
     }
@@ -42,42 +44,42 @@ def _row(kind: str, parameters: Row, operation_id: str | None, at: float) -> Row
 def record(store: Store, kind: str, parameters: Row, operation_id: str, *, details: Row, log: bytes) -> None:
     """Note what a request has done at once as an operation of that id, which has ended."""
     now = time.time()
-    row = {**_row(kind, parameters, operation_id, now), "started": instant(now)}
+    row = {**_row(kind, parameters, operation_id, now), "started": format_timestamp(now)}
     store.add("operations", row)
     _end(store, row, now, failed=False, details=details, log=log)
 
 
-def doom(store: Store, begun: Answer) -> None:
+def fail_at_end(store: Store, begun: Response) -> None:
     """Let the operation that was just begun fail at its end and do nothing."""
     sql = "UPDATE agenda SET job = 'fail_operation' WHERE job != 'run_operation' AND argument ->> 'operation_id' = ?"
-    store.change(sql, ((orjson.loads(begun.body)["id"],),))
+    store.execute_many(sql, ((orjson.loads(begun.body)["id"],),))
 
 
-def fail_operation(store: Store, due: Due) -> None:
+def fail_operation(store: Store, job: DueJob) -> None:
     """The moment of an operation that was to fail."""
-    finish(store, due, failed=True)
+    finish(store, job, failed=True)
 
 
-def run_operation(store: Store, due: Due) -> None:
+def run_operation(store: Store, job: DueJob) -> None:
     """The service takes a waiting operation up."""
-    row = store.get("operations", due.argument["operation_id"])
-    store.save("operations", {**row, "status": "RUNNING", "started": instant(due.at), "progress": 50})
+    row = store.get("operations", job.argument["operation_id"])
+    store.save("operations", {**row, "status": "RUNNING", "started": format_timestamp(job.at), "progress": 50})
 
 
-def finish(store: Store, due: Due, *, failed: bool = False, details: Row | None = None, log: bytes = b"[]") -> None:
+def finish(store: Store, job: DueJob, *, failed: bool = False, details: Row | None = None, log: bytes = b"[]") -> None:
     """The operation has ended; `log` is the JSON array of its log."""
-    row = store.get("operations", due.argument["operation_id"])
-    _end(store, row, due.at, failed=failed, details=details, log=log)
+    row = store.get("operations", job.argument["operation_id"])
+    _end(store, row, job.at, failed=failed, details=details, log=log)
 
 
 def _end(store: Store, row: Row, at: float, *, failed: bool, details: Row | None, log: bytes) -> None:
-    row |= {"status": "FAIL" if failed else "SUCCESS", "finished": instant(at), "progress": 100}
+    row |= {"status": "FAIL" if failed else "SUCCESS", "finished": format_timestamp(at), "progress": 100}
     store.save("operations", row if details is None else {**row, "details": details})
-    store.change("INSERT INTO logs VALUES (?, CAST(? AS TEXT))", ((row["id"], log),))
+    store.execute_many("INSERT INTO logs VALUES (?, CAST(? AS TEXT))", ((row["id"], log),))
 
 
-def operation_log(store: Store, call: Call) -> Answer:
+def operation_log(store: Store, request: ApiRequest) -> Response:
     """Answer the log, an array that is empty until the operation has ended."""
-    row = store.get("operations", call.path["id"])
+    row = store.get("operations", request.path_params["id"])
     found = store.select("SELECT CAST(body AS BLOB) FROM logs WHERE operation_id = ?", (row["id"],))
-    return Answer(200, found[0][0] if found else b"[]")
+    return Response(200, found[0][0] if found else b"[]")

@@ -6,12 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.pool_lifecycle import open_pools
-from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import FieldError, field_error, invalid, invalid_field
 from toloka_frames.local._base.field_specs import check_number
+from toloka_frames.local._base.responses import Response, json_response
 
 if TYPE_CHECKING:
-    from toloka_frames.local._api.request import Call
+    from toloka_frames.local._api.request import ApiRequest
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._base.field_specs import Json
     from toloka_frames.local._store.store import Row, Store
@@ -42,10 +42,10 @@ def check_order(sent: Row) -> FieldErrors:
     return {"issuing_order_override": error} if error else {}
 
 
-def patch_overlap(store: Store, call: Call, table: str) -> Answer:
+def patch_overlap(store: Store, request: ApiRequest, table: str) -> Response:
     """Answer 200 with the task or suite in its new overlap and order; 400 for a value that cannot be."""
-    row = store.get(table, call.path["id"])
-    form = call.object()
+    row = store.get(table, request.path_params["id"])
+    form = request.json_object()
     errors = check_order(form)
     if "overlap" in form or "infinite_overlap" in form:
         found, wrong = check_overlap(form, {"overlap": row.get("overlap")})
@@ -53,27 +53,27 @@ def patch_overlap(store: Store, call: Call, table: str) -> Answer:
         row = row if errors else _with_overlap(row, found["overlap"])
     if errors:
         raise invalid(errors)
-    _open_if_asked(store, call, row)
+    _open_if_asked(store, request, row)
     if table == "task_suites" and form.get("issuing_order_override") is not None:
         row = {**row, "issuing_order_override": form["issuing_order_override"]}
-    return answer(store.save(table, row))
+    return json_response(store.save(table, row))
 
 
-def set_overlap_or_min(store: Store, call: Call, table: str) -> Answer:
+def set_overlap_or_min(store: Store, request: ApiRequest, table: str) -> Response:
     """Answer 200 with the task or suite in the asked overlap, or in as much as has been given out already."""
-    row = store.get(table, call.path["id"])
-    overlap = call.object("overlap")["overlap"]
+    row = store.get(table, request.path_params["id"])
+    overlap = request.json_object("overlap")["overlap"]
     error = _wrong(overlap, 0)
     if error:
         raise invalid({"overlap": error})
     if row["infinite_overlap"]:
         raise invalid_field("overlap", "VALUE_NOT_ALLOWED")
-    _open_if_asked(store, call, row)
-    return answer(store.save(table, _with_overlap(row, max(overlap, _given_out(row)))))
+    _open_if_asked(store, request, row)
+    return json_response(store.save(table, _with_overlap(row, max(overlap, _given_out(row)))))
 
 
-def _open_if_asked(store: Store, call: Call, row: Row) -> None:
-    if call.flag("open_pool"):
+def _open_if_asked(store: Store, request: ApiRequest, row: Row) -> None:
+    if request.flag("open_pool"):
         open_pools(store, [row["pool_id"]], time.time())
 
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.operations import begin, finish
-from toloka_frames.local._base.answers import Answer
 from toloka_frames.local._base.errors import ServiceError, conflict
-from toloka_frames.local._base.ids_and_timestamps import instant, moment
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp, parse_timestamp
+from toloka_frames.local._base.responses import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from toloka_frames.local._api.request import Call
-    from toloka_frames.local._store.store import Due, Row, Store
+    from toloka_frames.local._api.request import ApiRequest
+    from toloka_frames.local._store.store import DueJob, Row, Store
 
 _FIRST_ID = 42000001
 # Toloka API, "Close pool for editing": it opens by itself in 15 minutes
@@ -25,26 +25,26 @@ _OF_NEW = ("id", "owner", "type", "status", "created")
 
 
 @dataclass(frozen=True)
-class Kind:
+class PoolType:
     """What is opened: `name` as operations have it, `table` where its rows are."""
 
     name: str
     table: str
 
     @property
-    def key(self) -> str:
+    def id_parameter(self) -> str:
         """The parameter of operations that names the pool or training."""
         return f"{self.name.lower()}_id"
 
 
-POOLS = Kind("POOL", "pools")
-TRAININGS = Kind("TRAINING", "trainings")
-KINDS = {kind.name: kind for kind in (POOLS, TRAININGS)}
+POOL = PoolType("POOL", "pools")
+TRAINING = PoolType("TRAINING", "trainings")
+POOL_TYPES = {pool_type.name: pool_type for pool_type in (POOL, TRAINING)}
 
 
 def next_pool_id(store: Store) -> str:
     """The next id of a pool or training, which share one sequence: tasks name either as their pool."""
-    return max((store.next_id(kind.table, _FIRST_ID) for kind in KINDS.values()), key=int)
+    return max((store.next_id(pool_type.table, _FIRST_ID) for pool_type in POOL_TYPES.values()), key=int)
 
 
 def find_pool(store: Store, pool_id: object) -> Row | None:
@@ -68,77 +68,77 @@ def refuse_archived(pool: Row) -> None:
         raise conflict("POOL_INAPPROPRIATE_STATUS", f"Pool {pool['id']} is archived")
 
 
-def open_pool(store: Store, call: Call, kind: Kind) -> Answer:
+def open_pool(store: Store, request: ApiRequest, pool_type: PoolType) -> Response:
     """Answer 202 with an operation, 204 for an open pool, 409 for one that cannot be opened."""
-    pool = store.get(kind.table, call.path["id"])
+    pool = store.get(pool_type.table, request.path_params["id"])
     if pool["status"] == "OPEN":
-        return Answer(204)
+        return Response(204)
     refuse_opening(store, pool)
-    return _begin(store, kind, pool, "OPEN")
+    return _begin(store, pool_type, pool, "OPEN")
 
 
-def close_pool(store: Store, call: Call, kind: Kind, reason: str) -> Answer:
+def close_pool(store: Store, request: ApiRequest, pool_type: PoolType, reason: str) -> Response:
     """Answer 202 with an operation, 204 for a closed pool, 409 for an archived one."""
-    pool = store.get(kind.table, call.path["id"])
+    pool = store.get(pool_type.table, request.path_params["id"])
     if pool["status"] == "CLOSED":
-        return Answer(204)
+        return Response(204)
     refuse_archived(pool)
-    return _begin(store, kind, pool, "CLOSE", reason=reason)
+    return _begin(store, pool_type, pool, "CLOSE", reason=reason)
 
 
-def archive_pool(store: Store, call: Call, kind: Kind) -> Answer:
+def archive_pool(store: Store, request: ApiRequest, pool_type: PoolType) -> Response:
     """Answer 202 with an operation, 204 for an archived pool, 409 for one that is not closed."""
-    pool = store.get(kind.table, call.path["id"])
+    pool = store.get(pool_type.table, request.path_params["id"])
     if pool["status"] == "ARCHIVED":
-        return Answer(204)
+        return Response(204)
     if pool["status"] != "CLOSED":
         raise conflict("POOL_INAPPROPRIATE_STATUS", f"Close pool {pool['id']} before you archive it")
-    return _begin(store, kind, pool, "ARCHIVE")
+    return _begin(store, pool_type, pool, "ARCHIVE")
 
 
-def clone_pool(store: Store, call: Call, kind: Kind) -> Answer:
+def clone_pool(store: Store, request: ApiRequest, pool_type: PoolType) -> Response:
     """Answer 202 with an operation that makes an empty pool of the same form."""
-    return _begin(store, kind, store.get(kind.table, call.path["id"]), "CLONE")
+    return _begin(store, pool_type, store.get(pool_type.table, request.path_params["id"]), "CLONE")
 
 
-def _begin(store: Store, kind: Kind, pool: Row, action: str, **more: object) -> Answer:
-    argument = {"kind": kind.name, "id": pool["id"], "action": action, **more}
-    return begin(store, f"{kind.name}.{action}", {kind.key: pool["id"]}, "change_pool", argument)
+def _begin(store: Store, pool_type: PoolType, pool: Row, action: str, **more: object) -> Response:
+    argument = {"kind": pool_type.name, "id": pool["id"], "action": action, **more}
+    return begin(store, f"{pool_type.name}.{action}", {pool_type.id_parameter: pool["id"]}, "change_pool", argument)
 
 
-def change_pool(store: Store, due: Due) -> None:
+def change_pool(store: Store, job: DueJob) -> None:
     """The operation's moment: the pool changes its state, or has meanwhile got into one that forbids it."""
-    kind = KINDS[due.argument["kind"]]
-    pool = store.get(kind.table, due.argument["id"])
+    pool_type = POOL_TYPES[job.argument["kind"]]
+    pool = store.get(pool_type.table, job.argument["id"])
     try:
-        details = _change(store, kind, pool, due)
+        details = _change(store, pool_type, pool, job)
     except ServiceError:
-        finish(store, due, failed=True)
+        finish(store, job, failed=True)
     else:
-        finish(store, due, details=details)
+        finish(store, job, details=details)
 
 
-def _change(store: Store, kind: Kind, pool: Row, due: Due) -> Row | None:
-    match due.argument["action"]:
+def _change(store: Store, pool_type: PoolType, pool: Row, job: DueJob) -> Row | None:
+    match job.argument["action"]:
         case "OPEN":
             refuse_opening(store, pool)
-            _set_open(store, kind, pool, due.at)
+            _set_open(store, pool_type, pool, job.at)
         case "CLOSE":
             refuse_archived(pool)
-            set_closed(store, pool, due.at, due.argument["reason"], kind)
+            set_closed(store, pool, job.at, job.argument["reason"], pool_type)
         case "ARCHIVE":
-            store.save(kind.table, {**pool, "status": "ARCHIVED"})
+            store.save(pool_type.table, {**pool, "status": "ARCHIVED"})
         case "CLONE":
             new = {**{name: pool[name] for name in _OF_NEW if name in pool}, **without_service_fields(pool)}
-            new |= {"id": next_pool_id(store), "status": "CLOSED", "created": instant(due.at)}
-            return {kind.key: store.add(kind.table, new)["id"]}
+            new |= {"id": next_pool_id(store), "status": "CLOSED", "created": format_timestamp(job.at)}
+            return {pool_type.id_parameter: store.add(pool_type.table, new)["id"]}
     return None
 
 
 def refuse_opening(store: Store, pool: Row) -> None:
     """ServiceError 409 if the pool is archived, has expired or has nothing to work on."""
     refuse_archived(pool)
-    if "will_expire" in pool and moment(pool["will_expire"]) < time.time():
+    if "will_expire" in pool and parse_timestamp(pool["will_expire"]) < time.time():
         raise conflict("POOL_INAPPROPRIATE_STATUS", f"Pool {pool['id']} has expired: {pool['will_expire']}")
     work = "SELECT 1 FROM tasks WHERE pool_id = :pool UNION ALL SELECT 1 FROM task_suites WHERE pool_id = :pool LIMIT 1"
     if not store.select(work, {"pool": int(pool["id"])}):
@@ -148,29 +148,29 @@ def refuse_opening(store: Store, pool: Row) -> None:
 def open_pools(store: Store, pool_ids: Iterable[str], at: float) -> None:
     """Open those that are not; ServiceError 409 if one cannot be opened."""
     for pool_id in sorted(set(pool_ids)):
-        kind = POOLS if store.find("pools", pool_id) else TRAININGS
-        pool = store.get(kind.table, pool_id)
+        pool_type = POOL if store.find("pools", pool_id) else TRAINING
+        pool = store.get(pool_type.table, pool_id)
         if pool["status"] != "OPEN":
             refuse_opening(store, pool)
-            _set_open(store, kind, pool, at)
+            _set_open(store, pool_type, pool, at)
 
 
-def _set_open(store: Store, kind: Kind, pool: Row, at: float) -> None:
-    store.save(kind.table, {**pool, "status": "OPEN", "last_started": instant(at)})
+def _set_open(store: Store, pool_type: PoolType, pool: Row, at: float) -> None:
+    store.save(pool_type.table, {**pool, "status": "OPEN", "last_started": format_timestamp(at)})
 
 
-def set_closed(store: Store, pool: Row, at: float, reason: str, kind: Kind = POOLS) -> None:
+def set_closed(store: Store, pool: Row, at: float, reason: str, pool_type: PoolType = POOL) -> None:
     """Tolokers get no more tasks; a pool that is closed for an update opens by itself after a while."""
-    stopped = instant(at)
-    store.save(kind.table, {**pool, "status": "CLOSED", "last_close_reason": reason, "last_stopped": stopped})
+    stopped = format_timestamp(at)
+    store.save(pool_type.table, {**pool, "status": "CLOSED", "last_close_reason": reason, "last_stopped": stopped})
     if reason == "FOR_UPDATE":
-        store.schedule(at + _UPDATE_SECONDS, "reopen_pool", kind=kind.name, id=pool["id"], stopped=stopped)
+        store.schedule(at + _UPDATE_SECONDS, "reopen_pool", kind=pool_type.name, id=pool["id"], stopped=stopped)
 
 
-def reopen_pool(store: Store, due: Due) -> None:
+def reopen_pool(store: Store, job: DueJob) -> None:
     """A pool that is still closed for the same update opens."""
-    kind = KINDS[due.argument["kind"]]
-    pool = store.get(kind.table, due.argument["id"])
+    pool_type = POOL_TYPES[job.argument["kind"]]
+    pool = store.get(pool_type.table, job.argument["id"])
     # the owner may have opened it, and closed it again
-    if (pool["status"], pool["last_stopped"]) == ("CLOSED", due.argument["stopped"]):
-        _set_open(store, kind, pool, due.at)
+    if (pool["status"], pool["last_stopped"]) == ("CLOSED", job.argument["stopped"]):
+        _set_open(store, pool_type, pool, job.at)

@@ -6,12 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.pool_lifecycle import next_pool_id, refuse_archived, service_fields, without_service_fields
-from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import conflict, field_error, invalid, invalid_field
-from toloka_frames.local._base.ids_and_timestamps import instant, moment
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp, parse_timestamp
+from toloka_frames.local._base.responses import Response, json_response
 
 if TYPE_CHECKING:
-    from toloka_frames.local._api.request import Call
+    from toloka_frames.local._api.request import ApiRequest
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._store.store import Row, Store
 
@@ -35,11 +35,11 @@ _LEAST_DURATION = 5
 _HIGHEST_PRIORITY = 100
 
 
-def create_pool(store: Store, call: Call) -> Answer:
+def create_pool(store: Store, request: ApiRequest) -> Response:
     """Answer 201 with the new pool, which is closed."""
-    form = _form(store, call)
+    form = _form(store, request)
     row = add_pool(store, form, next_pool_id(store), time.time())
-    return answer(row, 201)
+    return json_response(row, 201)
 
 
 def add_pool(store: Store, form: Row, pool_id: str, at: float, **more: object) -> Row:
@@ -51,37 +51,37 @@ def add_pool(store: Store, form: Row, pool_id: str, at: float, **more: object) -
         "owner": store.owner,
         "type": "REGULAR",
         "status": "CLOSED",
-        "created": instant(at),
+        "created": format_timestamp(at),
         **more,
     }
     return store.add("pools", row)
 
 
-def replace_pool(store: Store, call: Call) -> Answer:
+def replace_pool(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with the pool in its new form; 409 for an archived pool."""
-    old = store.get("pools", call.path["id"])
+    old = store.get("pools", request.path_params["id"])
     refuse_archived(old)
-    form = _form(store, call)
-    return answer(store.save("pools", {**_DEFAULTS, **form, **service_fields(old)}))
+    form = _form(store, request)
+    return json_response(store.save("pools", {**_DEFAULTS, **form, **service_fields(old)}))
 
 
-def patch_pool(store: Store, call: Call) -> Answer:
+def patch_pool(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with the pool in its new priority; 409 without a body for an archived pool."""
-    old = store.get("pools", call.path["id"])
+    old = store.get("pools", request.path_params["id"])
     if old["status"] == "ARCHIVED":
         # not refuse_archived: a PATCH is answered this conflict with an empty body
-        return Answer(409)
-    priority = call.object("priority")["priority"]
+        return Response(409)
+    priority = request.json_object("priority")["priority"]
     if not isinstance(priority, int) or not 0 <= priority <= _HIGHEST_PRIORITY:
         raise invalid_field("priority", "VALUE_NOT_ALLOWED")
-    return answer(store.save("pools", {**old, "priority": priority}))
+    return json_response(store.save("pools", {**old, "priority": priority}))
 
 
-def _form(store: Store, call: Call) -> Row:
-    form = call.object(*_REQUIRED)
+def _form(store: Store, request: ApiRequest) -> Row:
+    form = request.json_object(*_REQUIRED)
     errors = _form_errors(form)
     try:
-        form["will_expire"] = instant(moment(str(form["will_expire"])))
+        form["will_expire"] = format_timestamp(parse_timestamp(str(form["will_expire"])))
     except ValueError:
         errors["will_expire"] = field_error("INVALID_DATE_TIME_SYNTAX")
     errors |= check_project(store, form["project_id"])

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Call:
+class ApiRequest:
     """A request whose sender is known: the names in its path, its query, its body."""
 
-    path: Mapping[str, str]
+    path_params: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
     # asked by lists alone, because to ask counts as a strike of a fault: for how many seconds they hide a new row; float() is 0
-    hidden: Callable[[], float] = float
+    hidden_seconds: Callable[[], float] = float
 
     def json(self) -> Json:
         """The body's value; ServiceError 400 when it is missing or no JSON."""
@@ -35,7 +35,7 @@ class Call:
         except orjson.JSONDecodeError as error:
             raise ServiceError(400, "VALIDATION_ERROR", f"Body is not valid JSON: {error}") from error
 
-    def object(self, *required: str) -> Row:
+    def json_object(self, *required: str) -> Row:
         """The body as an object in which the `required` fields have values; ServiceError 400 otherwise."""
         body = self.json()
         if not isinstance(body, dict):

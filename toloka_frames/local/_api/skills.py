@@ -6,13 +6,13 @@ import time
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.users import check_user
-from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import field_error, invalid
 from toloka_frames.local._base.field_specs import check_number
-from toloka_frames.local._base.ids_and_timestamps import instant
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp
+from toloka_frames.local._base.responses import Response, json_response
 
 if TYPE_CHECKING:
-    from toloka_frames.local._api.request import Call
+    from toloka_frames.local._api.request import ApiRequest
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._store.store import Row, Store
 
@@ -24,30 +24,30 @@ _BY_LANGUAGE = ("public_name", "public_requester_description")
 _LOWEST, _HIGHEST = 0, 100
 
 
-def create_skill(store: Store, call: Call) -> Answer:
+def create_skill(store: Store, request: ApiRequest) -> Response:
     """Answer 201 with the new skill."""
-    form = _skill_form(call)
+    form = _skill_form(request)
     service = {
         "id": store.next_id("skills", _FIRST_SKILL),
         "owner": store.owner,
         "training": False,
         "deprecated": False,
         "global": False,
-        "created": instant(time.time()),
+        "created": format_timestamp(time.time()),
     }
-    return answer(store.add("skills", {**form, **service}), 201)
+    return json_response(store.add("skills", {**form, **service}), 201)
 
 
-def replace_skill(store: Store, call: Call) -> Answer:
+def replace_skill(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with the skill in its new form."""
-    old = store.get("skills", call.path["id"])
+    old = store.get("skills", request.path_params["id"])
     kept = {name: old[name] for name in ("id", "owner", "training", "global", "created")}
-    deprecated = call.object().get("deprecated", old["deprecated"])
-    return answer(store.save("skills", {**_skill_form(call), "deprecated": bool(deprecated), **kept}))
+    deprecated = request.json_object().get("deprecated", old["deprecated"])
+    return json_response(store.save("skills", {**_skill_form(request), "deprecated": bool(deprecated), **kept}))
 
 
-def _skill_form(call: Call) -> Row:
-    form = call.object("name")
+def _skill_form(request: ApiRequest) -> Row:
+    form = request.json_object("name")
     errors: FieldErrors = {}
     if not isinstance(form["name"], str):
         errors["name"] = field_error("STRING_EXPECTED")
@@ -63,9 +63,9 @@ def _skill_form(call: Call) -> Row:
     return {"hidden": True} | {name: form[name] for name in _FORM if form.get(name) is not None}
 
 
-def set_user_skill(store: Store, call: Call) -> Answer:
+def set_user_skill(store: Store, request: ApiRequest) -> Response:
     """Answer 201 with a Toloker's first value in a skill, 200 with another one."""
-    form = call.object("skill_id", "user_id", "value")
+    form = request.json_object("skill_id", "user_id", "value")
     errors = check_user(store, form["user_id"])
     if wrong := check_number(form["value"], _LOWEST, _HIGHEST):
         errors["value"] = wrong
@@ -73,12 +73,12 @@ def set_user_skill(store: Store, call: Call) -> Answer:
         errors["skill_id"] = field_error("ENTITY_DOES_NOT_EXIST")
     if errors:
         raise invalid(errors)
-    now = instant(time.time())
+    now = format_timestamp(time.time())
     # not round(), which takes a half to the even number
     level = {"value": int(form["value"] + 0.5), "exact_value": float(form["value"]), "modified": now}
     old = store.find_by("user_skills", skill_id=int(form["skill_id"]), user_id=form["user_id"])
     if old:
-        return answer(store.save("user_skills", {**old, **level}))
+        return json_response(store.save("user_skills", {**old, **level}))
     row_id = store.next_id("user_skills", _FIRST_USER_SKILL)
     who = {"id": row_id, "skill_id": form["skill_id"], "user_id": form["user_id"]}
-    return answer(store.add("user_skills", {**who, **level, "created": now}), 201)
+    return json_response(store.add("user_skills", {**who, **level, "created": now}), 201)

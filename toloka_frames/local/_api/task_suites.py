@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames.local._api.bulk_create import Kind
+from toloka_frames.local._api.bulk_create import BulkCreation
 from toloka_frames.local._api.overlaps import check_order
 from toloka_frames.local._api.pool_lifecycle import refuse_archived
 from toloka_frames.local._api.tasks import (
@@ -20,12 +20,12 @@ from toloka_frames.local._api.tasks import (
     task_values,
 )
 from toloka_frames.local._base.errors import conflict, field_error, too_large
-from toloka_frames.local._base.ids_and_timestamps import instant
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from toloka_frames.local._api.bulk_create import Checked, Options
+    from toloka_frames.local._api.bulk_create import CheckedObject, CreateOptions
     from toloka_frames.local._api.tasks import Place
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._base.field_specs import Json
@@ -60,7 +60,7 @@ def _tasks(suite: Row) -> list[Json]:
     return tasks if isinstance(tasks, list) else []
 
 
-def _check(store: Store, sent: Sequence[Json], options: Options) -> list[Checked]:
+def _check(store: Store, sent: Sequence[Json], options: CreateOptions) -> list[CheckedObject]:
     return check_placed(store, sent, options, "task_suite", _check_suite)
 
 
@@ -87,14 +87,14 @@ def _check_task(task: Json, place: Place, path: str) -> FieldErrors:
     return check_task_values(task, place, f"{path}.")
 
 
-def _rows(store: Store, valid: Sequence[Checked], at: float) -> list[Row]:
+def _rows(store: Store, valid: Sequence[CheckedObject], at: float) -> list[Row]:
     return [_row(store, one, at) for one in valid]
 
 
-def _row(store: Store, one: Checked, at: float) -> Row:
+def _row(store: Store, one: CheckedObject, at: float) -> Row:
     pool_id, overlap = one.sent["pool_id"], one.added["overlap"]
     tasks = [{"id": store.object_ids.new(pool_id, at), **task_values(task)} for task in one.sent["tasks"]]
-    row = suite_row(store.object_ids.new(pool_id, at), pool_id, tasks, instant(at), overlap, mixed=False)
+    row = suite_row(store.object_ids.new(pool_id, at), pool_id, tasks, format_timestamp(at), overlap, mixed=False)
     row |= {name: one.sent[name] for name in _KEPT if one.sent.get(name) is not None}
     row |= {name: one.sent.get(name) or [] for name in ("reserved_for", "unavailable_for")}
     return row | {"issuing_order_override": one.sent.get("issuing_order_override") or 0.0}
@@ -132,7 +132,7 @@ def suite_row(
     }
 
 
-SUITES = Kind(
+SUITE_CREATION = BulkCreation(
     "TASK_SUITE",
     "task_suites",
     verb="CREATE",

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from toloka_frames.local._api.bulk_create import Checked, Kind, not_an_object
+from toloka_frames.local._api.bulk_create import BulkCreation, CheckedObject, not_an_object
 from toloka_frames.local._api.overlaps import check_overlap
 from toloka_frames.local._api.pool_lifecycle import find_pool, refuse_archived
 from toloka_frames.local._base.errors import conflict, field_error, too_large
 from toloka_frames.local._base.field_specs import check_number, check_values
-from toloka_frames.local._base.ids_and_timestamps import instant
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from toloka_frames.local._api.bulk_create import Options
+    from toloka_frames.local._api.bulk_create import CreateOptions
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._base.field_specs import Json, Spec
     from toloka_frames.local._store.store import Row, Store
@@ -110,24 +110,26 @@ def pools_of(store: Store, sent: Iterable[Json]) -> list[Row]:
 
 
 def check_placed(
-    store: Store, sent: Sequence[Json], options: Options, what: str, check: Callable[[Row, Place], FieldErrors]
-) -> list[Checked]:
+    store: Store, sent: Sequence[Json], options: CreateOptions, what: str, check: Callable[[Row, Place], FieldErrors]
+) -> list[CheckedObject]:
     """What is wrong with each of the sent tasks or suites (`what`): its pool, its overlap, and what `check` finds."""
     places = Places(store)
     return [_check_one(one, options, what, check, places) for one in sent]
 
 
-def _check_one(sent: Json, options: Options, what: str, check: Callable[[Row, Place], FieldErrors], places: Places) -> Checked:
+def _check_one(
+    sent: Json, options: CreateOptions, what: str, check: Callable[[Row, Place], FieldErrors], places: Places
+) -> CheckedObject:
     if not isinstance(sent, dict):
         return not_an_object(sent, what)
     place, errors = places.find(sent)
     if place is None:
-        return Checked(sent, errors, {})
+        return CheckedObject(sent, errors, {})
     added, errors = check_overlap(sent, place.default(f"default_overlap_for_new_{what}s") if options.allow_defaults else {})
-    return Checked(sent, errors | check(sent, place), added)
+    return CheckedObject(sent, errors | check(sent, place), added)
 
 
-def _check(store: Store, sent: Sequence[Json], options: Options) -> list[Checked]:
+def _check(store: Store, sent: Sequence[Json], options: CreateOptions) -> list[CheckedObject]:
     return check_placed(store, sent, options, "task", check_task_values)
 
 
@@ -159,8 +161,8 @@ def _check_solution(solution: Json, path: str, weight_name: str, outputs: Spec) 
     return errors
 
 
-def _rows(store: Store, valid: Sequence[Checked], at: float) -> list[Row]:
-    new_id, created = store.object_ids.new, instant(at)
+def _rows(store: Store, valid: Sequence[CheckedObject], at: float) -> list[Row]:
+    new_id, created = store.object_ids.new, format_timestamp(at)
     return [task_row(new_id(one.sent["pool_id"], at), one.sent, one.added["overlap"], created) for one in valid]
 
 
@@ -184,7 +186,7 @@ def task_values(task: Mapping[str, Json]) -> Row:
     return row
 
 
-TASKS = Kind(
+TASK_CREATION = BulkCreation(
     "TASK",
     "tasks",
     verb="CREATE",

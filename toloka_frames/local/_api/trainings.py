@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.pool_lifecycle import next_pool_id, refuse_archived, service_fields, without_service_fields
 from toloka_frames.local._api.pools import check_project
-from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import field_error, invalid
 from toloka_frames.local._base.field_specs import check_number
-from toloka_frames.local._base.ids_and_timestamps import instant
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp
+from toloka_frames.local._base.responses import Response, json_response
 
 if TYPE_CHECKING:
-    from toloka_frames.local._api.request import Call
+    from toloka_frames.local._api.request import ApiRequest
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._base.field_specs import Json
     from toloka_frames.local._store.store import Row, Store
@@ -32,22 +32,22 @@ _BOUNDS = {
 }
 
 
-def create_training(store: Store, call: Call) -> Answer:
+def create_training(store: Store, request: ApiRequest) -> Response:
     """Answer 201 with the new training, which is closed."""
-    form = _form(store, call)
-    service = {"id": next_pool_id(store), "owner": store.owner, "status": "CLOSED", "created": instant(time.time())}
-    return answer(store.add("trainings", {**form, **service}), 201)
+    form = _form(store, request)
+    service = {"id": next_pool_id(store), "owner": store.owner, "status": "CLOSED", "created": format_timestamp(time.time())}
+    return json_response(store.add("trainings", {**form, **service}), 201)
 
 
-def replace_training(store: Store, call: Call) -> Answer:
+def replace_training(store: Store, request: ApiRequest) -> Response:
     """Answer 200 with the training in its new form; 409 for an archived one."""
-    old = store.get("trainings", call.path["id"])
+    old = store.get("trainings", request.path_params["id"])
     refuse_archived(old)
-    return answer(store.save("trainings", {**_form(store, call), **service_fields(old)}))
+    return json_response(store.save("trainings", {**_form(store, request), **service_fields(old)}))
 
 
-def _form(store: Store, call: Call) -> Row:
-    form = call.object(*_REQUIRED)
+def _form(store: Store, request: ApiRequest) -> Row:
+    form = request.json_object(*_REQUIRED)
     errors = check_project(store, form["project_id"])
     for name, bounds in _BOUNDS.items():
         errors |= _check_count(name, form.get(name), *bounds)

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from toloka_frames.local._base.answers import Answer
 from toloka_frames.local._base.errors import invalid_field
 from toloka_frames.local._base.export_format import API_STATUSES, TIMESTAMPS
-from toloka_frames.local._base.ids_and_timestamps import comparable
+from toloka_frames.local._base.ids_and_timestamps import sortable_timestamp
+from toloka_frames.local._base.responses import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from toloka_frames.local._api.request import Call
+    from toloka_frames.local._api.request import ApiRequest
     from toloka_frames.local._base.field_specs import Json
     from toloka_frames.local._store.store import Row, Store
 
@@ -34,45 +34,45 @@ _BANNED = """SELECT user_id FROM user_restrictions WHERE scope IN ('SYSTEM', 'AL
     OR (scope = 'PROJECT' AND project_id = :project) OR (scope = 'POOL' AND pool_id = :pool)"""
 
 
-def export_assignments(store: Store, call: Call) -> Answer:
+def export_assignments(store: Store, request: ApiRequest) -> Response:
     """Answer the file, a line for each task; ServiceError 400 for a status, field or instant that is none."""
-    pool = store.get("pools", call.path["pool_id"])
-    header = _header(store.get("projects", pool["project_id"])["task_spec"], call)
+    pool = store.get("pools", request.path_params["pool_id"])
+    header = _header(store.get("projects", pool["project_id"])["task_spec"], request)
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\r\n")  # cells with either of these two are quoted
     writer.writerow(header)
-    for assignment in _assignments(store, call, pool):
+    for assignment in _assignments(store, request, pool):
         writer.writerows([_spelled(cells.get(name)) for name in header] for cells in _lines(assignment))
-        if call.flag("addRowDelimiter"):
+        if request.flag("addRowDelimiter"):
             writer.writerow([])
-    return Answer(200, text.getvalue().encode(), {"Content-Type": "text/tab-separated-values;charset=UTF-8"})
+    return Response(200, text.getvalue().encode(), {"Content-Type": "text/tab-separated-values;charset=UTF-8"})
 
 
-def _header(specs: Row, call: Call) -> list[str]:
+def _header(specs: Row, request: ApiRequest) -> list[str]:
     """The columns: all values, and the fields that are asked for."""
     fields = {"INPUT": specs["input_spec"], "OUTPUT": specs["output_spec"], "GOLDEN": specs["output_spec"]}
     values = [f"{prefix}:{name}" for prefix, spec in fields.items() for name in spec]
-    return [*values, "HINT:text", "HINT:default_language", *_chosen(call, "field", _FIELDS)]
+    return [*values, "HINT:text", "HINT:default_language", *_chosen(request, "field", _FIELDS)]
 
 
-def _chosen(call: Call, name: str, known: Iterable[str]) -> list[str]:
-    chosen = call.query.get(name, ",".join(known)).split(",")
+def _chosen(request: ApiRequest, name: str, known: Iterable[str]) -> list[str]:
+    chosen = request.query.get(name, ",".join(known)).split(",")
     if not set(chosen) <= set(known):
         raise invalid_field(name, "UNKNOWN_ENUM_VALUE")
     return chosen
 
 
-def _assignments(store: Store, call: Call, pool: Row) -> Iterator[Row]:
+def _assignments(store: Store, request: ApiRequest, pool: Row) -> Iterator[Row]:
     """Those that are asked for, in the order in which they were given out."""
-    statuses = [_IN_API[name] for name in _chosen(call, "status", _IN_API)]
+    statuses = [_IN_API[name] for name in _chosen(request, "status", _IN_API)]
     terms = ["pool_id = :pool", "status IN (SELECT value FROM json_each(:statuses))"]
     values = {"pool": int(pool["id"]), "project": int(pool["project_id"]), "statuses": orjson.dumps(statuses).decode()}
     for name, sign in (("startTimeFrom", ">="), ("startTimeTo", "<=")):
-        if name in call.query:
-            values[name] = _instant(name, call.query[name])
-            # Toloka-Kit 1.2.3: these are instants of submission, though they are called those of a start
+        if name in request.query:
+            values[name] = _instant(name, request.query[name])
+            # Toloka-Kit 1.2.3: these are timestamps of submission, though they are called those of a start
             terms.append(f"submitted {sign} :{name}")
-    if call.flag("excludeBanned"):
+    if request.flag("excludeBanned"):
         terms.append(f"user_id NOT IN ({_BANNED})")
     sql = f"SELECT body FROM assignments WHERE {' AND '.join(terms)} ORDER BY created, id"  # noqa: S608  # all names are ours
     return (orjson.loads(body) for (body,) in store.select(sql, values))
@@ -80,7 +80,7 @@ def _assignments(store: Store, call: Call, pool: Row) -> Iterator[Row]:
 
 def _instant(name: str, text: str) -> str:
     try:
-        return comparable(text)
+        return sortable_timestamp(text)
     except ValueError:
         raise invalid_field(name, "INVALID_DATE_TIME_SYNTAX") from None
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from toloka_frames.local._api.bulk_create import Checked, Kind, not_an_object
+from toloka_frames.local._api.bulk_create import BulkCreation, CheckedObject, not_an_object
 from toloka_frames.local._api.users import check_user
 from toloka_frames.local._base.errors import BareError, field_error, too_large
 from toloka_frames.local._base.field_specs import check_number
-from toloka_frames.local._base.ids_and_timestamps import instant
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toloka_frames.local._api.bulk_create import Options
+    from toloka_frames.local._api.bulk_create import CreateOptions
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._base.field_specs import Json
     from toloka_frames.local._store.store import Row, Store
@@ -42,9 +42,9 @@ def _admit(_store: Store, sent: Sequence[Json], later: bool) -> None:
         raise BareError(409, "ENTITY_CONFLICT", message, {"user_id": {"code": "ENTITY_CONFLICT", "message": message}})
 
 
-def _check(store: Store, sent: Sequence[Json], _options: Options) -> list[Checked]:
+def _check(store: Store, sent: Sequence[Json], _options: CreateOptions) -> list[CheckedObject]:
     return [
-        Checked(one, _check_bonus(store, one), {}) if isinstance(one, dict) else not_an_object(one, "user_bonus")
+        CheckedObject(one, _check_bonus(store, one), {}) if isinstance(one, dict) else not_an_object(one, "user_bonus")
         for one in sent
     ]
 
@@ -77,8 +77,8 @@ def _check_texts(bonus: Row) -> FieldErrors:
     return errors
 
 
-def _rows(store: Store, valid: Sequence[Checked], at: float) -> list[Row]:
-    first, created = int(store.next_id("user_bonuses", _FIRST_ID)), instant(at)
+def _rows(store: Store, valid: Sequence[CheckedObject], at: float) -> list[Row]:
+    first, created = int(store.next_id("user_bonuses", _FIRST_ID)), format_timestamp(at)
     return [_row(str(first + number), one.sent, created) for number, one in enumerate(valid)]
 
 
@@ -87,7 +87,7 @@ def _row(bonus_id: str, bonus: Row, created: str) -> Row:
     return {"id": bonus_id, **kept, "without_message": bonus.get("without_message", False), "created": created}
 
 
-BONUSES = Kind(
+BONUS_CREATION = BulkCreation(
     "USER_BONUS",
     "user_bonuses",
     verb="PERSIST",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from toloka_frames.local._api.list_query import Listing, list_rows
+from toloka_frames.local._api.list_query import ListSpec, list_rows
 from toloka_frames.local._api.users import check_user
-from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import conflict, field_error, invalid
-from toloka_frames.local._base.ids_and_timestamps import instant, moment
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp, parse_timestamp
+from toloka_frames.local._base.responses import Response, json_response
 
 if TYPE_CHECKING:
-    from toloka_frames.local._api.request import Call
+    from toloka_frames.local._api.request import ApiRequest
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._store.store import Row, Store
 
@@ -22,17 +22,17 @@ _TABLES = {"project_id": "projects", "pool_id": "pools"}
 _LONGEST_COMMENT = 499
 
 
-def list_restrictions(store: Store, call: Call, listing: Listing) -> Answer:
+def list_restrictions(store: Store, request: ApiRequest, list_spec: ListSpec) -> Response:
     """Answer a page of bans; ServiceError 400 for a scope without the project or pool that it is about."""
-    missing = [name for name in _SCOPES.get(call.query.get("scope", ""), ()) if not call.query.get(name)]
+    missing = [name for name in _SCOPES.get(request.query.get("scope", ""), ()) if not request.query.get(name)]
     if missing:
         raise invalid({name: field_error("VALUE_REQUIRED") for name in missing})
-    return list_rows(store, call, listing)
+    return list_rows(store, request, list_spec)
 
 
-def set_restriction(store: Store, call: Call) -> Answer:
+def set_restriction(store: Store, request: ApiRequest) -> Response:
     """Answer 201 with a new ban, 200 with one that the Toloker had in this scope, changed."""
-    form = call.object("scope", "user_id")
+    form = request.json_object("scope", "user_id")
     errors = _check(store, form)
     if errors:
         raise invalid(errors)
@@ -44,9 +44,11 @@ def set_restriction(store: Store, call: Call) -> Answer:
     more = {name: form[name] for name in ("private_comment", "will_expire") if form.get(name) is not None}
     if old:
         service = {name: old[name] for name in ("id", "created")}
-        return answer(store.save("user_restrictions", {**service, **key, **place, **more}))
+        return json_response(store.save("user_restrictions", {**service, **key, **place, **more}))
     row_id = store.next_id("user_restrictions", _FIRST_ID)
-    return answer(store.add("user_restrictions", {"id": row_id, **key, **place, **more, "created": instant(time.time())}), 201)
+    return json_response(
+        store.add("user_restrictions", {"id": row_id, **key, **place, **more, "created": format_timestamp(time.time())}), 201
+    )
 
 
 def _check(store: Store, form: Row) -> FieldErrors:
@@ -61,8 +63,8 @@ def _check(store: Store, form: Row) -> FieldErrors:
     if len(str(form.get("private_comment") or "")) > _LONGEST_COMMENT:
         errors["private_comment"] = field_error("STRING_LENGTH_GREATER_THAN_MAX", _LONGEST_COMMENT)
     try:
-        # as the service spells instants, from here on
-        form["will_expire"] = form.get("will_expire") and instant(moment(str(form["will_expire"])))
+        # as the service spells timestamps, from here on
+        form["will_expire"] = form.get("will_expire") and format_timestamp(parse_timestamp(str(form["will_expire"])))
     except ValueError:
         errors["will_expire"] = field_error("INVALID_DATE_TIME_SYNTAX")
     return errors

@@ -6,11 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._base import seeded_random
-from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import does_not_exist, field_error
+from toloka_frames.local._base.responses import Response, json_response
 
 if TYPE_CHECKING:
-    from toloka_frames.local._api.request import Call
+    from toloka_frames.local._api.request import ApiRequest
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._base.field_specs import Json
     from toloka_frames.local._store.store import Row, Store
@@ -35,29 +35,29 @@ def check_user(store: Store, user_id: Json) -> FieldErrors:
     return {} if is_user(store, user_id) else {"user_id": field_error("ENTITY_DOES_NOT_EXIST")}
 
 
-def show_user(store: Store, call: Call) -> Answer:
+def show_user(store: Store, request: ApiRequest) -> Response:
     """Answer what is known of a Toloker, which follows from the id; ServiceError 404 for nobody."""
-    user_id = call.path["id"]
+    user_id = request.path_params["id"]
     if not is_user(store, user_id):
         raise does_not_exist("user", user_id)
-    languages = ["EN", seeded_random.pick(_LANGUAGES, user_id, "language")]
-    return answer(
+    languages = ["EN", seeded_random.choose(_LANGUAGES, user_id, "language")]
+    return json_response(
         {
             "id": user_id,
-            "country": seeded_random.pick(_COUNTRIES, user_id, "country"),
+            "country": seeded_random.choose(_COUNTRIES, user_id, "country"),
             "languages": sorted(set(languages)),
-            "adult_allowed": seeded_random.chance(user_id, "adult") < 0.5,  # noqa: PLR2004  # a half of them
+            "adult_allowed": seeded_random.uniform(user_id, "adult") < 0.5,  # noqa: PLR2004  # a half of them
             "attributes": _attributes(user_id),
         }
     )
 
 
 def _attributes(user_id: str) -> Row:
-    family, major, minor = seeded_random.pick(_SYSTEMS, user_id, "system")
+    family, major, minor = seeded_random.choose(_SYSTEMS, user_id, "system")
     mobile = family != "WINDOWS"
     return {
-        "country_by_phone": seeded_random.pick(_COUNTRIES, user_id, "country"),
-        "country_by_ip": seeded_random.pick(_COUNTRIES, user_id, "country"),
+        "country_by_phone": seeded_random.choose(_COUNTRIES, user_id, "country"),
+        "country_by_ip": seeded_random.choose(_COUNTRIES, user_id, "country"),
         "client_type": "TOLOKA_APP" if mobile else "BROWSER",
         "user_agent_type": "MOBILE_BROWSER" if mobile else "BROWSER",
         "device_category": "SMARTPHONE" if mobile else "PERSONAL_COMPUTER",

@@ -7,13 +7,13 @@ import uuid
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.pool_lifecycle import find_pool
-from toloka_frames.local._base.answers import Answer, answer
 from toloka_frames.local._base.errors import field_error, invalid, invalid_field
 from toloka_frames.local._base.field_specs import check_values
-from toloka_frames.local._base.ids_and_timestamps import instant
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp
+from toloka_frames.local._base.responses import Response, json_response
 
 if TYPE_CHECKING:
-    from toloka_frames.local._api.request import Call
+    from toloka_frames.local._api.request import ApiRequest
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._base.field_specs import Json, Spec
     from toloka_frames.local._store.store import Row, Store
@@ -28,22 +28,22 @@ _FORM: Spec = {
 }
 
 
-def set_subscriptions(store: Store, call: Call) -> Answer:
+def set_subscriptions(store: Store, request: ApiRequest) -> Response:
     """Answer 201 or 200 with the one new or changed subscription, or 200 with those of an array by position.
 
     ServiceError 400 for one that cannot be, and for an array of which none can be.
     """
-    body = call.json()
+    body = request.json()
     if isinstance(body, list):
         return _set_many(store, body)
     errors = _check(store, body)
     if errors:
         raise invalid(errors)
     row, new = _set(store, body, time.time())
-    return answer(row, 201 if new else 200)
+    return json_response(row, 201 if new else 200)
 
 
-def _set_many(store: Store, forms: list[Json]) -> Answer:
+def _set_many(store: Store, forms: list[Json]) -> Response:
     if not forms:
         raise invalid_field("body", "VALUES_REQUIRED")
     at = time.time()  # one for all, so they share the instant `created`
@@ -51,7 +51,7 @@ def _set_many(store: Store, forms: list[Json]) -> Answer:
     if len(errors) == len(forms):
         raise invalid(errors)
     rows = {str(position): _set(store, form, at)[0] for position, form in enumerate(forms) if str(position) not in errors}
-    return answer({"items": rows, "validation_errors": errors})
+    return json_response({"items": rows, "validation_errors": errors})
 
 
 def _check(store: Store, form: Json) -> FieldErrors:
@@ -71,11 +71,15 @@ def _set(store: Store, form: Row, at: float) -> tuple[Row, bool]:
     old = store.find_by("webhook_subscriptions", **{**key, "pool_id": int(form["pool_id"])})
     if old:
         return old, False
-    return store.add("webhook_subscriptions", {"id": store.object_ids.plain(at), **key, "created": instant(at)}), True
+    return store.add(
+        "webhook_subscriptions", {"id": store.object_ids.new_without_pool(at), **key, "created": format_timestamp(at)}
+    ), True
 
 
-def test_subscription(store: Store, call: Call) -> Answer:
+def test_subscription(store: Store, request: ApiRequest) -> Response:
     """Answer 200 and say that the subscriber could not be reached, as this service reaches nobody."""
-    store.get("webhook_subscriptions", call.path["id"])
-    now = instant(time.time())
-    return answer({"success": False, "responseReceivedAt": now, "errorType": "CONNECTION_ERROR", "uuids": [str(uuid.uuid4())]})
+    store.get("webhook_subscriptions", request.path_params["id"])
+    now = format_timestamp(time.time())
+    return json_response(
+        {"success": False, "responseReceivedAt": now, "errorType": "CONNECTION_ERROR", "uuids": [str(uuid.uuid4())]}
+    )

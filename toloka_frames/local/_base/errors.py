@@ -1,4 +1,4 @@
-"""What is wrong with a request -> the service's error envelope.
+"""Errors of requests, and the envelope in which the service sends them.
 
 Codes and messages are those of the Toloka API's OpenAPI document and of Toloka-Kit 1.2.3.
 """
@@ -40,7 +40,7 @@ _FIELD_MESSAGES = {
 
 
 class ServiceError(Exception):
-    """A request the service refuses; the HTTP face answers it as the error envelope."""
+    """A request that the service rejects; the dispatcher responds with its envelope."""
 
     def __init__(self, status: int, code: str, message: str, payload: object = None) -> None:
         super().__init__(message)
@@ -50,49 +50,49 @@ class ServiceError(Exception):
         self.payload = payload
 
     def envelope(self) -> dict[str, Any]:
-        """The body `{request_id, code, message, payload?}`."""
+        """Return the body `{request_id, code, message, payload?}`."""
         body = {"request_id": str(uuid.uuid4()), "code": self.code, "message": self.message}
         return body if self.payload is None else {**body, "payload": self.payload}
 
     def body(self) -> bytes:
-        """The envelope as JSON."""
+        """Return the envelope as JSON."""
         return orjson.dumps(self.envelope())
 
 
 class BareError(ServiceError):
-    """A refusal whose body is its payload alone, without the envelope."""
+    """An error whose body is its payload alone, without the envelope."""
 
     def envelope(self) -> dict[str, Any]:
-        """The payload."""
+        """Return the payload."""
         return dict(self.payload) if isinstance(self.payload, dict) else {}
 
 
 def field_error(code: str, *params: float) -> FieldError:
-    """One `{code, message, params?}`, as payloads, logs and `validation_errors` hold it."""
+    """Return one `{code, message, params?}`, the form of errors in payloads, logs and `validation_errors`."""
     error: FieldError = {"code": code, "message": _FIELD_MESSAGES[code].format(*params)}
     return {**error, "params": list(params)} if params else error
 
 
 def invalid(payload: object) -> ServiceError:
-    """400 for values that break a rule; `payload` maps fields (or positions) to field errors."""
+    """Return a 400 for invalid values; `payload` maps fields (or positions) to field errors."""
     return ServiceError(400, "VALIDATION_ERROR", "Validation failed", payload)
 
 
 def invalid_field(name: str, code: str, *params: float) -> ServiceError:
-    """400 for one field or query parameter."""
+    """Return a 400 for one field or query parameter."""
     return invalid({name: field_error(code, *params)})
 
 
 def does_not_exist(what: str, row_id: str) -> ServiceError:
-    """404 for an object nobody has made."""
+    """Return a 404 for an object that does not exist."""
     return ServiceError(404, "DOES_NOT_EXIST", f"There is no {what} with id {row_id}")
 
 
 def conflict(code: str, message: str) -> ServiceError:
-    """409 for an action that the present state does not allow."""
+    """Return a 409 for an action that the current state does not allow."""
     return ServiceError(409, code, message)
 
 
 def too_large(message: str) -> ServiceError:
-    """413 for more rows or bytes than one request may carry."""
+    """Return a 413 for more objects or bytes than one request may contain."""
     return ServiceError(413, "ENTITY_TOO_LARGE", message)

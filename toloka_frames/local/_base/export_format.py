@@ -1,4 +1,4 @@
-"""What the platform's pool-result export (TSV) spells in its own way."""
+"""Spellings of the platform's pool-result export (TSV) that differ from the API's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values and the field specification of a project or app -> field errors, by path.
+"""Check values against the field specification of a project or app; errors are keyed by path.
 
 Types and limits: Toloka API, Create a project (`input_spec`, `output_spec`); codes: Toloka-Kit 1.2.3.
 """
@@ -13,30 +13,30 @@ from toloka_frames.local._base.errors import FieldError, FieldErrors, field_erro
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Json = Any  # a value of a JSON document, of which only a check can tell the type
+Json = Any  # a value of a JSON document; its type is known only after a check
 Spec = dict[str, dict[str, Json]]
 
 SCALAR_TYPES = frozenset({"boolean", "string", "integer", "float", "url", "coordinates", "json", "file"})
-_ARRAY = "array_"
+_ARRAY_PREFIX = "array_"
 _BOUNDS = ("min_value", "max_value", "min_length", "max_length", "min_size", "max_size")
-_LATITUDE, _LONGITUDE = 90, 180
+_MAX_LATITUDE, _MAX_LONGITUDE = 90, 180
 _URL = re.compile(r"(?:[a-z][a-z0-9+.-]*:/)?/\S+", re.IGNORECASE)
 _COORDINATES = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*")
 
 
 def field_type(field: Mapping[str, Any]) -> str:
-    """The type of a field; some examples of the API write it in capitals."""
+    """Return the type of a field in lower case; some examples of the API write it in capitals."""
     return str(field.get("type", "")).lower()
 
 
 def element_type(field: Mapping[str, Any]) -> str | None:
-    """The type of the elements of an array field; None for other fields."""
+    """Return the type of the elements of an array field; None for other fields."""
     type_ = field_type(field)
-    return type_.removeprefix(_ARRAY) if type_.startswith(_ARRAY) else None
+    return type_.removeprefix(_ARRAY_PREFIX) if type_.startswith(_ARRAY_PREFIX) else None
 
 
 def check_spec(spec: object, path: str) -> FieldErrors:
-    """Errors of a specification itself: no object, or fields without a known type."""
+    """Check that a specification is an object of fields with known types and valid bounds."""
     if not isinstance(spec, dict):
         return {path: field_error("OBJECT_EXPECTED")}
     errors: FieldErrors = {}
@@ -60,7 +60,7 @@ def _check_definition(field: Json, path: str) -> FieldErrors:
 
 
 def check_values(values: object, spec: Spec, path: str, *, complete: bool = True) -> FieldErrors:
-    """Errors of an object of values, by path; `complete` asks for every required field."""
+    """Check an object of values; with `complete`, required fields must be present."""
     if not isinstance(values, dict):
         return {path: field_error("OBJECT_EXPECTED" if values is not None else "VALUE_REQUIRED")}
     errors: FieldErrors = {}
@@ -83,8 +83,8 @@ def _check_field(value: object, field: Mapping[str, Any], *, complete: bool) -> 
 def _check_array(value: object, element: str, field: Mapping[str, Any]) -> FieldError | None:
     if not isinstance(value, list):
         return field_error("ARRAY_EXPECTED")
-    size = _check_bounds(len(value), field.get("min_size"), field.get("max_size"), "ARRAY_SIZE")
-    return size or next((error for item in value if (error := _check_scalar(item, element, field))), None)
+    size_error = _check_bounds(len(value), field.get("min_size"), field.get("max_size"), "ARRAY_SIZE")
+    return size_error or next((error for item in value if (error := _check_scalar(item, element, field))), None)
 
 
 def _check_scalar(value: object, type_: str, field: Mapping[str, Any]) -> FieldError | None:
@@ -102,24 +102,24 @@ def _check_scalar(value: object, type_: str, field: Mapping[str, Any]) -> FieldE
 
 
 def check_number(
-    value: Json, least: float, most: float | None, type_: Literal["float", "integer"] = "float"
+    value: Json, minimum: float, maximum: float | None, type_: Literal["float", "integer"] = "float"
 ) -> FieldError | None:
-    """What is wrong with a number that has bounds."""
+    """Check the type and the bounds of a number; `maximum=None` is no upper bound."""
     code = _CHECKS[type_](value)
-    return field_error(code) if code else _check_bounds(value, least, most, "VALUE")
+    return field_error(code) if code else _check_bounds(value, minimum, maximum, "VALUE")
 
 
-def _check_bounds(value: float, least: float | None, most: float | None, what: str) -> FieldError | None:
-    if least is not None and value < least:
-        return field_error(f"{what}_LESS_THAN_MIN", least)
-    if most is not None and value > most:
-        return field_error(f"{what}_GREATER_THAN_MAX", most)
+def _check_bounds(value: float, minimum: float | None, maximum: float | None, code_prefix: str) -> FieldError | None:
+    if minimum is not None and value < minimum:
+        return field_error(f"{code_prefix}_LESS_THAN_MIN", minimum)
+    if maximum is not None and value > maximum:
+        return field_error(f"{code_prefix}_GREATER_THAN_MAX", maximum)
     return None
 
 
 def _expect(code: str, *types: type) -> Callable[[object], str | None]:
     def check(value: object) -> str | None:
-        # True is an int to Python, and none in JSON
+        # in Python, but not in JSON, True is an int
         return None if isinstance(value, types) and (bool in types or not isinstance(value, bool)) else code
 
     return check
@@ -134,8 +134,8 @@ def _url(value: object) -> str | None:
 def _coordinates(value: object) -> str | None:
     if not isinstance(value, str):
         return "STRING_EXPECTED"
-    found = _COORDINATES.fullmatch(value)
-    on_earth = found is not None and abs(float(found[1])) <= _LATITUDE and abs(float(found[2])) <= _LONGITUDE
+    match = _COORDINATES.fullmatch(value)
+    on_earth = match is not None and abs(float(match[1])) <= _MAX_LATITUDE and abs(float(match[2])) <= _MAX_LONGITUDE
     return None if on_earth else "INVALID_COORDINATES_SYNTAX"
 
 

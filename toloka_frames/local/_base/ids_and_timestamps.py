@@ -1,4 +1,4 @@
-"""A moment or a pool -> an instant or an id in the spelling of the service (Toloka API, examples of each object)."""
+"""Make and read ids and timestamps in the service's formats (Toloka API, examples of each object)."""
 
 from __future__ import annotations
 
@@ -13,55 +13,58 @@ _ALPHABET = (string.digits + string.ascii_letters).encode()
 _BYTE_TO_LETTER = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
 
 
-def instant(at: float, digits: int = 3) -> str:
-    """The UTC instant `at` (Unix seconds) with `digits` of fraction, or without fraction when that is zero."""
-    moment = datetime.fromtimestamp(round(at, digits), UTC)
-    fraction = f"{moment.microsecond:06}"[:digits]
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
+def format_timestamp(at: float, digits: int = 3) -> str:
+    """Return Unix seconds as UTC text with `digits` of fraction, or without a fraction when that is zero."""
+    time = datetime.fromtimestamp(round(at, digits), UTC)
+    fraction = f"{time.microsecond:06}"[:digits]
+    text = time.strftime("%Y-%m-%dT%H:%M:%S")
     return f"{text}.{fraction}" if fraction.strip("0") else text
 
 
-def moment(text: str) -> float:
-    """Unix seconds of an instant in any spelling: a bare date, no seconds, any fraction, with or without zone."""
+def parse_timestamp(text: str) -> float:
+    """Return the Unix seconds of a timestamp in any ISO 8601 form: a date alone, no seconds, any fraction, any zone."""
+    return _parse(text).timestamp()
+
+
+def sortable_timestamp(text: str) -> str:
+    """Return a timestamp in the 26 characters by which tables compare timestamps as text."""
+    return _parse(text).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+
+
+def _parse(text: str) -> datetime:
     parsed = datetime.fromisoformat(text.strip())
-    return parsed.replace(tzinfo=parsed.tzinfo or UTC).timestamp()
+    return parsed.replace(tzinfo=parsed.tzinfo or UTC)
 
 
-def comparable(text: str) -> str:
-    """An instant in the 26 characters by which the tables compare instants."""
-    parsed = datetime.fromisoformat(text.strip())
-    return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
-
-
-def app_id() -> str:
-    """A new id of the Apps API: 20 letters and digits in no order."""
+def new_app_id() -> str:
+    """Return a new id of the Apps API: 20 random letters and digits."""
     return secrets.token_bytes(20).translate(_BYTE_TO_LETTER).decode()
 
 
-def pool_prefix(row_id: str) -> str | None:
-    """The decimal pool id that the id of a task, suite or assignment begins with; None for ids of another form."""
-    found = _OBJECT_ID.fullmatch(row_id)
-    return str(int(found[1], 16)) if found else None
+def pool_id_of(row_id: str) -> str | None:
+    """Return the pool id that the id of a task, suite or assignment starts with; None for ids of another form."""
+    match = _OBJECT_ID.fullmatch(row_id)
+    return str(int(match[1], 16)) if match else None
 
 
-def made_at(row_id: str) -> float | None:
-    """Unix seconds at which a task, suite or assignment was made; None for ids of another form."""
-    found = _OBJECT_ID.fullmatch(row_id)
-    return float(int(found[2], 16)) if found else None
+def creation_time(row_id: str) -> float | None:
+    """Return the creation time, in Unix seconds, that the id of a task, suite or assignment holds; None for other ids."""
+    match = _OBJECT_ID.fullmatch(row_id)
+    return float(int(match[2], 16)) if match else None
 
 
 class ObjectIds:
-    """Ids of tasks, suites, assignments and the like; a counter follows the second, so text order is time order."""
+    """Generates ids of tasks, suites, assignments and the like; their text order is the order of creation."""
 
     def __init__(self) -> None:
         self._process = secrets.token_hex(5)
-        # low in its 24 bits, so that it is long until it begins anew and text order is time order no more
+        # starts low in its 24 bits, because after an overflow text order is not the order of creation
         self._counter = itertools.count(secrets.randbelow(1 << 20))
 
     def new(self, pool_id: str, at: float) -> str:
-        """The id of an object of the pool made at `at` (Unix seconds)."""
-        return f"{int(pool_id):010x}--{self.plain(at)}"
+        """Return the id of an object of a pool that is created at `at` (Unix seconds)."""
+        return f"{int(pool_id):010x}--{self.new_without_pool(at)}"
 
-    def plain(self, at: float) -> str:
-        """The id of an object of no pool: a message thread, a webhook subscription."""
+    def new_without_pool(self, at: float) -> str:
+        """Return the id of an object that belongs to no pool: a message thread, a webhook subscription."""
         return f"{int(at):08x}{self._process}{next(self._counter) & 0xFFFFFF:06x}"

@@ -1,4 +1,4 @@
-"""A request and the service's answer -> what goes out on its connection, and the note that is kept of both."""
+"""The record of one request, and the way its response is delivered."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from toloka_frames.local._base.answers import Answer
+    from toloka_frames.local._base.responses import Response
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class Request:
     Attributes:
         method: The HTTP method.
         path: The path without the query, such as `/api/v1/tasks`.
-        query: The query's parameters.
-        status: The HTTP status that went out; None while there is none, and when a fault kept the answer back.
-        size: The bytes of the body that went out.
+        query: The parameters of the query.
+        status: The HTTP status that was sent; None before that, and if a fault suppressed the response.
+        size: The number of bytes of the body that were sent.
     """
 
     method: str
@@ -29,34 +29,34 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Reply:
-    """What goes out for a request.
+class Delivery:
+    """What is sent for a request, and how.
 
     Attributes:
-        answer: None when nothing goes out and the connection is reset.
-        cut: Whether the connection is reset after the first half of the body.
+        response: The response; None to reset the connection without sending one.
+        cut: Whether to reset the connection after the first half of the body.
         pause: Seconds between the two halves of the body.
-        outage: Seconds for which the server is then away; None if it stays.
+        outage: Seconds for which the server is away; None if it keeps serving.
     """
 
-    answer: Answer | None = None
+    response: Response | None = None
     cut: bool = False
     pause: float = 0
     outage: float | None = None
 
     @property
     def half(self) -> int:
-        """How many bytes are the first half of the body."""
-        return len(self.answer.body) // 2 if self.answer else 0
+        """The number of bytes in the first half of the body."""
+        return len(self.response.body) // 2 if self.response else 0
 
     @property
     def status(self) -> int | None:
-        """The status that goes out."""
-        return None if self.answer is None else self.answer.status
+        """The status that is sent."""
+        return None if self.response is None else self.response.status
 
     @property
     def size(self) -> int:
-        """How many bytes of the body go out."""
-        if self.answer is None:
+        """The number of bytes of the body that are sent."""
+        if self.response is None:
             return 0
-        return self.half if self.cut else len(self.answer.body)
+        return self.half if self.cut else len(self.response.body)

@@ -1,4 +1,4 @@
-"""Planned faults and a request -> which of them strike it, and what goes out because of that."""
+"""The planned faults: decide which of them hit a request, and apply them to its delivery."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from toloka_frames.local._faults.exchange import Reply, Request
+from toloka_frames.local._faults.exchange import Delivery, Request
 
 if TYPE_CHECKING:
-    from toloka_frames.local._faults.fault_selector import Choice, Target
+    from toloka_frames.local._faults.fault_selector import FaultSelector, RequestPattern
 
 Moment = Literal["before", "during", "after"]
-Change = Callable[[Reply], Reply]
+Change = Callable[[Delivery], Delivery]
 
 
-def unchanged(reply: Reply) -> Reply:
-    """What goes out because of a fault that is made elsewhere."""
-    return reply
+def unchanged(delivery: Delivery) -> Delivery:
+    """Return the delivery as it is: the change of a fault that takes effect elsewhere."""
+    return delivery
 
 
 @dataclass(eq=False, repr=False)
 class Fault:
-    """One fault of a plan; it counts as long as it is planned.
+    """One fault of a plan, with counts since it was planned.
 
     Attributes:
         name: The method of `Faults` that planned it.
-        target: Which requests it sees.
-        choice: Which of those it strikes.
-        moment: When: before the request takes effect, while it does, or after.
-        change: What goes out because of it.
-        function: What is called first.
-        ends: Whether the request goes no further.
-        seconds: For how long lists hide a new row.
-        seen: How many requests it has seen.
-        struck: How many of them it has struck.
+        target: The requests that it sees.
+        choice: Which of these it strikes.
+        moment: When it strikes: before the request takes effect, while it does, or after.
+        change: The change that it makes to the delivery of the response.
+        function: A function that is called first, with the request.
+        ends: Whether the request is processed no further.
+        seconds: For `hide`: the age, in seconds, at which lists show a row.
+        seen: The number of requests that it has seen.
+        struck: The number of requests that it has struck.
     """
 
     name: str
-    target: Target
-    choice: Choice
+    target: RequestPattern
+    choice: FaultSelector
     moment: Moment
     change: Change
     function: Callable[[Request], object] | None
@@ -55,58 +55,58 @@ class Fault:
         return f"{self.name}({self.target.text!r}{self.choice}): struck {self.struck} of {self.seen}"
 
     def strikes(self, request: Request) -> bool:
-        """Count the request, if it is one that this fault sees; whether it is struck."""
+        """Return whether the fault strikes a request, and count it."""
         if not self.target.matches(request):
             return False
         self.seen += 1
-        struck = self.choice.takes(self.seen, self.name, self.target.text)
+        struck = self.choice.selects(self.seen, self.name, self.target.text)
         self.struck += struck
         return struck
 
 
-class Plan:
-    """The planned faults, the first planned first."""
+class FaultPlan:
+    """The planned faults, in the order of planning."""
 
     def __init__(self) -> None:
         self.faults: tuple[Fault, ...] = ()
 
-    async def strike(self, moment: Moment, request: Request, reply: Reply) -> tuple[Reply, bool]:
-        """What goes out in place of `reply`, and whether the request goes no further.
+    async def apply(self, moment: Moment, request: Request, delivery: Delivery) -> tuple[Delivery, bool]:
+        """Return the changed delivery, and whether the request is processed no further.
 
-        Those that let it go on come first; of the others only one strikes, and later ones do not see the request.
+        Faults that do not end the request come first. Only one of the others strikes, and later ones do not see the request.
         """
         faults = [fault for fault in self.faults if fault.moment == moment]
         for fault in sorted(faults, key=lambda fault: fault.ends):
             if fault.strikes(request):
                 if fault.function:
-                    await _called(fault.function, request)
-                reply = fault.change(reply)
+                    await _call_in_thread(fault.function, request)
+                delivery = fault.change(delivery)
                 if fault.ends:
-                    return reply, True
-        return reply, False
+                    return delivery, True
+        return delivery, False
 
-    def hidden(self, request: Request) -> float:
-        """For how many seconds the list that is asked for hides a new row."""
-        return max((fault.seconds for fault in self._struck("hide", request)), default=0)
+    def hidden_seconds(self, request: Request) -> float:
+        """Return the age, in seconds, below which the requested list hides rows."""
+        return max((fault.seconds for fault in self._striking("hide", request)), default=0)
 
-    def fails(self, request: Request) -> bool:
-        """Whether the operation that the request has begun is to fail."""
-        return bool(self._struck("fail_operation", request))
+    def fails_operation(self, request: Request) -> bool:
+        """Return whether the operation that the request began is to fail."""
+        return bool(self._striking("fail_operation", request))
 
-    def _struck(self, name: str, request: Request) -> list[Fault]:
+    def _striking(self, name: str, request: Request) -> list[Fault]:
         return [fault for fault in self.faults if fault.name == name and fault.strikes(request)]
 
 
-async def _called(function: Callable[[Request], object], request: Request) -> None:
-    """Wait for it in a thread of its own: any number may run at once, and none keeps the service from closing."""
-    done = Future[object]()
-    done.set_running_or_notify_cancel()  # from now on it can only end by itself
+async def _call_in_thread(function: Callable[[Request], object], request: Request) -> None:
+    """Call the function in its own daemon thread: any number run at once, and none prevents the service from closing."""
+    result = Future[object]()
+    result.set_running_or_notify_cancel()  # from now on it cannot be cancelled, and the thread may set it
 
     def work() -> None:
         try:
-            done.set_result(function(request))
-        except BaseException as error:  # noqa: BLE001  # it goes to whoever waits
-            done.set_exception(error)
+            result.set_result(function(request))
+        except BaseException as error:  # noqa: BLE001  # raised again in the coroutine that waits
+            result.set_exception(error)
 
     threading.Thread(target=work, name="toloka-local-call", daemon=True).start()
-    await asyncio.wrap_future(done)
+    await asyncio.wrap_future(result)

@@ -1,4 +1,4 @@
-"""What shall go wrong, as users say it -> a plan of faults, which the service then really makes on its socket."""
+"""The public methods that plan faults; the service then produces them on its socket."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
-from toloka_frames.local._base.answers import Answer
 from toloka_frames.local._base.errors import ServiceError
-from toloka_frames.local._faults.exchange import Reply
+from toloka_frames.local._base.responses import Response
+from toloka_frames.local._faults.exchange import Delivery
 from toloka_frames.local._faults.fault_plan import Fault, unchanged
-from toloka_frames.local._faults.fault_selector import Choice, Target
+from toloka_frames.local._faults.fault_selector import FaultSelector, RequestPattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from toloka_frames.local._faults.exchange import Request
-    from toloka_frames.local._faults.fault_plan import Change, Moment, Plan
+    from toloka_frames.local._faults.fault_plan import Change, FaultPlan, Moment
 
 When = Literal["before", "after"]
 
@@ -35,19 +35,19 @@ _CODES = {
     503: "REMOTE_SERVICE_UNAVAILABLE",
 }
 _INTERVALS = ("MIN", "HOUR", "DAY")
-_PAGE = "<html>\n<head><title>{0}</title></head>\n<body><h1>{0}</h1><hr>a proxy</body>\n</html>\n"
-_FIRST_ERROR, _LAST_ERROR = 400, 599
-_TOO_MANY = 429
+_ERROR_PAGE = "<html>\n<head><title>{0}</title></head>\n<body><h1>{0}</h1><hr>a proxy</body>\n</html>\n"
+_MIN_ERROR, _MAX_ERROR = 400, 599
+_TOO_MANY_REQUESTS = 429
 
 
-class Which(TypedDict, total=False):
-    """Which of the requests that a fault sees it strikes; at most one of `nth`, `times` and `share`, by default all.
+class Selection(TypedDict, total=False):
+    """Which of the requests that a fault sees it strikes: at most one of `nth`, `times` and `share`; by default all.
 
     Attributes:
-        nth: The one with this number, or those with these; the first since the fault was planned is 1.
-        times: The first so many.
-        share: Each with this probability.
-        seed: Another seed strikes others; the same seed, 0 if there is none, the same again.
+        nth: The request with this number, or those with these numbers; the first since the fault was planned is 1.
+        times: The first `times` requests.
+        share: Each request with this probability.
+        seed: Another seed selects other requests; the same seed, by default 0, selects the same ones again.
     """
 
     nth: int | Collection[int]
@@ -57,20 +57,23 @@ class Which(TypedDict, total=False):
 
 
 class Faults:
-    """What shall go wrong at a `LocalToloka`: each method plans one fault, and then it really happens on the socket.
+    """Plan faults of a `LocalToloka`: each method plans one, and the service produces it on its socket.
 
-    `requests` is a method and a path behind `/api`, such as `"POST /v1/tasks"`; `*` stands for anything, as in
-    `"GET /v1/*"` or `"* /*"`. Which of these requests are struck: `nth=2` or `nth=(1, 3)` by number, `times=3` the first
-    so many, `share=0.3` each with that probability (`seed=` strikes others), without any of these all.
+    `requests` is a method and a path after `/api`, such as `"POST /v1/tasks"`; `*` matches anything, as in `"GET /v1/*"` or
+    `"* /*"`. To strike only some of these requests, select them by number (`nth=2` or `nth=(1, 3)`), as the first ones
+    (`times=3`) or at random (`share=0.3`, where `seed=` selects others).
 
-    A fault strikes `before` a request takes effect, so that it has none, or `after`. Of several that are planned for one
-    moment the first planned strikes, and those behind it neither see nor count that request; `call`, `slow`, `hide` and
-    `fail_operation` let the request go on and come first.
+    A fault strikes `before` a request takes effect, and so prevents the effect, or `after`. If several are planned for the
+    same moment, only the one planned first strikes, and the others neither see nor count the request. `call`, `slow`, `hide`
+    and `fail_operation` are applied first, and let the request proceed.
 
-    Each method returns the fault, whose `struck` tells how often it has happened. ValueError for what makes no sense.
+    Each method returns the fault; its `struck` is the number of requests that it has struck.
+
+    Raises:
+        ValueError: If an argument is not valid.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: FaultPlan) -> None:
         self._plan = plan
 
     def __repr__(self) -> str:
@@ -78,20 +81,20 @@ class Faults:
 
     @property
     def plan(self) -> list[Fault]:
-        """What is planned, the first planned first."""
+        """The planned faults, in the order of planning."""
         return list(self._plan.faults)
 
     def clear(self) -> None:
-        """Nothing more goes wrong."""
+        """Remove all faults from the plan."""
         self._plan.faults = ()
 
-    def lose_reply(self, requests: str, *, when: When = "after", **which: Unpack[Which]) -> Fault:
-        """The connection is reset in place of an answer; `when="before"`: the request has no effect either."""
-        return self._add("lose_reply", requests, which, _known(when), lambda _: Reply())
+    def lose_reply(self, requests: str, *, when: When = "after", **selection: Unpack[Selection]) -> Fault:
+        """Reset the connection instead of sending the response; with `when="before"` the request has no effect either."""
+        return self._add("lose_reply", requests, selection, _check_when(when), lambda _: Delivery())
 
-    def cut(self, requests: str, **which: Unpack[Which]) -> Fault:
-        """The request takes effect; the connection is reset when half of the answer's body is out."""
-        return self._add("cut", requests, which, "after", _cut)
+    def cut(self, requests: str, **selection: Unpack[Selection]) -> Fault:
+        """Let the request take effect, and reset the connection after half of the response's body."""
+        return self._add("cut", requests, selection, "after", _cut)
 
     def answer(
         self,
@@ -101,73 +104,79 @@ class Faults:
         code: str | None = None,
         retry_after: float | None = None,
         interval: Literal["MIN", "HOUR", "DAY"] | None = None,
-        **which: Unpack[Which],
+        **selection: Unpack[Selection],
     ) -> Fault:
-        """The service refuses, with its envelope and without effect.
+        """Reject the request with the service's error envelope, without effect.
 
         Args:
             status: From 400 to 599.
             requests: See the class.
-            code: The code in the envelope; by default the one that belongs to the status.
+            code: The error code in the envelope; by default the service's code for the status.
             retry_after: Seconds, for the header `Retry-After`.
-            interval: Which quota a 429 is about, for the envelope's payload.
-            which: See the class.
+            interval: The interval of the rate limit that a 429 reports in its payload.
+            selection: See the class.
         """
-        error = _error(status, code, interval)
-        headers = {} if retry_after is None else {"Retry-After": f"{_duration(retry_after):g}"}
-        return self._add("answer", requests, which, "before", lambda _: Reply(Answer(status, error.body(), headers)))
+        error = _make_error(status, code, interval)
+        headers = {} if retry_after is None else {"Retry-After": f"{_check_seconds(retry_after):g}"}
+        return self._add("answer", requests, selection, "before", lambda _: Delivery(Response(status, error.body(), headers)))
 
-    def html(self, requests: str, *, status: int = 502, when: When = "before", **which: Unpack[Which]) -> Fault:
-        """A proxy's page in place of the service's answer; `when="after"`: the request takes effect all the same."""
-        page = _PAGE.format(f"Error {_refusal(status)}").encode()
-        reply = Reply(Answer(status, page, {"Content-Type": "text/html"}))
-        return self._add("html", requests, which, _known(when), lambda _: reply)
+    def html(self, requests: str, *, status: int = 502, when: When = "before", **selection: Unpack[Selection]) -> Fault:
+        """Send a proxy's error page instead of the response; with `when="after"` the request takes effect all the same."""
+        page = _ERROR_PAGE.format(f"Error {_check_status(status)}").encode()
+        delivery = Delivery(Response(status, page, {"Content-Type": "text/html"}))
+        return self._add("html", requests, selection, _check_when(when), lambda _: delivery)
 
-    def slow(self, requests: str, *, seconds: float, **which: Unpack[Which]) -> Fault:
-        """The second half of the answer's body comes `seconds` after the first."""
-        pause = _duration(seconds)
-        return self._add("slow", requests, which, "after", lambda reply: replace(reply, pause=pause), ends=False)
+    def slow(self, requests: str, *, seconds: float, **selection: Unpack[Selection]) -> Fault:
+        """Send the second half of the response's body `seconds` after the first."""
+        pause = _check_seconds(seconds)
+        return self._add("slow", requests, selection, "after", lambda delivery: replace(delivery, pause=pause), ends=False)
 
-    def restart(self, requests: str, *, seconds: float = 0, when: When = "after", **which: Unpack[Which]) -> Fault:
-        """The service is killed: every connection is reset; after `seconds` it is back at its port, with its state.
+    def restart(self, requests: str, *, seconds: float = 0, when: When = "after", **selection: Unpack[Selection]) -> Fault:
+        """Kill the service: reset every connection, and after `seconds` serve again at the same port with the same state.
 
-        Until then connections are refused. Other requests in hand end without an answer, and without effect unless they
-        have taken it already.
+        Until then connections are refused. Other requests in progress get no response, and take no effect if they have not
+        done so already.
         """
-        outage = _duration(seconds)
-        return self._add("restart", requests, which, _known(when), lambda _: Reply(outage=outage))
+        outage = _check_seconds(seconds)
+        return self._add("restart", requests, selection, _check_when(when), lambda _: Delivery(outage=outage))
 
     def call(
-        self, requests: str, function: Callable[[Request], object], *, when: When = "before", **which: Unpack[Which]
+        self,
+        requests: str,
+        function: Callable[[Request], object],
+        *,
+        when: When = "before",
+        **selection: Unpack[Selection],
     ) -> Fault:
-        """`function` is called with the request, in a thread of its own, while the request waits.
+        """Call `function` with the request, in its own thread, while the request waits.
 
-        It may ask the service too, or close it. If it raises, that is logged and the answer is a 500.
+        The function may send requests to the service, or close it. If it raises, the error is logged and the response is a
+        500.
         """
         if not callable(function):
-            raise ValueError(f"{function!r} is no function")  # noqa: TRY004  # all that makes no sense is a ValueError
-        return self._add("call", requests, which, _known(when), function=function, ends=False)
+            raise ValueError(f"{function!r} is not callable")  # noqa: TRY004  # Faults raises only ValueError
+        return self._add("call", requests, selection, _check_when(when), function=function, ends=False)
 
-    def fail_operation(self, requests: str, **which: Unpack[Which]) -> Fault:
-        """The operation that the request begins ends with FAIL, an empty log and nothing made.
+    def fail_operation(self, requests: str, **selection: Unpack[Selection]) -> Fault:
+        """Make the operation that the request begins end with FAIL, an empty log and nothing created.
 
-        Its id is used up: a second POST with it is refused with 409 OPERATION_ALREADY_EXISTS. Requests that begin no
+        Its id is used: a second POST with it is rejected with 409 OPERATION_ALREADY_EXISTS. Requests that begin no
         operation (202) are not seen.
         """
-        return self._add("fail_operation", requests, which, "during", ends=False)
+        return self._add("fail_operation", requests, selection, "during", ends=False)
 
-    def hide(self, requests: str = "GET /*", *, seconds: float, **which: Unpack[Which]) -> Fault:
-        """Lists show a row only `seconds` after it was made; asked for by its id, it is there at once.
+    def hide(self, requests: str = "GET /*", *, seconds: float, **selection: Unpack[Selection]) -> Fault:
+        """Make lists show a row only `seconds` after its creation; requests for the row by its id show it at once.
 
-        Requests for anything but lists are not seen.
+        Only requests for lists are seen.
         """
-        return self._add("hide", requests, which, "during", ends=False, seconds=_duration(seconds))
+        return self._add("hide", requests, selection, "during", ends=False, seconds=_check_seconds(seconds))
 
     def _add(
         self,
         name: str,
         requests: str,
-        which: Which,
+        selection: Selection,
         moment: Moment,
         change: Change = unchanged,
         *,
@@ -175,39 +184,40 @@ class Faults:
         ends: bool = True,
         seconds: float = 0,
     ) -> Fault:
-        fault = Fault(name, Target(requests), Choice(**which), moment, change, function, ends, seconds)
+        target, choice = RequestPattern(requests), FaultSelector(**selection)
+        fault = Fault(name, target, choice, moment, change, function, ends, seconds)
         self._plan.faults = (*self._plan.faults, fault)
         return fault
 
 
-def _cut(reply: Reply) -> Reply:
-    # an answer without a body is cut before it begins: a connection with all of it out would be in order
-    return replace(reply, cut=True) if reply.size else Reply()
+def _cut(delivery: Delivery) -> Delivery:
+    # without a body nothing is sent: the headers alone would already be a complete response
+    return replace(delivery, cut=True) if delivery.size else Delivery()
 
 
-def _error(status: int, code: str | None, interval: str | None) -> ServiceError:
-    if interval is not None and (status != _TOO_MANY or interval not in _INTERVALS):
-        raise ValueError(f"interval={interval!r}: only a 429 has one, of {', '.join(_INTERVALS)}")
-    code = code or _CODES.get(_refusal(status))
+def _make_error(status: int, code: str | None, interval: str | None) -> ServiceError:
+    if interval is not None and (status != _TOO_MANY_REQUESTS or interval not in _INTERVALS):
+        raise ValueError(f"interval={interval!r} is only for status 429, and one of {', '.join(_INTERVALS)}")
+    code = code or _CODES.get(_check_status(status))
     if code is None:
-        raise ValueError(f"The service has no code of its own for status {status}: give code=, or use html()")
+        raise ValueError(f"The service has no error code for status {status}: give code=, or use html()")
     payload = {"interval": interval} if interval else None
     return ServiceError(status, code, "A planned fault", payload)
 
 
-def _refusal(status: int) -> int:
-    if not isinstance(status, int) or not _FIRST_ERROR <= status <= _LAST_ERROR:
-        raise ValueError(f"status={status!r} is no error: {_FIRST_ERROR} to {_LAST_ERROR} are")
+def _check_status(status: int) -> int:
+    if not isinstance(status, int) or not _MIN_ERROR <= status <= _MAX_ERROR:
+        raise ValueError(f"status={status!r} is not an error status from {_MIN_ERROR} to {_MAX_ERROR}")
     return status
 
 
-def _known(when: When) -> When:
+def _check_when(when: When) -> When:
     if when not in {"before", "after"}:
-        raise ValueError(f"when={when!r}: before or after the request takes effect")
+        raise ValueError(f"when={when!r} is not 'before' or 'after'")
     return when
 
 
-def _duration(seconds: float) -> float:
+def _check_seconds(seconds: float) -> float:
     if not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
-        raise ValueError(f"{seconds!r} is no number of seconds")
+        raise ValueError(f"{seconds!r} is not a number of seconds")
     return seconds

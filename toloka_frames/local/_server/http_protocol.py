@@ -1,4 +1,4 @@
-"""A reply -> bytes on the connection of its request: at once, with a pause, in part, or a reset."""
+"""Send a response on the connection of its request: at once, with a pause, cut short, or not at all."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from contextlib import suppress
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
-from starlette.responses import Response
+from starlette import responses
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from toloka_frames.local._base.answers import Answer
-    from toloka_frames.local._faults.exchange import Reply
+    from toloka_frames.local._base.responses import Response
+    from toloka_frames.local._faults.exchange import Delivery
 
-# on, and for 0 seconds; a struct linger has two shorts on Windows, two ints elsewhere
-_AT_ONCE = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+# struct linger, on with 0 seconds; it has two shorts on Windows, two ints elsewhere
+_LINGER_ZERO = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 class Protocol(H11Protocol):
-    """HTTP/1.1 whose applications find the transport of their connection in the scope's `state`."""
+    """HTTP/1.1, with the connection's transport in the scope's `state`, so that a request can reset its connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in H11Protocol
-        """A client has come."""
+        """Pass the transport of a new connection to its requests."""
         super().connection_made(transport)
         self.app_state = {"transport": transport}
 
 
-class Wire:
+class Connection:
     """The connection of one request."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,46 +40,46 @@ class Wire:
         self._receive = receive
         self._send = send
 
-    async def send(self, reply: Reply) -> None:
-        """Let the client have the reply, as far as it goes out."""
-        if reply.answer is None:
+    async def send(self, delivery: Delivery) -> None:
+        """Send the response in the way that the delivery says."""
+        if delivery.response is None:
             await self.reset()
-        elif reply.cut or reply.pause:
-            await self._send_halves(reply, reply.answer)
+        elif delivery.cut or delivery.pause:
+            await self._send_in_halves(delivery, delivery.response)
         else:
-            await _response(reply.answer)(self._scope, self._receive, self._send)
+            await _to_starlette(delivery.response)(self._scope, self._receive, self._send)
 
-    async def _send_halves(self, reply: Reply, answer: Answer) -> None:
-        headers = _response(answer).raw_headers
-        await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": answer.body[: reply.half], "more_body": True})
+    async def _send_in_halves(self, delivery: Delivery, response: Response) -> None:
+        headers = _to_starlette(response).raw_headers
+        await self._send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": response.body[: delivery.half], "more_body": True})
         with suppress(TimeoutError):
-            async with asyncio.timeout(reply.pause):
-                await self._gone()
-        if reply.cut:
+            async with asyncio.timeout(delivery.pause):
+                await self._wait_for_disconnect()
+        if delivery.cut:
             await self.reset()
         else:
-            await self._send({"type": "http.response.body", "body": answer.body[reply.half :]})
+            await self._send({"type": "http.response.body", "body": response.body[delivery.half :]})
 
     async def reset(self) -> None:
-        """End the connection without another byte."""
-        reset(self._scope["state"]["transport"])
-        await self._gone()
+        """Close the connection without sending another byte."""
+        reset_transport(self._scope["state"]["transport"])
+        await self._wait_for_disconnect()
 
-    async def _gone(self) -> None:
-        # until uvicorn knows of it: else it logs an answer that is not complete, or sends a 500
+    async def _wait_for_disconnect(self) -> None:
+        # if the application returned before, uvicorn would log an incomplete response or send a 500
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
 
-def reset(transport: asyncio.Transport) -> None:
-    """Close the connection so that its peer sees a reset (RST) and not an orderly end."""
+def reset_transport(transport: asyncio.Transport) -> None:
+    """Close a connection so that its peer receives a reset (RST) instead of an orderly end (FIN)."""
     if not transport.is_closing():
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
         transport.abort()
 
 
-def _response(answer: Answer) -> Response:
-    # uvicorn's own Date is kept by its Server, which is not used here
-    headers = {"Date": formatdate(usegmt=True), "Content-Type": "application/json", **answer.headers}
-    return Response(answer.body, answer.status, headers)
+def _to_starlette(response: Response) -> responses.Response:
+    # uvicorn sets the Date header in its Server, which is not used here
+    headers = {"Date": formatdate(usegmt=True), "Content-Type": "application/json", **response.headers}
+    return responses.Response(response.body, response.status, headers)

@@ -1,4 +1,4 @@
-"""What is due by the clock -> done, in the order it fell due, each as of its own moment."""
+"""Run the scheduled jobs that are due, in the order of their times; each acts as of its own time."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from toloka_frames.local._api.bulk_create import create_due
 from toloka_frames.local._api.operations import fail_operation, run_operation
 from toloka_frames.local._api.pool_lifecycle import change_pool, reopen_pool
 from toloka_frames.local._api.projects import archive_due_project
-from toloka_frames.local._api.task_suites import SUITES
-from toloka_frames.local._api.tasks import TASKS
-from toloka_frames.local._api.user_bonuses import BONUSES
+from toloka_frames.local._api.task_suites import SUITE_CREATION
+from toloka_frames.local._api.tasks import TASK_CREATION
+from toloka_frames.local._api.user_bonuses import BONUS_CREATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from toloka_frames.local._store.store import Due, Store
+    from toloka_frames.local._store.store import DueJob, Store
 
 _logger = logging.getLogger("toloka_frames.local")
-_JOBS: dict[str, Callable[[Store, Due], None]] = {
+# these names are stored in state files, so they stay as they are
+_JOBS: dict[str, Callable[[Store, DueJob], None]] = {
     "run_operation": run_operation,
     "fail_operation": fail_operation,
     "change_pool": change_pool,
@@ -33,7 +34,9 @@ _JOBS: dict[str, Callable[[Store, Due], None]] = {
     "archive_project": archive_due_project,
     "aggregate": aggregate,
     "find_figures": find_figures,
-    **{f"create_{kind.table}": partial(create_due, kind=kind) for kind in (TASKS, SUITES, BONUSES)},
+    "create_tasks": partial(create_due, creation=TASK_CREATION),
+    "create_task_suites": partial(create_due, creation=SUITE_CREATION),
+    "create_user_bonuses": partial(create_due, creation=BONUS_CREATION),
     "ready_app_project": ready_app_project,
     "take_items": take_items,
     "label_items": label_items,
@@ -43,18 +46,19 @@ _JOBS: dict[str, Callable[[Store, Due], None]] = {
 }
 
 
-def settle(store: Store) -> None:
-    """Do all that is due, so that a service nobody asked for a while looks as if it had worked all along."""
+def run_due_jobs(store: Store) -> None:
+    """Run all jobs that are due, so that a service without recent requests appears to have worked all the time."""
     with store.lock:
         while True:
             try:
                 with store.transaction():
-                    # taken off and done in one transaction: a kill between them would lose it
-                    due = store.due()
-                    if due is None:
+                    # removed and run in one transaction, because a kill between the two would lose the job
+                    job = store.pop_due_job()
+                    if job is None:
                         return
-                    _JOBS[due.job](store, due)
+                    _JOBS[job.name](store, job)
             except Exception:
-                _logger.exception("Work that was due failed and is given up")
-                with store.transaction():  # the failure put it back on the agenda, where it would fail for ever
-                    store.due()
+                _logger.exception("A scheduled job failed and is dropped")
+                # the rollback has scheduled the job again, and it would fail forever
+                with store.transaction():
+                    store.pop_due_job()

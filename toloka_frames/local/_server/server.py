@@ -1,4 +1,4 @@
-"""What answers HTTP requests -> the same on a real socket of 127.0.0.1, served by a daemon thread."""
+"""Serve HTTP on a socket of 127.0.0.1, from a daemon thread."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from starlette.requests import ClientDisconnect, Request
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from toloka_frames.local._server.http_protocol import Protocol, Wire, reset
+from toloka_frames.local._server.http_protocol import Connection, Protocol, reset_transport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.types import Receive, Scope, Send
 
-    from toloka_frames.local._faults.exchange import Reply
+    from toloka_frames.local._faults.exchange import Delivery
 
 _HOST = "127.0.0.1"
 _GRACE_SECONDS = 1
 
 
 class Server:
-    """A running server; `url` has the port that the system gave when `port` is 0.
+    """A running server; `url` has the port, which the system chooses if `port` is 0.
 
-    It is uvicorn's protocol under a listener of our own, which can be killed and come back, and which ends without delay.
+    It combines uvicorn's protocol with its own listener, which can crash and restart, and which closes without delay.
 
     Raises:
-        OSError: The port is taken.
+        OSError: If the port is in use.
     """
 
-    def __init__(self, answer: Callable[[Request, bytes], Awaitable[Reply]], port: int) -> None:
-        self._answer = answer
-        self._socket = _bound_socket(port)
+    def __init__(self, dispatch: Callable[[Request, bytes], Awaitable[Delivery]], port: int) -> None:
+        self._dispatch = dispatch
+        self._socket = _bind(port)
         self._port = self._socket.getsockname()[1]
         self.url = f"http://{_HOST}:{self._port}"
         self._config = Config(
@@ -56,12 +56,13 @@ class Server:
         self._thread.join()
 
     def _run(self) -> None:
-        # not asyncio.run, which nest_asyncio may have replaced, and not the loop of a policy, whose accepting may differ
+        # not asyncio.run, which nest_asyncio may have replaced; not the loop of a policy, because _stop_listening relies on
+        # how asyncio's selector loop accepts connections
         with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
             try:
                 runner.run(self._serve())
             finally:
-                self._ready.set()  # also where it could not begin: whoever made it waits for this
+                self._ready.set()  # also if the server failed to start, because the constructor waits for it
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -79,15 +80,15 @@ class Server:
         )
 
     async def _stop_listening(self) -> None:
-        # asyncio accepts a connection in a task, which would fail and leak its socket if the listener were closed first: no
-        # new tasks, one iteration of the loop for those that there are, and one for the connections that they make
+        # asyncio accepts each connection in a task, which leaks its socket if the listener closes before the task has run:
+        # start no new tasks, give the existing ones an iteration of the loop, and their connections another one
         self._loop.remove_reader(self._socket)
         for _ in range(2):
             await asyncio.sleep(0)
         self._listener.close()
 
     async def _close_connections(self) -> None:
-        """Return when every socket is closed: one that is still open when the loop ends is never closed by it."""
+        """Close every connection and wait for it: the loop does not close sockets that are open when it ends."""
         for connection in list(self._state.connections):
             connection.shutdown()
         await self._wait_for_disconnects()
@@ -102,47 +103,47 @@ class Server:
 
     def _reset_connections(self) -> None:
         for connection in list(self._state.connections):
-            reset(connection.transport)
+            reset_transport(connection.transport)
 
     async def _serve_request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request, wire = Request(scope, receive), Wire(scope, receive, send)
+        request, connection = Request(scope, receive), Connection(scope, receive, send)
         try:
-            reply = await self._answer(request, await request.body())
-            if reply.outage is not None:
-                await self._die(reply.outage)
-            await wire.send(reply)
+            delivery = await self._dispatch(request, await request.body())
+            if delivery.outage is not None:
+                await self._crash(delivery.outage)
+            await connection.send(delivery)
         except ClientDisconnect:
             pass
-        except asyncio.CancelledError:  # the server is killed, or has waited long enough
-            await wire.reset()
+        except asyncio.CancelledError:  # the server crashes, or closes and has waited long enough
+            await connection.reset()
 
-    async def _die(self, seconds: float) -> None:
-        """Be gone at once, as if killed, and come back after so many seconds."""
+    async def _crash(self, seconds: float) -> None:
+        """Stop at once, like a killed process, and restart after `seconds`."""
         if self._closing.is_set():
             return
         await self._stop_listening()
-        self._socket = _bound_socket(self._port)  # kept from others; as nobody listens at it, it refuses
+        self._socket = _bind(self._port)  # reserves the port; without a listener, connections are refused
         self._reset_connections()
         for task in self._state.tasks - {asyncio.current_task()}:
             task.cancel()
-        # kept, because an event loop holds its tasks by weak references only
-        self._return = asyncio.create_task(self._come_back(seconds))
+        # an event loop holds only weak references to its tasks
+        self._restarting = asyncio.create_task(self._restart(seconds))
 
-    async def _come_back(self, seconds: float) -> None:
+    async def _restart(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
         if not self._closing.is_set():
             await self._listen()
 
 
-def _bound_socket(port: int) -> socket.socket:
-    # asyncio sends small answers at once (TCP_NODELAY) only on sockets that say they are TCP
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+def _bind(port: int) -> socket.socket:
+    # only with this protocol asyncio sets TCP_NODELAY, without which small responses are delayed
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":
-        # on Windows this would let two listen at one port
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # on Windows it would let two processes listen at one port
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        made.bind((_HOST, port))
+        bound.bind((_HOST, port))
     except OSError:
-        made.close()
+        bound.close()
         raise
-    return made
+    return bound

@@ -23,7 +23,7 @@ from toloka_frames.local._api.projects import add_project
 from toloka_frames.local._api.task_suites import shown_task, suite_row
 from toloka_frames.local._api.tasks import task_row
 from toloka_frames.local._base.export_format import API_STATUSES, TIMESTAMPS
-from toloka_frames.local._base.ids_and_timestamps import instant, made_at, moment, pool_prefix
+from toloka_frames.local._base.ids_and_timestamps import creation_time, format_timestamp, parse_timestamp, pool_id_of
 
 if TYPE_CHECKING:
     import os
@@ -52,7 +52,7 @@ class _Assignment:
     def created(self, otherwise: float) -> float:
         """When work began, in Unix seconds."""
         started = self.cell("ASSIGNMENT:started")
-        return moment(started) if started else otherwise
+        return parse_timestamp(started) if started else otherwise
 
 
 def load_export(store: Store, source: str | os.PathLike[str] | pd.DataFrame) -> str:
@@ -107,7 +107,7 @@ def _load(store: Store, rows: list[Cells]) -> str:
 def _pool_id(rows: Iterable[Cells]) -> str | None:
     names = ("ASSIGNMENT:task_id", "ASSIGNMENT:assignment_id", "ASSIGNMENT:task_suite_id")
     for row in rows:
-        found = next((prefix for name in names if (prefix := pool_prefix(row.get(name, "")))), None)
+        found = next((prefix for name in names if (prefix := pool_id_of(row.get(name, "")))), None)
         # old ids are UUIDs, which tell no pool; the link does
         linked = row.get("ASSIGNMENT:link", "").split("/")[-2:-1]
         if found or (linked and linked[0].isdecimal()):
@@ -121,7 +121,7 @@ def _assignments(store: Store, rows: Iterable[Cells], pool_id: str) -> list[_Ass
         key = _assignment_key(row)
         if key not in found:
             started = row.get("ASSIGNMENT:started")
-            at = moment(started) if started else time.time()
+            at = parse_timestamp(started) if started else time.time()
             suite_id = row.get("ASSIGNMENT:task_suite_id") or store.object_ids.new(pool_id, at)
             found[key] = _Assignment(key[0] if len(key) == 1 else store.object_ids.new(pool_id, at), suite_id)
         found[key].rows.append(row)
@@ -150,9 +150,9 @@ def _tasks(assignments: Iterable[_Assignment], pool_id: str, begun: float) -> di
     for row in (row for one in assignments for row in one.rows):
         task_id = row["ASSIGNMENT:task_id"]
         if task_id not in tasks:
-            created = made_at(task_id) or begun
+            created = creation_time(task_id) or begun
             overlap = None if _fields(row, "GOLDEN:") else answered[task_id]
-            tasks[task_id] = task_row(task_id, _task(row, pool_id), overlap, instant(created))
+            tasks[task_id] = task_row(task_id, _task(row, pool_id), overlap, format_timestamp(created))
             if overlap is not None:
                 tasks[task_id]["remaining_overlap"] = 0
     return tasks
@@ -197,7 +197,7 @@ def _pool_form(rows: list[Cells], project_id: str, now: float) -> Row:
         "project_id": project_id,
         "private_name": f"Export of {len(rows)} rows",
         # else it could not be opened
-        "will_expire": instant(now + _YEAR),
+        "will_expire": format_timestamp(now + _YEAR),
         "reward_per_assignment": rewards.most_common(1)[0][0] if rewards else 0.0,
         "assignment_max_duration_seconds": 3600,
         "mixer_config": {"real_tasks_count": 1, "golden_tasks_count": 0, "training_tasks_count": 0},
@@ -210,16 +210,16 @@ def _suites(assignments: Iterable[_Assignment], tasks: Mapping[str, Row], pool_i
     for one in assignments:
         by_suite.setdefault(one.suite_id, []).append(one)
     for suite_id, done in by_suite.items():
-        created = made_at(suite_id) or done[0].created(begun)
+        created = creation_time(suite_id) or done[0].created(begun)
         shown = [shown_task(tasks[row["ASSIGNMENT:task_id"]]) for row in done[0].rows]
-        yield suite_row(suite_id, pool_id, shown, instant(created), len(done), remaining=0, mixed=True)
+        yield suite_row(suite_id, pool_id, shown, format_timestamp(created), len(done), remaining=0, mixed=True)
 
 
 def _assignment(one: _Assignment, tasks: Mapping[str, Row], pool: Row, begun: float) -> Row:
     status = one.cell("ASSIGNMENT:status") or "APPROVED"
     reward = one.cell("ASSIGNMENT:reward")
     cells = {name: one.cell(f"ASSIGNMENT:{name}") for name in TIMESTAMPS}
-    instants = {name: instant(moment(cell)) for name, cell in cells.items() if cell}
+    timestamps = {name: format_timestamp(parse_timestamp(cell)) for name, cell in cells.items() if cell}
     return assignment_row(
         one.id,
         one.suite_id,
@@ -228,6 +228,6 @@ def _assignment(one: _Assignment, tasks: Mapping[str, Row], pool: Row, begun: fl
         status=API_STATUSES.get(status, status),
         tasks=[tasks[row["ASSIGNMENT:task_id"]] for row in one.rows],
         solutions=None if status in _UNANSWERED else [_fields(row, "OUTPUT:") for row in one.rows],
-        instants={"created": instant(one.created(begun)), **instants},
+        timestamps={"created": format_timestamp(one.created(begun)), **timestamps},
         reward=float(reward) if reward else pool["reward_per_assignment"],
     )

@@ -15,7 +15,7 @@ from toloka_frames.local._api.assignments import assignment_row
 from toloka_frames.local._api.pool_lifecycle import set_closed
 from toloka_frames.local._api.task_suites import shown_task, suite_row
 from toloka_frames.local._base import seeded_random
-from toloka_frames.local._base.ids_and_timestamps import instant, moment
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp, parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -134,7 +134,7 @@ def _mix(tasks: Sequence[_Task], users: Sequence[str], mixer: Row, seed: int) ->
         for suite in _share(block, users, number):
             shown = [*_take(training, mixer.get("training_tasks_count", 0), suite.user_id), *suite.tasks]
             for task in _take(golden, mixer.get("golden_tasks_count", 0), suite.user_id):
-                place = seeded_random.chance(seed, suite.user_id, task.row["id"]) * (len(shown) + 1)
+                place = seeded_random.uniform(seed, suite.user_id, task.row["id"]) * (len(shown) + 1)
                 shown.insert(int(place), task)
             yield _Suite(suite.user_id, shown)
 
@@ -177,12 +177,12 @@ class _Judgement:
         self._seed = seed
 
     def solve(self, user_id: str, task: Row) -> dict[str, Any]:
-        truth = seeded_random.values(self._spec, task["id"])
+        truth = seeded_random.field_values(self._spec, task["id"])
         if task.get("known_solutions"):
             truth |= task["known_solutions"][0]["output_values"]
-        if seeded_random.chance(self._seed, user_id, task["id"]) < self._accuracy:
+        if seeded_random.uniform(self._seed, user_id, task["id"]) < self._accuracy:
             return truth
-        return seeded_random.other_values(self._spec, truth, self._seed, user_id, task["id"])
+        return seeded_random.different_field_values(self._spec, truth, self._seed, user_id, task["id"])
 
 
 def _work(store: Store, pool: Row, suites: Sequence[_Suite], judgement: _Judgement) -> float:
@@ -192,7 +192,7 @@ def _work(store: Store, pool: Row, suites: Sequence[_Suite], judgement: _Judgeme
     rows = []
     for suite in suites:
         begun = free[suite.user_id]
-        ended = begun + _SHORTEST + seeded_random.chance(suite.user_id, suite.tasks[0].row["id"]) * (_LONGEST - _SHORTEST)
+        ended = begun + _SHORTEST + seeded_random.uniform(suite.user_id, suite.tasks[0].row["id"]) * (_LONGEST - _SHORTEST)
         free[suite.user_id] = ended + _PAUSE
         rows.append((begun, ended, suite))
     # ids are made in this order, and their order is that of time
@@ -206,18 +206,18 @@ def _work(store: Store, pool: Row, suites: Sequence[_Suite], judgement: _Judgeme
 def _start(store: Store, pool: Row) -> float:
     """Now, or after the work that other simulated Tolokers have done ahead of the clock."""
     last = store.select("SELECT max(submitted) FROM assignments WHERE pool_id = ?", (int(pool["id"]),))[0][0]
-    return max(time.time(), moment(last) + _PAUSE) if last else time.time()
+    return max(time.time(), parse_timestamp(last) + _PAUSE) if last else time.time()
 
 
 def _rows(store: Store, pool: Row, suite: _Suite, judgement: _Judgement, *, begun: float, ended: float) -> tuple[Row, Row]:
     suite_id, assignment_id = (store.object_ids.new(pool["id"], begun) for _ in range(2))
     suite_id, mixed = suite.id or suite_id, suite.id is None
-    created = instant(begun)
-    instants = {"created": created, "submitted": instant(ended)}
+    created = format_timestamp(begun)
+    timestamps = {"created": created, "submitted": format_timestamp(ended)}
     status = "SUBMITTED"
     if pool["auto_accept_solutions"]:
         status = "ACCEPTED"
-        instants["accepted"] = instant(ended + 0.1)
+        timestamps["accepted"] = format_timestamp(ended + 0.1)
     shown = suite_row(suite_id, pool["id"], [task.shown for task in suite.tasks], created, 1, remaining=0, mixed=mixed)
     assignment = assignment_row(
         assignment_id,
@@ -227,7 +227,7 @@ def _rows(store: Store, pool: Row, suite: _Suite, judgement: _Judgement, *, begu
         status=status,
         tasks=[task.body for task in suite.tasks],
         solutions=[judgement.solve(suite.user_id, task.row) for task in suite.tasks],
-        instants=instants,
+        timestamps=timestamps,
         reward=pool["reward_per_assignment"],
         mixed=mixed,
     )
@@ -236,7 +236,7 @@ def _rows(store: Store, pool: Row, suite: _Suite, judgement: _Judgement, *, begu
 
 def _count_down_suites(store: Store, suites: Sequence[_Suite]) -> None:
     # where the overlap is infinite there is no number, and json_set would write a null
-    store.change(
+    store.execute_many(
         "UPDATE task_suites SET body = json_set(body, '$.remaining_overlap', body ->> '$.remaining_overlap' - 1)"
         " WHERE id = ? AND body ->> '$.remaining_overlap' IS NOT NULL",
         ((suite.id,) for suite in suites),
@@ -245,7 +245,7 @@ def _count_down_suites(store: Store, suites: Sequence[_Suite]) -> None:
 
 def _count_down(store: Store, suites: Sequence[_Suite]) -> None:
     touched = {task.row["id"]: task.left for suite in suites for task in suite.tasks if task.left is not None}
-    store.change(
+    store.execute_many(
         "UPDATE tasks SET body = json_set(body, '$.remaining_overlap', ?) WHERE id = ?",
         ((left, task_id) for task_id, left in touched.items()),
     )

@@ -1,4 +1,4 @@
-"""What lists filter and sort by -> columns that SQLite itself fills from the rows' JSON."""
+"""The tables: which fields of the rows' JSON are columns, so that lists can filter and sort by them."""
 
 from __future__ import annotations
 
@@ -6,37 +6,38 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from toloka_frames.local._base.ids_and_timestamps import comparable
+from toloka_frames.local._base.ids_and_timestamps import sortable_timestamp
 
 _BOOLEANS = ("false", "true")
-_INTEGER = re.compile("-?[0-9]{1,18}")  # all of which SQLite can hold
+_INTEGER = re.compile("-?[0-9]{1,18}")  # SQLite's integers hold all of them
 
 
 @dataclass(frozen=True)
 class Column:
-    """A field of the JSON row by which lists filter and sort, kept as a column that SQLite itself fills."""
+    """A column generated from a field of the JSON row; `path` is the field's path if it is not `name`."""
 
     name: str
-    kind: Literal["text", "decimal", "integer", "instant", "boolean"] = "text"
+    kind: Literal["text", "decimal", "integer", "timestamp", "boolean"] = "text"
     path: str = ""
 
     @property
     def sql(self) -> str:
-        """The column's definition."""
+        """The column's definition in SQL."""
         field = f"json_extract(body, '$.{self.path or self.name}')"
         match self.kind:
             case "decimal":
-                # text on the wire, but "9" was made before "10" (no source says outright that lists know it)
+                # text in the API, but "9" was created before "10" (no source states that lists compare them as numbers)
                 field = f"CAST({field} AS INTEGER)"
-            case "instant":  # the wire drops a zero fraction, and text of different lengths does not compare as time
+            case "timestamp":
+                # the API omits a fraction of zero, and texts of different lengths do not sort by time
                 field = f"substr({field} || iif(length({field}) = 19, '.000000', '000000'), 1, 26)"
         return f"{self.name} GENERATED ALWAYS AS ({field}) STORED"
 
     def value(self, text: str) -> str | int:
-        """What the column holds for a value as spelled in a query or path; ValueError if no value is spelled so."""
+        """Convert text from a query or path to the column's value; raise ValueError if it is not valid."""
         match self.kind:
-            case "instant":
-                return comparable(text)
+            case "timestamp":
+                return sortable_timestamp(text)
             case "text":
                 return text
             case "boolean":
@@ -49,19 +50,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One kind of row: `what` names it in messages, each of `indexes` is a column list."""
+    """A table: `label` names one of its rows in messages, each of `indexes` is a list of columns."""
 
-    what: str
+    label: str
     columns: tuple[Column, ...]
     indexes: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column:
-        """The column of that name."""
+        """Return the column of this name."""
         return next(column for column in self.columns if column.name == name)
 
 
-def _instants(*names: str) -> tuple[Column, ...]:
-    return tuple(Column(name, "instant") for name in names)
+def _timestamps(*names: str) -> tuple[Column, ...]:
+    return tuple(Column(name, "timestamp") for name in names)
 
 
 _DECIMAL = Column("id", "decimal")
@@ -83,15 +84,19 @@ TABLES = {
             Column("public_name"),
             Column("private_comment"),
             *_OWNER,
-            *_instants("created"),
+            *_timestamps("created"),
         ),
     ),
     "pools": Table(
-        "pool", (_DECIMAL, _STATUS, Column("project_id", "decimal"), *_OWNER, *_instants("created", "last_started"))
+        "pool", (_DECIMAL, _STATUS, Column("project_id", "decimal"), *_OWNER, *_timestamps("created", "last_started"))
     ),
-    "trainings": Table("training", (_DECIMAL, _STATUS, Column("project_id", "decimal"), *_instants("created", "last_started"))),
-    "tasks": Table("task", (_TEXT, _POOL, Column("overlap", "integer"), *_OWNER, *_instants("created")), _IN_POOL),
-    "task_suites": Table("task suite", (_TEXT, _POOL, Column("overlap", "integer"), *_OWNER, *_instants("created")), _IN_POOL),
+    "trainings": Table(
+        "training", (_DECIMAL, _STATUS, Column("project_id", "decimal"), *_timestamps("created", "last_started"))
+    ),
+    "tasks": Table("task", (_TEXT, _POOL, Column("overlap", "integer"), *_OWNER, *_timestamps("created")), _IN_POOL),
+    "task_suites": Table(
+        "task suite", (_TEXT, _POOL, Column("overlap", "integer"), *_OWNER, *_timestamps("created")), _IN_POOL
+    ),
     "assignments": Table(
         "assignment",
         (
@@ -100,7 +105,7 @@ TABLES = {
             _STATUS,
             Column("task_suite_id"),
             Column("user_id"),
-            *_instants("created", "submitted", "accepted", "rejected", "skipped", "expired"),
+            *_timestamps("created", "submitted", "accepted", "rejected", "skipped", "expired"),
         ),
         (*_IN_POOL, "pool_id, submitted, id", "task_suite_id"),
     ),
@@ -117,27 +122,27 @@ TABLES = {
             Column("assignment_id", path="details.assignment_id"),
             Column("user_id", path="details.user_id"),
             *_OWNER,
-            *_instants("created"),
+            *_timestamps("created"),
         ),
         ("pool_id, id", "assignment_id, id"),
     ),
-    "message_threads": Table("message thread", (_TEXT, *_instants("created"))),
+    "message_threads": Table("message thread", (_TEXT, *_timestamps("created"))),
     "webhook_subscriptions": Table(
         "webhook subscription",
-        (_TEXT, Column("event_type"), Column("webhook_url"), _POOL, *_instants("created")),
+        (_TEXT, Column("event_type"), Column("webhook_url"), _POOL, *_timestamps("created")),
         ("pool_id, id",),
     ),
     "user_bonuses": Table(
         "user bonus",
-        (_DECIMAL, Column("user_id"), Column("assignment_id"), Column("private_comment"), *_instants("created")),
+        (_DECIMAL, Column("user_id"), Column("assignment_id"), Column("private_comment"), *_timestamps("created")),
         ("user_id", "assignment_id"),
     ),
     "skills": Table(
-        "skill", (_DECIMAL, Column("name"), Column("global", "boolean"), *_OWNER, *_instants("created", "modified"))
+        "skill", (_DECIMAL, Column("name"), Column("global", "boolean"), *_OWNER, *_timestamps("created", "modified"))
     ),
     "user_skills": Table(
         "user skill",
-        (_DECIMAL, Column("user_id"), Column("skill_id", "decimal"), *_instants("created", "modified")),
+        (_DECIMAL, Column("user_id"), Column("skill_id", "decimal"), *_timestamps("created", "modified")),
         ("skill_id, user_id",),
     ),
     "user_restrictions": Table(
@@ -148,15 +153,15 @@ TABLES = {
             Column("scope"),
             Column("project_id", "decimal"),
             _POOL,
-            *_instants("created"),
+            *_timestamps("created"),
         ),
         ("user_id",),
     ),
-    "operations": Table("operation", (_TEXT, Column("type"), _STATUS, *_instants("submitted", "finished"))),
+    "operations": Table("operation", (_TEXT, Column("type"), _STATUS, *_timestamps("submitted", "finished"))),
     "apps": Table("app", (_TEXT,)),
     "app_projects": Table(
         "app project",
-        (_TEXT, Column("app_id"), Column("parent_app_project_id"), Column("name"), _STATUS, *_instants("created")),
+        (_TEXT, Column("app_id"), Column("parent_app_project_id"), Column("name"), _STATUS, *_timestamps("created")),
     ),
     "app_items": Table(
         "item",
@@ -165,14 +170,14 @@ TABLES = {
             _APP_PROJECT,
             Column("batch_id"),
             _STATUS,
-            Column("created", "instant", "created_at"),
-            Column("finished", "instant", "finished_at"),
+            Column("created", "timestamp", "created_at"),
+            Column("finished", "timestamp", "finished_at"),
         ),
         (*_IN_APP_PROJECT, "batch_id, id"),
     ),
     "app_batches": Table(
         "batch",
-        (_TEXT, _APP_PROJECT, Column("name"), _STATUS, Column("created", "instant", "created_at")),
+        (_TEXT, _APP_PROJECT, Column("name"), _STATUS, Column("created", "timestamp", "created_at")),
         _IN_APP_PROJECT,
     ),
 }

@@ -13,7 +13,7 @@ TASKS_PER_MINUTE = 200_000
 SUITES_PER_MINUTE = 100_000
 
 
-class Quota:
+class RateLimit:
     """At most `most` in any `seconds`; `interval` is the name of that time in the payload of a refusal."""
 
     def __init__(self, most: int, seconds: float, interval: str | None = None) -> None:
