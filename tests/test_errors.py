@@ -162,7 +162,7 @@ def test_error_has_the_failed_operation(scripted: Scripted) -> None:
 def test_timeout_error_has_the_operation(scripted: Scripted) -> None:
     scripted.answers = [reply({"id": "1", "status": "RUNNING"})]
     client = scripted.client()
-    with pytest.raises(TimeoutError, match=r"0\.01 s(.|\n)*goes on at the service") as caught:
+    with pytest.raises(TimeoutError, match=r"0\.01 s(.|\n)*continues at the service") as caught:
         tf.run(client.wait_operation("1", timeout=0.01, progress=False))
     assert isinstance(caught.value, tf.OperationTimeout)
     assert caught.value.operation == {"id": "1", "status": "RUNNING"}

@@ -85,7 +85,9 @@ def test_an_id_will_do_and_nothing_started_is_nothing_to_wait_for(scripted: Scri
     assert tf.run(client.wait_operation(None)) is None
 
 
-@pytest.mark.parametrize(("operation", "told"), [({"status": "RUNNING"}, "no operation"), ("..", "no id"), ("", "not empty")])
+@pytest.mark.parametrize(
+    ("operation", "told"), [({"status": "RUNNING"}, "not an operation"), ("..", "no id"), ("", "not empty")]
+)
 def test_what_is_no_operation_is_refused(operation: Any, told: str, scripted: Scripted) -> None:
     with pytest.raises(tf.InputError, match=told):
         tf.run(scripted.client().wait_operation(operation))

@@ -149,7 +149,7 @@ VALUES: dict[str, tuple[Call, str | None, str]] = {
     "an object with a number for an id": (lambda c: tf.run(c.get_pool(1080020)), "id", "text"),
     "an object with an id that climbs": (lambda c: tf.run(c.get_pool("..")), "id", ".."),
     "an object with an id that is no Unicode": (lambda c: tf.run(c.get_pool(HALF_OF_A_PAIR)), "id", "text"),
-    "an operation without id": (lambda c: tf.run(c.wait_operation({"status": "RUNNING"})), None, "no operation"),
+    "an operation without id": (lambda c: tf.run(c.wait_operation({"status": "RUNNING"})), None, "not an operation"),
     "a backend pandas has not": (
         lambda c: c.get_pools().to_dataframe(dtype_backend="polars"),
         None,
@@ -205,9 +205,9 @@ FRAMES: dict[str, tuple[Any, dict[str, Any], str | None, tuple[int, ...], str]] 
     "two columns of one name": (pd.DataFrame([IMAGES], columns=["image", "image"]), {}, "image", (), "occur twice: ['image']"),
     "columns named by numbers": (pd.DataFrame([IMAGES]), {}, None, (), "not: [0, 1]"),
     "columns named by pairs": (pd.concat({"a": with_images()}, axis=1), {}, None, (), "not: [('a', 'image')]"),
-    "a column without a name": (pd.DataFrame({"": IMAGES}), {}, None, (), "No column with a name"),
-    "INPUT: without a name": (pd.DataFrame({"INPUT:": IMAGES}), {}, None, (), "No column with a name"),
-    "answers and no input": (pd.DataFrame({"GOLDEN:result": ["cat", "dog"]}), {}, None, (), "No column with a name"),
+    "a column without a name": (pd.DataFrame({"": IMAGES}), {}, None, (), "such a column has no name"),
+    "INPUT: without a name": (pd.DataFrame({"INPUT:": IMAGES}), {}, None, (), "such a column has no name"),
+    "answers and no input": (pd.DataFrame({"GOLDEN:result": ["cat", "dog"]}), {}, None, (), "No column holds input values"),
     "a misspelt field": (pd.DataFrame({"imgae": IMAGES}), {}, "imgae", (), "the nearest is 'image'"),
     "an unknown field": (with_images(zzz=["a", "b"]), {}, "zzz", (), "Its input fields are image, text"),
     "a misspelt answer": (

@@ -107,7 +107,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "no suites": ({}, {}, "Exactly one"),
     "two ways": ({"page": [1, 1]}, {"suite_column": "page", "rows_per_suite": 1}, "Exactly one"),
     "no such column": ({}, {"suite_column": "page"}, "no such column"),
-    "a row of no suite": ({"page": ["a", None]}, {"suite_column": "page"}, "names no suite"),
+    "a row of no suite": ({"page": ["a", None]}, {"suite_column": "page"}, "has no suite"),
     "no number": ({}, {"rows_per_suite": 0}, "positive"),
     "an overlap of rows": ({"TASK:overlap": [1, 2]}, {"rows_per_suite": 1}, "one overlap"),
     "too many bytes": ({"text": ["x" * 600_000] * 2}, {"rows_per_suite": 2}, "Put fewer rows"),

@@ -126,7 +126,7 @@ def test_a_stop_keeps_what_is_known(scripted: Scripted) -> None:
         frame = pd.DataFrame({"user_id": [f"{row:032x}" for row in range(5_000)], "skill_id": "1", "value": 1})
         work = tf.aio.set_user_skills(frame, scripted.client(), concurrency=2, progress=False)
         task = asyncio.ensure_future(work)
-        with pytest.raises(tf.UploadCancelled, match="goes on") as caught:
+        with pytest.raises(tf.UploadCancelled, match="Run the same cell again") as caught:
             await task
         return caught.value.results
 
@@ -148,10 +148,10 @@ REFUSED: dict[str, tuple[Callable[..., Any], dict[str, Any], str]] = {
         {"user_id": ["u"], "skill_id": ["s"], "value": [10**5_000]},
         r"rows 0: the value is not a number from 0 to 100 \(as '\.\.\.', int\)",
     ),
-    "no such scope": (tf.set_user_restrictions, {"user_id": ["u"], "scope": ["SYSTEM"]}, "none of"),
+    "no such scope": (tf.set_user_restrictions, {"user_id": ["u"], "scope": ["SYSTEM"]}, "not one of"),
     "no assignment": (tf.accept_assignments, {"assignment_id": [None]}, "missing"),
     "an assignment twice": (tf.accept_assignments, {"assignment_id": ["a", "a"]}, "drop_duplicates"),
-    "no comment": (tf.reject_assignments, {"assignment_id": ["a"]}, "told why"),
+    "no comment": (tf.reject_assignments, {"assignment_id": ["a"]}, "needs a reason"),
     "no rows": (tf.accept_assignments, {"assignment_id": []}, "no rows"),
 }
 

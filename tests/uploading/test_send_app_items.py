@@ -343,7 +343,7 @@ def test_what_is_there_in_part_only_stays_unknown(
     data = {"text": "the same", "image_url": "https://example.com/3.jpg"}
     tf.run(client.create_app_item(project_id, {"input_data": data}))  # somebody else's
     later(data_home)
-    with pytest.raises(tf.UploadError, match="1 items that may be its own are listed") as caught:
+    with pytest.raises(tf.UploadError, match="1 items that it may have created are listed") as caught:
         pairs(10).pipe(tf.create_app_items, client, project_id, progress=False)
     assert counts(caught.value.results) == {"UNKNOWN": 10}
     assert posts(toloka).count("bulk") == 1

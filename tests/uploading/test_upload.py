@@ -294,7 +294,7 @@ def test_a_cancelled_upload_keeps_what_is_known() -> None:
         task = asyncio.create_task(upload)
         await some_are_there.wait()
         task.cancel()
-        with pytest.raises(tf.UploadCancelled, match="goes on") as caught:
+        with pytest.raises(tf.UploadCancelled, match="Run the same cell again") as caught:
             await task
         return caught.value.results
 
@@ -353,7 +353,7 @@ def test_rows_under_a_name_of_the_users_are_the_same_upload(
 CHANGED: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "a value": (lambda frame: frame.assign(text=frame["text"].where(frame["number"] != 3, "other")), "tasks 3 "),
     "many values": (lambda frame: frame.assign(text="other"), r"tasks 0, 1, 2, 3, 4 and 5 more"),
-    "more rows": (lambda frame: pd.concat([frame, frame.head(1)]), "had 10 tasks, and 11 tasks came"),
+    "more rows": (lambda frame: pd.concat([frame, frame.head(1)]), "had 10 tasks, and this call has 11 tasks"),
     "the overlap": (lambda frame: frame.assign(**{"TASK:overlap": 7}), "overlap"),
 }
 
@@ -556,7 +556,7 @@ def test_a_stop_at_any_request_keeps_what_is_known_and_leaves_nothing_running(nu
     if stopped is not None and stopped.upload_id and "by this call" not in str(stopped):
         results = stopped.results
         assert shown[-1].state == "stopped"
-        assert "goes on" in shown[-1].note
+        assert "Run the same cell again" in shown[-1].note
         assert stopped.upload_id in str(stopped)
         assert set(results["status"]) <= {"CREATED", "UNKNOWN", "NOT_SENT"}
         assert results["status"].eq("CREATED").sum() <= len(service.created)
@@ -572,4 +572,4 @@ def test_a_stop_before_the_ledger_was_read_calls_nothing_not_sent(service: Servi
     stopped = stopped_at(2, service, [])
     assert stopped is not None
     assert set(stopped.results["status"]) == {"UNKNOWN"}
-    assert "Nothing was sent by this call" in str(stopped)
+    assert "This call sent nothing" in str(stopped)

@@ -87,7 +87,9 @@ async def wait(
     """
     operation = await get(service, operation) if isinstance(operation, str) else dict(operation)
     if not isinstance(operation.get("id"), str):
-        raise InputError("This is no operation: it has no id.", hint="Give what the call that started it returned, or its id.")
+        raise InputError(
+            "This is not an operation: it has no id.", hint="Give the operation that the call returned, or its id."
+        )
     title = f"{operation.get('type', 'operation')}"
     with track_progress(progress, title, total=100, unit="%", quiet=MIN_DELAY_SECONDS) as tracker:
         ended = await _ended_within(service, operation, timeout, tracker)
@@ -164,7 +166,7 @@ async def _ended_within(
         raise OperationTimeout(
             f"The operation {operation['id']} has not ended in {timeout:g} s.",
             operation=operation,
-            hint="It goes on at the service: wait again with client.wait_operation(operation_id).",
+            hint="It continues at the service: wait again with client.wait_operation(operation_id).",
         ) from None
 
 

@@ -175,6 +175,8 @@ def item_roles(frame: pd.DataFrame) -> ColumnRoles:
     others = [*roles.golden.values(), *filter(None, (roles.hint, roles.language, roles.overlap))]
     if others:
         raise InputError(
-            f"App items have input fields only; {others[0]!r} is of tasks.", column=others[0], hint="Drop these columns."
+            f"App items have input fields only; {others[0]!r} is a column of tasks.",
+            column=others[0],
+            hint="Drop these columns.",
         )
     return roles

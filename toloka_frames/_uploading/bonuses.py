@@ -120,7 +120,7 @@ def bonus_objects(frame: pd.DataFrame, shared: Mapping[str, Any]) -> list[bytes]
     objects = convert_objects(values, MEMBER_TYPES)
     # Within one request the service rejects equal bonuses (409 ENTITY_CONFLICT). In two requests it would pay both, mostly by
     # mistake.
-    hint = "Drop one of them; where both are meant, give each a private_comment of its own."
+    hint = "Drop one of them, or give each a private_comment of its own if both are intended."
     reject_duplicates("user_id", objects, "bonus for the same user", hint)
     return objects
 

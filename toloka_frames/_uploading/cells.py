@@ -101,7 +101,10 @@ def column_roles(frame: pd.DataFrame, input_columns: Sequence[str] | None, *, ha
     else:
         inputs = {name: name for name in names if name != pool and not _is_prefixed(name)}
     if not inputs or "" in inputs:
-        raise InputError("No column with a name holds input values.", hint="Name the columns as the project's input fields.")
+        raise InputError(
+            "No column holds input values, or such a column has no name.",
+            hint="Name the columns as the project's input fields.",
+        )
     special = {name: name for name in names if _is_prefixed(name)}
     return ColumnRoles(
         inputs,

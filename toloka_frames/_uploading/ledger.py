@@ -40,7 +40,7 @@ SCHEMA_VERSION = 3
 PAGE_BYTES = 32_768
 BUSY_SECONDS = 10.0
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-IN_USE_HINT = "Another program holds it: end that, and make the same call again."
+IN_USE_HINT = "Another program is using it: close that program, then make the same call again."
 OTHER_FILE_HINT = (
     "Move it away or give another file with ledger=...; the same rows keep their operation ids and are created once. "
     "App items have no such ids: without the ledger they would be created again."
@@ -140,8 +140,8 @@ class LedgerFile:
         (version,) = sqlite.execute("pragma user_version").fetchone()
         if tables and (application_id, version) != (APPLICATION_ID, SCHEMA_VERSION):
             is_ledger = application_id == APPLICATION_ID
-            problem = "was written by another version of toloka_frames" if is_ledger else "holds something else"
-            raise LedgerError(f"{self.path} {problem}, and is left as it is.", path=self.path, hint=OTHER_FILE_HINT)
+            problem = "was written by another version of toloka_frames" if is_ledger else "is not a ledger"
+            raise LedgerError(f"{self.path} {problem}, and is left unchanged.", path=self.path, hint=OTHER_FILE_HINT)
         # A request has a megabyte of objects: on large pages, writing and deleting it takes half the time.
         sqlite.execute(f"pragma page_size = {PAGE_BYTES}")
         self._enable_wal()
@@ -200,7 +200,7 @@ class LedgerFile:
             yield
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            problem = "is damaged or no ledger, and is left as it is" if code in DAMAGED else "cannot be used"
+            problem = "is damaged or not a ledger, and is left unchanged" if code in DAMAGED else "cannot be used"
             hint = IN_USE_HINT if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) else OTHER_FILE_HINT
             raise LedgerError(f"The ledger {self.path} {problem}: {error}.", path=self.path, hint=hint) from error
 
@@ -461,7 +461,7 @@ class UploadLock:
         try:
             return self._lock.acquire(seconds)
         except OSError as error:
-            why = f"The lock of an upload cannot be made beside the ledger {self._ledger}: {error}."
+            why = f"The lock file of an upload cannot be created next to the ledger {self._ledger}: {error}."
             raise LedgerError(why, path=self._ledger, hint=OTHER_FILE_HINT) from error
 
     def release(self) -> None:
@@ -476,7 +476,7 @@ def ledger_path(ledger: Any) -> Path | None:
         InputError: If `ledger` is not a path.
     """
     if ledger is not None and (not isinstance(ledger, str | os.PathLike) or "\0" in os.fsdecode(ledger)):
-        raise InputError(f"ledger={ledger!r} is no path of a file.", column="ledger")
+        raise InputError(f"ledger={ledger!r} is not the path of a file.", column="ledger")
     try:
         # Absolute: a later change of the working directory does not change the file, and SQLite sees no special name.
         return None if ledger is None else Path(os.fsdecode(ledger)).expanduser().absolute()
@@ -491,7 +491,7 @@ def _default_path() -> Path:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise LedgerError(f"The folder of the ledger cannot be made: {error}.", path=path, hint=OTHER_FILE_HINT) from error
+        raise LedgerError(f"The folder of the ledger cannot be created: {error}.", path=path, hint=OTHER_FILE_HINT) from error
     return path
 
 

@@ -70,7 +70,7 @@ class Results:
                 self.mark_invalid(position, output)
         unmentioned = where[self._columns["status"][where] == "UNKNOWN"]
         if failed:
-            self.put(unmentioned, status="FAILED", error_message="The request that carried it ended with FAIL.")
+            self.put(unmentioned, status="FAILED", error_message="The request with this row ended with FAIL.")
         else:
             self.put(unmentioned, error_message="The operation's log does not mention this row.")
         return len(unmentioned)

@@ -144,7 +144,7 @@ def reject_assignments(
     """
     # anything but a DataFrame is rejected by verdict_calls
     if public_comment is None and isinstance(df, pd.DataFrame) and "public_comment" not in df.columns:
-        raise InputError("A Toloker whose work is rejected is told why: give public_comment=, or a column of it.")
+        raise InputError("A rejection needs a reason for the Toloker: give public_comment=, or a column public_comment.")
     calls = verdict_calls(df, "REJECTED", public_comment)
     return PerRowJob(ASSIGNMENTS, calls, df.index, skip_invalid_items, client, concurrency, progress)
 
@@ -216,13 +216,13 @@ def skill_calls(frame: pd.DataFrame) -> list[RowCall]:
 def restriction_calls(frame: pd.DataFrame) -> list[RowCall]:
     """Return the call of each row that bans a user; errors as in `skill_calls`."""
     values = read_columns(frame, RESTRICTION_TYPES, ("user_id", "scope"))
-    why = f"is none of {', '.join(REQUIRED_BY_SCOPE)}"
+    why = f"is not one of {', '.join(REQUIRED_BY_SCOPE)}"
     reject_rows("scope", values["scope"], lambda scope: scope not in REQUIRED_BY_SCOPE, why)
     for scope, required in REQUIRED_BY_SCOPE.items():
         rows = zip(values["scope"], values.get(required, [None] * len(frame)), strict=True)
         # a row of another scope passes with any value
         given = [value if row_scope == scope else required for row_scope, value in rows]
-        reject_rows(required, given, lambda value: value is None, f"is missing, and the scope {scope} needs it")
+        reject_rows(required, given, lambda value: value is None, f"is missing, and the scope {scope} requires it")
     return _put_calls("/v1/user-restrictions", values, RESTRICTION_TYPES)
 
 
@@ -257,7 +257,7 @@ def _is_id(value: Any) -> bool:
     return True
 
 
-REPEAT_HINT = "`.results` of this error has a row for each input row; the same call again leaves what is done as it is."
+REPEAT_HINT = "`.results` of this error has a row for each input row; the same call again does not change rows that are DONE."
 # errors that concern the row alone, so that the other rows are still sent
 ROW_ERRORS = (ValidationFailed, NotFound, Conflict)
 
@@ -305,7 +305,7 @@ class PerRowJob(RowJob):
 
     def stop_message(self) -> str:
         """Return the message for a job that was stopped."""
-        return f"{self._results.summary()} Running the same cell again goes on."
+        return f"{self._results.summary()} Run the same cell again to continue."
 
     async def _call(self, row: int, tracker: ProgressTracker) -> None:
         """Make the call of a row; an error that concerns the row alone does not stop the others."""

@@ -216,7 +216,8 @@ class OperationSender(ChunkSender):
 def upload_operation_failed(operation: Mapping[str, Any]) -> OperationFailed:
     """Return the error for an operation that did not create all its rows."""
     return operations.operation_failed(
-        operation, "One INVALID row has its whole request refused; with skip_invalid_items=True the others are created."
+        operation,
+        "One INVALID row makes the service reject its whole request; with skip_invalid_items=True the other rows are created.",
     )
 
 

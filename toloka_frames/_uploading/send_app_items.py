@@ -45,12 +45,10 @@ CLOCK_SKEW = timedelta(minutes=5)
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 BATCH_PATH = "/app/v0/app-projects/{}/batches/{}"
 LOOK_AGAIN_HINT = (
-    "Nothing was sent twice: the same call and tf.reconcile look again, client.get_app_items(...) shows what is there."
+    "Nothing was sent twice. The same call and tf.reconcile look again; client.get_app_items(...) lists the items."
 )
-LOOK_LATER_HINT = (
-    "Nothing was sent twice: if no item of it is listed at {}, the same call takes it as not sent, and sends it then."
-)
-NO_ITEM: Any = "No item was made of this row."
+LOOK_LATER_HINT = "Nothing was sent twice. If none of its items is listed at {}, the same call sends the request again."
+NO_ITEM: Any = "No item was created from this row."
 BATCH_FLAGS = ("priority_order",)
 
 
@@ -148,7 +146,7 @@ class AppItemSender(ChunkSender):
         match = match_items(wanted, await self._created_items(chunk, len(wanted)))
         if match.missing or match.unmatched_items:
             raise _outcome_unknown(
-                chunk, f"the batch {batch['id']} was made, and its items are others than those that were sent"
+                chunk, f"the batch {batch['id']} was created, but its items differ from the rows that were sent"
             )
         await self._end(chunk, match.item_of_row, rejected)
 
@@ -159,7 +157,7 @@ class AppItemSender(ChunkSender):
             return
         match = match_items(inputs_of(chunk), await self._created_items(chunk, len(ids), set(ids)))
         if match.unmatched_items:
-            raise _outcome_unknown(chunk, "the items that it made are others than those that were sent")
+            raise _outcome_unknown(chunk, "its items differ from the rows that were sent")
         rejected = await self._reported_errors(chunk, match.missing)
         await self._end(chunk, match.item_of_row, rejected or dict.fromkeys(match.missing, NO_ITEM))
 
@@ -196,7 +194,7 @@ class AppItemSender(ChunkSender):
             return False
         when = f"{since + GIVE_UP_AFTER:%Y-%m-%d %H:%M:%S} UTC"
         hint = LOOK_AGAIN_HINT if possible_items else LOOK_LATER_HINT.format(when)
-        self._unknown = _outcome_unknown(chunk, f"{possible_items:,} items that may be its own are listed", hint)
+        self._unknown = _outcome_unknown(chunk, f"{possible_items:,} items that it may have created are listed", hint)
         self._results.put(chunk.positions, error_message=str(self._unknown))
         return None
 
@@ -244,7 +242,7 @@ class AppItemSender(ChunkSender):
 
         items = await self._poll(listed, "items that are not listed yet")
         if items is None:
-            raise _outcome_unknown(chunk, f"{count:,} items were made, and not all of them are listed")
+            raise _outcome_unknown(chunk, f"{count:,} items were created, but not all of them are listed")
         return items
 
     async def _poll(self, request: Callable[[], Awaitable[Response | None]], reason: str) -> Response | None:

@@ -150,7 +150,7 @@ def create_task_suites(
     suites = _suite_of_each_row(df, suite_column, rows_per_suite)
     frame = df if suite_column is None else df.drop(columns=suite_column)
     if "TASK:overlap" in frame.columns:
-        raise InputError("A suite has one overlap: give overlap= in place of the column TASK:overlap.", column="TASK:overlap")
+        raise InputError("A suite has one overlap: give overlap= instead of the column TASK:overlap.", column="TASK:overlap")
     roles = column_roles(frame, input_columns, has_pool=pool_id is not None)
     rows = TaskRows(CREATE_TASK_SUITES, frame, flags, upload_id, roles, pool_id, overlap, suites)
     return Upload(rows, client, ledger, concurrency, progress)
@@ -168,7 +168,7 @@ def _suite_of_each_row(df: pd.DataFrame, suite_column: str | None, rows_per_suit
         raise InputError(f"suite_column={suite_column!r}: the frame has no such column.", column=suite_column)
     suites = plain_values(df[suite_column])
     if missing := [row for row, suite in enumerate(suites) if suite is None]:
-        raise InputError(f"Column {suite_column!r}: row {missing[0]} names no suite.", column=suite_column, rows=missing[:5])
+        raise InputError(f"Column {suite_column!r}: row {missing[0]} has no suite.", column=suite_column, rows=missing[:5])
     return suites
 
 

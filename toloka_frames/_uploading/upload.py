@@ -45,15 +45,16 @@ AnyVerb = TypeVar("AnyVerb", bound="Callable[..., Any]")
 CONCURRENCY = 5
 LOCK_POLL_SECONDS = 0.2
 RETRY_HINT = (
-    "`.results` of this error has a row for each input row. The same call again sends what is NOT_SENT or was refused, asks "
-    "what became of UNKNOWN rows, and creates nothing twice. Mend INVALID rows and send them alone: "
-    "df[error.results['status'].eq('INVALID').to_numpy()]. Rows whose operation ended with FAIL are tried again when the same "
-    "call is made with another flag, as skip_invalid_items=True."
+    "`.results` of this error has a row for each input row. The same call again sends rows that are NOT_SENT or were "
+    "rejected, looks up UNKNOWN rows, and creates nothing twice. Correct INVALID rows and send them alone: "
+    "df[error.results['status'].eq('INVALID').to_numpy()]. Rows whose operation ended with FAIL are sent again if the same "
+    "call is made with another flag, such as skip_invalid_items=True."
 )
 RETRY_APP_ITEMS_HINT = (
-    "`.results` of this error has a row for each input row. The same call again sends what is NOT_SENT or was refused, looks "
-    "for UNKNOWN rows among what is there, and creates nothing twice. One INVALID row has its whole request refused, unless "
-    "ignore_errors=True: mend it and send these alone: df[error.results['status'].isin(['INVALID', 'FAILED']).to_numpy()]."
+    "`.results` of this error has a row for each input row. The same call again sends rows that are NOT_SENT or were "
+    "rejected, looks for UNKNOWN rows among the service's items, and creates nothing twice. Unless ignore_errors=True, one "
+    "INVALID row makes the service reject its whole request: correct it and send the rows of these requests alone: "
+    "df[error.results['status'].isin(['INVALID', 'FAILED']).to_numpy()]."
 )
 
 
@@ -247,9 +248,9 @@ class Upload(RowJob):
 
     def stop_message(self) -> str:
         """Return the message for an upload that was stopped."""
-        known = self._results.summary() if self._ledger_was_read else "Nothing was sent by this call."
+        known = self._results.summary() if self._ledger_was_read else "This call sent nothing."
         without = f" Without the frame: tf.resume({self.upload_id!r}, client)." if self.upload_id else ""
-        return f"{known} Running the same cell again goes on.{without}"
+        return f"{known} Run the same cell again to continue.{without}"
 
     async def _run_frame(self, rows: FrameRows, tracker: ProgressTracker) -> None:
         plan = await rows.plan(self._service)
@@ -277,7 +278,7 @@ class Upload(RowJob):
         self._results = Results(objects, kind.object_id, kind.request_id_column)
         self._index, self._object_of_row = index, object_of_row
         # an earlier call may have sent any of them
-        self._results.put(range(objects), status="UNKNOWN", error_message="The ledger was not read yet.")
+        self._results.put(range(objects), status="UNKNOWN", error_message="The ledger has not been read yet.")
 
     @asynccontextmanager
     async def _locked_ledger(self, account: str, upload_id: str, tracker: ProgressTracker) -> AsyncIterator[Ledger]:
@@ -310,7 +311,7 @@ class Upload(RowJob):
         if state.flags.get(entry.kind.open_flag):
             await self._open(ledger, entry, sender)
         if entry.ended and not state.chunks:
-            tracker.note += f" All of it was settled on {entry.ended:%Y-%m-%d %H:%M} UTC; nothing was sent."
+            tracker.note += f" All rows were settled on {entry.ended:%Y-%m-%d %H:%M} UTC; nothing was sent."
 
     async def _look_up(self, ledger: Ledger, entry: LedgerEntry, state: UploadState, tracker: ProgressTracker) -> None:
         """Look up the chunks that an earlier call sent and whose outcome is not known."""
@@ -337,10 +338,10 @@ class Upload(RowJob):
             except TolokaError as error:
                 problem = "the pool was not opened" if entry.kind.idempotent else f"the batch {pool_id} was not started"
                 raise UploadError(
-                    f"{self._results.summary()} The {entry.kind.name} are there, but {problem}: {error}",
+                    f"{self._results.summary()} The {entry.kind.name} were created, but {problem}: {error}",
                     results=self.frame(),
                     upload_id=self.upload_id,
-                    hint="Make the same call again, or do it with client.open_pool or client.start_app_batch.",
+                    hint="Make the same call again, or use client.open_pool or client.start_app_batch.",
                 ) from error
             await in_thread(ledger.pool_was_opened, entry.id, pool_id)
 
@@ -356,7 +357,7 @@ def _enter(ledger: Ledger, plan: UploadPlan, flags: Flags) -> tuple[LedgerEntry,
         raise InputError(
             f"upload_id={plan.upload_id!r} is in the ledger with other rows: {_difference(entry, plan)}.",
             column="upload_id",
-            hint="Give these rows another upload_id=, or send the rows of then.",
+            hint="Give these rows another upload_id=, or send the original rows.",
         )
     return entry, _begin_call(ledger, entry, flags, plan.chunks)
 
@@ -367,7 +368,7 @@ def _find(ledger: Ledger, account: str, upload_id: str) -> LedgerEntry:
         raise InputError(
             f"This account has no upload {upload_id!r} in the ledger {ledger.path}.",
             column="upload_id",
-            hint="tf.uploads() shows all; another ledger is given with ledger=...",
+            hint="tf.uploads() lists all; give another ledger with ledger=...",
         )
     return entry
 
@@ -410,13 +411,13 @@ def check_pool(pool: Mapping[str, Any], kind: BulkCreation) -> None:
 
 def _difference(entry: LedgerEntry, plan: UploadPlan) -> str:
     if (entry.kind, entry.object_count) != (plan.kind, plan.object_count):
-        return f"it had {entry.object_count:,} {entry.kind.name}, and {plan.object_count:,} {plan.kind.name} came"
+        return f"it had {entry.object_count:,} {entry.kind.name}, and this call has {plan.object_count:,} {plan.kind.name}"
     if entry.destination != plan.destination:
         return "they went to another app project or batch"
     if not (entry.digests and plan.digests):
-        return f"what differs are values, pools or overlaps of {plan.kind.name}"
+        return f"values, pools or overlaps of {plan.kind.name} differ"
     changed = [row for row, (old, new) in enumerate(zip(entry.digests, plan.digests, strict=True)) if old != new]
-    return f"what differs are {plan.kind.name} {format_rows(changed)} (values, pool or overlap)"
+    return f"{plan.kind.name} {format_rows(changed)} differ in values, pool or overlap"
 
 
 async def _acquire(lock: UploadLock, tracker: ProgressTracker) -> None:
