@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -111,6 +112,17 @@ def test_local_service_shares_no_code_with_the_client() -> None:
 
 def test_every_module_has_a_docstring() -> None:
     assert [name_of(path) for path in FILES if not ast.get_docstring(ast.parse(path.read_text("utf-8")))] == []
+
+
+# Phrases of an earlier style ("a frame comes in, its JSON goes out"). They describe a module from the outside and leave open what
+# it does; a docstring says "Convert a frame to JSON" instead.
+UNCLEAR_PHRASES = re.compile(r"\bcomes in\b|\bcome in,|\bgoes? out\b|\bwhat is told\b|\bso many\b", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_text_of_modules_has_no_unclear_phrases(path: Path) -> None:
+    one_line = re.sub(r"\s*\n\s*(?:# )?", " ", path.read_text("utf-8"))
+    assert UNCLEAR_PHRASES.findall(one_line) == []
 
 
 @pytest.mark.parametrize("module", [tf, tf.aio, import_module("toloka_frames.local")], ids=lambda module: module.__name__)
