@@ -114,8 +114,8 @@ def test_every_module_has_a_docstring() -> None:
     assert [name_of(path) for path in FILES if not ast.get_docstring(ast.parse(path.read_text("utf-8")))] == []
 
 
-# Phrases of an earlier style ("a frame comes in, its JSON goes out"). They describe a module from the outside and leave open what
-# it does; a docstring says "Convert a frame to JSON" instead.
+# Phrases of an earlier style, as in "a frame comes in, its JSON goes out". They do not say what a module does; a docstring says
+# "Convert a frame to JSON" instead.
 UNCLEAR_PHRASES = re.compile(r"\bcomes in\b|\bcome in,|\bgoes? out\b|\bwhat is told\b|\bso many\b", re.IGNORECASE)
 
 

@@ -26,7 +26,7 @@ MAX_KS_STATISTIC = 2.2
 MARGIN_DEVIATIONS = 2.0
 # The margin of small pages is large: below this share of a page per range there would be many more requests than pages.
 MIN_SHARE_OF_PAGE = 0.8
-# So many standard deviations fewer rows than expected mean that the ids are not uniform.
+# A range with fewer rows than expected by this many standard deviations means that the ids are not uniform.
 MAX_MISSING_DEVIATIONS = 10.0
 
 
