@@ -42,7 +42,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("write", FORMS.values(), ids=FORMS)
-def test_what_was_made_is_told_alone_and_beside_complaints(write: Any) -> None:
+def test_created_objects_are_read_with_and_without_errors(write: Any) -> None:
     assert told(write(MADE)) == ([(1, "t1"), (0, "ж")], {})
     assert told(write([*MADE, *OTHERS])) == ([(1, "t1"), (0, "ж")], {2: COMPLAINT["output"], -1: None})
     assert told(write([])) == ([], {})
@@ -61,13 +61,13 @@ ODD = {
 
 
 @pytest.mark.parametrize(("odd", "expected"), ODD.values(), ids=ODD)
-def test_entries_of_another_shape_tell_what_they_can(odd: dict[str, Any], expected: list[Any]) -> None:
+def test_entries_of_another_form_are_read_as_far_as_possible(odd: dict[str, Any], expected: list[Any]) -> None:
     entry = {"success": True, "input": {"__item_idx": "3"}, "output": {"task_id": "t"}} | odd
     assert told(json.dumps([entry])) == (expected, {})
 
 
 @pytest.mark.parametrize("second", [{}, {"success": False}], ids=["all made", "one not"])
-def test_what_was_sent_is_taken_for_no_answer(second: dict[str, Any]) -> None:
+def test_the_input_of_an_entry_is_not_mistaken_for_its_output(second: dict[str, Any]) -> None:
     sent = {"input_values": {"task_id": "mine", "__item_idx": "9", "json": '"task_id":"x"', "output": {"task_id": "y"}}}
     entry = {"input": {**sent, "__item_idx": "0"}, "output": {"task_id": "t"}}
     made, complaints = told(json.dumps([entry, {**entry, "input": {**sent, "__item_idx": "1"}, **second, "output": {}}]))
@@ -75,7 +75,7 @@ def test_what_was_sent_is_taken_for_no_answer(second: dict[str, Any]) -> None:
     assert complaints == {1: {}}
 
 
-def test_the_last_of_several_entries_of_a_row_tells_its_id() -> None:
+def test_the_last_of_several_entries_of_a_row_has_its_id() -> None:
     entries = [{"input": {"__item_idx": "0"}, "output": {"task_id": id_}} for id_ in ("a", "b")]
     for more in ([], [{"success": True}]):
         made, _ = told(json.dumps([*entries, *more]))
@@ -87,12 +87,12 @@ BAD += ["[],[]", '[],"x":1', '[]]}\n{"logs":[[]', "null", "[null]"]
 
 
 @pytest.mark.parametrize("body", BAD)
-def test_a_log_that_is_no_array_of_objects_is_a_bad_answer(body: Any, scripted: Scripted) -> None:
+def test_a_log_that_is_not_an_array_of_objects_raises_bad_answer(body: Any, scripted: Scripted) -> None:
     scripted.answers = [reply(body)]
     with pytest.raises(tf.BadAnswer, match="a list of objects"):
         tf.run(operations.read_log(scripted.client(retries=1).service, "op", "task_id"))
 
 
-def test_bytes_that_are_no_text_are_replaced() -> None:
+def test_bytes_that_are_not_utf8_are_replaced() -> None:
     log: OperationLog = parse_log(b'[{"input":{"__item_idx":"0"},"output":{"task_id":"t\xff"}}]', "task_id")
     assert log.ids.tolist() == ["t\ufffd"]

@@ -65,27 +65,27 @@ def ends(scripted: Scripted, busy: Busy, operations: Sequence[Mapping[str, Any]]
     return tf.run(wait())
 
 
-def test_eight_operations_are_looked_at_in_one_request(scripted: Scripted) -> None:
+def test_several_operations_are_polled_in_one_request(scripted: Scripted) -> None:
     assert ends(scripted, Busy()) == ENDED
     assert scripted.requests == [LIST] * 3
 
 
-def test_one_operation_is_asked_for_by_its_id(scripted: Scripted) -> None:
+def test_one_operation_is_requested_by_id(scripted: Scripted) -> None:
     assert ends(scripted, Busy(), OPERATIONS[:1]) == ENDED[:1]
     assert scripted.requests == BY_ID[:1] * 3
 
 
-def test_what_has_ended_is_not_asked_for(scripted: Scripted) -> None:
+def test_ended_operations_are_not_requested(scripted: Scripted) -> None:
     assert ends(scripted, Busy(), ENDED) == ENDED
     assert scripted.requests == []
 
 
-def test_an_operation_that_the_list_does_not_show_is_found_by_its_id(scripted: Scripted) -> None:
+def test_an_operation_missing_from_the_list_is_requested_by_id(scripted: Scripted) -> None:
     assert ends(scripted, Busy(hidden=["op3"])) == ENDED
     assert scripted.requests == [LIST, BY_ID[3]] * 3
 
 
-def test_the_services_own_list_shows_what_is_waited_for(
+def test_operations_of_the_local_service_are_polled_by_list(
     client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka
 ) -> None:
     task: tf.Task = {"pool_id": pool_id, "input_values": {"image": "https://example.com/1.jpg"}, "overlap": 1}
@@ -111,25 +111,25 @@ PAGES = {
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
-def test_where_there_is_no_list_each_is_asked_for_by_its_id(page: bytes, scripted: Scripted) -> None:
+def test_without_a_list_each_operation_is_requested_by_id(page: bytes, scripted: Scripted) -> None:
     assert ends(scripted, Busy(page=page)) == ENDED
     assert scripted.requests[0] == LIST
     assert sorted(scripted.requests[1:]) == sorted(BY_ID * 3)
 
 
-def test_rows_that_are_no_operations_show_none(scripted: Scripted) -> None:
+def test_list_rows_that_are_not_operations_are_ignored(scripted: Scripted) -> None:
     page = reply({"items": [5, None, {}, {"id": 3}, {"id": "op3"}, {"id": ["op3"], "status": "SUCCESS"}]})
     assert ends(scripted, Busy(page=page), OPERATIONS[:4])[3] == ENDED[3]
     assert sorted(scripted.requests) == sorted([*BY_ID[:4], LIST.replace("A02", "A06")] * 3)
 
 
 @pytest.mark.parametrize("odd", [{"type": "POOL.OPEN"}, {"submitted": None}], ids=["another type", "no instant"])
-def test_operations_that_no_one_list_has_are_asked_for_by_their_ids(odd: dict[str, Any], scripted: Scripted) -> None:
+def test_operations_that_need_several_lists_are_requested_by_id(odd: dict[str, Any], scripted: Scripted) -> None:
     assert len(ends(scripted, Busy(), [OPERATIONS[0], OPERATIONS[1] | odd])) == 2
     assert sorted(scripted.requests) == sorted(BY_ID[:2] * 3)
 
 
-def test_an_error_is_told_to_whom_it_concerns_and_the_others_get_their_ends(scripted: Scripted) -> None:
+def test_an_error_reaches_its_own_waiter_only(scripted: Scripted) -> None:
     refused = {"op5": reply({"code": "ACCESS_DENIED", "message": "no"}, 403)}
     got = ends(scripted, Busy(hidden=["op5"], errors=refused))
     assert isinstance(got.pop(5), tf.AccessDenied)
@@ -137,7 +137,7 @@ def test_an_error_is_told_to_whom_it_concerns_and_the_others_get_their_ends(scri
     assert scripted.requests.count(BY_ID[5]) == 1
 
 
-def test_what_nobody_waits_for_any_more_is_not_asked_for_and_nothing_is_left_running(scripted: Scripted) -> None:
+def test_a_cancelled_wait_is_not_polled_and_no_task_is_left_running(scripted: Scripted) -> None:
     scripted.answers = [Busy()]
 
     async def give_one_up() -> tuple[Any, int]:
@@ -163,7 +163,7 @@ def looks(ends: float, shortest: float | None) -> list[float]:
 
 
 @pytest.mark.parametrize("seconds", [0.3, 2.0, 30.0, 600.0])
-def test_one_that_takes_as_long_as_others_is_looked_at_seldom_before_its_end_and_often_about_it(
+def test_an_operation_like_the_others_is_polled_rarely_before_its_end_and_often_around_it(
     seconds: float,
 ) -> None:
     known, unknown = looks(seconds, seconds * 1.01), looks(seconds, None)
@@ -172,13 +172,13 @@ def test_one_that_takes_as_long_as_others_is_looked_at_seldom_before_its_end_and
 
 
 @pytest.mark.parametrize("seconds", [0.2, 1.0, 7.0, 200.0])
-def test_one_that_is_shorter_is_seen_a_quarter_of_what_others_took_too_late_at_most(seconds: float) -> None:
+def test_a_shorter_operation_is_seen_late_by_at_most_a_quarter_of_the_others_time(seconds: float) -> None:
     for shortest in (seconds * 1.5, seconds * 20):
         assert looks(seconds, shortest)[-1] - seconds <= shortest / 4
 
 
 @pytest.mark.parametrize("seconds", [0.2, 1.0, 7.0, 200.0])
-def test_one_that_is_longer_is_seen_as_early_as_if_nothing_were_known_of_others(seconds: float) -> None:
+def test_a_longer_operation_is_seen_as_early_as_without_knowledge_of_others(seconds: float) -> None:
     for shortest in (seconds / 1.5, seconds / 20, seconds / 1_000):
         assert looks(seconds, shortest)[-1] - seconds <= max(seconds * 0.05, 0.1)
         assert len(looks(seconds, shortest)) <= len(looks(seconds, None)) + 10

@@ -23,20 +23,20 @@ def begin(scripted: Scripted, *answers: bytes) -> dict[str, object]:
     return tf.run(operations.start(service, "/v1/tasks", {"operation_id": "op"}, b"[]"))
 
 
-def test_an_operation_whose_answer_was_lost_is_looked_for(scripted: Scripted) -> None:
+def test_an_operation_with_a_lost_response_is_looked_up(scripted: Scripted) -> None:
     assert begin(scripted, LOST, EXISTS, reply(RUNNING)) == RUNNING
     assert scripted.requests == ["POST /api/v1/tasks?operation_id=op"] * 2 + ["GET /api/v1/operations/op"]
 
 
 @pytest.mark.parametrize("refusals", [[], [reply({"code": "CODE", "message": "m"}, 429, Retry_After="0")]], ids=["none", "429"])
-def test_an_operation_of_an_earlier_call_is_a_conflict(scripted: Scripted, refusals: list[bytes]) -> None:
+def test_an_operation_of_an_earlier_call_raises_conflict(scripted: Scripted, refusals: list[bytes]) -> None:
     with pytest.raises(tf.Conflict) as caught:
         begin(scripted, *refusals, EXISTS)
     assert caught.value.code == "OPERATION_ALREADY_EXISTS"
     assert not caught.value.may_have_taken_effect
 
 
-def test_an_answer_that_is_no_operation_leaves_open_whether_there_is_one(scripted: Scripted) -> None:
+def test_a_response_that_is_not_an_operation_may_have_taken_effect(scripted: Scripted) -> None:
     with pytest.raises(tf.BadAnswer, match="an operation was expected") as caught:
         begin(scripted, reply({"id": "op"}))
     assert caught.value.may_have_taken_effect
@@ -49,7 +49,7 @@ def wait(scripted: Scripted, *, timeout: float | None = None) -> dict[str, objec
     return tf.run(scripted.client(retries=1).wait_operation(RUNNING, timeout, progress=False))
 
 
-def test_it_is_looked_at_until_it_ends(scripted: Scripted) -> None:
+def test_an_operation_is_polled_until_it_ends(scripted: Scripted) -> None:
     scripted.answers = [reply(RUNNING), reply(RUNNING | {"status": "SUCCESS", "progress": 100})]
     ended = wait(scripted)
     assert ended is not None
@@ -57,14 +57,14 @@ def test_it_is_looked_at_until_it_ends(scripted: Scripted) -> None:
     assert scripted.requests == ["GET /api/v1/operations/op"] * 2
 
 
-def test_a_fail_is_an_error_that_holds_the_operation(scripted: Scripted) -> None:
+def test_a_failed_operation_raises_an_error_with_the_operation(scripted: Scripted) -> None:
     scripted.answers = [reply(RUNNING | {"status": "FAIL"})]
     with pytest.raises(tf.OperationFailed, match="get_operation_log") as caught:
         wait(scripted)
     assert caught.value.operation["status"] == "FAIL"
 
 
-def test_time_runs_out_with_a_way_to_go_on(scripted: Scripted) -> None:
+def test_a_timeout_says_how_to_wait_again(scripted: Scripted) -> None:
     scripted.answers = [reply(RUNNING)]
     with pytest.raises(tf.OperationTimeout, match="wait again") as caught:
         wait(scripted, timeout=0.3)
@@ -72,13 +72,13 @@ def test_time_runs_out_with_a_way_to_go_on(scripted: Scripted) -> None:
     assert caught.value.operation["id"] == "op"
 
 
-def test_an_operation_that_has_ended_is_not_asked_for(scripted: Scripted) -> None:
+def test_an_ended_operation_is_not_requested(scripted: Scripted) -> None:
     ended = RUNNING | {"status": "SUCCESS"}
     assert tf.run(scripted.client().wait_operation(ended, progress=False)) == ended
     assert scripted.requests == []
 
 
-def test_an_id_will_do_and_nothing_started_is_nothing_to_wait_for(scripted: Scripted) -> None:
+def test_an_operation_can_be_given_by_id_or_be_none(scripted: Scripted) -> None:
     scripted.answers = [reply(RUNNING | {"status": "SUCCESS"})]
     client = scripted.client()
     assert tf.run(client.wait_operation("op", progress=False)) == RUNNING | {"status": "SUCCESS"}
@@ -88,7 +88,7 @@ def test_an_id_will_do_and_nothing_started_is_nothing_to_wait_for(scripted: Scri
 @pytest.mark.parametrize(
     ("operation", "told"), [({"status": "RUNNING"}, "not an operation"), ("..", "no id"), ("", "not empty")]
 )
-def test_what_is_no_operation_is_refused(operation: Any, told: str, scripted: Scripted) -> None:
+def test_an_invalid_operation_is_rejected(operation: Any, told: str, scripted: Scripted) -> None:
     with pytest.raises(tf.InputError, match=told):
         tf.run(scripted.client().wait_operation(operation))
     assert scripted.requests == []

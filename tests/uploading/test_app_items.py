@@ -45,7 +45,7 @@ def apps() -> Iterator[Apps]:
         yield server
 
 
-def test_input_fields_are_sent_as_they_are_and_what_is_missing_is_left_out(apps: Apps) -> None:
+def test_input_fields_are_sent_unchanged_without_missing_cells(apps: Apps) -> None:
     frame = pd.DataFrame({"text": ["007", "NA"], "share": [0.5, None], "tags": [None, ["a", "b"]]}, index=["a", "a"])
     results = frame.pipe(tf.create_app_items, apps.client(), "P", progress=False)
     assert apps.posted == [{"items": [{"share": 0.5, "text": "007"}, {"tags": ["a", "b"], "text": "NA"}]}]
@@ -53,13 +53,13 @@ def test_input_fields_are_sent_as_they_are_and_what_is_missing_is_left_out(apps:
     assert results["item_id"].tolist() == ["item 0", "item 1"]
 
 
-def test_columns_may_have_the_names_of_the_platforms_own_files(apps: Apps) -> None:
+def test_columns_may_be_named_as_in_the_platforms_files(apps: Apps) -> None:
     frame = pd.DataFrame({"INPUT:id": ["1"], "INPUT:text": ["a"]})
     frame.pipe(tf.create_app_items, apps.client(), "P", progress=False)
     assert apps.posted == [{"items": [{"id": "1", "text": "a"}]}]
 
 
-def test_what_is_wished_stands_beside_the_items(apps: Apps) -> None:
+def test_options_are_sent_next_to_the_items(apps: Apps) -> None:
     options = {"batch_id": "B", "ignore_errors": True, "force_new_original": True, "progress": False}
     pd.DataFrame({"text": ["a"]}).pipe(tf.create_app_items, apps.client(), "P/1", **options)
     assert apps.posted == [{"items": [{"text": "a"}], "batch_id": "B", "ignore_errors": True, "force_new_original": True}]
@@ -83,21 +83,23 @@ REFUSED: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("columns", "options", "told"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_sent_is_refused(columns: dict[str, list[Any]], options: dict[str, Any], told: str, apps: Apps) -> None:
+def test_rows_that_cannot_be_sent_are_rejected(
+    columns: dict[str, list[Any]], options: dict[str, Any], told: str, apps: Apps
+) -> None:
     with pytest.raises(tf.InputError, match=told):
         tf.create_app_items(pd.DataFrame(columns), apps.client(), "P", **{"progress": False} | options)
     assert apps.posted == []
 
 
 @pytest.mark.parametrize("options", [{"priority_order": "SIX"}, {"name": ""}, {"name": 1}, {"start": "yes"}])
-def test_a_batch_that_cannot_be_is_refused(options: dict[str, Any], apps: Apps) -> None:
+def test_invalid_options_of_a_batch_are_rejected(options: dict[str, Any], apps: Apps) -> None:
     with pytest.raises(tf.InputError, match=next(iter(options))):
         tf.create_app_batch(pd.DataFrame({"text": ["a"]}), apps.client(), "P", **options, progress=False)
     assert apps.requests == []
 
 
 @pytest.mark.parametrize("project", ["", None, ".", 7])
-def test_what_is_no_app_project_is_refused(project: Any, apps: Apps) -> None:
+def test_an_invalid_app_project_id_is_rejected(project: Any, apps: Apps) -> None:
     with pytest.raises(tf.InputError, match="app_project_id"):
         tf.create_app_items(pd.DataFrame({"text": ["a"]}), apps.client(), project, progress=False)
     assert apps.requests == []

@@ -82,7 +82,7 @@ CLIENTS = {
 
 
 @pytest.mark.parametrize(("given", "options", "says"), CLIENTS.values(), ids=CLIENTS)
-def test_a_client_is_not_made_of(
+def test_a_client_rejects_invalid_arguments(
     given: tuple[Any, ...], options: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("TOLOKA_TOKEN", "TOLOKA_ENVIRONMENT", "TOLOKA_URL"):
@@ -93,7 +93,7 @@ def test_a_client_is_not_made_of(
     assert "secret" not in str(caught.value)
 
 
-def test_retries_of_an_unknown_quota_are_refused() -> None:
+def test_retries_of_an_unknown_quota_are_rejected() -> None:
     with pytest.raises(tf.ConfigurationError, match="WEEK"):
         tf.AsyncTolokaClient("secret", "SANDBOX", retries=tf.Retries(wait_for=("WEEK",)))  # type: ignore[arg-type]
 
@@ -177,7 +177,7 @@ VALUES: dict[str, tuple[Call, str | None, str]] = {
 
 
 @pytest.mark.parametrize(("call", "column", "says"), VALUES.values(), ids=VALUES)
-def test_a_wrong_value_is_refused_before_any_request(
+def test_an_invalid_argument_is_rejected_before_any_request(
     toloka: LocalToloka, client: Client, call: Call, column: str | None, says: str
 ) -> None:
     before = len(toloka.requests)
@@ -188,7 +188,7 @@ def test_a_wrong_value_is_refused_before_any_request(
     assert len(toloka.requests) == before
 
 
-def test_a_progress_that_is_none_leaves_no_file(toloka: LocalToloka, client: Client, tmp_path: Path) -> None:
+def test_an_invalid_progress_argument_leaves_no_file(toloka: LocalToloka, client: Client, tmp_path: Path) -> None:
     before = len(toloka.requests)
     with pytest.raises(tf.InputError, match="loud"):
         client.get_pools().to_parquet(tmp_path / "pools.parquet", progress="loud")  # type: ignore[arg-type]
@@ -325,7 +325,7 @@ FRAMES: dict[str, tuple[Any, dict[str, Any], str | None, tuple[int, ...], str]] 
 
 
 @pytest.mark.parametrize(("frame", "options", "column", "rows", "says"), FRAMES.values(), ids=FRAMES)
-def test_a_frame_that_cannot_go_creates_nothing(
+def test_an_invalid_frame_creates_nothing(
     toloka: LocalToloka,
     client: Client,
     pool_id: str,
@@ -343,7 +343,7 @@ def test_a_frame_that_cannot_go_creates_nothing(
     assert sent_tasks(toloka) == before
 
 
-def test_rows_are_told_by_their_position_in_the_whole_frame(client: Client, make_pool: Callable[..., str]) -> None:
+def test_errors_name_rows_by_their_position_in_the_whole_frame(client: Client, make_pool: Callable[..., str]) -> None:
     pools = [make_pool(), make_pool()]
     frame = pd.DataFrame({"image": [*IMAGES, None], "pool_id": [pools[0], pools[1], pools[1]]}, index=[7, 8, 9])
     with pytest.raises(tf.InputError) as caught:
@@ -360,7 +360,7 @@ def archived(client: Client, pool_id: str) -> str:
     return pool_id
 
 
-def test_an_archived_pool_takes_no_tasks(toloka: LocalToloka, client: Client, pool_id: str) -> None:
+def test_an_archived_pool_is_rejected(toloka: LocalToloka, client: Client, pool_id: str) -> None:
     before = sent_tasks(toloka)
     with pytest.raises(tf.InputError, match=f"{pool_id}.*is archived") as caught:
         tf.create_tasks(with_images(), client, archived(client, pool_id), progress=False)
@@ -368,7 +368,9 @@ def test_an_archived_pool_takes_no_tasks(toloka: LocalToloka, client: Client, po
     assert sent_tasks(toloka) == before
 
 
-def test_a_pool_without_smart_mixing_takes_no_tasks(toloka: LocalToloka, client: Client, make_pool: Callable[..., str]) -> None:
+def test_a_pool_without_smart_mixing_is_rejected_for_tasks(
+    toloka: LocalToloka, client: Client, make_pool: Callable[..., str]
+) -> None:
     before = sent_tasks(toloka)
     with pytest.raises(tf.InputError, match="mixer_config") as caught:
         tf.create_tasks(with_images(), client, make_pool(mixer_config=None), progress=False)
@@ -377,7 +379,7 @@ def test_a_pool_without_smart_mixing_takes_no_tasks(toloka: LocalToloka, client:
 
 
 @pytest.mark.parametrize("pool_id", ["999999999", "no-number", "1?x=1"])
-def test_an_unknown_pool_is_not_found(toloka: LocalToloka, client: Client, pool_id: str) -> None:
+def test_an_unknown_pool_raises_not_found(toloka: LocalToloka, client: Client, pool_id: str) -> None:
     before = sent_tasks(toloka)
     with pytest.raises(tf.NotFound, match="Check the id") as caught:
         tf.create_tasks(with_images(), client, pool_id, progress=False)
@@ -420,7 +422,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize(("status", "kind", "retryable", "says"), REFUSALS.values(), ids=REFUSALS)
-def test_a_refusal_is_told_with_all_that_the_service_said(
+def test_an_api_error_has_all_details_of_the_response(
     scripted: Scripted, status: int, kind: type[tf.ApiError], retryable: bool, says: str
 ) -> None:
     scripted.answers = [reply(ENVELOPE, status)]
@@ -474,7 +476,7 @@ ODDITIES = {
 
 
 @pytest.mark.parametrize(("answer", "kind", "status", "says"), ODDITIES.values(), ids=ODDITIES)
-def test_an_answer_that_is_not_the_apis_is_told_by_what_came(
+def test_a_response_that_is_not_from_the_api_is_described_by_its_content(
     scripted: Scripted, answer: bytes, kind: type[tf.TolokaError], status: int | None, says: str
 ) -> None:
     scripted.answers = [answer]
@@ -509,7 +511,7 @@ PAGES = {
 @pytest.mark.parametrize(
     "pulled", [lambda scan: scan.to_arrow(progress=False), list], ids=["as a table", "as rows of the wire"]
 )
-def test_a_page_that_is_none_is_a_bad_answer(scripted: Scripted, body: str, pulled: Callable[[tf.Scan], object]) -> None:
+def test_an_invalid_page_raises_bad_answer(scripted: Scripted, body: str, pulled: Callable[[tf.Scan], object]) -> None:
     scripted.answers = [reply(body)]
     client = scripted.client(retries=1, verify=TLS)
     with pytest.raises(tf.BadAnswer) as caught:
@@ -520,7 +522,7 @@ def test_a_page_that_is_none_is_a_bad_answer(scripted: Scripted, body: str, pull
 
 
 @pytest.mark.parametrize("body", [HTML, "", "[]", "null"])
-def test_a_found_page_that_is_none_is_a_bad_answer(scripted: Scripted, body: str) -> None:
+def test_an_invalid_page_of_a_find_method_raises_bad_answer(scripted: Scripted, body: str) -> None:
     scripted.answers = [reply(body)]
     client = scripted.client(retries=1, verify=TLS)
     with pytest.raises(tf.BadAnswer):
@@ -529,7 +531,7 @@ def test_a_found_page_that_is_none_is_a_bad_answer(scripted: Scripted, body: str
 
 
 @pytest.mark.parametrize("body", ["", "[]", "null", '"1"'])
-def test_a_made_project_without_its_object_is_a_bad_answer(scripted: Scripted, body: str) -> None:
+def test_a_created_project_without_an_object_raises_bad_answer(scripted: Scripted, body: str) -> None:
     scripted.answers = [reply(body, 201)]
     client = scripted.client(retries=1, verify=TLS)
     with pytest.raises(tf.BadAnswer) as caught:
@@ -557,7 +559,7 @@ ODD_UPLOADS = {
 
 
 @pytest.mark.parametrize("answers", ODD_UPLOADS.values(), ids=ODD_UPLOADS)
-def test_an_upload_tells_of_each_row_also_when_the_service_answers_with(scripted: Scripted, answers: list[bytes]) -> None:
+def test_an_upload_reports_every_row_if_the_response_is(scripted: Scripted, answers: list[bytes]) -> None:
     scripted.answers = list(answers)
     client = scripted.client(retries=1, verify=TLS)
     with pytest.raises(tf.UploadError) as caught:

@@ -41,7 +41,7 @@ def test_each_row_is_paid_once_in_requests_of_a_hundred(client: tf.AsyncTolokaCl
     assert len(paid(client)) == 250
 
 
-def test_a_lost_answer_pays_nobody_twice(client: tf.AsyncTolokaClient, toloka: LocalToloka) -> None:
+def test_a_lost_response_pays_nobody_twice(client: tf.AsyncTolokaClient, toloka: LocalToloka) -> None:
     lost = toloka.faults.lose_reply("POST /v1/user-bonuses", times=2)
     results = pay(pd.DataFrame({"user_id": USERS, "amount": 1}), client)
     assert lost.struck == 2
@@ -49,14 +49,14 @@ def test_a_lost_answer_pays_nobody_twice(client: tf.AsyncTolokaClient, toloka: L
     assert len(paid(client)) == 250
 
 
-def test_a_bonus_that_is_not_valid_is_told_row_by_row(client: tf.AsyncTolokaClient) -> None:
+def test_invalid_bonuses_are_reported_row_by_row(client: tf.AsyncTolokaClient) -> None:
     frame = pd.DataFrame({"user_id": [USERS[0], "nobody", USERS[1]], "amount": [1.0, 1.0, 2.0]})
     results = pay(frame, client, skip_invalid_items=True)
     assert results["status"].tolist() == ["CREATED", "INVALID", "CREATED"]
     assert results["error_field"][1] == "user_id"
 
 
-def test_async_code_pays_too(client: tf.AsyncTolokaClient) -> None:
+def test_the_async_function_pays_bonuses(client: tf.AsyncTolokaClient) -> None:
     frame = pd.DataFrame({"user_id": USERS[:2], "amount": [1.0, 2.0], "without_message": [True, True]})
     results = asyncio.run(tf.aio.create_user_bonuses(frame, client, progress=False))
     assert results["status"].tolist() == ["CREATED", "CREATED"]
@@ -77,7 +77,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("columns", "told"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_meant_is_refused(
+def test_invalid_bonuses_are_rejected_before_any_request(
     columns: dict[str, Any], told: str, client: tf.AsyncTolokaClient, toloka: LocalToloka
 ) -> None:
     with pytest.raises(tf.InputError, match=told):
@@ -85,7 +85,7 @@ def test_what_cannot_be_meant_is_refused(
     assert toloka.requests == []
 
 
-def test_equal_bonuses_that_are_meant_have_a_comment_of_their_own(client: tf.AsyncTolokaClient) -> None:
+def test_equal_bonuses_need_different_comments(client: tf.AsyncTolokaClient) -> None:
     frame = pd.DataFrame({"user_id": ["u" * 32] * 2, "amount": 1.0, "private_comment": ["May", "June"]})
     frame["user_id"] = USERS[0]
     assert pay(frame, client)["status"].tolist() == ["CREATED", "CREATED"]

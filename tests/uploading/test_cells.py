@@ -76,18 +76,18 @@ def column(values: Any, name: str = "meta", dtype: Any = None) -> list[Any]:
         ([{"a": [1, None]}, None, "x", 5, True], object, "meta", [{"a": [1, None]}, "absent", "x", 5, True]),
     ],
 )
-def test_a_cell_is_sent_as_what_it_is(values: Any, dtype: Any, name: str, wanted: list[Any]) -> None:
+def test_a_cell_keeps_its_value_and_type(values: Any, dtype: Any, name: str, wanted: list[Any]) -> None:
     got = column(values, name, dtype)
     assert got == wanted
     assert list(map(type, got)) == list(map(type, wanted))
 
 
 @pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
-def test_what_is_missing_is_left_out(missing: Any) -> None:
+def test_missing_cells_are_left_out(missing: Any) -> None:
     assert column([missing, "x"], "text", object) == ["absent", "x"]
 
 
-def test_a_nan_is_left_out_also_where_pandas_takes_it_for_a_value() -> None:
+def test_a_nan_is_left_out_even_if_pandas_treats_it_as_a_value() -> None:
     beside_nulls = pd.arrays.ArrowExtensionArray(pa.array([0.5, math.nan, None]))
     assert column(beside_nulls, "share") == [0.5, "absent", "absent"]
     assert column([np.array(math.nan), 0.5], "share", object) == ["absent", 0.5]
@@ -127,7 +127,7 @@ def fits(field: str, value: Any) -> bool:
 
 @settings(deadline=None, max_examples=300, derandomize=True)
 @given(values=CELLS, field=st.sampled_from(["text", "number", "share", "flag", "tags", "meta"]))
-def test_what_does_not_fit_its_field_is_named_by_column_and_rows_and_all_else_goes_out(values: list[Any], field: str) -> None:
+def test_values_of_a_wrong_type_are_named_by_column_and_rows_and_others_are_sent(values: list[Any], field: str) -> None:
     wrong = [row for row, value in enumerate(values) if not fits(field, value)]
     if wrong:
         with pytest.raises(tf.InputError, match=f"is not of type {INPUT_SPEC[field]['type']}") as caught:
@@ -139,7 +139,7 @@ def test_what_does_not_fit_its_field_is_named_by_column_and_rows_and_all_else_go
     assert json.dumps(column(values, field, object)) == json.dumps(["absent" if each is None else each for each in wanted])
 
 
-def test_the_platforms_own_columns_make_control_and_training_tasks() -> None:
+def test_the_platforms_own_columns_create_control_and_training_tasks() -> None:
     frame = pd.DataFrame(
         {
             "INPUT:image": ["https://e.com/1", "https://e.com/2"],
@@ -161,26 +161,26 @@ def test_the_platforms_own_columns_make_control_and_training_tasks() -> None:
     ]
 
 
-def test_plain_columns_are_fields_and_prefixed_ones_may_stand_beside_them() -> None:
+def test_plain_columns_are_fields_next_to_prefixed_ones() -> None:
     frame = pd.DataFrame({"image": ["https://e.com/1"], "GOLDEN:result": ["cat"]})
     assert sent(frame)[0]["known_solutions"][0]["output_values"] == {"result": "cat"}
 
 
-def test_the_input_columns_can_be_chosen_among_others() -> None:
+def test_input_columns_can_be_chosen() -> None:
     frame = pd.DataFrame({"INPUT:image": ["https://e.com/1"], "OUTPUT:result": ["cat"], "junk": [object()]})
     assert sent(frame, input_columns=["INPUT:image"]) == [{"input_values": {"image": "https://e.com/1"}}]
 
 
-def test_the_overlap_of_all_tasks_can_be_given() -> None:
+def test_the_overlap_can_be_given_for_all_tasks() -> None:
     assert sent(pd.DataFrame({"image": ["https://e.com/1"]}), overlap=2)[0]["overlap"] == 2
 
 
-def test_rows_that_the_service_shall_judge_go_out_as_they_are() -> None:
+def test_rows_that_the_service_validates_are_sent_unchanged() -> None:
     frame = pd.DataFrame({"image": [None, "x"], "number": ["seven", None], "unheard": [1, None]}, dtype=object)
     assert [task["input_values"] for task in sent(frame, strict=False)] == [{"number": "seven", "unheard": 1}, {"image": "x"}]
 
 
-def test_what_json_cannot_say_is_refused_even_then() -> None:
+def test_values_that_json_cannot_represent_are_always_rejected() -> None:
     with pytest.raises(tf.InputError, match="infinite") as caught:
         sent(pd.DataFrame({"share": [1.0, np.inf]}), strict=False)
     assert (caught.value.column, caught.value.rows) == ("share", (1,))
@@ -201,24 +201,24 @@ def test_what_json_cannot_say_is_refused_even_then() -> None:
     ],
     ids=["instant", "time span", "instants", "period", "5,000 digits", "201 levels", "5,000 levels", "circle", "key"],
 )
-def test_no_cell_goes_out_as_something_else(value: Any) -> None:
+def test_no_cell_is_sent_as_another_value(value: Any) -> None:
     with pytest.raises(tf.InputError, match="Column 'meta', rows 1:") as caught:
         column([None, value, "x"], "meta", object)
     assert (caught.value.column, caught.value.rows) == ("meta", (1,))
 
 
-def test_lists_may_be_two_hundred_deep() -> None:
+def test_lists_may_be_nested_200_levels_deep() -> None:
     assert column([nested(200)]) == [nested(200)]
 
 
-def test_digits_by_the_thousand_do_not_hide_what_is_wrong() -> None:
+def test_an_integer_of_thousands_of_digits_does_not_break_the_message() -> None:
     with pytest.raises(tf.InputError, match="is not of type string") as caught:
         column(["x", 10**5_000], "text", object)
     assert caught.value.rows == (1,)
 
 
 @pytest.mark.parametrize("name", ["INPUT:text", "GOLDEN:result", "HINT:text", "HINT:default_language"])
-def test_what_cannot_be_written_is_named_by_its_column_and_all_its_rows(name: str) -> None:
+def test_text_that_cannot_be_encoded_is_named_by_column_and_rows(name: str) -> None:
     halves = pd.Series(["\ud800", "x", "\udfff"], dtype=object)
     with pytest.raises(tf.InputError, match="cannot be written as JSON") as caught:
         sent(pd.DataFrame({"INPUT:image": ["https://e.com/1"] * 3, name: halves}))
@@ -226,6 +226,6 @@ def test_what_cannot_be_written_is_named_by_its_column_and_all_its_rows(name: st
 
 
 @pytest.mark.parametrize("columns", [5, iter(["image"]), ["image", 5]], ids=["number", "iterator", "number among names"])
-def test_input_columns_that_are_no_list_of_names_are_refused(columns: Any) -> None:
+def test_input_columns_that_are_not_a_list_of_names_are_rejected(columns: Any) -> None:
     with pytest.raises(tf.InputError, match="input_columns"):
         sent(pd.DataFrame({"image": ["https://e.com/1"]}), input_columns=columns)

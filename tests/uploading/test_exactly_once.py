@@ -120,7 +120,7 @@ def killed_and_gone_on(number: int, kill_at: int, toloka: LocalToloka, home: Pat
     return ended.returncode, left
 
 
-def test_an_upload_that_is_killed_at_any_line_goes_on_and_creates_each_row_once(
+def test_an_upload_killed_at_any_line_resumes_and_creates_each_row_once(
     lines: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     print(f"seed {SEED}: {POINTS} points of {lines:,} lines")  # noqa: T201 -- to be run again with
@@ -160,7 +160,7 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize("part", [part / SERVICE_KILLS for part in range(SERVICE_KILLS)])
-def test_also_when_the_service_is_killed_and_started_again_between(
+def test_each_row_is_created_once_if_the_service_is_killed_and_restarted(
     part: float, lines: int, tmp_path: Path, data_home: Path
 ) -> None:
     db, port = tmp_path / "toloka.db", free_port()
@@ -174,7 +174,7 @@ def test_also_when_the_service_is_killed_and_started_again_between(
 
 
 @pytest.mark.parametrize("seed", range(SERVICE_KILLS if "SOAK_POINTS" in os.environ else 1))
-def test_every_row_is_created_once_whatever_goes_wrong_on_the_wire(seed: int, toloka: LocalToloka) -> None:
+def test_each_row_is_created_once_whatever_fails_on_the_network(seed: int, toloka: LocalToloka) -> None:
     client = toloka.client(retries=tf.Retries(attempts=12))
     pool_id = create_pool(client)
     planned = [
@@ -198,7 +198,7 @@ def test_every_row_is_created_once_whatever_goes_wrong_on_the_wire(seed: int, to
     check_exactly_once(client, pool_id, MANY_ROWS)
 
 
-def test_an_operation_that_exists_already_and_has_failed_is_told_as_failed(toloka: LocalToloka) -> None:
+def test_an_existing_operation_that_failed_is_reported_as_failed(toloka: LocalToloka) -> None:
     client = toloka.client()
     pool_id = create_pool(client)
     toloka.faults.fail_operation("POST /v1/tasks", nth=1)

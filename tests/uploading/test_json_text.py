@@ -42,7 +42,7 @@ def expected(fields: dict[str, list[Any]]) -> list[bytes]:
 
 @settings(deadline=None, max_examples=300, derandomize=True)
 @given(fields=st.dictionaries(st.text(max_size=3), COLUMNS, max_size=4))
-def test_each_row_is_the_text_that_orjson_makes_of_it(fields: dict[str, list[Any]]) -> None:
+def test_each_row_is_written_as_orjson_writes_it(fields: dict[str, list[Any]]) -> None:
     assert text_list(json_objects(fields, LENGTH)) == expected(fields)
 
 
@@ -61,7 +61,7 @@ ARRAYS = {
 
 @pytest.mark.parametrize("beside", [{}, {"a": ["x"] * LENGTH}, {"z": ["x"] * LENGTH}], ids=["alone", "behind", "before"])
 @pytest.mark.parametrize("array", ARRAYS.values(), ids=ARRAYS)
-def test_an_array_is_written_as_a_list_of_its_values(array: pa.Array, beside: dict[str, list[str]]) -> None:
+def test_an_array_is_written_like_a_list_of_its_values(array: pa.Array, beside: dict[str, list[str]]) -> None:
     fields = {"m": array.to_pylist(), **beside}
     assert text_list(json_objects({**fields, "m": array}, LENGTH)) == expected(fields)
 
@@ -72,12 +72,12 @@ def test_columns_may_be_longer_than_a_block() -> None:
 
 
 @pytest.mark.parametrize("value", ["\ud800", 2**64, b"b", {1: 2}], ids=["half a character", "large", "bytes", "key"])
-def test_what_json_cannot_say_is_an_error(value: Any) -> None:
+def test_a_value_that_json_cannot_represent_is_an_error(value: Any) -> None:
     with pytest.raises(TypeError):
         json_objects({"a": [value, None]}, 2)
 
 
-def test_texts_stand_side_by_side_and_runs_of_them_are_cut_out() -> None:
+def test_row_texts_are_concatenated_and_sliced() -> None:
     rows = ["<", number_array(range(3, 6)), ":", text_array([b"a", "ж".encode(), b""]), ">"]
     assert text_list(rows) == [b"<3:a>", "<4:ж>".encode(), b"<5:>"]
     assert byte_lengths(rows) == [5, 6, 4]

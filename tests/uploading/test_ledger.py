@@ -70,7 +70,7 @@ def added(ledger: Ledger, *chunks: Chunk) -> LedgerEntry:
     return record
 
 
-def test_what_was_written_is_read_back_by_another_process(ledger: Ledger) -> None:
+def test_a_recorded_upload_is_read_back_unchanged(ledger: Ledger) -> None:
     chunks = [chunk(0, range(3)), chunk(1, [3, 5, 6, 9], pool_id="2"), chunk(1, [4, 7, 8])]
     record = added(ledger, *chunks)
     with Ledger(ledger.path) as again:
@@ -84,7 +84,7 @@ def test_what_was_written_is_read_back_by_another_process(ledger: Ledger) -> Non
     assert (record.object_count, record.flags, list(record.digests), record.ended) == (10, ASKED, list(range(10)), None)
 
 
-def test_an_upload_is_known_by_its_account_and_name(ledger: Ledger) -> None:
+def test_an_upload_is_found_by_account_and_name(ledger: Ledger) -> None:
     added(ledger, chunk(0, range(3)))
     assert ledger.find("me", "other") is None
     assert ledger.find("you", "mine") is None
@@ -92,7 +92,7 @@ def test_an_upload_is_known_by_its_account_and_name(ledger: Ledger) -> None:
     assert len(ledger.uploads()) == 2
 
 
-def test_a_chunk_that_was_begun_is_left_with_its_operation_and_its_rows_are_unknown(ledger: Ledger) -> None:
+def test_a_begun_chunk_stays_open_with_its_operation_and_unknown_rows(ledger: Ledger) -> None:
     first, second = chunk(0, range(2)), chunk(1, range(2, 4))
     record = added(ledger, first, second)
     ledger.begin_chunk(record.id, second, "an-operation", FLAGS, NOW)
@@ -108,7 +108,7 @@ def test_a_chunk_that_was_begun_is_left_with_its_operation_and_its_rows_are_unkn
     assert known(ledger, record)["status"] == ["NOT_SENT"] * 4
 
 
-def test_a_chunk_that_is_done_is_not_left_and_its_tasks_are_forgotten(ledger: Ledger) -> None:
+def test_a_done_chunk_is_closed_and_its_tasks_are_deleted(ledger: Ledger) -> None:
     first, second = chunk(0, range(2)), chunk(1, range(2, 4))
     record = added(ledger, first, second)
     for each in (first, second):
@@ -132,7 +132,7 @@ def dumped(path: Path) -> bytes:
     return "\n".join(map(str, rows)).encode()
 
 
-def test_a_chunk_that_failed_is_left_only_for_other_flags(ledger: Ledger) -> None:
+def test_a_failed_chunk_is_open_only_for_other_flags(ledger: Ledger) -> None:
     only = chunk(0, range(2))
     record = added(ledger, only)
     ledger.begin_chunk(record.id, only, "an-operation", FLAGS, NOW)
@@ -147,7 +147,7 @@ def test_a_chunk_that_failed_is_left_only_for_other_flags(ledger: Ledger) -> Non
     assert (told["status"], told["operation_id"], told["error_code"]) == (["UNKNOWN"] * 2, ["another"] * 2, [None] * 2)
 
 
-def test_what_became_of_rows_is_told_row_by_row(ledger: Ledger) -> None:
+def test_outcomes_are_recorded_row_by_row(ledger: Ledger) -> None:
     first, second = chunk(0, [0, 2, 4]), chunk(1, [1, 3], pool_id="2")
     record = added(ledger, first, second)
     ledger.begin_chunk(record.id, first, "an-operation", FLAGS, NOW)
@@ -163,7 +163,7 @@ def test_what_became_of_rows_is_told_row_by_row(ledger: Ledger) -> None:
     }
 
 
-def test_what_was_planned_is_not_read_again_but_as_what_it_was_sent_and_into_which_batch_is(ledger: Ledger) -> None:
+def test_planned_chunks_are_reused_with_their_recorded_operation_and_batch(ledger: Ledger) -> None:
     first, second = chunk(0, range(2), pool_id=""), chunk(1, range(2, 4), pool_id="")
     record = added(ledger, first, second)
     left = ledger.open_chunks(record.id, FLAGS, [first, second])
@@ -175,7 +175,7 @@ def test_what_was_planned_is_not_read_again_but_as_what_it_was_sent_and_into_whi
     assert [(each.pool_id, each.pending_operation_id) for each in left] == [("a batch", first.operation_id), ("a batch", None)]
 
 
-def test_a_chunk_that_was_refused_is_left_as_if_it_had_not_been_sent(ledger: Ledger) -> None:
+def test_a_rejected_chunk_is_open_without_an_operation(ledger: Ledger) -> None:
     only = chunk(0, range(2))
     record = added(ledger, only)
     ledger.begin_chunk(record.id, only, only.operation_id, FLAGS, NOW)
@@ -183,7 +183,7 @@ def test_a_chunk_that_was_refused_is_left_as_if_it_had_not_been_sent(ledger: Led
     assert [each.pending_operation_id for each in ledger.open_chunks(record.id, FLAGS)] == [None]
 
 
-def test_halves_take_the_place_of_a_chunk(ledger: Ledger) -> None:
+def test_halves_replace_a_chunk(ledger: Ledger) -> None:
     first, second = chunk(0, range(5)), chunk(1, range(5, 7))
     record = added(ledger, first, second)
     ledger.split_chunk(record.id, first, first.halves())
@@ -191,7 +191,7 @@ def test_halves_take_the_place_of_a_chunk(ledger: Ledger) -> None:
     assert [(each.number, list(each.positions)) for each in left] == [(0, [0, 1]), (0, [2, 3, 4]), (1, [5, 6])]
 
 
-def test_a_pool_with_something_in_it_is_to_be_opened_until_it_was_opened(ledger: Ledger) -> None:
+def test_a_pool_with_created_objects_is_opened_once(ledger: Ledger) -> None:
     chunks = [chunk(number, [number], pool_id=str(number)) for number in range(3)]
     record = added(ledger, *chunks)
     for each in chunks[:2]:
@@ -203,7 +203,7 @@ def test_a_pool_with_something_in_it_is_to_be_opened_until_it_was_opened(ledger:
     assert ledger.pools_to_open(record.id) == ["0"]
 
 
-def test_the_frame_of_uploads_counts_rows_by_what_became_of_them(ledger: Ledger) -> None:
+def test_uploads_counts_rows_by_outcome(ledger: Ledger) -> None:
     chunks = [chunk(0, range(4)), chunk(1, range(4, 7)), chunk(2, range(7, 9)), chunk(3, [9])]
     record = added(ledger, *chunks)
     for each in chunks[:3]:
@@ -231,7 +231,7 @@ def test_a_ledger_without_uploads_is_an_empty_frame(tmp_path: Path) -> None:
     assert isinstance(frame["begun"].dtype, pd.DatetimeTZDtype)
 
 
-def test_by_default_the_ledger_is_in_the_users_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_ledger_is_in_the_users_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if sys.platform != "linux":
         pytest.skip("elsewhere the folder does not follow XDG_DATA_HOME")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
@@ -272,7 +272,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("make", UNUSABLE.values(), ids=UNUSABLE)
-def test_a_file_that_is_no_ledger_of_ours_is_named_and_left_alone(make: Any, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_ledger_is_named_and_left_unchanged(make: Any, tmp_path: Path) -> None:
     path = tmp_path / "uploads.db"
     make(path)
     before = path.read_bytes()
@@ -283,7 +283,7 @@ def test_a_file_that_is_no_ledger_of_ours_is_named_and_left_alone(make: Any, tmp
     assert path.read_bytes() == before
 
 
-def test_a_place_where_no_file_can_be_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_an_impossible_path_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for path in (tmp_path, tmp_path / "missing" / "uploads.db", tmp_path / "file" / "uploads.db"):
         with pytest.raises(tf.LedgerError) as caught:
@@ -292,7 +292,7 @@ def test_a_place_where_no_file_can_be_is_an_error_that_names_it(tmp_path: Path) 
         assert caught.value.__cause__ is not None
 
 
-def test_only_one_has_the_lock_of_an_upload(ledger: Ledger) -> None:
+def test_the_lock_of_an_upload_has_one_holder(ledger: Ledger) -> None:
     first, second, other = ledger.lock("me", "mine"), ledger.lock("me", "mine"), ledger.lock("me", "other")
     assert first.acquire()
     assert not second.acquire()
@@ -319,7 +319,7 @@ with Ledger(Path(sys.argv[1])) as ledger:
 """
 
 
-def test_the_lock_of_a_killed_process_is_free(ledger: Ledger) -> None:
+def test_the_lock_of_a_killed_process_is_released(ledger: Ledger) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, ledger.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:

@@ -26,18 +26,18 @@ def test_rows_of_equal_input_get_an_item_each() -> None:
     assert (found.missing, found.is_proof, found.unmatched_items) == ([13], True, 0)
 
 
-def test_values_are_compared_and_not_how_they_are_written() -> None:
+def test_values_are_compared_independently_of_their_json_text() -> None:
     inputs = inputs_of(chunk(b'{"a":1.0,"b":{"c":[1,{"d":null}]}}', b'{"a":"1"}'))
     found = match_items(inputs, [item("x", {"b": {"c": [1, {"d": None}]}, "a": 1}), item("y", {"a": 1})])
     assert found.item_of_row == {10: "x"}
     assert found.unmatched_items == 1
 
 
-def test_fewer_items_of_an_input_than_rows_is_not_sure() -> None:
+def test_fewer_items_than_rows_of_an_input_prove_nothing() -> None:
     assert not match_items(inputs_of(chunk(b'{"a":1}', b'{"a":1}')), [item("x", {"a": 1})]).is_proof
 
 
-def test_an_item_that_others_may_have_made_is_not_sure() -> None:
+def test_an_item_that_another_request_may_have_created_proves_nothing() -> None:
     mine, others = inputs_of(chunk(b'{"a":1}', b'{"a":2}')), inputs_of(chunk(b'{"a":1}')).values()
     one, two = item("x", {"a": 1}), item("y", {"a": 2})
     assert not match_items(mine, [one, two], others).is_proof
@@ -45,7 +45,7 @@ def test_an_item_that_others_may_have_made_is_not_sure() -> None:
     assert match_items(mine, [two], others).is_proof
 
 
-def test_items_without_anything_in_them_are_of_no_row() -> None:
+def test_items_without_input_match_no_row() -> None:
     found = match_items(inputs_of(chunk(b'{"a":1}')), [{}, {"id": "x"}, item("y", None)])
     assert (found.item_of_row, found.missing, found.unmatched_items) == ({}, [10], 3)
 
@@ -64,11 +64,11 @@ URL = {"code": "INVALID_URL_SYNTAX", "message": "!"}
         ("text", {}),
     ],
 )
-def test_what_is_wrong_is_told_by_row(errors: Any, told: dict[int, Any]) -> None:
+def test_errors_are_grouped_by_row(errors: Any, told: dict[int, Any]) -> None:
     assert errors_by_row(errors, range(10, 13)) == told
 
 
-def test_of_a_request_that_made_all_or_nothing_the_inputs_that_only_it_has_decide() -> None:
+def test_inputs_of_one_request_alone_decide_if_it_creates_all_or_nothing() -> None:
     mine, others = inputs_of(chunk(b'{"a":1}', b'{"a":2}')), inputs_of(chunk(b'{"a":1}')).values()
     one, two = item("x", {"a": 1}), item("y", {"a": 2})
     assert match_items(mine, [one, two], others, all_or_nothing=True).item_of_row == {10: "x", 11: "y"}

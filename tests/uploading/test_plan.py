@@ -231,7 +231,7 @@ def identity(plan: UploadPlan) -> tuple[str, list[str], str]:
 
 @settings(deadline=None, max_examples=80, derandomize=True)
 @given(made=frames(can_be_wrong=True))
-def test_a_frame_becomes_requests_that_say_every_cell_or_its_column_and_rows_are_named(taker: Client, made: Made) -> None:
+def test_requests_hold_every_cell_or_an_error_names_column_and_rows(taker: Client, made: Made) -> None:
     if made.wrong is None:
         assert said(tasks_in(plan_of(taker, made.frame, made.pool_id, overlap=made.overlap))) == said(made.tasks)
         return
@@ -247,7 +247,7 @@ def test_a_frame_becomes_requests_that_say_every_cell_or_its_column_and_rows_are
 
 @settings(deadline=None, max_examples=15, derandomize=True)
 @given(made=frames())
-def test_what_the_service_takes_is_what_the_frame_says(
+def test_the_service_receives_what_the_frame_holds(
     service: Service, taker: Client, tmp_path_factory: pytest.TempPathFactory, made: Made
 ) -> None:
     results = tf.create_tasks(
@@ -277,7 +277,7 @@ def heavy_texts(draw: st.DrawFn) -> tuple[str, int]:
 
 @settings(deadline=None, max_examples=30, derandomize=True)
 @given(texts=st.lists(heavy_texts(), min_size=1, max_size=6), pools=st.lists(st.sampled_from("12"), min_size=6, max_size=6))
-def test_no_request_is_over_the_bytes_and_a_row_that_none_can_hold_is_named(
+def test_no_request_exceeds_the_byte_limit_and_an_oversized_row_is_named(
     taker: Client, texts: list[tuple[str, int]], pools: list[str]
 ) -> None:
     frame = pd.DataFrame({"t": [text for text, _ in texts], "pool_id": pools[: len(texts)]})
@@ -290,7 +290,7 @@ def test_no_request_is_over_the_bytes_and_a_row_that_none_can_hold_is_named(
     assert list(caught.value.rows) == [row for row in large if pools[row] == pools[caught.value.rows[0]]]
 
 
-def test_no_request_has_more_than_ten_thousand_rows_also_when_pools_are_interleaved(taker: Client) -> None:
+def test_no_request_exceeds_10_000_rows_with_interleaved_pools(taker: Client) -> None:
     frame = pd.DataFrame({"n": range(30_003), "pool_id": ["1", "1", "2"] * 10_001})
     plan = plan_of(taker, frame, None)
     assert [(chunk.pool_id, len(chunk.positions)) for chunk in plan.chunks] == [
@@ -301,7 +301,7 @@ def test_no_request_has_more_than_ten_thousand_rows_also_when_pools_are_interlea
 
 
 @pytest.mark.parametrize("pool", [None, "", 5, "\ud800", ["1"]])
-def test_a_row_with_no_name_of_a_pool_is_named(taker: Client, pool: Any) -> None:
+def test_a_row_without_a_valid_pool_id_is_named(taker: Client, pool: Any) -> None:
     frame = pd.DataFrame({"n": [1, 2], "pool_id": pd.Series(["1", pool], dtype=object)})
     with pytest.raises(tf.InputError, match="in row 1: text") as caught:
         plan_of(taker, frame, None)
@@ -327,7 +327,7 @@ def identity_of_odd_rows(url: str, token: str) -> tuple[str, list[str], str, lis
     return identity(plan_of(tf.AsyncTolokaClient(token, url=url), with_others_first, None))
 
 
-def test_the_same_rows_have_the_same_names_in_another_process(service: Service, taker: Client) -> None:
+def test_the_same_rows_have_the_same_ids_in_another_process(service: Service, taker: Client) -> None:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         elsewhere = pool.apply(identity_of_odd_rows, (service.url, service.token))
     assert elsewhere == identity(plan_of(taker, ODD_ROWS, None))
@@ -335,7 +335,7 @@ def test_the_same_rows_have_the_same_names_in_another_process(service: Service, 
 
 @settings(deadline=None, max_examples=30, derandomize=True)
 @given(made=frames(), data=st.data())
-def test_neither_the_order_of_columns_nor_the_index_changes_the_names(taker: Client, made: Made, data: st.DataObject) -> None:
+def test_column_order_and_index_do_not_change_the_ids(taker: Client, made: Made, data: st.DataObject) -> None:
     plan = plan_of(taker, made.frame, made.pool_id, overlap=made.overlap)
     other = made.frame[data.draw(st.permutations(list(made.frame)))].reset_index(drop=True)
     assert identity(plan_of(taker, other, made.pool_id, overlap=made.overlap)) == identity(plan)
@@ -346,7 +346,7 @@ def test_neither_the_order_of_columns_nor_the_index_changes_the_names(taker: Cli
     rows=st.lists(st.tuples(st.none() | TEXT, st.none() | INTEGERS, st.sampled_from("12")), min_size=1, max_size=9),
     data=st.data(),
 )
-def test_another_cell_changes_all_names_and_where_the_user_gives_one_the_digest_of_its_row_alone(
+def test_a_changed_cell_changes_all_ids_and_only_its_rows_digest(
     taker: Client, rows: list[tuple[str | None, int | None, str]], data: st.DataObject
 ) -> None:
     texts, numbers, pools = zip(*rows, strict=True)
@@ -363,7 +363,7 @@ def test_another_cell_changes_all_names_and_where_the_user_gives_one_the_digest_
         assert then.operation_id != now.operation_id
 
 
-def test_account_pool_name_and_overlap_are_part_of_the_names_and_the_token_is_not(service: Service, taker: Client) -> None:
+def test_ids_depend_on_account_pool_name_and_overlap_but_not_on_the_token(service: Service, taker: Client) -> None:
     frame = pd.DataFrame({"image": ["https://example.com/1"]})
     base = plan_of(taker, frame)
     with Service() as elsewhere:
@@ -400,7 +400,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @settings(deadline=None, max_examples=30, derandomize=True)
 @given(made=frames())
-def test_a_plan_comes_back_from_the_ledger_as_it_was(taker: Client, files: Iterator[Path], made: Made) -> None:
+def test_a_plan_is_read_back_from_the_ledger_unchanged(taker: Client, files: Iterator[Path], made: Made) -> None:
     plan = plan_of(taker, made.frame, made.pool_id, overlap=made.overlap, upload_id="mine")
     # the ledger joins tasks by newlines, so that no task may have one that is not escaped
     assert not any(b"\n" in task for chunk in plan.chunks for task in chunk.object_texts)

@@ -14,7 +14,7 @@ CHUNK = Chunk(0, "1", range(4), b'{"a":1}\n{"a":2}\n{"a":3}\n{"a":4}', "key")
 
 
 @given(st.lists(st.integers(1, 50)), st.integers(1, 7), st.integers(50, 120))
-def test_every_row_is_in_one_chunk_in_order_and_both_limits_hold(sizes: list[int], rows: int, limit: int) -> None:
+def test_every_row_is_in_one_slice_in_order_within_both_limits(sizes: list[int], rows: int, limit: int) -> None:
     parts = list(slices_within_limits(sizes, rows, limit))
     assert [row for part in parts for row in range(len(sizes))[part]] == list(range(len(sizes)))
     assert all(0 < len(sizes[part]) <= rows and sum(sizes[part]) <= limit for part in parts)
@@ -22,19 +22,19 @@ def test_every_row_is_in_one_chunk_in_order_and_both_limits_hold(sizes: list[int
         assert len(sizes[one]) == rows or sum(sizes[one]) + sizes[other.start] > limit
 
 
-def test_chunks_are_as_long_as_they_can_be() -> None:
+def test_slices_are_as_long_as_possible() -> None:
     assert [(part.start, part.stop) for part in slices_within_limits([1] * 25, 10, 100)] == [(0, 10), (10, 20), (20, 25)]
     assert [(part.start, part.stop) for part in slices_within_limits([40, 40, 40, 99], 10, 100)] == [(0, 2), (2, 3), (3, 4)]
     assert list(slices_within_limits([], 10)) == []
 
 
-def test_the_operation_id_follows_from_upload_and_content_only() -> None:
+def test_the_operation_id_depends_on_upload_and_content_only() -> None:
     assert replace(CHUNK, number=7, pending_operation_id="x").operation_id == CHUNK.operation_id
     others = [replace(CHUNK, key="again"), replace(CHUNK, text=CHUNK.text[:-2] + b"5}")]
     assert len({CHUNK.operation_id, *(other.operation_id for other in others)}) == 3
 
 
-def test_another_try_has_an_id_that_follows_from_the_one_before() -> None:
+def test_the_next_attempts_id_is_derived_from_the_previous_one() -> None:
     ids = [CHUNK.operation_id]
     for _ in range(3):
         ids.append(retry_operation_id(ids[-1]))
@@ -42,7 +42,7 @@ def test_another_try_has_an_id_that_follows_from_the_one_before() -> None:
     assert retry_operation_id(ids[0]) == ids[1]
 
 
-def test_halves_share_the_number_and_the_rows_and_are_operations_of_their_own() -> None:
+def test_halves_share_the_chunks_number_and_split_its_rows() -> None:
     first, second = replace(CHUNK, pending_operation_id="too large").halves()
     assert [*first.positions, *second.positions] == [0, 1, 2, 3]
     assert first.body == b'[{"a":1},{"a":2}]'
@@ -52,7 +52,7 @@ def test_halves_share_the_number_and_the_rows_and_are_operations_of_their_own() 
 
 @settings(deadline=None, max_examples=50, derandomize=True)
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=40, unique=True))
-def test_halves_of_halves_have_every_row_with_its_task_once_down_to_single_rows(rows: list[int]) -> None:
+def test_repeated_halving_keeps_every_row_with_its_task_once(rows: list[int]) -> None:
     whole = replace(CHUNK, positions=rows, text=b"\n".join(b'{"row":%d}' % row for row in rows))
     level = [whole]
     seen = {whole.operation_id}

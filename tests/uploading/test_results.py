@@ -26,7 +26,7 @@ def framed(results: Results) -> pd.DataFrame:
     return results.frame(pd.RangeIndex(rows), range(rows))
 
 
-def test_each_row_gets_what_the_log_says_of_it_whatever_the_order() -> None:
+def test_each_row_gets_its_outcome_from_the_log_in_any_order() -> None:
     results = Results(3, "task_id")
     results.put(range(3), status="UNKNOWN", operation_id="op", chunk=0)
     complaint = {"input_values.image": {"code": "INVALID_URL_SYNTAX", "message": "no URL"}}
@@ -53,17 +53,17 @@ def test_each_row_gets_what_the_log_says_of_it_whatever_the_order() -> None:
     ],
     ids=["a map of fields", "the envelope around it"],
 )
-def test_both_documented_shapes_of_a_complaint_are_read(output: dict[str, Any]) -> None:
+def test_both_documented_forms_of_an_error_are_read(output: dict[str, Any]) -> None:
     assert first_error(output) == {"error_field": "amount", "error_code": "VALUE_REQUIRED", "error_message": "needed"}
 
 
 @pytest.mark.parametrize("output", [None, {}, "text", {"code": "X", "message": "m", "payload": None}, {"f": "text"}, 5])
-def test_other_shapes_are_kept_as_they_can_be(output: Any) -> None:
+def test_other_forms_of_an_error_are_kept_as_text(output: Any) -> None:
     assert set(first_error(output)) <= {"error_field", "error_code", "error_message"}
 
 
 @pytest.mark.parametrize("position", [None, "x", "99", 3, "-1"])
-def test_entries_that_name_no_row_of_the_chunk_change_nothing(position: object) -> None:
+def test_entries_of_other_rows_change_nothing(position: object) -> None:
     results = Results(1, "task_id")
     opened = entry(position, {"code": "EMPTY_POOL"}, success=False)
     log = read(opened, {"type": "POOL_OPEN", "success": False, "input": None, "output": None})
@@ -71,7 +71,7 @@ def test_entries_that_name_no_row_of_the_chunk_change_nothing(position: object) 
     assert framed(results)["status"].tolist() == ["NOT_SENT"]
 
 
-def test_a_row_that_the_log_does_not_mention_is_unknown_and_a_refused_one_failed() -> None:
+def test_a_row_missing_from_the_log_is_unknown_or_failed_with_its_operation() -> None:
     results = Results(2, "task_id")
     results.put(range(2), status="UNKNOWN")
     assert results.settle([0], read(), failed=False) == 1
@@ -80,20 +80,20 @@ def test_a_row_that_the_log_does_not_mention_is_unknown_and_a_refused_one_failed
     assert framed(results)["error_message"].notna().all()
 
 
-def test_a_valid_row_of_a_refused_request_is_not_called_created() -> None:
+def test_a_valid_row_of_a_failed_request_is_not_created() -> None:
     results = Results(1, "task_id")
     results.put([0], status="UNKNOWN")
     results.settle([0], read(entry("0", {}, success=True)), failed=True)
     assert framed(results)["status"].tolist() == ["FAILED"]
 
 
-def test_the_columns_have_the_same_types_whatever_is_in_them() -> None:
+def test_result_columns_have_fixed_dtypes() -> None:
     dtypes = framed(Results(1, "task_id")).dtypes
     assert dtypes.astype(str).tolist() == ["string"] * (len(COLUMNS) - 1) + ["Int64"]
 
 
 @pytest.mark.parametrize("turn", [1, -1], ids=["first", "last"])
-def test_a_row_with_an_id_is_there_whatever_other_entries_say(turn: int) -> None:
+def test_a_row_with_an_id_is_created_whatever_other_entries_say(turn: int) -> None:
     results = Results(1, "task_id")
     results.put([0], status="UNKNOWN")
     made = {"type": "TASK_CREATE", "input": {"__item_idx": "0"}, "output": {"task_id": "t0"}}
@@ -104,13 +104,13 @@ def test_a_row_with_an_id_is_there_whatever_other_entries_say(turn: int) -> None
     assert frame["error_code"].isna().all()
 
 
-def test_a_position_of_thousands_of_digits_is_none() -> None:
+def test_a_position_of_thousands_of_digits_is_ignored() -> None:
     results = Results(1, "task_id")
     results.settle([0], read(entry("9" * 5_000, {"task_id": "t0"}, success=True)), failed=False)
     assert framed(results)["status"].tolist() == ["NOT_SENT"]
 
 
-def test_the_ledger_keeps_ids_and_what_became_of_rows_without() -> None:
+def test_the_ledger_gets_ids_and_the_outcome_of_rows_without_one() -> None:
     results = Results(4, "task_id")
     results.put([3, 0], status="CREATED", object_id=["t3", "t0"])
     results.mark_invalid(1, {"text": {"code": "VALUE_REQUIRED", "message": "needed"}})
@@ -122,14 +122,14 @@ def test_the_ledger_keeps_ids_and_what_became_of_rows_without() -> None:
     assert results.for_ledger(range(3, 4)) == (["t3"], [])
 
 
-def test_several_input_rows_may_be_of_one_object() -> None:
+def test_several_rows_may_share_one_object() -> None:
     results = Results(2, "task_suite_id")
     results.put(range(2), status="CREATED", object_id=["a", "b"])
     frame = results.frame(pd.RangeIndex(3), [1, 0, 1])
     assert frame["task_suite_id"].tolist() == ["b", "a", "b"]
 
 
-def test_text_that_utf8_cannot_spell_is_told_as_well_as_it_can_be() -> None:
+def test_text_that_utf8_cannot_encode_is_replaced() -> None:
     results = Results(1, "task_id")
     results.mark_invalid(0, {"text": {"code": 5, "message": "half a character: \ud800"}})
     assert framed(results)[["error_code", "error_message"]].to_numpy().tolist() == [["5", "half a character: ?"]]

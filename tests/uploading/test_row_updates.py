@@ -42,7 +42,7 @@ def test_a_skill_is_set_for_each_row(client: tf.AsyncTolokaClient, skill_id: str
     assert set(values_of(client).values()) == {7.5}
 
 
-def test_a_row_that_is_refused_is_told_and_the_others_are_set(client: tf.AsyncTolokaClient, skill_id: str) -> None:
+def test_a_rejected_row_is_reported_and_the_others_are_set(client: tf.AsyncTolokaClient, skill_id: str) -> None:
     frame = pd.DataFrame({"user_id": USERS[:3], "skill_id": [skill_id, "404404", skill_id], "value": [1.0, 2.0, 3.0]})
     with pytest.raises(tf.UploadError, match="2 DONE, 1 INVALID") as caught:
         tf.set_user_skills(frame, client, progress=False)
@@ -52,7 +52,7 @@ def test_a_row_that_is_refused_is_told_and_the_others_are_set(client: tf.AsyncTo
     assert results["status"].tolist() == ["DONE", "INVALID", "DONE"]
 
 
-def test_a_user_is_kept_from_what_each_row_says(client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka) -> None:
+def test_each_row_bans_its_user_from_its_scope(client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka) -> None:
     scopes = ["POOL", "ALL_PROJECTS"]
     frame = pd.DataFrame({"user_id": USERS[:2], "scope": scopes, "pool_id": [pool_id, None], "private_comment": "spam"})
     results = asyncio.run(tf.aio.set_user_restrictions(frame, client, progress=False))
@@ -90,7 +90,7 @@ def test_assignments_are_accepted_and_rejected_with_a_comment(client: tf.AsyncTo
     assert again["assignment_id"].tolist() == good.iloc[:, 0].tolist()
 
 
-def test_a_verdict_that_the_state_does_not_allow_is_told(client: tf.AsyncTolokaClient, submitted: pd.DataFrame) -> None:
+def test_a_verdict_that_the_status_does_not_allow_is_invalid(client: tf.AsyncTolokaClient, submitted: pd.DataFrame) -> None:
     ids = submitted[["ASSIGNMENT:assignment_id"]].drop_duplicates().head(1)
     tf.accept_assignments(ids, client, progress=False)
     with pytest.raises(tf.UploadError) as caught:
@@ -98,14 +98,14 @@ def test_a_verdict_that_the_state_does_not_allow_is_told(client: tf.AsyncTolokaC
     assert caught.value.results["status"].tolist() == ["INVALID"]
 
 
-def test_a_lost_answer_is_asked_for_again(client: tf.AsyncTolokaClient, submitted: pd.DataFrame, toloka: LocalToloka) -> None:
+def test_a_lost_response_is_requested_again(client: tf.AsyncTolokaClient, submitted: pd.DataFrame, toloka: LocalToloka) -> None:
     lost = toloka.faults.lose_reply("PATCH /v1/assignments/*", times=1)
     ids = submitted[["ASSIGNMENT:assignment_id"]].drop_duplicates()
     assert tf.accept_assignments(ids, client, progress=False)["status"].eq("DONE").all()
     assert lost.struck == 1
 
 
-def test_a_service_in_trouble_leaves_rows_unknown_or_not_sent(scripted: Scripted) -> None:
+def test_a_server_error_leaves_rows_unknown_or_not_sent(scripted: Scripted) -> None:
     scripted.answers = [reply({"id": "1"}), reply("<html>", 502)]
     frame = pd.DataFrame({"user_id": USERS, "skill_id": "1", "value": 1})
     with pytest.raises(tf.UploadError) as caught:
@@ -113,7 +113,7 @@ def test_a_service_in_trouble_leaves_rows_unknown_or_not_sent(scripted: Scripted
     assert caught.value.results["status"].tolist() == ["DONE", "UNKNOWN"] + ["NOT_SENT"] * 28
 
 
-def test_a_stop_keeps_what_is_known(scripted: Scripted) -> None:
+def test_a_stopped_call_keeps_known_results(scripted: Scripted) -> None:
     async def stop_when_some_are_set() -> pd.DataFrame:
         loop = asyncio.get_running_loop()
 
@@ -157,7 +157,7 @@ REFUSED: dict[str, tuple[Callable[..., Any], dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("verb", "columns", "told"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_meant_is_refused_before_anything_is_sent(
+def test_invalid_rows_are_rejected_before_anything_is_sent(
     verb: Callable[..., Any], columns: dict[str, Any], told: str, scripted: Scripted
 ) -> None:
     with pytest.raises(tf.InputError, match=told):

@@ -37,7 +37,7 @@ def counts(results: pd.DataFrame) -> dict[str, int]:
     return results["status"].value_counts().to_dict()
 
 
-def test_what_is_done_is_returned_without_sending(service: Service) -> None:
+def test_a_completed_upload_is_returned_without_sending(service: Service) -> None:
     first = up(IMAGES, service.client())
     sent = len(service.requests)
     notes: list[tf.Progress] = []
@@ -47,7 +47,7 @@ def test_what_is_done_is_returned_without_sending(service: Service) -> None:
     assert notes[-1].rows == notes[-1].total == 25_000
 
 
-def test_a_call_goes_on_with_what_the_last_one_did_not_settle(service: Service) -> None:
+def test_a_call_continues_with_unsettled_rows(service: Service) -> None:
     service.refuse = lambda number, _: FORBIDDEN if number == 2 else None
     with pytest.raises(tf.UploadError) as caught:
         up(IMAGES, service.client(), concurrency=1)
@@ -58,7 +58,7 @@ def test_a_call_goes_on_with_what_the_last_one_did_not_settle(service: Service) 
     assert service.created == IMAGES["image"].tolist()
 
 
-def test_an_operation_without_an_answer_is_looked_at_first_and_not_sent_again(service: Service) -> None:
+def test_an_operation_without_a_response_is_looked_up_and_not_sent_again(service: Service) -> None:
     service.refuse = lambda *_: b"LOST"
     with pytest.raises(tf.UploadError) as caught:
         up(IMAGES.head(5), service.client(retries=1))
@@ -68,13 +68,13 @@ def test_an_operation_without_an_answer_is_looked_at_first_and_not_sent_again(se
     assert service.posts == 1
 
 
-def test_an_answer_that_is_none_has_the_operation_looked_at_at_once(service: Service) -> None:
+def test_an_invalid_response_makes_the_operation_looked_up_at_once(service: Service) -> None:
     service.refuse = lambda *_: b"LOST" + BROKEN
     assert counts(up(IMAGES.head(5), service.client(retries=1))) == {"CREATED": 5}
     assert service.posts == 1
 
 
-def test_what_was_begun_and_never_arrived_is_sent_as_the_same_operation(service: Service) -> None:
+def test_a_request_that_never_arrived_is_sent_with_the_same_operation_id(service: Service) -> None:
     service.refuse = lambda *_: BROKEN
     with pytest.raises(tf.UploadError) as caught:
         up(IMAGES.head(5), service.client(retries=1))
@@ -85,7 +85,7 @@ def test_what_was_begun_and_never_arrived_is_sent_as_the_same_operation(service:
     assert results["operation_id"].tolist() == caught.value.results["operation_id"].tolist()
 
 
-def test_a_request_that_never_left_is_not_unknown(service: Service) -> None:
+def test_a_failed_connection_before_the_ledger_records_nothing(service: Service) -> None:
     client = service.client(retries=1)
     tf.run(client.get_requester())
     up(IMAGES.head(1), client)
@@ -95,7 +95,7 @@ def test_a_request_that_never_left_is_not_unknown(service: Service) -> None:
     assert len(tf.uploads()) == 1
 
 
-def test_a_spent_quota_of_the_day_leaves_rows_that_were_not_sent(service: Service) -> None:
+def test_an_exhausted_daily_quota_leaves_rows_not_sent(service: Service) -> None:
     service.refuse = lambda number, _: QUOTA if number > 1 else None
     with pytest.raises(tf.UploadError) as caught:
         up(IMAGES, service.client(), concurrency=1)
@@ -104,7 +104,7 @@ def test_a_spent_quota_of_the_day_leaves_rows_that_were_not_sent(service: Servic
     assert tf.uploads()[["created", "unknown", "not_sent"]].iloc[0].tolist() == [10_000, 0, 15_000]
 
 
-def test_an_operation_that_failed_is_reported_as_failed_however_often_it_is_asked_for(service: Service) -> None:
+def test_a_failed_operation_is_reported_as_failed_on_every_call(service: Service) -> None:
     def fail(_: int, __: list[Any]) -> bytes | None:
         service.failed = set(service.taken) | {operation_of(service)}
         return None
@@ -118,7 +118,7 @@ def test_an_operation_that_failed_is_reported_as_failed_however_often_it_is_aske
     assert service.posts == 1
 
 
-def test_an_operation_that_failed_keeps_no_other_rows_back_when_the_call_is_made_again(service: Service) -> None:
+def test_a_failed_operation_does_not_hold_up_other_rows_in_the_next_call(service: Service) -> None:
     def fail_the_first(number: int, _: list[Any]) -> bytes | None:
         if number == 1:
             service.failed = {operation_of(service)}
@@ -135,7 +135,7 @@ def test_an_operation_that_failed_keeps_no_other_rows_back_when_the_call_is_made
     assert service.posts == 3
 
 
-def test_what_failed_is_told_when_it_is_asked_for(service: Service) -> None:
+def test_reconcile_reports_a_failed_operation(service: Service) -> None:
     def fail(_: int, __: list[Any]) -> bytes | None:
         service.failed = {operation_of(service)}
         return b"LOST"
@@ -147,9 +147,7 @@ def test_what_failed_is_told_when_it_is_asked_for(service: Service) -> None:
     assert counts(tf.reconcile(caught.value.upload_id, service.client(), progress=False)) == {"FAILED": 5}
 
 
-def test_an_operation_that_exists_and_failed_is_reported_as_failed_also_without_the_ledger(
-    service: Service, tmp_path: Path
-) -> None:
+def test_an_existing_failed_operation_is_reported_without_the_ledger(service: Service, tmp_path: Path) -> None:
     def fail(_: int, __: list[Any]) -> bytes | None:
         service.failed = {operation_of(service)}
         return None
@@ -173,7 +171,7 @@ def test_a_lost_ledger_creates_nothing_twice(service: Service, tmp_path: Path) -
     assert service.created == IMAGES["image"].tolist()
 
 
-def test_the_halves_of_a_chunk_are_remembered(service: Service) -> None:
+def test_the_halves_of_a_chunk_are_recorded(service: Service) -> None:
     service.refuse = lambda number, tasks: TOO_LARGE if len(tasks) > 6_000 else FORBIDDEN if number > 2 else None
     with pytest.raises(tf.UploadError):
         up(IMAGES, service.client(), concurrency=1)
@@ -182,7 +180,7 @@ def test_the_halves_of_a_chunk_are_remembered(service: Service) -> None:
     assert service.created == IMAGES["image"].tolist()
 
 
-def test_a_row_that_is_too_large_alone_is_an_error_and_is_not_halved_for_ever(service: Service) -> None:
+def test_a_single_row_that_is_too_large_is_an_error(service: Service) -> None:
     service.refuse = lambda *_: TOO_LARGE
     with pytest.raises(tf.UploadError) as caught:
         up(IMAGES.head(4), service.client())
@@ -191,7 +189,7 @@ def test_a_row_that_is_too_large_alone_is_an_error_and_is_not_halved_for_ever(se
     assert service.posts == 3
 
 
-def test_a_row_that_the_log_does_not_tell_of_is_looked_at_again(service: Service) -> None:
+def test_a_row_missing_from_the_log_is_looked_up_by_the_next_call(service: Service) -> None:
     tell: Callable[[str], list[Any]] = service._log
     service._log = lambda operation_id: tell(operation_id)[1:]  # type: ignore[method-assign]
     with pytest.raises(tf.UploadError) as caught:
@@ -202,7 +200,7 @@ def test_a_row_that_the_log_does_not_tell_of_is_looked_at_again(service: Service
     assert service.posts == 1
 
 
-def test_other_flags_find_the_try_that_took_effect_also_without_the_ledger(
+def test_other_flags_find_the_effective_attempt_without_the_ledger(
     client: tf.AsyncTolokaClient, make_pool: Callable[..., str], make_frame: Callable[[int], pd.DataFrame], tmp_path: Path
 ) -> None:
     pool_id = make_pool()
@@ -216,7 +214,7 @@ def test_other_flags_find_the_try_that_took_effect_also_without_the_ledger(
     assert len(client.get_tasks(pool_id).to_dataframe()) == 5
 
 
-def test_a_proxy_that_knows_nothing_of_the_account_or_of_operations_is_not_believed(service: Service) -> None:
+def test_a_404_from_a_proxy_proves_nothing(service: Service) -> None:
     up(IMAGES.head(5), service.client(), upload_id="mine")
     page, answer = reply("<html>not here</html>", 404), service.answers[0]
     service.answers = [lambda head: page if "/requester" in head else answer(head)]  # type: ignore[operator]
@@ -238,7 +236,7 @@ NOT_THERE = reply({"code": "DOES_NOT_EXIST", "message": "not yet"}, 404)
 
 
 @pytest.mark.parametrize("look", [NOT_THERE, FORBIDDEN, BROKEN], ids=["404", "403", "502"])
-def test_a_lost_answer_stays_unknown_where_its_operation_cannot_be_looked_at(service: Service, look: bytes) -> None:
+def test_a_lost_response_stays_unknown_if_its_operation_cannot_be_looked_up(service: Service, look: bytes) -> None:
     tell = service._operation
     service._operation = lambda _: look  # type: ignore[method-assign]
     service.refuse = lambda number, _: b"LOST" if number == 1 else None
@@ -272,7 +270,7 @@ class Reading(Service):
         return raw
 
 
-def test_a_log_is_read_while_the_next_request_goes_out_and_no_more_than_one_request_runs_ahead() -> None:
+def test_a_log_is_read_while_the_next_request_is_sent_but_no_more_than_one() -> None:
     with Reading() as service:
         rows = pd.concat([IMAGES] * 2, ignore_index=True)
         assert counts(up(rows, service.client(), concurrency=1)) == {"CREATED": 50_000}
@@ -292,7 +290,7 @@ def test_a_chunk_that_may_have_arrived_is_not_halved(service: Service) -> None:
     assert len(service.created) == 6
 
 
-def test_chunks_that_are_refused_for_good_do_not_keep_the_others_back(service: Service) -> None:
+def test_rejected_chunks_do_not_hold_up_the_others(service: Service) -> None:
     service.refuse = lambda _, tasks: FORBIDDEN if tasks[0]["__item_idx"] == "0" else None
     seen = []
     for _ in range(2):
@@ -302,7 +300,7 @@ def test_chunks_that_are_refused_for_good_do_not_keep_the_others_back(service: S
     assert seen == [{"NOT_SENT": 15_000, "FAILED": 10_000}, {"CREATED": 15_000, "FAILED": 10_000}]
 
 
-def test_rows_that_are_all_invalid_are_told_in_the_same_way_each_time(
+def test_rows_that_are_all_invalid_give_the_same_results_on_every_call(
     client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
 ) -> None:
     flags = {"allow_defaults": True, "skip_invalid_items": True, "open_pool": True, "progress": False}
@@ -313,7 +311,7 @@ def test_rows_that_are_all_invalid_are_told_in_the_same_way_each_time(
     assert tf.run(client.get_pool(pool_id))["status"] == "CLOSED"
 
 
-def test_rows_that_were_added_make_another_upload_as_a_whole(service: Service) -> None:
+def test_added_rows_make_a_new_upload(service: Service) -> None:
     first = up(IMAGES.head(15_000), service.client())
     more = up(IMAGES.head(16_000), service.client())
     assert not set(first["operation_id"]) & set(more["operation_id"])

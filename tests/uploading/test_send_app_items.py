@@ -89,7 +89,7 @@ def test_each_row_becomes_an_item_that_is_labelled_at_once(client: tf.AsyncTolok
     check_each_once(pairs(30), results, items(client, project_id))
 
 
-def test_the_same_cell_again_sends_nothing_and_gives_the_same_results(
+def test_the_same_call_again_sends_nothing_and_returns_the_same_results(
     client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka
 ) -> None:
     for create in (tf.create_app_items, partial(tf.create_app_batch, name="Monday", start=True)):
@@ -102,7 +102,7 @@ def test_the_same_cell_again_sends_nothing_and_gives_the_same_results(
         assert set(other["item_id"]).isdisjoint(first["item_id"])
 
 
-def test_rows_go_into_a_batch_that_is_there(
+def test_rows_are_added_to_an_existing_batch(
     client: tf.AsyncTolokaClient, project_id: str, make_batch: Callable[[], str], toloka: LocalToloka
 ) -> None:
     batch_id = make_batch()
@@ -113,7 +113,7 @@ def test_rows_go_into_a_batch_that_is_there(
     check_each_once(long_pairs(25), results, items(client, project_id, batch_id=batch_id))
 
 
-def test_a_batch_of_25_000_rows_is_made_filled_and_started_once(
+def test_a_batch_of_25_000_rows_is_created_filled_and_started_once(
     client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka
 ) -> None:
     options = {"name": "Monday", "priority_order": "ONE", "start": True, "progress": False}
@@ -130,7 +130,7 @@ def test_a_batch_of_25_000_rows_is_made_filled_and_started_once(
     ]
 
 
-def test_rows_for_another_place_or_under_another_name_are_other_items(
+def test_rows_for_another_destination_or_name_are_other_items(
     client: tf.AsyncTolokaClient, project_id: str, make_batch: Callable[[], str]
 ) -> None:
     create = partial(tf.create_app_items, progress=False)
@@ -144,7 +144,9 @@ def test_rows_for_another_place_or_under_another_name_are_other_items(
         pairs(3).pipe(create, client, project_id, batch_id=make_batch(), upload_id="mine")
 
 
-def test_one_invalid_row_refuses_its_request_and_is_told_with_its_field(client: tf.AsyncTolokaClient, project_id: str) -> None:
+def test_one_invalid_row_fails_its_request_and_is_reported_with_its_field(
+    client: tf.AsyncTolokaClient, project_id: str
+) -> None:
     frame = long_pairs(20)
     frame.iloc[12, 0] = "no address"
     for create in (tf.create_app_items, tf.create_app_batch):
@@ -160,7 +162,7 @@ def test_one_invalid_row_refuses_its_request_and_is_told_with_its_field(client: 
     assert len(items(client, project_id)) == 20
 
 
-def test_a_refused_first_request_makes_no_batch_and_the_next_one_does(
+def test_a_rejected_first_request_creates_no_batch_and_the_next_one_does(
     client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka
 ) -> None:
     refused = toloka.faults.answer(403, NEW_BATCH, nth=1)
@@ -174,7 +176,7 @@ def test_a_refused_first_request_makes_no_batch_and_the_next_one_does(
 
 
 @pytest.mark.parametrize("hidden", [0.0, 0.4], ids=["at once", "listed late"])
-def test_with_ignore_errors_each_item_is_given_to_its_row_and_the_others_say_why(
+def test_with_ignore_errors_items_are_matched_and_other_rows_have_reasons(
     hidden: float, client: tf.AsyncTolokaClient, project_id: str, make_batch: Callable[[], str], toloka: LocalToloka
 ) -> None:
     if hidden:
@@ -193,7 +195,7 @@ def test_with_ignore_errors_each_item_is_given_to_its_row_and_the_others_say_why
             check_each_once(frame[made], results[made], listed)
 
 
-def test_of_many_requests_each_tells_what_is_wrong_with_its_rows(
+def test_each_of_many_requests_reports_its_own_invalid_rows(
     client: tf.AsyncTolokaClient, project_id: str, make_batch: Callable[[], str]
 ) -> None:
     frame = long_pairs(90)
@@ -219,7 +221,7 @@ def test_a_request_that_is_too_large_is_halved(client: tf.AsyncTolokaClient, pro
     assert len(items(client, project_id)) == 60
 
 
-def test_rows_that_are_all_equal_have_an_item_each(client: tf.AsyncTolokaClient, project_id: str) -> None:
+def test_equal_rows_have_an_item_each(client: tf.AsyncTolokaClient, project_id: str) -> None:
     frame = long_pairs(20).assign(image_url="https://example.com/1.jpg")
     results = frame.pipe(tf.create_app_batch, client, project_id, progress=False)
     check_each_once(frame, results, items(client, project_id))
@@ -235,7 +237,7 @@ LOST: dict[str, Callable[[LocalToloka, str], Fault]] = {
 
 @pytest.mark.parametrize("lose", LOST.values(), ids=LOST)
 @pytest.mark.parametrize("kind", ["streamed", "into a batch", "a new batch"])
-def test_an_answer_that_is_lost_is_found_among_the_items(
+def test_a_request_with_a_lost_response_is_found_among_the_items(
     lose: Callable[[LocalToloka, str], Fault],
     kind: str,
     client: tf.AsyncTolokaClient,
@@ -256,7 +258,7 @@ def test_an_answer_that_is_lost_is_found_among_the_items(
     check_each_once(long_pairs(11), results, listed[~listed["id"].isin(before)])
 
 
-def test_several_answers_that_are_lost_at_once_are_found_too(
+def test_several_requests_with_lost_responses_are_found(
     client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka
 ) -> None:
     lost = toloka.faults.lose_reply(BULK, nth=(1, 2, 3))
@@ -266,7 +268,7 @@ def test_several_answers_that_are_lost_at_once_are_found_too(
 
 
 @pytest.mark.parametrize("kind", ["into a batch", "a new batch"])
-def test_a_lost_answer_of_valid_and_invalid_rows_is_found_where_the_batch_tells_of_the_latter(
+def test_a_lost_response_for_invalid_rows_is_settled_by_the_batchs_errors(
     kind: str, client: tf.AsyncTolokaClient, project_id: str, make_batch: Callable[[], str], toloka: LocalToloka
 ) -> None:
     frame = long_pairs(15)
@@ -282,7 +284,7 @@ def test_a_lost_answer_of_valid_and_invalid_rows_is_found_where_the_batch_tells_
 
 
 @pytest.mark.parametrize("kind", ["streamed", "a new batch"])
-def test_what_never_came_is_unknown_and_sent_only_when_that_is_sure(
+def test_a_request_that_never_arrived_is_sent_again_only_once_that_is_certain(
     kind: str, client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka, data_home: Path
 ) -> None:
     create = partial(tf.create_app_items if kind == "streamed" else tf.create_app_batch, progress=False)
@@ -317,7 +319,7 @@ def test_unknown_rows_that_are_listed_later_are_created(
     assert posts(toloka).count("bulk") == 1
 
 
-def test_an_unknown_request_keeps_no_other_rows_back_when_the_call_is_made_again(
+def test_an_unknown_request_does_not_hold_up_other_rows_in_the_next_call(
     client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka, data_home: Path
 ) -> None:
     toloka.faults.lose_reply(BULK, when="before", nth=1)
@@ -334,7 +336,7 @@ def test_an_unknown_request_keeps_no_other_rows_back_when_the_call_is_made_again
     check_each_once(long_pairs(25), results, items(client, project_id))
 
 
-def test_what_is_there_in_part_only_stays_unknown(
+def test_a_request_that_is_listed_in_part_stays_unknown(
     client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka, data_home: Path
 ) -> None:
     toloka.faults.lose_reply(BULK, when="before", nth=1)
@@ -349,7 +351,7 @@ def test_what_is_there_in_part_only_stays_unknown(
     assert posts(toloka).count("bulk") == 1
 
 
-def test_a_batch_of_somebody_else_is_not_taken_for_the_one_that_was_lost(
+def test_another_users_batch_is_not_mistaken_for_the_lost_one(
     client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka, data_home: Path
 ) -> None:
     frame = pairs(3)
@@ -366,7 +368,7 @@ def test_a_batch_of_somebody_else_is_not_taken_for_the_one_that_was_lost(
     assert len(client.get_app_batches(project_id).to_dataframe(progress=False)) == 3
 
 
-def test_what_was_refused_was_not_sent_or_failed_and_is_never_unknown(
+def test_a_rejected_request_is_not_sent_or_failed_but_never_unknown(
     client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka
 ) -> None:
     for status, left, options in ((403, "FAILED", {}), (413, "FAILED", {}), (429, "NOT_SENT", {"interval": "DAY"})):
@@ -377,7 +379,7 @@ def test_what_was_refused_was_not_sent_or_failed_and_is_never_unknown(
         assert counts(caught.value.results) == {left: 1}
 
 
-def test_a_start_whose_answer_is_lost_is_not_made_twice(
+def test_a_batch_start_with_a_lost_response_is_not_repeated(
     client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka
 ) -> None:
     create = partial(tf.create_app_batch, start=True, progress=False)
@@ -390,7 +392,7 @@ def test_a_start_whose_answer_is_lost_is_not_made_twice(
     assert posts(toloka).count("start") == 1
 
 
-def test_async_code_awaits_the_same_and_a_stop_keeps_what_is_known(
+def test_the_async_function_keeps_known_results_when_cancelled(
     client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka
 ) -> None:
     slow = toloka.faults.slow(BULK, seconds=60, nth=2)
@@ -428,7 +430,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-def test_an_answer_that_cannot_be_meant_leaves_rows_unknown(answer: Any, odd: Scripted) -> None:
+def test_an_implausible_response_leaves_rows_unknown(answer: Any, odd: Scripted) -> None:
     def say(head: str) -> bytes:
         if "POST" in head:
             return reply(answer)
@@ -447,7 +449,7 @@ def test_an_answer_that_cannot_be_meant_leaves_rows_unknown(answer: Any, odd: Sc
 
 
 @pytest.mark.parametrize("answer", ["<html>", {"name": "no id"}, [], {"id": "B"}])
-def test_a_batch_that_is_not_what_was_sent_leaves_rows_unknown(answer: Any, odd: Scripted) -> None:
+def test_a_batch_with_other_items_leaves_rows_unknown(answer: Any, odd: Scripted) -> None:
     item = {"batch_id": "B", "input_data": {"text": "nothing that was sent"}}
 
     def say(head: str) -> bytes:
@@ -472,7 +474,7 @@ def upload_in_a_process(toloka: LocalToloka, kind: str, project_id: str, kill_at
 
 
 @pytest.mark.parametrize("kind", ["app items", "app batch"])
-def test_an_upload_that_is_killed_at_any_line_goes_on_and_creates_each_row_once(
+def test_an_upload_killed_at_any_line_resumes_and_creates_each_row_once(
     kind: str, toloka: LocalToloka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = toloka.client()
@@ -499,7 +501,7 @@ def test_an_upload_that_is_killed_at_any_line_goes_on_and_creates_each_row_once(
     assert left <= {"CREATED", "UNKNOWN", "NOT_SENT"}
 
 
-def test_items_of_an_upload_that_is_under_way_are_not_taken_for_those_of_another(
+def test_items_of_a_running_upload_are_not_matched_with_another(
     client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka
 ) -> None:
     toloka.faults.lose_reply(BULK, when="before", nth=1)
@@ -517,7 +519,7 @@ def test_items_of_an_upload_that_is_under_way_are_not_taken_for_those_of_another
     assert len(items(client, project_id)) == 5
 
 
-def test_a_row_that_two_lost_requests_share_keeps_neither_in_doubt(
+def test_a_row_shared_by_two_lost_requests_leaves_neither_unknown(
     client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka, data_home: Path
 ) -> None:
     frame = long_pairs(20)
@@ -532,7 +534,7 @@ def test_a_row_that_two_lost_requests_share_keeps_neither_in_doubt(
     check_each_once(frame, frame.pipe(create), items(client, project_id))
 
 
-def test_a_batch_that_was_made_is_found_although_rows_were_put_into_it_since(
+def test_a_created_batch_is_found_after_rows_were_added_to_it(
     client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka
 ) -> None:
     toloka.faults.lose_reply(NEW_BATCH, nth=1)

@@ -49,7 +49,7 @@ INDEXES = {
 
 
 @pytest.mark.parametrize("index", INDEXES.values(), ids=INDEXES)
-def test_the_result_stands_on_the_frames_index(
+def test_the_results_have_the_frames_index(
     index: pd.Index[Any], client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
 ) -> None:
     frame = make_frame(4).set_axis(index)
@@ -59,7 +59,7 @@ def test_the_result_stands_on_the_frames_index(
     assert tasks.loc[results["task_id"], "INPUT:text"].tolist() == frame["text"].tolist()
 
 
-def test_an_upload_of_many_rows_accounts_for_each_and_keeps_every_limit(
+def test_a_large_upload_reports_every_row_within_all_limits(
     client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka
 ) -> None:
     rows = 25_000
@@ -94,7 +94,7 @@ def test_an_upload_of_many_rows_accounts_for_each_and_keeps_every_limit(
     assert results["chunk"].nunique() == len(posts(toloka)) > rows // 10_000
 
 
-def test_the_same_call_again_creates_nothing_and_gives_the_same_results(
+def test_the_same_call_again_creates_nothing_and_returns_the_same_results(
     client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
 ) -> None:
     frame = make_frame(50)
@@ -106,7 +106,7 @@ def test_the_same_call_again_creates_nothing_and_gives_the_same_results(
     assert len(client.get_tasks(pool_id).to_dataframe()) == 100
 
 
-def test_columns_in_another_order_are_the_same_rows(
+def test_column_order_does_not_make_a_new_upload(
     client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
 ) -> None:
     frame = make_frame(5)
@@ -114,7 +114,7 @@ def test_columns_in_another_order_are_the_same_rows(
     pd.testing.assert_frame_equal(up(frame[["text", "number", "image"]], client, pool_id), first)
 
 
-def test_rows_that_are_there_are_not_created_again_with_other_flags(client: tf.AsyncTolokaClient, pool_id: str) -> None:
+def test_existing_rows_are_not_created_again_with_other_flags(client: tf.AsyncTolokaClient, pool_id: str) -> None:
     frame = IMAGES.head(12_000).copy()
     frame.loc[0, "image"] = "no address"
     with pytest.raises(tf.UploadError) as caught:
@@ -140,7 +140,9 @@ def test_rows_may_name_their_pools(
         assert sorted(tasks["INPUT:number"]) == [number, number + 2, number + 4]
 
 
-def test_the_pool_is_opened_when_all_tasks_are_there(client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka) -> None:
+def test_the_pool_is_opened_after_all_tasks_are_created(
+    client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka
+) -> None:
     frame = pd.DataFrame({"image": [f"https://example.com/{row}" for row in range(12_000)]})
     up(frame, client, pool_id, open_pool=True)
     opened = [request.status for request in toloka.requests if request.path == f"/api/v1/pools/{pool_id}/open"]
@@ -149,7 +151,7 @@ def test_the_pool_is_opened_when_all_tasks_are_there(client: tf.AsyncTolokaClien
     assert len(client.get_tasks(pool_id).to_dataframe(progress=False)) == 12_000
 
 
-def test_a_pool_that_cannot_be_opened_is_an_error_with_the_created_tasks(
+def test_a_pool_that_cannot_be_opened_is_an_error_with_all_results(
     client: tf.AsyncTolokaClient, make_pool: Callable[..., str], make_frame: Callable[[int], pd.DataFrame]
 ) -> None:
     expired = make_pool(will_expire="2020-01-01T00:00:00")
@@ -159,7 +161,7 @@ def test_a_pool_that_cannot_be_opened_is_an_error_with_the_created_tasks(
     assert isinstance(caught.value.__cause__, tf.Conflict)
 
 
-def test_without_skipping_one_bad_row_refuses_its_request_and_the_error_holds_every_row(
+def test_without_skipping_one_invalid_row_fails_its_request(
     client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
 ) -> None:
     frame = make_frame(3)
@@ -178,7 +180,7 @@ def test_without_skipping_one_bad_row_refuses_its_request_and_the_error_holds_ev
     assert up(missing, client, pool_id)["status"].eq("CREATED").all()
 
 
-def test_a_refused_request_stops_the_upload(client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka) -> None:
+def test_a_failed_request_stops_the_upload(client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka) -> None:
     frame = IMAGES.copy()
     frame.loc[0, "image"] = "no address"
     with pytest.raises(tf.UploadError) as caught:
@@ -187,7 +189,7 @@ def test_a_refused_request_stops_the_upload(client: tf.AsyncTolokaClient, pool_i
     assert len(posts(toloka)) == 1
 
 
-def test_rows_without_a_reason_of_their_own_still_say_one(
+def test_rows_without_their_own_error_still_have_a_reason(
     client: tf.AsyncTolokaClient, make_pool: Callable[..., str], make_frame: Callable[[int], pd.DataFrame]
 ) -> None:
     with pytest.raises(tf.UploadError) as caught:
@@ -198,7 +200,7 @@ def test_rows_without_a_reason_of_their_own_still_say_one(
 IMAGES = pd.DataFrame({"image": [f"https://example.com/{row:05}" for row in range(25_000)]})
 
 
-def test_a_lost_answer_is_asked_for_again_and_nothing_is_created_twice() -> None:
+def test_a_lost_response_is_requested_again_and_nothing_is_created_twice() -> None:
     with Service() as service:
         service.refuse = lambda number, _: b"LOST" if number % 2 else None
         results = up(IMAGES, service.client())
@@ -218,7 +220,7 @@ def test_a_request_that_is_too_large_is_halved() -> None:
         assert max(len(tasks) for tasks in service.taken.values()) <= 3_000
 
 
-def test_a_refusal_stops_the_upload_and_says_what_was_not_sent() -> None:
+def test_a_rejection_stops_the_upload_and_reports_unsent_rows() -> None:
     with Service() as service:
         service.refuse = lambda number, _: reply({"code": "ACCESS_DENIED", "message": "no"}, 403) if number > 1 else None
         with pytest.raises(tf.UploadError, match="403 ACCESS_DENIED") as caught:
@@ -234,7 +236,7 @@ def test_a_refusal_stops_the_upload_and_says_what_was_not_sent() -> None:
         assert service.created == IMAGES["image"].tolist()
 
 
-def test_an_unknown_end_is_called_unknown() -> None:
+def test_rows_with_an_unknown_outcome_are_unknown() -> None:
     with Service() as service:
         service.refuse = lambda *_: b"LOST"
         with pytest.raises(tf.UploadError) as caught:
@@ -268,13 +270,13 @@ class Counting(Service):
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 3])
-def test_as_many_requests_are_in_flight_as_asked_for(concurrency: int) -> None:
+def test_concurrency_is_the_number_of_requests_in_flight(concurrency: int) -> None:
     with Counting(concurrency) as service:
         up(LONG, service.client(), concurrency=concurrency)
         assert service.most == concurrency
 
 
-def test_async_code_awaits_the_same(
+def test_the_async_function_returns_the_same_results(
     client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
 ) -> None:
     frame = make_frame(5)
@@ -282,7 +284,7 @@ def test_async_code_awaits_the_same(
     pd.testing.assert_frame_equal(results, up(frame, client, pool_id))
 
 
-def test_a_cancelled_upload_keeps_what_is_known() -> None:
+def test_a_cancelled_upload_keeps_known_results() -> None:
     async def stop_when_some_are_there(service: Service) -> pd.DataFrame:
         some_are_there = asyncio.Event()
 
@@ -322,7 +324,7 @@ except tf.UploadInterrupted as stop:
 """
 
 
-def test_ctrl_c_stops_sending_and_keeps_what_is_known() -> None:
+def test_ctrl_c_stops_sending_and_keeps_known_results() -> None:
     with Service() as service:
 
         def hang(number: int, _: list[Any]) -> bytes | None:
@@ -341,7 +343,7 @@ def test_ctrl_c_stops_sending_and_keeps_what_is_known() -> None:
         assert sent <= 8
 
 
-def test_rows_under_a_name_of_the_users_are_the_same_upload(
+def test_an_upload_id_names_the_upload(
     client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame], toloka: LocalToloka
 ) -> None:
     first = up(make_frame(5), client, pool_id, upload_id="monday")
@@ -359,7 +361,7 @@ CHANGED: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
 
 
 @pytest.mark.parametrize(("change", "told"), CHANGED.values(), ids=CHANGED)
-def test_other_rows_under_the_name_of_an_upload_are_refused_and_the_difference_is_told(
+def test_other_rows_under_an_existing_upload_id_are_rejected_with_the_difference(
     change: Callable[[pd.DataFrame], pd.DataFrame],
     told: str,
     client: tf.AsyncTolokaClient,
@@ -374,7 +376,7 @@ def test_other_rows_under_the_name_of_an_upload_are_refused_and_the_difference_i
     assert len(posts(toloka)) == 1
 
 
-def test_an_upload_goes_on_without_its_frame(service: Service) -> None:
+def test_an_upload_resumes_without_its_frame(service: Service) -> None:
     service.refuse = lambda number, _: reply({"code": "ACCESS_DENIED", "message": "no"}, 403) if number > 1 else None
     with pytest.raises(tf.UploadError) as caught:
         up(IMAGES.set_index("image", drop=False), service.client(), concurrency=1)
@@ -393,7 +395,7 @@ def test_an_upload_that_the_account_does_not_have_is_an_error(verb: Callable[...
         verb("mine", service.client())
 
 
-def test_what_became_of_unknown_rows_is_asked_for_without_sending(service: Service) -> None:
+def test_unknown_rows_are_looked_up_without_sending(service: Service) -> None:
     service.refuse = lambda number, _: b"LOST" if number == 1 else reply("<html>", 502, Retry_After="0")
     with pytest.raises(tf.UploadError) as caught:
         up(IMAGES, service.client(retries=1), concurrency=2)
@@ -406,7 +408,7 @@ def test_what_became_of_unknown_rows_is_asked_for_without_sending(service: Servi
     assert (state["state"], state["created"], state["unknown"], state["not_sent"]) == ("UNFINISHED", 10_000, 0, 15_000)
 
 
-def test_async_code_resumes_and_reconciles(service: Service) -> None:
+def test_the_async_functions_resume_and_reconcile(service: Service) -> None:
     async def both() -> list[pd.DataFrame]:
         client = service.client()
         first = await tf.aio.create_tasks(IMAGES, client, "1", upload_id="mine", progress=False)
@@ -430,7 +432,7 @@ def test_the_pool_is_opened_once_for_an_upload(
     assert tf.run(client.get_pool(pool_id))["status"] == "CLOSED"
 
 
-def test_the_results_of_a_finished_upload_come_back_also_when_its_pool_takes_no_more_tasks(
+def test_results_of_a_completed_upload_are_returned_although_its_pool_is_archived(
     client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
 ) -> None:
     first = up(make_frame(3), client, pool_id)
@@ -475,7 +477,7 @@ else:
 """
 
 
-def test_a_full_disk_stops_the_upload_and_nothing_is_lost(service: Service, tmp_path: Path) -> None:
+def test_a_full_disk_stops_the_upload_without_losing_rows(service: Service, tmp_path: Path) -> None:
     """A file that may not grow is what a full disk looks like to SQLite; the log of changes is the file that grows first."""
     said = []
     for limit in (100_000, 3_200_000, 3_700_000, 4_500_000, 100_000_000):
@@ -546,7 +548,7 @@ async def still_running() -> list[str]:
 
 
 @pytest.mark.parametrize("number", range(1, 16))
-def test_a_stop_at_any_request_keeps_what_is_known_and_leaves_nothing_running(number: int, service: Service) -> None:
+def test_a_stop_at_any_request_keeps_known_results_and_leaves_no_task_running(number: int, service: Service) -> None:
     shown: list[tf.Progress] = []
     stopped = stopped_at(number, service, shown)
     assert (stopped is None) == (len(service.requests) < number)
@@ -566,7 +568,7 @@ def test_a_stop_at_any_request_keeps_what_is_known_and_leaves_nothing_running(nu
     assert service.posts <= 5
 
 
-def test_a_stop_before_the_ledger_was_read_calls_nothing_not_sent(service: Service) -> None:
+def test_a_stop_before_the_ledger_is_read_leaves_rows_unknown(service: Service) -> None:
     up(LONG, service.client())
     service.requests.clear()
     stopped = stopped_at(2, service, [])

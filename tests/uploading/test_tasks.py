@@ -36,7 +36,7 @@ def suites_at(client: tf.AsyncTolokaClient, suite_ids: list[str]) -> list[list[s
     return [[task["input_values"]["image"][len("https://example.com/") :] for task in suite["tasks"]] for suite in suites]
 
 
-def test_rows_after_each_other_become_suites(client: tf.AsyncTolokaClient, suite_pool: str) -> None:
+def test_consecutive_rows_become_suites(client: tf.AsyncTolokaClient, suite_pool: str) -> None:
     results = up(frame_of(5), client, suite_pool, rows_per_suite=2)
     assert results["status"].tolist() == ["CREATED"] * 5
     ids = results["task_suite_id"].tolist()
@@ -44,7 +44,7 @@ def test_rows_after_each_other_become_suites(client: tf.AsyncTolokaClient, suite
     assert suites_at(client, ids[::2]) == [["0.jpg", "1.jpg"], ["2.jpg", "3.jpg"], ["4.jpg"]]
 
 
-def test_a_column_says_which_rows_are_a_suite_wherever_they_stand(client: tf.AsyncTolokaClient, suite_pool: str) -> None:
+def test_a_column_groups_rows_into_suites_in_any_order(client: tf.AsyncTolokaClient, suite_pool: str) -> None:
     frame = frame_of(4, page=["b", "a", "b", "a"]).set_axis(["w", "x", "w", "y"])
     results = up(frame, client, suite_pool, suite_column="page")
     assert results.index.tolist() == ["w", "x", "w", "y"]
@@ -53,7 +53,7 @@ def test_a_column_says_which_rows_are_a_suite_wherever_they_stand(client: tf.Asy
     assert suites_at(client, ids[:2]) == [["0.jpg", "2.jpg"], ["1.jpg", "3.jpg"]]
 
 
-def test_what_is_wrong_with_a_row_is_told_of_its_suite_and_the_others_are_created(
+def test_an_invalid_row_makes_its_suite_invalid_and_other_suites_are_created(
     client: tf.AsyncTolokaClient, suite_pool: str
 ) -> None:
     frame = frame_of(6)
@@ -64,14 +64,14 @@ def test_what_is_wrong_with_a_row_is_told_of_its_suite_and_the_others_are_create
     assert results["error_code"].dropna().unique().tolist() == ["INVALID_URL_SYNTAX"]
 
 
-def test_without_the_frame_there_is_a_row_for_each_of_its_rows_too(client: tf.AsyncTolokaClient, suite_pool: str) -> None:
+def test_resumed_results_have_a_row_for_each_row_of_the_frame(client: tf.AsyncTolokaClient, suite_pool: str) -> None:
     frame = frame_of(4, page=["b", "a", "b", "a"])
     results = up(frame, client, suite_pool, suite_column="page", upload_id="pages")
     for look in (tf.resume, tf.reconcile):
         pd.testing.assert_frame_equal(look("pages", client, progress=False), results)
 
 
-def test_the_same_suites_again_are_not_sent_and_go_on_without_the_frame(
+def test_the_same_suites_again_are_not_sent_and_resume_without_the_frame(
     client: tf.AsyncTolokaClient, suite_pool: str, toloka: LocalToloka
 ) -> None:
     toloka.faults.answer(403, "POST /v1/task-suites", nth=1)
@@ -94,7 +94,7 @@ def test_suites_may_name_their_pools(client: tf.AsyncTolokaClient, make_pool: Po
     assert suites_at(client, ids[:2]) == [["0.jpg", "2.jpg"], ["1.jpg", "3.jpg"]]
 
 
-def test_known_solutions_and_overlap_go_with_the_suite(client: tf.AsyncTolokaClient, suite_pool: str) -> None:
+def test_known_solutions_and_overlap_are_sent_with_the_suite(client: tf.AsyncTolokaClient, suite_pool: str) -> None:
     frame = pd.DataFrame({"INPUT:image": ["https://example.com/0.jpg"], "GOLDEN:result": ["cat"], "HINT:text": ["A cat!"]})
     results = up(frame, client, suite_pool, rows_per_suite=1, overlap=7, allow_defaults=None)
     suite = tf.run(client.service.get(f"/v1/task-suites/{results['task_suite_id'][0]}"))
@@ -115,7 +115,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("columns", "options", "told"), REFUSED.values(), ids=REFUSED)
-def test_suites_that_cannot_be_made_are_refused_before_anything_is_sent(
+def test_invalid_suites_are_rejected_before_anything_is_sent(
     columns: dict[str, Any],
     options: dict[str, Any],
     told: str,
@@ -128,9 +128,7 @@ def test_suites_that_cannot_be_made_are_refused_before_anything_is_sent(
     assert [request for request in toloka.requests if request.path == "/api/v1/task-suites"] == []
 
 
-def test_a_pool_with_smart_mixing_takes_no_suites_and_one_without_no_tasks(
-    client: tf.AsyncTolokaClient, pool_id: str, suite_pool: str
-) -> None:
+def test_a_pool_takes_either_suites_or_tasks(client: tf.AsyncTolokaClient, pool_id: str, suite_pool: str) -> None:
     with pytest.raises(tf.InputError, match=r"create_tasks"):
         up(frame_of(2), client, pool_id, rows_per_suite=1)
     with pytest.raises(tf.InputError, match=r"create_task_suites"):
