@@ -1,4 +1,4 @@
-"""A log tells what was made of which object and what is wrong with others, in whatever form and order it comes."""
+"""A log is parsed into created objects and errors by position, in any form and order."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from toloka_frames._transport.operations import OperationLog, parse_log
 if TYPE_CHECKING:
     from support.scripted_server import Scripted
 
-MADE = [
+CREATED = [
     {"type": "TASK_CREATE", "success": True, "input": {"__item_idx": "1", "text": "ж\n]"}, "output": {"task_id": "t1"}},
     {"type": "TASK_CREATE", "success": True, "input": {"__item_idx": "0", "deep": [{"a": {}}]}, "output": {"task_id": "ж"}},
 ]
-COMPLAINT = {
+INVALID = {
     "type": "TASK_VALIDATE",
     "success": False,
     "input": {"__item_idx": "2", "meta": [{"a": {}}]},
     "output": {"text": {"code": "X"}},
 }
-OTHERS = [COMPLAINT, {"type": "POOL_OPEN", "success": False, "input": None, "output": {"code": "EMPTY_POOL"}}, {}]
+OTHERS = [INVALID, {"type": "POOL_OPEN", "success": False, "input": None, "output": {"code": "EMPTY_POOL"}}, {}]
 
 
-def told(text: str | bytes) -> tuple[list[tuple[int, str]], dict[int, Any]]:
+def parsed(text: str | bytes) -> tuple[list[tuple[int, str]], dict[int, Any]]:
     log = parse_log(text if isinstance(text, bytes) else text.encode(), "task_id")
     return list(zip(log.positions.tolist(), log.ids.tolist(), strict=True)), dict(log.errors)
 
@@ -43,43 +43,43 @@ FORMS = {
 
 @pytest.mark.parametrize("write", FORMS.values(), ids=FORMS)
 def test_created_objects_are_read_with_and_without_errors(write: Any) -> None:
-    assert told(write(MADE)) == ([(1, "t1"), (0, "ж")], {})
-    assert told(write([*MADE, *OTHERS])) == ([(1, "t1"), (0, "ж")], {2: COMPLAINT["output"], -1: None})
-    assert told(write([])) == ([], {})
+    assert parsed(write(CREATED)) == ([(1, "t1"), (0, "ж")], {})
+    assert parsed(write([*CREATED, *OTHERS])) == ([(1, "t1"), (0, "ж")], {2: INVALID["output"], -1: None})
+    assert parsed(write([])) == ([], {})
 
 
 ODD = {
-    "a position that is a number": ({"input": {"__item_idx": 7}}, [(7, "t")]),
-    "a position that is none": ({"input": {"__item_idx": "x"}}, [(-1, "t")]),
+    "a position as a number": ({"input": {"__item_idx": 7}}, [(7, "t")]),
+    "a position that is not a number": ({"input": {"__item_idx": "x"}}, [(-1, "t")]),
     "a negative position": ({"input": {"__item_idx": "-1"}}, [(-1, "t")]),
     "a position of many digits": ({"input": {"__item_idx": "9" * 30}}, [(-1, "t")]),
     "no input": ({"input": None}, [(-1, "t")]),
     "an id of another type": ({"output": {"task_id": 5}}, []),
-    "an output that is text": ({"output": "made"}, []),
-    "half a character": ({"output": {"task_id": "\ud800"}}, [(3, "?")]),
+    "an output that is text": ({"output": "text"}, []),
+    "a lone surrogate": ({"output": {"task_id": "\ud800"}}, [(3, "?")]),
 }
 
 
 @pytest.mark.parametrize(("odd", "expected"), ODD.values(), ids=ODD)
 def test_entries_of_another_form_are_read_as_far_as_possible(odd: dict[str, Any], expected: list[Any]) -> None:
     entry = {"success": True, "input": {"__item_idx": "3"}, "output": {"task_id": "t"}} | odd
-    assert told(json.dumps([entry])) == (expected, {})
+    assert parsed(json.dumps([entry])) == (expected, {})
 
 
-@pytest.mark.parametrize("second", [{}, {"success": False}], ids=["all made", "one not"])
+@pytest.mark.parametrize("second", [{}, {"success": False}], ids=["all created", "one not"])
 def test_the_input_of_an_entry_is_not_mistaken_for_its_output(second: dict[str, Any]) -> None:
     sent = {"input_values": {"task_id": "mine", "__item_idx": "9", "json": '"task_id":"x"', "output": {"task_id": "y"}}}
     entry = {"input": {**sent, "__item_idx": "0"}, "output": {"task_id": "t"}}
-    made, complaints = told(json.dumps([entry, {**entry, "input": {**sent, "__item_idx": "1"}, **second, "output": {}}]))
-    assert made == [(0, "t")]
-    assert complaints == {1: {}}
+    created, errors = parsed(json.dumps([entry, {**entry, "input": {**sent, "__item_idx": "1"}, **second, "output": {}}]))
+    assert created == [(0, "t")]
+    assert errors == {1: {}}
 
 
 def test_the_last_of_several_entries_of_a_row_has_its_id() -> None:
     entries = [{"input": {"__item_idx": "0"}, "output": {"task_id": id_}} for id_ in ("a", "b")]
     for more in ([], [{"success": True}]):
-        made, _ = told(json.dumps([*entries, *more]))
-        assert dict(made) == {0: "b"}
+        created, _ = parsed(json.dumps([*entries, *more]))
+        assert dict(created) == {0: "b"}
 
 
 BAD = ["", "{}", "<html>", "[", "[{}", "[{},]", "[{} {}]", "[,{}]", "[1]", "[{}, 1]", "[{}]]", "[{]", b"\xff[]", "[" * 9_000]

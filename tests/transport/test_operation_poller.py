@@ -1,4 +1,4 @@
-"""What several wait for is asked for in one request, and who waits gets what became of it, however little the list says."""
+"""The poller requests several operations as one list, and by id those that the list does not show."""
 
 from __future__ import annotations
 
@@ -27,61 +27,61 @@ BY_ID = [f"GET /api/v1/operations/op{number}" for number in range(8)]
 ENDED = [operation | {"status": "SUCCESS"} for operation in OPERATIONS]
 
 
-class Busy:
-    """A service whose operations end at the third look at each.
+class PolledService:
+    """Responses of a service whose operations end at the third poll of each.
 
     Args:
-        hidden: Operations that its list does not show.
-        page: What it says in place of its list.
-        errors: What it says in place of operations, by id.
+        hidden: Operations that the list leaves out.
+        page: The response instead of the list.
+        errors: Responses instead of operations, by id.
     """
 
     def __init__(
         self, *, hidden: Sequence[str] = (), page: bytes | None = None, errors: Mapping[str, bytes] | None = None
     ) -> None:
         self._hidden, self._page, self._errors = hidden, page, errors or {}
-        self._looks = dict.fromkeys((operation["id"] for operation in OPERATIONS), 0)
+        self._polls = dict.fromkeys((operation["id"] for operation in OPERATIONS), 0)
 
     def __call__(self, head: str) -> bytes:
         path = head.split(" ")[1].removeprefix("/api/v1/operations")
         if path.startswith("/"):
-            return self._errors.get(path[1:]) or reply(self._looked_at(OPERATIONS[int(path[-1])]))
+            return self._errors.get(path[1:]) or reply(self._polled(OPERATIONS[int(path[-1])]))
         shown = [operation for operation in OPERATIONS if operation["id"] not in self._hidden]
-        return self._page or reply({"items": [self._looked_at(operation) for operation in shown], "has_more": False})
+        return self._page or reply({"items": [self._polled(operation) for operation in shown], "has_more": False})
 
-    def _looked_at(self, operation: dict[str, Any]) -> dict[str, Any]:
-        self._looks[operation["id"]] += 1
-        return operation | {"status": "RUNNING" if self._looks[operation["id"]] < 3 else "SUCCESS"}
+    def _polled(self, operation: dict[str, Any]) -> dict[str, Any]:
+        self._polls[operation["id"]] += 1
+        return operation | {"status": "RUNNING" if self._polls[operation["id"]] < 3 else "SUCCESS"}
 
 
-def ends(scripted: Scripted, busy: Busy, operations: Sequence[Mapping[str, Any]] = OPERATIONS) -> list[Any]:
-    """What those get who wait for these operations, all at the same time; the errors too."""
-    scripted.answers = [busy]
+def wait_for(scripted: Scripted, service: PolledService, operations: Sequence[Mapping[str, Any]] = OPERATIONS) -> list[Any]:
+    """Wait for all operations at the same time, and return the ended ones or the errors."""
+    scripted.answers = [service]
 
     async def wait() -> list[Any]:
-        async with OperationPoller(scripted.client(retries=1).service) as watch:
-            return await asyncio.gather(*map(watch.ended, operations), return_exceptions=True)
+        async with OperationPoller(scripted.client(retries=1).service) as poller:
+            return await asyncio.gather(*map(poller.ended, operations), return_exceptions=True)
 
     return tf.run(wait())
 
 
 def test_several_operations_are_polled_in_one_request(scripted: Scripted) -> None:
-    assert ends(scripted, Busy()) == ENDED
+    assert wait_for(scripted, PolledService()) == ENDED
     assert scripted.requests == [LIST] * 3
 
 
 def test_one_operation_is_requested_by_id(scripted: Scripted) -> None:
-    assert ends(scripted, Busy(), OPERATIONS[:1]) == ENDED[:1]
+    assert wait_for(scripted, PolledService(), OPERATIONS[:1]) == ENDED[:1]
     assert scripted.requests == BY_ID[:1] * 3
 
 
 def test_ended_operations_are_not_requested(scripted: Scripted) -> None:
-    assert ends(scripted, Busy(), ENDED) == ENDED
+    assert wait_for(scripted, PolledService(), ENDED) == ENDED
     assert scripted.requests == []
 
 
 def test_an_operation_missing_from_the_list_is_requested_by_id(scripted: Scripted) -> None:
-    assert ends(scripted, Busy(hidden=["op3"])) == ENDED
+    assert wait_for(scripted, PolledService(hidden=["op3"])) == ENDED
     assert scripted.requests == [LIST, BY_ID[3]] * 3
 
 
@@ -89,21 +89,23 @@ def test_operations_of_the_local_service_are_polled_by_list(
     client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka
 ) -> None:
     task: tf.Task = {"pool_id": pool_id, "input_values": {"image": "https://example.com/1.jpg"}, "overlap": 1}
-    begun = [tf.run(client.create_tasks_async([task])) for _ in range(4)]
+    started = [tf.run(client.create_tasks_async([task])) for _ in range(4)]
 
     async def wait() -> list[dict[str, Any]]:
-        async with OperationPoller(client.service) as watch:
-            return await asyncio.gather(*map(watch.ended, begun))
+        async with OperationPoller(client.service) as poller:
+            return await asyncio.gather(*map(poller.ended, started))
 
-    assert [(each["id"], each["status"]) for each in tf.run(wait())] == [(each["id"], "SUCCESS") for each in begun]
-    looks = [request.path for request in toloka.requests if "operations" in request.path]
-    assert looks[0] == "/api/v1/operations"
-    assert len(set(looks[1:]) - {looks[0]}) <= 1  # only the last one of them is asked for by its id
+    assert [(operation["id"], operation["status"]) for operation in tf.run(wait())] == [
+        (operation["id"], "SUCCESS") for operation in started
+    ]
+    paths = [request.path for request in toloka.requests if "operations" in request.path]
+    assert paths[0] == "/api/v1/operations"
+    assert len(set(paths[1:]) - {paths[0]}) <= 1  # only the last one is requested by id
 
 
 PAGES = {
     "404": reply({"code": "NOT_FOUND", "message": "no such path"}, 404),
-    "a refusal": reply({"code": "ACCESS_DENIED", "message": "no"}, 403),
+    "an error": reply({"code": "ACCESS_DENIED", "message": "no"}, 403),
     "HTML": reply("<html>"),
     "no rows": reply({"items": 5}),
     "a list": reply([]),
@@ -112,61 +114,61 @@ PAGES = {
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
 def test_without_a_list_each_operation_is_requested_by_id(page: bytes, scripted: Scripted) -> None:
-    assert ends(scripted, Busy(page=page)) == ENDED
+    assert wait_for(scripted, PolledService(page=page)) == ENDED
     assert scripted.requests[0] == LIST
     assert sorted(scripted.requests[1:]) == sorted(BY_ID * 3)
 
 
 def test_list_rows_that_are_not_operations_are_ignored(scripted: Scripted) -> None:
     page = reply({"items": [5, None, {}, {"id": 3}, {"id": "op3"}, {"id": ["op3"], "status": "SUCCESS"}]})
-    assert ends(scripted, Busy(page=page), OPERATIONS[:4])[3] == ENDED[3]
+    assert wait_for(scripted, PolledService(page=page), OPERATIONS[:4])[3] == ENDED[3]
     assert sorted(scripted.requests) == sorted([*BY_ID[:4], LIST.replace("A02", "A06")] * 3)
 
 
-@pytest.mark.parametrize("odd", [{"type": "POOL.OPEN"}, {"submitted": None}], ids=["another type", "no instant"])
+@pytest.mark.parametrize("odd", [{"type": "POOL.OPEN"}, {"submitted": None}], ids=["another type", "no timestamp"])
 def test_operations_that_need_several_lists_are_requested_by_id(odd: dict[str, Any], scripted: Scripted) -> None:
-    assert len(ends(scripted, Busy(), [OPERATIONS[0], OPERATIONS[1] | odd])) == 2
+    assert len(wait_for(scripted, PolledService(), [OPERATIONS[0], OPERATIONS[1] | odd])) == 2
     assert sorted(scripted.requests) == sorted(BY_ID[:2] * 3)
 
 
 def test_an_error_reaches_its_own_waiter_only(scripted: Scripted) -> None:
-    refused = {"op5": reply({"code": "ACCESS_DENIED", "message": "no"}, 403)}
-    got = ends(scripted, Busy(hidden=["op5"], errors=refused))
-    assert isinstance(got.pop(5), tf.AccessDenied)
-    assert got == ENDED[:5] + ENDED[6:]
+    errors = {"op5": reply({"code": "ACCESS_DENIED", "message": "no"}, 403)}
+    results = wait_for(scripted, PolledService(hidden=["op5"], errors=errors))
+    assert isinstance(results.pop(5), tf.AccessDenied)
+    assert results == ENDED[:5] + ENDED[6:]
     assert scripted.requests.count(BY_ID[5]) == 1
 
 
 def test_a_cancelled_wait_is_not_polled_and_no_task_is_left_running(scripted: Scripted) -> None:
-    scripted.answers = [Busy()]
+    scripted.answers = [PolledService()]
 
-    async def give_one_up() -> tuple[Any, int]:
+    async def cancel_one_wait() -> tuple[Any, int]:
         before = asyncio.all_tasks()
-        async with OperationPoller(scripted.client().service) as watch:
-            given_up, other = (asyncio.create_task(watch.ended(operation)) for operation in OPERATIONS[:2])
+        async with OperationPoller(scripted.client().service) as poller:
+            cancelled, other = (asyncio.create_task(poller.ended(operation)) for operation in OPERATIONS[:2])
             await asyncio.sleep(0)
-            given_up.cancel()
+            cancelled.cancel()
             ended = await other
         await asyncio.sleep(0)
         return ended, len(asyncio.all_tasks() - before)
 
-    assert tf.run(give_one_up()) == (ENDED[1], 0)
+    assert tf.run(cancel_one_wait()) == (ENDED[1], 0)
     assert scripted.requests == [BY_ID[1]] * 3
 
 
-def looks(ends: float, shortest: float | None) -> list[float]:
-    """When an operation that ends after so many seconds is looked at, if a look takes no time."""
-    moments = [0.0]
-    while moments[-1] < ends:
-        moments.append(moments[-1] + poll_delay(moments[-1], shortest))
-    return moments[1:]
+def poll_times(ends: float, shortest: float | None) -> list[float]:
+    """Return when an operation that ends after `ends` seconds is polled, if a poll takes no time."""
+    times = [0.0]
+    while times[-1] < ends:
+        times.append(times[-1] + poll_delay(times[-1], shortest))
+    return times[1:]
 
 
 @pytest.mark.parametrize("seconds", [0.3, 2.0, 30.0, 600.0])
 def test_an_operation_like_the_others_is_polled_rarely_before_its_end_and_often_around_it(
     seconds: float,
 ) -> None:
-    known, unknown = looks(seconds, seconds * 1.01), looks(seconds, None)
+    known, unknown = poll_times(seconds, seconds * 1.01), poll_times(seconds, None)
     assert known[-1] - seconds <= max(0.05 * seconds / 2, MIN_EXPECTED_DELAY_SECONDS)
     assert len(known) <= max(10, len(unknown) / 2)
 
@@ -174,11 +176,11 @@ def test_an_operation_like_the_others_is_polled_rarely_before_its_end_and_often_
 @pytest.mark.parametrize("seconds", [0.2, 1.0, 7.0, 200.0])
 def test_a_shorter_operation_is_seen_late_by_at_most_a_quarter_of_the_others_time(seconds: float) -> None:
     for shortest in (seconds * 1.5, seconds * 20):
-        assert looks(seconds, shortest)[-1] - seconds <= shortest / 4
+        assert poll_times(seconds, shortest)[-1] - seconds <= shortest / 4
 
 
 @pytest.mark.parametrize("seconds", [0.2, 1.0, 7.0, 200.0])
 def test_a_longer_operation_is_seen_as_early_as_without_knowledge_of_others(seconds: float) -> None:
     for shortest in (seconds / 1.5, seconds / 20, seconds / 1_000):
-        assert looks(seconds, shortest)[-1] - seconds <= max(seconds * 0.05, 0.1)
-        assert len(looks(seconds, shortest)) <= len(looks(seconds, None)) + 10
+        assert poll_times(seconds, shortest)[-1] - seconds <= max(seconds * 0.05, 0.1)
+        assert len(poll_times(seconds, shortest)) <= len(poll_times(seconds, None)) + 10

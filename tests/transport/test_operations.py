@@ -1,4 +1,4 @@
-"""An operation is waited for until it ends, and a FAIL is a FAIL."""
+"""Operations: starting one under a chosen id, and waiting until it ends."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ import toloka_frames as tf
 from toloka_frames._transport import operations
 
 RUNNING = {"id": "op", "type": "POOL.OPEN", "status": "RUNNING", "progress": 40}
-
-
 EXISTS = reply({"code": "OPERATION_ALREADY_EXISTS", "message": "again"}, 409)
 LOST = b""
 
 
-def begin(scripted: Scripted, *answers: bytes) -> dict[str, object]:
-    scripted.answers = list(answers)
-    service = scripted.client(retries=len(answers)).service
+def start(scripted: Scripted, *responses: bytes) -> dict[str, object]:
+    scripted.answers = list(responses)
+    service = scripted.client(retries=len(responses)).service
     return tf.run(operations.start(service, "/v1/tasks", {"operation_id": "op"}, b"[]"))
 
 
 def test_an_operation_with_a_lost_response_is_looked_up(scripted: Scripted) -> None:
-    assert begin(scripted, LOST, EXISTS, reply(RUNNING)) == RUNNING
+    assert start(scripted, LOST, EXISTS, reply(RUNNING)) == RUNNING
     assert scripted.requests == ["POST /api/v1/tasks?operation_id=op"] * 2 + ["GET /api/v1/operations/op"]
 
 
-@pytest.mark.parametrize("refusals", [[], [reply({"code": "CODE", "message": "m"}, 429, Retry_After="0")]], ids=["none", "429"])
-def test_an_operation_of_an_earlier_call_raises_conflict(scripted: Scripted, refusals: list[bytes]) -> None:
+@pytest.mark.parametrize(
+    "rejections", [[], [reply({"code": "CODE", "message": "m"}, 429, Retry_After="0")]], ids=["none", "429"]
+)
+def test_an_operation_of_an_earlier_call_raises_conflict(scripted: Scripted, rejections: list[bytes]) -> None:
     with pytest.raises(tf.Conflict) as caught:
-        begin(scripted, *refusals, EXISTS)
+        start(scripted, *rejections, EXISTS)
     assert caught.value.code == "OPERATION_ALREADY_EXISTS"
     assert not caught.value.may_have_taken_effect
 
 
 def test_a_response_that_is_not_an_operation_may_have_taken_effect(scripted: Scripted) -> None:
     with pytest.raises(tf.BadAnswer, match="an operation was expected") as caught:
-        begin(scripted, reply({"id": "op"}))
+        start(scripted, reply({"id": "op"}))
     assert caught.value.may_have_taken_effect
-    with pytest.raises(tf.BadAnswer) as looked:
+    with pytest.raises(tf.BadAnswer) as requested:
         tf.run(operations.get(scripted.client().service, "op"))
-    assert not looked.value.may_have_taken_effect
+    assert not requested.value.may_have_taken_effect
 
 
 def wait(scripted: Scripted, *, timeout: float | None = None) -> dict[str, object] | None:
@@ -86,9 +86,9 @@ def test_an_operation_can_be_given_by_id_or_be_none(scripted: Scripted) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "told"), [({"status": "RUNNING"}, "not an operation"), ("..", "no id"), ("", "not empty")]
+    ("operation", "message"), [({"status": "RUNNING"}, "not an operation"), ("..", "is not an id"), ("", "not empty")]
 )
-def test_an_invalid_operation_is_rejected(operation: Any, told: str, scripted: Scripted) -> None:
-    with pytest.raises(tf.InputError, match=told):
+def test_an_invalid_operation_is_rejected(operation: Any, message: str, scripted: Scripted) -> None:
+    with pytest.raises(tf.InputError, match=message):
         tf.run(scripted.client().wait_operation(operation))
     assert scripted.requests == []

@@ -1,4 +1,4 @@
-"""What cannot be an app item is refused before anything is sent; what can be goes as it is."""
+"""Rows become app items unchanged; rows that cannot be sent are rejected before anything is sent."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ SPEC = {
 }
 
 
-class Apps(Scripted):
-    """An app project whose app takes a text, and what else SPEC says."""
+class AppServer(Scripted):
+    """A server with an app project whose app has the input fields of SPEC."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,12 +40,12 @@ class Apps(Scripted):
 
 
 @pytest.fixture
-def apps() -> Iterator[Apps]:
-    with Apps() as server:
+def apps() -> Iterator[AppServer]:
+    with AppServer() as server:
         yield server
 
 
-def test_input_fields_are_sent_unchanged_without_missing_cells(apps: Apps) -> None:
+def test_input_fields_are_sent_unchanged_without_missing_cells(apps: AppServer) -> None:
     frame = pd.DataFrame({"text": ["007", "NA"], "share": [0.5, None], "tags": [None, ["a", "b"]]}, index=["a", "a"])
     results = frame.pipe(tf.create_app_items, apps.client(), "P", progress=False)
     assert apps.posted == [{"items": [{"share": 0.5, "text": "007"}, {"tags": ["a", "b"], "text": "NA"}]}]
@@ -53,53 +53,53 @@ def test_input_fields_are_sent_unchanged_without_missing_cells(apps: Apps) -> No
     assert results["item_id"].tolist() == ["item 0", "item 1"]
 
 
-def test_columns_may_be_named_as_in_the_platforms_files(apps: Apps) -> None:
+def test_columns_may_be_named_as_in_the_platforms_files(apps: AppServer) -> None:
     frame = pd.DataFrame({"INPUT:id": ["1"], "INPUT:text": ["a"]})
     frame.pipe(tf.create_app_items, apps.client(), "P", progress=False)
     assert apps.posted == [{"items": [{"id": "1", "text": "a"}]}]
 
 
-def test_options_are_sent_next_to_the_items(apps: Apps) -> None:
+def test_options_are_sent_next_to_the_items(apps: AppServer) -> None:
     options = {"batch_id": "B", "ignore_errors": True, "force_new_original": True, "progress": False}
     pd.DataFrame({"text": ["a"]}).pipe(tf.create_app_items, apps.client(), "P/1", **options)
     assert apps.posted == [{"items": [{"text": "a"}], "batch_id": "B", "ignore_errors": True, "force_new_original": True}]
     assert apps.requests[-1] == "POST /api/app/v0/app-projects/P%2F1/items/bulk"
 
 
-REFUSED: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
+INVALID: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
     "no rows": ({"text": []}, {}, "no rows"),
     "an unknown field": ({"txet": ["a"]}, {}, "'text'"),
     "a required field is missing": ({"share": [0.5]}, {}, "'text' is required"),
     "a required value is missing": ({"text": ["a", None]}, {}, "rows 1"),
-    "another type": ({"text": ["a", 1]}, {}, "rows 1: the value is not of type string"),
+    "a value of another type": ({"text": ["a", 1]}, {}, "rows 1: the value is not of type string"),
     "bytes": ({"text": [b"a"]}, {"batch_id": "B", "ignore_errors": True}, "a type that JSON cannot represent"),
     "a known solution": ({"INPUT:text": ["a"], "GOLDEN:result": ["b"]}, {}, "GOLDEN:result"),
     "an overlap": ({"text": ["a"], "TASK:overlap": [3]}, {}, "TASK:overlap"),
-    "errors are to be ignored without a batch": ({"text": ["a"]}, {"ignore_errors": True}, "batch only"),
-    "no flag": ({"text": ["a"]}, {"force_new_original": 1}, "force_new_original"),
-    "no batch": ({"text": ["a"]}, {"batch_id": ""}, "batch_id"),
-    "no number": ({"text": ["a"]}, {"concurrency": 0}, "concurrency"),
+    "ignore_errors without a batch": ({"text": ["a"]}, {"ignore_errors": True}, "batch only"),
+    "an invalid flag": ({"text": ["a"]}, {"force_new_original": 1}, "force_new_original"),
+    "an empty batch id": ({"text": ["a"]}, {"batch_id": ""}, "batch_id"),
+    "an invalid number": ({"text": ["a"]}, {"concurrency": 0}, "concurrency"),
 }
 
 
-@pytest.mark.parametrize(("columns", "options", "told"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("columns", "options", "message"), INVALID.values(), ids=INVALID)
 def test_rows_that_cannot_be_sent_are_rejected(
-    columns: dict[str, list[Any]], options: dict[str, Any], told: str, apps: Apps
+    columns: dict[str, list[Any]], options: dict[str, Any], message: str, apps: AppServer
 ) -> None:
-    with pytest.raises(tf.InputError, match=told):
+    with pytest.raises(tf.InputError, match=message):
         tf.create_app_items(pd.DataFrame(columns), apps.client(), "P", **{"progress": False} | options)
     assert apps.posted == []
 
 
 @pytest.mark.parametrize("options", [{"priority_order": "SIX"}, {"name": ""}, {"name": 1}, {"start": "yes"}])
-def test_invalid_options_of_a_batch_are_rejected(options: dict[str, Any], apps: Apps) -> None:
+def test_invalid_options_of_a_batch_are_rejected(options: dict[str, Any], apps: AppServer) -> None:
     with pytest.raises(tf.InputError, match=next(iter(options))):
         tf.create_app_batch(pd.DataFrame({"text": ["a"]}), apps.client(), "P", **options, progress=False)
     assert apps.requests == []
 
 
 @pytest.mark.parametrize("project", ["", None, ".", 7])
-def test_an_invalid_app_project_id_is_rejected(project: Any, apps: Apps) -> None:
+def test_an_invalid_app_project_id_is_rejected(project: Any, apps: AppServer) -> None:
     with pytest.raises(tf.InputError, match="app_project_id"):
         tf.create_app_items(pd.DataFrame({"text": ["a"]}), apps.client(), project, progress=False)
     assert apps.requests == []

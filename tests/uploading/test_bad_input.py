@@ -1,4 +1,4 @@
-"""Bad input gives a clear error and sends nothing; a bad answer gives one that says what came."""
+"""Invalid input raises a clear error and sends nothing; an invalid response raises an error that describes it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 Client: TypeAlias = tf.AsyncTolokaClient
 IMAGES = ["https://example.com/1.jpg", "https://example.com/2.jpg"]
-ENVELOPE = {"request_id": "3f1c", "code": "CODE", "message": "In the service's words", "payload": {"field": "reason"}}
+ERROR_BODY = {"request_id": "3f1c", "code": "CODE", "message": "In the service's words", "payload": {"field": "reason"}}
 HTML = "<html><title>502 Bad Gateway</title></html>"
-HALF_OF_A_PAIR = "\ud800"
-TLS = ssl.create_default_context()  # one for all clients: each would read the certificates anew, and here no one needs them
+LONE_SURROGATE = "\ud800"
+TLS = ssl.create_default_context()  # shared by all clients, because loading the certificates takes long
 
 
 @pytest.fixture(scope="module")
 def toloka() -> Iterator[LocalToloka]:
-    """One service for the file: its tests look only at what they added to its requests."""
+    """Share one service in this file: its tests check only the requests that they add."""
     with LocalToloka(operation_seconds=0.01) as service:
         yield service
 
@@ -49,12 +49,12 @@ def with_images(**columns: Any) -> pd.DataFrame:
     return pd.DataFrame({"image": IMAGES, **columns})
 
 
-# -- making a client: what it is made with, and what the error says
+# -- clients: arguments, and what the error says
 
 CLIENTS = {
     "no token": ((None, "SANDBOX"), {}, "no token"),
     "an empty token": (("", "SANDBOX"), {}, "no token"),
-    "a token of blanks": ((" \t", "SANDBOX"), {}, "no token"),
+    "a token of spaces": ((" \t", "SANDBOX"), {}, "no token"),
     "a token with a newline": (("secret\nword", "SANDBOX"), {}, "characters that no token has"),
     "a token beyond ASCII": (("secret\u2013word", "SANDBOX"), {}, "characters that no token has"),
     "a token as bytes": ((b"secret", "SANDBOX"), {}, "token"),
@@ -68,16 +68,16 @@ CLIENTS = {
     "a url of another scheme": (("secret",), {"url": "ftp://example.com"}, "url='ftp://example.com'"),
     "a url without host": (("secret",), {"url": "https://"}, "not the URL of a host"),
     "a url with a query": (("secret",), {"url": "https://example.com?x=1"}, "example.com"),
-    "a url that is none": (("secret",), {"url": "http://[::1"}, "not a URL"),
-    "a url that is no text": (("secret",), {"url": 8080}, "url=8080"),
+    "an invalid url": (("secret",), {"url": "http://[::1"}, "not a URL"),
+    "a url that is not text": (("secret",), {"url": 8080}, "url=8080"),
     "a url with a password": (("secret",), {"url": "https://me:secret@example.com"}, "example.com"),
     "a url with a password and no port": (("secret",), {"url": "https://me:secret@example.com:port"}, "example.com"),
     "an account as a number": (("secret", "SANDBOX"), {"act_under_account_id": 5}, "act_under_account_id"),
     "an account with a newline": (("secret", "SANDBOX"), {"act_under_account_id": "5\n6"}, "act_under_account_id"),
     "an account beyond ASCII": (("secret", "SANDBOX"), {"act_under_account_id": "\u0665"}, "act_under_account_id"),
-    "a proxy that is none": (("secret", "SANDBOX"), {"proxy": "nonsense"}, "proxy"),
-    "no try at all": (("secret", "SANDBOX"), {"retries": 0}, "retries"),
-    "tries that are text": (("secret", "SANDBOX"), {"retries": "5"}, "retries"),
+    "an invalid proxy": (("secret", "SANDBOX"), {"proxy": "nonsense"}, "proxy"),
+    "no attempts": (("secret", "SANDBOX"), {"retries": 0}, "retries"),
+    "attempts as text": (("secret", "SANDBOX"), {"retries": "5"}, "retries"),
 }
 
 
@@ -98,7 +98,7 @@ def test_retries_of_an_unknown_quota_are_rejected() -> None:
         tf.AsyncTolokaClient("secret", "SANDBOX", retries=tf.Retries(wait_for=("WEEK",)))  # type: ignore[arg-type]
 
 
-# -- lists: what is called, the parameter it is about, and what the error says
+# -- lists: the call, the parameter in the error, and what the error says
 
 Call: TypeAlias = "Callable[[Client], object]"
 
@@ -111,63 +111,67 @@ VALUES: dict[str, tuple[Call, str | None, str]] = {
         "status",
         "one of ACTIVE, SUBMITTED",
     ),
-    "two statuses where one goes": (lambda c: c.get_pools(status=["OPEN", "CLOSED"]), "status", "one of OPEN"),
+    "two statuses for a filter that takes one": (lambda c: c.get_pools(status=["OPEN", "CLOSED"]), "status", "one of OPEN"),
     "no status in a list": (lambda c: c.get_assignments(pool_id="1", status=[]), "status", "at least one"),
-    "an operation type that is none": (lambda c: c.get_operations(type="POOL.OPENS"), "type", "nearest is 'POOL.OPEN'"),
+    "an unknown operation type": (lambda c: c.get_operations(type="POOL.OPENS"), "type", "nearest is 'POOL.OPEN'"),
     "an empty id": (lambda c: c.get_pools(id_gt=""), "id_gt", "not empty"),
     "an id as a number": (lambda c: c.get_pools(project_id=10), "project_id", "text"),
-    "an id that is no Unicode": (lambda c: c.get_pools(id_gt=HALF_OF_A_PAIR), "id_gt", "text"),
-    "a path id that is no Unicode": (lambda c: c.get_app_batches(HALF_OF_A_PAIR), "app_project_id", "text"),
+    "an id that is not Unicode": (lambda c: c.get_pools(id_gt=LONE_SURROGATE), "id_gt", "text"),
+    "a path id that is not Unicode": (lambda c: c.get_app_batches(LONE_SURROGATE), "app_project_id", "text"),
     "a path id that is missing": (lambda c: c.get_app_items(None), "app_project_id", "text"),
     "a path id that is empty": (lambda c: c.get_app_items(""), "app_project_id", "text"),
-    "a path id that climbs": (lambda c: c.get_app_items("..").to_arrow(progress=False), "app_project_id", ".."),
-    "an instant that is none": (lambda c: c.get_pools(created_gte="yesterday"), "created_gte", "timestamp"),
-    "an instant of no calendar": (lambda c: c.get_pools(created_gte="2026-02-30"), "created_gte", "timestamp"),
-    "an instant as a number": (lambda c: c.get_pools(created_gte=1767225600), "created_gte", "timestamp"),
-    "an instant that is missing": (lambda c: c.get_pools(created_gte=pd.NaT), "created_gte", "timestamp"),
-    "an instant before the first": (
+    "a path id of two dots": (lambda c: c.get_app_items("..").to_arrow(progress=False), "app_project_id", ".."),
+    "an invalid timestamp": (lambda c: c.get_pools(created_gte="yesterday"), "created_gte", "timestamp"),
+    "a timestamp of no calendar day": (lambda c: c.get_pools(created_gte="2026-02-30"), "created_gte", "timestamp"),
+    "a timestamp as a number": (lambda c: c.get_pools(created_gte=1767225600), "created_gte", "timestamp"),
+    "a missing timestamp": (lambda c: c.get_pools(created_gte=pd.NaT), "created_gte", "timestamp"),
+    "a timestamp before year 1": (
         lambda c: c.get_pools(created_gte="0001-01-01T00:00:00+10:00"),
         "created_gte",
         "timestamp",
     ),
-    "an instant in nanoseconds": (
+    "a timestamp in nanoseconds": (
         lambda c: c.get_pools(created_gte=pd.Timestamp("2026-01-01T00:00:00.000000001")),
         "created_gte",
         "timestamp",
     ),
     "an overlap as text": (lambda c: c.get_tasks("1", overlap="3"), "overlap", "whole number"),
-    "an overlap as a truth value": (lambda c: c.get_tasks("1", overlap_gt=True), "overlap_gt", "whole number"),
+    "an overlap as a boolean": (lambda c: c.get_tasks("1", overlap_gt=True), "overlap_gt", "whole number"),
     "a page of no rows": (lambda c: c.get_pools(batch_size=0), "batch_size", "from 1 to 300"),
     "a page over the list's limit": (lambda c: c.get_app_batches("1", batch_size=1_001), "batch_size", "from 1 to 1,000"),
-    "a page of half a row": (lambda c: c.get_pools(batch_size=0.5), "batch_size", "whole number"),
-    "a found page over the limit": (lambda c: tf.run(c.find_operations(limit=501)), "limit", "from 1 to 500"),
+    "a fractional page size": (lambda c: c.get_pools(batch_size=0.5), "batch_size", "whole number"),
+    "a page of a find method over the limit": (lambda c: tf.run(c.find_operations(limit=501)), "limit", "from 1 to 500"),
     "an unknown sort key": (lambda c: tf.run(c.find_pools(sort="name")), "sort", "one of id, created, last_started"),
     "a misspelt sort key": (lambda c: tf.run(c.find_pools(sort="-creatd")), "sort", "nearest is 'created'"),
-    "assignments of nothing": (lambda c: c.get_assignments(status="ACCEPTED"), "pool_id", "task_id or task_suite_id"),
-    "tasks of nothing": (lambda c: c.get_tasks(None), "pool_id", "tasks: pool_id is needed"),
+    "assignments without a pool": (lambda c: c.get_assignments(status="ACCEPTED"), "pool_id", "task_id or task_suite_id"),
+    "tasks without a pool": (lambda c: c.get_tasks(None), "pool_id", "tasks: pool_id is needed"),
     "an object with an empty id": (lambda c: tf.run(c.get_pool("")), "id", "text"),
     "an object with a number for an id": (lambda c: tf.run(c.get_pool(1080020)), "id", "text"),
-    "an object with an id that climbs": (lambda c: tf.run(c.get_pool("..")), "id", ".."),
-    "an object with an id that is no Unicode": (lambda c: tf.run(c.get_pool(HALF_OF_A_PAIR)), "id", "text"),
+    "an object with an id of two dots": (lambda c: tf.run(c.get_pool("..")), "id", ".."),
+    "an object with an id that is not Unicode": (lambda c: tf.run(c.get_pool(LONE_SURROGATE)), "id", "text"),
     "an operation without id": (lambda c: tf.run(c.wait_operation({"status": "RUNNING"})), None, "not an operation"),
-    "a backend pandas has not": (
+    "a backend that pandas does not have": (
         lambda c: c.get_pools().to_dataframe(dtype_backend="polars"),
         None,
         "dtype_backend='polars'",
     ),
-    "a backend in chunks": (lambda c: c.get_pools().iter_dataframes(dtype_backend="arrow"), None, "dtype_backend='arrow'"),
-    "a backend for rows from elsewhere": (lambda _: tf.to_dataframe([{"a": 1}], dtype_backend="arrow"), None, "dtype_backend"),
+    "a backend for chunks": (lambda c: c.get_pools().iter_dataframes(dtype_backend="arrow"), None, "dtype_backend='arrow'"),
+    "a backend for other rows": (lambda _: tf.to_dataframe([{"a": 1}], dtype_backend="arrow"), None, "dtype_backend"),
     "chunks of no rows": (lambda c: c.get_pools().iter_dataframes(0), "chunk_rows", "positive whole number"),
     "chunks as text": (lambda c: c.get_pools().iter_dataframes("100"), "chunk_rows", "positive whole number"),
-    "a progress that is none": (lambda c: c.get_pools().to_arrow(progress="loud"), None, "progress='loud'"),
+    "an invalid progress": (lambda c: c.get_pools().to_arrow(progress="loud"), None, "progress='loud'"),
     "a progress that is True": (lambda c: c.get_pools().to_arrow(progress=True), None, "progress=True"),
     "a progress that is a list": (lambda c: c.get_pools().to_arrow(progress=["text"]), None, "progress=['text']"),
-    "a progress of a wait": (lambda c: tf.run(c.wait_operation({"id": "1"}, progress="loud")), None, "progress='loud'"),
+    "an invalid progress of a wait": (
+        lambda c: tf.run(c.wait_operation({"id": "1"}, progress="loud")),
+        None,
+        "progress='loud'",
+    ),
     "tasks as bytes": (lambda c: tf.run(c.create_tasks_async(b"[]")), None, "bytes"),
     "a task that holds bytes": (lambda c: tf.run(c.create_tasks_async({"input_values": {"a": b""}})), None, "bytes"),
     "a task that holds NaN": (lambda c: tf.run(c.create_tasks_async({"input_values": {"a": math.nan}})), None, "JSON"),
-    "a task that holds half a character": (
-        lambda c: tf.run(c.create_tasks_async({"input_values": {"a": HALF_OF_A_PAIR}})),
+    "a task that holds a lone surrogate": (
+        lambda c: tf.run(c.create_tasks_async({"input_values": {"a": LONE_SURROGATE}})),
         None,
         "surrogates",
     ),
@@ -196,10 +200,10 @@ def test_an_invalid_progress_argument_leaves_no_file(toloka: LocalToloka, client
     assert len(toloka.requests) == before
 
 
-# -- uploads: a frame that cannot go, the options, the column and rows it is about, and what the error says
+# -- uploads: an invalid frame, the options, the column and rows in the error, and what the error says
 
 FRAMES: dict[str, tuple[Any, dict[str, Any], str | None, tuple[int, ...], str]] = {
-    "no frame": ([{"image": IMAGES[0]}], {}, None, (), "not a list"),
+    "not a frame": ([{"image": IMAGES[0]}], {}, None, (), "not a list"),
     "a frame of no rows": (with_images().head(0), {}, None, (), "no rows"),
     "a frame of no columns": (pd.DataFrame(index=[0, 1]), {}, None, (), "No column"),
     "two columns of one name": (pd.DataFrame([IMAGES], columns=["image", "image"]), {}, "image", (), "occur twice: ['image']"),
@@ -217,7 +221,7 @@ FRAMES: dict[str, tuple[Any, dict[str, Any], str | None, tuple[int, ...], str]] 
         (),
         "output field 'resutl'; the nearest is 'result'",
     ),
-    "a plain column beside INPUT: ones": (
+    "a plain column next to INPUT: columns": (
         pd.DataFrame({"INPUT:image": IMAGES, "text": ["a", "b"]}),
         {},
         "text",
@@ -251,22 +255,22 @@ FRAMES: dict[str, tuple[Any, dict[str, Any], str | None, tuple[int, ...], str]] 
         (0,),
         "holds a value that JSON cannot represent",
     ),
-    "a key that is no text": (with_images(meta=[{}, {1: "a"}]), {}, "meta", (1,), "holds a value that JSON cannot represent"),
+    "a key that is not text": (with_images(meta=[{}, {1: "a"}]), {}, "meta", (1,), "holds a value that JSON cannot represent"),
     "numbers in a string field": (with_images(text=[1, 2]), {}, "text", (0, 1), "is not of type string (as '1', int)"),
     "floats in a string field": (with_images(text=[1.0, None]), {}, "text", (0,), "is not of type string"),
-    "truth values in a string field": (with_images(text=[True, False]), {}, "text", (0, 1), "is not of type string"),
+    "booleans in a string field": (with_images(text=[True, False]), {}, "text", (0, 1), "is not of type string"),
     "a list in a string field": (with_images(text=["a", ["b"]]), {}, "text", (1,), "is not of type string"),
     "numbers in a url field": (pd.DataFrame({"image": [1, 2]}), {}, "image", (0, 1), "is not of type url"),
     "text in an integer field": (with_images(number=["1", "2"]), {}, "number", (0, 1), "is not of type integer"),
-    "half a number in an integer field": (with_images(number=[1.5, 2.0]), {}, "number", (0,), "is not of type integer"),
-    "truth values in an integer field": (with_images(number=[True, False]), {}, "number", (0, 1), "is not of type integer"),
+    "a fraction in an integer field": (with_images(number=[1.5, 2.0]), {}, "number", (0,), "is not of type integer"),
+    "booleans in an integer field": (with_images(number=[True, False]), {}, "number", (0, 1), "is not of type integer"),
     "text in a float field": (with_images(share=["0.5", "0.5"]), {}, "share", (0, 1), "is not of type float"),
     "numbers in a boolean field": (with_images(flag=[1, 0]), {}, "flag", (0, 1), "is not of type boolean"),
     "text in a boolean field": (with_images(flag=["true", "false"]), {}, "flag", (0, 1), "is not of type boolean"),
     "text in a list field": (with_images(tags=["a,b", "c"]), {}, "tags", (0, 1), "is not of type array_string"),
     "a number in a list of texts": (with_images(tags=[["a"], ["b", 1]]), {}, "tags", (1,), "is not of type array_string"),
-    "half a character": (with_images(text=pd.Series(["a", HALF_OF_A_PAIR], dtype=object)), {}, "text", (1,), "text"),
-    "a number that JSON readers cannot hold": (with_images(number=[2**64, 1]), {}, "number", (0,), "number"),
+    "a lone surrogate": (with_images(text=pd.Series(["a", LONE_SURROGATE], dtype=object)), {}, "text", (1,), "text"),
+    "an integer over 64 bits": (with_images(number=[2**64, 1]), {}, "number", (0,), "number"),
     "a cell over the limit": (with_images(text=["a", "b" * 1_048_577]), {}, None, (1,), "1,048,576 bytes"),
     "many wrong rows": (
         pd.DataFrame({"image": [None] * 7}),
@@ -281,7 +285,7 @@ FRAMES: dict[str, tuple[Any, dict[str, Any], str | None, tuple[int, ...], str]] 
     "a pool column with a missing value": (with_images(pool_id=["1", None]), {"pool_id": None}, "pool_id", (1,), "text"),
     "a pool column of numbers": (with_images(pool_id=[1, 1]), {"pool_id": None}, "pool_id", (0,), "text"),
     "a pool and a pool column": (with_images(pool_id=["1", "1"]), {}, "pool_id", (), "no input field 'pool_id'"),
-    "input_columns that the frame lacks": (
+    "input_columns that the frame does not have": (
         with_images(),
         {"input_columns": ["imgae"]},
         "imgae",
@@ -291,10 +295,10 @@ FRAMES: dict[str, tuple[Any, dict[str, Any], str | None, tuple[int, ...], str]] 
     "input_columns of nothing": (with_images(), {"input_columns": []}, None, (), "No column"),
     "input_columns by position": (with_images(), {"input_columns": [0]}, None, (), "input_columns"),
     "input_columns as text": (with_images(), {"input_columns": "image"}, None, (), "list"),
-    "an overlap of nobody": (with_images(), {"overlap": 0}, "overlap", (), "from 1 to 30,000"),
+    "an overlap of zero": (with_images(), {"overlap": 0}, "overlap", (), "from 1 to 30,000"),
     "an overlap over the limit": (with_images(), {"overlap": 30_001}, "overlap", (), "from 1 to 30,000"),
     "an overlap as text": (with_images(), {"overlap": "3"}, "overlap", (), "whole number"),
-    "an overlap as a truth value": (with_images(), {"overlap": True}, "overlap", (), "whole number"),
+    "an overlap as a boolean": (with_images(), {"overlap": True}, "overlap", (), "whole number"),
     "an overlap column over the limit": (
         pd.DataFrame({"INPUT:image": IMAGES, "TASK:overlap": [3, 30_001]}),
         {},
@@ -309,18 +313,18 @@ FRAMES: dict[str, tuple[Any, dict[str, Any], str | None, tuple[int, ...], str]] 
         (0, 1),
         "is not of type integer",
     ),
-    "a hint that is no text": (
+    "a hint that is not text": (
         pd.DataFrame({"INPUT:image": IMAGES, "HINT:text": [1, 2]}),
         {},
         "HINT:text",
         (0, 1),
         "not of type string",
     ),
-    "no request at once": (with_images(), {"concurrency": 0}, "concurrency", (), "positive whole number"),
-    "half a request at once": (with_images(), {"concurrency": 0.5}, "concurrency", (), "positive whole number"),
-    "requests at once as text": (with_images(), {"concurrency": "4"}, "concurrency", (), "positive whole number"),
+    "a concurrency of zero": (with_images(), {"concurrency": 0}, "concurrency", (), "positive whole number"),
+    "a fractional concurrency": (with_images(), {"concurrency": 0.5}, "concurrency", (), "positive whole number"),
+    "a concurrency as text": (with_images(), {"concurrency": "4"}, "concurrency", (), "positive whole number"),
     "a flag as text": (with_images(), {"skip_invalid_items": "false"}, "skip_invalid_items", (), "skip_invalid_items='false'"),
-    "a progress that is none": (with_images(), {"progress": "loud"}, None, (), "progress='loud'"),
+    "an invalid progress": (with_images(), {"progress": "loud"}, None, (), "progress='loud'"),
 }
 
 
@@ -351,12 +355,12 @@ def test_errors_name_rows_by_their_position_in_the_whole_frame(client: Client, m
     assert caught.value.rows == (2,)
 
 
-# -- pools that take no tasks
+# -- pools that reject tasks
 
 
 def archived(client: Client, pool_id: str) -> str:
-    begun = tf.run(client.service.post(f"/v1/pools/{pool_id}/archive", {}, None, repeatable=False))
-    tf.run(client.wait_operation(begun, progress=False))
+    operation = tf.run(client.service.post(f"/v1/pools/{pool_id}/archive", {}, None, repeatable=False))
+    tf.run(client.wait_operation(operation, progress=False))
     return pool_id
 
 
@@ -404,9 +408,9 @@ def test_a_wrong_token_creates_nothing(toloka: LocalToloka, pool_id: str) -> Non
     tf.run(stranger.aclose())
 
 
-# -- answers of the service in its own envelope: status, class, whether it may be repeated, and what the message says
+# -- error responses of the API: status, error class, whether a retry may help, and what the message says
 
-REFUSALS = {
+API_ERRORS = {
     "400": (400, tf.ValidationFailed, False, "400 CODE"),
     "401": (401, tf.AuthenticationFailed, False, "sandbox and production have tokens of their own"),
     "403": (403, tf.AccessDenied, False, "act_under_account_id"),
@@ -421,11 +425,11 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize(("status", "kind", "retryable", "says"), REFUSALS.values(), ids=REFUSALS)
+@pytest.mark.parametrize(("status", "kind", "retryable", "says"), API_ERRORS.values(), ids=API_ERRORS)
 def test_an_api_error_has_all_details_of_the_response(
     scripted: Scripted, status: int, kind: type[tf.ApiError], retryable: bool, says: str
 ) -> None:
-    scripted.answers = [reply(ENVELOPE, status)]
+    scripted.answers = [reply(ERROR_BODY, status)]
     client = scripted.client(retries=1, verify=TLS)
     with pytest.raises(tf.ApiError) as caught:
         tf.run(client.get_pool("1"))
@@ -438,35 +442,35 @@ def test_an_api_error_has_all_details_of_the_response(
     tf.run(client.aclose())
 
 
-# -- answers that the API does not promise: bytes, class, status, and what the message says
+# -- responses that the API does not document: bytes, error class, status, and what the message says
 
-ODDITIES = {
+INVALID_RESPONSES = {
     "HTML with 502": (reply(HTML, 502), tf.BadAnswer, 502, "502 Bad Gateway</title>"),
     "HTML with 200": (reply(HTML), tf.BadAnswer, 200, "<html>"),
     "HTML with 403": (reply(HTML, 403), tf.AccessDenied, 403, "<html>"),
     "HTML with 404": (reply(HTML, 404), tf.NotFound, 404, "<html>"),
     "HTML with 429": (reply(HTML, 429), tf.QuotaExceeded, 429, "<html>"),
     "HTML with 418": (reply(HTML, 418), tf.BadAnswer, 418, "<html>"),
-    "a redirect to a page to log in": (reply(b"", 302, Location="/login"), tf.BadAnswer, 302, "an empty body"),
+    "a redirect to a login page": (reply(b"", 302, Location="/login"), tf.BadAnswer, 302, "an empty body"),
     "truncated JSON": (reply('{"id": "1", "na'), tf.BadAnswer, 200, '{"id": "1", "na'),
     "truncated JSON with 500": (reply('{"code": "INT', 500), tf.BadAnswer, 500, '{"code": "INT'),
     "an empty body": (reply(), tf.BadAnswer, 200, "an empty body"),
     "an empty body with 409": (reply(b"", 409), tf.Conflict, 409, "an empty body"),
     "an empty body with 503": (reply(b"", 503), tf.BadAnswer, 503, "an empty body"),
-    "bytes that are no text": (reply(b"\xff\xfe\x00"), tf.BadAnswer, 200, "JSON was expected"),
+    "bytes that are not text": (reply(b"\xff\xfe\x00"), tf.BadAnswer, 200, "JSON was expected"),
     "a list for an object": (reply([1]), tf.BadAnswer, 200, "[1]"),
     "null for an object": (reply("null"), tf.BadAnswer, 200, "null"),
     "text for an object": (reply('"pool"'), tf.BadAnswer, 200, "pool"),
-    "brackets without end": (reply(b"[" * 100_000), tf.BadAnswer, 200, "[[["),
-    "a body that does not unzip": (reply(b"not gzip", Content_Encoding="gzip"), tf.TolokaError, None, "decompressing"),
+    "unclosed brackets": (reply(b"[" * 100_000), tf.BadAnswer, 200, "[[["),
+    "a body that cannot be decompressed": (reply(b"not gzip", Content_Encoding="gzip"), tf.TolokaError, None, "decompressing"),
     "a field map with 409": (reply({"0": {"code": "EQUAL"}}, 409), tf.Conflict, 409, "EQUAL"),
-    "an envelope with an odd interval": (
+    "an error body with an invalid interval": (
         reply({"code": "CODE", "message": "m", "payload": {"interval": {}}}, 429),
         tf.QuotaExceeded,
         429,
         "429 CODE",
     ),
-    "a wait of thirty thousand years": (
+    "a wait of 30,000 years": (
         reply({"code": "CODE", "message": "m"}, 429, Retry_After="999999999999"),
         tf.QuotaExceeded,
         429,
@@ -475,11 +479,11 @@ ODDITIES = {
 }
 
 
-@pytest.mark.parametrize(("answer", "kind", "status", "says"), ODDITIES.values(), ids=ODDITIES)
+@pytest.mark.parametrize(("response", "kind", "status", "says"), INVALID_RESPONSES.values(), ids=INVALID_RESPONSES)
 def test_a_response_that_is_not_from_the_api_is_described_by_its_content(
-    scripted: Scripted, answer: bytes, kind: type[tf.TolokaError], status: int | None, says: str
+    scripted: Scripted, response: bytes, kind: type[tf.TolokaError], status: int | None, says: str
 ) -> None:
-    scripted.answers = [answer]
+    scripted.answers = [response]
     client = scripted.client(retries=1, verify=TLS)
     with pytest.raises(kind) as caught:
         tf.run(client.get_pool("1"))
@@ -508,14 +512,12 @@ PAGES = {
 
 
 @pytest.mark.parametrize("body", PAGES.values(), ids=PAGES)
-@pytest.mark.parametrize(
-    "pulled", [lambda scan: scan.to_arrow(progress=False), list], ids=["as a table", "as rows of the wire"]
-)
-def test_an_invalid_page_raises_bad_answer(scripted: Scripted, body: str, pulled: Callable[[tf.Scan], object]) -> None:
+@pytest.mark.parametrize("read", [lambda scan: scan.to_arrow(progress=False), list], ids=["as a table", "as JSON rows"])
+def test_an_invalid_page_raises_bad_answer(scripted: Scripted, body: str, read: Callable[[tf.Scan], object]) -> None:
     scripted.answers = [reply(body)]
     client = scripted.client(retries=1, verify=TLS)
     with pytest.raises(tf.BadAnswer) as caught:
-        pulled(client.get_pools())
+        read(client.get_pools())
     assert caught.value.status == 200
     assert (body[:20] or "an empty body") in str(caught.value)
     tf.run(client.aclose())
@@ -543,24 +545,24 @@ def test_a_created_project_without_an_object_raises_bad_answer(scripted: Scripte
 REQUESTER = reply({"id": "me"})
 POOL = reply({"id": "1", "project_id": "2", "status": "CLOSED", "mixer_config": {"real_tasks_count": 1}})
 PROJECT = reply({"id": "2", "task_spec": {"input_spec": {"image": {"type": "url"}}, "output_spec": {}}})
-BEGUN = reply({"id": "3", "status": "RUNNING"}, 202)
+STARTED = reply({"id": "3", "status": "RUNNING"}, 202)
 DONE = reply({"id": "3", "status": "SUCCESS"}, 202)
 
-ODD_UPLOADS = {
-    "no operation": [REQUESTER, POOL, PROJECT, reply(b"", 202)],
+INVALID_UPLOAD_RESPONSES = {
+    "an empty body for an operation": [REQUESTER, POOL, PROJECT, reply(b"", 202)],
     "a list for an operation": [REQUESTER, POOL, PROJECT, reply([1], 202)],
     "an operation without id": [REQUESTER, POOL, PROJECT, reply({"status": "RUNNING"}, 202)],
     "HTML for an operation": [REQUESTER, POOL, PROJECT, reply(HTML)],
-    "a list for a running operation": [REQUESTER, POOL, PROJECT, BEGUN, reply([1])],
+    "a list for a running operation": [REQUESTER, POOL, PROJECT, STARTED, reply([1])],
     "an object for a log": [REQUESTER, POOL, PROJECT, DONE, reply({"a": 1})],
     "null in a log": [REQUESTER, POOL, PROJECT, DONE, reply([None])],
     "HTML for a log": [REQUESTER, POOL, PROJECT, DONE, reply(HTML)],
 }
 
 
-@pytest.mark.parametrize("answers", ODD_UPLOADS.values(), ids=ODD_UPLOADS)
-def test_an_upload_reports_every_row_if_the_response_is(scripted: Scripted, answers: list[bytes]) -> None:
-    scripted.answers = list(answers)
+@pytest.mark.parametrize("responses", INVALID_UPLOAD_RESPONSES.values(), ids=INVALID_UPLOAD_RESPONSES)
+def test_an_upload_reports_every_row_if_the_response_is(scripted: Scripted, responses: list[bytes]) -> None:
+    scripted.answers = list(responses)
     client = scripted.client(retries=1, verify=TLS)
     with pytest.raises(tf.UploadError) as caught:
         tf.create_tasks(with_images(), client, "1", progress=False)

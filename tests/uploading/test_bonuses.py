@@ -1,4 +1,4 @@
-"""A bonus is paid once for each row, and what would be a costly mistake is refused before anything is sent."""
+"""A bonus is paid once for each row; likely mistakes are rejected before anything is sent."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ def test_the_async_function_pays_bonuses(client: tf.AsyncTolokaClient) -> None:
     assert [row["without_message"] for row in paid(client)] == [True, True]
 
 
-REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "not an amount": ({"user_id": ["u"]}, "'amount'"),
+INVALID: dict[str, tuple[dict[str, Any], str]] = {
+    "no amount": ({"user_id": ["u"]}, "'amount'"),
     "no user": ({"user_id": [None], "amount": [1.0]}, "missing"),
-    "nothing": ({"user_id": ["u"], "amount": [0.0]}, "not an amount"),
-    "too much": ({"user_id": ["u"], "amount": [100.01]}, "not an amount"),
+    "zero": ({"user_id": ["u"], "amount": [0.0]}, "not an amount"),
+    "too high": ({"user_id": ["u"], "amount": [100.01]}, "not an amount"),
     "text": ({"user_id": ["u"], "amount": ["1.00"]}, "not an amount"),
     "true": ({"user_id": ["u"], "amount": [True]}, "not an amount"),
     "an unknown column": ({"user_id": ["u"], "amount": [1.0], "private_coment": ["x"]}, "private_comment"),
@@ -76,11 +76,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("columns", "told"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("columns", "message"), INVALID.values(), ids=INVALID)
 def test_invalid_bonuses_are_rejected_before_any_request(
-    columns: dict[str, Any], told: str, client: tf.AsyncTolokaClient, toloka: LocalToloka
+    columns: dict[str, Any], message: str, client: tf.AsyncTolokaClient, toloka: LocalToloka
 ) -> None:
-    with pytest.raises(tf.InputError, match=told):
+    with pytest.raises(tf.InputError, match=message):
         pay(pd.DataFrame(columns), client)
     assert toloka.requests == []
 

@@ -1,4 +1,4 @@
-"""Settings and verdicts go out row by row; what is wrong with one row stops no other, and the same again changes nothing."""
+"""Skills, bans and verdicts are sent row by row; an invalid row stops no other, and the same rows again change nothing."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ USERS = [f"{number:032x}" for number in range(1, 31)]
 
 @pytest.fixture
 def skill_id(client: tf.AsyncTolokaClient) -> str:
-    made = tf.run(client.service.post("/v1/skills", {}, b'{"name":"careful"}', repeatable=False))
-    return str(made["id"])
+    skill = tf.run(client.service.post("/v1/skills", {}, b'{"name":"careful"}', repeatable=False))
+    return str(skill["id"])
 
 
 def values_of(client: tf.AsyncTolokaClient) -> dict[str, float]:
@@ -117,12 +117,12 @@ def test_a_stopped_call_keeps_known_results(scripted: Scripted) -> None:
     async def stop_when_some_are_set() -> pd.DataFrame:
         loop = asyncio.get_running_loop()
 
-        def answer(_: str) -> bytes:
+        def respond(_: str) -> bytes:
             if len(scripted.requests) == 5:
                 loop.call_soon_threadsafe(task.cancel)
             return reply({"id": "1"})
 
-        scripted.answers = [answer]
+        scripted.answers = [respond]
         frame = pd.DataFrame({"user_id": [f"{row:032x}" for row in range(5_000)], "skill_id": "1", "value": 1})
         work = tf.aio.set_user_skills(frame, scripted.client(), concurrency=2, progress=False)
         task = asyncio.ensure_future(work)
@@ -136,12 +136,12 @@ def test_a_stopped_call_keeps_known_results(scripted: Scripted) -> None:
 
 
 SKILL = {"user_id": ["u"], "skill_id": ["1"], "value": [5]}
-REFUSED: dict[str, tuple[Callable[..., Any], dict[str, Any], str]] = {
+INVALID: dict[str, tuple[Callable[..., Any], dict[str, Any], str]] = {
     "no value": (tf.set_user_skills, {"user_id": ["u"], "skill_id": ["1"]}, "'value'"),
-    "too much": (tf.set_user_skills, SKILL | {"value": [101]}, "from 0 to 100"),
+    "too high": (tf.set_user_skills, SKILL | {"value": [101]}, "from 0 to 100"),
     "text": (tf.set_user_skills, SKILL | {"value": ["5"]}, "from 0 to 100"),
-    "another column": (tf.set_user_skills, SKILL | {"skil_id": ["1"]}, "skill_id"),
-    "a skill twice": (tf.set_user_skills, {name: each * 2 for name, each in SKILL.items()}, "same user"),
+    "an unknown column": (tf.set_user_skills, SKILL | {"skil_id": ["1"]}, "skill_id"),
+    "a skill twice": (tf.set_user_skills, {name: values * 2 for name, values in SKILL.items()}, "same user"),
     "no pool": (tf.set_user_restrictions, {"user_id": ["u"], "scope": ["POOL"]}, "pool_id"),
     "a number of thousands of digits": (
         tf.set_user_skills,
@@ -156,10 +156,10 @@ REFUSED: dict[str, tuple[Callable[..., Any], dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("verb", "columns", "told"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("verb", "columns", "message"), INVALID.values(), ids=INVALID)
 def test_invalid_rows_are_rejected_before_anything_is_sent(
-    verb: Callable[..., Any], columns: dict[str, Any], told: str, scripted: Scripted
+    verb: Callable[..., Any], columns: dict[str, Any], message: str, scripted: Scripted
 ) -> None:
-    with pytest.raises(tf.InputError, match=told):
+    with pytest.raises(tf.InputError, match=message):
         verb(pd.DataFrame(columns), scripted.client(), progress=False)
     assert scripted.requests == []

@@ -290,7 +290,7 @@ def test_a_request_that_never_arrived_is_sent_again_only_once_that_is_certain(
     create = partial(tf.create_app_items if kind == "streamed" else tf.create_app_batch, progress=False)
     lost = toloka.faults.lose_reply(BULK if kind == "streamed" else NEW_BATCH, when="before", nth=1)
     for _ in range(2):
-        with pytest.raises(tf.UploadError, match=r"at 20.* UTC, the same call takes it as not sent") as caught:
+        with pytest.raises(tf.UploadError, match=r"at 20.* UTC, the same call sends the request again") as caught:
             pairs(10).pipe(create, client, project_id)
         assert counts(caught.value.results) == {"UNKNOWN": 10}
         assert isinstance(caught.value.__cause__, tf.OutcomeUnknown)
