@@ -1,7 +1,7 @@
-"""The accepted answers of a pool -> one answer for each task, with a confidence (Toloka API, Aggregated solutions).
+"""Aggregate the accepted answers of a pool into one answer per task, with a confidence (Toloka API, Aggregated solutions).
 
-The real service's models are its own. Here either algorithm is a vote: the answer with most weight, and its share as the
-confidence; DAWID_SKENE gives every Toloker the same weight, WEIGHTED_DYNAMIC_OVERLAP the value of a skill.
+Unlike the real service's models, both algorithms are votes here: the answer with the largest weight wins, with its share of
+the weight as the confidence. DAWID_SKENE gives all Tolokers the same weight, WEIGHTED_DYNAMIC_OVERLAP the value of a skill.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from toloka_frames.local._api.operations import begin, finish
+from toloka_frames.local._api.operations import begin_operation, finish_operation
 from toloka_frames.local._base.errors import conflict, does_not_exist, field_error, invalid
 from toloka_frames.local._base.responses import Response, json_response
 
@@ -25,11 +25,11 @@ _ALGORITHMS = ("DAWID_SKENE", "WEIGHTED_DYNAMIC_OVERLAP")
 
 
 def aggregate_pool(store: Store, request: ApiRequest) -> Response:
-    """Answer 202 with an operation, under whose id the aggregated solutions are then; 409 while the pool is open."""
+    """Respond with 202 and an operation, whose id the aggregated solutions will have; 409 while the pool is open."""
     form, pool = _form(store, request), store.get("pools", str(request.json_object()["pool_id"]))
     if pool["status"] == "OPEN":
         raise conflict("ASSIGNMENTS_AGGREGATION_DENIED", f"Pool {pool['id']} is open: close it first")
-    return begin(store, "SOLUTION.AGGREGATE", _parameters(store, form, pool), "aggregate", {"form": form})
+    return begin_operation(store, "SOLUTION.AGGREGATE", _parameters(store, form, pool), "aggregate", {"form": form})
 
 
 def _form(store: Store, request: ApiRequest, *required: str) -> Row:
@@ -54,7 +54,7 @@ def _parameters(store: Store, form: Row, pool: Row) -> Row:
     common = {"pool_id": pool["id"], "algorithm": form["type"], "pool_name": pool["private_name"]}
     common |= {"project_id": pool["project_id"], "requester_id": store.owner["id"]}
     if form["type"] == "WEIGHTED_DYNAMIC_OVERLAP":
-        # a number here, though ids are text elsewhere (the example of Toloka API, "Aggregate responses in pool")
+        # a number here, unlike other ids (example of Toloka API, "Aggregate responses in pool")
         return {**common, "aggregated_fields": form["fields"], "answer_weight_skill_id": int(form["answer_weight_skill_id"])}
     specs = store.get("projects", pool["project_id"])["task_spec"]
     names = [field["name"] for field in form["fields"]]
@@ -67,24 +67,24 @@ def _parameters(store: Store, form: Row, pool: Row) -> Row:
 
 
 def aggregate(store: Store, job: DueJob) -> None:
-    """The operation's moment: there is a solution for every task that has accepted answers."""
+    """Finish an operation: add a solution for every task with accepted answers."""
     operation_id = job.argument["operation_id"]
-    # an id of ours, by which the table tells rows apart; the API's rows have none, so lists leave it out
-    keys = (
+    # the table needs an id; the API's rows have none, so lists omit it
+    rows = (
         {"id": f"{operation_id}/{row['task_id']}", "operation_id": operation_id, **row}
         for row in _solve(store, job.argument["form"])
     )
-    store.insert("aggregated_solutions", map(orjson.dumps, keys))
-    finish(store, job, details={})
+    store.insert("aggregated_solutions", map(orjson.dumps, rows))
+    finish_operation(store, job, details={})
 
 
 def aggregate_task(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with the aggregated solution of one task; 404 for a task without accepted answers."""
+    """Respond with 200 and the aggregated solution of one task; 404 for a task without accepted answers."""
     form = _form(store, request, "task_id")
-    found = next((row for row in _solve(store, form) if row["task_id"] == form["task_id"]), None)
-    if found is None:
+    solution = next((row for row in _solve(store, form) if row["task_id"] == form["task_id"]), None)
+    if solution is None:
         raise does_not_exist("accepted answer to task", form["task_id"])
-    return json_response(found)
+    return json_response(solution)
 
 
 def _solve(store: Store, form: Mapping[str, Any]) -> Iterator[Row]:
@@ -92,12 +92,12 @@ def _solve(store: Store, form: Mapping[str, Any]) -> Iterator[Row]:
     names = [field["name"] for field in form["fields"]]
     for task_id, answers in _answers(store, form["pool_id"]).items():
         votes = [(weights.get(user_id, 1.0), solution) for user_id, solution in answers]
-        chosen = {name: _vote([(weight, solution[name]) for weight, solution in votes if name in solution]) for name in names}
-        found = {name: choice for name, choice in chosen.items() if choice}
-        if found:
-            # the API has one confidence for all fields of a task: that of the least sure
-            confidence = min(share for _, share in found.values())
-            values = {name: value for name, (value, _) in found.items()}
+        winners = {name: _vote([(weight, solution[name]) for weight, solution in votes if name in solution]) for name in names}
+        decided = {name: winner for name, winner in winners.items() if winner}
+        if decided:
+            # the API has one confidence for all fields of a task; the lowest is taken
+            confidence = min(share for _, share in decided.values())
+            values = {name: value for name, (value, _) in decided.items()}
             yield {"pool_id": str(form["pool_id"]), "task_id": task_id, "confidence": confidence, "output_values": values}
 
 
@@ -109,7 +109,7 @@ def _weights(store: Store, skill_id: str | None) -> dict[str, float]:
 
 
 def _answers(store: Store, pool_id: object) -> dict[str, list[tuple[str, Row]]]:
-    """Who answered what to each task that has no known solution."""
+    """Return the answers, each with its user, to every task that has no known solution."""
     found = store.select(
         "SELECT body FROM assignments WHERE pool_id = ? AND status = 'ACCEPTED' ORDER BY id", (int(str(pool_id)),)
     )
@@ -122,7 +122,7 @@ def _answers(store: Store, pool_id: object) -> dict[str, list[tuple[str, Row]]]:
 
 
 def _vote(votes: Sequence[tuple[float, Any]]) -> tuple[Any, float] | None:
-    """The value with most weight and its share of all; of equals the one that was answered first."""
+    """Return the value with the largest weight and its share of all weight; of equal ones, the first answered."""
     sums: dict[bytes, float] = {}
     for weight, value in votes:
         key = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

@@ -1,6 +1,6 @@
-"""Batches of items -> started, labelled, stopped, archived by the clock (Toloka Apps API, Batches).
+"""Create, start, stop and archive batches of app items (Toloka Apps API, Batches).
 
-A started batch is QUEUED, then PROCESSING; its items are labelled in two halves, and with the last it is COMPLETED.
+A started batch is QUEUED, then PROCESSING. Its items are labelled in two halves, and after the second it is COMPLETED.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from toloka_frames.local._api.app_items import (
     open_project,
     read_items,
     start_items,
-    step,
+    step_seconds,
 )
 from toloka_frames.local._base.errors import conflict, does_not_exist, field_error, invalid
 from toloka_frames.local._base.ids_and_timestamps import format_timestamp, new_app_id
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 _ITEM_STATES = ("NEW", "PROCESSING", "COMPLETED", "ERROR", "CANCELLED", "NO_MONEY", "ARCHIVE", "STOPPED")
 _PRIORITIES = ("ONE", "TWO", "THREE", "FOUR", "FIVE")
-_BUSY = frozenset({"QUEUED", "PROCESSING", "STOPPING", "LOADING"})
+_IN_PROGRESS = frozenset({"QUEUED", "PROCESSING", "STOPPING", "LOADING"})
 
 
 def create_batch(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with the new batch; 400 for bad items unless `ignore_errors`, 413 above 10,000 items."""
+    """Respond with 200 and the new batch; 400 for invalid items unless `ignore_errors`, 413 above 10,000 items."""
     batch_id, _ = _add(store, request, open_project(store, request), time.time())
     return _show(count_items(store, batch_id))
 
 
 def create_batch_at_once(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with a new batch and its items, all labelled; every solution of this service can do that."""
+    """Respond with 200 and a new batch with all its items labelled, which every app of this service supports."""
     project, at = open_project(store, request), time.time()
     batch_id, items = _add(store, request, project, at)
     start_items(store, items, at)
@@ -52,14 +52,14 @@ def create_batch_at_once(store: Store, request: ApiRequest) -> Response:
 
 
 def _add(store: Store, request: ApiRequest, project: Row, at: float) -> tuple[str, list[Row]]:
-    """Make the batch of a form; its id and its items."""
+    """Create a batch and its items; return its id and the items."""
     form = request.json_object("items")
     _check(form)
     batch_id = new_app_id()
-    read = read_items(store, project, form, batch_id)
-    store.add("app_batches", {**_batch(batch_id, project, form, at), **import_fields(read)})
-    store.insert("app_items", map(orjson.dumps, read.rows))
-    return batch_id, read.rows
+    item_import = read_items(store, project, form, batch_id)
+    store.add("app_batches", {**_batch(batch_id, project, form, at), **import_fields(item_import)})
+    store.insert("app_items", map(orjson.dumps, item_import.rows))
+    return batch_id, item_import.rows
 
 
 def _batch(batch_id: str, project: Row, form: Row, at: float) -> Row:
@@ -99,7 +99,7 @@ def _with_time(row: Row) -> Row:
 
 
 def patch_batch(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with the batch under its new name or priority."""
+    """Respond with 200 and the batch with its new name or priority."""
     row = _find(store, request)
     form = request.json_object()
     _check(form)
@@ -116,43 +116,43 @@ def _find(store: Store, request: ApiRequest, *allowed: str) -> Row:
     return row
 
 
-def _set(store: Store, row: Row, status: str, **more: object) -> None:
+def _set_status(store: Store, row: Row, status: str, **more: object) -> None:
     store.save("app_batches", {**row, "status": status, **more})
 
 
 def start_batch(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with nothing: the batch waits its turn. 409 unless it is NEW."""
-    return _move(store, request, "NEW", "QUEUED", "process_batch")
+    """Queue the batch and respond with 200 and no body; 409 unless it is NEW."""
+    return _change_status(store, request, "NEW", "QUEUED", "process_batch")
 
 
-def _move(store: Store, request: ApiRequest, old: str, new: str, job_name: str) -> Response:
-    """The batch is on its way to another status, which `job` gives it."""
+def _change_status(store: Store, request: ApiRequest, old: str, new: str, job_name: str) -> Response:
+    """Set a transitional status, and schedule the job that sets the next one."""
     row = _find(store, request, old)
-    _set(store, row, new)
+    _set_status(store, row, new)
     store.schedule(time.time() + store.operation_seconds / 2, job_name, batch_id=row["id"])
     return Response(200)
 
 
 def process_batch(store: Store, job: DueJob) -> None:
-    """The batch's turn, if its project is ready: work on all items begins."""
+    """Begin the work on a queued batch, once its project is ready."""
     row = store.get("app_batches", job.argument["batch_id"])
     status = store.get("app_projects", row["app_project_id"])["status"]
     if status == "CREATING":
-        store.schedule(job.at + step(store), job.name, **job.argument)
+        store.schedule(job.at + step_seconds(store), job.name, **job.argument)
     elif status == "READY":
-        _set(store, row, "PROCESSING", started_at=row.get("started_at") or format_timestamp(job.at, MICROSECONDS))
-        _go_on(store, row["id"], job.at)
+        _set_status(store, row, "PROCESSING", started_at=row.get("started_at") or format_timestamp(job.at, MICROSECONDS))
+        _start_work(store, row["id"], job.at)
 
 
-def _go_on(store: Store, batch_id: str, at: float) -> None:
+def _start_work(store: Store, batch_id: str, at: float) -> None:
     start_items(store, _items(store, batch_id, "NEW", "STOPPED"), at)
     count_items(store, batch_id)
-    store.schedule(at + step(store), "label_batch", batch_id=batch_id)
+    store.schedule(at + step_seconds(store), "label_batch", batch_id=batch_id)
 
 
 def _items(store: Store, batch_id: str, *statuses: str) -> list[Row]:
     found = store.select(
-        # statuses as one JSON text, because SQLite takes no list for a parameter
+        # the statuses are one JSON text, because a parameter of SQLite cannot be a list
         "SELECT body FROM app_items WHERE batch_id = ? AND status IN (SELECT value FROM json_each(?)) ORDER BY id",
         (batch_id, orjson.dumps(statuses).decode()),
     )
@@ -160,55 +160,55 @@ def _items(store: Store, batch_id: str, *statuses: str) -> list[Row]:
 
 
 def label_batch(store: Store, job: DueJob) -> None:
-    """The first half of the items is done, or the rest and with it the batch."""
+    """Label the first half of the items, or the second and complete the batch."""
     row = store.get("app_batches", job.argument["batch_id"])
-    # it was stopped after this was put on the agenda
+    # the batch was stopped after this job was scheduled
     if row["status"] != "PROCESSING":
         return
     items = _items(store, row["id"], "PROCESSING")
-    rest = 0 if row["items_processed_count"] else len(items) // 2
-    finish_items(store, items[rest:], store.get("app_projects", row["app_project_id"]), job.at)
+    rest_count = 0 if row["items_processed_count"] else len(items) // 2
+    finish_items(store, items[rest_count:], store.get("app_projects", row["app_project_id"]), job.at)
     row = count_items(store, row["id"])
-    if rest:
-        store.schedule(job.at + step(store), job.name, **job.argument)
+    if rest_count:
+        store.schedule(job.at + step_seconds(store), job.name, **job.argument)
     else:
-        _set(store, row, "COMPLETED", finished_at=format_timestamp(job.at, MICROSECONDS))
+        _set_status(store, row, "COMPLETED", finished_at=format_timestamp(job.at, MICROSECONDS))
 
 
 def stop_batch(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with nothing: the batch is stopping. 409 unless it is PROCESSING."""
-    return _move(store, request, "PROCESSING", "STOPPING", "halt_batch")
+    """Begin to stop the batch and respond with 200 and no body; 409 unless it is PROCESSING."""
+    return _change_status(store, request, "PROCESSING", "STOPPING", "halt_batch")
 
 
 def halt_batch(store: Store, job: DueJob) -> None:
-    """A stopping batch has stopped, unless it was resumed meanwhile."""
+    """Stop a stopping batch, unless it was resumed meanwhile."""
     row = store.get("app_batches", job.argument["batch_id"])
     if row["status"] == "STOPPING":
         store.save_all("app_items", ({**item, "status": "STOPPED"} for item in _items(store, row["id"], "PROCESSING")))
-        _set(store, count_items(store, row["id"]), "STOPPED")
+        _set_status(store, count_items(store, row["id"]), "STOPPED")
 
 
 def resume_batch(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with nothing: work on the batch goes on. 409 unless it is STOPPING or STOPPED."""
+    """Resume the work on the batch and respond with 200 and no body; 409 unless it is STOPPING or STOPPED."""
     row = _find(store, request, "STOPPING", "STOPPED")
-    _set(store, row, "PROCESSING")
-    _go_on(store, row["id"], time.time())
+    _set_status(store, row, "PROCESSING")
+    _start_work(store, row["id"], time.time())
     return Response(200)
 
 
 def archive_batch(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with nothing; 409 while the batch is being worked on."""
+    """Archive the batch and respond with 200 and no body; 409 while it is in progress."""
     row = _find(store, request)
-    if row["status"] in _BUSY:
+    if row["status"] in _IN_PROGRESS:
         raise conflict("CONFLICT_STATE", f"Batch {row['id']} is {row['status']}")
-    _set(store, row, "ARCHIVE")
+    _set_status(store, row, "ARCHIVE")
     return Response(200)
 
 
 def unarchive_batch(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with nothing: the batch has the status it had before it was archived."""
+    """Restore the status that the batch had before it was archived, and respond with 200 and no body."""
     row = _find(store, request, "ARCHIVE")
-    # its last status (Apps API, "Unarchive batch"), which an archived row has no more: its counts and timestamps tell it
-    stopped = "STOPPED" if row["items_per_state"]["STOPPED"] else "NEW"
-    _set(store, row, "COMPLETED" if "finished_at" in row else stopped)
+    # its last status (Apps API, "Unarchive batch") is not in the row, but follows from its counts and timestamps
+    unfinished = "STOPPED" if row["items_per_state"]["STOPPED"] else "NEW"
+    _set_status(store, row, "COMPLETED" if "finished_at" in row else unfinished)
     return Response(200)

@@ -1,4 +1,4 @@
-"""The ready-made solutions that this service offers, as rows of the Apps API (shapes: Toloka Apps API, Apps)."""
+"""The apps that this service offers, as rows of the Apps API (format: Toloka Apps API, Apps)."""
 
 from __future__ import annotations
 

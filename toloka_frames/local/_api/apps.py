@@ -1,4 +1,4 @@
-"""A solution and its parameters -> an app project, which is ready after a while (Toloka Apps API, App projects)."""
+"""Create and archive app projects, which take some time to be ready (Toloka Apps API, App projects)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SCOPES = frozenset({"MY", "COMPANY", "REQUESTER_LIST"})
 
 
 def offer_apps(store: Store) -> None:
-    """Put the solutions on offer, once in the life of a store."""
+    """Add the apps of the catalog to a new store."""
     with store.transaction():
         for app in APPS:
             if store.find("apps", app["id"]) is None:
@@ -27,17 +27,17 @@ def offer_apps(store: Store) -> None:
 
 
 def list_app_projects(store: Store, request: ApiRequest, list_spec: ListSpec) -> Response:
-    """Answer a page of app projects; all belong to the one requester of this service, so a scope has all or none."""
+    """Respond with a page of app projects; as all belong to one requester, a scope includes all or none."""
     if request.query.get("scope", "MY") not in _SCOPES:
         raise invalid_field("scope", "UNKNOWN_ENUM_VALUE")
-    others = request.query.get("requester_ids", "").split(",")
-    if request.query.get("scope") == "REQUESTER_LIST" and store.owner["id"] not in others:
+    requester_ids = request.query.get("requester_ids", "").split(",")
+    if request.query.get("scope") == "REQUESTER_LIST" and store.owner["id"] not in requester_ids:
         return Response(200, b'{"content":[],"has_more":false}')
     return list_rows(store, request, list_spec)
 
 
 def create_app_project(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with the project, still being made."""
+    """Respond with 200 and the project, which is still being created."""
     form = request.json_object("app_id", "name", "parameters")
     app = store.find("apps", form["app_id"])
     errors = {} if app else {"app_id": field_error("ENTITY_DOES_NOT_EXIST")}
@@ -69,22 +69,22 @@ def _project(form: Row, app: Row, at: float) -> Row:
 
 
 def ready_app_project(store: Store, job: DueJob) -> None:
-    """The project's moment: its batches may start."""
+    """Set a project to READY, so that its batches may start."""
     row = store.get("app_projects", job.argument["project_id"])
     store.save("app_projects", {**row, "status": "READY"})
 
 
 def archive_app_project(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with nothing; 409 while the project is being made."""
-    return _move(store, request, "READY", "ARCHIVED")
+    """Archive the project and respond with 200 and no body; 409 while it is being created."""
+    return _change_status(store, request, "READY", "ARCHIVED")
 
 
 def unarchive_app_project(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with nothing; 409 for a project still being made."""
-    return _move(store, request, "ARCHIVED", "READY")
+    """Restore the project and respond with 200 and no body; 409 while it is being created."""
+    return _change_status(store, request, "ARCHIVED", "READY")
 
 
-def _move(store: Store, request: ApiRequest, old: str, new: str) -> Response:
+def _change_status(store: Store, request: ApiRequest, old: str, new: str) -> Response:
     row = store.get("app_projects", request.path_params["id"])
     if row["status"] not in {old, new}:
         raise conflict("CONFLICT_STATE", f"App project {row['id']} is {row['status']}")

@@ -1,4 +1,4 @@
-"""What a Toloker made of a suite -> its row; a verdict -> the row accepted or rejected (Toloka API, Assignments)."""
+"""Make the rows of assignments, and accept or reject them (Toloka API, Assignments)."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ if TYPE_CHECKING:
     from toloka_frames.local._api.request import ApiRequest
     from toloka_frames.local._store.store import Row, Store
 
-# Toloka API, "Update task suite response": what is ACCEPTED is paid for and stays so
-_FROM = {"ACCEPTED": ("SUBMITTED", "REJECTED"), "REJECTED": ("SUBMITTED",)}
-_LONGEST_COMMENT = 2048
+# new status -> allowed current statuses; an accepted assignment is paid, so it stays accepted (Toloka API, "Update task
+# suite response")
+_ALLOWED_FROM = {"ACCEPTED": ("SUBMITTED", "REJECTED"), "REJECTED": ("SUBMITTED",)}
+_MAX_COMMENT_LENGTH = 2048
 
 
 def judge_assignment(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with the assignment in its new status.
+    """Respond with 200 and the assignment with its new status.
 
-    ServiceError 400 for another status or too long a comment, 409 when the assignment's status does not allow it.
+    400 for an unknown status or a comment that is too long, 409 if the current status does not allow the change.
     """
     row = store.get("assignments", request.path_params["id"])
     verdict = request.json_object("status")
     status, comment = verdict["status"], verdict.get("public_comment")
-    if status not in _FROM:
+    if status not in _ALLOWED_FROM:
         raise invalid({"status": field_error("UNKNOWN_ENUM_VALUE")})
-    if comment is not None and len(str(comment)) > _LONGEST_COMMENT:
-        raise invalid({"public_comment": field_error("STRING_LENGTH_GREATER_THAN_MAX", _LONGEST_COMMENT)})
-    if row["status"] not in _FROM[status]:
-        allowed = {"appropriate_statuses": list(_FROM[status])}
+    if comment is not None and len(str(comment)) > _MAX_COMMENT_LENGTH:
+        raise invalid({"public_comment": field_error("STRING_LENGTH_GREATER_THAN_MAX", _MAX_COMMENT_LENGTH)})
+    if row["status"] not in _ALLOWED_FROM[status]:
+        allowed = {"appropriate_statuses": list(_ALLOWED_FROM[status])}
         raise ServiceError(409, "INAPPROPRIATE_STATUS", f"Assignment {row['id']} is {row['status']}", allowed)
-    # simulated Tolokers run ahead of the clock, and a verdict comes after the work it judges
+    # after the submission, which simulated Tolokers make in the future
     at = max(time.time(), parse_timestamp(row.get("submitted") or row["created"]) + 0.001)
     row |= {"status": status, status.lower(): format_timestamp(at)}
     return json_response(store.save("assignments", row if comment is None else {**row, "public_comment": comment}))
@@ -54,7 +55,7 @@ def assignment_row(
     reward: float,
     mixed: bool = True,
 ) -> Row:
-    """An assignment; `solutions` are output values in the order of `tasks`, `timestamps` those that it has."""
+    """Return the row of an assignment; `solutions` are output values in the order of `tasks`."""
     row = {
         "id": assignment_id,
         "task_suite_id": suite_id,

@@ -1,4 +1,4 @@
-"""Files that Tolokers sent with an assignment -> their rows and their bytes (Toloka API, Attachments)."""
+"""Store and send files that belong to assignments (Toloka API, Attachments)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def attach(store: Store, assignment_id: str, name: str, data: bytes, media_type: str) -> str:
-    """Keep a file with an assignment and return its id.
+    """Store a file of an assignment and return its id.
 
     Raises:
-        ValueError: There is no such assignment.
+        ValueError: If the assignment does not exist.
     """
     with store.transaction():
         assignment = store.find("assignments", assignment_id)
@@ -40,9 +40,9 @@ def attach(store: Store, assignment_id: str, name: str, data: bytes, media_type:
 
 
 def download_attachment(store: Store, request: ApiRequest) -> Response:
-    """Answer the bytes of a file."""
+    """Respond with the content of a file."""
     row = store.get("attachments", request.path_params["id"])
     [(data,)] = store.select("SELECT data FROM files WHERE attachment_id = ?", (row["id"],))
-    # RFC 6266: a plain filename= has no letters beyond ASCII
+    # RFC 6266: a plain filename= is limited to ASCII
     disposition = f"attachment; filename*=UTF-8''{quote(row['name'], safe='')}"
     return Response(200, data, {"Content-Type": row["media_type"], "Content-Disposition": disposition})

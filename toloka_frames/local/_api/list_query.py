@@ -1,10 +1,11 @@
-"""The query of a list -> SQL -> one page `{"items": [...], "has_more": ...}`, joined from the rows' own JSON text.
+"""Translate the query of a list to SQL and respond with one page, `{"items": [...], "has_more": ...}`.
 
 Filters, sort keys and limits are those of the Toloka API's OpenAPI documents, else of Toloka-Kit 1.2.3.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -13,14 +14,14 @@ from toloka_frames.local._base.responses import Response
 from toloka_frames.local._store.tables import TABLES, Column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from toloka_frames.local._api.request import ApiRequest
     from toloka_frames.local._store.store import Store
 
-_SECONDS_A_DAY = 86_400
-_COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
-_CODES: dict[str, str] = {
+_SECONDS_PER_DAY = 86_400
+_OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+_ERROR_CODES: dict[str, str] = {
     "timestamp": "INVALID_DATE_TIME_SYNTAX",
     "decimal": "INTEGER_EXPECTED",
     "integer": "INTEGER_EXPECTED",
@@ -28,43 +29,44 @@ _CODES: dict[str, str] = {
 }
 
 FilterKind = Literal["equal", "any_of", "owner", "holds_task", "in_folder", "not_in_folder"]
-# tasks and suites do not say whose they are: all here are the account's
-_ACCOUNT = "(SELECT value FROM settings WHERE name = 'owner_id')"
+# tasks and suites have no owner field; all of them belong to the account
+_OWNER_ID = "(SELECT value FROM settings WHERE name = 'owner_id')"
 
 
 @dataclass(frozen=True)
 class ListSpec:
-    """What one list of the API understands.
+    """The table and the query parameters of one list of the API.
 
     Attributes:
-        table: Where its rows are.
-        filters: Query (or path) parameter -> how it selects.
-        compared: Columns with `_gt`, `_gte`, `_lt` and `_lte`.
-        sort_keys: Columns to sort by.
-        maximum: The highest `limit`, and `default` the one when none is given.
-        required: Parameters of which at least one must be there.
-        rows: The name of the array of rows.
-        cursor: Whether `after_id` is understood.
-        parent: Table and path parameter of the object that must exist for the list to.
-        body: The SQL expression of a row's JSON.
-        key: The column by which rows are sorted when nothing is said, and at last when they are otherwise equal.
+        table: Table of the rows.
+        filters: How each query or path parameter filters.
+        compared: Columns with the filters `_gt`, `_gte`, `_lt` and `_lte`.
+        sort_keys: Columns that `sort` accepts.
+        max_limit: Highest `limit`.
+        default_limit: `limit` if the query has none.
+        required: Parameters of which at least one is required.
+        rows_key: Name of the array of rows in a page.
+        has_cursor: Whether `after_id` is supported.
+        parent: Table and path parameter of the object to which the list belongs.
+        body: SQL expression of a row's JSON.
+        key: Unique column that rows are sorted by, by default or after other keys.
     """
 
     table: str
     filters: Mapping[str, FilterKind]
     compared: tuple[str, ...]
     sort_keys: tuple[str, ...]
-    maximum: int
-    default: int = 50
+    max_limit: int
+    default_limit: int = 50
     required: tuple[str, ...] = ()
-    rows: Literal["items", "content"] = "items"
-    cursor: bool = False
+    rows_key: Literal["items", "content"] = "items"
+    has_cursor: bool = False
     parent: tuple[str, str] | None = None
     body: str = "body"
     key: str = "id"
 
     def column(self, name: str) -> Column:
-        """The table's column of that name."""
+        """Return the table's column of this name."""
         return TABLES[self.table].column(name)
 
 
@@ -79,7 +81,7 @@ class _WhereClause:
 
 
 def list_rows(store: Store, request: ApiRequest, list_spec: ListSpec) -> Response:
-    """Answer one page of a list; ServiceError 400 for a parameter that cannot be, 404 without the parent object."""
+    """Respond with one page of a list; 400 for an invalid parameter, 404 if the parent object does not exist."""
     if list_spec.parent:
         table, name = list_spec.parent
         store.get(table, request.path_params[name])
@@ -87,54 +89,54 @@ def list_rows(store: Store, request: ApiRequest, list_spec: ListSpec) -> Respons
     limit = _limit(list_spec, parameters.get("limit"))
     keys = _sort_keys(list_spec, parameters.get("sort", list_spec.key))
     where = _where(list_spec, parameters)
-    if list_spec.cursor and parameters.get("after_id"):
-        _after(store, list_spec, parameters["after_id"], keys, where)
-    hidden = request.hidden_seconds()
-    if hidden:
-        where.add("made <= julianday('now') - ?", hidden / _SECONDS_A_DAY)
-    order = ", ".join(f"{name} {'DESC' if falling else 'ASC'}" for name, falling in keys)
+    if list_spec.has_cursor and parameters.get("after_id"):
+        _add_cursor(store, list_spec, parameters["after_id"], keys, where)
+    hidden_seconds = request.hidden_seconds()
+    if hidden_seconds:
+        where.add("made <= julianday('now') - ?", hidden_seconds / _SECONDS_PER_DAY)
+    order = ", ".join(f"{name} {'DESC' if descending else 'ASC'}" for name, descending in keys)
     found = store.select(
-        # as bytes: text that sqlite3 decodes and the answer encodes again takes a third longer
-        f"SELECT CAST({list_spec.body} AS BLOB) FROM {list_spec.table}"  # noqa: S608  # all names are ours
+        # as bytes: a third faster than text, which sqlite3 would decode and the response encode again
+        f"SELECT CAST({list_spec.body} AS BLOB) FROM {list_spec.table}"  # noqa: S608  # no names from requests
         f" WHERE {' AND '.join(where.terms) or '1'} ORDER BY {order} LIMIT ?",
         (*where.values, limit + 1),
     )
     bodies = b",".join(body for (body,) in found[:limit])
-    more = b"true" if len(found) > limit else b"false"
-    return Response(200, b'{"%s":[%s],"has_more":%s}' % (list_spec.rows.encode(), bodies, more))
+    has_more = b"true" if len(found) > limit else b"false"
+    return Response(200, b'{"%s":[%s],"has_more":%s}' % (list_spec.rows_key.encode(), bodies, has_more))
 
 
 def show_row(store: Store, request: ApiRequest, table: str, body: str = "body") -> Response:
-    """Answer the one row that has all the values named in the path; ServiceError 404 if there is none."""
+    """Respond with the row that has the values of the path; 404 if it does not exist."""
     try:
         values = [TABLES[table].column(name).value(text) for name, text in request.path_params.items()]
     except ValueError:
         raise does_not_exist(TABLES[table].label, request.path_params["id"]) from None
-    same = " AND ".join(f"{name} = ?" for name in request.path_params)
-    found = store.select(f"SELECT CAST({body} AS BLOB) FROM {table} WHERE {same}", values)  # noqa: S608  # all names are ours
+    equal = " AND ".join(f"{name} = ?" for name in request.path_params)
+    found = store.select(f"SELECT CAST({body} AS BLOB) FROM {table} WHERE {equal}", values)  # noqa: S608  # no names from requests
     if not found:
         raise does_not_exist(TABLES[table].label, request.path_params["id"])
     return Response(200, found[0][0])
 
 
 def delete_row(store: Store, request: ApiRequest, table: str) -> Response:
-    """Answer 204 with nothing: the row is gone; ServiceError 404 if there was none."""
+    """Delete the row and respond with 204; 404 if it does not exist."""
     store.delete(table, store.get(table, request.path_params["id"]))
     return Response(204)
 
 
-def _limit(list_spec: ListSpec, given: str | None) -> int:
-    if given is None:
-        return list_spec.default
+def _limit(list_spec: ListSpec, text: str | None) -> int:
+    if text is None:
+        return list_spec.default_limit
     try:
-        limit = int(given)
+        limit = int(text)
     except ValueError:
         raise invalid_field("limit", "INTEGER_EXPECTED") from None
     if limit < 1:
         raise invalid_field("limit", "VALUE_LESS_THAN_MIN", 1)
-    if limit > list_spec.maximum:
-        # what the service does here no source says; to refuse shows clients that ask for too much
-        raise invalid_field("limit", "VALUE_GREATER_THAN_MAX", list_spec.maximum)
+    if limit > list_spec.max_limit:
+        # no source states what the service does; an error exposes clients that exceed the limit
+        raise invalid_field("limit", "VALUE_GREATER_THAN_MAX", list_spec.max_limit)
     return limit
 
 
@@ -142,7 +144,9 @@ def _sort_keys(list_spec: ListSpec, sort: str) -> list[tuple[str, bool]]:
     keys = [(key.strip().removeprefix("-"), key.strip().startswith("-")) for key in sort.split(",")]
     if any(name not in list_spec.sort_keys for name, _ in keys):
         raise invalid_field("sort", "UNKNOWN_ENUM_VALUE")
-    return keys if any(name == list_spec.key for name, _ in keys) else [*keys, (list_spec.key, keys[-1][1])]
+    if any(name == list_spec.key for name, _ in keys):
+        return keys
+    return [*keys, (list_spec.key, keys[-1][1])]
 
 
 def _where(list_spec: ListSpec, parameters: Mapping[str, str]) -> _WhereClause:
@@ -152,16 +156,12 @@ def _where(list_spec: ListSpec, parameters: Mapping[str, str]) -> _WhereClause:
     for name, kind in list_spec.filters.items():
         if name in parameters:
             _add_filter(where, list_spec, name, kind, parameters[name])
-    for name, sign in _comparisons(list_spec):
-        parameter = f"{name}_{sign}"
+    for name, suffix in itertools.product(list_spec.compared, _OPERATORS):
+        parameter = f"{name}_{suffix}"
         if parameter in parameters:
             value = _parse(list_spec.column(name), parameter, parameters[parameter])
-            where.add(f"{name} {_COMPARISONS[sign]} ?", value)
+            where.add(f"{name} {_OPERATORS[suffix]} ?", value)
     return where
-
-
-def _comparisons(list_spec: ListSpec) -> Iterator[tuple[str, str]]:
-    return ((name, sign) for name in list_spec.compared for sign in _COMPARISONS)
 
 
 def _add_filter(where: _WhereClause, list_spec: ListSpec, name: str, kind: FilterKind, text: str) -> None:
@@ -172,41 +172,41 @@ def _add_filter(where: _WhereClause, list_spec: ListSpec, name: str, kind: Filte
             values = [_parse(list_spec.column(name), name, value) for value in text.split(",")]
             where.add(f"{name} IN ({', '.join('?' * len(values))})", *values)
         case "owner":
-            where.add(f"coalesce({name}, {_ACCOUNT}) = ?", text)
+            where.add(f"coalesce({name}, {_OWNER_ID}) = ?", text)
         case "holds_task":
             where.add("EXISTS (SELECT 1 FROM json_each(body, '$.tasks') WHERE value ->> 'id' = ?)", text)
         case "in_folder" | "not_in_folder":
-            some = "EXISTS" if kind == "in_folder" else "NOT EXISTS"
+            exists = "EXISTS" if kind == "in_folder" else "NOT EXISTS"
             folders = text.split(",")
             marks = ", ".join("?" * len(folders))
-            where.add(f"{some} (SELECT 1 FROM json_each(body, '$.folders') WHERE value IN ({marks}))", *folders)  # noqa: S608
+            where.add(f"{exists} (SELECT 1 FROM json_each(body, '$.folders') WHERE value IN ({marks}))", *folders)  # noqa: S608
 
 
 def _parse(column: Column, parameter: str, text: str) -> str | int:
     try:
         return column.value(text)
     except ValueError:
-        raise invalid_field(parameter, _CODES[column.kind]) from None
+        raise invalid_field(parameter, _ERROR_CODES[column.kind]) from None
 
 
-def _after(store: Store, list_spec: ListSpec, row_id: str, keys: list[tuple[str, bool]], where: _WhereClause) -> None:
+def _add_cursor(store: Store, list_spec: ListSpec, row_id: str, keys: list[tuple[str, bool]], where: _WhereClause) -> None:
     columns = ", ".join(name for name, _ in keys)
-    found = store.select(f"SELECT {columns} FROM {list_spec.table} WHERE id = ?", (row_id,))  # noqa: S608  # all names are ours
+    found = store.select(f"SELECT {columns} FROM {list_spec.table} WHERE id = ?", (row_id,))  # noqa: S608  # no names from requests
     if not found:
         raise invalid_field("after_id", "ENTITY_DOES_NOT_EXIST")
-    choices: list[str] = []
+    alternatives: list[str] = []
     values: list[object] = []
-    for position, ((name, falling), value) in enumerate(zip(keys, found[0], strict=True)):
-        # IS, because to SQLite not even NULL = NULL is true
+    for position, ((name, descending), value) in enumerate(zip(keys, found[0], strict=True)):
+        # IS, because in SQL NULL = NULL is not true
         ties = [f"{other} IS ?" for other, _ in keys[:position]]
-        beyond, operands = _beyond(name, value, falling=falling)
-        choices.append(" AND ".join([*ties, beyond]))
+        comparison, operands = _sorts_after(name, value, descending=descending)
+        alternatives.append(" AND ".join([*ties, comparison]))
         values += [*found[0][:position], *operands]
-    where.add(f"({' OR '.join(f'({choice})' for choice in choices)})", *values)
+    where.add(f"({' OR '.join(f'({alternative})' for alternative in alternatives)})", *values)
 
 
-def _beyond(name: str, value: object, *, falling: bool) -> tuple[str, list[object]]:
-    """What follows `value` in the order of SQLite, which has the absent first when rising and last when falling."""
-    if falling:
+def _sorts_after(name: str, value: object, *, descending: bool) -> tuple[str, list[object]]:
+    """Return the condition for what sorts after `value` in SQLite, where NULL is less than every value."""
+    if descending:
         return ("0", []) if value is None else (f"({name} < ? OR {name} IS NULL)", [value])
     return (f"{name} IS NOT NULL", []) if value is None else (f"{name} > ?", [value])

@@ -1,12 +1,12 @@
-"""What each list understands: filters, comparisons, sort keys and limits (Toloka API; else Toloka-Kit 1.2.3)."""
+"""The filters, comparisons, sort keys and limits of each list (Toloka API; else Toloka-Kit 1.2.3)."""
 
 from __future__ import annotations
 
 from toloka_frames.local._api.list_query import FilterKind, ListSpec
 
 _CREATED = ("id", "created")
-_TASK_LIMIT = 100_000
-# filters of the Java SDK, which no document tells of
+_MAX_TASK_LIMIT = 100_000
+# filters of the Java SDK that no document describes
 _OWNER: dict[str, FilterKind] = {"owner_id": "owner", "owner_company_id": "equal"}
 
 PROJECTS = ListSpec(
@@ -14,30 +14,30 @@ PROJECTS = ListSpec(
     {"status": "any_of", "owner": "equal", **_OWNER},
     compared=_CREATED,
     sort_keys=(*_CREATED, "public_name", "private_comment"),
-    maximum=300,
+    max_limit=300,
 )
 POOLS = ListSpec(
     "pools",
     {"status": "any_of", "project_id": "equal", **_OWNER},
     compared=(*_CREATED, "last_started"),
     sort_keys=(*_CREATED, "last_started"),
-    maximum=300,
-    # Toloka-Kit 1.2.3; for the others of /v1 the API's general 50
-    default=20,
+    max_limit=300,
+    # Toloka-Kit 1.2.3; other lists of /v1 have the API's general default of 50
+    default_limit=20,
 )
 TRAININGS = ListSpec(
     "trainings",
     {"status": "any_of", "project_id": "equal"},
     compared=(*_CREATED, "last_started"),
     sort_keys=(*_CREATED, "last_started"),
-    maximum=300,
+    max_limit=300,
 )
 TASKS = ListSpec(
     "tasks",
     {"pool_id": "equal", "overlap": "equal", **_OWNER},
     compared=(*_CREATED, "overlap"),
     sort_keys=_CREATED,
-    maximum=_TASK_LIMIT,
+    max_limit=_MAX_TASK_LIMIT,
     required=("pool_id",),
 )
 TASK_SUITES = ListSpec(
@@ -45,7 +45,7 @@ TASK_SUITES = ListSpec(
     {"pool_id": "equal", "task_id": "holds_task", "overlap": "equal", **_OWNER},
     compared=(*_CREATED, "overlap"),
     sort_keys=_CREATED,
-    maximum=_TASK_LIMIT,
+    max_limit=_MAX_TASK_LIMIT,
     required=("pool_id", "task_id"),
 )
 _ASSIGNMENT_INSTANTS = (*_CREATED, "submitted", "accepted", "rejected", "skipped", "expired")
@@ -60,7 +60,7 @@ ASSIGNMENTS = ListSpec(
     },
     compared=_ASSIGNMENT_INSTANTS,
     sort_keys=_ASSIGNMENT_INSTANTS,
-    maximum=_TASK_LIMIT,
+    max_limit=_MAX_TASK_LIMIT,
     required=("pool_id", "task_id", "task_suite_id"),
 )
 SOLUTIONS = ListSpec(
@@ -68,7 +68,7 @@ SOLUTIONS = ListSpec(
     {"operation_id": "equal"},
     compared=("task_id",),
     sort_keys=("task_id",),
-    maximum=_TASK_LIMIT,
+    max_limit=_MAX_TASK_LIMIT,
     parent=("operations", "operation_id"),
     body="json_remove(body, '$.id', '$.operation_id')",
     key="task_id",
@@ -85,7 +85,7 @@ ATTACHMENTS = ListSpec(
     },
     compared=_CREATED,
     sort_keys=_CREATED,
-    maximum=100,
+    max_limit=100,
     required=("pool_id", "assignment_id"),
 )
 MESSAGES = ListSpec(
@@ -93,72 +93,70 @@ MESSAGES = ListSpec(
     {"folder": "in_folder", "folder_ne": "not_in_folder"},
     compared=_CREATED,
     sort_keys=_CREATED,
-    maximum=300,
+    max_limit=300,
 )
 WEBHOOKS = ListSpec(
     "webhook_subscriptions",
     {"event_type": "equal", "pool_id": "equal"},
     compared=_CREATED,
     sort_keys=_CREATED,
-    maximum=300,
+    max_limit=300,
 )
 BONUSES = ListSpec(
     "user_bonuses",
     {"user_id": "equal", "assignment_id": "equal", "private_comment": "equal"},
     compared=_CREATED,
     sort_keys=_CREATED,
-    maximum=300,
+    max_limit=300,
 )
 SKILLS = ListSpec(
     "skills",
     {"name": "equal", "global": "equal", **_OWNER},
     compared=(*_CREATED, "modified"),
     sort_keys=_CREATED,
-    maximum=100,
+    max_limit=100,
 )
 USER_SKILLS = ListSpec(
     "user_skills",
     {"user_id": "equal", "skill_id": "equal"},
     compared=(*_CREATED, "modified"),
     sort_keys=(*_CREATED, "modified"),
-    maximum=1_000,
+    max_limit=1_000,
 )
 RESTRICTIONS = ListSpec(
     "user_restrictions",
     {"scope": "equal", "user_id": "equal", "project_id": "equal", "pool_id": "equal"},
     compared=_CREATED,
     sort_keys=_CREATED,
-    maximum=500,
+    max_limit=500,
 )
 OPERATIONS = ListSpec(
     "operations",
     {"type": "equal", "status": "any_of"},
     compared=("id", "submitted", "finished"),
     sort_keys=("id", "submitted", "finished"),
-    maximum=500,
+    max_limit=500,
 )
-
-
 APP_PROJECTS = ListSpec(
     "app_projects",
     {"app_id": "equal", "parent_app_project_id": "equal", "status": "any_of"},
     compared=("id", "name", "created"),
     sort_keys=("id", "name", "created"),
-    maximum=5_000,
-    default=100,
-    rows="content",
-    cursor=True,
+    max_limit=5_000,
+    default_limit=100,
+    rows_key="content",
+    has_cursor=True,
 )
 APPS = ListSpec(
     "apps",
     {},
     compared=("id",),
     sort_keys=("id",),
-    maximum=1_000,
-    default=100,
-    rows="content",
-    cursor=True,
-    # the Apps API shows these of a single app only
+    max_limit=1_000,
+    default_limit=100,
+    rows_key="content",
+    has_cursor=True,
+    # the Apps API omits these fields from lists
     body="json_remove(body, '$.constraints_description', '$.param_spec', '$.input_spec', '$.output_spec',"
     " '$.input_format_info')",
 )
@@ -167,10 +165,10 @@ ITEMS = ListSpec(
     {"app_project_id": "equal", "batch_id": "equal", "status": "any_of"},
     compared=("id", "created", "finished"),
     sort_keys=("id", "created", "finished", "status"),
-    maximum=1_000,
-    default=100,
-    rows="content",
-    cursor=True,
+    max_limit=1_000,
+    default_limit=100,
+    rows_key="content",
+    has_cursor=True,
     parent=("app_projects", "app_project_id"),
 )
 BATCH_BODY = "json_set(body, '$.current_time', strftime('%Y-%m-%dT%H:%M:%f', 'now'))"
@@ -179,10 +177,10 @@ BATCHES = ListSpec(
     {"app_project_id": "equal", "status": "any_of"},
     compared=("id", "name", "created"),
     sort_keys=("id", "name", "created", "status"),
-    maximum=1_000,
-    default=100,
-    rows="content",
-    cursor=True,
+    max_limit=1_000,
+    default_limit=100,
+    rows_key="content",
+    has_cursor=True,
     parent=("app_projects", "app_project_id"),
     body=BATCH_BODY,
 )

@@ -1,4 +1,4 @@
-"""Messages to Tolokers -> threads, with replies and folders (Toloka API, Messages)."""
+"""Message threads with Tolokers: compose, reply, folders (Toloka API, Messages)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from toloka_frames.local._store.store import Row, Store
 
 _FOLDERS = ("INBOX", "OUTBOX", "AUTOMATIC_NOTIFICATION", "IMPORTANT", "UNREAD")
-_SELECTED_BY = {"DIRECT": "recipients_ids", "FILTER": "recipients_filter", "ALL": None}
-_MOST_RECIPIENTS = 100
+_RECIPIENT_FIELDS = {"DIRECT": "recipients_ids", "FILTER": "recipients_filter", "ALL": None}
+_MAX_RECIPIENTS = 100
 
 
 def compose_message(store: Store, request: ApiRequest) -> Response:
-    """Answer 201 with the new thread; 409 for recipients that nobody is."""
+    """Respond with 201 and the new thread; 409 for recipients that do not exist."""
     form = request.json_object("topic", "text", "recipients_select_type", "answerable")
     errors = _check(form)
     if errors:
@@ -36,28 +36,28 @@ def _check(form: Row) -> FieldErrors:
     errors = {name: field_error("OBJECT_EXPECTED") for name in ("topic", "text") if not isinstance(form[name], dict)}
     if not isinstance(form["answerable"], bool):
         errors["answerable"] = field_error("BOOLEAN_EXPECTED")
-    if form["recipients_select_type"] not in _SELECTED_BY:
+    if form["recipients_select_type"] not in _RECIPIENT_FIELDS:
         return {**errors, "recipients_select_type": field_error("UNKNOWN_ENUM_VALUE")}
-    name = _SELECTED_BY[form["recipients_select_type"]]
+    name = _RECIPIENT_FIELDS[form["recipients_select_type"]]
     if name and not form.get(name):
         errors[name] = field_error("VALUE_REQUIRED")
     elif name == "recipients_ids" and not isinstance(form[name], list):
         errors[name] = field_error("ARRAY_EXPECTED")
-    elif name == "recipients_ids" and len(form[name]) > _MOST_RECIPIENTS:
-        errors[name] = field_error("ARRAY_SIZE_GREATER_THAN_MAX", _MOST_RECIPIENTS)
+    elif name == "recipients_ids" and len(form[name]) > _MAX_RECIPIENTS:
+        errors[name] = field_error("ARRAY_SIZE_GREATER_THAN_MAX", _MAX_RECIPIENTS)
     return errors
 
 
 def _thread(store: Store, form: Row, at: float) -> Row:
     recipients = form.get("recipients_ids") or []
-    people = [_me(store), *({"id": user_id, "role": "USER", "myself": False} for user_id in recipients)]
+    interlocutors = [_owner(store), *({"id": user_id, "role": "USER", "myself": False} for user_id in recipients)]
     details = ("recipients_select_type", "recipients_ids", "recipients_filter")
     return {
         "id": store.object_ids.new_without_pool(at),
         "topic": form["topic"],
         "interlocutors_inlined": True,
-        # by id, and messages the newest first (Toloka API, MessageThread)
-        "interlocutors": sorted(people, key=lambda one: str(one["id"])),
+        # sorted by id, and the newest message first (Toloka API, MessageThread)
+        "interlocutors": sorted(interlocutors, key=lambda person: str(person["id"])),
         "messages_inlined": True,
         "messages": [_message(store, form, at)],
         "meta": {},
@@ -68,16 +68,16 @@ def _thread(store: Store, form: Row, at: float) -> Row:
     }
 
 
-def _me(store: Store) -> Row:
+def _owner(store: Store) -> Row:
     return {"id": store.owner["id"], "role": "REQUESTER", "myself": True}
 
 
 def _message(store: Store, form: Row, at: float) -> Row:
-    return {"text": form["text"], "from": _me(store), "created": format_timestamp(at)}
+    return {"text": form["text"], "from": _owner(store), "created": format_timestamp(at)}
 
 
 def reply_to_message(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with the thread and the reply as its newest message; 409 when the thread takes none."""
+    """Respond with 200 and the thread with the reply as its newest message; 409 if the thread takes no replies."""
     row = store.get("message_threads", request.path_params["id"])
     form = request.json_object("text")
     if not isinstance(form["text"], dict):
@@ -89,13 +89,13 @@ def reply_to_message(store: Store, request: ApiRequest) -> Response:
 
 
 def add_to_folders(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with the thread, in these folders besides those it was in."""
+    """Add the thread to folders and respond with 200 and the thread."""
     row, folders = store.get("message_threads", request.path_params["id"]), _folders(request)
     return json_response(store.save("message_threads", {**row, "folders": list(dict.fromkeys([*row["folders"], *folders]))}))
 
 
 def remove_from_folders(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with the thread, in these folders no more."""
+    """Remove the thread from folders and respond with 200 and the thread."""
     row, folders = store.get("message_threads", request.path_params["id"]), _folders(request)
     return json_response(
         store.save("message_threads", {**row, "folders": [name for name in row["folders"] if name not in folders]})

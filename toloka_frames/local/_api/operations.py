@@ -1,4 +1,4 @@
-"""Work that takes its time -> an operation that runs by the clock (Toloka API, Operations)."""
+"""Operations: work that takes time, from its begin to its log (Toloka API, Operations)."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
     from toloka_frames.local._store.store import DueJob, Row, Store
 
 
-def begin(
-    store: Store, kind: str, parameters: Row, job_name: str, argument: Row, *, operation_id: str | None = None
+def begin_operation(
+    store: Store, type_: str, parameters: Row, job_name: str, argument: Row, *, operation_id: str | None = None
 ) -> Response:
-    """Answer 202 with a new operation whose `job` is done `operation_seconds` from now.
+    """Respond with 202 and a new operation, whose job runs `operation_seconds` from now.
 
-    The job gets `argument` and the `operation_id`, and tells how it went by `finish`.
+    The job gets `argument` and the `operation_id`, and ends the operation by `finish_operation`.
     """
     now = time.time()
-    row = store.add("operations", _row(kind, parameters, operation_id, now))
+    row = store.add("operations", _row(type_, parameters, operation_id, now))
     store.schedule(now + store.operation_seconds / 4, "run_operation", operation_id=row["id"])
     store.schedule(now + store.operation_seconds, job_name, operation_id=row["id"], **argument)
     return Response(202, orjson.dumps(row))
 
 
-def _row(kind: str, parameters: Row, operation_id: str | None, at: float) -> Row:
+def _row(type_: str, parameters: Row, operation_id: str | None, at: float) -> Row:
     return {
         "id": operation_id or str(uuid.uuid4()),
-        "type": kind,
+        "type": type_,
         "status": "PENDING",
         "submitted": format_timestamp(at),
         "progress": 0,
@@ -41,33 +41,37 @@ def _row(kind: str, parameters: Row, operation_id: str | None, at: float) -> Row
     }
 
 
-def record(store: Store, kind: str, parameters: Row, operation_id: str, *, details: Row, log: bytes) -> None:
-    """Note what a request has done at once as an operation of that id, which has ended."""
+def record_finished_operation(
+    store: Store, type_: str, parameters: Row, operation_id: str, *, details: Row, log: bytes
+) -> None:
+    """Record the work of a request as an operation that has already ended."""
     now = time.time()
-    row = {**_row(kind, parameters, operation_id, now), "started": format_timestamp(now)}
+    row = {**_row(type_, parameters, operation_id, now), "started": format_timestamp(now)}
     store.add("operations", row)
     _end(store, row, now, failed=False, details=details, log=log)
 
 
 def fail_at_end(store: Store, begun: Response) -> None:
-    """Let the operation that was just begun fail at its end and do nothing."""
+    """Make the operation of a response fail at its end without doing its work."""
     sql = "UPDATE agenda SET job = 'fail_operation' WHERE job != 'run_operation' AND argument ->> 'operation_id' = ?"
     store.execute_many(sql, ((orjson.loads(begun.body)["id"],),))
 
 
 def fail_operation(store: Store, job: DueJob) -> None:
-    """The moment of an operation that was to fail."""
-    finish(store, job, failed=True)
+    """End an operation that is to fail."""
+    finish_operation(store, job, failed=True)
 
 
 def run_operation(store: Store, job: DueJob) -> None:
-    """The service takes a waiting operation up."""
+    """Set a pending operation to RUNNING."""
     row = store.get("operations", job.argument["operation_id"])
     store.save("operations", {**row, "status": "RUNNING", "started": format_timestamp(job.at), "progress": 50})
 
 
-def finish(store: Store, job: DueJob, *, failed: bool = False, details: Row | None = None, log: bytes = b"[]") -> None:
-    """The operation has ended; `log` is the JSON array of its log."""
+def finish_operation(
+    store: Store, job: DueJob, *, failed: bool = False, details: Row | None = None, log: bytes = b"[]"
+) -> None:
+    """End an operation; `log` is its log as a JSON array."""
     row = store.get("operations", job.argument["operation_id"])
     _end(store, row, job.at, failed=failed, details=details, log=log)
 
@@ -79,7 +83,7 @@ def _end(store: Store, row: Row, at: float, *, failed: bool, details: Row | None
 
 
 def operation_log(store: Store, request: ApiRequest) -> Response:
-    """Answer the log, an array that is empty until the operation has ended."""
+    """Respond with the log, an array that is empty until the operation has ended."""
     row = store.get("operations", request.path_params["id"])
     found = store.select("SELECT CAST(body AS BLOB) FROM logs WHERE operation_id = ?", (row["id"],))
     return Response(200, found[0][0] if found else b"[]")

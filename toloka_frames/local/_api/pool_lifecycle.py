@@ -1,4 +1,4 @@
-"""A pool or a training -> opened, closed, archived, cloned by operations (Toloka API, Pools, Trainings)."""
+"""Open, close, archive and clone pools and trainings, by operations (Toloka API, Pools, Trainings)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toloka_frames.local._api.operations import begin, finish
+from toloka_frames.local._api.operations import begin_operation, finish_operation
 from toloka_frames.local._base.errors import ServiceError, conflict
 from toloka_frames.local._base.ids_and_timestamps import format_timestamp, parse_timestamp
 from toloka_frames.local._base.responses import Response
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from toloka_frames.local._store.store import DueJob, Row, Store
 
 _FIRST_ID = 42000001
-# Toloka API, "Close pool for editing": it opens by itself in 15 minutes
+# Toloka API, "Close pool for editing": the pool opens by itself after 15 minutes
 _UPDATE_SECONDS = 900
 _SERVICE_FIELDS = ("id", "owner", "type", "status", "created", "last_started", "last_stopped", "last_close_reason")
-_OF_NEW = ("id", "owner", "type", "status", "created")
+_CLONED_SERVICE_FIELDS = ("id", "owner", "type", "status", "created")
 
 
 @dataclass(frozen=True)
 class PoolType:
-    """What is opened: `name` as operations have it, `table` where its rows are."""
+    """Pools or trainings: `name` in operations, and the `table` of the rows."""
 
     name: str
     table: str
 
     @property
     def id_parameter(self) -> str:
-        """The parameter of operations that names the pool or training."""
+        """The parameter of operations that holds the id of the pool or training."""
         return f"{self.name.lower()}_id"
 
 
@@ -43,51 +43,51 @@ POOL_TYPES = {pool_type.name: pool_type for pool_type in (POOL, TRAINING)}
 
 
 def next_pool_id(store: Store) -> str:
-    """The next id of a pool or training, which share one sequence: tasks name either as their pool."""
+    """Return the next id; pools and trainings share one sequence, because tasks refer to both by `pool_id`."""
     return max((store.next_id(pool_type.table, _FIRST_ID) for pool_type in POOL_TYPES.values()), key=int)
 
 
 def find_pool(store: Store, pool_id: object) -> Row | None:
-    """The pool or training with that id, if there is one."""
+    """Return the pool or training with this id; None if there is no such row."""
     return store.find("pools", pool_id) or store.find("trainings", pool_id)
 
 
 def without_service_fields(row: Row) -> Row:
-    """What its owner has said of a pool or training; null is as good as nothing."""
+    """Return the fields that the owner sets, without null values."""
     return {name: value for name, value in row.items() if name not in _SERVICE_FIELDS and value is not None}
 
 
 def service_fields(row: Row) -> Row:
-    """What the service has set."""
+    """Return the fields that the service sets."""
     return {name: row[name] for name in _SERVICE_FIELDS if name in row}
 
 
-def refuse_archived(pool: Row) -> None:
-    """ServiceError 409 if the pool or training is archived."""
+def check_not_archived(pool: Row) -> None:
+    """Raise ServiceError 409 if the pool or training is archived."""
     if pool["status"] == "ARCHIVED":
         raise conflict("POOL_INAPPROPRIATE_STATUS", f"Pool {pool['id']} is archived")
 
 
 def open_pool(store: Store, request: ApiRequest, pool_type: PoolType) -> Response:
-    """Answer 202 with an operation, 204 for an open pool, 409 for one that cannot be opened."""
+    """Respond with 202 and an operation, 204 for an open pool, 409 for one that cannot be opened."""
     pool = store.get(pool_type.table, request.path_params["id"])
     if pool["status"] == "OPEN":
         return Response(204)
-    refuse_opening(store, pool)
+    check_can_open(store, pool)
     return _begin(store, pool_type, pool, "OPEN")
 
 
 def close_pool(store: Store, request: ApiRequest, pool_type: PoolType, reason: str) -> Response:
-    """Answer 202 with an operation, 204 for a closed pool, 409 for an archived one."""
+    """Respond with 202 and an operation, 204 for a closed pool, 409 for an archived one."""
     pool = store.get(pool_type.table, request.path_params["id"])
     if pool["status"] == "CLOSED":
         return Response(204)
-    refuse_archived(pool)
+    check_not_archived(pool)
     return _begin(store, pool_type, pool, "CLOSE", reason=reason)
 
 
 def archive_pool(store: Store, request: ApiRequest, pool_type: PoolType) -> Response:
-    """Answer 202 with an operation, 204 for an archived pool, 409 for one that is not closed."""
+    """Respond with 202 and an operation, 204 for an archived pool, 409 for one that is not closed."""
     pool = store.get(pool_type.table, request.path_params["id"])
     if pool["status"] == "ARCHIVED":
         return Response(204)
@@ -97,61 +97,61 @@ def archive_pool(store: Store, request: ApiRequest, pool_type: PoolType) -> Resp
 
 
 def clone_pool(store: Store, request: ApiRequest, pool_type: PoolType) -> Response:
-    """Answer 202 with an operation that makes an empty pool of the same form."""
+    """Respond with 202 and an operation that creates an empty pool with the same settings."""
     return _begin(store, pool_type, store.get(pool_type.table, request.path_params["id"]), "CLONE")
 
 
 def _begin(store: Store, pool_type: PoolType, pool: Row, action: str, **more: object) -> Response:
     argument = {"kind": pool_type.name, "id": pool["id"], "action": action, **more}
-    return begin(store, f"{pool_type.name}.{action}", {pool_type.id_parameter: pool["id"]}, "change_pool", argument)
+    return begin_operation(store, f"{pool_type.name}.{action}", {pool_type.id_parameter: pool["id"]}, "change_pool", argument)
 
 
 def change_pool(store: Store, job: DueJob) -> None:
-    """The operation's moment: the pool changes its state, or has meanwhile got into one that forbids it."""
+    """Finish an operation: change the pool, or fail if its state no longer allows the change."""
     pool_type = POOL_TYPES[job.argument["kind"]]
     pool = store.get(pool_type.table, job.argument["id"])
     try:
         details = _change(store, pool_type, pool, job)
     except ServiceError:
-        finish(store, job, failed=True)
+        finish_operation(store, job, failed=True)
     else:
-        finish(store, job, details=details)
+        finish_operation(store, job, details=details)
 
 
 def _change(store: Store, pool_type: PoolType, pool: Row, job: DueJob) -> Row | None:
     match job.argument["action"]:
         case "OPEN":
-            refuse_opening(store, pool)
+            check_can_open(store, pool)
             _set_open(store, pool_type, pool, job.at)
         case "CLOSE":
-            refuse_archived(pool)
+            check_not_archived(pool)
             set_closed(store, pool, job.at, job.argument["reason"], pool_type)
         case "ARCHIVE":
             store.save(pool_type.table, {**pool, "status": "ARCHIVED"})
         case "CLONE":
-            new = {**{name: pool[name] for name in _OF_NEW if name in pool}, **without_service_fields(pool)}
+            new = {**{name: pool[name] for name in _CLONED_SERVICE_FIELDS if name in pool}, **without_service_fields(pool)}
             new |= {"id": next_pool_id(store), "status": "CLOSED", "created": format_timestamp(job.at)}
             return {pool_type.id_parameter: store.add(pool_type.table, new)["id"]}
     return None
 
 
-def refuse_opening(store: Store, pool: Row) -> None:
-    """ServiceError 409 if the pool is archived, has expired or has nothing to work on."""
-    refuse_archived(pool)
+def check_can_open(store: Store, pool: Row) -> None:
+    """Raise ServiceError 409 if the pool is archived, has expired or has no tasks."""
+    check_not_archived(pool)
     if "will_expire" in pool and parse_timestamp(pool["will_expire"]) < time.time():
         raise conflict("POOL_INAPPROPRIATE_STATUS", f"Pool {pool['id']} has expired: {pool['will_expire']}")
-    work = "SELECT 1 FROM tasks WHERE pool_id = :pool UNION ALL SELECT 1 FROM task_suites WHERE pool_id = :pool LIMIT 1"
-    if not store.select(work, {"pool": int(pool["id"])}):
+    has_tasks = "SELECT 1 FROM tasks WHERE pool_id = :pool UNION ALL SELECT 1 FROM task_suites WHERE pool_id = :pool LIMIT 1"
+    if not store.select(has_tasks, {"pool": int(pool["id"])}):
         raise conflict("EMPTY_POOL", f"Pool {pool['id']} has no tasks")
 
 
 def open_pools(store: Store, pool_ids: Iterable[str], at: float) -> None:
-    """Open those that are not; ServiceError 409 if one cannot be opened."""
+    """Open the pools that are not open; raise ServiceError 409 if one cannot be opened."""
     for pool_id in sorted(set(pool_ids)):
         pool_type = POOL if store.find("pools", pool_id) else TRAINING
         pool = store.get(pool_type.table, pool_id)
         if pool["status"] != "OPEN":
-            refuse_opening(store, pool)
+            check_can_open(store, pool)
             _set_open(store, pool_type, pool, at)
 
 
@@ -160,7 +160,7 @@ def _set_open(store: Store, pool_type: PoolType, pool: Row, at: float) -> None:
 
 
 def set_closed(store: Store, pool: Row, at: float, reason: str, pool_type: PoolType = POOL) -> None:
-    """Tolokers get no more tasks; a pool that is closed for an update opens by itself after a while."""
+    """Close a pool; one that is closed for an update opens by itself later."""
     stopped = format_timestamp(at)
     store.save(pool_type.table, {**pool, "status": "CLOSED", "last_close_reason": reason, "last_stopped": stopped})
     if reason == "FOR_UPDATE":
@@ -168,9 +168,9 @@ def set_closed(store: Store, pool: Row, at: float, reason: str, pool_type: PoolT
 
 
 def reopen_pool(store: Store, job: DueJob) -> None:
-    """A pool that is still closed for the same update opens."""
+    """Open a pool that is still closed for the same update."""
     pool_type = POOL_TYPES[job.argument["kind"]]
     pool = store.get(pool_type.table, job.argument["id"])
-    # the owner may have opened it, and closed it again
+    # the owner may have opened it and closed it again
     if (pool["status"], pool["last_stopped"]) == ("CLOSED", job.argument["stopped"]):
         _set_open(store, pool_type, pool, job.at)

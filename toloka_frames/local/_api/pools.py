@@ -1,11 +1,11 @@
-"""A pool's form -> its row (Toloka API, Pools)."""
+"""Create, replace and patch pools (Toloka API, Pools)."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from toloka_frames.local._api.pool_lifecycle import next_pool_id, refuse_archived, service_fields, without_service_fields
+from toloka_frames.local._api.pool_lifecycle import check_not_archived, next_pool_id, service_fields, without_service_fields
 from toloka_frames.local._base.errors import conflict, field_error, invalid, invalid_field
 from toloka_frames.local._base.ids_and_timestamps import format_timestamp, parse_timestamp
 from toloka_frames.local._base.responses import Response, json_response
@@ -30,20 +30,20 @@ _DEFAULTS = {
     "priority": 0,
 }
 _MIXER_COUNTS = ("real_tasks_count", "golden_tasks_count", "training_tasks_count")
-_LEAST_REWARD = 0.005
-_LEAST_DURATION = 5
-_HIGHEST_PRIORITY = 100
+_MIN_REWARD = 0.005
+_MIN_DURATION = 5
+_MAX_PRIORITY = 100
 
 
 def create_pool(store: Store, request: ApiRequest) -> Response:
-    """Answer 201 with the new pool, which is closed."""
+    """Respond with 201 and the new pool, which is closed."""
     form = _form(store, request)
     row = add_pool(store, form, next_pool_id(store), time.time())
     return json_response(row, 201)
 
 
 def add_pool(store: Store, form: Row, pool_id: str, at: float, **more: object) -> Row:
-    """Make a closed pool as of `at` (Unix seconds); `more` are fields only the service sets."""
+    """Add a closed pool, created at `at` (Unix seconds); `more` are fields that only the service sets."""
     row = {
         **_DEFAULTS,
         **form,
@@ -58,21 +58,21 @@ def add_pool(store: Store, form: Row, pool_id: str, at: float, **more: object) -
 
 
 def replace_pool(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with the pool in its new form; 409 for an archived pool."""
+    """Respond with 200 and the pool with its new settings; 409 for an archived pool."""
     old = store.get("pools", request.path_params["id"])
-    refuse_archived(old)
+    check_not_archived(old)
     form = _form(store, request)
     return json_response(store.save("pools", {**_DEFAULTS, **form, **service_fields(old)}))
 
 
 def patch_pool(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with the pool in its new priority; 409 without a body for an archived pool."""
+    """Respond with 200 and the pool with its new priority; 409 without a body for an archived pool."""
     old = store.get("pools", request.path_params["id"])
     if old["status"] == "ARCHIVED":
-        # not refuse_archived: a PATCH is answered this conflict with an empty body
+        # not check_not_archived, because this 409 has an empty body
         return Response(409)
     priority = request.json_object("priority")["priority"]
-    if not isinstance(priority, int) or not 0 <= priority <= _HIGHEST_PRIORITY:
+    if not isinstance(priority, int) or not 0 <= priority <= _MAX_PRIORITY:
         raise invalid_field("priority", "VALUE_NOT_ALLOWED")
     return json_response(store.save("pools", {**old, "priority": priority}))
 
@@ -91,7 +91,7 @@ def _form(store: Store, request: ApiRequest) -> Row:
 
 
 def check_project(store: Store, project_id: object) -> FieldErrors:
-    """What is wrong with the project of a new pool; ServiceError 409 if it is archived."""
+    """Check that a project exists; raise ServiceError 409 if it is archived."""
     project = store.find("projects", project_id)
     if project is None:
         return {"project_id": field_error("ENTITY_DOES_NOT_EXIST")}
@@ -105,13 +105,13 @@ def _form_errors(form: Row) -> FieldErrors:
     reward, duration = form["reward_per_assignment"], form["assignment_max_duration_seconds"]
     if not isinstance(reward, int | float):
         errors["reward_per_assignment"] = field_error("FLOAT_EXPECTED")
-    # nothing is paid in pools of control or training tasks only (Toloka API, Pool.reward_per_assignment)
-    elif reward != 0 and reward < _LEAST_REWARD:
-        errors["reward_per_assignment"] = field_error("VALUE_LESS_THAN_MIN", _LEAST_REWARD)
+    # 0 is allowed, for pools of only control or training tasks (Toloka API, Pool.reward_per_assignment)
+    elif reward != 0 and reward < _MIN_REWARD:
+        errors["reward_per_assignment"] = field_error("VALUE_LESS_THAN_MIN", _MIN_REWARD)
     if not isinstance(duration, int):
         errors["assignment_max_duration_seconds"] = field_error("INTEGER_EXPECTED")
-    elif duration < _LEAST_DURATION:
-        errors["assignment_max_duration_seconds"] = field_error("VALUE_LESS_THAN_MIN", _LEAST_DURATION)
+    elif duration < _MIN_DURATION:
+        errors["assignment_max_duration_seconds"] = field_error("VALUE_LESS_THAN_MIN", _MIN_DURATION)
     if not isinstance(form["defaults"], dict):
         errors["defaults"] = field_error("OBJECT_EXPECTED")
     mixer = form.get("mixer_config")

@@ -1,11 +1,11 @@
-"""A project's form -> its row, with the specification that its tasks must keep (Toloka API, Projects)."""
+"""Create, replace, compare and archive projects (Toloka API, Projects)."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from toloka_frames.local._api.operations import begin, finish
+from toloka_frames.local._api.operations import begin_operation, finish_operation
 from toloka_frames.local._base.errors import ServiceError, conflict, invalid
 from toloka_frames.local._base.field_specs import check_spec
 from toloka_frames.local._base.ids_and_timestamps import format_timestamp
@@ -22,13 +22,13 @@ _SERVICE_FIELDS = ("id", "owner", "status", "created")
 
 
 def create_project(store: Store, request: ApiRequest) -> Response:
-    """Answer 201 with the new project."""
+    """Respond with 201 and the new project."""
     form = _form(request)
     return json_response(add_project(store, form, time.time()), 201)
 
 
 def add_project(store: Store, form: Row, at: float) -> Row:
-    """Make an active project as of `at` (Unix seconds)."""
+    """Add an active project, created at `at` (Unix seconds)."""
     row = {
         **_DEFAULTS,
         **form,
@@ -41,49 +41,49 @@ def add_project(store: Store, form: Row, at: float) -> Row:
 
 
 def replace_project(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with the project in its new form."""
+    """Respond with 200 and the project with its new settings."""
     old = store.get("projects", request.path_params["id"])
     return json_response(store.save("projects", {**_form(request), **{name: old[name] for name in _SERVICE_FIELDS}}))
 
 
 def compare_project(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with what the project's new form would change: nothing, its fields, or something else."""
+    """Respond with 200 and the level of the change that new settings would make: none, breaking for its fields, or other."""
     old = store.get("projects", request.path_params["id"])
     new = {**_DEFAULTS, **_form(request)}
-    fields = [[form["task_spec"].get(name) for name in ("input_spec", "output_spec")] for form in (old, new)]
-    if fields[0] != fields[1]:
+    old_fields, new_fields = ([form["task_spec"].get(name) for name in ("input_spec", "output_spec")] for form in (old, new))
+    if old_fields != new_fields:
         return json_response({"differenceLevel": "BREAKING_CHANGE"})
     same = new == {name: value for name, value in old.items() if name not in _SERVICE_FIELDS}
     return json_response({"differenceLevel": "EQUAL" if same else "NON_BREAKING_CHANGE"})
 
 
 def archive_project(store: Store, request: ApiRequest) -> Response:
-    """Answer 202 with an operation; 409 for an archived project and for one with pools that are not."""
+    """Respond with 202 and an operation; 409 for an archived project, or one with pools that are not archived."""
     project = store.get("projects", request.path_params["id"])
-    _refuse_archiving(store, project)
+    _check_can_archive(store, project)
     argument = {"project_id": project["id"]}
-    return begin(store, "PROJECT.ARCHIVE", argument, "archive_project", argument)
+    return begin_operation(store, "PROJECT.ARCHIVE", argument, "archive_project", argument)
 
 
-def _refuse_archiving(store: Store, project: Row) -> None:
+def _check_can_archive(store: Store, project: Row) -> None:
     if project["status"] == "ARCHIVED":
         raise conflict("PROJECT_INAPPROPRIATE_STATUS", f"Project {project['id']} is archived")
     for table in ("pools", "trainings"):
-        sql = f"SELECT id FROM {table} WHERE project_id = ? AND status != 'ARCHIVED' LIMIT 1"  # noqa: S608  # names are ours
+        sql = f"SELECT id FROM {table} WHERE project_id = ? AND status != 'ARCHIVED' LIMIT 1"  # noqa: S608  # no names from requests
         if store.select(sql, (int(project["id"]),)):
             raise conflict("UNARCHIVED_POOLS_CONFLICT", f"Project {project['id']} has {table} that are not archived")
 
 
 def archive_due_project(store: Store, job: DueJob) -> None:
-    """The operation's moment: the project is archived, unless it has a new pool meanwhile."""
+    """Finish an operation: archive the project, or fail if it has a new pool meanwhile."""
     project = store.get("projects", job.argument["project_id"])
     try:
-        _refuse_archiving(store, project)
+        _check_can_archive(store, project)
     except ServiceError:
-        finish(store, job, failed=True, details={})
+        finish_operation(store, job, failed=True, details={})
     else:
         store.save("projects", {**project, "status": "ARCHIVED"})
-        finish(store, job, details={})
+        finish_operation(store, job, details={})
 
 
 def _form(request: ApiRequest) -> Row:
@@ -97,5 +97,5 @@ def _form(request: ApiRequest) -> Row:
 
 
 def show_requester(store: Store, _request: ApiRequest) -> Response:
-    """Answer the account: one requester with a balance that work does not lower."""
+    """Respond with the account: one requester, whose balance never changes."""
     return json_response({"id": store.owner["id"], "balance": 1000.0, "public_name": {"EN": "Local requester"}})

@@ -1,4 +1,4 @@
-"""One HTTP request, its path and query taken apart -> one HTTP answer."""
+"""An API request, as handlers get it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ApiRequest:
-    """A request whose sender is known: the names in its path, its query, its body."""
+    """An authenticated request: the parameters of its path, its query and its body."""
 
     path_params: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
-    # asked by lists alone, because to ask counts as a strike of a fault: for how many seconds they hide a new row; float() is 0
+    # the age in seconds below which lists hide rows; called only by lists, because each call counts as a strike of a fault
     hidden_seconds: Callable[[], float] = float
 
     def json(self) -> Json:
-        """The body's value; ServiceError 400 when it is missing or no JSON."""
+        """Return the value of the body; raise ServiceError 400 if it is missing or not valid JSON."""
         if not self.body:
             raise invalid_field("body", "NOT_NULL_BODY")
         try:
@@ -36,7 +36,7 @@ class ApiRequest:
             raise ServiceError(400, "VALIDATION_ERROR", f"Body is not valid JSON: {error}") from error
 
     def json_object(self, *required: str) -> Row:
-        """The body as an object in which the `required` fields have values; ServiceError 400 otherwise."""
+        """Return the body as an object with values for the `required` fields; raise ServiceError 400 otherwise."""
         body = self.json()
         if not isinstance(body, dict):
             raise invalid_field("body", "OBJECT_EXPECTED")
@@ -46,7 +46,7 @@ class ApiRequest:
         return body
 
     def flag(self, name: str) -> bool:
-        """A boolean query parameter, false when it is absent; ServiceError 400 for another spelling."""
+        """Return a boolean query parameter, by default false; raise ServiceError 400 for any other text."""
         value = self.query.get(name, "false").lower()
         if value not in {"true", "false"}:
             raise invalid_field(name, "BOOLEAN_EXPECTED")

@@ -1,4 +1,4 @@
-"""A skill's form -> its row; a Toloker's value in a skill -> set, changed, taken away (Toloka API, Skills, User skills)."""
+"""Create and replace skills, and set their values for Tolokers (Toloka API, Skills, User skills)."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ if TYPE_CHECKING:
     from toloka_frames.local._base.errors import FieldErrors
     from toloka_frames.local._store.store import Row, Store
 
-# ids of the Toloka API's own examples
-_FIRST_SKILL = 37825
-_FIRST_USER_SKILL = 1813606616
-_FORM = ("name", "public_name", "public_requester_description", "private_comment", "hidden", "skill_ttl_hours")
-_BY_LANGUAGE = ("public_name", "public_requester_description")
-_LOWEST, _HIGHEST = 0, 100
+# ids from the examples of the Toloka API
+_FIRST_SKILL_ID = 37825
+_FIRST_USER_SKILL_ID = 1813606616
+_FIELDS = ("name", "public_name", "public_requester_description", "private_comment", "hidden", "skill_ttl_hours")
+_TRANSLATED_FIELDS = ("public_name", "public_requester_description")
+_MIN_VALUE, _MAX_VALUE = 0, 100
 
 
 def create_skill(store: Store, request: ApiRequest) -> Response:
-    """Answer 201 with the new skill."""
+    """Respond with 201 and the new skill."""
     form = _skill_form(request)
-    service = {
-        "id": store.next_id("skills", _FIRST_SKILL),
+    service_fields = {
+        "id": store.next_id("skills", _FIRST_SKILL_ID),
         "owner": store.owner,
         "training": False,
         "deprecated": False,
         "global": False,
         "created": format_timestamp(time.time()),
     }
-    return json_response(store.add("skills", {**form, **service}), 201)
+    return json_response(store.add("skills", {**form, **service_fields}), 201)
 
 
 def replace_skill(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with the skill in its new form."""
+    """Respond with 200 and the skill with its new settings."""
     old = store.get("skills", request.path_params["id"])
-    kept = {name: old[name] for name in ("id", "owner", "training", "global", "created")}
+    service_fields = {name: old[name] for name in ("id", "owner", "training", "global", "created")}
     deprecated = request.json_object().get("deprecated", old["deprecated"])
-    return json_response(store.save("skills", {**_skill_form(request), "deprecated": bool(deprecated), **kept}))
+    return json_response(store.save("skills", {**_skill_form(request), "deprecated": bool(deprecated), **service_fields}))
 
 
 def _skill_form(request: ApiRequest) -> Row:
@@ -51,7 +51,7 @@ def _skill_form(request: ApiRequest) -> Row:
     errors: FieldErrors = {}
     if not isinstance(form["name"], str):
         errors["name"] = field_error("STRING_EXPECTED")
-    for name in _BY_LANGUAGE:
+    for name in _TRANSLATED_FIELDS:
         if not isinstance(form.get(name) or {}, dict):
             errors[name] = field_error("OBJECT_EXPECTED")
     if not isinstance(form.get("hidden", True), bool):
@@ -60,25 +60,25 @@ def _skill_form(request: ApiRequest) -> Row:
         errors["skill_ttl_hours"] = field_error("INTEGER_EXPECTED")
     if errors:
         raise invalid(errors)
-    return {"hidden": True} | {name: form[name] for name in _FORM if form.get(name) is not None}
+    return {"hidden": True} | {name: form[name] for name in _FIELDS if form.get(name) is not None}
 
 
 def set_user_skill(store: Store, request: ApiRequest) -> Response:
-    """Answer 201 with a Toloker's first value in a skill, 200 with another one."""
+    """Respond with 201 and a Toloker's first value of a skill, or 200 and a changed value."""
     form = request.json_object("skill_id", "user_id", "value")
     errors = check_user(store, form["user_id"])
-    if wrong := check_number(form["value"], _LOWEST, _HIGHEST):
-        errors["value"] = wrong
+    if value_error := check_number(form["value"], _MIN_VALUE, _MAX_VALUE):
+        errors["value"] = value_error
     if store.find("skills", form["skill_id"]) is None:
         errors["skill_id"] = field_error("ENTITY_DOES_NOT_EXIST")
     if errors:
         raise invalid(errors)
     now = format_timestamp(time.time())
-    # not round(), which takes a half to the even number
-    level = {"value": int(form["value"] + 0.5), "exact_value": float(form["value"]), "modified": now}
+    # not round(), which rounds a half to the even number
+    value = {"value": int(form["value"] + 0.5), "exact_value": float(form["value"]), "modified": now}
     old = store.find_by("user_skills", skill_id=int(form["skill_id"]), user_id=form["user_id"])
     if old:
-        return json_response(store.save("user_skills", {**old, **level}))
-    row_id = store.next_id("user_skills", _FIRST_USER_SKILL)
-    who = {"id": row_id, "skill_id": form["skill_id"], "user_id": form["user_id"]}
-    return json_response(store.add("user_skills", {**who, **level, "created": now}), 201)
+        return json_response(store.save("user_skills", {**old, **value}))
+    row_id = store.next_id("user_skills", _FIRST_USER_SKILL_ID)
+    key = {"id": row_id, "skill_id": form["skill_id"], "user_id": form["user_id"]}
+    return json_response(store.add("user_skills", {**key, **value, "created": now}), 201)

@@ -1,11 +1,11 @@
-"""A training's form -> its row (Toloka API, Trainings)."""
+"""Create and replace trainings (Toloka API, Trainings)."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from toloka_frames.local._api.pool_lifecycle import next_pool_id, refuse_archived, service_fields, without_service_fields
+from toloka_frames.local._api.pool_lifecycle import check_not_archived, next_pool_id, service_fields, without_service_fields
 from toloka_frames.local._api.pools import check_project
 from toloka_frames.local._base.errors import field_error, invalid
 from toloka_frames.local._base.field_specs import check_number
@@ -33,16 +33,16 @@ _BOUNDS = {
 
 
 def create_training(store: Store, request: ApiRequest) -> Response:
-    """Answer 201 with the new training, which is closed."""
+    """Respond with 201 and the new training, which is closed."""
     form = _form(store, request)
-    service = {"id": next_pool_id(store), "owner": store.owner, "status": "CLOSED", "created": format_timestamp(time.time())}
-    return json_response(store.add("trainings", {**form, **service}), 201)
+    fields = {"id": next_pool_id(store), "owner": store.owner, "status": "CLOSED", "created": format_timestamp(time.time())}
+    return json_response(store.add("trainings", {**form, **fields}), 201)
 
 
 def replace_training(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 with the training in its new form; 409 for an archived one."""
+    """Respond with 200 and the training with its new settings; 409 for an archived one."""
     old = store.get("trainings", request.path_params["id"])
-    refuse_archived(old)
+    check_not_archived(old)
     return json_response(store.save("trainings", {**_form(store, request), **service_fields(old)}))
 
 
@@ -58,8 +58,8 @@ def _form(store: Store, request: ApiRequest) -> Row:
     return {**_DEFAULTS, **without_service_fields(form)}
 
 
-def _check_count(name: str, value: Json, least: int, most: int | None) -> FieldErrors:
+def _check_count(name: str, value: Json, minimum: int, maximum: int | None) -> FieldErrors:
     if value is None:
         return {}
-    error = check_number(value, least, most, "integer")
+    error = check_number(value, minimum, maximum, "integer")
     return {name: error} if error else {}

@@ -1,4 +1,4 @@
-"""The assignments of a pool -> the file that the web interface of the platform exports of them (TSV).
+"""Export the assignments of a pool as TSV, like the platform's web interface.
 
 Parameters and fields: Toloka-Kit 1.2.3; columns and spellings: files of the platform.
 """
@@ -26,59 +26,60 @@ if TYPE_CHECKING:
 _LINK = "https://platform.toloka.ai/task"
 _IDS = ("link", "task_id", "assignment_id", "task_suite_id", "worker_id")
 _FIELDS = tuple(f"ASSIGNMENT:{name}" for name in (*_IDS, "status", "started", *TIMESTAMPS, "reward"))
-_IN_FILE = {status: name for name, status in API_STATUSES.items()}
-_IN_API = {
-    _IN_FILE.get(status, status): status for status in ("ACTIVE", "SUBMITTED", "ACCEPTED", "REJECTED", "SKIPPED", "EXPIRED")
+_FILE_STATUSES = {status: name for name, status in API_STATUSES.items()}
+_STATUSES = {
+    _FILE_STATUSES.get(status, status): status
+    for status in ("ACTIVE", "SUBMITTED", "ACCEPTED", "REJECTED", "SKIPPED", "EXPIRED")
 }
 _BANNED = """SELECT user_id FROM user_restrictions WHERE scope IN ('SYSTEM', 'ALL_PROJECTS')
     OR (scope = 'PROJECT' AND project_id = :project) OR (scope = 'POOL' AND pool_id = :pool)"""
 
 
 def export_assignments(store: Store, request: ApiRequest) -> Response:
-    """Answer the file, a line for each task; ServiceError 400 for a status, field or instant that is none."""
+    """Respond with the file, which has a line for each task; 400 for an invalid status, field or timestamp."""
     pool = store.get("pools", request.path_params["pool_id"])
     header = _header(store.get("projects", pool["project_id"])["task_spec"], request)
     text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\r\n")  # cells with either of these two are quoted
+    writer = csv.writer(text, delimiter="\t", lineterminator="\r\n")  # quotes cells that contain one of these
     writer.writerow(header)
     for assignment in _assignments(store, request, pool):
-        writer.writerows([_spelled(cells.get(name)) for name in header] for cells in _lines(assignment))
+        writer.writerows([_format_cell(cells.get(name)) for name in header] for cells in _lines(assignment))
         if request.flag("addRowDelimiter"):
             writer.writerow([])
     return Response(200, text.getvalue().encode(), {"Content-Type": "text/tab-separated-values;charset=UTF-8"})
 
 
 def _header(specs: Row, request: ApiRequest) -> list[str]:
-    """The columns: all values, and the fields that are asked for."""
+    """Return the columns: all values, and the requested fields of assignments."""
     fields = {"INPUT": specs["input_spec"], "OUTPUT": specs["output_spec"], "GOLDEN": specs["output_spec"]}
     values = [f"{prefix}:{name}" for prefix, spec in fields.items() for name in spec]
-    return [*values, "HINT:text", "HINT:default_language", *_chosen(request, "field", _FIELDS)]
+    return [*values, "HINT:text", "HINT:default_language", *_requested(request, "field", _FIELDS)]
 
 
-def _chosen(request: ApiRequest, name: str, known: Iterable[str]) -> list[str]:
-    chosen = request.query.get(name, ",".join(known)).split(",")
-    if not set(chosen) <= set(known):
+def _requested(request: ApiRequest, name: str, known: Iterable[str]) -> list[str]:
+    requested = request.query.get(name, ",".join(known)).split(",")
+    if not set(requested) <= set(known):
         raise invalid_field(name, "UNKNOWN_ENUM_VALUE")
-    return chosen
+    return requested
 
 
 def _assignments(store: Store, request: ApiRequest, pool: Row) -> Iterator[Row]:
-    """Those that are asked for, in the order in which they were given out."""
-    statuses = [_IN_API[name] for name in _chosen(request, "status", _IN_API)]
+    """Return the requested assignments in the order of their creation."""
+    statuses = [_STATUSES[name] for name in _requested(request, "status", _STATUSES)]
     terms = ["pool_id = :pool", "status IN (SELECT value FROM json_each(:statuses))"]
     values = {"pool": int(pool["id"]), "project": int(pool["project_id"]), "statuses": orjson.dumps(statuses).decode()}
-    for name, sign in (("startTimeFrom", ">="), ("startTimeTo", "<=")):
+    for name, operator in (("startTimeFrom", ">="), ("startTimeTo", "<=")):
         if name in request.query:
-            values[name] = _instant(name, request.query[name])
-            # Toloka-Kit 1.2.3: these are timestamps of submission, though they are called those of a start
-            terms.append(f"submitted {sign} :{name}")
+            values[name] = _parse_timestamp(name, request.query[name])
+            # these parameters limit the time of submission, in spite of their names (Toloka-Kit 1.2.3)
+            terms.append(f"submitted {operator} :{name}")
     if request.flag("excludeBanned"):
         terms.append(f"user_id NOT IN ({_BANNED})")
-    sql = f"SELECT body FROM assignments WHERE {' AND '.join(terms)} ORDER BY created, id"  # noqa: S608  # all names are ours
+    sql = f"SELECT body FROM assignments WHERE {' AND '.join(terms)} ORDER BY created, id"  # noqa: S608  # no names from requests
     return (orjson.loads(body) for (body,) in store.select(sql, values))
 
 
-def _instant(name: str, text: str) -> str:
+def _parse_timestamp(name: str, text: str) -> str:
     try:
         return sortable_timestamp(text)
     except ValueError:
@@ -86,13 +87,13 @@ def _instant(name: str, text: str) -> str:
 
 
 def _lines(assignment: Row) -> Iterator[Mapping[str, Json]]:
-    """The cells of each task, by column."""
+    """Yield the cells of each task, by column."""
     shared = {
         "link": f"{_LINK}/{assignment['pool_id']}/{assignment['id']}",
         "assignment_id": assignment["id"],
         "task_suite_id": assignment["task_suite_id"],
         "worker_id": assignment["user_id"],
-        "status": _IN_FILE.get(assignment["status"], assignment["status"]),
+        "status": _FILE_STATUSES.get(assignment["status"], assignment["status"]),
         "started": assignment["created"],
         "reward": assignment["reward"],
         **{name: assignment.get(name) for name in TIMESTAMPS},
@@ -113,6 +114,8 @@ def _lines(assignment: Row) -> Iterator[Mapping[str, Json]]:
         }
 
 
-def _spelled(value: Any) -> str:
-    """Text as it is, nothing as nothing, all else as JSON."""
-    return value if isinstance(value, str) else "" if value is None else orjson.dumps(value).decode()
+def _format_cell(value: Any) -> str:
+    """Return text as it is, None as an empty cell, and anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else orjson.dumps(value).decode()

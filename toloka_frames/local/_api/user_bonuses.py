@@ -1,4 +1,4 @@
-"""Posted bonuses -> what is wrong with each, and their rows (Toloka API, User bonuses)."""
+"""Check bonuses and make their rows (Toloka API, User bonuses)."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
     from toloka_frames.local._base.field_specs import Json
     from toloka_frames.local._store.store import Row, Store
 
-SYNC_BONUSES = 100
+MAX_SYNC_BONUSES = 100
 _FIRST_ID = 3139001
-# dollars (Toloka API, "Issue bonuses"); test data of Toloka-Kit and the Java SDK still have 0.01 as the least
-_LEAST, _MOST = 0.005, 100
-_KEPT = ("user_id", "amount", "assignment_id", "private_comment", "public_title", "public_message")
+# dollars (Toloka API, "Issue bonuses"); in the test data of Toloka-Kit and the Java SDK the minimum is still 0.01
+_MIN_AMOUNT, _MAX_AMOUNT = 0.005, 100
+_STORED_FIELDS = ("user_id", "amount", "assignment_id", "private_comment", "public_title", "public_message")
 _TEXTS = ("public_title", "public_message")
-_SAME = ("user_id", "amount", "private_comment", *_TEXTS)
+_DUPLICATE_KEY = ("user_id", "amount", "private_comment", *_TEXTS)
 
 
-def _admit(_store: Store, sent: Sequence[Json], later: bool) -> None:
-    # Toloka API, "Issue bonuses", tells a limit of synchronous requests only
-    if not later and len(sent) > SYNC_BONUSES:
-        raise too_large(f"One request may carry {SYNC_BONUSES} bonuses, this one has {len(sent)}")
-    bonuses = [one for one in sent if isinstance(one, dict)]
-    alike = Counter(orjson.dumps([one.get(name) for name in _SAME], option=orjson.OPT_SORT_KEYS) for one in bonuses)
-    if any(count > 1 for count in alike.values()):
+def _check_request(_store: Store, objects: Sequence[Json], is_async: bool) -> None:
+    # Toloka API, "Issue bonuses", names a limit only of synchronous requests
+    if not is_async and len(objects) > MAX_SYNC_BONUSES:
+        raise too_large(f"One request may contain {MAX_SYNC_BONUSES} bonuses, this one has {len(objects)}")
+    keys = [[item.get(name) for name in _DUPLICATE_KEY] for item in objects if isinstance(item, dict)]
+    counts = Counter(orjson.dumps(key, option=orjson.OPT_SORT_KEYS) for key in keys)
+    if any(count > 1 for count in counts.values()):
         message = "The same Toloker gets several bonuses of the same amount, title, message and comment"
-        # the example of the Toloka API has this one without the envelope of all other errors
+        # without the envelope of all other errors (example of the Toloka API)
         raise BareError(409, "ENTITY_CONFLICT", message, {"user_id": {"code": "ENTITY_CONFLICT", "message": message}})
 
 
-def _check(store: Store, sent: Sequence[Json], _options: CreateOptions) -> list[CheckedObject]:
+def _check_objects(store: Store, objects: Sequence[Json], _options: CreateOptions) -> list[CheckedObject]:
     return [
-        CheckedObject(one, _check_bonus(store, one), {}) if isinstance(one, dict) else not_an_object(one, "user_bonus")
-        for one in sent
+        CheckedObject(item, _check_bonus(store, item), {}) if isinstance(item, dict) else not_an_object(item, "user_bonus")
+        for item in objects
     ]
 
 
@@ -58,12 +58,12 @@ def _check_bonus(store: Store, bonus: Row) -> FieldErrors:
 
 
 def _check_amount(amount: Json) -> FieldErrors:
-    error = field_error("VALUE_REQUIRED") if amount is None else check_number(amount, _LEAST, _MOST)
+    error = field_error("VALUE_REQUIRED") if amount is None else check_number(amount, _MIN_AMOUNT, _MAX_AMOUNT)
     return {"amount": error} if error else {}
 
 
 def _check_texts(bonus: Row) -> FieldErrors:
-    """A bonus has a title and a message, by language, or neither and says so."""
+    """Check that a bonus has a title and a message, by language, or neither and `without_message`."""
     silent = bonus.get("without_message", False)
     if not isinstance(silent, bool):
         return {"without_message": field_error("BOOLEAN_EXPECTED")}
@@ -77,14 +77,14 @@ def _check_texts(bonus: Row) -> FieldErrors:
     return errors
 
 
-def _rows(store: Store, valid: Sequence[CheckedObject], at: float) -> list[Row]:
+def _make_rows(store: Store, valid: Sequence[CheckedObject], at: float) -> list[Row]:
     first, created = int(store.next_id("user_bonuses", _FIRST_ID)), format_timestamp(at)
-    return [_row(str(first + number), one.sent, created) for number, one in enumerate(valid)]
+    return [_row(str(first + number), item.sent, created) for number, item in enumerate(valid)]
 
 
 def _row(bonus_id: str, bonus: Row, created: str) -> Row:
-    kept = {name: bonus[name] for name in _KEPT if bonus.get(name) is not None}
-    return {"id": bonus_id, **kept, "without_message": bonus.get("without_message", False), "created": created}
+    fields = {name: bonus[name] for name in _STORED_FIELDS if bonus.get(name) is not None}
+    return {"id": bonus_id, **fields, "without_message": bonus.get("without_message", False), "created": created}
 
 
 BONUS_CREATION = BulkCreation(
@@ -92,9 +92,9 @@ BONUS_CREATION = BulkCreation(
     "user_bonuses",
     verb="PERSIST",
     options=("skip_invalid_items",),
-    # for bonuses, other than for tasks, the id holds in both modes (Toloka API, "Issue bonuses")
-    once=True,
-    admit=_admit,
-    check=_check,
-    rows=_rows,
+    # unlike for tasks, the id applies in both modes (Toloka API, "Issue bonuses")
+    sync_operation_id=True,
+    check_request=_check_request,
+    check_objects=_check_objects,
+    make_rows=_make_rows,
 )

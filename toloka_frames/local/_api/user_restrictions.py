@@ -1,4 +1,4 @@
-"""A ban's form -> its row, one for each Toloker and scope (Toloka API, User restrictions)."""
+"""Restrictions (bans) of Tolokers, one for each Toloker and scope (Toloka API, User restrictions)."""
 
 from __future__ import annotations
 
@@ -17,53 +17,54 @@ if TYPE_CHECKING:
     from toloka_frames.local._store.store import Row, Store
 
 _FIRST_ID = 163295269
-_SCOPES = {"SYSTEM": (), "ALL_PROJECTS": (), "PROJECT": ("project_id",), "POOL": ("pool_id",)}
+_SCOPE_FIELDS = {"SYSTEM": (), "ALL_PROJECTS": (), "PROJECT": ("project_id",), "POOL": ("pool_id",)}
 _TABLES = {"project_id": "projects", "pool_id": "pools"}
-_LONGEST_COMMENT = 499
+_MAX_COMMENT_LENGTH = 499
 
 
 def list_restrictions(store: Store, request: ApiRequest, list_spec: ListSpec) -> Response:
-    """Answer a page of bans; ServiceError 400 for a scope without the project or pool that it is about."""
-    missing = [name for name in _SCOPES.get(request.query.get("scope", ""), ()) if not request.query.get(name)]
+    """Respond with a page of restrictions; 400 for a scope without its project or pool."""
+    missing = [name for name in _SCOPE_FIELDS.get(request.query.get("scope", ""), ()) if not request.query.get(name)]
     if missing:
         raise invalid({name: field_error("VALUE_REQUIRED") for name in missing})
     return list_rows(store, request, list_spec)
 
 
 def set_restriction(store: Store, request: ApiRequest) -> Response:
-    """Answer 201 with a new ban, 200 with one that the Toloker had in this scope, changed."""
+    """Respond with 201 and a new restriction, or 200 and a changed one, which the Toloker had in this scope."""
     form = request.json_object("scope", "user_id")
     errors = _check(store, form)
     if errors:
         raise invalid(errors)
     if form["scope"] == "SYSTEM":
         raise conflict("SYSTEM_SCOPE_MODIFICATION", "Bans of the whole system are the service's own")
-    place = {name: form[name] for name in _SCOPES[form["scope"]]}
+    scope_fields = {name: form[name] for name in _SCOPE_FIELDS[form["scope"]]}
     key = {"user_id": form["user_id"], "scope": form["scope"]}
-    old = store.find_by("user_restrictions", **key, **{name: int(value) for name, value in place.items()})
+    old = store.find_by("user_restrictions", **key, **{name: int(value) for name, value in scope_fields.items()})
     more = {name: form[name] for name in ("private_comment", "will_expire") if form.get(name) is not None}
     if old:
-        service = {name: old[name] for name in ("id", "created")}
-        return json_response(store.save("user_restrictions", {**service, **key, **place, **more}))
+        service_fields = {name: old[name] for name in ("id", "created")}
+        return json_response(store.save("user_restrictions", {**service_fields, **key, **scope_fields, **more}))
     row_id = store.next_id("user_restrictions", _FIRST_ID)
     return json_response(
-        store.add("user_restrictions", {"id": row_id, **key, **place, **more, "created": format_timestamp(time.time())}), 201
+        store.add("user_restrictions", {"id": row_id, **key, **scope_fields, **more, "created": format_timestamp(time.time())}),
+        201,
     )
 
 
 def _check(store: Store, form: Row) -> FieldErrors:
     errors = check_user(store, form["user_id"])
-    if form["scope"] not in _SCOPES:
+    if form["scope"] not in _SCOPE_FIELDS:
         return {**errors, "scope": field_error("UNKNOWN_ENUM_VALUE")}
-    for name in _SCOPES[form["scope"]]:
+    for name in _SCOPE_FIELDS[form["scope"]]:
         if form.get(name) is None:
             errors[name] = field_error("VALUE_REQUIRED")
         elif store.find(_TABLES[name], form[name]) is None:
             errors[name] = field_error("ENTITY_DOES_NOT_EXIST")
-    if len(str(form.get("private_comment") or "")) > _LONGEST_COMMENT:
-        errors["private_comment"] = field_error("STRING_LENGTH_GREATER_THAN_MAX", _LONGEST_COMMENT)
+    if len(str(form.get("private_comment") or "")) > _MAX_COMMENT_LENGTH:
+        errors["private_comment"] = field_error("STRING_LENGTH_GREATER_THAN_MAX", _MAX_COMMENT_LENGTH)
     try:
-        # as the service spells timestamps, from here on
+        # in the service's format from here on
         form["will_expire"] = form.get("will_expire") and format_timestamp(parse_timestamp(str(form["will_expire"])))
     except ValueError:
         errors["will_expire"] = field_error("INVALID_DATE_TIME_SYNTAX")

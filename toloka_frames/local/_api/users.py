@@ -1,4 +1,4 @@
-"""The id of a Toloker -> whether there is one, and what is known of the person (Toloka API, User metadata)."""
+"""Which Tolokers exist, and their metadata (Toloka API, User metadata)."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _SYSTEMS = (("ANDROID", 11, 0), ("ANDROID", 13, 0), ("IOS", 16, 4), ("WINDOWS", 
 
 
 def is_user(store: Store, user_id: str) -> bool:
-    """Whether the service has such a Toloker: everybody whose id has the usual form, and all who have done tasks."""
+    """Return whether a Toloker exists: any id of the usual form does, and the id of any assignment."""
     if _USER_ID.fullmatch(user_id):
         return True
     return bool(store.select("SELECT 1 FROM assignments WHERE user_id = ? LIMIT 1", (user_id,)))
 
 
 def check_user(store: Store, user_id: Json) -> FieldErrors:
-    """What is wrong with the `user_id` of a sent object."""
+    """Check the `user_id` of an object."""
     if not isinstance(user_id, str):
         return {"user_id": field_error("VALUE_REQUIRED" if user_id is None else "STRING_EXPECTED")}
     return {} if is_user(store, user_id) else {"user_id": field_error("ENTITY_DOES_NOT_EXIST")}
 
 
 def show_user(store: Store, request: ApiRequest) -> Response:
-    """Answer what is known of a Toloker, which follows from the id; ServiceError 404 for nobody."""
+    """Respond with a Toloker's metadata, which depends only on the id; 404 for a Toloker that does not exist."""
     user_id = request.path_params["id"]
     if not is_user(store, user_id):
         raise does_not_exist("user", user_id)
@@ -46,7 +46,7 @@ def show_user(store: Store, request: ApiRequest) -> Response:
             "id": user_id,
             "country": seeded_random.choose(_COUNTRIES, user_id, "country"),
             "languages": sorted(set(languages)),
-            "adult_allowed": seeded_random.uniform(user_id, "adult") < 0.5,  # noqa: PLR2004  # a half of them
+            "adult_allowed": seeded_random.uniform(user_id, "adult") < 0.5,  # noqa: PLR2004  # half of the Tolokers
             "attributes": _attributes(user_id),
         }
     )

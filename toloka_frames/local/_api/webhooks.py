@@ -1,4 +1,4 @@
-"""Subscriptions to events of a pool -> their rows (Toloka API, Webhooks). No event is sent: nothing leaves this machine."""
+"""Subscriptions to events of a pool (Toloka API, Webhooks). No event is sent, because nothing leaves this machine."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _FORM: Spec = {
 
 
 def set_subscriptions(store: Store, request: ApiRequest) -> Response:
-    """Answer 201 or 200 with the one new or changed subscription, or 200 with those of an array by position.
+    """Respond with 201 and a new subscription, 200 and an existing one, or 200 and those of an array by position.
 
-    ServiceError 400 for one that cannot be, and for an array of which none can be.
+    400 for an invalid subscription, or an array without a valid one.
     """
     body = request.json()
     if isinstance(body, list):
@@ -46,7 +46,7 @@ def set_subscriptions(store: Store, request: ApiRequest) -> Response:
 def _set_many(store: Store, forms: list[Json]) -> Response:
     if not forms:
         raise invalid_field("body", "VALUES_REQUIRED")
-    at = time.time()  # one for all, so they share the instant `created`
+    at = time.time()  # all have the same `created`
     errors = {str(position): found for position, form in enumerate(forms) if (found := _check(store, form))}
     if len(errors) == len(forms):
         raise invalid(errors)
@@ -66,7 +66,7 @@ def _check(store: Store, form: Json) -> FieldErrors:
 
 
 def _set(store: Store, form: Row, at: float) -> tuple[Row, bool]:
-    """The subscription's row, in which the secret is not shown, and whether it is new."""
+    """Return the row of a subscription, without its secret, and whether it is new."""
     key = {name: form[name] for name in ("event_type", "webhook_url", "pool_id")}
     old = store.find_by("webhook_subscriptions", **{**key, "pool_id": int(form["pool_id"])})
     if old:
@@ -77,7 +77,7 @@ def _set(store: Store, form: Row, at: float) -> tuple[Row, bool]:
 
 
 def test_subscription(store: Store, request: ApiRequest) -> Response:
-    """Answer 200 and say that the subscriber could not be reached, as this service reaches nobody."""
+    """Respond with 200 and a connection error, because this service sends nothing to the subscriber."""
     store.get("webhook_subscriptions", request.path_params["id"])
     now = format_timestamp(time.time())
     return json_response(
