@@ -1,4 +1,4 @@
-"""A frame becomes requests that keep both limits and give back every cell, under names that follow from its content alone."""
+"""A frame becomes requests within both limits that hold every cell, with ids derived from its content alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.scripted_server import reply
-from support.task_server import Service
+from support.task_server import TaskServer
 
 import toloka_frames as tf
 from toloka_frames._schema.bulk import CREATE_TASKS
@@ -44,8 +44,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=5,
 )
-# what JSON has no word for, and no column may have; the last is deeper than a task may be
-UNSAYABLE = [
+# values that JSON cannot represent, which no column may hold; the last one is nested too deeply
+UNREPRESENTABLE = [
     *[math.inf, -math.inf, 1j, b"b", {"a"}, 2**64, -(2**63) - 1, "a\ud800", "\udfff", object()],
     *[dt.date(2026, 1, 1), pd.Timestamp("2026-01-01"), pd.Timedelta("1s"), pd.Timestamp("2026-01-01").to_datetime64()],
     *[
@@ -96,14 +96,14 @@ INDEXES: list[Callable[[int], Any]] = [
 
 
 @dataclass(frozen=True)
-class Made:
-    """A frame, and what the plain values that it was made of say about the tasks.
+class Example:
+    """A frame, and the tasks that its values must become.
 
     Attributes:
         frame: The rows.
-        pool_id: The pool of all rows; None where a column tells it.
-        overlap: The overlap of tasks that have none of their own.
-        tasks: What the task of each row has to be.
+        pool_id: The pool of all rows; None if a column names it.
+        overlap: The overlap of tasks without one of their own.
+        tasks: The expected task of each row.
         wrong: The column and rows that cannot be sent, or None.
     """
 
@@ -115,8 +115,8 @@ class Made:
 
 
 @st.composite
-def frames(draw: st.DrawFn, *, can_be_wrong: bool = False) -> Made:
-    """Frames of all types and roles; the values are drawn first, as plain ones, None where they are missing."""
+def frames(draw: st.DrawFn, *, can_be_wrong: bool = False) -> Example:
+    """Draw a frame of any dtypes and column roles; values are drawn first as plain ones, None for missing."""
     height = draw(st.integers(1, 9))
     prefix = draw(st.sampled_from(["", "INPUT:"]))
     inputs = draw(st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=4, unique=True))
@@ -127,7 +127,7 @@ def frames(draw: st.DrawFn, *, can_be_wrong: bool = False) -> Made:
         dtype, values = draw(st.sampled_from(SPECIAL.get(name, DTYPES)))
         cells[name] = draw(st.lists(st.none() | values, min_size=height, max_size=height))
         columns[name] = series_of(draw, cells[name], dtype)
-    wrong = draw(st.none() | spoilt(columns)) if can_be_wrong else None
+    wrong = draw(st.none() | with_wrong_values(columns)) if can_be_wrong else None
     pools = draw(st.none() | st.lists(st.sampled_from(["1", "2", "ж/3"]), min_size=height, max_size=height))
     if pools:
         columns["pool_id"] = pd.Series(pools, dtype=draw(st.sampled_from(["object", "string", "category"])))
@@ -135,7 +135,7 @@ def frames(draw: st.DrawFn, *, can_be_wrong: bool = False) -> Made:
     frame = pd.DataFrame({name: columns[name] for name in draw(st.permutations(list(columns)))})
     frame.index = draw(st.sampled_from(INDEXES))(height)
     tasks = [task_of(row, cells, prefix, pools[row] if pools else "1", overlap) for row in range(height)]
-    return Made(frame, None if pools else "1", overlap, tasks, wrong)
+    return Example(frame, None if pools else "1", overlap, tasks, wrong)
 
 
 def series_of(draw: st.DrawFn, values: Sequence[Any], dtype: Any) -> pd.Series[Any]:
@@ -144,19 +144,19 @@ def series_of(draw: st.DrawFn, values: Sequence[Any], dtype: Any) -> pd.Series[A
 
 
 @st.composite
-def spoilt(draw: st.DrawFn, columns: dict[str, pd.Series[Any]]) -> tuple[str, list[int]]:
+def with_wrong_values(draw: st.DrawFn, columns: dict[str, pd.Series[Any]]) -> tuple[str, list[int]]:
     """Put a value that cannot be sent into some rows of a column."""
     name = draw(st.sampled_from(list(columns)))
     values = columns[name].tolist()
     rows = sorted(draw(st.sets(st.integers(0, len(values) - 1), min_size=1)))
     for row in rows:
-        values[row] = draw(st.shared(st.sampled_from(UNSAYABLE), key="unsayable"))
+        values[row] = draw(st.shared(st.sampled_from(UNREPRESENTABLE), key="unrepresentable"))
     columns[name] = pd.Series(values, dtype=object)
     return name, rows
 
 
 def task_of(row: int, cells: dict[str, list[Any]], prefix: str, pool: str, overlap: int | None) -> dict[str, Any]:
-    """What has to be sent of a row, said by the plain values."""
+    """Return the expected task of a row."""
     present = {name: values[row] for name, values in cells.items() if values[row] is not None}
     golden = {
         name.removeprefix("GOLDEN:"): present.pop(name) for name in list(present) if name in {"GOLDEN:result", "GOLDEN:sure"}
@@ -174,14 +174,14 @@ def task_of(row: int, cells: dict[str, list[Any]], prefix: str, pool: str, overl
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with Service() as service:
+def service() -> Iterator[TaskServer]:
+    with TaskServer() as service:
         yield service
 
 
 @pytest.fixture(scope="module")
-def taker(service: Service) -> Iterator[Client]:
-    """A client of the service that takes tasks."""
+def client(service: TaskServer) -> Iterator[Client]:
+    """A client of the task server."""
     client = service.client()
     yield client
     tf.run(client.aclose())
@@ -200,17 +200,17 @@ def plan_of(
     return tf.run(rows.plan(client.service))
 
 
-def said(value: Any) -> str:
-    """A value as text in which 1, 1.0, True and -0.0 differ."""
+def as_text(value: Any) -> str:
+    """Return a value as text in which 1, 1.0, True and -0.0 differ."""
     return json.dumps(value, sort_keys=True)
 
 
 def tasks_in(plan: UploadPlan) -> list[dict[str, Any]]:
-    """What the bodies of all requests say, by position; that each keeps both limits is seen here."""
+    """Return the tasks in the bodies of all requests, by position, and check that each request keeps both limits."""
     tasks: dict[int, dict[str, Any]] = {}
     for chunk in plan.chunks:
         sent = json.loads(chunk.body, parse_constant=pytest.fail)
-        assert orjson.dumps(sent) == chunk.body  # so that what is measured next is as long as it is in the body
+        assert orjson.dumps(sent) == chunk.body  # so that the lengths below are those in the body
         assert sum(len(orjson.dumps(task["input_values"])) for task in sent) <= MAX_BYTES
         assert len(sent) == len(chunk.positions) <= MAX_ROWS
         assert {task["pool_id"] for task in sent} == {chunk.pool_id}
@@ -222,23 +222,25 @@ def tasks_in(plan: UploadPlan) -> list[dict[str, Any]]:
 
 
 def identity(plan: UploadPlan) -> tuple[str, list[str], str]:
-    """All that another call finds an upload by."""
+    """Return everything by which another call finds the upload."""
     return plan.upload_id, [chunk.operation_id for chunk in plan.chunks], plan.content_hash
 
 
-# -- the way of a frame
+# -- from a frame to requests
 
 
 @settings(deadline=None, max_examples=80, derandomize=True)
-@given(made=frames(can_be_wrong=True))
-def test_requests_hold_every_cell_or_an_error_names_column_and_rows(taker: Client, made: Made) -> None:
-    if made.wrong is None:
-        assert said(tasks_in(plan_of(taker, made.frame, made.pool_id, overlap=made.overlap))) == said(made.tasks)
+@given(example=frames(can_be_wrong=True))
+def test_requests_hold_every_cell_or_an_error_names_column_and_rows(client: Client, example: Example) -> None:
+    if example.wrong is None:
+        assert as_text(tasks_in(plan_of(client, example.frame, example.pool_id, overlap=example.overlap))) == as_text(
+            example.tasks
+        )
         return
     with pytest.raises(tf.InputError) as caught:
-        plan_of(taker, made.frame, made.pool_id, overlap=made.overlap)
-    column, rows = made.wrong
-    pools = [task["pool_id"] for task in made.tasks]
+        plan_of(client, example.frame, example.pool_id, overlap=example.overlap)
+    column, rows = example.wrong
+    pools = [task["pool_id"] for task in example.tasks]
     by_pool = [[row for row in rows if pools[row] == pool] for pool in dict.fromkeys(pools)]
     assert caught.value.column == column
     assert list(caught.value.rows) == next(filter(None, by_pool))[:5]
@@ -246,29 +248,29 @@ def test_requests_hold_every_cell_or_an_error_names_column_and_rows(taker: Clien
 
 
 @settings(deadline=None, max_examples=15, derandomize=True)
-@given(made=frames())
+@given(example=frames())
 def test_the_service_receives_what_the_frame_holds(
-    service: Service, taker: Client, tmp_path_factory: pytest.TempPathFactory, made: Made
+    service: TaskServer, client: Client, tmp_path_factory: pytest.TempPathFactory, example: Example
 ) -> None:
     results = tf.create_tasks(
-        made.frame,
-        taker,
-        made.pool_id,
-        overlap=made.overlap,
+        example.frame,
+        client,
+        example.pool_id,
+        overlap=example.overlap,
         skip_invalid_items=True,
-        ledger=tmp_path_factory.getbasetemp() / "taken.db",
+        ledger=tmp_path_factory.getbasetemp() / "received.db",
         progress=False,
     )
-    taken = [task for operation_id in results["operation_id"].unique() for task in service.taken[operation_id]]
-    assert said(sorted(taken, key=lambda task: int(task["__item_idx"]))) == said(made.tasks)
-    assert results["task_id"].tolist() == [f"t{row}" for row in range(len(made.frame))]
+    received = [task for operation_id in results["operation_id"].unique() for task in service.received[operation_id]]
+    assert as_text(sorted(received, key=lambda task: int(task["__item_idx"]))) == as_text(example.tasks)
+    assert results["task_id"].tolist() == [f"t{row}" for row in range(len(example.frame))]
     assert results["status"].eq("CREATED").all()
-    assert results.index.equals(made.frame.index)
+    assert results.index.equals(example.frame.index)
 
 
 @st.composite
 def heavy_texts(draw: st.DrawFn) -> tuple[str, int]:
-    """A text, and how long `{"t":...}` around it is; about a whole, a half or a third of what a request holds, or little."""
+    """Draw a text and the length of `{"t":...}` around it: about 1, 1/2 or 1/3 of a request's limit, or little."""
     letter, width = draw(st.sampled_from([("x", 1), ("é", 2), ("\n", 2), ('"', 2), ("€", 3), ("😀", 4), ("\x01", 6)]))
     aim = draw(st.sampled_from([MAX_BYTES, MAX_BYTES // 2, MAX_BYTES // 3, 100])) + draw(st.integers(-7, 7))
     letters = (aim - 8) // width
@@ -278,21 +280,21 @@ def heavy_texts(draw: st.DrawFn) -> tuple[str, int]:
 @settings(deadline=None, max_examples=30, derandomize=True)
 @given(texts=st.lists(heavy_texts(), min_size=1, max_size=6), pools=st.lists(st.sampled_from("12"), min_size=6, max_size=6))
 def test_no_request_exceeds_the_byte_limit_and_an_oversized_row_is_named(
-    taker: Client, texts: list[tuple[str, int]], pools: list[str]
+    client: Client, texts: list[tuple[str, int]], pools: list[str]
 ) -> None:
     frame = pd.DataFrame({"t": [text for text, _ in texts], "pool_id": pools[: len(texts)]})
     large = [row for row, (_, size) in enumerate(texts) if size > MAX_BYTES]
     if not large:
-        assert [task["input_values"] for task in tasks_in(plan_of(taker, frame, None))] == frame[["t"]].to_dict("records")
+        assert [task["input_values"] for task in tasks_in(plan_of(client, frame, None))] == frame[["t"]].to_dict("records")
         return
     with pytest.raises(tf.InputError, match="1,048,576 bytes") as caught:
-        plan_of(taker, frame, None)
+        plan_of(client, frame, None)
     assert list(caught.value.rows) == [row for row in large if pools[row] == pools[caught.value.rows[0]]]
 
 
-def test_no_request_exceeds_10_000_rows_with_interleaved_pools(taker: Client) -> None:
+def test_no_request_exceeds_10_000_rows_with_interleaved_pools(client: Client) -> None:
     frame = pd.DataFrame({"n": range(30_003), "pool_id": ["1", "1", "2"] * 10_001})
-    plan = plan_of(taker, frame, None)
+    plan = plan_of(client, frame, None)
     assert [(chunk.pool_id, len(chunk.positions)) for chunk in plan.chunks] == [
         *[("1", 10_000), ("1", 10_000), ("1", 2)],
         *[("2", 10_000), ("2", 1)],
@@ -301,14 +303,14 @@ def test_no_request_exceeds_10_000_rows_with_interleaved_pools(taker: Client) ->
 
 
 @pytest.mark.parametrize("pool", [None, "", 5, "\ud800", ["1"]])
-def test_a_row_without_a_valid_pool_id_is_named(taker: Client, pool: Any) -> None:
+def test_a_row_without_a_valid_pool_id_is_named(client: Client, pool: Any) -> None:
     frame = pd.DataFrame({"n": [1, 2], "pool_id": pd.Series(["1", pool], dtype=object)})
     with pytest.raises(tf.InputError, match="in row 1: text") as caught:
-        plan_of(taker, frame, None)
+        plan_of(client, frame, None)
     assert (caught.value.column, caught.value.rows) == ("pool_id", (1,))
 
 
-# -- the names under which an upload is found again
+# -- the ids by which an upload is found again
 
 ODD_ROWS = pd.DataFrame(
     {
@@ -327,18 +329,18 @@ def identity_of_odd_rows(url: str, token: str) -> tuple[str, list[str], str, lis
     return identity(plan_of(tf.AsyncTolokaClient(token, url=url), with_others_first, None))
 
 
-def test_the_same_rows_have_the_same_ids_in_another_process(service: Service, taker: Client) -> None:
+def test_the_same_rows_have_the_same_ids_in_another_process(service: TaskServer, client: Client) -> None:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         elsewhere = pool.apply(identity_of_odd_rows, (service.url, service.token))
-    assert elsewhere == identity(plan_of(taker, ODD_ROWS, None))
+    assert elsewhere == identity(plan_of(client, ODD_ROWS, None))
 
 
 @settings(deadline=None, max_examples=30, derandomize=True)
-@given(made=frames(), data=st.data())
-def test_column_order_and_index_do_not_change_the_ids(taker: Client, made: Made, data: st.DataObject) -> None:
-    plan = plan_of(taker, made.frame, made.pool_id, overlap=made.overlap)
-    other = made.frame[data.draw(st.permutations(list(made.frame)))].reset_index(drop=True)
-    assert identity(plan_of(taker, other, made.pool_id, overlap=made.overlap)) == identity(plan)
+@given(example=frames(), data=st.data())
+def test_column_order_and_index_do_not_change_the_ids(client: Client, example: Example, data: st.DataObject) -> None:
+    plan = plan_of(client, example.frame, example.pool_id, overlap=example.overlap)
+    other = example.frame[data.draw(st.permutations(list(example.frame)))].reset_index(drop=True)
+    assert identity(plan_of(client, other, example.pool_id, overlap=example.overlap)) == identity(plan)
 
 
 @settings(deadline=None, max_examples=30, derandomize=True)
@@ -347,35 +349,35 @@ def test_column_order_and_index_do_not_change_the_ids(taker: Client, made: Made,
     data=st.data(),
 )
 def test_a_changed_cell_changes_all_ids_and_only_its_rows_digest(
-    taker: Client, rows: list[tuple[str | None, int | None, str]], data: st.DataObject
+    client: Client, rows: list[tuple[str | None, int | None, str]], data: st.DataObject
 ) -> None:
     texts, numbers, pools = zip(*rows, strict=True)
     frame = pd.DataFrame({"text": texts, "number": pd.Series(numbers, dtype="Int64"), "pool_id": pools})
     row = data.draw(st.integers(0, len(rows) - 1))
     text = data.draw((st.none() | TEXT).filter(lambda text: text != texts[row]))
-    changed = [text if each == row else then for each, then in enumerate(texts)]
-    named = [plan_of(taker, each, None, upload_id="mine").digests for each in (frame, frame.assign(text=changed))]
-    assert [then != now for then, now in zip(*named, strict=True)] == [each == row for each in range(len(rows))]
-    one, other = plan_of(taker, frame, None), plan_of(taker, frame.assign(text=changed), None)
+    changed = [text if position == row else before for position, before in enumerate(texts)]
+    digests = [plan_of(client, variant, None, upload_id="mine").digests for variant in (frame, frame.assign(text=changed))]
+    assert [old != new for old, new in zip(*digests, strict=True)] == [position == row for position in range(len(rows))]
+    one, other = plan_of(client, frame, None), plan_of(client, frame.assign(text=changed), None)
     assert one.content_hash != other.content_hash
     assert one.upload_id != other.upload_id
-    for then, now in zip(one.chunks, other.chunks, strict=True):
-        assert then.operation_id != now.operation_id
+    for old, new in zip(one.chunks, other.chunks, strict=True):
+        assert old.operation_id != new.operation_id
 
 
-def test_ids_depend_on_account_pool_name_and_overlap_but_not_on_the_token(service: Service, taker: Client) -> None:
+def test_ids_depend_on_account_pool_name_and_overlap_but_not_on_the_token(service: TaskServer, client: Client) -> None:
     frame = pd.DataFrame({"image": ["https://example.com/1"]})
-    base = plan_of(taker, frame)
-    with Service() as elsewhere:
+    base = plan_of(client, frame)
+    with TaskServer() as elsewhere:
         elsewhere.answers = [lambda head: reply({"id": "you"}) if "requester" in head else service._route(head)]
         plans = [
             base,
             plan_of(elsewhere.client(), frame),
-            plan_of(taker, frame, "2"),
-            plan_of(taker, frame, upload_id="again"),
-            plan_of(taker, frame, upload_id="None"),
-            plan_of(taker, frame, overlap=1),
-            plan_of(taker, frame, overlap=2),
+            plan_of(client, frame, "2"),
+            plan_of(client, frame, upload_id="again"),
+            plan_of(client, frame, upload_id="None"),
+            plan_of(client, frame, overlap=1),
+            plan_of(client, frame, overlap=2),
         ]
     assert len({plan.chunks[0].operation_id for plan in plans}) == len(plans)
     assert len({plan.upload_id for plan in plans}) == len(plans)
@@ -384,7 +386,7 @@ def test_ids_depend_on_account_pool_name_and_overlap_but_not_on_the_token(servic
     assert identity(plan_of(tf.AsyncTolokaClient("another-token", url=service.url), frame)) == identity(base)
 
 
-# -- what the ledger has of it
+# -- in the ledger
 
 
 def as_list(chunk: Chunk) -> Chunk:
@@ -393,16 +395,16 @@ def as_list(chunk: Chunk) -> Chunk:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Paths of ledgers that are not there yet."""
+    """Paths of ledgers that do not exist yet."""
     folder = tmp_path_factory.mktemp("ledgers")
     return (folder / f"{number}.db" for number in count())
 
 
 @settings(deadline=None, max_examples=30, derandomize=True)
-@given(made=frames())
-def test_a_plan_is_read_back_from_the_ledger_unchanged(taker: Client, files: Iterator[Path], made: Made) -> None:
-    plan = plan_of(taker, made.frame, made.pool_id, overlap=made.overlap, upload_id="mine")
-    # the ledger joins tasks by newlines, so that no task may have one that is not escaped
+@given(example=frames())
+def test_a_plan_is_read_back_from_the_ledger_unchanged(client: Client, files: Iterator[Path], example: Example) -> None:
+    plan = plan_of(client, example.frame, example.pool_id, overlap=example.overlap, upload_id="mine")
+    # the ledger separates tasks by newlines, so a task must not contain an unescaped one
     assert not any(b"\n" in task for chunk in plan.chunks for task in chunk.object_texts)
     path = next(files)
     with Ledger(path) as ledger:
@@ -412,6 +414,6 @@ def test_a_plan_is_read_back_from_the_ledger_unchanged(taker: Client, files: Ite
         record = ledger.find(plan.account, plan.upload_id)
         assert record is not None
         left = ledger.open_chunks(record.id, {})
-    assert (record.object_count, record.content_hash, record.digests) == (len(made.frame), plan.content_hash, plan.digests)
+    assert (record.object_count, record.content_hash, record.digests) == (len(example.frame), plan.content_hash, plan.digests)
     assert list(map(as_list, left)) == list(map(as_list, plan.chunks))
     assert [chunk.operation_id for chunk in left] == [chunk.operation_id for chunk in plan.chunks]

@@ -1,4 +1,4 @@
-"""Each chunk is sent once, whatever becomes of answers and calls; what is not known is asked for and never guessed."""
+"""Each chunk is sent once, whatever happens to responses and calls; unknown outcomes are looked up, never guessed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 from support.scripted_server import reply
-from support.task_server import Service
+from support.task_server import TaskServer
 
 import toloka_frames as tf
 
@@ -24,12 +24,12 @@ BROKEN = reply("<html>502 Bad Gateway</html>", 502, Retry_After="0")
 
 
 @pytest.fixture
-def service() -> Iterator[Service]:
-    with Service() as service:
+def service() -> Iterator[TaskServer]:
+    with TaskServer() as service:
         yield service
 
 
-def up(frame: pd.DataFrame, client: tf.AsyncTolokaClient, **options: Any) -> pd.DataFrame:
+def upload(frame: pd.DataFrame, client: tf.AsyncTolokaClient, **options: Any) -> pd.DataFrame:
     return tf.create_tasks(frame, client, "1", **({"progress": False} | options))
 
 
@@ -37,166 +37,166 @@ def counts(results: pd.DataFrame) -> dict[str, int]:
     return results["status"].value_counts().to_dict()
 
 
-def test_a_completed_upload_is_returned_without_sending(service: Service) -> None:
-    first = up(IMAGES, service.client())
+def test_a_completed_upload_is_returned_without_sending(service: TaskServer) -> None:
+    first = upload(IMAGES, service.client())
     sent = len(service.requests)
     notes: list[tf.Progress] = []
-    pd.testing.assert_frame_equal(up(IMAGES, service.client(), progress=notes.append), first)
+    pd.testing.assert_frame_equal(upload(IMAGES, service.client(), progress=notes.append), first)
     assert [request for request in service.requests[sent:] if "operations" in request or "POST" in request] == []
     assert "nothing was sent" in str(notes[-1])
     assert notes[-1].rows == notes[-1].total == 25_000
 
 
-def test_a_call_continues_with_unsettled_rows(service: Service) -> None:
-    service.refuse = lambda number, _: FORBIDDEN if number == 2 else None
+def test_a_call_continues_with_unsettled_rows(service: TaskServer) -> None:
+    service.respond = lambda number, _: FORBIDDEN if number == 2 else None
     with pytest.raises(tf.UploadError) as caught:
-        up(IMAGES, service.client(), concurrency=1)
+        upload(IMAGES, service.client(), concurrency=1)
     assert counts(caught.value.results) == {"CREATED": 10_000, "FAILED": 10_000, "NOT_SENT": 5_000}
-    service.refuse = lambda *_: None
-    assert counts(up(IMAGES, service.client())) == {"CREATED": 25_000}
+    service.respond = lambda *_: None
+    assert counts(upload(IMAGES, service.client())) == {"CREATED": 25_000}
     assert service.posts == 4
     assert service.created == IMAGES["image"].tolist()
 
 
-def test_an_operation_without_a_response_is_looked_up_and_not_sent_again(service: Service) -> None:
-    service.refuse = lambda *_: b"LOST"
+def test_an_operation_without_a_response_is_looked_up_and_not_sent_again(service: TaskServer) -> None:
+    service.respond = lambda *_: b"LOST"
     with pytest.raises(tf.UploadError) as caught:
-        up(IMAGES.head(5), service.client(retries=1))
+        upload(IMAGES.head(5), service.client(retries=1))
     assert counts(caught.value.results) == {"UNKNOWN": 5}
     assert caught.value.results["operation_id"].notna().all()
-    assert counts(up(IMAGES.head(5), service.client())) == {"CREATED": 5}
+    assert counts(upload(IMAGES.head(5), service.client())) == {"CREATED": 5}
     assert service.posts == 1
 
 
-def test_an_invalid_response_makes_the_operation_looked_up_at_once(service: Service) -> None:
-    service.refuse = lambda *_: b"LOST" + BROKEN
-    assert counts(up(IMAGES.head(5), service.client(retries=1))) == {"CREATED": 5}
+def test_an_invalid_response_makes_the_operation_looked_up_at_once(service: TaskServer) -> None:
+    service.respond = lambda *_: b"LOST" + BROKEN
+    assert counts(upload(IMAGES.head(5), service.client(retries=1))) == {"CREATED": 5}
     assert service.posts == 1
 
 
-def test_a_request_that_never_arrived_is_sent_with_the_same_operation_id(service: Service) -> None:
-    service.refuse = lambda *_: BROKEN
+def test_a_request_that_never_arrived_is_sent_with_the_same_operation_id(service: TaskServer) -> None:
+    service.respond = lambda *_: BROKEN
     with pytest.raises(tf.UploadError) as caught:
-        up(IMAGES.head(5), service.client(retries=1))
+        upload(IMAGES.head(5), service.client(retries=1))
     assert counts(caught.value.results) == {"UNKNOWN": 5}
-    service.refuse = lambda *_: None
-    results = up(IMAGES.head(5), service.client())
+    service.respond = lambda *_: None
+    results = upload(IMAGES.head(5), service.client())
     assert counts(results) == {"CREATED": 5}
     assert results["operation_id"].tolist() == caught.value.results["operation_id"].tolist()
 
 
-def test_a_failed_connection_before_the_ledger_records_nothing(service: Service) -> None:
+def test_a_failed_connection_before_the_ledger_records_nothing(service: TaskServer) -> None:
     client = service.client(retries=1)
     tf.run(client.get_requester())
-    up(IMAGES.head(1), client)
+    upload(IMAGES.head(1), client)
     nobody = tf.AsyncTolokaClient("token-that-nobody-may-see", url="http://127.0.0.1:9", retries=1)
-    with pytest.raises(tf.ConnectionFailed):  # the pool is asked for first, so nothing is in the ledger
-        up(IMAGES.head(5), nobody)
+    with pytest.raises(tf.ConnectionFailed):  # the pool is requested first, so the ledger records nothing
+        upload(IMAGES.head(5), nobody)
     assert len(tf.uploads()) == 1
 
 
-def test_an_exhausted_daily_quota_leaves_rows_not_sent(service: Service) -> None:
-    service.refuse = lambda number, _: QUOTA if number > 1 else None
+def test_an_exhausted_daily_quota_leaves_rows_not_sent(service: TaskServer) -> None:
+    service.respond = lambda number, _: QUOTA if number > 1 else None
     with pytest.raises(tf.UploadError) as caught:
-        up(IMAGES, service.client(), concurrency=1)
+        upload(IMAGES, service.client(), concurrency=1)
     assert counts(caught.value.results) == {"NOT_SENT": 15_000, "CREATED": 10_000}
     assert isinstance(caught.value.__cause__, tf.QuotaExceeded)
     assert tf.uploads()[["created", "unknown", "not_sent"]].iloc[0].tolist() == [10_000, 0, 15_000]
 
 
-def test_a_failed_operation_is_reported_as_failed_on_every_call(service: Service) -> None:
+def test_a_failed_operation_is_reported_as_failed_on_every_call(service: TaskServer) -> None:
     def fail(_: int, __: list[Any]) -> bytes | None:
-        service.failed = set(service.taken) | {operation_of(service)}
+        service.failed = set(service.received) | {operation_of(service)}
         return None
 
-    service.refuse = fail
+    service.respond = fail
     for _ in range(2):
         with pytest.raises(tf.UploadError) as caught:
-            up(IMAGES.head(5), service.client())
+            upload(IMAGES.head(5), service.client())
         assert counts(caught.value.results) == {"FAILED": 5}
         assert isinstance(caught.value.__cause__, tf.OperationFailed)
     assert service.posts == 1
 
 
-def test_a_failed_operation_does_not_hold_up_other_rows_in_the_next_call(service: Service) -> None:
+def test_a_failed_operation_does_not_hold_up_other_rows_in_the_next_call(service: TaskServer) -> None:
     def fail_the_first(number: int, _: list[Any]) -> bytes | None:
         if number == 1:
             service.failed = {operation_of(service)}
         return None
 
-    service.refuse = fail_the_first
+    service.respond = fail_the_first
     seen = []
     for _ in range(3):
         with pytest.raises(tf.UploadError) as caught:
-            up(IMAGES, service.client(), concurrency=1)
+            upload(IMAGES, service.client(), concurrency=1)
         seen.append(counts(caught.value.results))
     again = {"CREATED": 15_000, "FAILED": 10_000}
     assert seen == [{"FAILED": 10_000, "NOT_SENT": 15_000}, again, again]
     assert service.posts == 3
 
 
-def test_reconcile_reports_a_failed_operation(service: Service) -> None:
+def test_reconcile_reports_a_failed_operation(service: TaskServer) -> None:
     def fail(_: int, __: list[Any]) -> bytes | None:
         service.failed = {operation_of(service)}
         return b"LOST"
 
-    service.refuse = fail
+    service.respond = fail
     with pytest.raises(tf.UploadError) as caught:
-        up(IMAGES.head(5), service.client(retries=1))
+        upload(IMAGES.head(5), service.client(retries=1))
     assert counts(caught.value.results) == {"UNKNOWN": 5}
     assert counts(tf.reconcile(caught.value.upload_id, service.client(), progress=False)) == {"FAILED": 5}
 
 
-def test_an_existing_failed_operation_is_reported_without_the_ledger(service: Service, tmp_path: Path) -> None:
+def test_an_existing_failed_operation_is_reported_without_the_ledger(service: TaskServer, tmp_path: Path) -> None:
     def fail(_: int, __: list[Any]) -> bytes | None:
         service.failed = {operation_of(service)}
         return None
 
-    service.refuse = fail
+    service.respond = fail
     for ledger in ("one.db", "other.db"):
         with pytest.raises(tf.UploadError) as caught:
-            up(IMAGES.head(5), service.client(), ledger=tmp_path / ledger)
+            upload(IMAGES.head(5), service.client(), ledger=tmp_path / ledger)
         assert counts(caught.value.results) == {"FAILED": 5}
     assert service.posts == 2
     assert service.created == []
 
 
-def operation_of(service: Service) -> str:
+def operation_of(service: TaskServer) -> str:
     return service.requests[-1].split("operation_id=")[1].split("&")[0]
 
 
-def test_a_lost_ledger_creates_nothing_twice(service: Service, tmp_path: Path) -> None:
-    first = up(IMAGES, service.client(), ledger=tmp_path / "one.db")
-    pd.testing.assert_frame_equal(up(IMAGES, service.client(), ledger=tmp_path / "other.db"), first)
+def test_a_lost_ledger_creates_nothing_twice(service: TaskServer, tmp_path: Path) -> None:
+    first = upload(IMAGES, service.client(), ledger=tmp_path / "one.db")
+    pd.testing.assert_frame_equal(upload(IMAGES, service.client(), ledger=tmp_path / "other.db"), first)
     assert service.created == IMAGES["image"].tolist()
 
 
-def test_the_halves_of_a_chunk_are_recorded(service: Service) -> None:
-    service.refuse = lambda number, tasks: TOO_LARGE if len(tasks) > 6_000 else FORBIDDEN if number > 2 else None
+def test_the_halves_of_a_chunk_are_recorded(service: TaskServer) -> None:
+    service.respond = lambda number, tasks: TOO_LARGE if len(tasks) > 6_000 else FORBIDDEN if number > 2 else None
     with pytest.raises(tf.UploadError):
-        up(IMAGES, service.client(), concurrency=1)
-    service.refuse = lambda *_: None  # whole chunks would be taken now
-    assert counts(up(IMAGES, service.client())) == {"CREATED": 25_000}
+        upload(IMAGES, service.client(), concurrency=1)
+    service.respond = lambda *_: None  # whole chunks would be accepted now
+    assert counts(upload(IMAGES, service.client())) == {"CREATED": 25_000}
     assert service.created == IMAGES["image"].tolist()
 
 
-def test_a_single_row_that_is_too_large_is_an_error(service: Service) -> None:
-    service.refuse = lambda *_: TOO_LARGE
+def test_a_single_row_that_is_too_large_is_an_error(service: TaskServer) -> None:
+    service.respond = lambda *_: TOO_LARGE
     with pytest.raises(tf.UploadError) as caught:
-        up(IMAGES.head(4), service.client())
+        upload(IMAGES.head(4), service.client())
     assert counts(caught.value.results) == {"NOT_SENT": 3, "FAILED": 1}
     assert isinstance(caught.value.__cause__, tf.TooLarge)
     assert service.posts == 3
 
 
-def test_a_row_missing_from_the_log_is_looked_up_by_the_next_call(service: Service) -> None:
-    tell: Callable[[str], list[Any]] = service._log
-    service._log = lambda operation_id: tell(operation_id)[1:]  # type: ignore[method-assign]
+def test_a_row_missing_from_the_log_is_looked_up_by_the_next_call(service: TaskServer) -> None:
+    whole_log: Callable[[str], list[Any]] = service._log
+    service._log = lambda operation_id: whole_log(operation_id)[1:]  # type: ignore[method-assign]
     with pytest.raises(tf.UploadError) as caught:
-        up(IMAGES.head(5), service.client())
+        upload(IMAGES.head(5), service.client())
     assert counts(caught.value.results) == {"CREATED": 4, "UNKNOWN": 1}
-    service._log = tell  # type: ignore[method-assign]
-    assert counts(up(IMAGES.head(5), service.client())) == {"CREATED": 5}
+    service._log = whole_log  # type: ignore[method-assign]
+    assert counts(upload(IMAGES.head(5), service.client())) == {"CREATED": 5}
     assert service.posts == 1
 
 
@@ -214,88 +214,92 @@ def test_other_flags_find_the_effective_attempt_without_the_ledger(
     assert len(client.get_tasks(pool_id).to_dataframe()) == 5
 
 
-def test_a_404_from_a_proxy_proves_nothing(service: Service) -> None:
-    up(IMAGES.head(5), service.client(), upload_id="mine")
-    page, answer = reply("<html>not here</html>", 404), service.answers[0]
-    service.answers = [lambda head: page if "/requester" in head else answer(head)]  # type: ignore[operator]
+def test_a_404_from_a_proxy_proves_nothing(service: TaskServer) -> None:
+    upload(IMAGES.head(5), service.client(), upload_id="mine")
+    page, respond = reply("<html>not here</html>", 404), service.answers[0]
+    service.answers = [lambda head: page if "/requester" in head else respond(head)]  # type: ignore[operator]
     with pytest.raises(tf.NotFound, match="not here"):
-        up(IMAGES.head(5), service.client(), upload_id="mine")
-    service.answers = [lambda head: page if "GET /api/v1/operations" in head else answer(head)]  # type: ignore[operator]
-    service.refuse = lambda *_: b"LOST"
+        upload(IMAGES.head(5), service.client(), upload_id="mine")
+    service.answers = [lambda head: page if "GET /api/v1/operations" in head else respond(head)]  # type: ignore[operator]
+    service.respond = lambda *_: b"LOST"
     with pytest.raises(tf.UploadError) as caught:
-        up(IMAGES.head(9), service.client(retries=1))
+        upload(IMAGES.head(9), service.client(retries=1))
     assert counts(caught.value.results) == {"UNKNOWN": 9}
     with pytest.raises(tf.NotFound, match="not here"):
         tf.reconcile(caught.value.upload_id, service.client(retries=1), progress=False)
-    service.answers = [answer]
+    service.answers = [respond]
     assert counts(tf.reconcile(caught.value.upload_id, service.client(), progress=False)) == {"CREATED": 9}
     assert service.posts == 2
 
 
-NOT_THERE = reply({"code": "DOES_NOT_EXIST", "message": "not yet"}, 404)
+NOT_FOUND = reply({"code": "DOES_NOT_EXIST", "message": "not yet"}, 404)
 
 
-@pytest.mark.parametrize("look", [NOT_THERE, FORBIDDEN, BROKEN], ids=["404", "403", "502"])
-def test_a_lost_response_stays_unknown_if_its_operation_cannot_be_looked_up(service: Service, look: bytes) -> None:
-    tell = service._operation
-    service._operation = lambda _: look  # type: ignore[method-assign]
-    service.refuse = lambda number, _: b"LOST" if number == 1 else None
+@pytest.mark.parametrize("response", [NOT_FOUND, FORBIDDEN, BROKEN], ids=["404", "403", "502"])
+def test_a_lost_response_stays_unknown_if_its_operation_cannot_be_looked_up(service: TaskServer, response: bytes) -> None:
+    show_operation = service._operation
+    service._operation = lambda _: response  # type: ignore[method-assign]
+    service.respond = lambda number, _: b"LOST" if number == 1 else None
     with pytest.raises(tf.UploadError) as caught:
-        up(IMAGES.head(5), service.client(retries=2))
+        upload(IMAGES.head(5), service.client(retries=2))
     assert counts(caught.value.results) == {"UNKNOWN": 5}
-    service._operation = tell  # type: ignore[method-assign]
-    assert counts(up(IMAGES.head(5), service.client())) == {"CREATED": 5}
+    service._operation = show_operation  # type: ignore[method-assign]
+    assert counts(upload(IMAGES.head(5), service.client())) == {"CREATED": 5}
     assert len(service.created) == 5
 
 
-class Reading(Service):
-    """Gives no log before the next request has come, and counts the chunks of which the log was not given yet."""
+class SlowLogServer(TaskServer):
+    """Holds back logs until the next request arrives.
+
+    Attributes:
+        unread: For each POST, the number of chunks whose log was not returned yet.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.next_came = asyncio.Event()
-        self.open: list[int] = []
-        self.read = 0
+        self._next_arrived = asyncio.Event()
+        self.unread: list[int] = []
+        self._logs = 0
 
     async def _said(self, head: str) -> bytes:
         raw = await super()._said(head)
         if head.startswith("POST"):
-            self.open.append(self.posts - self.read)
+            self.unread.append(self.posts - self._logs)
             if self.posts == 2:
-                self.next_came.set()
+                self._next_arrived.set()
         elif "/log" in head:
             async with asyncio.timeout(20):
-                await self.next_came.wait()
-            self.read += 1
+                await self._next_arrived.wait()
+            self._logs += 1
         return raw
 
 
 def test_a_log_is_read_while_the_next_request_is_sent_but_no_more_than_one() -> None:
-    with Reading() as service:
+    with SlowLogServer() as service:
         rows = pd.concat([IMAGES] * 2, ignore_index=True)
-        assert counts(up(rows, service.client(), concurrency=1)) == {"CREATED": 50_000}
-        assert max(service.open) == 2
+        assert counts(upload(rows, service.client(), concurrency=1)) == {"CREATED": 50_000}
+        assert max(service.unread) == 2
 
 
-def test_a_chunk_that_may_have_arrived_is_not_halved(service: Service) -> None:
-    tell = service._operation
-    service._operation = lambda _: NOT_THERE  # type: ignore[method-assign]
-    service.refuse = lambda number, _: b"LOST" if number == 1 else None
-    service.late = TOO_LARGE
+def test_a_chunk_that_may_have_arrived_is_not_halved(service: TaskServer) -> None:
+    show_operation = service._operation
+    service._operation = lambda _: NOT_FOUND  # type: ignore[method-assign]
+    service.respond = lambda number, _: b"LOST" if number == 1 else None
+    service.repeated = TOO_LARGE
     with pytest.raises(tf.UploadError) as caught:
-        up(IMAGES.head(6), service.client(retries=2))
+        upload(IMAGES.head(6), service.client(retries=2))
     assert counts(caught.value.results) == {"UNKNOWN": 6}
-    service._operation, service.late = tell, None  # type: ignore[method-assign]
-    assert counts(up(IMAGES.head(6), service.client())) == {"CREATED": 6}
+    service._operation, service.repeated = show_operation, None  # type: ignore[method-assign]
+    assert counts(upload(IMAGES.head(6), service.client())) == {"CREATED": 6}
     assert len(service.created) == 6
 
 
-def test_rejected_chunks_do_not_hold_up_the_others(service: Service) -> None:
-    service.refuse = lambda _, tasks: FORBIDDEN if tasks[0]["__item_idx"] == "0" else None
+def test_rejected_chunks_do_not_hold_up_the_others(service: TaskServer) -> None:
+    service.respond = lambda _, tasks: FORBIDDEN if tasks[0]["__item_idx"] == "0" else None
     seen = []
     for _ in range(2):
         with pytest.raises(tf.UploadError) as caught:
-            up(IMAGES, service.client(), concurrency=1)
+            upload(IMAGES, service.client(), concurrency=1)
         seen.append(counts(caught.value.results))
     assert seen == [{"NOT_SENT": 15_000, "FAILED": 10_000}, {"CREATED": 15_000, "FAILED": 10_000}]
 
@@ -311,8 +315,8 @@ def test_rows_that_are_all_invalid_give_the_same_results_on_every_call(
     assert tf.run(client.get_pool(pool_id))["status"] == "CLOSED"
 
 
-def test_added_rows_make_a_new_upload(service: Service) -> None:
-    first = up(IMAGES.head(15_000), service.client())
-    more = up(IMAGES.head(16_000), service.client())
+def test_added_rows_make_a_new_upload(service: TaskServer) -> None:
+    first = upload(IMAGES.head(15_000), service.client())
+    more = upload(IMAGES.head(16_000), service.client())
     assert not set(first["operation_id"]) & set(more["operation_id"])
     assert len(service.created) == 31_000
