@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 COMMAND = str(Path(sysconfig.get_path("scripts")) / "toloka-frames")
 COMMANDS = {"toloka-frames": [COMMAND], "python -m toloka_frames": [sys.executable, "-m", "toloka_frames"]}
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 120
 PROJECT = {
     "public_name": "Animals",
     "public_description": "Which one?",

