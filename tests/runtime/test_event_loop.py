@@ -1,4 +1,4 @@
-"""Ordinary code and every event loop use one loop of the package's own, and a stop reaches the work and waits for its end."""
+"""The package's event loop: sync code and every event loop share it, and Ctrl-C cancels the work and waits until it ends."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def count(to: int, closed: list[str] | None = None) -> AsyncIterator[int]:
             closed.append(threading.current_thread().name)
 
 
-def test_all_work_runs_on_one_loop_in_a_thread_of_its_own() -> None:
+def test_all_coroutines_run_on_one_loop_in_its_own_thread() -> None:
     first = run(where())
     with ThreadPoolExecutor() as pool:
         others = list(pool.map(lambda _: run(where()), range(4)))
@@ -42,7 +42,7 @@ def test_all_work_runs_on_one_loop_in_a_thread_of_its_own() -> None:
     assert first[1] == "toloka_frames"
 
 
-def test_a_result_or_an_error_comes_back() -> None:
+def test_run_returns_the_result_or_raises_the_error() -> None:
     async def fail() -> None:
         raise KeyError("x")
 
@@ -51,14 +51,14 @@ def test_a_result_or_an_error_comes_back() -> None:
         run(fail())
 
 
-def test_ordinary_code_may_call_inside_a_running_loop() -> None:
+def test_run_works_inside_a_running_loop() -> None:
     async def cell() -> int:
         return run(asyncio.sleep(0, 5)) + await run_on_loop(asyncio.sleep(0, 6))
 
     assert asyncio.run(cell()) == 11
 
 
-def test_an_ordinary_call_on_our_own_loop_is_an_error_that_says_what_to_do() -> None:
+def test_run_on_the_package_loop_raises_an_error_with_a_hint() -> None:
     async def inside() -> None:
         run(asyncio.sleep(0))
 
@@ -67,13 +67,13 @@ def test_an_ordinary_call_on_our_own_loop_is_an_error_that_says_what_to_do() -> 
 
 
 @pytest.mark.parametrize("work", [5, None, asyncio.sleep, tf])
-def test_what_is_no_coroutine_is_refused(work: object) -> None:
+def test_run_rejects_values_that_are_not_coroutines(work: object) -> None:
     with pytest.raises(tf.InputError, match="needs a coroutine"):
         run(work)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()], ids=["SystemExit", "KeyboardInterrupt"])
-def test_what_ends_other_loops_goes_to_the_caller_and_ours_goes_on(error: BaseException) -> None:
+def test_exceptions_that_end_other_loops_reach_the_caller_and_the_loop_continues(error: BaseException) -> None:
     async def end() -> None:
         raise error
 
@@ -82,7 +82,7 @@ def test_what_ends_other_loops_goes_to_the_caller_and_ours_goes_on(error: BaseEx
     assert run(asyncio.sleep(0, "still there")) == "still there"
 
 
-def test_a_forked_child_has_a_loop_of_its_own() -> None:
+def test_a_forked_child_starts_its_own_loop() -> None:
     code = """
 import asyncio, os
 import toloka_frames as tf
@@ -95,7 +95,7 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
 
 
-def test_work_on_our_own_loop_is_awaited_in_place() -> None:
+def test_run_on_loop_awaits_directly_on_the_package_loop() -> None:
     async def outer() -> bool:
         return (await run_on_loop(where())) == await where()
 
@@ -147,8 +147,8 @@ print(tf.run(asyncio.sleep(0, "still usable")))
 """
 
 
-def stopped(code: str) -> list[str]:
-    """What a child prints after Ctrl-C came when its work had started."""
+def lines_after_ctrl_c(code: str) -> list[str]:
+    """Return the lines that a child process prints after a Ctrl-C during its work."""
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
@@ -156,13 +156,13 @@ def stopped(code: str) -> list[str]:
         return process.communicate(timeout=20)[0].splitlines()
 
 
-def test_ctrl_c_cancels_the_work_waits_for_its_end_and_leaves_all_usable() -> None:
-    assert stopped(INTERRUPTED) == ["work ended", "stopped", "still usable"]
+def test_ctrl_c_cancels_the_work_waits_for_its_end_and_keeps_the_loop_usable() -> None:
+    assert lines_after_ctrl_c(INTERRUPTED) == ["work ended", "stopped", "still usable"]
 
 
 @pytest.mark.parametrize("runner", ["asyncio.run", "uvloop.run"])
-def test_ctrl_c_stops_an_ordinary_call_inside_a_running_loop_too(runner: str) -> None:
-    pytest.importorskip("uvloop", reason="uvloop does not exist for this system")
+def test_ctrl_c_stops_a_sync_call_inside_a_running_loop(runner: str) -> None:
+    pytest.importorskip("uvloop", reason="uvloop is not available on this system")
     cell = INTERRUPTED.replace(
         "try:\n    tf.run(work())",
         f"""async def cell():
@@ -172,10 +172,10 @@ try:
     import uvloop
     {runner}(cell())""",
     )
-    assert stopped(cell) == ["work ended", "stopped", "still usable"]
+    assert lines_after_ctrl_c(cell) == ["work ended", "stopped", "still usable"]
 
 
-def test_an_async_iterator_is_read_from_ordinary_code_and_closed() -> None:
+def test_an_async_iterator_is_read_and_closed_from_sync_code() -> None:
     closed: list[str] = []
     numbers = iterate(count(10, closed))
     assert [next(numbers), next(numbers)] == [0, 1]
@@ -184,14 +184,14 @@ def test_an_async_iterator_is_read_from_ordinary_code_and_closed() -> None:
     assert list(iterate(count(5))) == [0, 1, 2, 3, 4]
 
 
-def test_an_async_iterator_of_ours_is_read_from_any_loop() -> None:
+def test_an_async_iterator_on_the_package_loop_is_read_from_any_loop() -> None:
     async def read() -> list[int]:
         return [number async for number in aiterate(count(3))]
 
     assert asyncio.run(read()) == [0, 1, 2]
 
 
-def test_rows_of_the_callers_own_generator_are_read_on_the_callers_loop() -> None:
+def test_an_async_generator_of_the_caller_is_read_on_the_loop_of_the_caller() -> None:
     async def cell() -> list[int]:
         loop = asyncio.get_running_loop()
 
@@ -206,17 +206,17 @@ def test_rows_of_the_callers_own_generator_are_read_on_the_callers_loop() -> Non
     assert list(iterate_callers(count(3))) == [0, 1, 2]
 
 
-def test_a_loop_that_cannot_be_entered_twice_is_an_error_that_says_what_to_do() -> None:
-    uvloop = pytest.importorskip("uvloop", reason="uvloop does not exist for this system")
+def test_a_loop_that_cannot_be_nested_raises_an_error_with_a_hint() -> None:
+    uvloop = pytest.importorskip("uvloop", reason="uvloop is not available on this system")
 
     async def cell() -> None:
         tf.to_dataframe({"a": number} async for number in count(3))
 
     with pytest.raises(tf.LoopError, match=r"await tf\.aio\.to_dataframe"):
-        uvloop.new_event_loop().run_until_complete(cell())  # uvloop.run needs an asyncio.run that nobody replaced
+        uvloop.new_event_loop().run_until_complete(cell())  # uvloop.run does not work after asyncio.run was replaced
 
 
-def test_importing_and_using_the_package_leaves_asyncio_as_it_was() -> None:
+def test_importing_and_using_the_package_does_not_patch_asyncio() -> None:
     code = """
 import asyncio
 before = (asyncio.run, asyncio.Task, asyncio.BaseEventLoop.run_forever)
@@ -227,7 +227,7 @@ assert before == (asyncio.run, asyncio.Task, asyncio.BaseEventLoop.run_forever)
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_ticks_are_called_by_the_waiting_thread_and_once_more_at_the_end() -> None:
+def test_ticks_are_called_in_the_waiting_thread_and_once_at_the_end() -> None:
     calls: list[str] = []
 
     async def work() -> None:
@@ -240,7 +240,7 @@ def test_ticks_are_called_by_the_waiting_thread_and_once_more_at_the_end() -> No
     assert set(calls) == {threading.current_thread().name}
 
 
-def test_a_script_that_ends_with_connections_open_ends_at_once() -> None:
+def test_a_script_with_open_connections_exits_at_once() -> None:
     code = """
 import toloka_frames as tf
 from toloka_frames.local import LocalToloka
@@ -251,7 +251,7 @@ with LocalToloka() as toloka:
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=20)
 
 
-def test_a_cancellation_waits_for_what_is_to_end_by_itself() -> None:
+def test_cancellation_waits_for_shielded_work() -> None:
     ended = []
 
     async def slow() -> None:

@@ -1,4 +1,4 @@
-"""Stop at any request of any pull leaves nothing running, nothing open and no half file, and the same call works again."""
+"""Ctrl-C at any request of any read: no thread, task, connection or partial file is left, and the same call works again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROWS = 45
 PAGE = 10
 
-PULLS: dict[str, Callable[[tf.Scan, Path], object]] = {
+READS: dict[str, Callable[[tf.Scan, Path], object]] = {
     "to_dataframe": lambda scan, _: len(scan.to_dataframe()),
     "to_arrow": lambda scan, _: len(scan.to_arrow()),
     "to_reader": lambda scan, _: len(scan.to_reader().read_all()),
@@ -43,26 +43,26 @@ async def count(scan: tf.Scan) -> int:
     return sum([1 async for _ in scan])
 
 
-class Stopping:
-    """A assignments whose reader is stopped while it waits for the n-th answer."""
+class InterruptAtRequest:
+    """A list of assignments whose reader is interrupted while it waits for the n-th response."""
 
     def __init__(self, assignments: AssignmentList, at: int) -> None:
         self._assignments = assignments
-        self._left = at
-        self.free = threading.Event()
+        self._remaining = at
+        self.released = threading.Event()
 
     def __call__(self, head: str) -> bytes:
-        self._left -= 1
-        if self._left == 0:
+        self._remaining -= 1
+        if self._remaining == 0:
             os.kill(os.getpid(), signal.SIGINT)
-            self.free.wait(20)
+            self.released.wait(20)
         return self._assignments(head)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to the whole console")
-@pytest.mark.parametrize("pull", PULLS.values(), ids=PULLS)
-def test_stop_at_each_request_leaves_nothing_and_the_same_call_works_again(
-    scripted: Scripted, pull: Callable[[tf.Scan, Path], object], tmp_path: Path
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_ctrl_c_at_each_request_leaves_nothing_and_the_same_call_works_again(
+    scripted: Scripted, read: Callable[[tf.Scan, Path], object], tmp_path: Path
 ) -> None:
     assignments = AssignmentList()
     assignments.add([f"{number:03}" for number in range(ROWS)], "ACCEPTED")
@@ -70,27 +70,27 @@ def test_stop_at_each_request_leaves_nothing_and_the_same_call_works_again(
     scripted.answers = [assignments]
     whole = tmp_path / "whole"
     whole.mkdir()
-    result = pull(scripted.client().get_assignments(pool_id="1", batch_size=PAGE), whole)
+    result = read(scripted.client().get_assignments(pool_id="1", batch_size=PAGE), whole)
     requests, before = len(scripted.requests), threads()
     for at in range(1, requests + 1):
         client = scripted.client()
         scan, folder = client.get_assignments(pool_id="1", batch_size=PAGE), tmp_path / str(at)
         folder.mkdir()
-        scripted.answers = [stopping := Stopping(assignments, at)]
+        scripted.answers = [interrupt := InterruptAtRequest(assignments, at)]
         with pytest.raises(KeyboardInterrupt):
-            pull(scan, folder)
+            read(scan, folder)
         assert left_on_our_loop() == set()
         assert threads() == before
         assert busy(client) == []
         assert [file.name for file in folder.rglob("*") if file.name.startswith(".") or file.suffix in (".part", ".new")] == []
-        stopping.free.set()
-        again = pull(scan, folder)
+        interrupt.released.set()
+        again = read(scan, folder)
         assert again == (folder / result.name if isinstance(result, os.PathLike) else result)  # type: ignore[attr-defined]
         assert same_files(folder, whole)
 
 
 def same_files(folder: Path, whole: Path) -> bool:
-    """Whether both have the same Parquet files."""
+    """Return whether both folders contain the same Parquet files."""
     return contents(folder) == contents(whole)
 
 

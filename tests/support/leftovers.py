@@ -1,4 +1,4 @@
-"""What a pull or an upload must not leave behind: threads, tasks on the package's loop, connections in use."""
+"""Find what a read or an upload has left: threads, tasks on the package's event loop, connections in use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def threads() -> set[threading.Thread]:
-    """Those that run, without the idle ones that asyncio keeps for `to_thread`."""
+    """Return the running threads, except the idle ones that asyncio keeps for `to_thread`."""
     return {thread for thread in threading.enumerate() if not thread.name.startswith("asyncio_")}
 
 
@@ -23,6 +23,6 @@ def left_on_our_loop() -> set[str]:
 
 
 def busy(client: tf.AsyncTolokaClient) -> list[Any]:
-    """Connections that are neither idle nor closed."""
+    """Return the connections that are neither idle nor closed."""
     pool: Any = client.service._connections.client()._transport._pool  # type: ignore[attr-defined]
-    return [each for each in pool.connections if not each.is_idle()]
+    return [connection for connection in pool.connections if not connection.is_idle()]

@@ -1,4 +1,4 @@
-"""A server on a real socket that says what a test tells it to say, however wrong that is."""
+"""A server on a real socket that sends scripted responses, valid or not."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-TOKEN = "token-that-nobody-may-see"  # noqa: S105 -- it opens nothing
+TOKEN = "token-that-nobody-may-see"  # noqa: S105 -- not a real token
 
 
 def reply(body: bytes | str | dict[str, Any] | list[Any] = b"", status: int = 200, **headers: str) -> bytes:
-    """The bytes of an HTTP answer; dicts and lists travel as JSON."""
+    """Return the bytes of an HTTP response; dicts and lists are encoded as JSON."""
     raw = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
     lines = [f"HTTP/1.1 {status} Reason", f"Content-Length: {len(raw)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
@@ -26,24 +26,24 @@ def reply(body: bytes | str | dict[str, Any] | list[Any] = b"", status: int = 20
 
 
 class Scripted:
-    """A server on a real socket that gives the answers it is told, in order, the last one again and again.
+    """A server on a real socket that sends `answers` in order and repeats the last one.
 
-    An answer is the bytes to send, or a function from the request's head to these bytes; the connection is closed behind bytes
-    that are no whole answer.
+    An answer is the bytes to send or a function from the head of the request to these bytes. After bytes that are not a
+    complete response, the connection is closed.
     """
 
     def __init__(self) -> None:
         self.answers: list[bytes | Callable[[str], bytes]] = []
         self.requests: list[str] = []
         self.bodies: list[bytes] = []
-        # a server that gets the port of an earlier one is another account: limits are kept for the life of the process
+        # a unique token: rate limits are kept per account for the life of the process, and ports are reused
         self.token = f"a-token-{uuid.uuid4().hex}"
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._server = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._talk, "127.0.0.1", 0), self._loop).result()
+        self._server = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._serve, "127.0.0.1", 0), self._loop).result()
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 
@@ -58,21 +58,21 @@ class Scripted:
 
     async def _stop(self) -> None:
         self._server.close()
-        talks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in talks:
+        connections = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in connections:
             task.cancel()
-        await asyncio.gather(*talks, return_exceptions=True)
+        await asyncio.gather(*connections, return_exceptions=True)
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while await self._answer(reader, writer):
+            while await self._respond(reader, writer):
                 pass
         except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             pass
         finally:
             writer.close()
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _respond(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = next((int(line[15:]) for line in head.splitlines() if line.lower().startswith("content-length:")), 0)
         self.bodies.append(await reader.readexactly(length))
