@@ -1,4 +1,4 @@
-"""The service's limits are kept as sliding windows, one set for an account, and a refusal teaches all its clients."""
+"""Rate limits: sliding windows per account; a 429 response applies to all clients of the account."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ REQUESTS_PER_SECOND = 300
 TASKS_PER_MINUTE, TASKS_PER_DAY = 100_000, 2_000_000
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 PATIENT = tf.Retries(wait_for=("MIN", "HOUR", "DAY"))
-A_BIT = 0.0021  # the windows count in milliseconds, and are left when one has begun
+TOLERANCE = 0.0021  # seconds; the windows count in whole milliseconds and round up
 
 
-def quota(retries: tf.Retries = PATIENT, workers: int = 1) -> RateLimiter:
-    """Return the limiter of an account that has used up nothing."""
+def limiter(retries: tf.Retries = PATIENT, workers: int = 1) -> RateLimiter:
+    """Return the limiter of an account that has used nothing yet."""
     return RateLimiter(TokenAuth(uuid.uuid4().hex), "https://example.com", "", retries, workers)
 
 
-def over(interval: str | None = None, **headers: str) -> bytes:
+def over_quota(interval: str | None = None, **headers: str) -> bytes:
     payload = {"interval": interval} if interval else None
     return reply({"code": "TOO_MANY_REQUESTS", "message": "m", "payload": payload}, 429, **headers)
 
@@ -42,52 +42,52 @@ def over(interval: str | None = None, **headers: str) -> bytes:
 # -- the windows
 
 
-async def in_a_row(one: Callable[[], Awaitable[None]]) -> None:
+async def one_after_another(send: Callable[[], Awaitable[None]]) -> None:
     for _ in range(450):
-        await one()
+        await send()
 
 
-async def in_two_bursts(one: Callable[[], Awaitable[None]]) -> None:
-    """A limiter that counts by the clock's seconds, and no window that slides, would let too many of the second burst pass."""
+async def in_two_bursts(send: Callable[[], Awaitable[None]]) -> None:
+    """Send two bursts: a limiter with fixed instead of sliding seconds would allow too many requests of the second."""
     for _ in range(50):
-        await one()
+        await send()
     await asyncio.sleep(0.8)
     for _ in range(400):
-        await one()
+        await send()
 
 
-async def at_once(one: Callable[[], Awaitable[None]]) -> None:
-    await asyncio.gather(*(one() for _ in range(450)))
+async def at_once(send: Callable[[], Awaitable[None]]) -> None:
+    await asyncio.gather(*(send() for _ in range(450)))
 
 
-@pytest.mark.parametrize("pattern", [in_a_row, in_two_bursts, at_once])
-def test_no_second_sees_more_than_three_hundred_requests(
+@pytest.mark.parametrize("pattern", [one_after_another, in_two_bursts, at_once])
+def test_no_second_has_more_than_three_hundred_requests(
     pattern: Callable[[Callable[[], Awaitable[None]]], Coroutine[Any, Any, None]],
 ) -> None:
     allowed: list[float] = []
-    limits = quota()
+    limits = limiter()
 
-    async def one() -> None:
+    async def send() -> None:
         await limits.request("GET /v1/pools")
         allowed.append(loop_time())
 
-    run_virtual(pattern(one))
+    run_virtual(pattern(send))
     assert len(allowed) == 450
-    assert all(later - sooner > 1 for sooner, later in zip(allowed, allowed[REQUESTS_PER_SECOND:], strict=False))
+    assert all(later - earlier > 1 for earlier, later in zip(allowed, allowed[REQUESTS_PER_SECOND:], strict=False))
     assert allowed[-1] <= 2
 
 
-def test_three_hundred_requests_wait_for_nothing_and_the_next_for_a_second() -> None:
-    async def ask() -> list[float]:
-        limits, times = quota(), []
+def test_three_hundred_requests_do_not_wait_and_the_next_waits_a_second() -> None:
+    async def send_all() -> list[float]:
+        limits, times = limiter(), []
         for _ in range(REQUESTS_PER_SECOND + 1):
             await limits.request("GET /v1/pools")
             times.append(loop_time())
         return times
 
-    *first, last = run_virtual(ask())
+    *first, last = run_virtual(send_all())
     assert set(first) == {0.0}
-    assert last == pytest.approx(1, abs=A_BIT)
+    assert last == pytest.approx(1, abs=TOLERANCE)
 
 
 @pytest.mark.parametrize(
@@ -96,24 +96,24 @@ def test_three_hundred_requests_wait_for_nothing_and_the_next_for_a_second() -> 
         (10_000, 90_000): 0.0,
         (10_000, 90_000, 1): MINUTE,
         (60_000, 60_000, 60_000): 2 * MINUTE,
-        (150_000, 1): MINUTE,  # more than a minute allows at all: the service says what it thinks of that
+        (150_000, 1): MINUTE,  # more than a minute allows: sent alone, for the service to accept or reject
         (100_000,) * 20: 19 * MINUTE,
         (100_000,) * 21: DAY,
     }.items(),
 )
-def test_tasks_wait_for_the_minute_and_for_the_day(counts: tuple[int, ...], seconds: float) -> None:
+def test_tasks_wait_for_the_limits_of_a_minute_and_a_day(counts: tuple[int, ...], seconds: float) -> None:
     async def upload() -> float:
-        limits = quota()
+        limits = limiter()
         for count in counts:
             await limits.objects("tasks", count)
         return loop_time()
 
-    assert run_virtual(upload()) == pytest.approx(seconds, abs=len(counts) * A_BIT)
+    assert run_virtual(upload()) == pytest.approx(seconds, abs=len(counts) * TOLERANCE)
 
 
-def test_who_gives_up_a_wait_has_used_nothing_up() -> None:
+def test_a_cancelled_wait_uses_no_quota() -> None:
     async def upload() -> float:
-        limits = quota()
+        limits = limiter()
         await limits.objects("tasks", TASKS_PER_MINUTE - 10)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1):
@@ -124,9 +124,9 @@ def test_who_gives_up_a_wait_has_used_nothing_up() -> None:
     assert run_virtual(upload()) == 1
 
 
-def test_tasks_and_requests_are_counted_apart() -> None:
+def test_tasks_and_requests_are_counted_separately() -> None:
     async def both() -> float:
-        limits = quota()
+        limits = limiter()
         await limits.objects("tasks", TASKS_PER_MINUTE)
         await limits.request("POST /v1/tasks")
         return loop_time()
@@ -134,25 +134,25 @@ def test_tasks_and_requests_are_counted_apart() -> None:
     assert run_virtual(both()) == 0
 
 
-def test_a_wait_is_shown_while_it_lasts() -> None:
+def test_a_wait_is_shown_until_it_ends() -> None:
     async def upload() -> list[str]:
-        limits, shown = quota(), []
-        with track_progress(False, "tasks") as meter:
+        limits, shown = limiter(), []
+        with track_progress(False, "tasks") as tracker:
             await limits.objects("tasks", TASKS_PER_MINUTE)
             await asyncio.sleep(19.5)
-            shown.append(meter.waiting)
+            shown.append(tracker.waiting)
             waiting = asyncio.create_task(limits.objects("tasks", 1))
             await asyncio.sleep(1)
-            shown.append(meter.waiting)
+            shown.append(tracker.waiting)
             await waiting
-            return [*shown, meter.waiting]
+            return [*shown, tracker.waiting]
 
     assert run_virtual(upload()) == ["", "quota, 41 s", ""]
 
 
-def test_a_quota_that_is_not_waited_for_is_an_error_that_says_when_to_come_back() -> None:
+def test_a_quota_beyond_wait_for_raises_with_the_time_of_its_end() -> None:
     async def upload() -> tf.QuotaExceeded:
-        limits = quota(tf.Retries())
+        limits = limiter(tf.Retries())
         for _ in range(TASKS_PER_DAY // TASKS_PER_MINUTE):
             await limits.objects("tasks", TASKS_PER_MINUTE)
         with pytest.raises(tf.QuotaExceeded, match=r"tasks per DAY is used up[^{]*Come back at 20") as caught:
@@ -165,16 +165,16 @@ def test_a_quota_that_is_not_waited_for_is_an_error_that_says_when_to_come_back(
     assert abs(error.retry_at - datetime.now(UTC) - timedelta(seconds=DAY - 19 * MINUTE)) < timedelta(seconds=10)
 
 
-# -- shared out
+# -- shared by several processes
 
 
 @pytest.mark.parametrize("workers", [1, 2, 7, 300])
-def test_so_many_processes_together_keep_the_quota_and_each_gets_its_share(workers: int) -> None:
+def test_several_processes_keep_the_quota_together_and_each_gets_its_share(workers: int) -> None:
     share = REQUESTS_PER_SECOND // workers
     allowed: list[float] = []
 
     async def process() -> None:
-        limits = quota(workers=workers)  # windows of its own, as every process has
+        limits = limiter(workers=workers)  # its own windows, as in a separate process
         for _ in range(2 * share + 1):
             await limits.request("GET /v1/pools")
             allowed.append(loop_time())
@@ -184,84 +184,84 @@ def test_so_many_processes_together_keep_the_quota_and_each_gets_its_share(worke
 
     run_virtual(together())
     allowed.sort()
-    assert all(later - sooner > 1 for sooner, later in zip(allowed, allowed[REQUESTS_PER_SECOND:], strict=False))
+    assert all(later - earlier > 1 for earlier, later in zip(allowed, allowed[REQUESTS_PER_SECOND:], strict=False))
     assert allowed[share * workers - 1] == 0
-    assert allowed[-1] == pytest.approx(2, abs=2 * A_BIT)
+    assert allowed[-1] == pytest.approx(2, abs=2 * TOLERANCE)
 
 
-def test_what_else_a_process_asks_comes_out_of_its_share() -> None:
-    async def ask() -> list[float]:
-        alone, times = quota(), []
-        shared = replace(alone, workers=100)
+def test_other_requests_of_a_process_count_against_its_share() -> None:
+    async def send_all() -> list[float]:
+        unshared, times = limiter(), []
+        shared = replace(unshared, workers=100)
         for _ in range(200):
-            await alone.request("GET /v1/pools")
+            await unshared.request("GET /v1/pools")
         for _ in range(2):
             await shared.request("GET /v1/pools")
             times.append(loop_time())
         return times
 
-    assert run_virtual(ask()) == pytest.approx([0, 1], abs=A_BIT)
+    assert run_virtual(send_all()) == pytest.approx([0, 1], abs=TOLERANCE)
 
 
-# -- what refusals tell
+# -- after a 429 response
 
 
 @pytest.mark.parametrize(("interval", "seconds"), [("MIN", MINUTE), ("HOUR", HOUR), ("DAY", DAY)])
-def test_the_end_of_a_quota_is_waited_for_and_shown(interval: str, seconds: float) -> None:
-    async def ask() -> tuple[list[float], list[str]]:
-        answer = ScriptedResponses(over(interval), reply({"id": "1"}))
-        async with api_clients(answer, retries=PATIENT) as (service,):
-            with track_progress(False, "pools") as meter:
+def test_the_wait_for_the_end_of_a_quota_is_shown(interval: str, seconds: float) -> None:
+    async def send_all() -> tuple[list[float], list[str]]:
+        response = ScriptedResponses(over_quota(interval), reply({"id": "1"}))
+        async with api_clients(response, retries=PATIENT) as (service,):
+            with track_progress(False, "pools") as tracker:
                 task = asyncio.create_task(service.get("/v1/pools/1"))
                 await asyncio.sleep(1)
-                shown = [meter.waiting]
+                shown = [tracker.waiting]
                 await task
-                return answer.times, [*shown, meter.waiting, str(meter.retries)]
+                return response.times, [*shown, tracker.waiting, str(tracker.retries)]
 
-    times, shown = run_virtual(ask())
+    times, shown = run_virtual(send_all())
     assert times == [0, seconds]
     assert shown == [f"quota, {seconds:,.0f} s", "", "1"]
 
 
-def test_what_the_service_says_goes_before_the_length_of_the_quota() -> None:
-    async def ask() -> list[float]:
-        answer = ScriptedResponses(over("MIN", Retry_After="7"), reply({"id": "1"}))
-        async with api_clients(answer) as (service,):
+def test_retry_after_takes_precedence_over_the_length_of_the_quota() -> None:
+    async def send_all() -> list[float]:
+        response = ScriptedResponses(over_quota("MIN", Retry_After="7"), reply({"id": "1"}))
+        async with api_clients(response) as (service,):
             await service.get("/v1/pools/1")
-        return answer.times
+        return response.times
 
-    assert run_virtual(ask()) == [0, 7]
+    assert run_virtual(send_all()) == [0, 7]
 
 
-def test_after_one_refusal_nobody_of_the_account_asks_before_the_time() -> None:
+def test_after_a_429_no_client_of_the_account_sends_before_the_quota_ends() -> None:
     async def create() -> list[float]:
-        answer = ScriptedResponses(over("MIN"), reply({"id": "1", "status": "RUNNING"}))
-        async with api_clients(answer, clients=2) as (one, other):
+        response = ScriptedResponses(over_quota("MIN"), reply({"id": "1", "status": "RUNNING"}))
+        async with api_clients(response, clients=2) as (one, other):
             first = asyncio.create_task(one.post("/v1/tasks", {}, b"[]", repeatable=True))
             await asyncio.sleep(1)
             posts = [service.post("/v1/tasks", {}, b"[]", repeatable=True) for service in (one, other) for _ in range(4)]
             await asyncio.gather(first, *posts)
-        return answer.times
+        return response.times
 
     assert run_virtual(create()) == [0] + [MINUTE] * 9
 
 
-def test_a_quota_of_a_second_that_is_exceeded_holds_for_every_call() -> None:
-    async def ask() -> list[float]:
-        answer = ScriptedResponses(over(), reply({"id": "1"}))
-        async with api_clients(answer) as (service,):
+def test_an_exceeded_quota_of_a_second_applies_to_every_call() -> None:
+    async def send_all() -> list[float]:
+        response = ScriptedResponses(over_quota(), reply({"id": "1"}))
+        async with api_clients(response) as (service,):
             first = asyncio.create_task(service.get("/v1/pools/1"))
             await asyncio.sleep(0.1)
             await asyncio.gather(service.get("/v1/projects/1"), first)
-        return answer.times
+        return response.times
 
-    assert run_virtual(ask())[1] == 1
+    assert run_virtual(send_all())[1] == 1
 
 
-def test_a_quota_of_one_call_leaves_the_others_alone() -> None:
-    async def ask() -> list[tuple[float, str]]:
-        answer = ScriptedResponses(over("DAY"), reply({"id": "1"}))
-        async with api_clients(answer) as (service,):
+def test_a_quota_of_one_call_does_not_affect_other_calls() -> None:
+    async def send_all() -> list[tuple[float, str]]:
+        response = ScriptedResponses(over_quota("DAY"), reply({"id": "1"}))
+        async with api_clients(response) as (service,):
             with pytest.raises(tf.QuotaExceeded):
                 await service.post("/v1/projects", {}, b"{}", repeatable=False)
             with pytest.raises(tf.QuotaExceeded, match="POST /v1/projects per DAY"):
@@ -269,9 +269,9 @@ def test_a_quota_of_one_call_leaves_the_others_alone() -> None:
             await service.act("/v1/projects/1/archive")
             await service.get("/v1/projects/1")
             await service.post("/v1/tasks", {}, b"[]", repeatable=False)
-        return answer.calls
+        return response.calls
 
-    assert run_virtual(ask()) == [
+    assert run_virtual(send_all()) == [
         (0, "POST /v1/projects"),
         (0, "POST /v1/projects/1/archive"),
         (0, "GET /v1/projects/1"),
@@ -281,27 +281,27 @@ def test_a_quota_of_one_call_leaves_the_others_alone() -> None:
 
 CALLS = {
     "another id": ("/v1/pools/1/open", "/v1/pools/2/open"),
-    "another id of an app": ("/app/v0/app-projects/a/items/b", "/app/v0/app-projects/c/items/d"),
+    "other ids of an app": ("/app/v0/app-projects/a/items/b", "/app/v0/app-projects/c/items/d"),
 }
 
 
 @pytest.mark.parametrize(("first", "second"), CALLS.values(), ids=CALLS)
-def test_a_call_is_the_same_for(first: str, second: str) -> None:
-    async def ask() -> int:
-        answer = ScriptedResponses(over("DAY"), reply({"id": "1"}))
-        async with api_clients(answer) as (service,):
+def test_calls_with_other_ids_share_a_quota(first: str, second: str) -> None:
+    async def send_all() -> int:
+        response = ScriptedResponses(over_quota("DAY"), reply({"id": "1"}))
+        async with api_clients(response) as (service,):
             for path in (first, second):
                 with pytest.raises(tf.QuotaExceeded):
                     await service.act(path)
-        return len(answer.calls)
+        return len(response.calls)
 
-    assert run_virtual(ask()) == 1
+    assert run_virtual(send_all()) == 1
 
 
-def test_who_may_not_wait_so_long_is_told_at_once_and_who_may_waits() -> None:
+def test_the_same_quota_raises_at_once_or_is_waited_for_as_each_client_allows() -> None:
     async def create() -> list[float]:
-        answer = ScriptedResponses(over("HOUR"), reply({"id": "1"}))
-        async with serve(answer) as url:
+        response = ScriptedResponses(over_quota("HOUR"), reply({"id": "1"}))
+        async with serve(response) as url:
             hasty, patient = (
                 tf.AsyncTolokaClient("hasty-and-patient", url=url, timeout=None, retries=retries).service
                 for retries in (tf.Retries(), PATIENT)
@@ -317,29 +317,29 @@ def test_who_may_not_wait_so_long_is_told_at_once_and_who_may_waits() -> None:
             await hasty.post("/v1/tasks", {}, b"[]", repeatable=True)
             for service in (hasty, patient):
                 await service.aclose()
-        return answer.times
+        return response.times
 
     assert run_virtual(create()) == [0, HOUR, HOUR]
 
 
-# -- one account in a process
+# -- clients of one account
 
 
 @pytest.mark.parametrize(
-    ("other", "shares"),
+    ("options", "shared"),
     [({}, True), ({"token": "another"}, False), ({"act_under_account_id": "another"}, False), ({"url": "http://b"}, False)],
     ids=str,
 )
-def test_clients_of_one_account_share_its_limits(other: dict[str, str], shares: bool) -> None:
-    one, two = (tf.AsyncTolokaClient(**{"token": "token-of-this", "url": "http://a"} | more) for more in ({}, other))
+def test_clients_of_one_account_share_its_limits(options: dict[str, str], shared: bool) -> None:
+    one, two = (tf.AsyncTolokaClient(**{"token": "token-of-one", "url": "http://a"} | more) for more in ({}, options))
     before = one.quota()["used"][1]
     tf.run(two.service.rate_limiter.objects("tasks", 5))
-    assert one.quota()["used"].tolist()[1:3] == [before + 5 * shares] * 2
+    assert one.quota()["used"].tolist()[1:3] == [before + 5 * shared] * 2
 
 
-def test_the_day_outlives_its_clients(scripted: Scripted) -> None:
-    scripted.answers = [over("DAY")]
-    for _ in range(2):  # as one cell that is run twice
+def test_the_quota_of_a_day_is_remembered_after_the_client_is_closed(scripted: Scripted) -> None:
+    scripted.answers = [over_quota("DAY")]
+    for _ in range(2):  # like a notebook cell that is run twice
         client = tf.AsyncTolokaClient("outliving", url=scripted.url)
         with pytest.raises(tf.QuotaExceeded):
             tf.run(client.create_project({}))
@@ -348,26 +348,26 @@ def test_the_day_outlives_its_clients(scripted: Scripted) -> None:
     assert len(scripted.requests) == 1
 
 
-def test_a_client_keeps_the_limit_on_the_wire(scripted: Scripted) -> None:
+def test_a_real_client_keeps_the_limit(scripted: Scripted) -> None:
     arrivals: list[float] = []
 
-    def answer(_: str) -> bytes:
+    def response(_: str) -> bytes:
         arrivals.append(time.monotonic())
         return reply({"id": "1"})
 
-    async def ask(client: tf.AsyncTolokaClient) -> None:
+    async def send_all(client: tf.AsyncTolokaClient) -> None:
         await asyncio.gather(*(client.get_pool("1") for _ in range(REQUESTS_PER_SECOND + 1)))
 
-    scripted.answers = [answer]
+    scripted.answers = [response]
     client = scripted.client()
     started = time.monotonic()
-    asyncio.run(ask(client))
+    asyncio.run(send_all(client))
     assert len(arrivals) == REQUESTS_PER_SECOND + 1
-    assert arrivals[-1] - started >= 1 - A_BIT
+    assert arrivals[-1] - started >= 1 - TOLERANCE
     tf.run(client.aclose())
 
 
-# -- the frame
+# -- the DataFrame
 
 TYPES = {
     "what": "string[pyarrow]",
@@ -380,7 +380,7 @@ TYPES = {
 }
 
 
-def test_a_frame_tells_of_each_limit_and_asks_nothing(scripted: Scripted) -> None:
+def test_the_frame_has_a_row_per_limit_and_needs_no_request(scripted: Scripted) -> None:
     frame = tf.AsyncTolokaClient("new", url=scripted.url).quota()
     assert frame.dtypes.astype(str).to_dict() == {name: str(pd.Series(dtype=kind).dtype) for name, kind in TYPES.items()}
     assert frame.drop(columns="closed_until").to_numpy().tolist() == [
@@ -394,10 +394,10 @@ def test_a_frame_tells_of_each_limit_and_asks_nothing(scripted: Scripted) -> Non
     assert scripted.requests == []
 
 
-def test_a_frame_tells_what_was_used_and_what_refusals_said() -> None:
+def test_the_frame_shows_the_usage_and_the_429_responses() -> None:
     async def use() -> pd.DataFrame:
-        answer = ScriptedResponses(over("DAY"), over("DAY"), over("HOUR"), reply({"id": "1"}))
-        async with api_clients(answer, retries=1) as (service,):
+        response = ScriptedResponses(over_quota("DAY"), over_quota("DAY"), over_quota("HOUR"), reply({"id": "1"}))
+        async with api_clients(response, retries=1) as (service,):
             await service.rate_limiter.objects("tasks", TASKS_PER_MINUTE)
             for path in ("/v1/tasks", "/v1/projects", "/v1/projects"):
                 with pytest.raises(tf.QuotaExceeded):
@@ -420,11 +420,11 @@ def test_a_frame_tells_what_was_used_and_what_refusals_said() -> None:
     assert seconds.fillna(0).tolist() == pytest.approx([0, MINUTE, DAY, 0, 0, DAY, HOUR], abs=10)
 
 
-def test_a_limit_that_is_open_again_is_closed_until_no_time() -> None:
+def test_closed_until_is_missing_for_a_limit_that_is_open_again() -> None:
     async def use() -> pd.DataFrame:
-        limits = quota()
+        limits = limiter()
         await limits.objects("tasks", TASKS_PER_MINUTE)
-        await asyncio.sleep(MINUTE + A_BIT)
+        await asyncio.sleep(MINUTE + TOLERANCE)
         return await limits.frame()
 
     frame = run_virtual(use())
@@ -432,7 +432,7 @@ def test_a_limit_that_is_open_again_is_closed_until_no_time() -> None:
     assert frame["used"].tolist() == [0, 0, TASKS_PER_MINUTE, 0, 0]
 
 
-def test_a_frame_can_be_had_where_a_loop_runs(scripted: Scripted) -> None:
+def test_the_frame_is_available_inside_a_running_event_loop(scripted: Scripted) -> None:
     client = scripted.client()
 
     async def cell() -> pd.DataFrame:
