@@ -26,7 +26,7 @@ REQUESTS_PER_SECOND = 300
 TASKS_PER_MINUTE, TASKS_PER_DAY = 100_000, 2_000_000
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 PATIENT = tf.Retries(wait_for=("MIN", "HOUR", "DAY"))
-TOLERANCE = 0.0021  # seconds; the windows count in whole milliseconds and round up
+TOLERANCE = 0.0021  # seconds: the windows count in milliseconds, and a wait ends a millisecond after the interval
 
 
 def limiter(retries: tf.Retries = PATIENT, workers: int = 1) -> RateLimiter:
