@@ -65,6 +65,15 @@ def not_the_users_own_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="session", autouse=True)
+def no_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Name an empty folder of certificates: every client loads them, which takes 50 ms, and no test uses TLS."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("SSL_CERT_FILE", raising=False)
+        environment.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("no-certificates")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def ctrl_c_interrupts() -> Iterator[None]:
     """Handle SIGINT here and in the processes that tests start, also where it is ignored: in a background job of a shell."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
