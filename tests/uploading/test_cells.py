@@ -1,4 +1,4 @@
-"""Cells become the JSON that is sent; what is missing is left out, what is right stays as it was."""
+"""Cells are converted to JSON: missing ones are left out, valid ones keep their value, others are rejected."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CIRCLE.append(CIRCLE)
 
 
 def nested(levels: int) -> Any:
-    """Lists in lists, so many levels deep."""
+    """Return lists nested to this number of levels."""
     value: list[Any] = []
     for _ in range(levels - 1):
         value = [value]
@@ -36,7 +36,7 @@ def nested(levels: int) -> Any:
 def sent(
     frame: pd.DataFrame, *, strict: bool = True, overlap: int | None = None, input_columns: Any = None
 ) -> list[dict[str, Any]]:
-    """The tasks of a frame as they are sent, without what is the same for all."""
+    """Return the tasks of a frame as they are sent, without the members that all of them share."""
     roles = column_roles(frame, input_columns, has_pool=True)
     rows = range(len(frame))
     cells = convert_rows(frame, roles, SPECIFICATION, overlap=overlap, positions=rows, strict=strict)
@@ -46,13 +46,13 @@ def sent(
 
 
 def column(values: Any, name: str = "meta", dtype: Any = None) -> list[Any]:
-    """What the cells of one column become; absent ones are "absent"."""
+    """Return the sent values of one column, "absent" for those that were left out."""
     frame = pd.DataFrame({"image": "https://e.com/1", name: pd.Series(values, dtype=dtype)})
     return [task["input_values"].get(name, "absent") for task in sent(frame)]
 
 
 @pytest.mark.parametrize(
-    ("values", "dtype", "name", "wanted"),
+    ("values", "dtype", "name", "expected"),
     [
         (["007", None, "NA"], "string", "text", ["007", "absent", "NA"]),
         (["007", np.nan, "Ж"], object, "text", ["007", "absent", "Ж"]),
@@ -76,10 +76,10 @@ def column(values: Any, name: str = "meta", dtype: Any = None) -> list[Any]:
         ([{"a": [1, None]}, None, "x", 5, True], object, "meta", [{"a": [1, None]}, "absent", "x", 5, True]),
     ],
 )
-def test_a_cell_keeps_its_value_and_type(values: Any, dtype: Any, name: str, wanted: list[Any]) -> None:
-    got = column(values, name, dtype)
-    assert got == wanted
-    assert list(map(type, got)) == list(map(type, wanted))
+def test_a_cell_keeps_its_value_and_type(values: Any, dtype: Any, name: str, expected: list[Any]) -> None:
+    sent_values = column(values, name, dtype)
+    assert sent_values == expected
+    assert list(map(type, sent_values)) == list(map(type, expected))
 
 
 @pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
@@ -88,13 +88,13 @@ def test_missing_cells_are_left_out(missing: Any) -> None:
 
 
 def test_a_nan_is_left_out_even_if_pandas_treats_it_as_a_value() -> None:
-    beside_nulls = pd.arrays.ArrowExtensionArray(pa.array([0.5, math.nan, None]))
-    assert column(beside_nulls, "share") == [0.5, "absent", "absent"]
+    with_nulls = pd.arrays.ArrowExtensionArray(pa.array([0.5, math.nan, None]))
+    assert column(with_nulls, "share") == [0.5, "absent", "absent"]
     assert column([np.array(math.nan), 0.5], "share", object) == ["absent", 0.5]
 
 
 def test_zero_keeps_its_sign() -> None:
-    assert [math.copysign(1, each) for each in column([0.0, -0.0], "share")] == [1, -1]
+    assert [math.copysign(1, value) for value in column([0.0, -0.0], "share")] == [1, -1]
 
 
 CELLS = st.lists(
@@ -110,7 +110,7 @@ CELLS = st.lists(
 
 
 def fits(field: str, value: Any) -> bool:
-    """Whether a value may stand in a field, said by the type that it is declared with."""
+    """Return whether a field accepts a value, by the type of the field."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return (
         value is None
@@ -119,7 +119,7 @@ def fits(field: str, value: Any) -> bool:
             "number": number and value == int(value),
             "share": number,
             "flag": isinstance(value, bool),
-            "tags": isinstance(value, list) and all(isinstance(each, str) for each in value),
+            "tags": isinstance(value, list) and all(isinstance(item, str) for item in value),
             "meta": True,
         }[field]
     )
@@ -134,9 +134,9 @@ def test_values_of_a_wrong_type_are_named_by_column_and_rows_and_others_are_sent
             column(values, field, object)
         assert (caught.value.column, list(caught.value.rows)) == (field, wrong[:5])
         return
-    wanted = [int(each) if field == "number" and each is not None else each for each in values]
-    # as text, because 1, 1.0 and True are equal
-    assert json.dumps(column(values, field, object)) == json.dumps(["absent" if each is None else each for each in wanted])
+    expected = [int(value) if field == "number" and value is not None else value for value in values]
+    # as text, because Python treats 1, 1.0 and True as equal
+    assert json.dumps(column(values, field, object)) == json.dumps(["absent" if value is None else value for value in expected])
 
 
 def test_the_platforms_own_columns_create_control_and_training_tasks() -> None:
@@ -176,8 +176,12 @@ def test_the_overlap_can_be_given_for_all_tasks() -> None:
 
 
 def test_rows_that_the_service_validates_are_sent_unchanged() -> None:
-    frame = pd.DataFrame({"image": [None, "x"], "number": ["seven", None], "unheard": [1, None]}, dtype=object)
-    assert [task["input_values"] for task in sent(frame, strict=False)] == [{"number": "seven", "unheard": 1}, {"image": "x"}]
+    frame = pd.DataFrame({"image": [None, "x"], "number": ["seven", None], "undeclared": [1, None]}, dtype=object)
+    values = [task["input_values"] for task in sent(frame, strict=False)]
+    assert values == [
+        {"number": "seven", "undeclared": 1},
+        {"image": "x"},
+    ]
 
 
 def test_values_that_json_cannot_represent_are_always_rejected() -> None:
@@ -199,7 +203,7 @@ def test_values_that_json_cannot_represent_are_always_rejected() -> None:
         CIRCLE,
         {"\ud800": 1},
     ],
-    ids=["instant", "time span", "instants", "period", "5,000 digits", "201 levels", "5,000 levels", "circle", "key"],
+    ids=["timestamp", "timedelta", "timestamps", "period", "5,000 digits", "201 levels", "5,000 levels", "circle", "key"],
 )
 def test_no_cell_is_sent_as_another_value(value: Any) -> None:
     with pytest.raises(tf.InputError, match="Column 'meta', rows 1:") as caught:

@@ -1,4 +1,4 @@
-"""What will be sent is on disk before it is sent, in one file that is ours alone; what is left to do can be read from it."""
+"""The ledger: uploads, chunks and outcomes are recorded in one SQLite file and read back from it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from array import array
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from toloka_frames._uploading.ledger import LedgerEntry
     from toloka_frames._uploading.results import RowStatus, UncreatedObject
 
-ASKED = {"allow_defaults": True, "open_pool": None, "skip_invalid_items": None}
+CALL_FLAGS = {"allow_defaults": True, "open_pool": None, "skip_invalid_items": None}
 FLAGS = {"allow_defaults": "true"}
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -36,7 +37,7 @@ def chunk(number: int, rows: Sequence[int], pool_id: str = "1", key: str = "key"
 
 
 def plan(*chunks: Chunk, upload_id: str = "mine", account: str = "me") -> UploadPlan:
-    rows = sum(len(each.positions) for each in chunks)
+    rows = sum(len(part.positions) for part in chunks)
     return UploadPlan(CREATE_TASKS, account, upload_id, "key", "content", rows, array("I", range(rows)), chunks, range(rows))
 
 
@@ -44,83 +45,80 @@ def ids(rows: Sequence[int]) -> list[str | None]:
     return [f"t{row}" for row in rows]
 
 
-def failing(rows: Sequence[int], status: RowStatus) -> list[UncreatedObject]:
+def uncreated(rows: Sequence[int], status: RowStatus) -> list[UncreatedObject]:
     return [(row, status, "image", "CODE", "no") for row in rows]
 
 
-def known(ledger: Ledger, record: LedgerEntry) -> dict[str, list[Any]]:
-    """The results, by column, of which the ledger tells."""
-    results = Results(record.object_count, "task_id")
-    for rows, facts in ledger.outcomes(record.id):
-        results.put(rows, **facts)
-    frame = results.frame(pd.RangeIndex(record.object_count), range(record.object_count)).astype(object)
+def known_results(ledger: Ledger, entry: LedgerEntry) -> dict[str, list[Any]]:
+    """Return the results that the ledger has, by column."""
+    results = Results(entry.object_count, "task_id")
+    for positions, columns in ledger.outcomes(entry.id):
+        results.put(positions, **columns)
+    frame = results.frame(pd.RangeIndex(entry.object_count), range(entry.object_count)).astype(object)
     return {name: frame[name].where(frame[name].notna(), None).tolist() for name in frame}
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger(tmp_path / "uploads.db") as made:
-        yield made.open()
+    with Ledger(tmp_path / "uploads.db") as ledger:
+        yield ledger.open()
 
 
 def added(ledger: Ledger, *chunks: Chunk) -> LedgerEntry:
-    ledger.add(plan(*chunks), ASKED)
-    record = ledger.find("me", "mine")
-    assert record is not None
-    return record
+    return ledger.add(plan(*chunks), CALL_FLAGS)
 
 
 def test_a_recorded_upload_is_read_back_unchanged(ledger: Ledger) -> None:
     chunks = [chunk(0, range(3)), chunk(1, [3, 5, 6, 9], pool_id="2"), chunk(1, [4, 7, 8])]
-    record = added(ledger, *chunks)
+    entry = added(ledger, *chunks)
     with Ledger(ledger.path) as again:
         again.open()
-        assert again.find("me", "mine") == record
-        left = again.open_chunks(record.id, FLAGS)
-    assert [(each.number, each.pool_id, list(each.positions), each.object_texts) for each in left] == [
-        (each.number, each.pool_id, list(each.positions), each.object_texts) for each in chunks
+        assert again.find("me", "mine") == entry
+        left = again.open_chunks(entry.id, FLAGS)
+    assert [replace(part, positions=list(part.positions)) for part in left] == [
+        replace(part, positions=list(part.positions)) for part in chunks
     ]
-    assert [each.operation_id for each in left] == [each.operation_id for each in chunks]
-    assert (record.object_count, record.flags, list(record.digests), record.ended) == (10, ASKED, list(range(10)), None)
+    assert [part.operation_id for part in left] == [part.operation_id for part in chunks]
+    assert (entry.object_count, entry.flags, list(entry.digests), entry.ended) == (10, CALL_FLAGS, list(range(10)), None)
 
 
 def test_an_upload_is_found_by_account_and_name(ledger: Ledger) -> None:
     added(ledger, chunk(0, range(3)))
     assert ledger.find("me", "other") is None
     assert ledger.find("you", "mine") is None
-    ledger.add(plan(chunk(0, range(3)), account="you"), ASKED)
+    ledger.add(plan(chunk(0, range(3)), account="you"), CALL_FLAGS)
     assert len(ledger.uploads()) == 2
 
 
 def test_a_begun_chunk_stays_open_with_its_operation_and_unknown_rows(ledger: Ledger) -> None:
     first, second = chunk(0, range(2)), chunk(1, range(2, 4))
-    record = added(ledger, first, second)
-    ledger.begin_chunk(record.id, second, "an-operation", FLAGS, NOW)
-    assert [each.pending_operation_id for each in ledger.open_chunks(record.id, FLAGS)] == [None, "an-operation"]
-    assert known(ledger, record) == {
+    entry = added(ledger, first, second)
+    ledger.begin_chunk(entry.id, second, "an-operation", FLAGS, NOW)
+    assert [part.pending_operation_id for part in ledger.open_chunks(entry.id, FLAGS)] == [None, "an-operation"]
+    assert known_results(ledger, entry) == {
         **dict.fromkeys(("task_id", "error_field", "error_code", "error_message"), [None] * 4),
         "status": ["NOT_SENT", "NOT_SENT", "UNKNOWN", "UNKNOWN"],
         "operation_id": [None, None, "an-operation", "an-operation"],
         "chunk": [None, None, 1, 1],
     }
-    ledger.withdraw_chunk(record.id, second)
-    assert [each.pending_operation_id for each in ledger.open_chunks(record.id, FLAGS)] == [None, None]
-    assert known(ledger, record)["status"] == ["NOT_SENT"] * 4
+    ledger.withdraw_chunk(entry.id, second)
+    assert [part.pending_operation_id for part in ledger.open_chunks(entry.id, FLAGS)] == [None, None]
+    assert known_results(ledger, entry)["status"] == ["NOT_SENT"] * 4
 
 
 def test_a_done_chunk_is_closed_and_its_tasks_are_deleted(ledger: Ledger) -> None:
     first, second = chunk(0, range(2)), chunk(1, range(2, 4))
-    record = added(ledger, first, second)
-    for each in (first, second):
-        ledger.begin_chunk(record.id, each, each.operation_id, FLAGS, NOW)
-    ledger.end_chunk(record.id, first, "done", ids(first.positions))
-    assert [each.number for each in ledger.open_chunks(record.id, FLAGS)] == [1]
-    told = known(ledger, record)
-    assert told["status"] == ["CREATED", "CREATED", "UNKNOWN", "UNKNOWN"]
-    assert told["task_id"] == ["t0", "t1", None, None]
-    assert told["operation_id"] == [first.operation_id] * 2 + [second.operation_id] * 2
+    entry = added(ledger, first, second)
+    for part in (first, second):
+        ledger.begin_chunk(entry.id, part, part.operation_id, FLAGS, NOW)
+    ledger.end_chunk(entry.id, first, "done", ids(first.positions))
+    assert [part.number for part in ledger.open_chunks(entry.id, FLAGS)] == [1]
+    results = known_results(ledger, entry)
+    assert results["status"] == ["CREATED", "CREATED", "UNKNOWN", "UNKNOWN"]
+    assert results["task_id"] == ["t0", "t1", None, None]
+    assert results["operation_id"] == [first.operation_id] * 2 + [second.operation_id] * 2
     assert ledger.find("me", "mine").ended is None  # type: ignore[union-attr]
-    ledger.end_chunk(record.id, second, "done", ids(second.positions))
+    ledger.end_chunk(entry.id, second, "done", ids(second.positions))
     assert ledger.find("me", "mine").ended is not None  # type: ignore[union-attr]
     assert b"__item_idx" not in dumped(ledger.path)
 
@@ -134,25 +132,25 @@ def dumped(path: Path) -> bytes:
 
 def test_a_failed_chunk_is_open_only_for_other_flags(ledger: Ledger) -> None:
     only = chunk(0, range(2))
-    record = added(ledger, only)
-    ledger.begin_chunk(record.id, only, "an-operation", FLAGS, NOW)
-    ledger.end_chunk(record.id, only, "failed", [None] * 2, failing(only.positions, "FAILED"))
-    assert ledger.open_chunks(record.id, FLAGS) == []
-    assert ledger.failed_operations(record.id, FLAGS) == ["an-operation"]
+    entry = added(ledger, only)
+    ledger.begin_chunk(entry.id, only, "an-operation", FLAGS, NOW)
+    ledger.end_chunk(entry.id, only, "failed", [None] * 2, uncreated(only.positions, "FAILED"))
+    assert ledger.open_chunks(entry.id, FLAGS) == []
+    assert ledger.failed_operations(entry.id, FLAGS) == ["an-operation"]
     others = FLAGS | {"skip_invalid_items": "true"}
-    assert [each.pending_operation_id for each in ledger.open_chunks(record.id, others)] == ["an-operation"]
-    assert ledger.failed_operations(record.id, others) == []
-    ledger.begin_chunk(record.id, only, "another", others, NOW)
-    told = known(ledger, record)
-    assert (told["status"], told["operation_id"], told["error_code"]) == (["UNKNOWN"] * 2, ["another"] * 2, [None] * 2)
+    assert [part.pending_operation_id for part in ledger.open_chunks(entry.id, others)] == ["an-operation"]
+    assert ledger.failed_operations(entry.id, others) == []
+    ledger.begin_chunk(entry.id, only, "another", others, NOW)
+    results = known_results(ledger, entry)
+    assert (results["status"], results["operation_id"], results["error_code"]) == (["UNKNOWN"] * 2, ["another"] * 2, [None] * 2)
 
 
 def test_outcomes_are_recorded_row_by_row(ledger: Ledger) -> None:
     first, second = chunk(0, [0, 2, 4]), chunk(1, [1, 3], pool_id="2")
-    record = added(ledger, first, second)
-    ledger.begin_chunk(record.id, first, "an-operation", FLAGS, NOW)
-    ledger.end_chunk(record.id, first, "done", ["a", None, "c"], failing([2], "INVALID"))
-    assert known(ledger, record) == {
+    entry = added(ledger, first, second)
+    ledger.begin_chunk(entry.id, first, "an-operation", FLAGS, NOW)
+    ledger.end_chunk(entry.id, first, "done", ["a", None, "c"], uncreated([2], "INVALID"))
+    assert known_results(ledger, entry) == {
         "status": ["CREATED", "NOT_SENT", "INVALID", "NOT_SENT", "CREATED"],
         "task_id": ["a", None, None, None, "c"],
         "error_field": [None, None, "image", None, None],
@@ -165,52 +163,52 @@ def test_outcomes_are_recorded_row_by_row(ledger: Ledger) -> None:
 
 def test_planned_chunks_are_reused_with_their_recorded_operation_and_batch(ledger: Ledger) -> None:
     first, second = chunk(0, range(2), pool_id=""), chunk(1, range(2, 4), pool_id="")
-    record = added(ledger, first, second)
-    left = ledger.open_chunks(record.id, FLAGS, [first, second])
-    assert [each is planned for each, planned in zip(left, [first, second], strict=True)] == [True, True]
-    ledger.begin_chunk(record.id, first, first.operation_id, FLAGS, NOW)
-    ledger.set_batch(record.id, "a batch")
-    left = ledger.open_chunks(record.id, FLAGS, [first, second])
-    assert left == ledger.open_chunks(record.id, FLAGS)
-    assert [(each.pool_id, each.pending_operation_id) for each in left] == [("a batch", first.operation_id), ("a batch", None)]
+    entry = added(ledger, first, second)
+    left = ledger.open_chunks(entry.id, FLAGS, [first, second])
+    assert [part is planned for part, planned in zip(left, [first, second], strict=True)] == [True, True]
+    ledger.begin_chunk(entry.id, first, first.operation_id, FLAGS, NOW)
+    ledger.set_batch(entry.id, "a batch")
+    left = ledger.open_chunks(entry.id, FLAGS, [first, second])
+    assert left == ledger.open_chunks(entry.id, FLAGS)
+    assert [(part.pool_id, part.pending_operation_id) for part in left] == [("a batch", first.operation_id), ("a batch", None)]
 
 
 def test_a_rejected_chunk_is_open_without_an_operation(ledger: Ledger) -> None:
     only = chunk(0, range(2))
-    record = added(ledger, only)
-    ledger.begin_chunk(record.id, only, only.operation_id, FLAGS, NOW)
-    ledger.end_chunk(record.id, only, "refused", [None] * 2, failing(only.positions, "FAILED"))
-    assert [each.pending_operation_id for each in ledger.open_chunks(record.id, FLAGS)] == [None]
+    entry = added(ledger, only)
+    ledger.begin_chunk(entry.id, only, only.operation_id, FLAGS, NOW)
+    ledger.end_chunk(entry.id, only, "refused", [None] * 2, uncreated(only.positions, "FAILED"))
+    assert [part.pending_operation_id for part in ledger.open_chunks(entry.id, FLAGS)] == [None]
 
 
 def test_halves_replace_a_chunk(ledger: Ledger) -> None:
     first, second = chunk(0, range(5)), chunk(1, range(5, 7))
-    record = added(ledger, first, second)
-    ledger.split_chunk(record.id, first, first.halves())
-    left = ledger.open_chunks(record.id, FLAGS)
-    assert [(each.number, list(each.positions)) for each in left] == [(0, [0, 1]), (0, [2, 3, 4]), (1, [5, 6])]
+    entry = added(ledger, first, second)
+    ledger.split_chunk(entry.id, first, first.halves())
+    left = ledger.open_chunks(entry.id, FLAGS)
+    assert [(part.number, list(part.positions)) for part in left] == [(0, [0, 1]), (0, [2, 3, 4]), (1, [5, 6])]
 
 
 def test_a_pool_with_created_objects_is_opened_once(ledger: Ledger) -> None:
     chunks = [chunk(number, [number], pool_id=str(number)) for number in range(3)]
-    record = added(ledger, *chunks)
-    for each in chunks[:2]:
-        ledger.end_chunk(record.id, each, "done", ids(each.positions))
-    ledger.end_chunk(record.id, chunks[2], "done", [None], failing(chunks[2].positions, "INVALID"))
-    assert ledger.pools_to_open(record.id) == ["0", "1"]
-    ledger.pool_was_opened(record.id, "1")
-    ledger.pool_was_opened(record.id, "1")
-    assert ledger.pools_to_open(record.id) == ["0"]
+    entry = added(ledger, *chunks)
+    for part in chunks[:2]:
+        ledger.end_chunk(entry.id, part, "done", ids(part.positions))
+    ledger.end_chunk(entry.id, chunks[2], "done", [None], uncreated(chunks[2].positions, "INVALID"))
+    assert ledger.pools_to_open(entry.id) == ["0", "1"]
+    ledger.pool_was_opened(entry.id, "1")
+    ledger.pool_was_opened(entry.id, "1")
+    assert ledger.pools_to_open(entry.id) == ["0"]
 
 
 def test_uploads_counts_rows_by_outcome(ledger: Ledger) -> None:
     chunks = [chunk(0, range(4)), chunk(1, range(4, 7)), chunk(2, range(7, 9)), chunk(3, [9])]
-    record = added(ledger, *chunks)
-    for each in chunks[:3]:
-        ledger.begin_chunk(record.id, each, each.operation_id, FLAGS, NOW)
-    ledger.end_chunk(record.id, chunks[0], "done", [*ids(range(3)), None], failing([3], "INVALID"))
-    ledger.end_chunk(record.id, chunks[1], "refused", [None] * 3, failing(range(4, 7), "FAILED"))
-    ledger.add(plan(chunk(0, range(2)), upload_id="other"), ASKED)
+    entry = added(ledger, *chunks)
+    for part in chunks[:3]:
+        ledger.begin_chunk(entry.id, part, part.operation_id, FLAGS, NOW)
+    ledger.end_chunk(entry.id, chunks[0], "done", [*ids(range(3)), None], uncreated([3], "INVALID"))
+    ledger.end_chunk(entry.id, chunks[1], "refused", [None] * 3, uncreated(range(4, 7), "FAILED"))
+    ledger.add(plan(chunk(0, range(2)), upload_id="other"), CALL_FLAGS)
     frame = tf.uploads(ledger.path)
     assert frame["upload_id"].tolist() == ["mine", "other"]
     assert frame["state"].tolist() == ["FAILED", "UNFINISHED"]
@@ -240,7 +238,7 @@ def test_the_default_ledger_is_in_the_users_data_folder(tmp_path: Path, monkeypa
     assert (tmp_path / "data" / "toloka_frames").stat().st_mode & 0o077 == 0
 
 
-def other_sqlite(path: Path) -> None:
+def other_sqlite_file(path: Path) -> None:
     with sqlite3.connect(path) as sqlite:
         sqlite.execute("create table uploads (mine text)")
     sqlite.close()
@@ -264,8 +262,8 @@ def damaged(path: Path) -> None:
 
 
 UNUSABLE = {
-    "text": lambda path: path.write_text("no database " * 100),
-    "another SQLite file": other_sqlite,
+    "text": lambda path: path.write_text("not a database " * 100),
+    "another SQLite file": other_sqlite_file,
     "a ledger of another version": of_another_version,
     "a damaged ledger": damaged,
 }

@@ -1,4 +1,4 @@
-"""An operation's log becomes one result row for each input row, on the input's index."""
+"""Results: the log of an operation becomes one row for each input row, with the input's index."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read(*entries: dict[str, Any]) -> OperationLog:
     return parse_log(json.dumps(entries).encode(), "task_id")
 
 
-def framed(results: Results) -> pd.DataFrame:
+def frame_of(results: Results) -> pd.DataFrame:
     rows = results.counts().total()
     return results.frame(pd.RangeIndex(rows), range(rows))
 
@@ -29,10 +29,10 @@ def framed(results: Results) -> pd.DataFrame:
 def test_each_row_gets_its_outcome_from_the_log_in_any_order() -> None:
     results = Results(3, "task_id")
     results.put(range(3), status="UNKNOWN", operation_id="op", chunk=0)
-    complaint = {"input_values.image": {"code": "INVALID_URL_SYNTAX", "message": "no URL"}}
+    error = {"input_values.image": {"code": "INVALID_URL_SYNTAX", "message": "not a URL"}}
     log = [
         entry("2", {"task_id": "t2"}, success=True),
-        entry("1", complaint, success=False),
+        entry("1", error, success=False),
         entry("0", {"task_id": "t0"}, success=True),
     ]
     assert results.settle(range(3), read(*log), failed=False) == 0
@@ -51,7 +51,7 @@ def test_each_row_gets_its_outcome_from_the_log_in_any_order() -> None:
         {"amount": {"code": "VALUE_REQUIRED", "message": "needed"}},
         {"code": "VALIDATION_ERROR", "message": "bad", "payload": {"amount": {"code": "VALUE_REQUIRED", "message": "needed"}}},
     ],
-    ids=["a map of fields", "the envelope around it"],
+    ids=["a map of fields", "an error body with that map"],
 )
 def test_both_documented_forms_of_an_error_are_read(output: dict[str, Any]) -> None:
     assert first_error(output) == {"error_field": "amount", "error_code": "VALUE_REQUIRED", "error_message": "needed"}
@@ -65,10 +65,10 @@ def test_other_forms_of_an_error_are_kept_as_text(output: Any) -> None:
 @pytest.mark.parametrize("position", [None, "x", "99", 3, "-1"])
 def test_entries_of_other_rows_change_nothing(position: object) -> None:
     results = Results(1, "task_id")
-    opened = entry(position, {"code": "EMPTY_POOL"}, success=False)
-    log = read(opened, {"type": "POOL_OPEN", "success": False, "input": None, "output": None})
+    other = entry(position, {"code": "EMPTY_POOL"}, success=False)
+    log = read(other, {"type": "POOL_OPEN", "success": False, "input": None, "output": None})
     results.settle([0], log, failed=False)
-    assert framed(results)["status"].tolist() == ["NOT_SENT"]
+    assert frame_of(results)["status"].tolist() == ["NOT_SENT"]
 
 
 def test_a_row_missing_from_the_log_is_unknown_or_failed_with_its_operation() -> None:
@@ -76,19 +76,19 @@ def test_a_row_missing_from_the_log_is_unknown_or_failed_with_its_operation() ->
     results.put(range(2), status="UNKNOWN")
     assert results.settle([0], read(), failed=False) == 1
     assert results.settle([1], read(), failed=True) == 1
-    assert framed(results)["status"].tolist() == ["UNKNOWN", "FAILED"]
-    assert framed(results)["error_message"].notna().all()
+    assert frame_of(results)["status"].tolist() == ["UNKNOWN", "FAILED"]
+    assert frame_of(results)["error_message"].notna().all()
 
 
 def test_a_valid_row_of_a_failed_request_is_not_created() -> None:
     results = Results(1, "task_id")
     results.put([0], status="UNKNOWN")
     results.settle([0], read(entry("0", {}, success=True)), failed=True)
-    assert framed(results)["status"].tolist() == ["FAILED"]
+    assert frame_of(results)["status"].tolist() == ["FAILED"]
 
 
 def test_result_columns_have_fixed_dtypes() -> None:
-    dtypes = framed(Results(1, "task_id")).dtypes
+    dtypes = frame_of(Results(1, "task_id")).dtypes
     assert dtypes.astype(str).tolist() == ["string"] * (len(COLUMNS) - 1) + ["Int64"]
 
 
@@ -96,10 +96,10 @@ def test_result_columns_have_fixed_dtypes() -> None:
 def test_a_row_with_an_id_is_created_whatever_other_entries_say(turn: int) -> None:
     results = Results(1, "task_id")
     results.put([0], status="UNKNOWN")
-    made = {"type": "TASK_CREATE", "input": {"__item_idx": "0"}, "output": {"task_id": "t0"}}
-    log = read(*[made, entry("0", {"text": {"code": "VALUE_REQUIRED"}}, success=False)][::turn])
+    created = {"type": "TASK_CREATE", "input": {"__item_idx": "0"}, "output": {"task_id": "t0"}}
+    log = read(*[created, entry("0", {"text": {"code": "VALUE_REQUIRED"}}, success=False)][::turn])
     results.settle([0], log, failed=False)
-    frame = framed(results)
+    frame = frame_of(results)
     assert frame[["status", "task_id"]].to_numpy().tolist() == [["CREATED", "t0"]]
     assert frame["error_code"].isna().all()
 
@@ -107,7 +107,7 @@ def test_a_row_with_an_id_is_created_whatever_other_entries_say(turn: int) -> No
 def test_a_position_of_thousands_of_digits_is_ignored() -> None:
     results = Results(1, "task_id")
     results.settle([0], read(entry("9" * 5_000, {"task_id": "t0"}, success=True)), failed=False)
-    assert framed(results)["status"].tolist() == ["NOT_SENT"]
+    assert frame_of(results)["status"].tolist() == ["NOT_SENT"]
 
 
 def test_the_ledger_gets_ids_and_the_outcome_of_rows_without_one() -> None:
@@ -131,5 +131,5 @@ def test_several_rows_may_share_one_object() -> None:
 
 def test_text_that_utf8_cannot_encode_is_replaced() -> None:
     results = Results(1, "task_id")
-    results.mark_invalid(0, {"text": {"code": 5, "message": "half a character: \ud800"}})
-    assert framed(results)[["error_code", "error_message"]].to_numpy().tolist() == [["5", "half a character: ?"]]
+    results.mark_invalid(0, {"text": {"code": 5, "message": "a lone surrogate: \ud800"}})
+    assert frame_of(results)[["error_code", "error_message"]].to_numpy().tolist() == [["5", "a lone surrogate: ?"]]

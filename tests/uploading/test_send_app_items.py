@@ -1,4 +1,4 @@
-"""App items have no key that would make a lost request safe to repeat: each is created once all the same, or called unknown."""
+"""App items have no idempotency key: even if a response is lost, each is created once, or its row is UNKNOWN."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from support.self_killing_upload import frame_of
 import toloka_frames as tf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from toloka_frames.local import Fault, LocalToloka
 
 APP = "M1B0QY7kD5kie8wOyb44"  # takes a text and an image_url, both required
 BULK = "POST /app/v0/app-projects/*/items/bulk"
 NEW_BATCH = "POST /app/v0/app-projects/*/batches"
-DYING = Path(__file__).parents[1] / "support" / "self_killing_upload.py"
+KILLED_UPLOAD = Path(__file__).parents[1] / "support" / "self_killing_upload.py"
 KILLS = 3
 
 
@@ -40,7 +40,7 @@ def project_id(client: tf.AsyncTolokaClient) -> str:
 
 @pytest.fixture
 def make_batch(client: tf.AsyncTolokaClient, project_id: str) -> Callable[[], str]:
-    """Makes an empty batch."""
+    """Return a function that creates an empty batch."""
     return lambda: str(tf.run(client.create_app_batch(project_id, {"items": []}))["id"])
 
 
@@ -50,7 +50,7 @@ def pairs(rows: int) -> pd.DataFrame:
 
 
 def long_pairs(rows: int) -> pd.DataFrame:
-    """Rows of which a request holds ten."""
+    """Return rows so long that a request holds ten."""
     return pairs(rows).assign(text="x" * 100_000)
 
 
@@ -66,14 +66,14 @@ def posts(toloka: LocalToloka) -> list[str]:
     return [request.path.rpartition("/")[2] for request in toloka.requests if request.method == "POST"]
 
 
-def later(data_home: Path) -> None:
-    """Five minutes go by, as far as the ledger knows, since it was found out that an answer is missing."""
+def let_five_minutes_pass(data_home: Path) -> None:
+    """Change the ledger as if each missing request had been looked for more than five minutes ago."""
     with closing(sqlite3.connect(data_home / "toloka_frames" / "uploads.db")) as sqlite, sqlite:
         sqlite.execute("update chunks set ended = '2026-01-01T00:00:00+00:00' where state = 'begun' and ended is not null")
 
 
 def check_each_once(frame: pd.DataFrame, results: pd.DataFrame, listed: pd.DataFrame) -> None:
-    """Each row has an item of its own, with its input, and there are no others."""
+    """Check that each row has an item with its input, and that no other items exist."""
     assert counts(results) == {"CREATED": len(frame)}
     assert results.index.equals(frame.index)
     assert results["item_id"].is_unique
@@ -165,11 +165,11 @@ def test_one_invalid_row_fails_its_request_and_is_reported_with_its_field(
 def test_a_rejected_first_request_creates_no_batch_and_the_next_one_does(
     client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka
 ) -> None:
-    refused = toloka.faults.answer(403, NEW_BATCH, nth=1)
+    rejected = toloka.faults.answer(403, NEW_BATCH, nth=1)
     with pytest.raises(tf.UploadError) as caught:
         long_pairs(15).pipe(tf.create_app_batch, client, project_id, progress=False)
     assert counts(caught.value.results) == {"FAILED": 10, "NOT_SENT": 5}
-    assert refused.struck == 1
+    assert rejected.struck == 1
     results = long_pairs(15).pipe(tf.create_app_batch, client, project_id, progress=False)
     check_each_once(long_pairs(15), results, items(client, project_id))
     assert len(client.get_app_batches(project_id).to_dataframe(progress=False)) == 1
@@ -183,16 +183,16 @@ def test_with_ignore_errors_items_are_matched_and_other_rows_have_reasons(
         toloka.faults.hide(seconds=hidden)
     frame = pairs(9)
     frame.iloc[[2, 5], 0] = "no address"
-    frame.iloc[[6, 7], 0] = frame.iloc[0, 0]  # equal rows, each with an item of its own
+    frame.iloc[[6, 7], 0] = frame.iloc[0, 0]  # equal rows, which need an item each
     into = partial(tf.create_app_items, batch_id=make_batch())
     for create in (into, tf.create_app_batch):
         results = frame.pipe(create, client, project_id, ignore_errors=True, progress=False)
         assert results["status"].eq("INVALID").to_numpy().nonzero()[0].tolist() == [2, 5]
         assert results["error_field"].dropna().tolist() == ["input_data.image_url"] * 2
-        made = results["status"].eq("CREATED").to_numpy()
+        created = results["status"].eq("CREATED").to_numpy()
         listed = items(client, project_id, batch_id=results["batch_id"].iloc[0])
         if not hidden:
-            check_each_once(frame[made], results[made], listed)
+            check_each_once(frame[created], results[created], listed)
 
 
 def test_each_of_many_requests_reports_its_own_invalid_rows(
@@ -205,8 +205,8 @@ def test_each_of_many_requests_reports_its_own_invalid_rows(
     )
     assert counts(results) == {"CREATED": 80, "INVALID": 10}
     assert results["error_code"].value_counts().to_dict() == {"INVALID_URL_SYNTAX": 10}
-    made = results["status"].eq("CREATED")
-    check_each_once(frame[made.to_numpy()], results[made], items(client, project_id))
+    created = results["status"].eq("CREATED")
+    check_each_once(frame[created.to_numpy()], results[created], items(client, project_id))
 
 
 def test_a_request_that_is_too_large_is_halved(client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka) -> None:
@@ -228,15 +228,15 @@ def test_equal_rows_have_an_item_each(client: tf.AsyncTolokaClient, project_id: 
 
 
 LOST: dict[str, Callable[[LocalToloka, str], Fault]] = {
-    "lost": lambda toloka, path: toloka.faults.lose_reply(path, nth=1),
-    "cut": lambda toloka, path: toloka.faults.cut(path, nth=1),
-    "a page of a proxy": lambda toloka, path: toloka.faults.html(path, when="after", nth=1),
-    "restarted": lambda toloka, path: toloka.faults.restart(path, nth=1),
+    "no response": lambda toloka, path: toloka.faults.lose_reply(path, nth=1),
+    "a cut response": lambda toloka, path: toloka.faults.cut(path, nth=1),
+    "a proxy's HTML page": lambda toloka, path: toloka.faults.html(path, when="after", nth=1),
+    "a restart": lambda toloka, path: toloka.faults.restart(path, nth=1),
 }
 
 
 @pytest.mark.parametrize("lose", LOST.values(), ids=LOST)
-@pytest.mark.parametrize("kind", ["streamed", "into a batch", "a new batch"])
+@pytest.mark.parametrize("kind", ["without a batch", "into a batch", "a new batch"])
 def test_a_request_with_a_lost_response_is_found_among_the_items(
     lose: Callable[[LocalToloka, str], Fault],
     kind: str,
@@ -247,7 +247,7 @@ def test_a_request_with_a_lost_response_is_found_among_the_items(
 ) -> None:
     long_pairs(30).pipe(
         tf.create_app_items, client, project_id, upload_id="others", progress=False
-    )  # equal, and of another upload
+    )  # equal rows of another upload
     before = set(items(client, project_id)["id"])
     create: Any = partial(tf.create_app_items, batch_id=make_batch() if kind == "into a batch" else None)
     create = partial(tf.create_app_batch, name="Monday") if kind == "a new batch" else create
@@ -279,16 +279,16 @@ def test_a_lost_response_for_invalid_rows_is_settled_by_the_batchs_errors(
     assert lost.struck == 1
     assert results.loc[results["status"].eq("INVALID"), "error_code"].eq("INVALID_URL_SYNTAX").all()
     assert results["status"].eq("INVALID").to_numpy().nonzero()[0].tolist() == [2, 5, 11]
-    made = results["status"].eq("CREATED").to_numpy()
-    check_each_once(frame[made], results[made], items(client, project_id))
+    created = results["status"].eq("CREATED").to_numpy()
+    check_each_once(frame[created], results[created], items(client, project_id))
 
 
-@pytest.mark.parametrize("kind", ["streamed", "a new batch"])
+@pytest.mark.parametrize("kind", ["without a batch", "a new batch"])
 def test_a_request_that_never_arrived_is_sent_again_only_once_that_is_certain(
     kind: str, client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka, data_home: Path
 ) -> None:
-    create = partial(tf.create_app_items if kind == "streamed" else tf.create_app_batch, progress=False)
-    lost = toloka.faults.lose_reply(BULK if kind == "streamed" else NEW_BATCH, when="before", nth=1)
+    create = partial(tf.create_app_items if kind == "without a batch" else tf.create_app_batch, progress=False)
+    lost = toloka.faults.lose_reply(BULK if kind == "without a batch" else NEW_BATCH, when="before", nth=1)
     for _ in range(2):
         with pytest.raises(tf.UploadError, match=r"at 20.* UTC, the same call sends the request again") as caught:
             pairs(10).pipe(create, client, project_id)
@@ -297,7 +297,7 @@ def test_a_request_that_never_arrived_is_sent_again_only_once_that_is_certain(
     name = caught.value.upload_id
     assert counts(tf.reconcile(name, client, progress=False)) == {"UNKNOWN": 10}
     assert tf.uploads()["unknown"].tolist() == [10]
-    later(data_home)
+    let_five_minutes_pass(data_home)
     assert counts(tf.reconcile(name, client, progress=False)) == {"NOT_SENT": 10}
     results = tf.resume(name, client, progress=False)
     assert counts(results) == {"CREATED": 10}
@@ -324,9 +324,9 @@ def test_an_unknown_request_does_not_hold_up_other_rows_in_the_next_call(
 ) -> None:
     toloka.faults.lose_reply(BULK, when="before", nth=1)
     seen = []
-    for wait in (False, False, True):
-        if wait:
-            later(data_home)
+    for is_later in (False, False, True):
+        if is_later:
+            let_five_minutes_pass(data_home)
         try:
             results = long_pairs(25).pipe(tf.create_app_items, client, project_id, concurrency=1, progress=False)
         except tf.UploadError as error:
@@ -343,8 +343,8 @@ def test_a_request_that_is_listed_in_part_stays_unknown(
     with pytest.raises(tf.UploadError) as caught:
         pairs(10).pipe(tf.create_app_items, client, project_id, progress=False)
     data = {"text": "the same", "image_url": "https://example.com/3.jpg"}
-    tf.run(client.create_app_item(project_id, {"input_data": data}))  # somebody else's
-    later(data_home)
+    tf.run(client.create_app_item(project_id, {"input_data": data}))  # another user's
+    let_five_minutes_pass(data_home)
     with pytest.raises(tf.UploadError, match="1 items that it may have created are listed") as caught:
         pairs(10).pipe(tf.create_app_items, client, project_id, progress=False)
     assert counts(caught.value.results) == {"UNKNOWN": 10}
@@ -361,7 +361,7 @@ def test_another_users_batch_is_not_mistaken_for_the_lost_one(
     for name, rows in (("Monday", pairs(4)), ("Tuesday", frame)):
         others = {"name": name, "items": rows[["image_url", "text"]].to_dict("records")}
         tf.run(client.create_app_batch(project_id, others))
-    later(data_home)
+    let_five_minutes_pass(data_home)
     results = frame.pipe(tf.create_app_batch, client, project_id, name="Monday", progress=False)
     batch_id = results["batch_id"].iloc[0]
     check_each_once(frame, results, items(client, project_id, batch_id=batch_id))
@@ -371,12 +371,12 @@ def test_another_users_batch_is_not_mistaken_for_the_lost_one(
 def test_a_rejected_request_is_not_sent_or_failed_but_never_unknown(
     client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka
 ) -> None:
-    for status, left, options in ((403, "FAILED", {}), (413, "FAILED", {}), (429, "NOT_SENT", {"interval": "DAY"})):
+    for status, row_status, options in ((403, "FAILED", {}), (413, "FAILED", {}), (429, "NOT_SENT", {"interval": "DAY"})):
         toloka.faults.clear()
         toloka.faults.answer(status, BULK, **options)
         with pytest.raises(tf.UploadError) as caught:
             pairs(1).pipe(tf.create_app_items, client, project_id, progress=False)
-        assert counts(caught.value.results) == {left: 1}
+        assert counts(caught.value.results) == {row_status: 1}
 
 
 def test_a_batch_start_with_a_lost_response_is_not_repeated(
@@ -398,14 +398,14 @@ def test_the_async_function_keeps_known_results_when_cancelled(
     slow = toloka.faults.slow(BULK, seconds=60, nth=2)
 
     async def stopped() -> pd.DataFrame:
-        upload = asyncio.create_task(
+        task = asyncio.create_task(
             tf.aio.create_app_items(long_pairs(25), client, project_id, concurrency=1, progress=False)  # type: ignore[arg-type]
         )
         while not slow.struck:
             await asyncio.sleep(0.01)
-        upload.cancel()
+        task.cancel()
         with pytest.raises(tf.UploadCancelled) as caught:
-            await upload
+            await task
         return caught.value.results
 
     assert counts(asyncio.run(stopped())) == {"CREATED": 10, "UNKNOWN": 10, "NOT_SENT": 5}
@@ -414,26 +414,19 @@ def test_the_async_function_keeps_known_results_when_cancelled(
     check_each_once(long_pairs(25), results, items(client, project_id))
 
 
-@pytest.fixture
-def odd() -> Iterator[Scripted]:
-    """A service that takes a text."""
-    with Scripted() as server:
-        yield server
-
-
-ANSWERS = {
-    "no list": {"ids": ["a", "b", "c"]},
-    "other things": [1, 2, 3],
+RESPONSES = {
+    "not a list": {"ids": ["a", "b", "c"]},
+    "a list of numbers": [1, 2, 3],
     "more ids than rows": ["a", "b", "c", "d"],
     "fewer ids than rows": ["a"],
 }
 
 
-@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-def test_an_implausible_response_leaves_rows_unknown(answer: Any, odd: Scripted) -> None:
-    def say(head: str) -> bytes:
+@pytest.mark.parametrize("response", RESPONSES.values(), ids=RESPONSES)
+def test_an_implausible_response_leaves_rows_unknown(response: Any, scripted: Scripted) -> None:
+    def respond(head: str) -> bytes:
         if "POST" in head:
-            return reply(answer)
+            return reply(response)
         if "/items" in head:
             other = {"id": "a", "input_data": {"text": "nothing that was sent"}}
             return reply(
@@ -441,33 +434,33 @@ def test_an_implausible_response_leaves_rows_unknown(answer: Any, odd: Scripted)
             )
         return reply({"id": "me", "app_id": "A", "input_spec": {"text": {"type": "string"}}})
 
-    odd.answers = [say]
+    scripted.answers = [respond]
     with pytest.raises(tf.UploadError) as caught:
-        tf.create_app_items(pd.DataFrame({"text": ["x", "y", "z"]}), odd.client(), "P", progress=False)
+        tf.create_app_items(pd.DataFrame({"text": ["x", "y", "z"]}), scripted.client(), "P", progress=False)
     assert counts(caught.value.results) == {"UNKNOWN": 3}
-    assert [json.loads(body)["items"][0] for body in odd.bodies if body] == [{"text": "x"}]
+    assert [json.loads(body)["items"][0] for body in scripted.bodies if body] == [{"text": "x"}]
 
 
-@pytest.mark.parametrize("answer", ["<html>", {"name": "no id"}, [], {"id": "B"}])
-def test_a_batch_with_other_items_leaves_rows_unknown(answer: Any, odd: Scripted) -> None:
+@pytest.mark.parametrize("response", ["<html>", {"name": "no id"}, [], {"id": "B"}])
+def test_a_batch_with_other_items_leaves_rows_unknown(response: Any, scripted: Scripted) -> None:
     item = {"batch_id": "B", "input_data": {"text": "nothing that was sent"}}
 
-    def say(head: str) -> bytes:
+    def respond(head: str) -> bytes:
         if "POST" in head:
-            return reply(answer)
+            return reply(response)
         if "/items" in head:
             return reply({"content": [{"id": "a", **item}, {"id": "b", **item}], "has_more": False})
         return reply({"id": "me", "app_id": "A", "input_spec": {"text": {"type": "string"}}, "content": [], "has_more": False})
 
-    odd.answers = [say]
+    scripted.answers = [respond]
     with pytest.raises(tf.UploadError) as caught:
-        tf.create_app_batch(pd.DataFrame({"text": ["x", "y"]}), odd.client(), "P", progress=False)
+        tf.create_app_batch(pd.DataFrame({"text": ["x", "y"]}), scripted.client(), "P", progress=False)
     assert counts(caught.value.results) == {"UNKNOWN": 2}
-    assert len([body for body in odd.bodies if body]) == 1
+    assert len([body for body in scripted.bodies if body]) == 1
 
 
 def upload_in_a_process(toloka: LocalToloka, kind: str, project_id: str, kill_at: int, home: Path) -> tuple[int, str]:
-    command = [sys.executable, DYING, toloka.url, toloka.token, project_id, "1500", str(kill_at), kind]
+    command = [sys.executable, KILLED_UPLOAD, toloka.url, toloka.token, project_id, "1500", str(kill_at), kind]
     environment = os.environ | {"XDG_DATA_HOME": str(home)}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False, timeout=300)
     return done.returncode, done.stdout
@@ -480,25 +473,25 @@ def test_an_upload_killed_at_any_line_resumes_and_creates_each_row_once(
     client = toloka.client()
     frame = frame_of(1_500).rename(columns={"image": "image_url"})
     create = tf.create_app_items if kind == "app items" else tf.create_app_batch
-    lines, ended, left = 0, [], set()
-    for number in range(KILLS + 1):  # the first one lives, and tells how many lines there are
+    lines, exit_codes, statuses = 0, [], set()
+    for number in range(KILLS + 1):  # the first one is not killed, and prints the number of lines
         project_id = str(tf.run(client.create_app_project({"app_id": APP, "name": "Pairs", "parameters": {}}))["id"])
         home = tmp_path / str(number)
         monkeypatch.setenv("XDG_DATA_HOME", str(home))
-        status, said = upload_in_a_process(toloka, kind, project_id, lines * number * 2 // (2 * KILLS + 1), home)
-        lines = lines or int(said)
-        ended.append(status)
+        exit_code, output = upload_in_a_process(toloka, kind, project_id, lines * number * 2 // (2 * KILLS + 1), home)
+        lines = lines or int(output)
+        exit_codes.append(exit_code)
         for _ in range(4):
             try:
                 results = frame.pipe(create, client, project_id, progress=False)
             except tf.UploadError as error:
-                left |= set(error.results["status"])
-                later(home)
+                statuses |= set(error.results["status"])
+                let_five_minutes_pass(home)
             else:
                 break
         check_each_once(frame, results, items(client, project_id))
-    assert ended == [0] + [-signal.SIGKILL] * KILLS
-    assert left <= {"CREATED", "UNKNOWN", "NOT_SENT"}
+    assert exit_codes == [0] + [-signal.SIGKILL] * KILLS
+    assert statuses <= {"CREATED", "UNKNOWN", "NOT_SENT"}
 
 
 def test_items_of_a_running_upload_are_not_matched_with_another(
@@ -507,14 +500,14 @@ def test_items_of_a_running_upload_are_not_matched_with_another(
     toloka.faults.lose_reply(BULK, when="before", nth=1)
     create = partial(tf.create_app_items, client=client, app_project_id=project_id, progress=False)
     with pytest.raises(tf.UploadError):
-        pairs(5).pipe(create, upload_id="never came")
+        pairs(5).pipe(create, upload_id="never arrived")
     toloka.faults.lose_reply(BULK, nth=1)
     toloka.faults.html("GET /app/v0/app-projects/*/items", times=9)
     with pytest.raises(tf.UploadError):
-        pairs(5).pipe(create, upload_id="came")
+        pairs(5).pipe(create, upload_id="arrived")
     toloka.faults.clear()
     with pytest.raises(tf.UploadError) as caught:
-        pairs(5).pipe(create, upload_id="never came")
+        pairs(5).pipe(create, upload_id="never arrived")
     assert counts(caught.value.results) == {"UNKNOWN": 5}
     assert len(items(client, project_id)) == 5
 
@@ -530,7 +523,7 @@ def test_a_row_shared_by_two_lost_requests_leaves_neither_unknown(
     with pytest.raises(tf.UploadError):
         frame.pipe(create, concurrency=2)
     toloka.faults.clear()
-    later(data_home)
+    let_five_minutes_pass(data_home)
     check_each_once(frame, frame.pipe(create), items(client, project_id))
 
 
