@@ -1,7 +1,7 @@
-"""The verbs of `toloka_frames` for async code: the same names, arguments, results and errors, awaited.
+"""The functions of `toloka_frames` for async code: same names, arguments, results and errors, as coroutines.
 
-Stop, as a cancellation of the awaiting task, raises `UploadCancelled` where ordinary code gets `UploadInterrupted`. To limit
-the time of an upload on Python 3.11 use `asyncio.wait_for`: `asyncio.timeout` there lets an `UploadCancelled` pass as it is.
+Cancelling the awaiting task raises `UploadCancelled` where a synchronous call raises `UploadInterrupted`. To limit the time of
+an upload on Python 3.11, use `asyncio.wait_for`: `asyncio.timeout` does not turn `UploadCancelled` into a `TimeoutError` there.
 """
 
 from __future__ import annotations
@@ -53,22 +53,22 @@ async def to_dataframe(
     concurrency: int | None = None,
     progress: ProgressArg = "auto",
 ) -> pd.DataFrame:
-    """`tf.to_dataframe` for async code; of a scan with its concurrency and progress. Units, errors and source as there."""
+    """Async version of `tf.to_dataframe`; a scan also takes concurrency and progress. Units, errors and source as there."""
     check_dtype_backend(dtype_backend)
     return to_frame(await to_arrow(rows, concurrency=concurrency, progress=progress), dtype_backend)
 
 
 async def to_arrow(rows: Scan | Rows, *, concurrency: int | None = None, progress: ProgressArg = "auto") -> pa.Table:
-    """`tf.to_arrow` for async code; of a scan with its concurrency and progress. Units, errors and source as there."""
+    """Async version of `tf.to_arrow`; a scan also takes concurrency and progress. Units, errors and source as there."""
     if isinstance(rows, Scan):
         return await run_on_loop(rows._fetch_table(concurrency, progress))
     inferrer = SchemaInferrer(None)
-    collected = [batch async for batch in to_batches_async(rows, inferrer)]
-    return pa.Table.from_batches(collected, inferrer.schema)
+    batches = [batch async for batch in to_batches_async(rows, inferrer)]
+    return pa.Table.from_batches(batches, inferrer.schema)
 
 
 async def to_parquet(rows: Scan | Rows, path: FilePath, *, resume: bool = False, progress: ProgressArg = "auto") -> Path:
-    """`tf.to_parquet` for async code; of a scan with its progress. Units, errors and source as there."""
+    """Async version of `tf.to_parquet`; a scan also takes progress. Units, errors and source as there."""
     if isinstance(rows, Scan):
         return await run_on_loop(rows._write_parquet(path, resume, progress))
     reject_resume(resume)
@@ -83,7 +83,7 @@ async def to_parquet(rows: Scan | Rows, path: FilePath, *, resume: bool = False,
 
 
 async def sync(scan: Scan, folder: FilePath, *, lag: timedelta = DEFAULT_LAG, progress: ProgressArg = "auto") -> Synced:
-    """`tf.sync` for async code; arguments, result, units, errors and source as there."""
+    """Async version of `tf.sync`; arguments, result, units, errors and source as there."""
     return await run_on_loop(awaited_sync(scan, folder, lag, progress))
 
 

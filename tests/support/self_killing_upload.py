@@ -1,10 +1,10 @@
-"""A process that uploads a frame and kills itself at a line of our code; run by test_exactly_once.py and test_app_sending.py.
+"""A process that uploads a frame and kills itself at a line of the package; test_exactly_once and test_send_app_items run it.
 
-    python self_killing_upload.py URL TOKEN PLACE ROWS KILL_AT [KIND]
+    python self_killing_upload.py URL TOKEN DESTINATION ROWS KILL_AT [KIND]
 
-PLACE is a pool, or an app project where KIND is "app items" or "app batch".
-KILL_AT counts the lines that are run in the modules from the plan to the results; 0 lets it live and prints their number. A
-line counts so many times only, so that a loop over rows takes no kills away from the lines between requests.
+DESTINATION is a pool, or an app project if KIND is "app items" or "app batch".
+KILL_AT counts the executed lines of the modules from the plan to the results; with 0 the process lives and prints their number.
+Each line counts at most MAX_COUNTS counts, so that loops over rows leave enough kills for the lines between requests.
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ MODULES = {
         *("_uploading/send", "_uploading/send_app_items"),
     )
 }
-TIMES = 50
-PADDING = "x" * 1_500  # so that a request holds some 650 rows
+MAX_COUNTS = 50
+PADDING = "x" * 1_500  # a request holds about 650 of these rows
 
 
 def frame_of(rows: int) -> pd.DataFrame:
-    """The rows that are uploaded, each with a text of its own."""
+    """Return the rows to upload, each with its own text."""
     images = [f"https://example.com/{row}.jpg" for row in range(rows)]
     return pd.DataFrame({"image": images, "text": [f"{row} {PADDING}" for row in range(rows)]})
 
 
-def die_at(line: int) -> count[int]:
-    """Have this process killed at the n-th line that it runs in these modules; returns the counter."""
-    lines, times = count(1), Counter[tuple[object, int]]()
+def kill_at_line(line: int) -> count[int]:
+    """Kill this process at its n-th executed line of these modules, and return the counter of lines."""
+    lines, counts = count(1), Counter[tuple[object, int]]()
 
     def trace(frame: FrameType, event: str, _: object) -> object:
         if event == "call":
             return trace if frame.f_code.co_filename in MODULES else None
         if event == "line":
-            times[frame.f_code, frame.f_lineno] += 1
-            if times[frame.f_code, frame.f_lineno] <= TIMES and next(lines) == line:
+            counts[frame.f_code, frame.f_lineno] += 1
+            if counts[frame.f_code, frame.f_lineno] <= MAX_COUNTS and next(lines) == line:
                 os.kill(os.getpid(), signal.SIGKILL)
         return trace
 
@@ -62,17 +62,17 @@ def die_at(line: int) -> count[int]:
     return lines
 
 
-def main(url: str, token: str, place: str, rows: str, kill_at: str, kind: str = "tasks") -> None:
+def main(url: str, token: str, destination: str, rows: str, kill_at: str, kind: str = "tasks") -> None:
     client = tf.AsyncTolokaClient(token, url=url)
     frame = frame_of(int(rows))
-    lines = die_at(int(kill_at))
+    lines = kill_at_line(int(kill_at))
     if kind == "tasks":
-        tf.create_tasks(frame, client, place, allow_defaults=True, progress=False)
+        tf.create_tasks(frame, client, destination, allow_defaults=True, progress=False)
     else:
         create = tf.create_app_items if kind == "app items" else tf.create_app_batch
-        create(frame.rename(columns={"image": "image_url"}), client, place, progress=False)
+        create(frame.rename(columns={"image": "image_url"}), client, destination, progress=False)
     sys.settrace(None)
-    print(next(lines))  # noqa: T201 -- this is what it is asked for
+    print(next(lines))  # noqa: T201 -- the test reads it
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""An upload that is killed at any line, and the service with it, goes on and ends with every row created exactly once.
+"""An upload that is killed at any line, or whose service is killed, resumes and creates every row exactly once.
 
-`SOAK_POINTS=200` has as many uploads of 20,000 rows killed (`make soak`); the usual run has a few smaller ones.
+`SOAK_POINTS=200` kills that number of uploads of 20,000 rows (`make soak`); the usual run kills a few smaller ones.
 """
 
 from __future__ import annotations
@@ -43,25 +43,25 @@ FAULTS: list[list[Callable[[Faults], Fault]]] = [
     [lambda faults: faults.answer(403, POST, nth=4)],
     [lambda faults: faults.restart(POST, nth=3), lambda faults: faults.fail_operation(POST, nth=6)],
 ]
-DYING = Path(__file__).parents[1] / "support" / "self_killing_upload.py"
+KILLED_UPLOAD = Path(__file__).parents[1] / "support" / "self_killing_upload.py"
 
 
 def upload_in_a_process(url: str, token: str, pool_id: str, kill_at: int, home: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, DYING, url, token, pool_id, str(ROWS), str(kill_at)]
+    command = [sys.executable, KILLED_UPLOAD, url, token, pool_id, str(ROWS), str(kill_at)]
     environment = os.environ | {"XDG_DATA_HOME": str(home)}
     return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False, timeout=300)
 
 
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory: pytest.TempPathFactory) -> int:
-    """How many lines a whole upload runs."""
+    """The number of lines that a complete upload executes."""
     home = tmp_path_factory.mktemp("whole")
     with LocalToloka(operation_seconds=0.02) as toloka:
         return int(upload_in_a_process(toloka.url, toloka.token, create_pool(toloka.client()), 0, home).stdout)
 
 
 def states(data_home: Path) -> set[str]:
-    """The states of chunks in the ledger, as a killed process has left them."""
+    """Return the states of chunks in the ledger of a killed process."""
     ledger = data_home / "toloka_frames" / "uploads.db"
     if not ledger.exists():
         return {"no ledger"}
@@ -72,8 +72,8 @@ def states(data_home: Path) -> set[str]:
     return found or {"no upload"}
 
 
-def gone_on(client: AsyncTolokaClient, pool_id: str, *, without_frame: bool) -> None:
-    """What a person does: the same again, until it is done; where an operation has failed, in another way."""
+def repeat_until_done(client: AsyncTolokaClient, pool_id: str, *, without_frame: bool) -> None:
+    """Repeat the call as a user does, until it completes; after the first call with skip_invalid_items."""
     for attempt in range(10):
         flags = {"allow_defaults": True, "skip_invalid_items": True if attempt else None}
         try:
@@ -83,10 +83,10 @@ def gone_on(client: AsyncTolokaClient, pool_id: str, *, without_frame: bool) -> 
             else:
                 tf.create_tasks(frame_of(ROWS), client, pool_id, **flags, progress=False)
         except tf.UploadError as error:
-            print(f"  {error.results['status'].value_counts().to_dict()}")  # noqa: T201 -- seen when the test fails
+            print(f"  {error.results['status'].value_counts().to_dict()}")  # noqa: T201 -- shown if the test fails
         else:
             return
-    pytest.fail("Ten more calls have not ended the upload.")
+    pytest.fail("The upload is not complete after ten more calls.")
 
 
 def check_exactly_once(client: AsyncTolokaClient, pool_id: str, rows: int = ROWS) -> None:
@@ -100,21 +100,21 @@ def check_exactly_once(client: AsyncTolokaClient, pool_id: str, rows: int = ROWS
 
 
 def new_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> Path:
-    """A data folder of its own for each upload that is killed, so that its ledger is its own."""
+    """Set a new data folder, so that each killed upload has its own ledger."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / name))
     return tmp_path / name
 
 
-def killed_and_gone_on(number: int, kill_at: int, toloka: LocalToloka, home: Path) -> tuple[int, set[str]]:
-    """Kill an upload at a line, go on, check; returns how it ended, and the states of the ledger then."""
+def kill_and_repeat(number: int, kill_at: int, toloka: LocalToloka, home: Path) -> tuple[int, set[str]]:
+    """Kill an upload at a line, repeat the call until done, check; return the exit code and the states at the kill."""
     client = toloka.client()
     pool_id = create_pool(client)
     for plan in FAULTS[number % len(FAULTS)]:
         plan(toloka.faults)
     ended = upload_in_a_process(client.service.url, toloka.token, pool_id, kill_at, home)
     left = states(home)
-    print(f"line {kill_at:,}: exit {ended.returncode}, {', '.join(sorted(left))}")  # noqa: T201 -- tells what was hit
-    gone_on(client, pool_id, without_frame=number % 3 == 0)
+    print(f"line {kill_at:,}: exit {ended.returncode}, {', '.join(sorted(left))}")  # noqa: T201 -- shows which states were hit
+    repeat_until_done(client, pool_id, without_frame=number % 3 == 0)
     check_exactly_once(client, pool_id)
     tf.run(client.aclose())
     return ended.returncode, left
@@ -123,15 +123,15 @@ def killed_and_gone_on(number: int, kill_at: int, toloka: LocalToloka, home: Pat
 def test_an_upload_killed_at_any_line_resumes_and_creates_each_row_once(
     lines: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    print(f"seed {SEED}: {POINTS} points of {lines:,} lines")  # noqa: T201 -- to be run again with
+    print(f"seed {SEED}: {POINTS} points of {lines:,} lines")  # noqa: T201 -- for a repeated run with the same seed
     seen: set[str] = set()
-    chosen = random.Random(SEED)  # noqa: S311 -- to be repeated, not to be secret
+    chosen = random.Random(SEED)  # noqa: S311 -- repeatable, not secret
     for number in range(POINTS):
-        # one in each of as many equal parts of the way; where a fault has ended the upload before, an earlier one
+        # one line in each of equal parts of the upload; an earlier one if a fault ended the upload before it
         ended, kill_at = 0, int(lines * (number + chosen.random()) / POINTS) if number else 1
         for home in map("home{}-{}".format, repeat(number), count()):
             with LocalToloka(operation_seconds=0.02) as toloka:
-                ended, left = killed_and_gone_on(number, kill_at, toloka, new_home(monkeypatch, tmp_path, home))
+                ended, left = kill_and_repeat(number, kill_at, toloka, new_home(monkeypatch, tmp_path, home))
             seen |= left
             if ended == -signal.SIGKILL:
                 break
@@ -142,13 +142,13 @@ def test_an_upload_killed_at_any_line_resumes_and_creates_each_row_once(
 
 @contextmanager
 def served(db: Path, port: int) -> Iterator[str]:
-    """The service in a process of its own, killed at the end; gives its token."""
+    """Run the service in its own process, yield its token, and kill it at the end."""
     command = [Path(sys.executable).with_name("toloka-frames"), "serve", "--db", str(db), "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            said = process.stdout.readline() + process.stdout.readline()
-            yield re.findall(r"AsyncTolokaClient\('(.+?)'", said)[0]
+            output = process.stdout.readline() + process.stdout.readline()
+            yield re.findall(r"AsyncTolokaClient\('(.+?)'", output)[0]
         finally:
             process.send_signal(signal.SIGKILL)
 
@@ -169,7 +169,7 @@ def test_each_row_is_created_once_if_the_service_is_killed_and_restarted(
         pool_id = create_pool(client)
         upload_in_a_process(client.service.url, token, pool_id, int(lines * part), data_home)
     with served(db, port):
-        gone_on(client, pool_id, without_frame=False)
+        repeat_until_done(client, pool_id, without_frame=False)
         check_exactly_once(client, pool_id)
 
 
@@ -189,10 +189,10 @@ def test_each_row_is_created_once_whatever_fails_on_the_network(seed: int, tolok
         try:
             tf.create_tasks(frame_of(MANY_ROWS), client, pool_id, allow_defaults=True, progress=False)
         except tf.TolokaError as error:
-            print(f"{attempt}: {error}")  # noqa: T201 -- seen when the test fails
+            print(f"{attempt}: {error}")  # noqa: T201 -- shown if the test fails
         else:
             break
-    print(toloka.faults)  # noqa: T201 -- seen when the test fails
+    print(toloka.faults)  # noqa: T201 -- shown if the test fails
     assert all(fault.struck for fault in planned)
     toloka.faults.clear()
     check_exactly_once(client, pool_id, MANY_ROWS)
