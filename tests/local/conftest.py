@@ -1,11 +1,11 @@
-"""A service on a real socket and a plain HTTP client of it."""
+"""A local service on a real socket, and a plain HTTP client of it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
-from support.raw_client import Wire
+from support.raw_client import RawClient
 
 from toloka_frames.local import LocalToloka
 
@@ -20,16 +20,16 @@ def toloka() -> Iterator[LocalToloka]:
 
 
 @pytest.fixture
-def wire(toloka: LocalToloka) -> Iterator[Wire]:
-    made = Wire(toloka)
-    with made.http:
-        yield made
+def api(toloka: LocalToloka) -> Iterator[RawClient]:
+    client = RawClient(toloka)
+    with client.http:
+        yield client
 
 
 @pytest.fixture(scope="module")
-def wire_of_module() -> Iterator[Wire]:
-    """One service for a file whose tests do not mind each other's projects and pools."""
+def module_api() -> Iterator[RawClient]:
+    """One service for all tests of a file, for tests that ignore each other's projects and pools."""
     with LocalToloka(operation_seconds=0.05) as service:
-        made = Wire(service)
-        with made.http:
-            yield made
+        client = RawClient(service)
+        with client.http:
+            yield client

@@ -3,50 +3,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from support.raw_client import POOL, PROJECT
+from support.raw_client import POOL
 
 if TYPE_CHECKING:
-    from support.raw_client import Wire
+    from support.raw_client import RawClient
 
 
 @pytest.fixture
-def wire(wire_of_module: Wire) -> Wire:
-    return wire_of_module
+def api(module_api: RawClient) -> RawClient:
+    return module_api
 
 
-def test_a_project_comes_back_with_what_the_service_adds(wire: Wire) -> None:
-    project = wire.project()
-    assert {name: project[name] for name in PROJECT} == PROJECT
-    assert project["status"] == "ACTIVE"
-    assert project["owner"]["myself"]
-    assert project["id"].isdecimal()
-    assert wire.get(f"/v1/projects/{project['id']}") == project
-
-
-def test_a_project_needs_its_fields_and_known_types(wire: Wire) -> None:
-    reply = wire.post("/v1/projects", {"public_name": "x"})
-    assert set(reply.json()["payload"]) == {"task_spec", "assignments_issuing_type"}
-    fields = {"a": {"type": "picture", "min_value": "3"}, "b": "string", "c": {"type": "string", "allowed_values": "x"}}
-    spec = {"input_spec": fields, "output_spec": None}
-    payload = wire.post("/v1/projects", {**PROJECT, "task_spec": spec}).json()["payload"]
-    assert payload["task_spec.input_spec.a.type"]["code"] == "UNKNOWN_ENUM_VALUE"
-    assert payload["task_spec.input_spec.a.min_value"]["code"] == "FLOAT_EXPECTED"
-    assert payload["task_spec.input_spec.b"]["code"] == "OBJECT_EXPECTED"
-    assert payload["task_spec.input_spec.c.allowed_values"]["code"] == "ARRAY_EXPECTED"
-    assert payload["task_spec.output_spec"]["code"] == "OBJECT_EXPECTED"
-
-
-def test_a_project_is_replaced_but_keeps_what_the_service_set(wire: Wire) -> None:
-    project = wire.project()
-    reply = wire.http.put(f"/v1/projects/{project['id']}", json={**PROJECT, "public_name": "New", "status": "ARCHIVED"})
-    assert reply.json()["public_name"] == "New"
-    assert {name: reply.json()[name] for name in ("id", "status", "created", "owner")} == {
-        name: project[name] for name in ("id", "status", "created", "owner")
-    }
-
-
-def test_a_new_pool_is_closed(wire: Wire) -> None:
-    pool = wire.get(f"/v1/pools/{wire.pool()}")
+def test_a_new_pool_is_closed(api: RawClient) -> None:
+    pool = api.get(f"/v1/pools/{api.create_pool()}")
     assert {name: pool[name] for name in POOL} == POOL
     assert pool["status"] == "CLOSED"
     assert pool["type"] == "REGULAR"
@@ -65,72 +34,21 @@ WRONG = [
 ]
 
 
-def test_a_pool_form_that_cannot_be_is_refused(wire: Wire) -> None:
-    form = {**POOL, "project_id": wire.project()["id"]}
+def test_an_invalid_pool_is_rejected(api: RawClient) -> None:
+    form = {**POOL, "project_id": api.create_project()["id"]}
     for change, field, code in WRONG:
-        reply = wire.post("/v1/pools", {**form, **change})
-        assert reply.status_code == 400
-        assert reply.json()["payload"][field]["code"] == code
+        response = api.post("/v1/pools", {**form, **change})
+        assert response.status_code == 400
+        assert response.json()["payload"][field]["code"] == code
 
 
-def test_a_pool_opens_and_closes_by_operations(wire: Wire) -> None:
-    pool_id = wire.pool()
-    wire.tasks(pool_id, 1)
-    operation = wire.done(f"/v1/pools/{pool_id}/open")
-    assert (operation["type"], operation["status"]) == ("POOL.OPEN", "SUCCESS")
-    assert operation["parameters"] == {"pool_id": pool_id}
-    pool = wire.get(f"/v1/pools/{pool_id}")
-    assert (pool["status"], pool["last_started"]) == ("OPEN", operation["finished"])
-    wire.done(f"/v1/pools/{pool_id}/close")
-    pool = wire.get(f"/v1/pools/{pool_id}")
-    assert (pool["status"], pool["last_close_reason"]) == ("CLOSED", "MANUAL")
-    assert pool["last_stopped"] > pool["last_started"]
-
-
-def test_what_is_so_already_needs_no_operation(wire: Wire) -> None:
-    pool_id = wire.pool()
-    wire.tasks(pool_id, 1)
-    replies = [wire.post(f"/v1/pools/{pool_id}/close")]
-    wire.done(f"/v1/pools/{pool_id}/open")
-    replies.append(wire.post(f"/v1/pools/{pool_id}/open"))
-    wire.done(f"/v1/pools/{pool_id}/close")
-    wire.done(f"/v1/pools/{pool_id}/archive")
-    replies.append(wire.post(f"/v1/pools/{pool_id}/archive"))
-    assert [(reply.status_code, reply.content) for reply in replies] == [(204, b"")] * 3
-
-
-def test_what_a_pools_state_forbids_is_a_conflict(wire: Wire) -> None:
-    pool_id = wire.pool()
-    assert wire.post(f"/v1/pools/{pool_id}/open").json()["code"] == "EMPTY_POOL"
-    wire.tasks(pool_id, 1)
-    wire.done(f"/v1/pools/{pool_id}/open")
-    archive = wire.post(f"/v1/pools/{pool_id}/archive")
-    assert (archive.status_code, archive.json()["code"]) == (409, "POOL_INAPPROPRIATE_STATUS")
-    wire.done(f"/v1/pools/{pool_id}/close")
-    wire.done(f"/v1/pools/{pool_id}/archive")
-    for action in ("open", "close"):
-        reply = wire.post(f"/v1/pools/{pool_id}/{action}")
-        assert (reply.status_code, reply.json()["code"]) == (409, "POOL_INAPPROPRIATE_STATUS")
-    patch = wire.http.patch(f"/v1/pools/{pool_id}", json={"priority": 3})
-    assert (patch.status_code, patch.content) == (409, b"")
-
-
-def test_a_pool_is_changed_and_replaced(wire: Wire) -> None:
-    pool_id = wire.pool()
-    assert wire.http.patch(f"/v1/pools/{pool_id}", json={"priority": 7, "status": "OPEN"}).json()["priority"] == 7
-    pool = wire.get(f"/v1/pools/{pool_id}")
+def test_a_pool_is_patched_and_replaced(api: RawClient) -> None:
+    pool_id = api.create_pool()
+    assert api.http.patch(f"/v1/pools/{pool_id}", json={"priority": 7, "status": "OPEN"}).json()["priority"] == 7
+    pool = api.get(f"/v1/pools/{pool_id}")
     assert (pool["priority"], pool["status"]) == (7, "CLOSED")
-    assert wire.http.patch(f"/v1/pools/{pool_id}", json={"priority": 101}).status_code == 400
+    assert api.http.patch(f"/v1/pools/{pool_id}", json={"priority": 101}).status_code == 400
     form = {**POOL, "project_id": pool["project_id"], "private_name": "New", "will_expire": "2050-01-01"}
-    replaced = wire.http.put(f"/v1/pools/{pool_id}", json=form).json()
+    replaced = api.http.put(f"/v1/pools/{pool_id}", json=form).json()
     assert (replaced["private_name"], replaced["priority"], replaced["created"]) == ("New", 0, pool["created"])
     assert replaced["will_expire"] == "2050-01-01T00:00:00"
-
-
-def test_an_action_that_its_pool_overtook_fails(wire: Wire) -> None:
-    pool_id = wire.pool()
-    wire.tasks(pool_id, 1)
-    archiving, opening = (wire.post(f"/v1/pools/{pool_id}/{action}").json()["id"] for action in ("archive", "open"))
-    assert wire.finished(archiving)["status"] == "SUCCESS"
-    assert wire.finished(opening)["status"] == "FAIL"
-    assert wire.get(f"/v1/pools/{pool_id}")["status"] == "ARCHIVED"

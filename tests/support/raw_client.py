@@ -1,4 +1,4 @@
-"""The service as a plain HTTP client sees it, and what it is asked for."""
+"""A plain HTTP client of the local service, and valid forms of a project, a pool and a task."""
 
 from __future__ import annotations
 
@@ -33,60 +33,64 @@ POOL = {
     "defaults": {"default_overlap_for_new_task_suites": 1, "default_overlap_for_new_tasks": 3},
     "mixer_config": {"real_tasks_count": 4, "golden_tasks_count": 1, "training_tasks_count": 0},
 }
+TRAINING = {"private_name": "Training", "inherited_instructions": True, "training_tasks_in_task_suite_count": 1}
 
 
-class Wire:
-    """The service as seen from outside: one method per thing that many tests do."""
+def authorization(toloka: LocalToloka) -> dict[str, str]:
+    return {"Authorization": f"ApiKey {toloka.token}"}
+
+
+class RawClient:
+    """A plain HTTP client, with a method for each action that many tests need."""
 
     def __init__(self, toloka: LocalToloka) -> None:
-        headers = {"Authorization": f"ApiKey {toloka.token}"}
-        self.http = httpx.Client(base_url=f"{toloka.url}/api", headers=headers, timeout=30)
+        self.http = httpx.Client(base_url=f"{toloka.url}/api", headers=authorization(toloka), timeout=30)
 
     def get(self, path: str, **query: Any) -> Any:
-        """What the service shows, or the failed assertion that it does not."""
-        reply = self.http.get(path, params=query)
-        assert reply.status_code == 200, reply.text
-        return reply.json()
+        """Return the JSON of a 200 response."""
+        response = self.http.get(path, params=query)
+        assert response.status_code == 200, response.text
+        return response.json()
 
     def post(self, path: str, body: Any = None, **query: Any) -> httpx.Response:
         if body is None:
             return self.http.post(path, params=query)
         return self.http.post(path, json=body, params=query)
 
-    def project(self, **changes: Any) -> dict[str, Any]:
-        reply = self.post("/v1/projects", {**PROJECT, **changes})
-        assert reply.status_code == 201, reply.text
-        return reply.json()
+    def create_project(self, **changes: Any) -> dict[str, Any]:
+        response = self.post("/v1/projects", {**PROJECT, **changes})
+        assert response.status_code == 201, response.text
+        return response.json()
 
-    def pool(self, project: dict[str, Any] | None = None, **changes: Any) -> str:
-        """The id of a new pool, of a new project if none is given."""
-        project_id = (project or self.project())["id"]
-        reply = self.post("/v1/pools", {**POOL, "project_id": project_id, **changes})
-        assert reply.status_code == 201, reply.text
-        return reply.json()["id"]
+    def create_pool(self, project: dict[str, Any] | None = None, **changes: Any) -> str:
+        """Return the id of a new pool, by default in a new project."""
+        project_id = (project or self.create_project())["id"]
+        response = self.post("/v1/pools", {**POOL, "project_id": project_id, **changes})
+        assert response.status_code == 201, response.text
+        return response.json()["id"]
 
-    def finished(self, operation_id: str) -> dict[str, Any]:
-        """The operation at its end."""
+    def wait_operation(self, operation_id: str) -> dict[str, Any]:
+        """Wait until an operation has ended and return it."""
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             operation = self.get(f"/v1/operations/{operation_id}")
             if operation["status"] in {"SUCCESS", "FAIL"}:
                 return operation
             time.sleep(0.01)
-        pytest.fail(f"operation {operation_id} does not end")
+        pytest.fail(f"operation {operation_id} has not ended")
 
-    def done(self, path: str) -> dict[str, Any]:
-        """The operation that an action began, at its end."""
-        reply = self.post(path)
-        assert reply.status_code == 202, reply.text
-        return self.finished(reply.json()["id"])
+    def run_operation(self, path: str) -> dict[str, Any]:
+        """Request an action, wait until its operation has ended and return it."""
+        response = self.post(path)
+        assert response.status_code == 202, response.text
+        return self.wait_operation(response.json()["id"])
 
-    def tasks(self, pool_id: str, count: int, **changes: Any) -> list[dict[str, Any]]:
-        """New tasks of a pool, made at once."""
+    def create_tasks(self, pool_id: str, count: int, **changes: Any) -> list[dict[str, Any]]:
+        """Create tasks in a pool and return them."""
         sent = [{"pool_id": pool_id, **task(number), **changes} for number in range(count)]
-        reply = self.post("/v1/tasks", sent, allow_defaults="true")
-        assert reply.status_code == 201, reply.text
-        return list(reply.json()["items"].values())
+        response = self.post("/v1/tasks", sent, allow_defaults="true")
+        assert response.status_code == 201, response.text
+        return list(response.json()["items"].values())
 
 
 def task(number: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from support.raw_client import PROJECT
 
 if TYPE_CHECKING:
     import httpx
-    from support.raw_client import Wire
+    from support.raw_client import RawClient
 
 CASES = [
     ({"type": "string"}, ["", "a", "007"], {"STRING_EXPECTED": [1, True, []]}),
@@ -30,34 +30,34 @@ CASES = [
 
 
 @pytest.fixture
-def wire(wire_of_module: Wire) -> Wire:
-    return wire_of_module
+def api(module_api: RawClient) -> RawClient:
+    return module_api
 
 
-def test_values_are_held_against_their_field(wire: Wire) -> None:
-    for field, good, bad in CASES:
+def test_values_are_checked_against_their_field(api: RawClient) -> None:
+    for field, valid, invalid in CASES:
         spec = {**PROJECT["task_spec"], "input_spec": {"value": field}}
-        pool_id = wire.pool(wire.project(task_spec=spec))
-        for value in good:
-            assert posted(wire, pool_id, value).status_code == 201, (field, value)
-        for code, values in bad.items():
+        pool_id = api.create_pool(api.create_project(task_spec=spec))
+        for value in valid:
+            assert post_value(api, pool_id, value).status_code == 201, (field, value)
+        for code, values in invalid.items():
             for value in values:
-                payload = posted(wire, pool_id, value).json()["payload"]
+                payload = post_value(api, pool_id, value).json()["payload"]
                 assert payload["input_values.value"]["code"] == code, (field, value)
 
 
-def posted(wire: Wire, pool_id: str, value: object) -> httpx.Response:
-    return wire.post("/v1/tasks", {"pool_id": pool_id, "overlap": 1, "input_values": {"value": value}})
+def post_value(api: RawClient, pool_id: str, value: object) -> httpx.Response:
+    return api.post("/v1/tasks", {"pool_id": pool_id, "overlap": 1, "input_values": {"value": value}})
 
 
-def test_a_bound_is_in_the_params(wire: Wire) -> None:
+def test_an_error_has_its_bound_as_parameter(api: RawClient) -> None:
     field = {"type": "integer", "min_value": 5, "required": False}
-    pool_id = wire.pool(wire.project(task_spec={**PROJECT["task_spec"], "input_spec": {"value": field}}))
-    reply = wire.post("/v1/tasks", {"pool_id": pool_id, "overlap": 1, "input_values": {"value": 1}})
-    assert reply.json()["payload"]["input_values.value"] == {
+    pool_id = api.create_pool(api.create_project(task_spec={**PROJECT["task_spec"], "input_spec": {"value": field}}))
+    response = api.post("/v1/tasks", {"pool_id": pool_id, "overlap": 1, "input_values": {"value": 1}})
+    assert response.json()["payload"]["input_values.value"] == {
         "code": "VALUE_LESS_THAN_MIN",
         "message": "Value must be greater than or equal to 5",
         "params": [5],
     }
     for values in ({}, {"value": None}):
-        assert wire.post("/v1/tasks", {"pool_id": pool_id, "overlap": 1, "input_values": values}).status_code == 201
+        assert api.post("/v1/tasks", {"pool_id": pool_id, "overlap": 1, "input_values": values}).status_code == 201
