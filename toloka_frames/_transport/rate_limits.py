@@ -198,7 +198,9 @@ _accounts: dict[bytes, AccountUsage] = {}
 
 def usage_of(*account: str) -> AccountUsage:
     """Return the usage of an account, identified by a digest of its token's digest, host and shared account."""
-    return _accounts.setdefault(hashlib.sha256("\n".join(account).encode()).digest(), AccountUsage())
+    key = hashlib.sha256("\n".join(account).encode()).digest()
+    # each request asks for it, so it is made for the first one only
+    return _accounts.get(key) or _accounts.setdefault(key, AccountUsage())
 
 
 def _counted_as(call: str) -> str:
