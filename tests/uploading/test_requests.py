@@ -6,6 +6,7 @@ import itertools
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pytest
@@ -78,6 +79,21 @@ def test_repeated_halving_keeps_every_row_with_its_task_once(rows: list[int]) ->
         assert [row for chunk in level for row in chunk.positions] == rows
         assert [task for chunk in level for task in chunk.object_texts] == whole.object_texts
     assert len(seen) == 2 * len(rows) - 1
+
+
+def hashes(*numbers: int) -> bytes:
+    return np.array(numbers, "<u8").tobytes()
+
+
+def test_an_objects_hashes_stay_with_it_and_rows_that_are_not_looked_for_are_left_out() -> None:
+    rows = replace(CHUNK, contents=hashes(11, 12, 0, 14))
+    suites = replace(CHUNK, contents=hashes(11, 12, 0, 21, 31), content_counts=np.array([3, 1, 1, 0], "<u4").tobytes())
+    assert rows.contents_of([True, False, True, True]) == hashes(11, 14)
+    assert suites.contents_of([True, False, True, False]) == hashes(11, 12, 31)
+    assert [half.contents_of([True, True]) for half in rows.halves()] == [hashes(11, 12), hashes(14)]
+    assert [half.contents_of([True, True]) for half in suites.halves()] == [hashes(11, 12, 21), hashes(31)]
+    assert [half.contents_of([False, True]) for half in suites.halves()] == [hashes(21), hashes()]
+    assert CHUNK.contents_of([True] * 4) == b""
 
 
 LENGTH = 4

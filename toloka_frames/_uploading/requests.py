@@ -41,6 +41,7 @@ LARGE_STRING = pa.large_string()
 ARROW_TYPES = {str: LARGE_STRING, bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
 QUOTE, BACKSLASH, FIRST_UNESCAPED = b'"'[0], b"\\"[0], b" "[0]
 BLOCK_ROWS = 1_000
+HASH, COUNT = np.dtype("<u8"), np.dtype("<u4")
 
 dumps = partial(orjson.dumps, option=JSON_OPTIONS)
 
@@ -105,6 +106,9 @@ class Chunk:
         text: The JSON text of the objects, one on each line.
         key: What distinguishes its upload from others: account, path, and the name that the user gave.
         pending_operation_id: The operation that an earlier call started for the chunk and whose end is not known, or None.
+        contents: A hash of each row of the objects, by which like rows of other uploads are found: little-endian 64-bit
+            numbers, 0 for a row that is not looked for. Empty if they are not known.
+        content_counts: The number of rows in each object, as little-endian 32-bit numbers; empty if each object is one row.
     """
 
     number: int
@@ -113,6 +117,8 @@ class Chunk:
     text: bytes
     key: str
     pending_operation_id: str | None = None
+    contents: bytes = b""
+    content_counts: bytes = b""
 
     @property
     def object_texts(self) -> list[bytes]:
@@ -140,10 +146,33 @@ class Chunk:
 
     def halves(self) -> tuple[Chunk, Chunk]:
         """Return the same objects as two chunks."""
-        middle, texts = len(self.positions) // 2, self.object_texts
-        return (
-            replace(self, positions=self.positions[:middle], text=b"\n".join(texts[:middle]), pending_operation_id=None),
-            replace(self, positions=self.positions[middle:], text=b"\n".join(texts[middle:]), pending_operation_id=None),
+        middle = len(self.positions) // 2
+        return self._part(slice(None, middle)), self._part(slice(middle, None))
+
+    def contents_of(self, chosen: Sequence[bool]) -> bytes:
+        """Return the hashes of the rows of some objects, without those that are not looked for.
+
+        Args:
+            chosen: Whether the object is one of them, for each object.
+        """
+        hashes: np.ndarray[Any, np.dtype[np.uint64]] = np.frombuffer(self.contents, HASH)
+        of_chosen = np.asarray(chosen, dtype=bool)
+        if self.content_counts:
+            of_chosen = of_chosen.repeat(np.frombuffer(self.content_counts, COUNT))
+        hashes = hashes[of_chosen[: len(hashes)]]
+        return bytes(hashes[hashes != 0])
+
+    def _part(self, part: slice) -> Chunk:
+        contents, counts = np.frombuffer(self.contents, HASH), np.frombuffer(self.content_counts, COUNT)
+        ends = [0, *accumulate(counts.tolist())] if self.content_counts else range(len(self.positions) + 1)
+        first, last, _ = part.indices(len(self.positions))
+        return replace(
+            self,
+            positions=self.positions[part],
+            text=b"\n".join(self.object_texts[part]),
+            pending_operation_id=None,
+            contents=contents[ends[first] : ends[last]].tobytes(),
+            content_counts=counts[part].tobytes(),
         )
 
 
