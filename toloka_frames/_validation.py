@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 from urllib.parse import quote
@@ -125,6 +126,14 @@ def positive(value: Any) -> str:
     """Check a whole number of at least 1."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError("a positive whole number is needed")
+    return str(value)
+
+
+def seconds_or_none(value: Any) -> str:
+    """Check a number of seconds above 0, or None, which sets no limit."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and not (is_number and 0 < value < math.inf):
+        raise ValueError("a number of seconds above 0 is needed, or None for no limit")
     return str(value)
 
 

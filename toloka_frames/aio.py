@@ -1,7 +1,8 @@
 """The functions of `toloka_frames` for async code: same names, arguments, results and errors, as coroutines.
 
 Cancelling the awaiting task raises `UploadCancelled` where a synchronous call raises `UploadInterrupted`. To limit the time of
-an upload on Python 3.11, use `asyncio.wait_for`: `asyncio.timeout` does not turn `UploadCancelled` into a `TimeoutError` there.
+an upload, use its `timeout=`, or `asyncio.wait_for`: on Python 3.11, `asyncio.timeout` does not turn `UploadCancelled` into a
+`TimeoutError`.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from toloka_frames.local import LocalToloka
+
 IMAGES = pd.DataFrame({"image": [f"https://example.com/{row:05}" for row in range(25_000)]})
 TOO_LARGE = reply({"code": "ENTITY_TOO_LARGE", "message": "!"}, 413)
 FORBIDDEN = reply({"code": "ACCESS_DENIED", "message": "no"}, 403)
@@ -133,6 +135,45 @@ def test_a_failed_operation_does_not_hold_up_other_rows_in_the_next_call(service
     again = {"CREATED": 15_000, "FAILED": 10_000}
     assert seen == [{"FAILED": 10_000, "NOT_SENT": 15_000}, again, again]
     assert service.posts == 3
+
+
+@pytest.mark.parametrize("skip", [None, True])
+@pytest.mark.parametrize("way", ["the same call", "resume"])
+def test_rows_of_a_failed_operation_are_sent_again_with_retry_failed(
+    skip: bool | None, way: str, client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka
+) -> None:
+    toloka.faults.fail_operation("POST /v1/tasks", times=2)
+    options: dict[str, Any] = {"allow_defaults": True, "skip_invalid_items": skip, "progress": False}
+    posts: list[int] = []
+
+    def call(**more: Any) -> pd.DataFrame:
+        before = len(toloka.requests)
+        try:
+            if posts and way == "resume":
+                return tf.resume(upload_id, client, progress=False, **more)
+            return tf.create_tasks(IMAGES.head(3), client, pool_id, **options, **more)
+        finally:
+            posts.append(sum(request.method == "POST" for request in toloka.requests[before:]))
+
+    with pytest.raises(tf.UploadError, match="retry_failed=True") as caught:
+        call(retry_failed=True)
+    assert isinstance(caught.value.__cause__, tf.OperationFailed)
+    assert "retry_failed=True" in caught.value.__cause__.hint
+    assert counts(caught.value.results) == {"FAILED": 3}
+    upload_id = caught.value.upload_id
+    with pytest.raises(tf.UploadError):
+        call()
+    with pytest.raises(tf.UploadError):
+        call(retry_failed=True)
+    assert counts(call(retry_failed=True)) == {"CREATED": 3}
+    assert counts(call(retry_failed=True)) == {"CREATED": 3}
+    assert posts == [1, 0, 1, 1, 0]
+    assert len(client.get_tasks(pool_id).to_dataframe(progress=False)) == 3
+
+
+def test_retry_failed_is_true_or_false(client: tf.AsyncTolokaClient) -> None:
+    with pytest.raises(tf.InputError, match="retry_failed="):
+        tf.create_tasks(IMAGES.head(3), client, "1", retry_failed=1)  # type: ignore[arg-type]
 
 
 def test_reconcile_reports_a_failed_operation(service: TaskServer) -> None:

@@ -41,6 +41,7 @@ def create_app_items(
     ledger: FilePath | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
+    timeout: float | None = None,
 ) -> Upload:
     """Create an app item from each row of a DataFrame: in a batch, or without one, to be labelled at once.
 
@@ -61,6 +62,7 @@ def create_app_items(
         concurrency: The number of requests in flight at once. It is 1 with ignore_errors, because a batch reports the errors of
             its latest request only.
         progress: As in `create_tasks`.
+        timeout: As in `create_tasks`.
 
     Returns:
         The results as of `create_tasks`, with `item_id` instead of `task_id` and `batch_id` instead of `operation_id`.
@@ -76,7 +78,7 @@ def create_app_items(
         raise InputError("ignore_errors=True is for items of a batch only.", column="ignore_errors", hint="Give batch_id=.")
     destination = _destination(app_project_id, batch_id=batch_id)
     rows = ItemRows(CREATE_APP_ITEMS, df, flags, upload_id, item_roles(df), destination)
-    return Upload(rows, client, ledger, concurrency, progress)
+    return Upload(rows, client, ledger, concurrency, progress, timeout)
 
 
 @upload_verb
@@ -94,6 +96,7 @@ def create_app_batch(
     ledger: FilePath | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
+    timeout: float | None = None,
 ) -> Upload:
     """Create a batch with an app item from each row of a DataFrame.
 
@@ -114,6 +117,7 @@ def create_app_batch(
         concurrency: The number of requests in flight at once. It is 1 with ignore_errors, because a batch reports the errors of
             its latest request only.
         progress: As in `create_tasks`.
+        timeout: As in `create_tasks`.
 
     Returns:
         The results as of `create_app_items`; `batch_id` is the new batch.
@@ -130,7 +134,7 @@ def create_app_batch(
     flags["priority_order"] = priority_order
     destination = _destination(app_project_id, name=name)
     rows = ItemRows(CREATE_APP_BATCH, df, flags, upload_id, item_roles(df), destination)
-    return Upload(rows, client, ledger, concurrency, progress)
+    return Upload(rows, client, ledger, concurrency, progress, timeout)
 
 
 def _destination(app_project_id: str, **batch: str | None) -> dict[str, str]:

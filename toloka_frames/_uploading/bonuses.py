@@ -48,6 +48,8 @@ def create_user_bonuses(
     ledger: FilePath | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
+    timeout: float | None = None,
+    retry_failed: bool = False,
 ) -> Upload:
     """Pay a bonus to the user of each row of a DataFrame.
 
@@ -65,6 +67,8 @@ def create_user_bonuses(
         ledger: As in `create_tasks`.
         concurrency: The number of requests in flight at once, of at most 100 bonuses each.
         progress: As in `create_tasks`.
+        timeout: As in `create_tasks`.
+        retry_failed: As in `create_tasks`.
 
     Returns:
         The results as of `create_tasks`, with `user_bonus_id` instead of `task_id`.
@@ -78,7 +82,7 @@ def create_user_bonuses(
     flags = check_flags(upload_id, skip_invalid_items=skip_invalid_items)
     objects = bonus_objects(df, {"public_title": public_title, "public_message": public_message})
     rows = BonusRows(CREATE_USER_BONUSES, df, flags, upload_id, objects)
-    return Upload(rows, client, ledger, concurrency, progress)
+    return Upload(rows, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed)
 
 
 @dataclass(frozen=True)

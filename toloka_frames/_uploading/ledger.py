@@ -247,8 +247,8 @@ class Ledger(LedgerFile):
         """Record the flags of the current call."""
         self._write("update uploads set flags = :flags where id = :upload", flags=json.dumps(dict(flags)), upload=upload)
 
-    def open_chunks(self, upload: int, flags: Mapping[str, str], planned: Iterable[Chunk] = ()) -> list[Chunk]:
-        """Return the chunks to send or to look up, among them those that failed under other flags."""
+    def open_chunks(self, upload: int, flags: Mapping[str, str] | None, planned: Iterable[Chunk] = ()) -> list[Chunk]:
+        """Return the chunks to send or to look up, among them those that failed under other flags; None: all that failed."""
         known = {chunk.operation_id: chunk for chunk in planned}
         rows = self._read(
             "select operation_id, pool_id, iif(state in ('begun', 'failed'), sent_as, null) as pending from chunks"
@@ -288,7 +288,7 @@ class Ledger(LedgerFile):
         positions, *columns = map(list, zip(*uncreated, strict=True)) if uncreated else [[] for _ in OUTCOME_COLUMNS]
         return [*known, (positions, dict(zip(OUTCOME_COLUMNS[1:], columns, strict=True)))]
 
-    def failed_operations(self, upload: int, flags: Mapping[str, str]) -> list[str]:
+    def failed_operations(self, upload: int, flags: Mapping[str, str] | None) -> list[str]:
         """Return the ids of the operations that ended with FAIL under these flags."""
         rows = self._read(
             "select sent_as from chunks where upload = :upload and state = 'failed' and flags = :flags",
@@ -541,7 +541,7 @@ def _updated(chunk: Chunk, pool_id: str, pending_operation_id: str | None) -> Ch
     return replace(chunk, pool_id=pool_id, pending_operation_id=pending_operation_id)
 
 
-def _flags_text(flags: Mapping[str, str]) -> str:
+def _flags_text(flags: Mapping[str, str] | None) -> str:
     return json.dumps(flags, sort_keys=True)
 
 

@@ -25,6 +25,8 @@ def resume(
     ledger: FilePath | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
+    timeout: float | None = None,
+    retry_failed: bool = False,
 ) -> Upload:
     """Resume an upload without its frame; the ledger holds the rows that are not settled.
 
@@ -34,6 +36,8 @@ def resume(
         ledger: As in `create_tasks`.
         concurrency: The number of requests in flight at once.
         progress: As in `create_tasks`.
+        timeout: As in `create_tasks`.
+        retry_failed: As in `create_tasks`.
 
     Returns:
         The results as of `create_tasks`, one row per row of the upload's frame, on a RangeIndex; errors as there.
@@ -42,12 +46,19 @@ def resume(
         InputError: If this account has no upload with this name in the ledger.
     """
     validate("upload_id", text, upload_id)
-    return Upload(LedgerRows(upload_id, only_check=False), client, ledger, concurrency, progress)
+    return Upload(
+        LedgerRows(upload_id, only_check=False), client, ledger, concurrency, progress, timeout, retry_failed=retry_failed
+    )
 
 
 @upload_verb
 def reconcile(
-    upload_id: str, client: AsyncTolokaClient, *, ledger: FilePath | None = None, progress: ProgressArg = "auto"
+    upload_id: str,
+    client: AsyncTolokaClient,
+    *,
+    ledger: FilePath | None = None,
+    progress: ProgressArg = "auto",
+    timeout: float | None = None,
 ) -> Upload:
     """Look up the outcome of every UNKNOWN row of an upload, and send nothing.
 
@@ -56,6 +67,7 @@ def reconcile(
         client: The account that began the upload.
         ledger: As in `create_tasks`.
         progress: As in `create_tasks`.
+        timeout: As in `create_tasks`.
 
     Returns:
         The results as of `create_tasks`, one row per row of the upload's frame, on a RangeIndex. A row that the service does
@@ -67,7 +79,7 @@ def reconcile(
         ApiError: If the service rejects a request.
     """
     validate("upload_id", text, upload_id)
-    return Upload(LedgerRows(upload_id, only_check=True), client, ledger, CONCURRENCY, progress)
+    return Upload(LedgerRows(upload_id, only_check=True), client, ledger, CONCURRENCY, progress, timeout)
 
 
 def uploads(ledger: FilePath | None = None) -> pd.DataFrame:

@@ -35,6 +35,7 @@ def set_user_skills(
     skip_invalid_items: bool | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
+    timeout: float | None = None,
 ) -> PerRowJob:
     """Set a skill of the user of each row of a DataFrame; the same rows again change nothing.
 
@@ -44,6 +45,7 @@ def set_user_skills(
         skip_invalid_items: Whether rows that the service rejects are only reported in the results, without an error.
         concurrency: The number of requests in flight at once, of one row each.
         progress: As in `create_tasks`.
+        timeout: As in `create_tasks`.
 
     Returns:
         A DataFrame with the index of `df` and string columns `status` (DONE, INVALID, FAILED, UNKNOWN, NOT_SENT),
@@ -57,7 +59,7 @@ def set_user_skills(
     Source: Toloka API, "Set skill" (at most 100,000 a day).
     """
     calls = skill_calls(df)
-    return PerRowJob(SKILLS, calls, df.index, skip_invalid_items, client, concurrency, progress)
+    return PerRowJob(SKILLS, calls, df.index, skip_invalid_items, client, concurrency, progress, timeout)
 
 
 @upload_verb
@@ -68,6 +70,7 @@ def set_user_restrictions(
     skip_invalid_items: bool | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
+    timeout: float | None = None,
 ) -> PerRowJob:
     """Ban the user of each row of a DataFrame from a pool, a project or all projects; the same rows again change nothing.
 
@@ -78,6 +81,7 @@ def set_user_restrictions(
         skip_invalid_items: As in `set_user_skills`.
         concurrency: The number of requests in flight at once, of one row each.
         progress: As in `create_tasks`.
+        timeout: As in `create_tasks`.
 
     Returns:
         The results as of `set_user_skills`, with `user_restriction_id`; errors as there.
@@ -85,7 +89,7 @@ def set_user_restrictions(
     Source: Toloka API, "Block access to tasks".
     """
     calls = restriction_calls(df)
-    return PerRowJob(RESTRICTIONS, calls, df.index, skip_invalid_items, client, concurrency, progress)
+    return PerRowJob(RESTRICTIONS, calls, df.index, skip_invalid_items, client, concurrency, progress, timeout)
 
 
 @upload_verb
@@ -97,6 +101,7 @@ def accept_assignments(
     skip_invalid_items: bool | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
+    timeout: float | None = None,
 ) -> PerRowJob:
     """Accept the assignment of each row of a DataFrame, which pays its Toloker; accepted ones stay accepted.
 
@@ -107,6 +112,7 @@ def accept_assignments(
         skip_invalid_items: As in `set_user_skills`.
         concurrency: The number of requests in flight at once, of one row each.
         progress: As in `create_tasks`.
+        timeout: As in `create_tasks`.
 
     Returns:
         The results as of `set_user_skills`, with `assignment_id`; errors as there.
@@ -114,7 +120,7 @@ def accept_assignments(
     Source: Toloka API, "Update task suite response".
     """
     calls = verdict_calls(df, "ACCEPTED", public_comment)
-    return PerRowJob(ASSIGNMENTS, calls, df.index, skip_invalid_items, client, concurrency, progress)
+    return PerRowJob(ASSIGNMENTS, calls, df.index, skip_invalid_items, client, concurrency, progress, timeout)
 
 
 @upload_verb
@@ -126,6 +132,7 @@ def reject_assignments(
     skip_invalid_items: bool | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
+    timeout: float | None = None,
 ) -> PerRowJob:
     """Reject the assignment of each row of a DataFrame; rejected ones stay rejected.
 
@@ -136,6 +143,7 @@ def reject_assignments(
         skip_invalid_items: As in `set_user_skills`.
         concurrency: The number of requests in flight at once, of one row each.
         progress: As in `create_tasks`.
+        timeout: As in `create_tasks`.
 
     Returns:
         The results as of `set_user_skills`, with `assignment_id`; errors as there.
@@ -146,7 +154,7 @@ def reject_assignments(
     if public_comment is None and isinstance(df, pd.DataFrame) and "public_comment" not in df.columns:
         raise InputError("A rejection needs a reason for the Toloker: give public_comment=, or a column public_comment.")
     calls = verdict_calls(df, "REJECTED", public_comment)
-    return PerRowJob(ASSIGNMENTS, calls, df.index, skip_invalid_items, client, concurrency, progress)
+    return PerRowJob(ASSIGNMENTS, calls, df.index, skip_invalid_items, client, concurrency, progress, timeout)
 
 
 @dataclass(frozen=True)
@@ -274,19 +282,16 @@ class PerRowJob(RowJob):
         client: AsyncTolokaClient,
         concurrency: int,
         progress: ProgressArg,
+        timeout: float | None,
     ) -> None:
         validate("skip_invalid_items", flag_or_none, skip_invalid_items)
-        super().__init__(client, concurrency, progress)
+        super().__init__(client, concurrency, progress, timeout)
         self._title, self._calls, self._index = updated.name, calls, index
         self._ok_statuses = {"DONE", "INVALID"} if skip_invalid_items else {"DONE"}
         self._results = Results(len(calls), updated.id_column)
 
-    async def run(self) -> pd.DataFrame:
-        """Make all calls and return the results of all rows.
-
-        Raises:
-            UploadError: If a call was not accepted.
-        """
+    async def _run(self) -> None:
+        """Make all calls and keep the results of all rows."""
         with track_progress(self._progress, self._title, total=len(self._calls)) as tracker:
             workers = WorkerPool(tracker)
             try:
@@ -296,7 +301,6 @@ class PerRowJob(RowJob):
                 raise
             tracker.note = self._results.summary()
             self._raise_for_results(workers.error, self._ok_statuses, REPEAT_HINT)
-        return self.frame()
 
     def frame(self) -> pd.DataFrame:
         """Return what is known of each input row."""

@@ -48,7 +48,10 @@ class ChunkSender(ABC):
         flags: Mapping[str, str],
         results: Results,
         tracker: ProgressTracker,
+        *,
+        retry_failed: bool = False,
     ) -> None:
+        self._retry_failed = retry_failed
         self._service, self._ledger, self._entry, self.flags = service, ledger, entry, flags
         self._results, self._tracker = results, tracker
         self._workers = WorkerPool(tracker)
@@ -111,9 +114,10 @@ class ChunkSender(ABC):
 class OperationSender(ChunkSender):
     """Sends chunks as operations whose ids we choose, so that a request can be repeated and looked up."""
 
-    def __init__(self, service: ApiClient, *args: Any) -> None:
-        super().__init__(service, *args)
+    def __init__(self, service: ApiClient, *args: Any, **options: Any) -> None:
+        super().__init__(service, *args, **options)
         self._poller = OperationPoller(service)
+        self._started: set[str] = set()
 
     async def send(self, chunks: Sequence[Chunk], concurrency: int) -> None:
         """Send chunks, at most `concurrency` at once."""
@@ -150,12 +154,12 @@ class OperationSender(ChunkSender):
                 await self._send_halves(chunk)
                 return
         ended, log = await self._ended(operation, release)
-        # A failed operation created nothing. It is worth another attempt only under other flags: equal flags fail again.
+        # A failed operation created nothing. Under equal flags it mostly fails again, so another attempt takes the user's word.
         while ended["status"] == "FAIL" and not len(log.ids):
             operation = await self._find_operation(retry_operation_id(ended["id"]))
             if operation is not None:
                 await self._record_sending(chunk, operation["id"])
-            elif _has_flags(ended, self.flags):
+            elif _has_flags(ended, self.flags) and (not self._retry_failed or ended["id"] in self._started):
                 break
             else:
                 operation = await self._start(chunk, retry_operation_id(ended["id"]))
@@ -182,9 +186,12 @@ class OperationSender(ChunkSender):
             raise asyncio.CancelledError
         await self._record_sending(chunk, operation_id)
         query = {**self.flags, "async_mode": "true", "operation_id": operation_id}
+        self._started.add(operation_id)
         try:
             return await operations.start(self._service, self._entry.kind.path, query, chunk.body)
         except TolokaError as error:
+            if not error.may_have_taken_effect:
+                self._started.remove(operation_id)
             if not _may_exist(error):
                 await self._record_rejection(chunk, error)
                 raise
@@ -217,7 +224,8 @@ def upload_operation_failed(operation: Mapping[str, Any]) -> OperationFailed:
     """Return the error for an operation that did not create all its rows."""
     return operations.operation_failed(
         operation,
-        "One INVALID row makes the service reject its whole request; with skip_invalid_items=True the other rows are created.",
+        "One INVALID row makes the service reject its whole request; with skip_invalid_items=True the other rows are created. "
+        "Where no row is INVALID, the service itself failed: the same call with retry_failed=True sends the rows again.",
     )
 
 

@@ -55,8 +55,8 @@ BATCH_FLAGS = ("priority_order",)
 class AppItemSender(ChunkSender):
     """Sends chunks as requests without an idempotency key; lists show whether one without a response took effect."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._project = self._entry.destination["app_project_id"]
         self._batch_id = ""
         self._unknown: OutcomeUnknown | None = None

@@ -51,6 +51,8 @@ def create_tasks(
     ledger: FilePath | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
+    timeout: float | None = None,
+    retry_failed: bool = False,
 ) -> Upload:
     """Create a task from each row of a DataFrame.
 
@@ -77,6 +79,8 @@ def create_tasks(
         ledger: The SQLite file that records what was sent; by default `uploads.db` in the user's data folder.
         concurrency: The number of requests in flight at once.
         progress: "auto", "notebook", "text", "log", False or a callable that gets `tf.Progress`.
+        timeout: Seconds after which the call stops, as Ctrl-C would stop it, and raises UploadError; by default no limit.
+        retry_failed: Whether to send rows again whose operation ended with FAIL in an earlier call and created none of them.
 
     Returns:
         A DataFrame with the index and the row order of `df`. String columns: `status` (CREATED, INVALID, FAILED, UNKNOWN,
@@ -94,7 +98,7 @@ def create_tasks(
     flags = check_flags(upload_id, allow_defaults=allow_defaults, open_pool=open_pool, skip_invalid_items=skip_invalid_items)
     roles = column_roles(df, input_columns, has_pool=pool_id is not None)
     rows = TaskRows(CREATE_TASKS, df, flags, upload_id, roles, pool_id, overlap)
-    return Upload(rows, client, ledger, concurrency, progress)
+    return Upload(rows, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed)
 
 
 @upload_verb
@@ -114,6 +118,8 @@ def create_task_suites(
     ledger: FilePath | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
+    timeout: float | None = None,
+    retry_failed: bool = False,
 ) -> Upload:
     """Create task suites from the rows of a DataFrame, for a pool without smart mixing.
 
@@ -135,6 +141,8 @@ def create_task_suites(
         ledger: As in `create_tasks`.
         concurrency: The number of requests in flight at once.
         progress: As in `create_tasks`.
+        timeout: As in `create_tasks`.
+        retry_failed: As in `create_tasks`.
 
     Returns:
         The results as of `create_tasks`, with `task_suite_id` instead of `task_id`: one row per row of `df`, with the outcome
@@ -153,7 +161,7 @@ def create_task_suites(
         raise InputError("A suite has one overlap: give overlap= instead of the column TASK:overlap.", column="TASK:overlap")
     roles = column_roles(frame, input_columns, has_pool=pool_id is not None)
     rows = TaskRows(CREATE_TASK_SUITES, frame, flags, upload_id, roles, pool_id, overlap, suites)
-    return Upload(rows, client, ledger, concurrency, progress)
+    return Upload(rows, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed)
 
 
 def _suite_of_each_row(df: pd.DataFrame, suite_column: str | None, rows_per_suite: int | None) -> Sequence[Any]:

@@ -25,7 +25,7 @@ from toloka_frames._uploading.ledger import Ledger, ledger_path
 from toloka_frames._uploading.results import Results
 from toloka_frames._uploading.send import OperationSender, upload_operation_failed
 from toloka_frames._uploading.send_app_items import AppItemSender
-from toloka_frames._validation import flag_or_none, format_rows, positive, text, validate
+from toloka_frames._validation import flag, flag_or_none, format_rows, positive, seconds_or_none, text, validate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
@@ -47,8 +47,12 @@ LOCK_POLL_SECONDS = 0.2
 RETRY_HINT = (
     "`.results` of this error has a row for each input row. The same call again sends rows that are NOT_SENT or were "
     "rejected, looks up UNKNOWN rows, and creates nothing twice. Correct INVALID rows and send them alone: "
-    "df[error.results['status'].eq('INVALID').to_numpy()]. Rows whose operation ended with FAIL are sent again if the same "
-    "call is made with another flag, such as skip_invalid_items=True."
+    "df[error.results['status'].eq('INVALID').to_numpy()]. Rows whose operation ended with FAIL are sent again by the same "
+    "call with retry_failed=True."
+)
+TIMEOUT_HINT = (
+    "`.results` of this error has a row for each input row. The same call again continues and creates nothing twice; timeout= "
+    "is the number of seconds that one call may take."
 )
 RETRY_APP_ITEMS_HINT = (
     "`.results` of this error has a row for each input row. The same call again sends rows that are NOT_SENT or were "
@@ -103,18 +107,42 @@ class RowJob(ABC):
 
     _results: Results
 
-    def __init__(self, client: AsyncTolokaClient, concurrency: int, progress: ProgressArg) -> None:
+    def __init__(self, client: AsyncTolokaClient, concurrency: int, progress: ProgressArg, timeout: float | None) -> None:
         if not isinstance(client, AsyncTolokaClient):
             raise InputError(f"client is a {type(client).__name__}, not an AsyncTolokaClient.", column="client")
         validate("concurrency", positive, concurrency)
+        validate("timeout", seconds_or_none, timeout)
         self.upload_id = ""
+        self._timeout = timeout
         self._service: ApiClient = client.service
         self._concurrency = concurrency
         self._progress = progress
 
-    @abstractmethod
     async def run(self) -> pd.DataFrame:
-        """Run the job on the package's event loop and return the results of all rows."""
+        """Run the job on the package's event loop and return the results of all rows.
+
+        Raises:
+            UploadError: If a row was not created or updated, or the job did not end in time.
+        """
+        deadline = asyncio.timeout(self._timeout)
+        try:
+            async with deadline:
+                await self._run()
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            # not chained: the local variables of an interrupted request hold the token
+            raise UploadError(
+                f"{self.stop_message()} The call did not end in {self._timeout:g} s.",
+                results=self.frame(),
+                upload_id=self.upload_id,
+                hint=TIMEOUT_HINT,
+            ) from None
+        return self.frame()
+
+    @abstractmethod
+    async def _run(self) -> None:
+        """Do the work and keep the results of all rows."""
 
     @abstractmethod
     def frame(self) -> pd.DataFrame:
@@ -180,8 +208,8 @@ def check_flags(upload_id: str | None, **flags: bool | None) -> dict[str, bool |
     Raises:
         InputError: If a flag is not True, False or None, or `upload_id` is not a valid name.
     """
-    for name, flag in flags.items():
-        validate(name, flag_or_none, flag)
+    for name, value in flags.items():
+        validate(name, flag_or_none, value)
     if upload_id is not None:
         validate("upload_id", text, upload_id)
     return dict(flags)
@@ -196,7 +224,7 @@ class UploadState:
         request_flags: Those that its requests carry.
         chunks: The chunks to send or to look up.
         outcomes: Positions, and columns of the results for them; later ones take precedence.
-        failed_operations: The operations that ended with FAIL under the same flags.
+        failed_operations: The operations that ended with FAIL and are not sent again by this call.
     """
 
     flags: Flags
@@ -216,8 +244,13 @@ class Upload(RowJob):
         ledger: FilePath | None,
         concurrency: int,
         progress: ProgressArg,
+        timeout: float | None,
+        *,
+        retry_failed: bool = False,
     ) -> None:
-        super().__init__(client, concurrency, progress)
+        super().__init__(client, concurrency, progress, timeout)
+        validate("retry_failed", flag, retry_failed)
+        self._retry_failed = retry_failed
         self._ledger_path = ledger_path(ledger)
         self._rows = rows
         self._ledger_was_read = False
@@ -227,12 +260,8 @@ class Upload(RowJob):
         else:
             self._expect(CREATE_TASKS, 0, range(0), pd.RangeIndex(0))
 
-    async def run(self) -> pd.DataFrame:
-        """Plan the rows of a frame or find those of the ledger, and send them or look them up.
-
-        Raises:
-            UploadError: If a row was not created.
-        """
+    async def _run(self) -> None:
+        """Plan the rows of a frame or find those of the ledger, and send them or look them up."""
         rows = self._rows
         if isinstance(rows, FrameRows):
             with track_progress(self._progress, rows.kind.name, total=len(rows.frame)) as tracker:
@@ -240,7 +269,6 @@ class Upload(RowJob):
         else:
             with track_progress(self._progress, CREATE_TASKS.name) as tracker:
                 await self._run_ledger(rows, tracker)
-        return self.frame()
 
     def frame(self) -> pd.DataFrame:
         """Return what is known of each input row."""
@@ -258,7 +286,7 @@ class Upload(RowJob):
             self._expect(rows.kind, plan.object_count, plan.object_of_row, rows.frame.index)
         self._object_of_row = plan.object_of_row
         async with self._locked_ledger(plan.account, plan.upload_id, tracker) as ledger:
-            entry, state = await in_thread(_enter, ledger, plan, rows.flags)
+            entry, state = await in_thread(_enter, ledger, plan, rows.flags, self._retry_failed)
             await self._send(ledger, entry, state, tracker)
 
     async def _run_ledger(self, rows: LedgerRows, tracker: ProgressTracker) -> None:
@@ -268,7 +296,7 @@ class Upload(RowJob):
             tracker.title = entry.kind.name
             index = pd.RangeIndex(len(entry.object_of_row))
             self._expect(entry.kind, entry.object_count, entry.object_of_row, index)
-            state = await in_thread(_begin_call, ledger, entry, entry.flags)
+            state = await in_thread(_begin_call, ledger, entry, entry.flags, self._retry_failed)
             if rows.only_check:
                 await self._look_up(ledger, entry, state, tracker)
             else:
@@ -328,7 +356,9 @@ class Upload(RowJob):
         tracker.total = entry.object_count
         tracker.rows = entry.object_count - sum(len(chunk.positions) for chunk in state.chunks)
         sender = OperationSender if entry.kind.idempotent else AppItemSender
-        return sender(self._service, ledger, entry, state.request_flags, self._results, tracker)
+        return sender(
+            self._service, ledger, entry, state.request_flags, self._results, tracker, retry_failed=self._retry_failed
+        )
 
     async def _open(self, ledger: Ledger, entry: LedgerEntry, sender: ChunkSender) -> None:
         """Open each pool or start the batch, once per upload: it may have been closed or stopped on purpose since."""
@@ -346,7 +376,7 @@ class Upload(RowJob):
             await in_thread(ledger.pool_was_opened, entry.id, pool_id)
 
 
-def _enter(ledger: Ledger, plan: UploadPlan, flags: Flags) -> tuple[LedgerEntry, UploadState]:
+def _enter(ledger: Ledger, plan: UploadPlan, flags: Flags, retry_failed: bool) -> tuple[LedgerEntry, UploadState]:
     """Return the ledger's entry of a plan, new or of an earlier call, and what is left to send."""
     entry = ledger.find(plan.account, plan.upload_id)
     if entry is None:
@@ -359,7 +389,7 @@ def _enter(ledger: Ledger, plan: UploadPlan, flags: Flags) -> tuple[LedgerEntry,
             column="upload_id",
             hint="Give these rows another upload_id=, or send the original rows.",
         )
-    return entry, _begin_call(ledger, entry, flags, plan.chunks)
+    return entry, _begin_call(ledger, entry, flags, retry_failed, plan.chunks)
 
 
 def _find(ledger: Ledger, account: str, upload_id: str) -> LedgerEntry:
@@ -373,12 +403,16 @@ def _find(ledger: Ledger, account: str, upload_id: str) -> LedgerEntry:
     return entry
 
 
-def _begin_call(ledger: Ledger, entry: LedgerEntry, flags: Flags, planned: Sequence[Chunk] = ()) -> UploadState:
+def _begin_call(
+    ledger: Ledger, entry: LedgerEntry, flags: Flags, retry_failed: bool, planned: Sequence[Chunk] = ()
+) -> UploadState:
     """Record the flags of a call, and return what is left for it to do; chunks that are planned already are not read again."""
     sent = _request_flags(entry.kind, flags)
     ledger.set_flags(entry.id, flags)
-    chunks, outcomes = ledger.open_chunks(entry.id, sent, planned), ledger.outcomes(entry.id)
-    return UploadState(flags, sent, chunks, outcomes, ledger.failed_operations(entry.id, sent))
+    # chunks that failed under these flags are not sent again
+    final = None if retry_failed else sent
+    chunks, outcomes = ledger.open_chunks(entry.id, final, planned), ledger.outcomes(entry.id)
+    return UploadState(flags, sent, chunks, outcomes, ledger.failed_operations(entry.id, final))
 
 
 def _request_flags(kind: BulkCreation, flags: Flags) -> dict[str, str]:
