@@ -246,6 +246,50 @@ def test_a_copy_of_something_else_is_rejected_and_left_unchanged(
     assert (content_of(folder), content_of(tmp_path / "unfinished")) == before
 
 
+def make_copy(kind: str, scan: tf.Scan, folder: Path) -> None:
+    if kind == "sync":
+        tf.sync(scan, folder, lag=NO_LAG)
+    else:
+        scan.to_parquet(folder, resume=True)
+
+
+@pytest.mark.parametrize("kind", ["sync", "to_parquet"])
+def test_a_copy_waits_until_its_account_is_known(
+    kind: str, scripted: Scripted, assignments: AssignmentList, tmp_path: Path
+) -> None:
+    assignments.add(ids(15))
+    assignments.account = None
+    for _ in range(2):
+        with pytest.raises(tf.ConfigurationError, match="not known") as caught:
+            make_copy(kind, scan_of(scripted), tmp_path / "copy")
+        assert "act_under_account_id=" in caught.value.hint
+        assert not (tmp_path / "copy").exists()
+    client = scripted.client(act_under_account_id="requester-1")
+    make_copy(kind, client.get_assignments(pool_id="1"), tmp_path / "copy")
+    assignments.account = "requester-1"
+    make_copy(kind, scan_of(scripted), tmp_path / "copy")
+    assert len(pd.read_parquet(tmp_path / "copy")) == 15
+
+
+@pytest.mark.parametrize("kind", ["sync", "to_parquet"])
+def test_a_copy_whose_account_was_the_url_in_an_earlier_release_is_continued(
+    kind: str, scripted: Scripted, assignments: AssignmentList, tmp_path: Path
+) -> None:
+    assignments.add(ids(15))
+    assignments.advance_clock(seconds=5)
+    make_copy(kind, scan_of(scripted), tmp_path / "copy")
+    for url, same_service in {scripted.url.replace("http", "HTTP") + "/": True, "http://127.0.0.1:1": False}.items():
+        manifest = read_manifest(tmp_path / "copy")
+        assert manifest is not None
+        (tmp_path / "copy" / "_manifest.json").write_bytes(dataclasses.replace(manifest, account=url).to_json())
+        if same_service:
+            make_copy(kind, scan_of(scripted), tmp_path / "copy")
+        else:
+            with pytest.raises(tf.CopyError, match="its account is"):
+                make_copy(kind, scan_of(scripted), tmp_path / "copy")
+    assert len(pd.read_parquet(tmp_path / "copy")) == 15
+
+
 def content_of(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 

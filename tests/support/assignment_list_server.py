@@ -25,13 +25,13 @@ class AssignmentList:
     Attributes:
         now: The service's clock.
         statuses: The status of each assignment, by id.
-        account: The requester's id.
+        account: The requester's id; None for a token that may not read it.
         fields: The project's input fields.
     """
 
     def __init__(self) -> None:
         self.now = START
-        self.account = "requester-1"
+        self.account: str | None = "requester-1"
         self.fields = dict(FIELDS)
         self.statuses: dict[str, str] = {}
         self._created: dict[str, str] = {}
@@ -54,12 +54,13 @@ class AssignmentList:
         url = urlsplit(head.split(" ")[1])
         project = PROJECT | {"task_spec": {"input_spec": self.fields, "output_spec": {}}}
         bodies = {
-            "/api/v1/requester": {"id": self.account},
+            "/api/v1/requester": {"id": self.account} if self.account else {"code": "ACCESS_DENIED", "message": "no"},
             "/api/v1/pools/1": {"id": "1", "project_id": "1"},
             "/api/v1/projects/1": project,
         }
         body = bodies[url.path] if url.path in bodies else self._page(dict(parse_qsl(url.query)))
-        return reply(body, Date=format_datetime(self.now, usegmt=True))
+        status = 403 if self.account is None and url.path == "/api/v1/requester" else 200
+        return reply(body, status, Date=format_datetime(self.now, usegmt=True))
 
     def _page(self, query: dict[str, str]) -> bytes:
         after, until = _six_digits(query.get("created_gt", "")), _six_digits(query.get("created_lte", "9"))

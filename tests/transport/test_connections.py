@@ -22,6 +22,7 @@ import pytest
 from support.scripted_server import Scripted, reply
 
 import toloka_frames as tf
+from toloka_frames._transport.connections import normal_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -505,3 +506,20 @@ def test_no_log_record_shows_the_token(
         tf.run(client.create_project({}))
     assert {record.name.split(".")[0] for record in caplog.records} >= {"httpx", "httpcore"}
     assert not [record for record in caplog.records if TOKEN in record.getMessage() or TOKEN in repr(vars(record))]
+
+
+# -- one host, many spellings
+
+SPELLINGS = {
+    "https://toloka.dev": ["HTTPS://Toloka.DEV", "https://toloka.dev:443", "https://toloka.dev/", "https://toloka.dev:443/"],
+    "http://127.0.0.1:8080": ["http://127.0.0.1:8080/"],
+    "http://[::1]/api": ["HTTP://[::1]:80/api/"],
+    "4b1d": ["4b1d"],
+    "http://": ["http://"],
+    "http://a:b": ["http://a:b"],
+}
+
+
+@pytest.mark.parametrize(("normal", "spellings"), SPELLINGS.items(), ids=SPELLINGS)
+def test_every_spelling_of_a_host_is_one_host(normal: str, spellings: list[str]) -> None:
+    assert {normal_url(spelling) for spelling in spellings} == {normal}

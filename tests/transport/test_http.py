@@ -341,8 +341,8 @@ def test_retry_after_takes_precedence_over_the_length_of_the_quota(
 # -- the account and the clock of the service
 
 
-def account_eight_times_twice(client: Client) -> set[str]:
-    async def gather_accounts() -> list[str]:
+def account_eight_times_twice(client: Client) -> set[str | None]:
+    async def gather_accounts() -> list[str | None]:
         return await asyncio.gather(*(client.service.account() for _ in range(8)))
 
     return {*tf.run(gather_accounts()), *tf.run(gather_accounts())}
@@ -354,14 +354,38 @@ def test_the_account_is_requested_once(scripted: Scripted, client_of: Callable[.
     assert scripted.requests == ["GET /api/v1/requester"]
 
 
-@pytest.mark.parametrize("response", [rejection(404), rejection(403), reply({"balance": 1.5}), reply({"id": None})])
-def test_without_an_account_id_the_address_or_the_act_under_id_is_used(
+def test_a_shared_account_is_its_own_id_without_a_request(scripted: Scripted, client_of: Callable[..., Client]) -> None:
+    assert account_eight_times_twice(client_of(act_under_account_id="another")) == {"another"}
+    assert scripted.requests == []
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_the_account_is_unknown_only_while_the_service_refuses_to_tell_it(
+    scripted: Scripted, client_of: Callable[..., Client], status: int
+) -> None:
+    scripted.answers = [rejection(status), reply({"id": "me"})]
+    client = client_of()
+    assert [tf.run(client.service.account()) for _ in range(3)] == [None, "me", "me"]
+
+
+NO_REQUESTER = {
+    "without an id": reply({"balance": 1.5}),
+    "without a value": reply({"id": None}),
+    "an empty id": reply({"id": ""}),
+    "a list": reply([]),
+    "a proxy's 403": reply("<html>", 403),
+    "a proxy's 404": reply("", 404),
+    "an outage": rejection(500),
+}
+
+
+@pytest.mark.parametrize("response", NO_REQUESTER.values(), ids=NO_REQUESTER)
+def test_a_response_that_is_not_the_services_own_is_an_error_not_an_account(
     scripted: Scripted, client_of: Callable[..., Client], response: bytes
 ) -> None:
     scripted.answers = [response]
-    assert account_eight_times_twice(client_of()) == {scripted.url}
-    assert account_eight_times_twice(client_of(act_under_account_id="another")) == {"another"}
-    assert len(scripted.requests) == 2
+    with pytest.raises(tf.ApiError):
+        tf.run(client_of(retries=1).service.account())
 
 
 def test_the_account_is_requested_again_after_an_error(scripted: Scripted, client_of: Callable[..., Client]) -> None:
@@ -378,7 +402,7 @@ def test_cancelling_one_caller_does_not_cancel_the_request_for_the_account(
     scripted.answers = [reply({"id": "me"})]
     client = client_of()
 
-    async def cancel_the_first() -> str:
+    async def cancel_the_first() -> str | None:
         first, second = (asyncio.create_task(client.service.account()) for _ in range(2))
         await asyncio.sleep(0)
         first.cancel()

@@ -21,6 +21,7 @@ from toloka_frames._reading.output_paths import resolve_path
 from toloka_frames._reading.sinks import PARQUET, parquet, release_arrow_memory, to_frame
 from toloka_frames._runtime.concurrency import FileLock
 from toloka_frames._schema.columns import INTEGER, TEXT
+from toloka_frames._transport.connections import normal_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,8 +105,9 @@ class CopyFolder:
         lifecycle: Which columns show whether a row can still change.
     """
 
-    def __init__(self, path: Path, lifecycle: RowLifecycle, new_manifest: Manifest) -> None:
+    def __init__(self, path: Path, lifecycle: RowLifecycle, new_manifest: Manifest, url: str = "") -> None:
         self.path = path
+        self._url = normal_url(url)
         self.manifest = new_manifest
         self.schema = pa.schema([])
         self.lifecycle = lifecycle
@@ -196,6 +198,9 @@ class CopyFolder:
         existing = read_manifest(self.path)
         if existing is None:
             return
+        if normal_url(existing.account) == self._url:
+            # 0.1.0 took the URL for the account where the service did not tell it
+            existing = replace(existing, account=self.manifest.account)
         for name in IDENTITY_FIELDS:
             its, new = getattr(existing, name), getattr(self.manifest, name)
             if its != new:

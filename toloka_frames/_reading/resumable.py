@@ -37,7 +37,7 @@ async def pull_resumable(source: Source, path: FilePath, tracker: ProgressTracke
     manifest = await new_manifest(source, "to_parquet")
     if lifecycle.created is not None and not {"created_lt", "created_lte"} & set(query):
         manifest = replace(manifest, until=format_timestamp(source.service.latest_now()))
-    with CopyFolder(destination, lifecycle, manifest) as folder:
+    with CopyFolder(destination, lifecycle, manifest, source.service.url) as folder:
         if folder.manifest.complete:
             since = f"complete since {folder.manifest.ended} UTC"
             tracker.note = f"{since}, so nothing was pulled; to pull again, delete {destination}"
@@ -48,8 +48,12 @@ async def pull_resumable(source: Source, path: FilePath, tracker: ProgressTracke
 
 
 async def new_manifest(source: Source, made_by: Literal["to_parquet", "sync"]) -> Manifest:
-    """Return the manifest of a copy without parts."""
-    request, account = source.request, await source.service.account()
+    """Return the manifest of a copy without parts.
+
+    Raises:
+        ConfigurationError: If the service refuses to tell whose rows these are.
+    """
+    request, account = source.request, await source.service.known_account()
     return Manifest(made_by, request.resource.name, request.path, dict(request.query), account, _now())
 
 

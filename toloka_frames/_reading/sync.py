@@ -128,7 +128,7 @@ async def _sync(source: Source, path: FilePath, lag: timedelta, tracker: Progres
     _check_syncable(source.request)
     manifest = await new_manifest(source, "sync")
     manifest = replace(manifest, until=_latest_created(source, lag))
-    with CopyFolder(destination, source.request.resource.life, manifest) as folder:
+    with CopyFolder(destination, source.request.resource.life, manifest, source.service.url) as folder:
         folder.match_columns((await source.layout()).schema)
         part_of_row, ranges = await in_thread(_open_rows, folder, int(source.limit))
         # new rows first: they are added even if the service keeps failing during a long refresh of the open ones

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -26,6 +27,7 @@ ACT_UNDER = "X-Act-Under-Account-ID"
 TIMEOUT = httpx.Timeout(120.0, connect=10.0, pool=None)
 # The account's quota keeps requests few; a limit of connections would only make requests wait and fail.
 LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=50)
+DEFAULT_PORTS = {"http": 80, "https": 443}
 URL_HINT = "For example 'https://toloka.example.com'."
 
 
@@ -49,6 +51,22 @@ def find_host(url: str | None, environment: str | None) -> tuple[str, str]:
     if environment not in HOSTS:
         raise ConfigurationError(f"environment={environment!r} is neither 'SANDBOX' nor 'PRODUCTION'.")
     return HOSTS[environment], WEB_HOSTS[environment]
+
+
+def normal_url(url: str) -> str:
+    """Return one spelling of a host: lower case, without the scheme's default port and a slash at the end.
+
+    What is not a URL is returned as it is.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return url
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+        return url
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}{'' if port in (None, DEFAULT_PORTS[parts.scheme]) else f':{port}'}{parts.path.rstrip('/')}"
 
 
 def make_headers(user_agent: str, act_under_account_id: str | None) -> dict[str, str]:

@@ -37,7 +37,7 @@ from toloka_frames._runtime.event_loop import in_thread, start
 from toloka_frames._transport.auth import TokenAuth, redact, remove_token, without_frames
 from toloka_frames._transport.connections import ACT_UNDER, WEB_HOSTS, open_client, unpicklable
 from toloka_frames._transport.rate_limits import RateLimiter
-from toloka_frames._transport.responses import RETRYABLE, not_json, refusal
+from toloka_frames._transport.responses import RETRYABLE, bad_answer, not_json, refusal
 from toloka_frames._transport.retries import Retries, retrying
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class ApiClient:
         self._retries = retries if isinstance(retries, Retries) else Retries(retries)
         self._connections = Connections(token, base_url, headers, options)
         self.rate_limiter = RateLimiter(token, base_url, headers.get(ACT_UNDER, ""), self._retries, workers)
-        self._account: str | None = None
+        self._requester: str | None = None
         self._clock_skew = timedelta()
         self._account_locks: dict[int, asyncio.Lock] = {}
 
@@ -124,16 +124,39 @@ class ApiClient:
         """
         return (max(self.now(), datetime.now(UTC)) + timedelta(seconds=1)).replace(microsecond=0)
 
-    async def account(self) -> str:
-        """Return the id of the requester, which outlives a token; where the service does not give it, what stands for it.
+    async def account(self) -> str | None:
+        """Return the id of the requester, which outlives a token; None if the service refuses to tell it to this token.
+
+        For a client that acts under another account it is that account's id, without a request.
+
+        Raises:
+            ApiError: If the response is neither the requester nor the service's own refusal (403, 404).
+            ConnectionFailed: If no response arrives.
+        """
+        return self._headers.get(ACT_UNDER) or await self.requester()
+
+    async def known_account(self) -> str:
+        """Return the id of the account; errors as in `account`.
+
+        Raises:
+            ConfigurationError: If the service refuses to tell it.
+        """
+        account = await self.account()
+        if account is None:
+            raise account_unknown()
+        return account
+
+    async def requester(self) -> str | None:
+        """Return the id that the service gives for the requester; None and errors as in `account`.
 
         Source: Toloka API, "Get account balance".
         """
         # a lock for each process: one that is held while another thread forks stays locked in the child for ever
         async with self._account_locks.setdefault(os.getpid(), asyncio.Lock()):
-            if self._account is None:
-                self._account = await self._requester() or self._headers.get(ACT_UNDER, self.url)
-        return self._account
+            if self._requester is None:
+                # a refusal is not kept: the next request may succeed
+                self._requester = await self._fetch_requester()
+        return self._requester
 
     async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Request an object.
@@ -221,14 +244,17 @@ class ApiClient:
     def _attempts(self) -> dict[bool, AsyncRetrying]:
         return {repeatable: retrying(self._retries, repeatable=repeatable) for repeatable in (True, False)}
 
-    async def _requester(self) -> str | None:
+    async def _fetch_requester(self) -> str | None:
         try:
-            requester = (await self.get("/v1/requester")).get("id")
+            response = await self.send("GET", "/v1/requester", repeatable=True)
         except (NotFound, AccessDenied) as error:
             if error.code is None:  # something between responded, which knows nothing of the account
                 raise
             return None
-        return requester if isinstance(requester, str) else None
+        requester = decode_json(response, dict).get("id")
+        if not isinstance(requester, str) or not requester:
+            raise bad_answer(response.status_code, response.content, "the requester with its id was expected")
+        return requester
 
     async def _exchange(
         self, request: httpx.Request, repeatable: bool, into: BinaryIO | None, scope: anyio.CancelScope
@@ -321,6 +347,15 @@ class Connections:
         # a client that nobody closed closes its connections when it is collected; not at the end of Python, when nothing waits
         weakref.finalize(self, _close, client, process).atexit = False
         return client, process
+
+
+def account_unknown() -> ConfigurationError:
+    """Return the error for a call that must know its account, while the service refuses to tell it."""
+    return ConfigurationError(
+        "The account of this token is not known, because the service refuses GET /v1/requester (403 or 404); nothing was sent.",
+        hint="Make the same call again if the refusal may pass. Otherwise use a token that may read the requester, or give the "
+        "client the requester's id: act_under_account_id=.",
+    )
 
 
 async def _finished(exchange: asyncio.Task[httpx.Response], scope: anyio.CancelScope) -> httpx.Response:

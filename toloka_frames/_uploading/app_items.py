@@ -158,7 +158,7 @@ class ItemRows(FrameRows):
 
     async def plan(self, service: ApiClient) -> UploadPlan:
         """Convert each row to an app item."""
-        account = await service.account()
+        account = await service.known_account()
         specification = await field_specs.of_app_project(service, self.destination["app_project_id"])
         rows = range(len(self.frame))
         converted = convert_rows(self.frame, self.roles, specification, overlap=None, positions=rows, strict=self.strict)

@@ -100,7 +100,7 @@ class BonusRows(FrameRows):
         rows = range(len(self.objects))
         numbered = [b'{"__item_idx":"%d",' % row + text[1:] for row, text in enumerate(self.objects)]
         group = PoolObjects("", rows, [text_array(numbered)], [0] * len(rows))
-        return make_plan(self.kind, await service.account(), [group], rows, self.upload_id)
+        return make_plan(self.kind, await service.known_account(), [group], rows, self.upload_id)
 
 
 def bonus_objects(frame: pd.DataFrame, shared: Mapping[str, Any]) -> list[bytes]:

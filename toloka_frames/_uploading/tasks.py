@@ -198,7 +198,7 @@ class TaskRows(FrameRows):
 
     async def plan(self, service: ApiClient) -> UploadPlan:
         """Convert each row to a task, or the rows of each suite to a task suite."""
-        account, pools = await service.account(), await self._pools(service)
+        account, pools = await service.known_account(), await self._pools(service)
         object_of_row: Sequence[int] = range(len(self.frame))
         if self.suites is None:
             groups = self._tasks(pools)

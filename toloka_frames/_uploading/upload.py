@@ -290,7 +290,7 @@ class Upload(RowJob):
             await self._send(ledger, entry, state, tracker)
 
     async def _run_ledger(self, rows: LedgerRows, tracker: ProgressTracker) -> None:
-        account = await self._service.account()
+        account = await self._service.known_account()
         async with self._locked_ledger(account, rows.upload_id, tracker) as ledger:
             entry = await in_thread(_find, ledger, account, rows.upload_id)
             tracker.title = entry.kind.name
