@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+from support.child_process import child_process
 
 import toloka_frames as tf
 
@@ -66,12 +67,9 @@ def test_a_group_of_the_benchmark_tells_a_ratio_of_each_contender(results: dict[
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     command = [sys.executable, BENCHMARKS / "pages.py", "app_items", str(ROWS)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    with child_process(command) as server:
         assert server.stdout
-        try:
-            yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
-        finally:
-            server.terminate()
+        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
 
 
 def test_its_pages_can_be_cut_by_instants_and_sorted_as_those_of_the_service(url: str) -> None:

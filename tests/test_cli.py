@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support.child_process import child_process
 
 import toloka_frames as tf
 from toloka_frames._cli import main
@@ -45,17 +46,14 @@ def run_command(*arguments: str, folder: Path, name: str = "toloka-frames") -> s
 @contextmanager
 def serving(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str, tf.AsyncTolokaClient]]:
     """Start `serve`; yield the process, its first line of output, and a client made from its second line."""
-    with subprocess.Popen([COMMAND, "serve", *arguments], cwd=folder, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            first_line, client_line = process.stdout.readline(), process.stdout.readline()
-            match = re.fullmatch(r"tf\.AsyncTolokaClient\('(.+)', url='(.+)'\)\n", client_line)
-            assert match is not None
-            client = tf.AsyncTolokaClient(match[1], url=match[2])
-            yield process, first_line, client
-            tf.run(client.aclose())
-        finally:
-            process.kill()
+    with child_process([COMMAND, "serve", *arguments], cwd=folder) as process:
+        assert process.stdout is not None
+        first_line, client_line = process.stdout.readline(), process.stdout.readline()
+        match = re.fullmatch(r"tf\.AsyncTolokaClient\('(.+)', url='(.+)'\)\n", client_line)
+        assert match is not None
+        client = tf.AsyncTolokaClient(match[1], url=match[2])
+        yield process, first_line, client
+        tf.run(client.aclose())
 
 
 def interrupt(process: subprocess.Popen[str]) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.child_process import child_process
 
 from toloka_frames.local import LocalToloka
 
@@ -41,8 +42,7 @@ def session(kind: str, log: Path) -> list[dict[str, Any]]:
     with LocalToloka(operation_seconds=0.05) as toloka, log.open("w", encoding="utf-8") as errors:
         command = [KIT, HERE / "kit_session.py", kind, toloka.url]
         environment = {**os.environ, "TOLOKA_TOKEN": toloka.token}
-        pipe = subprocess.PIPE
-        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=environment) as kit:
+        with child_process(command, stdin=subprocess.PIPE, stderr=errors, env=environment) as kit:
             assert kit.stdin
             assert kit.stdout
             for line in kit.stdout:
@@ -51,6 +51,7 @@ def session(kind: str, log: Path) -> list[dict[str, Any]]:
                     said.append(message)
                     continue
                 print(json.dumps(done(toloka, message)), file=kit.stdin, flush=True)
+            kit.wait()
     assert kit.returncode == 0, log.read_text("utf-8")
     return said
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support.child_process import child_process
 from support.scripted_server import Scripted, reply
 
 if TYPE_CHECKING:
@@ -77,10 +78,9 @@ def url() -> Iterator[str]:
     """Serve a list from another process; the `overlap` filter is its number of rows."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, "-c", SERVER]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as server:
+    with child_process(command, stdin=subprocess.PIPE, env=environment) as server:
         assert server.stdout is not None
         yield server.stdout.readline().strip()
-        server.communicate(timeout=20)
 
 
 def test_the_first_batch_is_available_after_the_first_page() -> None:

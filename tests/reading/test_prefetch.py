@@ -240,8 +240,11 @@ def test_cancelling_the_prefetcher_waits_for_pages_that_are_being_parsed_even_if
             await prefetcher.page_after(None)
             await is_reading.wait()
             cancelling = asyncio.create_task(prefetcher.cancel_pending())
-            loop.call_later(LATENCY, cancelling.cancel)
-            loop.call_later(2 * LATENCY, released.set)
+            await asyncio.sleep(0)  # it cancels the requests, and waits for the threads
+            cancelling.cancel()
+            await asyncio.sleep(0)
+            assert not cancelling.done()
+            released.set()
             with pytest.raises(asyncio.CancelledError):
                 await cancelling
             assert len(ended) == len(started)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import duckdb
 import pandas as pd
@@ -23,6 +23,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from support.assignment_list_server import AssignmentList
+from support.child_process import child_process
 from support.list_catalog import RESOURCES
 from support.scripted_server import Scripted, reply
 
@@ -767,12 +768,8 @@ for line in sys.stdin:
 class Children:
     """Processes that pull and kill themselves at a line of FILES, each forked from a process that has imported everything."""
 
-    def __enter__(self) -> Self:
-        self._parent = subprocess.Popen([sys.executable, "-c", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._parent.communicate(timeout=20)
+    def __init__(self, parent: subprocess.Popen[str]) -> None:
+        self._parent = parent
 
     def run(self, verb: str, url: str, folder: Path, *, killed_at: int = 10**9) -> str:
         """Return "killed", or the number of lines it ran."""
@@ -786,8 +783,8 @@ class Children:
 def children() -> Iterator[Children]:
     if not hasattr(os, "fork"):
         pytest.skip("this system cannot fork")
-    with Children() as children:
-        yield children
+    with child_process([sys.executable, "-c", CHILD], stdin=subprocess.PIPE) as parent:
+        yield Children(parent)
 
 
 def kill_points(lines: int, seed: int) -> list[int]:

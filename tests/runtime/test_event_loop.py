@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from support.child_process import child_process
 from support.virtual_clock import run_virtual
 
 import toloka_frames as tf
@@ -149,7 +150,7 @@ print(tf.run(asyncio.sleep(0, "still usable")))
 
 def lines_after_ctrl_c(code: str) -> list[str]:
     """Return the lines that a child process prints after a Ctrl-C during its work."""
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+    with child_process([sys.executable, "-c", code]) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
         process.send_signal(signal.SIGINT)

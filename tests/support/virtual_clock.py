@@ -21,13 +21,21 @@ LOOPBACK_SECONDS = 0.005  # within this time, bytes sent on a connection of this
 
 
 class VirtualTimeSelector(selectors.DefaultSelector):
-    """Returns at once where it would wait, and adds up the time not waited."""
+    """Returns at once where it would wait, and adds up the time not waited; waits only for threads and connections.
+
+    Attributes:
+        skipped_seconds: The time not waited.
+        threads: The number of threads that work for the loop. Time stands still while they work, on any machine.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.skipped_seconds = 0.0
+        self.threads = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self.threads and timeout:
+            return super().select(None)  # the end of a thread wakes the loop
         has_connections = len(self.get_map()) > 1  # the first is the loop's own
         ready = super().select(timeout and min(timeout, LOOPBACK_SECONDS if has_connections else 0.0))
         if timeout and not ready:
@@ -44,6 +52,15 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._virtual_selector.skipped_seconds
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        self._virtual_selector.threads += 1
+        future = super().run_in_executor(executor, func, *args)
+        future.add_done_callback(self._thread_ended)
+        return future
+
+    def _thread_ended(self, _: object) -> None:
+        self._virtual_selector.threads -= 1
 
 
 def run_virtual(work: Coroutine[Any, Any, T]) -> T:

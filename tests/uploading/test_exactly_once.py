@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support.child_process import child_process
 from support.sample_project import create_pool
 from support.self_killing_upload import frame_of
 
@@ -144,13 +145,10 @@ def test_an_upload_killed_at_any_line_resumes_and_creates_each_row_once(
 def served(db: Path, port: int) -> Iterator[str]:
     """Run the service in its own process, yield its token, and kill it at the end."""
     command = [Path(sys.executable).with_name("toloka-frames"), "serve", "--db", str(db), "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with child_process(command) as process:
         assert process.stdout is not None
-        try:
-            output = process.stdout.readline() + process.stdout.readline()
-            yield re.findall(r"AsyncTolokaClient\('(.+?)'", output)[0]
-        finally:
-            process.send_signal(signal.SIGKILL)
+        output = process.stdout.readline() + process.stdout.readline()
+        yield re.findall(r"AsyncTolokaClient\('(.+?)'", output)[0]
 
 
 def free_port() -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from support.child_process import child_process
 
 import toloka_frames as tf
 from toloka_frames._schema.bulk import CREATE_TASKS
@@ -318,9 +319,7 @@ with Ledger(Path(sys.argv[1])) as ledger:
 
 
 def test_the_lock_of_a_killed_process_is_released(ledger: Ledger) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, ledger.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
+    with child_process([sys.executable, "-c", HOLDER, ledger.path], stdin=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "True\n"
         lock = ledger.lock("me", "mine")

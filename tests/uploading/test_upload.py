@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from support.child_process import child_process
 from support.scripted_server import reply
 from support.task_server import LONG_ROWS, TaskServer
 
@@ -332,7 +333,7 @@ def test_ctrl_c_stops_sending_and_keeps_known_results() -> None:
     with TaskServer() as service:
         service.respond = lambda number, _: b"LOST" if number > 1 else None
         command = [sys.executable, "-c", STOPPED, service.url]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        with child_process(command) as process:
             assert process.stdout is not None
             while process.stdout.readline() != "10000\n":
                 pass
@@ -504,8 +505,8 @@ print(tf.create_tasks(frame, client, "1", progress=False)["status"].eq("CREATED"
 
 def test_two_processes_that_upload_the_same_rows_send_them_once(service: TaskServer) -> None:
     command = [sys.executable, "-c", TWICE, service.url]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert [process.communicate(timeout=60)[0] for process in both] == ["True\n"] * 2
+    with child_process(command) as one, child_process(command) as other:
+        assert [process.communicate(timeout=60)[0] for process in (one, other)] == ["True\n"] * 2
     assert service.posts == 3
     assert service.created == LONG_ROWS["image"].tolist()
 

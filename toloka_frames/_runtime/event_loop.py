@@ -65,19 +65,20 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     ended = threading.Lock()
     ended.acquire()
     job = _Job(work, ended.release)
-    try:
-        job.loop.call_soon_threadsafe(job.begin, context=job.context)
-        with _interruptible():
+    # before the work begins: a loop's own handler would swallow a Ctrl-C, because the loop waits here
+    with _interruptible():
+        try:
+            job.loop.call_soon_threadsafe(job.begin, context=job.context)
             while not job.ended:
                 ended.acquire(timeout=TICK_SECONDS)
                 job.tick()
-    except BaseException:
-        job.cancel()
-        while not job.ended:
-            ended.acquire(timeout=TICK_SECONDS)
-        raise
-    finally:
-        job.tick()
+        except BaseException:
+            job.cancel()
+            while not job.ended:
+                ended.acquire(timeout=TICK_SECONDS)
+            raise
+        finally:
+            job.tick()
     return job.result()
 
 
