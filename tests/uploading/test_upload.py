@@ -463,31 +463,36 @@ import resource, sys
 import pandas as pd
 import toloka_frames as tf
 
-url, ledger, limit = sys.argv[1:]
+url, ledger, limit, limit_later = sys.argv[1:]
+
+def fill_the_disk(progress):
+    if progress.rows:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit_later), resource.RLIM_INFINITY))
+
 client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=url)
 frame = pd.DataFrame({"image": [f"https://example.com/{row:03}/{'x' * 100_000}" for row in range(30)]})
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
 try:
-    tf.create_tasks(frame, client, "1", ledger=ledger, concurrency=1, progress=False)
+    tf.create_tasks(frame, client, "1", ledger=ledger, concurrency=1, progress=fill_the_disk)
 except tf.LedgerError as error:
-    print("nothing was sent", "ledger" in str(error))
+    print("nothing was sent,", error.hint[:10])
 except tf.UploadError as error:
-    print("stopped", type(error.__cause__).__name__, len(error.results))
+    print("stopped by", type(error.__cause__).__name__, len(error.results), error.__cause__.hint[:10])
 else:
     print("done")
 """
 
 
 def test_a_full_disk_stops_the_upload_without_losing_rows(service: TaskServer, tmp_path: Path) -> None:
-    """To SQLite, a file that may not grow is like a full disk; the write-ahead log is the first file to grow."""
-    outputs = []
-    for limit in (100_000, 3_200_000, 3_700_000, 4_500_000, 100_000_000):
+    """To SQLite, a file that may not grow is like a full disk; the space for all rows is taken before any is sent."""
+    plenty, outputs = 100_000_000, []
+    for limits in [(100_000, plenty), (3_200_000, plenty), (plenty, 0), (plenty, 0), (plenty, plenty)]:
         sent = service.posts
-        command = [sys.executable, "-c", FULL_DISK, service.url, tmp_path / "uploads.db", str(limit)]
+        command = [sys.executable, "-c", FULL_DISK, service.url, tmp_path / "uploads.db", *map(str, limits)]
         outputs.append(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip())
-        assert outputs[-1] != "nothing was sent True" or service.posts == sent
-    assert outputs[0] == "nothing was sent True"
-    assert "stopped LedgerError 30" in outputs
+        assert not outputs[-1].startswith("nothing was sent") or service.posts == sent
+    assert outputs[0] == outputs[1] == "nothing was sent, Free space"
+    assert outputs[2] == "stopped by LedgerError 30 Free space"
     assert outputs[-1] == "done"
     assert service.created == LONG_ROWS["image"].tolist()
 

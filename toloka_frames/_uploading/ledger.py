@@ -1,8 +1,11 @@
 """The ledger: one SQLite file that records every request of an upload before it is sent, and what became of its rows.
 
-It has a row for each upload, a row for each chunk with the ids of the objects created from it, and a row for each input row
-from which nothing was created. Chunks that are not settled keep the JSON of their objects, so that an upload can be resumed
-without its frame. The ledger never holds a token.
+It has a row for each upload, a row for each chunk with the ids of the objects created from it and hashes of its rows, and a row
+for each input row from which nothing was created. Chunks that are not settled keep the JSON of their objects, so that an upload
+can be resumed without its frame. The ledger never holds a token.
+
+Several processes may use one ledger, also under different names of its file: SQLite's rollback journal locks the file itself. A
+call changes a chunk only if no other process has changed it since the call read it; otherwise `ChunkTakenError` is raised.
 """
 
 from __future__ import annotations
@@ -11,18 +14,22 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import sqlite3
 import threading
 from array import array
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias
+from urllib.parse import urlsplit
 
-from toloka_frames._errors import InputError, LedgerError
+import numpy as np
+
+from toloka_frames._errors import InputError, LedgerError, TolokaError
 from toloka_frames._runtime.concurrency import FileLock
-from toloka_frames._schema.bulk import BULK_CREATIONS, CREATE_APP_BATCH
-from toloka_frames._uploading.requests import Chunk, dumps, positions_of, spans_of
+from toloka_frames._schema.bulk import BULK_CREATIONS, CREATE_APP_BATCH, CREATE_USER_BONUSES
+from toloka_frames._uploading.requests import COUNT, HASH, Chunk, dumps, positions_of, spans_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,32 +40,54 @@ if TYPE_CHECKING:
 
 # waiting: not sent; begun: sent, end not known; refused: rejected by the service; done, failed: how the operation ended
 ChunkState: TypeAlias = Literal["waiting", "begun", "refused", "done", "failed"]
+Hashes: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
 Flags: TypeAlias = "Mapping[str, bool | str | None]"
 
 APPLICATION_ID = 0x746F6C66  # "tolf", which distinguishes a ledger from other SQLite files
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
+MIGRATED_VERSION = 3  # of earlier versions, the one that is migrated
 PAGE_BYTES = 32_768
 BUSY_SECONDS = 10.0
-DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 IN_USE_HINT = "Another program is using it: close that program, then make the same call again."
+DISK_HINT = (
+    "Free space on its disk or make the file writable, then make the same call again: it creates nothing twice. Do not start "
+    "another ledger: it does not know which rows were sent."
+)
+NEWER_HINT = "Update toloka_frames. With another file (ledger=...) app items that this one records would be created again."
 OTHER_FILE_HINT = (
     "Move it away or give another file with ledger=...; the same rows keep their operation ids and are created once. "
     "App items have no such ids: without the ledger they would be created again."
 )
+HINTS = {
+    **dict.fromkeys((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED), IN_USE_HINT),
+    **dict.fromkeys((sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY), DISK_HINT),
+}
+# `account` is empty and `url` null where version 3 did not record them. `version` counts the changes of a chunk. `place` names
+# what rows are compared within. `hashes` and `counts` are those of `Chunk`; `counts` is null if each object is a row.
 SCHEMA = """
 create table uploads (
-    id integer primary key, account text not null, upload_id text not null, path text not null, key text not null,
-    place text not null, rows integer not null, object_of_row blob, content text not null, digests blob not null,
-    flags text not null, begun text not null, ended text, unique (account, upload_id)
+    id integer primary key, account text not null, url text, upload_id text not null, path text not null, key text not null,
+    destination text not null, rows integer not null, object_of_row blob, content text not null, digests blob not null,
+    flags text not null, begun text not null, ended text
 );
+create unique index upload_names on uploads (upload_id, account) where account <> '';
+create index upload_ids on uploads (upload_id);
+create index upload_contents on uploads (content);
 create table chunks (
-    upload integer not null references uploads, operation_id text not null, number integer not null, pool_id text not null,
-    spans text not null, rows integer not null, state text not null, sent_as text, flags text, begun text, ended text,
-    created integer not null default 0, object_ids text, primary key (upload, operation_id)
+    upload integer not null, operation_id text not null, number integer not null, pool_id text not null, spans text not null,
+    rows integer not null, state text not null, version integer not null default 0, sent_as text, flags text, begun text,
+    ended text, created integer not null default 0, invalid integer not null default 0, failed integer not null default 0,
+    object_ids blob, primary key (upload, operation_id)
 );
 create table objects (
     upload integer not null, operation_id text not null, text blob not null, primary key (upload, operation_id)
 );
+create table contents (
+    upload integer not null, operation_id text not null, place text not null, hashes blob not null, counts blob,
+    primary key (upload, operation_id)
+);
+create index content_places on contents (place);
 create table outcomes (
     upload integer not null, operation_id text not null, row integer not null, status text not null,
     error_field text, error_code text, error_message text,
@@ -67,7 +96,29 @@ create table outcomes (
 create table opened (upload integer not null, pool_id text not null, primary key (upload, pool_id)) without rowid;
 """
 OF_CHUNK = "where upload = :upload and operation_id = :operation_id"
+OF_NUMBER = "where upload = :upload and (:number is null or number = :number)"
+ZERO, NOT_HEXADECIMAL = b"0"[0], re.compile("[^0-9a-f]")
 OUTCOME_COLUMNS = ("row", "status", "error_field", "error_code", "error_message")
+
+
+class ChunkTakenError(TolokaError):
+    """Another process has changed a chunk since this call read it."""
+
+
+class CreatedRows(NamedTuple):
+    """Rows of one chunk that were created, or whose outcome is not known.
+
+    Attributes:
+        upload_id: The name of their upload.
+        begun: When the upload was begun.
+        place: What they are compared within.
+        hashes: A uint64 hash of each row.
+    """
+
+    upload_id: str
+    begun: datetime
+    place: str
+    hashes: Hashes
 
 
 @dataclass(frozen=True)
@@ -76,6 +127,8 @@ class LedgerEntry:
 
     Attributes:
         id: Its number in the ledger.
+        account: The account; "" if an earlier version of the ledger did not record it.
+        url: The service's URL as `normal_url` returns it, or None, likewise.
         upload_id: Its name.
         kind: The bulk creation.
         object_count: The number of its objects.
@@ -88,6 +141,8 @@ class LedgerEntry:
     """
 
     id: int
+    account: str
+    url: str | None
     upload_id: str
     kind: BulkCreation
     object_count: int
@@ -113,19 +168,41 @@ class LedgerFile:
     def __exit__(self, *error: object) -> None:
         with self._lock:
             if self._connection is not None:
+                with contextlib.suppress(sqlite3.Error):  # the pages stay free, and the next call returns them
+                    self._return_free_pages(self._connection)
                 self._connection.close()
 
-    def open(self) -> Self:
-        """Open the file; create it if it does not exist.
+    def open(self, *, read_only: bool = False) -> Self:
+        """Open the file; create it if it does not exist, and migrate it if an earlier version of the package wrote it.
+
+        Args:
+            read_only: Whether the file is only read; it is written only to create or to migrate it.
 
         Raises:
             LedgerError: If the file cannot be used; it is left unchanged.
         """
         with self._lock, self._explained():
-            self._connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            self._connection.row_factory = sqlite3.Row
-            self._prepare()
+            if not (read_only and self._open_read_only()):
+                self._connect(str(self.path))
+                self._prepare()
         return self
+
+    def _open_read_only(self) -> bool:
+        """Return whether the file could be opened without writing to it."""
+        if not self.path.exists():
+            return False
+        self._connect(f"{self.path.as_uri()}?mode=ro", uri=True)
+        with contextlib.suppress(sqlite3.OperationalError):  # a killed process has left a journal to roll back
+            if self._checked_version() == SCHEMA_VERSION:
+                return True
+        self._sqlite.close()
+        return False
+
+    def _connect(self, database: str, *, uri: bool = False) -> None:
+        self._connection = sqlite3.connect(
+            database, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=uri
+        )
+        self._connection.row_factory = sqlite3.Row
 
     @property
     def _sqlite(self) -> sqlite3.Connection:
@@ -135,40 +212,57 @@ class LedgerFile:
     def _prepare(self) -> None:
         sqlite = self._sqlite
         # checked before anything is written, so that another program's file stays as it is
-        (tables,) = sqlite.execute("select count(*) from sqlite_schema").fetchone()
-        (application_id,) = sqlite.execute("pragma application_id").fetchone()
-        (version,) = sqlite.execute("pragma user_version").fetchone()
-        if tables and (application_id, version) != (APPLICATION_ID, SCHEMA_VERSION):
-            is_ledger = application_id == APPLICATION_ID
-            problem = "was written by another version of toloka_frames" if is_ledger else "is not a ledger"
-            raise LedgerError(f"{self.path} {problem}, and is left unchanged.", path=self.path, hint=OTHER_FILE_HINT)
+        version = self._checked_version()
         # A request has a megabyte of objects: on large pages, writing and deleting it takes half the time.
         sqlite.execute(f"pragma page_size = {PAGE_BYTES}")
-        self._enable_wal()
+        sqlite.execute("pragma auto_vacuum = incremental")
+        # Version 3 used WAL, whose files beside the ledger follow its name: two names of one file would not share locks.
+        sqlite.execute("pragma journal_mode = delete")
         # with less, a power cut could lose the record of a request that was already sent
         sqlite.execute("pragma synchronous = full")
-        if not tables:
+        if version == 0:
             self._create_tables()
+        elif version < SCHEMA_VERSION:
+            self._migrate()
 
-    def _enable_wal(self) -> None:
-        """Switch the file to WAL mode; under a lock, because two processes that switch at once block each other."""
-        if tuple(self._sqlite.execute("pragma journal_mode").fetchone()) == ("wal",):
-            return
-        lock = UploadLock(self.path.with_name(f"{self.path.name}.lock"), self.path)
-        lock.acquire(BUSY_SECONDS)
-        try:
-            self._sqlite.execute("pragma journal_mode = wal")
-        finally:
-            lock.release()
+    def _checked_version(self) -> int:
+        """Return the version of the file's tables; 0 if it has none.
+
+        Raises:
+            LedgerError: If the file is not a ledger, or was written by a newer version.
+        """
+        (tables,) = self._sqlite.execute("select count(*) from sqlite_schema").fetchone()
+        (application_id,) = self._sqlite.execute("pragma application_id").fetchone()
+        (version,) = self._sqlite.execute("pragma user_version").fetchone()
+        if tables and application_id != APPLICATION_ID:
+            raise LedgerError(
+                f"{self.path} is not a ledger, and is left unchanged.", path=self.path, hint="Give another file with ledger=..."
+            )
+        if tables and version not in (MIGRATED_VERSION, SCHEMA_VERSION):
+            problem = "was written by another version of toloka_frames, and is left unchanged"
+            raise LedgerError(f"{self.path} {problem}.", path=self.path, hint=NEWER_HINT)
+        return int(version) if tables else 0
 
     def _create_tables(self) -> None:
         with self._transaction() as sqlite:
             if sqlite.execute("select count(*) from sqlite_schema").fetchone()[0]:
                 return  # another process created them first
-            for statement in filter(str.strip, SCHEMA.split(";")):
-                sqlite.execute(statement)
-            sqlite.execute(f"pragma application_id = {APPLICATION_ID}")
-            sqlite.execute(f"pragma user_version = {SCHEMA_VERSION}")
+            create_tables(sqlite)
+
+    def _migrate(self) -> None:
+        from toloka_frames._uploading.ledger_migration import migrate  # noqa: PLC0415 -- only an earlier version's file needs it
+
+        with self._transaction() as sqlite:
+            if self._checked_version() < SCHEMA_VERSION:  # otherwise another process migrated it first
+                migrate(sqlite)
+        with contextlib.suppress(sqlite3.Error):  # it only makes the file smaller, and needs free space on the disk
+            self._sqlite.execute("vacuum")
+
+    def _return_free_pages(self, sqlite: sqlite3.Connection) -> None:
+        (pages,) = sqlite.execute("pragma freelist_count").fetchone()
+        if pages:
+            # a row for each page: unread ones would not be freed
+            sqlite.execute("pragma incremental_vacuum").fetchall()
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
@@ -192,7 +286,20 @@ class LedgerFile:
 
     def _read(self, sql: str, **parameters: object) -> list[Any]:
         with self._lock, self._explained():
-            return self._sqlite.execute(sql, parameters).fetchall()
+            return self._rows(sql, **parameters)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Let the statements of a block read one state of the file."""
+        with self._lock, self._explained():
+            self._sqlite.execute("begin")
+            try:
+                yield
+            finally:
+                self._sqlite.execute("commit")
+
+    def _rows(self, sql: str, **parameters: object) -> list[Any]:
+        return self._sqlite.execute(sql, parameters).fetchall()
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -201,12 +308,17 @@ class LedgerFile:
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             problem = "is damaged or not a ledger, and is left unchanged" if code in DAMAGED else "cannot be used"
-            hint = IN_USE_HINT if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) else OTHER_FILE_HINT
+            hint = HINTS.get(code, OTHER_FILE_HINT)
             raise LedgerError(f"The ledger {self.path} {problem}: {error}.", path=self.path, hint=hint) from error
 
 
 class Ledger(LedgerFile):
-    """The ledger's uploads, chunks and outcomes."""
+    """The ledger's uploads, chunks and outcomes, as one call uses them."""
+
+    def __init__(self, path: Path | None) -> None:
+        super().__init__(path)
+        # the version of each chunk when this call last read or changed it; 0 for a chunk that it has added
+        self._versions: dict[tuple[int, str], int] = {}
 
     def lock(self, account: str, upload_id: str) -> UploadLock:
         """Return the lock that keeps two processes from sending the same upload at once."""
@@ -216,18 +328,40 @@ class Ledger(LedgerFile):
     def find(self, account: str, upload_id: str) -> LedgerEntry | None:
         """Return the account's upload of this name, or None."""
         rows = self._read(
-            "select * from uploads where account = :account and upload_id = :upload_id", account=account, upload_id=upload_id
+            "select * from uploads where upload_id = :upload_id and account = :account", account=account, upload_id=upload_id
         )
         return _entry(rows[0]) if rows else None
 
-    def add(self, plan: UploadPlan, flags: Flags) -> LedgerEntry:
-        """Record an upload with all its chunks, and return its entry."""
+    def find_name(self, upload_id: str) -> list[LedgerEntry]:
+        """Return the uploads of this name, of any account."""
+        rows = self._read("select * from uploads where upload_id = :upload_id order by id", upload_id=upload_id)
+        return list(map(_entry, rows))
+
+    def find_content(self, kind: BulkCreation, content_hash: str) -> list[LedgerEntry]:
+        """Return the uploads of these objects, of any account and name."""
+        rows = self._read(
+            "select * from uploads where content = :content and path = :path order by id", content=content_hash, path=kind.path
+        )
+        return list(map(_entry, rows))
+
+    def add(self, plan: UploadPlan, flags: Flags, url: str | None = None) -> LedgerEntry | None:
+        """Record an upload with all its chunks, and return its entry.
+
+        Args:
+            plan: The upload.
+            flags: The flags of the call.
+            url: The service's URL, as `normal_url` returns it.
+
+        Returns:
+            The entry; None if another process has just recorded an upload of this account and name.
+        """
         values = {
             "account": plan.account,
+            "url": url,
             "upload_id": plan.upload_id,
             "path": plan.kind.path,
             "key": plan.key,
-            "place": json.dumps(dict(plan.destination)),
+            "destination": json.dumps(dict(plan.destination)),
             "rows": plan.object_count,
             # null where each row is an object
             "object_of_row": None if isinstance(plan.object_of_row, range) else array("I", plan.object_of_row).tobytes(),
@@ -239,54 +373,104 @@ class Ledger(LedgerFile):
         }
         columns, named = ", ".join(values), ", ".join(f":{name}" for name in values)
         with self._change() as sqlite:
-            cursor = sqlite.execute(f"insert into uploads ({columns}) values ({named})", values)
-            _insert_chunks(sqlite, cursor.lastrowid, plan.chunks)
-        return _entry({"id": cursor.lastrowid, **values})
+            cursor = sqlite.execute(f"insert into uploads ({columns}) values ({named}) on conflict do nothing", values)
+            if not cursor.rowcount:
+                return None
+            entry = _entry({"id": cursor.lastrowid, **values})
+            _insert_chunks(sqlite, entry, plan.chunks)
+        return entry
 
     def set_flags(self, upload: int, flags: Flags) -> None:
         """Record the flags of the current call."""
         self._write("update uploads set flags = :flags where id = :upload", flags=json.dumps(dict(flags)), upload=upload)
 
-    def open_chunks(self, upload: int, flags: Mapping[str, str] | None, planned: Iterable[Chunk] = ()) -> list[Chunk]:
-        """Return the chunks to send or to look up, among them those that failed under other flags; None: all that failed."""
-        known = {chunk.operation_id: chunk for chunk in planned}
-        rows = self._read(
-            "select operation_id, pool_id, iif(state in ('begun', 'failed'), sent_as, null) as pending from chunks"
-            " where upload = :upload"
-            " and (state in ('waiting', 'begun', 'refused') or (state = 'failed' and flags <> :flags))"
-            " order by state = 'refused', number, rowid",
-            upload=upload,
-            flags=_flags_text(flags),
-        )
-        return [
-            _updated(known.get(operation_id) or self._read_chunk(upload, operation_id), pool_id, pending)
-            for operation_id, pool_id, pending in rows
-        ]
+    def open_chunks(
+        self, upload: int, flags: Mapping[str, str] | None, planned: Iterable[Chunk] = (), number: int | None = None
+    ) -> list[Chunk]:
+        """Return the chunks to send or to look up, among them those that failed under other flags.
 
-    def outcomes(self, upload: int) -> list[tuple[Sequence[int], dict[str, Any]]]:
-        """Return what is known of rows that were sent: positions, and columns of the results for them."""
+        Args:
+            upload: The upload.
+            flags: The flags of the call's requests; None for all that failed.
+            planned: Chunks in memory, which are not read again.
+            number: The number of the chunks; None for all.
+        """
+        known = {chunk.operation_id: chunk for chunk in planned}
+        with self._reading():
+            rows = self._rows(
+                "select operation_id, pool_id, iif(state in ('begun', 'failed'), sent_as, null) as pending, version from chunks"
+                f" {OF_NUMBER}"
+                " and (state in ('waiting', 'begun', 'refused') or (state = 'failed' and flags <> :flags))"
+                " order by state = 'refused', number, rowid",
+                upload=upload,
+                number=number,
+                flags=_flags_text(flags),
+            )
+            self._versions |= {(upload, operation_id): version for operation_id, _, _, version in rows}
+            return [
+                _updated(known.get(operation_id) or self._read_chunk(upload, operation_id), pool_id, pending)
+                for operation_id, pool_id, pending, _ in rows
+            ]
+
+    def outcomes(self, upload: int, number: int | None = None) -> list[tuple[Sequence[int], dict[str, Any]]]:
+        """Return what is known of rows that were sent: positions, and columns of the results for them.
+
+        Args:
+            upload: The upload.
+            number: The number of the chunks; None for all.
+        """
         chunks = self._read(
             "select spans, iif(state = 'begun', 'UNKNOWN', 'CREATED') as status, object_ids, sent_as,"
             " nullif(pool_id, '') as batch_id, number"
-            " from chunks where upload = :upload and (state = 'begun' or object_ids is not null)",
+            f" from chunks {OF_NUMBER} and (state = 'begun' or object_ids is not null)",
             upload=upload,
+            number=number,
         )
         known: list[tuple[Sequence[int], dict[str, Any]]] = [
             (
                 positions_of(spans),
                 {
                     "status": status,
-                    "object_id": ids and json.loads(ids),
+                    "object_id": None if ids is None else unpacked_ids(ids),
                     "operation_id": sent_as,
                     "batch_id": batch_id,
-                    "chunk": number,
+                    "chunk": chunk_number,
                 },
             )
-            for spans, status, ids, sent_as, batch_id, number in chunks
+            for spans, status, ids, sent_as, batch_id, chunk_number in chunks
         ]
-        uncreated = self._read(f"select {', '.join(OUTCOME_COLUMNS)} from outcomes where upload = :upload", upload=upload)
+        uncreated = self._read(
+            f"select {', '.join(OUTCOME_COLUMNS)} from outcomes where upload = :upload and (:number is null or operation_id in"
+            " (select operation_id from chunks where upload = :upload and number = :number))",
+            upload=upload,
+            number=number,
+        )
         positions, *columns = map(list, zip(*uncreated, strict=True)) if uncreated else [[] for _ in OUTCOME_COLUMNS]
         return [*known, (positions, dict(zip(OUTCOME_COLUMNS[1:], columns, strict=True)))]
+
+    def created_contents(
+        self, places: Iterable[str], account: str | None = None, except_upload: int | None = None
+    ) -> list[CreatedRows]:
+        """Return the rows in these places that were created, or whose outcome is not known.
+
+        Args:
+            places: What rows are compared within, as `place_of` returns it.
+            account: The account; None if it is not known, for the rows of any account.
+            except_upload: An upload whose rows are left out.
+        """
+        rows = self._read(
+            "select upload_id, uploads.begun, contents.place, hashes, counts, iif(created < chunks.rows, object_ids, null)"
+            " from contents join chunks using (upload, operation_id) join uploads on id = upload"
+            " where contents.place in (select value from json_each(:places)) and state in ('begun', 'done', 'failed')"
+            " and (:account is null or account in (:account, '')) and upload is not :except_upload",
+            places=json.dumps(list(places)),
+            account=account,
+            except_upload=except_upload,
+        )
+        return [
+            CreatedRows(upload_id, datetime.fromisoformat(begun), place, _created_hashes(hashes, counts, ids))
+            for upload_id, begun, place, hashes, counts, ids in rows
+        ]
 
     def failed_operations(self, upload: int, flags: Mapping[str, str] | None) -> list[str]:
         """Return the ids of the operations that ended with FAIL under these flags."""
@@ -298,70 +482,72 @@ class Ledger(LedgerFile):
         return [operation_id for (operation_id,) in rows]
 
     def begin_chunk(self, upload: int, chunk: Chunk, operation_id: str, flags: Mapping[str, str], at: datetime) -> None:
-        """Record that a chunk is about to be sent as this operation, at a time by the service's clock."""
-        key = _key(upload, chunk)
+        """Record that a chunk is about to be sent as this operation, at a time by the service's clock.
+
+        Raises:
+            ChunkTakenError: If another process has changed the chunk since this call read it.
+        """
         values = {"sent_as": operation_id, "flags": _flags_text(flags), "begun": at.isoformat()}
-        with self._change() as sqlite:
+        with self._chunk_change(upload, chunk) as (sqlite, key):
             sqlite.execute(f"delete from outcomes {OF_CHUNK}", key)
             sqlite.execute(
                 "update chunks set state = 'begun', sent_as = :sent_as, flags = :flags, begun = :begun, ended = null,"
-                f" object_ids = null {OF_CHUNK}",
+                f" created = 0, invalid = 0, failed = 0, object_ids = null {OF_CHUNK}",
                 key | values,
             )
 
     def begun_at(self, upload: int, chunk: Chunk) -> datetime:
-        """Return when a chunk was begun, by the service's clock."""
-        [(begun,)] = self._read(f"select begun from chunks {OF_CHUNK}", **_key(upload, chunk))
-        return datetime.fromisoformat(begun)
+        """Return when a chunk was begun, by the service's clock; `ChunkTakenError` as in `begin_chunk`."""
+        sql = f"select begun from chunks {OF_CHUNK} and version = :version"
+        return self._timestamp(self._read(sql, **self._key_and_version(upload, chunk)), chunk)
 
     def first_missing_at(self, upload: int, chunk: Chunk, at: datetime) -> datetime:
-        """Return when a chunk without a response was first looked for and not found; record `at` if it is now."""
-        [(since,)] = self._write(
-            f"update chunks set ended = coalesce(ended, :at) {OF_CHUNK} returning ended",
-            at=at.isoformat(),
-            **_key(upload, chunk),
-        )
-        return datetime.fromisoformat(since)
+        """Return when a chunk without a response was first looked for and not found; record `at` if it is now.
+
+        Raises:
+            ChunkTakenError: As in `begin_chunk`.
+        """
+        sql = f"update chunks set ended = coalesce(ended, :at) {OF_CHUNK} and version = :version returning ended"
+        return self._timestamp(self._write(sql, at=at.isoformat(), **self._key_and_version(upload, chunk)), chunk)
 
     def set_batch(self, upload: int, batch_id: str) -> None:
         """Record the batch that was created for all chunks of an upload."""
         self._write("update chunks set pool_id = :batch_id where upload = :upload", batch_id=batch_id, upload=upload)
 
     def created_app_ids(self, upload: int) -> set[str]:
-        """Return the ids of all app items and batches that uploads of this upload's account have created."""
+        """Return the ids of all app items and batches that uploads to this upload's app project have created."""
         rows = self._read(
-            "with apps as (select id, path from uploads where place <> '{}'"
-            " and account = (select account from uploads where id = :upload))"
-            " select value from chunks join apps on upload = apps.id join json_each(object_ids) where value is not null"
-            " union select pool_id from chunks join apps on upload = id where path = :batches",
+            "select object_ids, iif(path = :batches, pool_id, null) from contents join chunks using (upload, operation_id)"
+            " join uploads on id = upload where contents.place = (select place from contents where upload = :upload)",
             upload=upload,
             batches=CREATE_APP_BATCH.path,
         )
-        return {created for (created,) in rows}
+        created = {id_ for ids, _ in rows if ids is not None for id_ in unpacked_ids(ids) if id_ is not None}
+        return created | {batch_id for _, batch_id in rows if batch_id is not None}
 
     def other_pending_chunks(self, upload: int, chunk: Chunk) -> list[Chunk]:
         """Return all other chunks for the same app project that have no response, those of other uploads too."""
-        rows = self._read(
-            "with mine as"
-            " (select account, json_extract(place, '$.app_project_id') as project from uploads where id = :upload)"
-            " select upload, operation_id from chunks join uploads on upload = id join mine"
-            " on mine.account = uploads.account and project = json_extract(uploads.place, '$.app_project_id')"
-            " where state = 'begun' and operation_id <> :operation_id",
-            **_key(upload, chunk),
-        )
-        return [self._read_chunk(other, operation_id) for other, operation_id in rows]
+        with self._reading():
+            rows = self._rows(
+                "select upload, operation_id from contents join chunks using (upload, operation_id)"
+                " where contents.place = (select place from contents where upload = :upload) and state = 'begun'"
+                " and not (upload = :upload and operation_id = :operation_id)",
+                **_key(upload, chunk),
+            )
+            return [self._read_chunk(other, operation_id) for other, operation_id in rows]
 
     def withdraw_chunk(self, upload: int, chunk: Chunk) -> None:
-        """Record that a chunk that was begun did not take effect."""
-        sql = f"update chunks set state = 'waiting', sent_as = null, begun = null, ended = null {OF_CHUNK}"
-        self._write(sql, **_key(upload, chunk))
+        """Record that a chunk that was begun did not take effect; `ChunkTakenError` as in `begin_chunk`."""
+        with self._chunk_change(upload, chunk) as (sqlite, key):
+            sqlite.execute(f"update chunks set state = 'waiting', sent_as = null, begun = null, ended = null {OF_CHUNK}", key)
 
     def split_chunk(self, upload: int, chunk: Chunk, halves: Sequence[Chunk]) -> None:
-        """Replace a chunk that was too large by others."""
-        with self._change() as sqlite:
-            for table in ("chunks", "objects"):
-                sqlite.execute(f"delete from {table} {OF_CHUNK}", _key(upload, chunk))
-            _insert_chunks(sqlite, upload, halves)
+        """Replace a chunk that was too large by others; `ChunkTakenError` as in `begin_chunk`."""
+        with self._chunk_change(upload, chunk) as (sqlite, key):
+            [row] = sqlite.execute("select * from uploads where id = :upload", key)
+            for table in ("chunks", "objects", "contents"):
+                sqlite.execute(f"delete from {table} {OF_CHUNK}", key)
+            _insert_chunks(sqlite, _entry(row), halves)
 
     def end_chunk(
         self,
@@ -379,28 +565,32 @@ class Ledger(LedgerFile):
             state: How it ended.
             object_ids: The id of each created object, None for the others.
             uncreated: The outcome of the others.
+
+        Raises:
+            ChunkTakenError: As in `begin_chunk`.
         """
-        key = _key(upload, chunk)
+        uncreated = list(uncreated)
+        statuses = [status for _, status, *_ in uncreated]
         values = {
             "state": state,
             "ended": _now(),
             "created": len(object_ids) - object_ids.count(None),
-            "object_ids": dumps(object_ids).decode(),
+            "invalid": statuses.count("INVALID"),
+            "failed": statuses.count("FAILED"),
+            "object_ids": packed_ids(object_ids),
         }
-        named = ", ".join(f":{name}" for name in (*key, *OUTCOME_COLUMNS))
-        rows = (key | dict(zip(OUTCOME_COLUMNS, outcome, strict=True)) for outcome in uncreated)
-        with self._change() as sqlite:
+        assignments = ", ".join(f"{name} = :{name}" for name in values)
+        with self._chunk_change(upload, chunk) as (sqlite, key):
+            named = ", ".join(f":{name}" for name in (*key, *OUTCOME_COLUMNS))
+            rows = (key | dict(zip(OUTCOME_COLUMNS, outcome, strict=True)) for outcome in uncreated)
             sqlite.executemany(f"insert or replace into outcomes values ({named})", rows)
-            sqlite.execute(
-                f"update chunks set state = :state, ended = :ended, created = :created, object_ids = :object_ids {OF_CHUNK}",
-                key | values,
-            )
+            sqlite.execute(f"update chunks set {assignments} {OF_CHUNK}", key | values)
             if state == "done":
                 sqlite.execute(f"delete from objects {OF_CHUNK}", key)
             sqlite.execute(
                 "update uploads set ended = :ended where id = :upload"
                 " and not exists (select 1 from chunks where upload = uploads.id and state <> 'done')",
-                {"upload": upload, "ended": _now()},
+                {"upload": upload, "ended": values["ended"]},
             )
 
     def pools_to_open(self, upload: int) -> list[str]:
@@ -420,33 +610,49 @@ class Ledger(LedgerFile):
         """Return all uploads with the number of their rows in each state, oldest first."""
         uploads = self._read(
             """
-            with ends as (
-                select upload, sum(status = 'INVALID') as invalid, sum(status = 'FAILED') as failed
-                from outcomes group by upload
-            )
-            select upload_id, account, path as kind,
+            select upload_id, account, url, path as kind,
                 case when uploads.ended is not null then 'DONE' when sum(state in ('refused', 'failed')) then 'FAILED'
                     else 'UNFINISHED' end as state,
-                group_concat(distinct pool_id) as pool_ids, uploads.rows, sum(created) as created,
-                coalesce(invalid, 0) as invalid, coalesce(failed, 0) as failed,
-                sum(iif(state = 'begun', chunks.rows, 0)) as unknown, sum(iif(state = 'waiting', chunks.rows, 0)) as not_sent,
-                uploads.begun, uploads.ended
-            from uploads join chunks on chunks.upload = id left join ends on ends.upload = id group by id order by id
+                group_concat(distinct pool_id) as pool_ids, uploads.rows, sum(created) as created, sum(invalid) as invalid,
+                sum(failed) as failed, sum(iif(state = 'begun', chunks.rows, 0)) as unknown,
+                sum(iif(state = 'waiting', chunks.rows, 0)) as not_sent, uploads.begun, uploads.ended
+            from uploads join chunks on chunks.upload = id group by id order by id
             """
         )
         return [{**dict(upload), "kind": BULK_CREATIONS[upload["kind"]].name} for upload in uploads]
 
+    @contextlib.contextmanager
+    def _chunk_change(self, upload: int, chunk: Chunk) -> Iterator[tuple[sqlite3.Connection, dict[str, Any]]]:
+        """Change a chunk in one transaction, if no other process has changed it since this call read it."""
+        key = self._key_and_version(upload, chunk)
+        version = key.pop("version")
+        with self._change() as sqlite:
+            sql = f"update chunks set version = version + 1 {OF_CHUNK} and version = :version"
+            if not sqlite.execute(sql, key | {"version": version}).rowcount:
+                raise _chunk_taken(chunk)
+            yield sqlite, key
+        self._versions[upload, chunk.operation_id] = version + 1
+
+    def _key_and_version(self, upload: int, chunk: Chunk) -> dict[str, Any]:
+        return {**_key(upload, chunk), "version": self._versions.get((upload, chunk.operation_id), 0)}
+
+    def _timestamp(self, rows: list[Any], chunk: Chunk) -> datetime:
+        if not rows or rows[0][0] is None:
+            raise _chunk_taken(chunk)
+        return datetime.fromisoformat(rows[0][0])
+
     def _read_chunk(self, upload: int, operation_id: str) -> Chunk:
-        """Return a chunk that is not settled, as it was planned."""
-        rows = self._read(
-            "select number, pool_id, spans, text, key"
+        """Return a chunk that is not settled, as it was planned; within `_reading`."""
+        rows = self._rows(
+            "select number, pool_id, spans, text, key, hashes, counts"
             " from chunks join uploads on upload = id join objects using (upload, operation_id)"
+            " join contents using (upload, operation_id)"
             f" {OF_CHUNK}",
             upload=upload,
             operation_id=operation_id,
         )
-        [(number, pool_id, spans, text, key)] = rows
-        return Chunk(number, pool_id, positions_of(spans), text, key)
+        [(number, pool_id, spans, text, key, hashes, counts)] = rows
+        return Chunk(number, pool_id, positions_of(spans), text, key, contents=hashes, content_counts=counts or b"")
 
 
 class UploadLock:
@@ -495,10 +701,86 @@ def _default_path() -> Path:
     return path
 
 
+def place_of(kind: BulkCreation, account: str, destination: Mapping[str, str], pool_id: str) -> str:
+    """Return what rows are compared within: a pool, an app project, or the bonuses of an account."""
+    if project := destination.get("app_project_id"):
+        return f"app project {project}"
+    return f"user bonuses {account}" if kind is CREATE_USER_BONUSES else f"pool {pool_id}"
+
+
+def normal_url(url: str) -> str:
+    """Return a service's URL in the form that all its spellings have in common: host in lower case, no default port."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = f":{parts.port}" if parts.port not in (None, {"http": 80, "https": 443}.get(parts.scheme)) else ""
+    return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"
+
+
+def packed_ids(ids: Sequence[str | None]) -> bytes | str:
+    """Return ids in the form that the ledger stores: if all have the same length and differ only in hexadecimal digits, these.
+
+    Toloka's ids are UUIDs or texts such as 000016c290--64382dfc97aa9547ff8a2299, whose digits take half the bytes.
+    """
+    created = [id_ for id_ in ids if id_ is not None]
+    text = "".join(created)
+    pattern = re.sub("[0-9a-f]", "0", created[0]) if created else ""
+    if not pattern or not text.isascii() or set(map(len, created)) != {len(pattern)}:
+        return dumps(ids).decode()
+    characters, form = (
+        np.frombuffer(text.encode(), np.uint8).reshape(-1, len(pattern)),
+        np.frombuffer(pattern.encode(), np.uint8),
+    )
+    digits = characters[:, form == ZERO].tobytes().decode()
+    # also false if a digit is not hexadecimal
+    same_form = (characters[:, form != ZERO] == form[form != ZERO]).all() and not NOT_HEXADECIMAL.search(digits)
+    if not same_form:
+        return dumps(ids).decode()
+    missing = [position for position, id_ in enumerate(ids) if id_ is None]
+    return dumps([pattern, len(created), missing]) + b"\n" + bytes.fromhex(digits + "0" * (len(digits) % 2))
+
+
+def unpacked_ids(packed: bytes | str) -> list[str | None]:
+    """Return the ids that `packed_ids` has packed."""
+    if isinstance(packed, str):
+        ids: list[str | None] = json.loads(packed)
+        return ids
+    header, _, digits = packed.partition(b"\n")
+    pattern, count, missing = json.loads(header)
+    form = np.frombuffer(pattern.encode(), np.uint8)
+    characters = np.tile(form, (count, 1))
+    width = int((form == ZERO).sum())
+    characters[:, form == ZERO] = np.frombuffer(digits.hex().encode()[: count * width], np.uint8).reshape(count, width)
+    text = characters.tobytes().decode()
+    ids = [text[start : start + len(pattern)] for start in range(0, len(text), len(pattern))]
+    for position in missing:
+        ids.insert(position, None)
+    return ids
+
+
+def _created_hashes(hashes: bytes, counts: bytes | None, object_ids: bytes | str | None) -> Hashes:
+    """Return the hashes of the rows of a chunk whose object has an id, all if the ids are None; without zeros."""
+    rows: Hashes = np.frombuffer(hashes, HASH)
+    if object_ids is not None and len(rows):
+        created = np.array([id_ is not None for id_ in unpacked_ids(object_ids)])
+        rows = rows[created if counts is None else np.repeat(created, np.frombuffer(counts, COUNT))]
+    wanted: Hashes = rows[rows != 0]
+    return wanted
+
+
+def create_tables(sqlite: sqlite3.Connection) -> None:
+    """Create the tables of a ledger."""
+    for statement in filter(str.strip, SCHEMA.split(";")):
+        sqlite.execute(statement)
+    sqlite.execute(f"pragma application_id = {APPLICATION_ID}")
+    sqlite.execute(f"pragma user_version = {SCHEMA_VERSION}")
+
+
 def _entry(row: sqlite3.Row | Mapping[str, Any]) -> LedgerEntry:
     objects = row["object_of_row"]
     return LedgerEntry(
         id=row["id"],
+        account=row["account"],
+        url=row["url"],
         upload_id=row["upload_id"],
         kind=BULK_CREATIONS[row["path"]],
         object_count=row["rows"],
@@ -506,28 +788,39 @@ def _entry(row: sqlite3.Row | Mapping[str, Any]) -> LedgerEntry:
         digests=array("I", row["digests"]),
         flags=json.loads(row["flags"]),
         ended=datetime.fromisoformat(row["ended"]) if row["ended"] else None,
-        destination=json.loads(row["place"]),
+        destination=json.loads(row["destination"]),
         object_of_row=range(row["rows"]) if objects is None else array("I", objects),
     )
 
 
-def _insert_chunks(sqlite: sqlite3.Connection, upload: int | None, chunks: Iterable[Chunk]) -> None:
+def _insert_chunks(sqlite: sqlite3.Connection, entry: LedgerEntry, chunks: Iterable[Chunk]) -> None:
     for chunk in chunks:
-        key = {"upload": upload, "operation_id": chunk.operation_id}
         values = {
-            **key,
+            **_key(entry.id, chunk),
             "number": chunk.number,
             "pool_id": chunk.pool_id,
             "spans": spans_of(chunk.positions),
             "rows": len(chunk.positions),
+            "text": chunk.text,
+            "place": place_of(entry.kind, entry.account, entry.destination, chunk.pool_id),
+            "hashes": chunk.contents,
+            "counts": chunk.content_counts or None,
         }
         sqlite.execute(
             "insert into chunks (upload, operation_id, number, pool_id, spans, rows, state)"
             " values (:upload, :operation_id, :number, :pool_id, :spans, :rows, 'waiting')",
             values,
         )
-        # in a table of their own, because a change of the chunk's state would write its objects again
-        sqlite.execute("insert into objects values (:upload, :operation_id, :text)", {**key, "text": chunk.text})
+        # in tables of their own, because a change of the chunk's state would write them again
+        sqlite.execute("insert into objects values (:upload, :operation_id, :text)", values)
+        sqlite.execute("insert into contents values (:upload, :operation_id, :place, :hashes, :counts)", values)
+
+
+def _chunk_taken(chunk: Chunk) -> ChunkTakenError:
+    rows = f"{min(chunk.positions):,} to {max(chunk.positions):,}"
+    return ChunkTakenError(
+        f"Another process is sending rows {rows} of this upload.", hint="Make the same call again when that process has ended."
+    )
 
 
 def _key(upload: int, chunk: Chunk) -> dict[str, Any]:

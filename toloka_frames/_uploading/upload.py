@@ -21,7 +21,7 @@ from toloka_frames._errors import InputError, TolokaError, UploadCancelled, Uplo
 from toloka_frames._runtime.event_loop import in_thread, run, run_on_loop
 from toloka_frames._runtime.progress import ProgressArg, ProgressTracker, track_progress
 from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS
-from toloka_frames._uploading.ledger import Ledger, ledger_path
+from toloka_frames._uploading.ledger import Ledger, ledger_path, normal_url
 from toloka_frames._uploading.results import Results
 from toloka_frames._uploading.send import OperationSender, upload_operation_failed
 from toloka_frames._uploading.send_app_items import AppItemSender
@@ -286,7 +286,7 @@ class Upload(RowJob):
             self._expect(rows.kind, plan.object_count, plan.object_of_row, rows.frame.index)
         self._object_of_row = plan.object_of_row
         async with self._locked_ledger(plan.account, plan.upload_id, tracker) as ledger:
-            entry, state = await in_thread(_enter, ledger, plan, rows.flags, self._retry_failed)
+            entry, state = await in_thread(_enter, ledger, plan, rows.flags, normal_url(self._service.url), self._retry_failed)
             await self._send(ledger, entry, state, tracker)
 
     async def _run_ledger(self, rows: LedgerRows, tracker: ProgressTracker) -> None:
@@ -376,13 +376,15 @@ class Upload(RowJob):
             await in_thread(ledger.pool_was_opened, entry.id, pool_id)
 
 
-def _enter(ledger: Ledger, plan: UploadPlan, flags: Flags, retry_failed: bool) -> tuple[LedgerEntry, UploadState]:
+def _enter(ledger: Ledger, plan: UploadPlan, flags: Flags, url: str, retry_failed: bool) -> tuple[LedgerEntry, UploadState]:
     """Return the ledger's entry of a plan, new or of an earlier call, and what is left to send."""
     entry = ledger.find(plan.account, plan.upload_id)
     if entry is None:
         for pool in plan.pools:
             check_pool(pool, plan.kind)
-        return ledger.add(plan, flags), UploadState(flags, _request_flags(plan.kind, flags), plan.chunks)
+        if added := ledger.add(plan, flags, url):
+            return added, UploadState(flags, _request_flags(plan.kind, flags), plan.chunks)
+        return _enter(ledger, plan, flags, url, retry_failed)  # another process has just added it
     if entry.content_hash != plan.content_hash:
         raise InputError(
             f"upload_id={plan.upload_id!r} is in the ledger with other rows: {_difference(entry, plan)}.",
