@@ -261,8 +261,8 @@ class LedgerFile:
     def _return_free_pages(self, sqlite: sqlite3.Connection) -> None:
         (pages,) = sqlite.execute("pragma freelist_count").fetchone()
         if pages:
-            # a row for each page: unread ones would not be freed
-            sqlite.execute("pragma incremental_vacuum").fetchall()
+            # `execute` would take one step, which returns one page
+            sqlite.executescript("pragma incremental_vacuum")
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
