@@ -161,6 +161,30 @@ def test_ctrl_c_cancels_the_work_waits_for_its_end_and_keeps_the_loop_usable() -
     assert lines_after_ctrl_c(INTERRUPTED) == ["work ended", "stopped", "still usable"]
 
 
+AT_ONCE = """
+import asyncio, os, signal
+import toloka_frames as tf
+
+async def work():
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.Event().wait()
+
+async def cell():
+    tf.run(work())
+
+for _ in range(100):
+    try:
+        asyncio.run(cell())
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+"""
+
+
+def test_a_ctrl_c_at_the_first_moment_of_the_work_is_not_lost_inside_a_running_loop() -> None:
+    with child_process([sys.executable, "-c", AT_ONCE]) as process:
+        assert process.communicate(timeout=60)[0].splitlines() == ["stopped"] * 100
+
+
 @pytest.mark.parametrize("runner", ["asyncio.run", "uvloop.run"])
 def test_ctrl_c_stops_a_sync_call_inside_a_running_loop(runner: str) -> None:
     pytest.importorskip("uvloop", reason="uvloop is not available on this system")
