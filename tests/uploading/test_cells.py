@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from decimal import Decimal
+from enum import Enum, StrEnum
 from typing import Any
 
 import numpy as np
@@ -20,9 +22,28 @@ from toloka_frames._schema.columns import Specification
 from toloka_frames._uploading.cells import column_roles, convert_rows
 from toloka_frames._uploading.requests import text_list
 
-SPECIFICATION = Specification(INPUT_SPEC, OUTPUT_SPEC)
+ARRAYS = {"shares": "array_float", "numbers": "array_integer", "anything": "array_json", "place": "coordinates"}
+MORE_FIELDS = {name: {"type": type_name, "required": False} for name, type_name in ARRAYS.items()}
+SPECIFICATION = Specification(INPUT_SPEC | MORE_FIELDS, OUTPUT_SPEC)
 CIRCLE: list[Any] = []
 CIRCLE.append(CIRCLE)
+
+
+class Colour(Enum):
+    RED = "a"
+
+
+class StrColour(StrEnum):
+    RED = "a"
+
+
+class Word(str):
+    """Text of a type of its own."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "not the text"
 
 
 def nested(levels: int) -> Any:
@@ -93,8 +114,101 @@ def test_a_nan_is_left_out_even_if_pandas_treats_it_as_a_value() -> None:
     assert column([np.array(math.nan), 0.5], "share", object) == ["absent", 0.5]
 
 
-def test_zero_keeps_its_sign() -> None:
-    assert [math.copysign(1, value) for value in column([0.0, -0.0], "share")] == [1, -1]
+# cells that are equal, and the one JSON value that all of them have in a field
+EQUAL_CELLS: dict[str, list[tuple[Any, list[Any]]]] = {
+    "share": [
+        (1.0, [1, 1.0, Decimal(1), Decimal("1.00"), np.int8(1), np.uint64(1), np.float32(1), np.float64(1)]),
+        (0.1, [0.1, Decimal("0.1"), np.float16(0.1), np.float32(0.1), np.float64(0.1), np.array(0.1, "float32")]),
+        (0.0, [0, 0.0, -0.0, Decimal("-0.0"), np.float32(-0.0)]),
+        (float(2**53), [2**53, float(2**53), Decimal(2**53)]),
+        (2**53 + 1, [2**53 + 1, Decimal(2**53 + 1), np.int64(2**53 + 1)]),
+        (123456792.0, [np.float32(123456789), 123456792]),
+        (1e300, [1e300, Decimal("1e300"), int(1e300)]),
+    ],
+    "number": [(1, [1, 1.0, Decimal("1.0"), np.int8(1), np.float32(1)]), (0, [0, -0.0]), (2**63, [2**63, float(2**63)])],
+    "flag": [(True, [True, np.bool_(True)])],
+    "text": [("a", ["a", np.str_("a"), Colour.RED, Word("a"), StrColour.RED])],
+    "meta": [
+        (1, [1, 1.0, Decimal("1.0"), np.float32(1), "1", "1.0", " 1 "]),
+        (0, [0, -0.0, "-0"]),
+        (2**53, [2**53, Decimal(2**53), str(2**53)]),
+        (0.5, [0.5, Decimal("0.5"), np.float16(0.5), "0.5", "5e-1"]),
+        (True, [True, np.bool_(True), "true"]),
+        ("a", ["a", '"a"', Colour.RED, Word("a")]),
+        ("1", ['"1"']),
+        ([1, 2], [[1, 2], (1, 2.0), np.array([1, 2], "float32"), "[1, 2.0]", [np.int8(1), Decimal(2)]]),
+        (
+            {"a": 1, "b": {"c": [0, 0.5], "d": None}},
+            [
+                {"b": {"d": None, "c": [-0.0, np.float32(0.5)]}, "a": 1.0},
+                {Word("a"): np.int64(1), np.str_("b"): {"c": (0, Decimal("0.5")), "d": None}},
+                '{"b": {"d": null, "c": [0.0, 5e-1]}, "a": 1}',
+            ],
+        ),
+    ],
+    "tags": [(["a", "b"], [["a", "b"], ("a", "b"), np.array(["a", "b"]), [Word("a"), np.str_("b")], '["a", "b"]'])],
+    "shares": [([1.0, 0.1, 0.0], [[1, 0.1, 0], (1.0, Decimal("0.1"), -0.0), np.array([1, 0.1, 0], "float32"), "[1, 0.1, 0]"])],
+    "numbers": [([1, 2], [[1, 2], (1.0, 2.0), np.array([1.0, 2.0])])],
+    "place": [("1.5,-2", ["1.5,-2", (1.5, -2), [1.5, -2.0], np.array([1.5, -2]), (Decimal("1.5"), np.int8(-2)), [1.5, -2]])],
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "expected", "cells"),
+    [(field, expected, cells) for field, groups in EQUAL_CELLS.items() for expected, cells in groups],
+)
+def test_equal_cells_have_one_json_text(field: str, expected: Any, cells: list[Any]) -> None:
+    expected_text = orjson.dumps({field: expected, "image": "https://e.com/1"}, option=orjson.OPT_SORT_KEYS)
+    for cell in cells:
+        for series in columns_of(cell):
+            assert input_texts(series, field)[0] == expected_text, (cell, series.dtype)
+
+
+def columns_of(cell: Any) -> list[pd.Series[Any]]:
+    """Return columns that hold a cell: alone, next to a missing one, and with dtypes of its own."""
+    columns = [pd.Series([cell], dtype=object), pd.Series([cell, None], dtype=object)]
+    # pandas converts 16-bit floats to others without keeping their digits
+    if type(cell) in (bool, int, float, str) or isinstance(cell, np.integer | np.float32 | np.float64 | np.bool_):
+        columns += [pd.Series([cell]), pd.Series([cell]).convert_dtypes()]
+    if type(cell) in (bool, int, float, str) and not (type(cell) is int and cell >= 2**63):
+        columns.append(pd.Series([cell], dtype=pd.ArrowDtype(pa.array([cell]).type)))
+    return columns
+
+
+def input_texts(series: pd.Series[Any], field: str) -> list[bytes]:
+    """Return the JSON text of the input values of each row of a frame with this column."""
+    frame = pd.DataFrame({"image": "https://e.com/1", field: series})
+    roles = column_roles(frame, None, has_pool=True)
+    cells = convert_rows(frame, roles, SPECIFICATION, overlap=None, positions=range(len(frame)), strict=True)
+    return [text[:-1] for text in text_list(cells.texts)]
+
+
+NUMBERS = st.one_of(
+    *(
+        st.integers(-(2**54), 2**54),
+        st.floats(-(2.0**100), 2.0**100),
+        st.floats(-(2.0**100), 2.0**100, width=32),
+    )
+)
+NUMBER_DTYPES = ["object", "int64", "Int64", "uint8", "float64", "Float64", "float32", "int64[pyarrow]", "double[pyarrow]"]
+
+
+@settings(deadline=None, max_examples=200, derandomize=True)
+@given(
+    numbers=st.lists(NUMBERS, min_size=1, max_size=5),
+    dtype=st.sampled_from(NUMBER_DTYPES),
+    field=st.sampled_from(["share", "number", "meta"]),
+)
+def test_a_column_of_any_dtype_has_the_texts_of_its_cells(numbers: list[Any], dtype: str, field: str) -> None:
+    try:
+        series = pd.Series(numbers, dtype=object).astype(dtype)
+    except (ValueError, TypeError, OverflowError, pa.ArrowException):
+        return
+    if list(series.astype(object)) != numbers or not all(fits(field, number) for number in numbers):
+        return
+    if field == "meta" and max(map(abs, numbers)) >= 2**53:  # from there on, a free-form field keeps a float
+        return
+    assert input_texts(series, field) == input_texts(pd.Series(numbers, dtype=object), field)
 
 
 CELLS = st.lists(
@@ -116,13 +230,31 @@ def fits(field: str, value: Any) -> bool:
         value is None
         or {
             "text": isinstance(value, str),
-            "number": number and value == int(value),
+            "number": number and value == int(value) and -(2**63) <= value < 2**64,
             "share": number,
             "flag": isinstance(value, bool),
             "tags": isinstance(value, list) and all(isinstance(item, str) for item in value),
             "meta": True,
         }[field]
     )
+
+
+def canonical(field: str, value: Any) -> Any:
+    """Return the value that is sent for a valid cell."""
+    if field == "meta" and isinstance(value, str):
+        value = json_or_text(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    if field == "share":
+        return float(value) if float(value) == value else value
+    return int(value) if value == int(value) and (field == "number" or abs(value) < 2**53) else value
+
+
+def json_or_text(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return text
 
 
 @settings(deadline=None, max_examples=300, derandomize=True)
@@ -134,7 +266,7 @@ def test_values_of_a_wrong_type_are_named_by_column_and_rows_and_others_are_sent
             column(values, field, object)
         assert (caught.value.column, list(caught.value.rows)) == (field, wrong[:5])
         return
-    expected = [int(value) if field == "number" and value is not None else value for value in values]
+    expected = [canonical(field, value) for value in values]
     # as text, because Python treats 1, 1.0 and True as equal
     assert json.dumps(column(values, field, object)) == json.dumps(["absent" if value is None else value for value in expected])
 
@@ -233,3 +365,25 @@ def test_text_that_cannot_be_encoded_is_named_by_column_and_rows(name: str) -> N
 def test_input_columns_that_are_not_a_list_of_names_are_rejected(columns: Any) -> None:
     with pytest.raises(tf.InputError, match="input_columns"):
         sent(pd.DataFrame({"image": ["https://e.com/1"]}), input_columns=columns)
+
+
+def test_members_after_the_input_values_keep_their_order() -> None:
+    frame = pd.DataFrame(
+        {
+            "INPUT:image": ["x"],
+            "GOLDEN:result": ["cat"],
+            "HINT:text": ["h"],
+            "HINT:default_language": ["EN"],
+            "TASK:overlap": [5],
+        }
+    )
+    cells = convert_rows(
+        frame, column_roles(frame, None, has_pool=True), SPECIFICATION, overlap=None, positions=[0], strict=True
+    )
+    # the ledgers of earlier versions know the rows by this text
+    assert text_list(cells.texts) == [
+        (
+            b'{"image":"x"},"message_on_unknown_solution":"h","known_solutions":[{"output_values":{"result":"cat"},'
+            b'"correctness_weight":1}],"localization_config":{"default_language":"EN"},"overlap":5}'
+        )
+    ]

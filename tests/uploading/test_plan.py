@@ -155,9 +155,19 @@ def with_wrong_values(draw: st.DrawFn, columns: dict[str, pd.Series[Any]]) -> tu
     return name, rows
 
 
+def canonical(value: Any) -> Any:
+    """Return the JSON of a value in a field of any type: whole numbers are integers, except floats that are not exact."""
+    if isinstance(value, dict):
+        return {key: canonical(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [canonical(item) for item in value]
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return int(value) if is_whole else value
+
+
 def task_of(row: int, cells: dict[str, list[Any]], prefix: str, pool: str, overlap: int | None) -> dict[str, Any]:
     """Return the expected task of a row."""
-    present = {name: values[row] for name, values in cells.items() if values[row] is not None}
+    present = {name: canonical(values[row]) for name, values in cells.items() if values[row] is not None}
     golden = {
         name.removeprefix("GOLDEN:"): present.pop(name) for name in list(present) if name in {"GOLDEN:result", "GOLDEN:sure"}
     }

@@ -22,12 +22,14 @@ class FieldType:
         json_types: The Python types of a scalar field's JSON values; empty for arrays and for free-form values.
         element: For an array, the field type of its elements.
         json: If the column has the values as JSON text, the shape of an empty value.
+        is_coordinates: Whether the text is a latitude and a longitude.
     """
 
     arrow: pa.DataType
     json_types: frozenset[type] = frozenset()
     element: FieldType | None = None
     json: JsonShape | None = None
+    is_coordinates: bool = False
 
 
 class _FieldTypes(dict[str, FieldType]):
@@ -47,7 +49,7 @@ SCALAR_TYPES = {
     "string": TEXT_FIELD,
     "url": TEXT_FIELD,
     "file": TEXT_FIELD,
-    "coordinates": TEXT_FIELD,
+    "coordinates": FieldType(pa.string(), frozenset({str}), is_coordinates=True),
 }
 ARRAY_TYPES = {f"array_{name}": FieldType(pa.list_(scalar.arrow), element=scalar) for name, scalar in SCALAR_TYPES.items()}
 FIELD_TYPES = _FieldTypes(SCALAR_TYPES | ARRAY_TYPES)

@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 STRING_DTYPE = pd.StringDtype("pyarrow")
+DOUBLE_BYTES = 8
 
 
 def plain_values(series: pd.Series[Any]) -> list[Any]:
     """Return a column's cells as Python values, None for missing ones."""
+    series = _with_short_floats(series)
     # astype(object) of an Arrow column turns lists into arrays, and integers of a column with nulls into floats
     if isinstance(series.dtype, pd.ArrowDtype):
         values = [None if value is pd.NA else value for value in series.tolist()]
@@ -21,9 +25,34 @@ def plain_values(series: pd.Series[Any]) -> list[Any]:
         is_plain = isinstance(series.dtype, pd.StringDtype) or series.dtype.kind in "biuf"
         if is_plain or not any(issubclass(kind, np.generic | np.ndarray) for kind in set(map(type, values))):
             return values
-        values = [value.tolist() if _is_convertible(value) else value for value in values]
+        values = [_from_numpy(value) if _is_convertible(value) else value for value in values]
     # pandas does not count a NaN in an Arrow column or in a zero-dimensional array as missing
     return [None if type(value) is float and math.isnan(value) else value for value in values]
+
+
+def _with_short_floats(series: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column of 32-bit or 16-bit floats as 64-bit floats with the same digits: 0.1, not 0.10000000149011612."""
+    dtype = getattr(series.dtype, "numpy_dtype", series.dtype)
+    if not isinstance(dtype, np.dtype) or dtype.kind != "f" or dtype.itemsize >= DOUBLE_BYTES:
+        return series
+    values = series.to_numpy(dtype, na_value=np.nan)
+    return pd.Series(short_floats(values), series.index)
+
+
+def _from_numpy(value: Any) -> Any:
+    if value.dtype.kind == "f" and value.dtype.itemsize < DOUBLE_BYTES:
+        value = short_floats(np.ravel(value)).reshape(value.shape)
+    return value.tolist()
+
+
+def short_floats(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return 32-bit or 16-bit floats as 64-bit floats with the same digits; whole numbers keep all of theirs."""
+    exact = values.astype(np.float64)
+    if values.dtype == np.float32:
+        digits = pc.cast(pc.cast(pa.array(values), pa.string()), pa.float64()).to_numpy(zero_copy_only=False)
+    else:  # Arrow does not convert 16-bit floats to text
+        digits = np.array([float(str(value)) for value in values])
+    return np.where(exact == np.trunc(exact), exact, digits)
 
 
 def _is_convertible(value: Any) -> bool:

@@ -11,9 +11,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from toloka_frames._errors import InputError
 from toloka_frames._schema.field_types import FIELD_TYPES
+from toloka_frames._schema.field_values import (
+    JSON_START,
+    JSON_TYPES,
+    MAX_EXACT_FLOAT,
+    MAX_LEVELS,
+    UNREPRESENTABLE,
+    json_values,
+)
 from toloka_frames._schema.pandas_values import plain_values
 from toloka_frames._uploading.requests import (
     MAX_INPUT_BYTES,
@@ -34,11 +43,12 @@ if TYPE_CHECKING:
     from toloka_frames._uploading.requests import ColumnValues, RowTexts
 
 MAX_OVERLAP = 30_000  # Toloka API, Task.overlap
-MAX_LEVELS = 200  # orjson writes 254 levels; a task adds some around its values
 PREFIXES = ("INPUT:", "GOLDEN:")
+PRIMITIVES = frozenset(
+    map(np.dtype, ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float64"))
+)
 SINGLE_COLUMNS = ("HINT:text", "HINT:default_language", "TASK:overlap")
-JSON_TYPES = {str, bool, int, float, list, dict, tuple}
-NUMPY_TYPES: dict[Any, type] = {np.dtype("bool"): bool, np.dtype("int64"): int, np.dtype("float64"): float}
+UNDECLARED = "undeclared"  # the type of a field that the specification does not have; the service decides what to do with it
 
 Cells = TypeVar("Cells")
 Json = TypeVar("Json")
@@ -269,7 +279,7 @@ def _other_members(
     members = records(hints, len(overlaps))
     for solution, task, overlap in zip(solutions, members, overlaps, strict=True):
         if solution:
-            task["known_solutions"] = [{"output_values": solution, "correctness_weight": 1}]
+            task["known_solutions"] = solution
         if "default_language" in task:
             task["localization_config"] = {"default_language": task.pop("default_language")}
         if overlap is not None:
@@ -279,7 +289,13 @@ def _other_members(
 
 def _rest_of_object(members: Mapping[str, Any]) -> bytes:
     """Return the JSON text that adds members to an object and closes it."""
-    return b"," + dumps(members)[1:] if members else b"}"
+    # the members keep their order, so that uploads of earlier versions have the same content
+    texts = (b',"%b":%b' % (name.encode(), _member_text(name, value)) for name, value in members.items())
+    return b"".join((*texts, b"}"))
+
+
+def _member_text(name: str, value: Any) -> bytes:
+    return b'[{"output_values":%b,"correctness_weight":1}]' % dumps(value) if name == "known_solutions" else dumps(value)
 
 
 class _ColumnReader:
@@ -319,27 +335,26 @@ class _ColumnReader:
                     column=column,
                     hint=f"Its {kind} fields are {', '.join(specs) or 'none'}.",
                 )
-            fields[field] = read(column, str(specs.get(field, {}).get("type", "json")))
+            fields[field] = read(column, str(specs[field].get("type", "json")) if field in specs else UNDECLARED)
         return fields
 
     def column(self, name: str, type_name: str) -> list[Any]:
         """Return the values of a column, None where they are missing, if they fit the type of its field."""
-        values = plain_values(self._frame[name])
+        cells = plain_values(self._frame[name])
+        field = FIELD_TYPES[type_name]
+        values = json_values(cells, field, parse=type_name != UNDECLARED)
         types = set(map(type, values))
         if type(None) in types:
             self.missing.add(name)
             types.remove(type(None))
+        if type(UNREPRESENTABLE) in types and any(value is UNREPRESENTABLE for value in values):
+            why = f"holds a value that JSON cannot represent, or is nested more than {MAX_LEVELS} levels deep"
+            are_wrong = iter([value is UNREPRESENTABLE for value in values])
+            self._reject(name, cells, lambda _: next(are_wrong), why)
         if types - JSON_TYPES:
             self._reject(name, values, _is_not_json, "has a type that JSON cannot represent", CONVERT_HINT)
         if float in types and (math.inf in values or -math.inf in values):
             self._reject(name, values, _is_infinite, "is infinite, which JSON cannot represent")
-        if float in types and type_name == "integer":
-            values = [int(value) if type(value) is float and value.is_integer() else value for value in values]
-            types = set(map(type, values)) - {type(None)}
-        if types & {list, dict, tuple}:
-            why = f"holds a value that JSON cannot represent, or is nested more than {MAX_LEVELS} levels deep"
-            self._reject(name, values, _holds_unrepresentable, why)
-        field = FIELD_TYPES[type_name]
         if self._strict and not types <= field.json_types:
             hint = CONVERT_HINTS.get(type_name, CONVERT_HINT)
             why = f"is not of type {type_name}"
@@ -412,24 +427,64 @@ CONVERT_HINTS = {
 
 
 def _array_if_valid(series: pd.Series[Any], type_name: str, *, strict: bool) -> pa.Array | None:
-    """Return a column as an array if its dtype proves that each cell fits its field; None if the cells must be checked."""
-    cell_type = str if isinstance(series.dtype, pd.StringDtype) else NUMPY_TYPES.get(series.dtype)
-    if cell_type is None or (cell_type is float and (type_name == "integer" or np.isinf(series).any())):
-        return None
-    field = FIELD_TYPES[type_name]
-    if strict and (field.element is not None or cell_type not in (field.json_types or {cell_type})):
+    """Return a column as an array of JSON values if its dtype proves that each cell fits its field; None if cells must be read.
+
+    Equal values must have the JSON text that `json_values` gives them one by one.
+    """
+    if not _is_primitive(series.dtype):
         return None
     try:
         array = pa.array(series, from_pandas=True)
     except ValueError:  # a lone surrogate
         return None
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    kind, field = _cell_type(array.type), FIELD_TYPES[type_name]
+    if kind is None or field.element is not None or (strict and kind not in (field.json_types or {kind})):
+        return None
+    if kind in (int, float):
+        return _number_array(array, field)
+    return None if kind is str and not field.json_types and type_name != UNDECLARED and _may_be_json(array) else array
+
+
+def _is_primitive(dtype: Any) -> bool:
+    """Return whether the cells of a dtype are text, numbers or booleans."""
+    if isinstance(dtype, pd.ArrowDtype):
+        return _cell_type(dtype.pyarrow_dtype) is not None
+    return isinstance(dtype, pd.StringDtype) or getattr(dtype, "numpy_dtype", dtype) in PRIMITIVES
+
+
+def _cell_type(arrow_type: pa.DataType) -> type | None:
+    if arrow_type in (pa.string(), pa.large_string()):
+        return str
+    if pa.types.is_integer(arrow_type):
+        return int
+    return {pa.bool_(): bool, pa.float64(): float}.get(arrow_type)
+
+
+def _number_array(array: pa.Array, field: FieldType) -> pa.Array | None:
+    """Return numbers as integers or floats, as their field has them; None if the cells must be read one by one."""
+    is_integer = pa.types.is_integer(array.type)
+    if is_integer and float not in field.json_types:
+        return array
+    if is_integer:
+        ends = pc.min_max(array)
+        largest = max(abs(ends["min"].as_py() or 0), abs(ends["max"].as_py() or 0))
+        return array.cast(pa.float64()) if largest <= MAX_EXACT_FLOAT else None
+    numbers = array.to_numpy(zero_copy_only=False)
+    if float not in field.json_types or np.isinf(numbers).any():
+        return None
+    return pa.array(numbers + 0.0, from_pandas=True)  # -0.0 + 0.0 is 0.0; and NaN is a missing cell
+
+
+def _may_be_json(array: pa.Array) -> bool:
+    return bool(pc.any(pc.match_substring_regex(array, JSON_START)).as_py())
 
 
 def _accepts(field: FieldType, value: Any) -> bool:
     """Return whether a value is valid for a field; free-form fields accept every value."""
     if field.element is not None:
-        return isinstance(value, list | tuple) and all(_accepts(field.element, item) for item in value)
+        element = field.element
+        return isinstance(value, list) and (not element.json_types or element.json_types.issuperset(map(type, value)))
     return not field.json_types or type(value) in field.json_types
 
 
@@ -451,14 +506,3 @@ def _cannot_be_dumped(name: str, value: Any) -> bool:
     except TypeError:
         return True
     return False
-
-
-def _holds_unrepresentable(value: Any, levels: int = MAX_LEVELS) -> bool:
-    """Return whether a list or dict holds a value that JSON cannot represent, at any depth, or is nested too deeply."""
-    if isinstance(value, Mapping):
-        if not all(isinstance(key, str) for key in value):
-            return True
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        return not levels or any(_holds_unrepresentable(item, levels - 1) for item in value)
-    return _is_not_json(value) or (type(value) is float and not math.isfinite(value))
