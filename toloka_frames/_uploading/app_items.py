@@ -9,7 +9,7 @@ from toloka_frames._errors import InputError
 from toloka_frames._reading import field_specs
 from toloka_frames._schema.bulk import CREATE_APP_BATCH, CREATE_APP_ITEMS
 from toloka_frames._uploading.cells import column_roles, convert_rows
-from toloka_frames._uploading.requests import PoolObjects, make_plan, number_array
+from toloka_frames._uploading.requests import PoolObjects, content_hashes, make_plan, number_array
 from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, Upload, check_flags, upload_verb
 from toloka_frames._validation import one_of, path_part, text, validate
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._transport.http import ApiClient
-    from toloka_frames._uploading.cells import ColumnRoles
-    from toloka_frames._uploading.requests import UploadPlan
+    from toloka_frames._uploading.cells import ColumnRoles, ConvertedRows
+    from toloka_frames._uploading.requests import Hashes, UploadPlan
 
 PriorityOrder: TypeAlias = Literal["ONE", "TWO", "THREE", "FOUR", "FIVE"]
 
@@ -158,15 +158,31 @@ class ItemRows(FrameRows):
 
     async def plan(self, service: ApiClient) -> UploadPlan:
         """Convert each row to an app item."""
-        account = await service.known_account()
-        specification = await field_specs.of_app_project(service, self.destination["app_project_id"])
+        account = await service.account()
         rows = range(len(self.frame))
-        converted = convert_rows(self.frame, self.roles, specification, overlap=None, positions=rows, strict=self.strict)
+        converted = await self._converted(service)
         # The position is not sent. In the ledger it makes rows of equal input different objects.
         objects = ['{"__item_idx":"', number_array(rows), '","input_data":', *converted.texts]
         # the Apps API documents no limit of bytes for items, so the limit of tasks applies
-        group = PoolObjects(self.destination.get("batch_id", ""), rows, objects, converted.input_bytes)
+        batch, hashes = self.destination.get("batch_id", ""), self._hashes(converted)
+        group = PoolObjects(batch, rows, objects, converted.input_bytes, hashes)
         return make_plan(self.kind, account, [group], rows, self.upload_id, destination=self.destination)
+
+    async def hashes(self, service: ApiClient) -> Hashes:
+        """Return a hash of each row's project and input."""
+        return self._hashes(await self._converted(service))
+
+    async def _converted(self, service: ApiClient) -> ConvertedRows:
+        specification = await field_specs.of_app_project(service, self._project)
+        rows = range(len(self.frame))
+        return convert_rows(self.frame, self.roles, specification, overlap=None, positions=rows, strict=self.strict)
+
+    def _hashes(self, converted: ConvertedRows) -> Hashes:
+        return content_hashes(f"app project {self._project}", converted.inputs)
+
+    @property
+    def _project(self) -> str:
+        return self.destination["app_project_id"]
 
 
 def item_roles(frame: pd.DataFrame) -> ColumnRoles:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from toloka_frames._schema.bulk import CREATE_USER_BONUSES
 from toloka_frames._uploading.cells import convert_objects, read_columns, reject_duplicates
-from toloka_frames._uploading.requests import PoolObjects, make_plan, text_array
+from toloka_frames._uploading.requests import PoolObjects, content_hashes, make_plan, text_array
 from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, Upload, check_flags, upload_verb
 from toloka_frames._validation import reject_rows
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._transport.http import ApiClient
-    from toloka_frames._uploading.requests import UploadPlan
+    from toloka_frames._uploading.requests import Hashes, UploadPlan
 
 # Toloka API, UserBonus
 MEMBER_TYPES = {
@@ -33,6 +33,7 @@ MEMBER_TYPES = {
     "public_message": "json",
     "without_message": "boolean",
 }
+PAYMENT = ("user_id", "amount", "assignment_id")
 MIN_AMOUNT, MAX_AMOUNT = 0.005, 100.0  # US dollars (Toloka API, UserBonus.amount)
 
 
@@ -81,7 +82,7 @@ def create_user_bonuses(
     """
     flags = check_flags(upload_id, skip_invalid_items=skip_invalid_items)
     objects = bonus_objects(df, {"public_title": public_title, "public_message": public_message})
-    rows = BonusRows(CREATE_USER_BONUSES, df, flags, upload_id, objects)
+    rows = BonusRows(CREATE_USER_BONUSES, df, flags, upload_id, objects, payments(df))
     return Upload(rows, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed)
 
 
@@ -91,16 +92,22 @@ class BonusRows(FrameRows):
 
     Attributes:
         objects: The JSON of each row's bonus.
+        payments: The JSON of what each row pays to whom.
     """
 
     objects: Sequence[bytes]
+    payments: Sequence[bytes]
 
     async def plan(self, service: ApiClient) -> UploadPlan:
         """Number the bonuses, so that the operation's log can be matched with them, and cut them into requests."""
         rows = range(len(self.objects))
         numbered = [b'{"__item_idx":"%d",' % row + text[1:] for row, text in enumerate(self.objects)]
-        group = PoolObjects("", rows, [text_array(numbered)], [0] * len(rows))
-        return make_plan(self.kind, await service.known_account(), [group], rows, self.upload_id)
+        group = PoolObjects("", rows, [text_array(numbered)], [0] * len(rows), await self.hashes(service))
+        return make_plan(self.kind, await service.account(), [group], rows, self.upload_id)
+
+    async def hashes(self, service: ApiClient) -> Hashes:  # noqa: ARG002 -- bonuses have no fields to request
+        """Return a hash of each row's user, amount and assignment."""
+        return content_hashes("user bonuses", [text_array(self.payments)])
 
 
 def bonus_objects(frame: pd.DataFrame, shared: Mapping[str, Any]) -> list[bytes]:
@@ -113,6 +120,27 @@ def bonus_objects(frame: pd.DataFrame, shared: Mapping[str, Any]) -> list[bytes]
     Raises:
         InputError: If a column is missing or unknown, an amount is out of range, or two rows are the same bonus.
     """
+    values = _checked_values(frame, shared)
+    objects = convert_objects(values, MEMBER_TYPES)
+    # Within one request the service rejects equal bonuses (409 ENTITY_CONFLICT). In two requests it would pay both, mostly by
+    # mistake.
+    hint = "Drop one of them, or give each a private_comment of its own if both are intended."
+    reject_duplicates("user_id", objects, "bonus for the same user", hint)
+    return objects
+
+
+def payments(frame: pd.DataFrame) -> list[bytes]:
+    """Return the JSON of each row's user, amount and assignment: bonuses are like each other whatever their messages say.
+
+    Raises:
+        InputError: As in `bonus_objects`, but two rows may be equal.
+    """
+    values = _checked_values(frame, {})
+    return convert_objects({name: values[name] for name in PAYMENT if name in values}, MEMBER_TYPES)
+
+
+def _checked_values(frame: pd.DataFrame, shared: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return the values of each member of the bonuses."""
     values = read_columns(frame, MEMBER_TYPES, ("user_id", "amount"))
     values |= {name: [value] * len(frame) for name, value in shared.items() if value is not None}
     for name in ("public_title", "public_message"):
@@ -121,12 +149,7 @@ def bonus_objects(frame: pd.DataFrame, shared: Mapping[str, Any]) -> list[bytes]
     values["amount"] = [float(value) if type(value) in (Decimal, int) else value for value in values["amount"]]
     why = f"is not an amount of {MIN_AMOUNT} to {MAX_AMOUNT:g} dollars"
     reject_rows("amount", values["amount"], lambda value: not _is_amount(value), why)
-    objects = convert_objects(values, MEMBER_TYPES)
-    # Within one request the service rejects equal bonuses (409 ENTITY_CONFLICT). In two requests it would pay both, mostly by
-    # mistake.
-    hint = "Drop one of them, or give each a private_comment of its own if both are intended."
-    reject_duplicates("user_id", objects, "bonus for the same user", hint)
-    return objects
+    return values
 
 
 def _is_amount(value: Any) -> bool:

@@ -82,10 +82,14 @@ class ConvertedRows:
     Attributes:
         texts: The JSON text of each row's `input_values` and of what follows it in the task: `}`, or more members and `}`.
         input_bytes: The bytes of each row's `input_values`.
+        inputs: The JSON text of each row's `input_values`.
+        known_solutions: The JSON text of each row's known solutions, empty if it has none; None if no row has any.
     """
 
     texts: RowTexts
     input_bytes: list[int]
+    inputs: RowTexts
+    known_solutions: list[bytes] | None
 
 
 def column_roles(frame: pd.DataFrame, input_columns: Sequence[str] | None, *, has_pool: bool) -> ColumnRoles:
@@ -154,14 +158,17 @@ def convert_rows(
     golden = reader.fields(roles.golden, specification.output, "output", reader.column)
     hints = {member: reader.column(column, "string") for member, column in _hint_columns(roles)}
     overlaps = reader.overlaps(roles.overlap, overlap)
+    known_solutions: list[bytes] | None = None
     if golden or hints or roles.overlap:
-        rest: RowTexts = [text_array(reader.dump(lambda: list(map(_rest_of_object, _other_members(golden, hints, overlaps)))))]
+        members = list(_other_members(golden, hints, overlaps))
+        rest: RowTexts = [text_array(reader.dump(lambda: list(map(_rest_of_object, members))))]
+        known_solutions = [dumps(task["known_solutions"]) if "known_solutions" in task else b"" for task in members]
     else:
         rest = ["}" if overlap is None else f',"overlap":{overlap}}}']
     values = reader.dump(lambda: json_objects(inputs, len(frame)))
     sizes = byte_lengths(values)
     reader.check_sizes(sizes)
-    return ConvertedRows([*values, *rest], sizes)
+    return ConvertedRows([*values, *rest], sizes, values, known_solutions)
 
 
 def read_columns(frame: Any, types: Mapping[str, str], required: Sequence[str]) -> dict[str, list[Any]]:

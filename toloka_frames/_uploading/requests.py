@@ -14,7 +14,8 @@ from array import array
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from itertools import accumulate, groupby, islice
+from hashlib import blake2b
+from itertools import accumulate, groupby, islice, pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 # The cells of a column: JSON values with None for missing ones, or an Arrow array of text, numbers or booleans.
 ColumnValues: TypeAlias = "list[Any] | pa.Array"
+# A hash of each row.
+Hashes: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
 # The text of each row, as parts to be concatenated: an array has one text for each row, a str is the same in all rows.
 RowTexts: TypeAlias = "Sequence[str | pa.Array]"
 
@@ -58,12 +61,16 @@ class PoolObjects:
         positions: The objects' positions in the upload.
         texts: Their JSON text.
         sizes: The bytes of input values in each object.
+        contents: A hash of each row of the objects, 0 for a row that is not looked for in other uploads.
+        row_counts: The number of rows in each object; None if each object is one row.
     """
 
     pool_id: str
     positions: Sequence[int]
     texts: RowTexts
     sizes: Sequence[int]
+    contents: Hashes
+    row_counts: Sequence[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ class UploadPlan:
 
     Attributes:
         kind: The bulk creation.
-        account: The account that uploads.
+        account: The account that uploads; None if the service does not tell it.
         upload_id: The name that the user gave, or one derived from the content.
         key: What operation ids are derived from in addition to the content.
         content_hash: A hash of all objects, independent of how they are cut into chunks.
@@ -86,7 +93,7 @@ class UploadPlan:
     """
 
     kind: BulkCreation
-    account: str
+    account: str | None
     upload_id: str
     key: str
     content_hash: str
@@ -181,7 +188,7 @@ class Chunk:
 
 def make_plan(
     kind: BulkCreation,
-    account: str,
+    account: str | None,
     groups: Iterable[PoolObjects],
     object_of_row: Sequence[int],
     upload_id: str | None,
@@ -191,9 +198,9 @@ def make_plan(
     """Cut objects into chunks, and derive the upload's name from their content if the user gave none."""
     groups, destination = list(groups), destination or {}
     requests = [request for group in groups for request in _requests(group, kind.max_objects)]
-    content_hash = _content_hash([text for *_, text in requests], destination)
+    content_hash = _content_hash([text for (*_, text), _ in requests], destination)
     key = f"{account}\n{kind.path}\n{upload_id or content_hash!r}"
-    chunks = [Chunk(number, *request, key) for number, request in enumerate(requests)]
+    chunks = [Chunk(number, *request, key, None, *contents) for number, (request, contents) in enumerate(requests)]
     name = upload_id or str(uuid.uuid5(NAMESPACE, f"{key}\n{content_hash}"))
     count = sum(len(group.positions) for group in groups)
     digests = _digests(groups, count) if upload_id else array("I")
@@ -235,11 +242,29 @@ def positions_of(spans: str) -> Sequence[int]:
     return runs[0] if len(runs) == 1 else [position for run in runs for position in run]
 
 
-def _requests(group: PoolObjects, max_objects: int) -> Iterator[tuple[str, Sequence[int], bytes]]:
-    """Iterate over the pool, positions and text of each request."""
+def content_hashes(scope: str, texts: RowTexts) -> Hashes:
+    """Return a hash of each row, by which like rows of other uploads are found.
+
+    Args:
+        scope: What likeness is limited to: the pool, the app project, or bonuses.
+        texts: The JSON of what makes a row like another, without its position.
+    """
+    person = blake2b(scope.encode(), digest_size=blake2b.PERSON_SIZE).digest()
+    ends, characters = _buffer(concatenate(texts))
+    rows = pairwise(ends.tolist())
+    digests = b"".join(blake2b(characters[start:end], digest_size=8, person=person).digest() for start, end in rows)
+    return np.frombuffer(digests, HASH)
+
+
+def _requests(group: PoolObjects, max_objects: int) -> Iterator[tuple[tuple[str, Sequence[int], bytes], tuple[bytes, bytes]]]:
+    """Iterate over the pool, positions and text of each request, and over the contents of its rows with their counts."""
     slices = list(slices_within_limits(group.sizes, max_objects))
+    counts = None if group.row_counts is None else np.asarray(group.row_counts, COUNT)
+    ends = None if counts is None else np.concatenate([[0], counts.cumsum(dtype=np.int64)])
     for part, text in zip(slices, lines(group.texts, slices), strict=True):
-        yield group.pool_id, group.positions[part], text
+        rows = part if ends is None else slice(ends[part.start], ends[part.stop])
+        contents = group.contents[rows].tobytes(), b"" if counts is None else counts[part].tobytes()
+        yield (group.pool_id, group.positions[part], text), contents
 
 
 def _content_hash(texts: Iterable[bytes], destination: Mapping[str, str]) -> str:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from toloka_frames._errors import InputError
 from toloka_frames._reading import field_specs
 from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS
 from toloka_frames._schema.pandas_values import plain_values
 from toloka_frames._uploading.cells import column_roles, convert_rows
 from toloka_frames._uploading.requests import (
+    HASH,
     MAX_INPUT_BYTES,
     PoolObjects,
+    content_hashes,
     dumps,
     make_plan,
     number_array,
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
     from toloka_frames._schema.columns import Specification
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._uploading.cells import ColumnRoles, ConvertedRows
-    from toloka_frames._uploading.requests import RowTexts, UploadPlan
+    from toloka_frames._uploading.requests import Hashes, RowTexts, UploadPlan
 
 
 @upload_verb
@@ -198,13 +202,20 @@ class TaskRows(FrameRows):
 
     async def plan(self, service: ApiClient) -> UploadPlan:
         """Convert each row to a task, or the rows of each suite to a task suite."""
-        account, pools = await service.known_account(), await self._pools(service)
+        account, pools = await service.account(), await self._pools(service)
         object_of_row: Sequence[int] = range(len(self.frame))
         if self.suites is None:
             groups = self._tasks(pools)
         else:
             groups, object_of_row = self._suites(pools, self.suites)
         return make_plan(self.kind, account, groups, object_of_row, self.upload_id, [pool.returned for pool in pools])
+
+    async def hashes(self, service: ApiClient) -> Hashes:
+        """Return a hash of each row's pool, input values and known solutions."""
+        hashes = np.zeros(len(self.frame), HASH)
+        for pool, converted in self._convert(await self._pools(service), self.overlap):
+            hashes[list(pool.rows)] = _task_hashes(pool.id, converted)
+        return hashes
 
     async def _pools(self, service: ApiClient) -> list[_Pool]:
         """Request the pools of all rows."""
@@ -222,7 +233,9 @@ class TaskRows(FrameRows):
 
     def _tasks(self, pools: Iterable[_Pool]) -> list[PoolObjects]:
         return [
-            PoolObjects(pool.id, pool.rows, _task_texts(pool, converted), converted.input_bytes)
+            PoolObjects(
+                pool.id, pool.rows, _task_texts(pool, converted), converted.input_bytes, _task_hashes(pool.id, converted)
+            )
             for pool, converted in self._convert(pools, self.overlap)
         ]
 
@@ -268,6 +281,12 @@ def _task_texts(pool: _Pool, converted: ConvertedRows) -> RowTexts:
     return ['{"__item_idx":"', number_array(pool.rows), f'","pool_id":{pool_id},"input_values":', *converted.texts]
 
 
+def _task_hashes(pool_id: str, converted: ConvertedRows) -> Hashes:
+    """Return a hash of each row's pool, input values and known solutions."""
+    known = converted.known_solutions
+    return content_hashes(f"pool {pool_id}", [*converted.inputs, *([] if known is None else [text_array(known)])])
+
+
 def _suites_of_pool(pool_id: str, suite_of_row: Sequence[int], converted: ConvertedRows, overlap: int | None) -> PoolObjects:
     tasks: dict[int, list[bytes]] = {}
     sizes: dict[int, int] = {}
@@ -285,4 +304,15 @@ def _suites_of_pool(pool_id: str, suite_of_row: Sequence[int], converted: Conver
         b'{"__item_idx":"%d","pool_id":%b,"tasks":[%b%b' % (suite, pool, b",".join(texts), tail)
         for suite, texts in tasks.items()
     ]
-    return PoolObjects(pool_id, list(tasks), [text_array(objects)], list(sizes.values()))
+    counts = [len(texts) for texts in tasks.values()]
+    hashes = _suite_hashes(pool_id, suite_of_row, list(tasks), converted)
+    return PoolObjects(pool_id, list(tasks), [text_array(objects)], list(sizes.values()), hashes, counts)
+
+
+def _suite_hashes(pool_id: str, suite_of_row: Sequence[int], suites: Sequence[int], converted: ConvertedRows) -> Hashes:
+    """Return a hash of each row in the order of the suites; 0 for control tasks, which are shown again and again."""
+    hashes = _task_hashes(pool_id, converted)
+    if converted.known_solutions is not None:
+        hashes = np.where(np.array([bool(known) for known in converted.known_solutions]), 0, hashes)
+    place = {suite: place for place, suite in enumerate(suites)}
+    return hashes[np.argsort([place[suite] for suite in suite_of_row], kind="stable")]

@@ -21,6 +21,7 @@ from toloka_frames._errors import InputError, TolokaError, UploadCancelled, Uplo
 from toloka_frames._runtime.event_loop import in_thread, run, run_on_loop
 from toloka_frames._runtime.progress import ProgressArg, ProgressTracker, track_progress
 from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS
+from toloka_frames._transport.http import account_unknown
 from toloka_frames._uploading.ledger import Ledger, ledger_path, normal_url
 from toloka_frames._uploading.results import Results
 from toloka_frames._uploading.send import OperationSender, upload_operation_failed
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from toloka_frames._schema.bulk import BulkCreation
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._uploading.ledger import Flags, LedgerEntry, UploadLock
-    from toloka_frames._uploading.requests import Chunk, UploadPlan
+    from toloka_frames._uploading.requests import Chunk, Hashes, UploadPlan
     from toloka_frames._uploading.send import ChunkSender
 
 Parameters = ParamSpec("Parameters")
@@ -188,6 +189,10 @@ class FrameRows(ABC):
             InputError: If a row cannot be sent.
         """
 
+    @abstractmethod
+    async def hashes(self, service: ApiClient) -> Hashes:
+        """Return a hash of each row, equal for rows that must not be created twice; errors as in `plan`."""
+
 
 @dataclass(frozen=True)
 class LedgerRows:
@@ -282,6 +287,8 @@ class Upload(RowJob):
 
     async def _run_frame(self, rows: FrameRows, tracker: ProgressTracker) -> None:
         plan = await rows.plan(self._service)
+        if plan.account is None:
+            raise account_unknown()
         if plan.object_count != len(rows.frame):
             self._expect(rows.kind, plan.object_count, plan.object_of_row, rows.frame.index)
         self._object_of_row = plan.object_of_row
@@ -378,7 +385,7 @@ class Upload(RowJob):
 
 def _enter(ledger: Ledger, plan: UploadPlan, flags: Flags, url: str, retry_failed: bool) -> tuple[LedgerEntry, UploadState]:
     """Return the ledger's entry of a plan, new or of an earlier call, and what is left to send."""
-    entry = ledger.find(plan.account, plan.upload_id)
+    entry = ledger.find(plan.account or "", plan.upload_id)
     if entry is None:
         for pool in plan.pools:
             check_pool(pool, plan.kind)
