@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from toloka_frames._errors import InputError, LedgerError, TolokaError
+from toloka_frames._errors import InputError, LedgerError
 from toloka_frames._runtime.concurrency import FileLock
 from toloka_frames._schema.bulk import BULK_CREATIONS, CREATE_APP_BATCH, CREATE_USER_BONUSES
 from toloka_frames._uploading.requests import COUNT, HASH, Chunk, dumps, positions_of, spans_of
@@ -101,8 +101,8 @@ ZERO, NOT_HEXADECIMAL = b"0"[0], re.compile("[^0-9a-f]")
 OUTCOME_COLUMNS = ("row", "status", "error_field", "error_code", "error_message")
 
 
-class ChunkTakenError(TolokaError):
-    """Another process has changed a chunk since this call read it."""
+class ChunkTakenError(Exception):
+    """Another process has changed a chunk since this call read it, so the change of this call was not made."""
 
 
 class CreatedRows(NamedTuple):
@@ -158,7 +158,8 @@ class LedgerFile:
     """The ledger's SQLite file, in a `with` block. Once open, any thread may use it; a change is on disk when it returns."""
 
     def __init__(self, path: Path | None) -> None:
-        self.path = _default_path() if path is None else path
+        # the file itself, so that links to it share its lock files
+        self.path = Path(os.path.realpath(_default_path() if path is None else path))
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
@@ -472,6 +473,15 @@ class Ledger(LedgerFile):
             for upload_id, begun, place, hashes, counts, ids in rows
         ]
 
+    def read_again(
+        self, upload: int, chunk: Chunk, flags: Mapping[str, str]
+    ) -> tuple[list[Chunk], list[tuple[Sequence[int], dict[str, Any]]]]:
+        """Return what another process has made of a chunk: the chunks of its rows that are not settled, and their outcomes."""
+        rows = set(chunk.positions)
+        chunks = self.open_chunks(upload, flags, [chunk], chunk.number)
+        outcomes = [_within(rows, *outcome) for outcome in self.outcomes(upload, chunk.number)]
+        return [part for part in chunks if rows.issuperset(part.positions)], outcomes
+
     def failed_operations(self, upload: int, flags: Mapping[str, str] | None) -> list[str]:
         """Return the ids of the operations that ended with FAIL under these flags."""
         rows = self._read(
@@ -509,6 +519,16 @@ class Ledger(LedgerFile):
         """
         sql = f"update chunks set ended = coalesce(ended, :at) {OF_CHUNK} and version = :version returning ended"
         return self._timestamp(self._write(sql, at=at.isoformat(), **self._key_and_version(upload, chunk)), chunk)
+
+    def hold_chunk(self, upload: int, chunk: Chunk) -> None:
+        """Record that a chunk is still being sent, and so is not missing; `ChunkTakenError` as in `begin_chunk`."""
+        sql = f"update chunks set ended = null {OF_CHUNK} and version = :version returning begun"
+        self._timestamp(self._write(sql, **self._key_and_version(upload, chunk)), chunk)
+
+    def batch_of(self, upload: int) -> str:
+        """Return the batch of an upload's chunks, "" if there is none yet."""
+        [(batch_id,)] = self._read("select max(pool_id) from chunks where upload = :upload", upload=upload)
+        return str(batch_id)
 
     def set_batch(self, upload: int, batch_id: str) -> None:
         """Record the batch that was created for all chunks of an upload."""
@@ -629,7 +649,7 @@ class Ledger(LedgerFile):
         with self._change() as sqlite:
             sql = f"update chunks set version = version + 1 {OF_CHUNK} and version = :version"
             if not sqlite.execute(sql, key | {"version": version}).rowcount:
-                raise _chunk_taken(chunk)
+                raise ChunkTakenError(chunk.operation_id)
             yield sqlite, key
         self._versions[upload, chunk.operation_id] = version + 1
 
@@ -638,7 +658,7 @@ class Ledger(LedgerFile):
 
     def _timestamp(self, rows: list[Any], chunk: Chunk) -> datetime:
         if not rows or rows[0][0] is None:
-            raise _chunk_taken(chunk)
+            raise ChunkTakenError(chunk.operation_id)
         return datetime.fromisoformat(rows[0][0])
 
     def _read_chunk(self, upload: int, operation_id: str) -> Chunk:
@@ -816,11 +836,13 @@ def _insert_chunks(sqlite: sqlite3.Connection, entry: LedgerEntry, chunks: Itera
         sqlite.execute("insert into contents values (:upload, :operation_id, :place, :hashes, :counts)", values)
 
 
-def _chunk_taken(chunk: Chunk) -> ChunkTakenError:
-    rows = f"{min(chunk.positions):,} to {max(chunk.positions):,}"
-    return ChunkTakenError(
-        f"Another process is sending rows {rows} of this upload.", hint="Make the same call again when that process has ended."
-    )
+def _within(rows: set[int], positions: Sequence[int], columns: Mapping[str, Any]) -> tuple[Sequence[int], dict[str, Any]]:
+    """Return the outcomes of these rows only."""
+    wanted = [index for index, position in enumerate(positions) if position in rows]
+    some = {
+        name: [values[index] for index in wanted] if isinstance(values, list) else values for name, values in columns.items()
+    }
+    return [positions[index] for index in wanted], some
 
 
 def _key(upload: int, chunk: Chunk) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from toloka_frames._runtime.concurrency import WorkerPool
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._transport import operations
 from toloka_frames._transport.operations import OperationPoller
+from toloka_frames._uploading.ledger import ChunkTakenError
 from toloka_frames._uploading.requests import retry_operation_id
 from toloka_frames._uploading.results import NO_ERROR
 from toloka_frames._validation import path_part
@@ -63,7 +64,7 @@ class ChunkSender(ABC):
 
     async def send(self, chunks: Sequence[Chunk], concurrency: int) -> None:
         """Send chunks, at most `concurrency` at once."""
-        await self._workers.do(chunks, concurrency, self._create)
+        await self._workers.do(chunks, concurrency, self._create_or_follow)
 
     @abstractmethod
     async def look_up(self, chunks: Sequence[Chunk]) -> None:
@@ -76,6 +77,28 @@ class ChunkSender(ABC):
     @abstractmethod
     async def _create(self, chunk: Chunk, release: Callable[[], None]) -> None:
         """Send a chunk and record its outcome; `release` lets the next chunk start before this one ends."""
+
+    async def _create_or_follow(self, chunk: Chunk, release: Callable[[], None]) -> None:
+        """Send a chunk and record its outcome; if another process has it, go on with what that process makes of it."""
+        try:
+            await self._create(chunk, release)
+        except ChunkTakenError:
+            await self._follow(chunk, release)
+
+    async def _follow(self, chunk: Chunk, release: Callable[[], None]) -> None:
+        """Continue with a chunk that another process has changed; its operation has the same id and is created once."""
+        left = await self._read_again(chunk)
+        self._tracker.rows += len(chunk.positions) - sum(len(part.positions) for part in left)
+        for part in left:
+            await self._create_or_follow(part, release)
+
+    async def _read_again(self, chunk: Chunk) -> list[Chunk]:
+        """Write what the ledger has of a chunk's rows to the results; return the chunks of those that are not settled."""
+        chunks, outcomes = await in_thread(self._ledger.read_again, self._entry.id, chunk, self.flags)
+        self._results.put(chunk.positions, **NO_ERROR, status="NOT_SENT", operation_id=None, batch_id=None, chunk=None)
+        for positions, columns in outcomes:
+            self._results.put(positions, **columns)
+        return chunks
 
     async def _send_halves(self, chunk: Chunk) -> None:
         halves = chunk.halves()
@@ -128,12 +151,10 @@ class OperationSender(ChunkSender):
         """Look up the operations of chunks that an earlier call sent, and send nothing."""
         async with self._poller:
             for chunk in chunks:
-                operation = await self._pending_operation(chunk)
-                if operation is None:
-                    await self._record_not_sent(chunk)
-                else:
-                    with contextlib.suppress(OperationFailed):  # the results show it row by row
-                        await self._settle(chunk, *await self._ended(operation, _keep_slot))
+                try:
+                    await self._look_up(chunk)
+                except ChunkTakenError:
+                    await self._read_again(chunk)
 
     async def open(self, pool_id: str) -> None:
         """Open a pool and wait until it is open."""
@@ -142,6 +163,14 @@ class OperationSender(ChunkSender):
             ended = await self._poller.ended(operation) if operation else None
         if ended and ended["status"] == "FAIL":
             raise operations.operation_failed(ended)
+
+    async def _look_up(self, chunk: Chunk) -> None:
+        operation = await self._pending_operation(chunk)
+        if operation is None:
+            await self._record_not_sent(chunk)
+        else:
+            with contextlib.suppress(OperationFailed):  # the results show it row by row
+                await self._settle(chunk, *await self._ended(operation, _keep_slot))
 
     async def _create(self, chunk: Chunk, release: Callable[[], None]) -> None:
         operation = await self._pending_operation(chunk)
@@ -210,12 +239,12 @@ class OperationSender(ChunkSender):
         """Record the outcome of a chunk; rows that the log does not mention stay UNKNOWN and are looked up by the next call."""
         failed = operation["status"] == "FAIL"
         unmentioned = await in_thread(self._results.settle, chunk.positions, log, failed=failed)
-        self._tracker.rows += len(chunk.positions)
         if failed or not unmentioned:
             # with skip_invalid_items, a request in which every row is INVALID has done its work although it failed
             skipped = not unmentioned and "skip_invalid_items" in self.flags
             state: ChunkState = "failed" if failed and not skipped else "done"
             await self._record_end(chunk, state)
+        self._tracker.rows += len(chunk.positions)
         if unmentioned:
             raise upload_operation_failed(operation)
 

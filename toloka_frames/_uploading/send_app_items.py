@@ -16,12 +16,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from toloka_frames._client.base_calls import build_path
-from toloka_frames._errors import OutcomeUnknown, TolokaError, TooLarge
+from toloka_frames._errors import LedgerError, OutcomeUnknown, TolokaError, TooLarge
 from toloka_frames._reading.scan import Source, list_request
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._schema.bulk import CREATE_APP_BATCH, CREATE_APP_ITEMS
 from toloka_frames._schema.lists import APP_BATCHES, APP_ITEMS
 from toloka_frames._transport.responses import bad_answer, decode_ids
+from toloka_frames._uploading.ledger import ChunkTakenError
 from toloka_frames._uploading.results import NO_ERROR
 from toloka_frames._uploading.send import ChunkSender
 
@@ -43,6 +44,10 @@ GIVE_UP_AFTER = timedelta(minutes=5)
 CLOCK_SKEW = timedelta(minutes=5)
 # seconds between requests for what was just created; 69 seconds in all, because lists lag by about a minute
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
+# A process that sends a chunk records this often that it still does, well within `GIVE_UP_AFTER`. Another process waits for it
+# for about as long as a request takes, and then looks for the items.
+HOLD_SECONDS = 60.0
+FOLLOW_SECONDS, FOLLOW_POLL_SECONDS = 60.0, 0.2
 BATCH_PATH = "/app/v0/app-projects/{}/batches/{}"
 LOOK_AGAIN_HINT = (
     "Nothing was sent twice. The same call and tf.reconcile look again; client.get_app_items(...) lists the items."
@@ -73,15 +78,18 @@ class AppItemSender(ChunkSender):
         self._batch_id = _batch_of(chunks)
         chunks = sorted(chunks, key=lambda chunk: chunk.pending_operation_id is None)  # sent earlier: looked up first
         alone = int(self._creates_batch)
-        await self._workers.do(chunks[:alone], 1, self._create)
+        await self._workers.do(chunks[:alone], 1, self._create_or_follow)
         if not self._creates_batch:
-            await self._workers.do(chunks[alone:], concurrency, self._create)
+            await self._workers.do(chunks[alone:], concurrency, self._create_or_follow)
 
     async def look_up(self, chunks: Sequence[Chunk]) -> None:
         """Search for chunks that an earlier call sent, and send nothing."""
         self._batch_id = _batch_of(chunks)
         for chunk in chunks:
-            await self._took_effect(replace(chunk, pool_id=self._batch_id))
+            try:
+                await self._took_effect(replace(chunk, pool_id=self._batch_id))
+            except ChunkTakenError:
+                await self._read_again(chunk)
 
     async def open(self, pool_id: str) -> None:
         """Start a batch, unless it was started before."""
@@ -106,12 +114,24 @@ class AppItemSender(ChunkSender):
         if chunk.pending_operation_id is None or await self._took_effect(chunk) is False:
             await self._send(replace(chunk, pending_operation_id=None))
 
+    async def _follow(self, chunk: Chunk, release: Callable[[], None]) -> None:
+        """Wait until the process that sends a chunk has recorded its outcome; look for its items if it does not."""
+        left, end = await self._read_again(chunk), asyncio.get_running_loop().time() + FOLLOW_SECONDS
+        while any(part.pending_operation_id for part in left) and asyncio.get_running_loop().time() < end:
+            with self._tracker.wait("another process that sends these rows"):
+                await asyncio.sleep(FOLLOW_POLL_SECONDS)
+            left = await self._read_again(chunk)
+        self._batch_id = self._batch_id or await in_thread(self._ledger.batch_of, self._entry.id)
+        self._tracker.rows += len(chunk.positions) - sum(len(part.positions) for part in left)
+        for part in left:
+            await self._create_or_follow(part, release)
+
     async def _send(self, chunk: Chunk) -> None:
         if self._workers.stopping:
             raise asyncio.CancelledError
         await self._record_sending(chunk, chunk.operation_id)
         try:
-            response = await self._post(chunk)
+            response = await self._post_while_held(chunk)
         except TooLarge as error:
             await self._record_rejection(chunk, error)
             if len(chunk.positions) == 1:
@@ -127,6 +147,18 @@ class AppItemSender(ChunkSender):
             raise
         else:
             await (self._settle_batch if isinstance(response, dict) else self._settle)(chunk, response)
+
+    async def _post_while_held(self, chunk: Chunk) -> Any:
+        """Send a chunk, which may take long, and show other processes meanwhile that it is not lost."""
+        post = asyncio.ensure_future(self._post(chunk))
+        try:
+            while not (await asyncio.wait([post], timeout=HOLD_SECONDS))[0]:
+                with suppress(LedgerError):  # one that is missed does not matter
+                    await in_thread(self._ledger.hold_chunk, self._entry.id, chunk)
+            return post.result()
+        finally:
+            post.cancel()
+            await asyncio.gather(post, return_exceptions=True)
 
     async def _post(self, chunk: Chunk) -> Any:
         """Send a chunk; return the batch that was created, or the ids of items."""
@@ -166,8 +198,8 @@ class AppItemSender(ChunkSender):
         self._results.put(list(item_of_row), status="CREATED", object_id=list(item_of_row.values()))
         for row, error in rejected.items():
             self._results.mark_invalid(row, error)
-        self._tracker.rows += len(chunk.positions)
         await self._record_end(chunk, "done")
+        self._tracker.rows += len(chunk.positions)
 
     def _fail(self, chunk: Chunk, error: ApiError) -> None:
         super()._fail(chunk, error)
@@ -194,7 +226,8 @@ class AppItemSender(ChunkSender):
             return False
         when = f"{since + GIVE_UP_AFTER:%Y-%m-%d %H:%M:%S} UTC"
         hint = LOOK_AGAIN_HINT if possible_items else LOOK_LATER_HINT.format(when)
-        self._unknown = _outcome_unknown(chunk, f"{possible_items:,} items that it may have created are listed", hint)
+        other = ", unless another process is sending it now" if chunk.pending_operation_id else ""
+        self._unknown = _outcome_unknown(chunk, f"{possible_items:,} items that it may have created are listed{other}", hint)
         self._results.put(chunk.positions, error_message=str(self._unknown))
         return None
 
