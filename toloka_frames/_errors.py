@@ -46,10 +46,11 @@ class TolokaError(Exception):
     Attributes:
         hint: What to do about it, or "".
         may_have_taken_effect: Whether a request that changes something may have taken effect, in the last attempt or an earlier
-            one. False if the service rejected every attempt (4xx), or none reached it.
+            one. False if the service itself rejected every attempt (4xx with its error body), or none reached it.
     """
 
     may_have_taken_effect: bool = False
+    earlier_attempt_may_have: bool = False  # the same for the attempts before the last one
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(f"{message}\n{hint}" if hint else message)

@@ -136,6 +136,24 @@ def test_html_sends_a_proxy_s_page(toloka: LocalToloka, api: RawClient, when: An
     assert project_names(api) == made
 
 
+@pytest.mark.parametrize("status", [300, 304, 307, 413, 599])
+@pytest.mark.parametrize(("when", "made"), [("before", []), ("after", ["Cat or dog"])])
+def test_any_status_can_come_from_the_service_or_a_proxy_before_or_after_the_effect(
+    toloka: LocalToloka, api: RawClient, status: int, when: Any, made: list[str]
+) -> None:
+    toloka.faults.answer(status, "POST /v1/projects", code="SOME_CODE", when=when)
+    response = api.post("/v1/projects", PROJECT)
+    assert response.status_code == status
+    assert status == 304 or response.json()["code"] == "SOME_CODE"
+    assert project_names(api) == made
+    toloka.faults.clear()
+    toloka.faults.html("POST /v1/projects", status=status, when=when)
+    response = api.post("/v1/projects", PROJECT)
+    assert response.status_code == status
+    assert status == 304 or response.text.startswith("<html>")
+    assert project_names(api) == made * 2
+
+
 def test_cut_resets_in_the_middle_of_the_body(toloka: LocalToloka, api: RawClient) -> None:
     api.create_project()
     size = len(api.http.get("/v1/projects").content)

@@ -234,6 +234,10 @@ def test_a_refused_connection_has_a_known_outcome(
     assert not caught.value.may_have_taken_effect
 
 
+def create_project(client: Client) -> Coroutine[Any, Any, Any]:
+    return client.create_project(PROJECT)
+
+
 def poll_operation(client: Client) -> Coroutine[Any, Any, Any]:
     return client.wait_operation(KEY, progress=False)
 
@@ -275,6 +279,42 @@ def test_an_error_of_a_request_without_a_key_shows_whether_it_may_have_taken_eff
     with pytest.raises(tf.TolokaError) as caught:
         tf.run(client_of().create_project(PROJECT))
     assert caught.value.may_have_taken_effect is may_have
+
+
+@pytest.mark.parametrize("call", [create_project, KEYED["tasks with a key"]], ids=["create_project", "tasks with a key"])
+@pytest.mark.parametrize(
+    "status", [300, 301, 304, 307, 400, 401, 403, 404, 405, 408, 409, 410, 413, 418, 429, 451, 500, 502, 599]
+)
+def test_only_a_rejection_in_the_service_s_own_form_proves_that_nothing_was_made(
+    scripted: Scripted, client_of: Callable[..., Client], status: int, call: Call
+) -> None:
+    bodies: list[Any] = [b"", b"<html>", b"[]", b"null", {"code": 5}, {"code": None}, {"user_id": {"code": "ENTITY_CONFLICT"}}]
+    for body in [*bodies, {"code": "SOME_CODE", "message": "no"}]:
+        scripted.answers = [reply(b"" if status == 304 else body, status)]
+        with pytest.raises(tf.TolokaError) as caught:
+            tf.run(call(client_of(retries=1)))
+        is_proof = body not in bodies and status not in (304, 408) and 400 <= status < 500
+        assert caught.value.may_have_taken_effect is not is_proof
+    # a request that must not be repeated was sent once, whatever limit a proxy reports
+    assert len(scripted.requests) == len(bodies) + 1
+
+
+def test_a_429_of_a_proxy_is_not_repeated_without_a_key(scripted: Scripted, client_of: Callable[..., Client]) -> None:
+    scripted.answers = [reply("<html>", 429, Retry_After="0"), reply({"id": "1"}, 201)]
+    with pytest.raises(tf.OutcomeUnknown):
+        tf.run(client_of(retries=5).create_project(PROJECT))
+    scripted.answers = [rejection(429, Retry_After="0"), reply({"id": "1"}, 201)]
+    assert tf.run(client_of(retries=5).create_project(PROJECT)) == {"id": "1"}
+
+
+@pytest.mark.parametrize("responses", [[reply("<html>", 404)], [NO_RESPONSE, reply("<html>", 404)]])
+def test_a_404_of_a_proxy_does_not_show_that_an_object_was_deleted(
+    scripted: Scripted, client_of: Callable[..., Client], responses: list[bytes]
+) -> None:
+    scripted.answers = responses
+    with pytest.raises(tf.NotFound) as caught:
+        tf.run(client_of(retries=2).delete_user_skill("1"))
+    assert caught.value.may_have_taken_effect
 
 
 # -- how long to wait

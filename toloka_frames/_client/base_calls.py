@@ -108,6 +108,6 @@ async def _delete(service: ApiClient, path: str) -> None:
     try:
         await service.send("DELETE", path, repeatable=True)
     except NotFound as error:
-        # an earlier attempt whose response was lost may have deleted it
-        if not error.may_have_taken_effect:
+        # an earlier attempt whose response was lost may have deleted it; the 404 of a proxy shows nothing
+        if error.code is None or not error.may_have_taken_effect:
             raise

@@ -37,7 +37,7 @@ from toloka_frames._runtime.event_loop import in_thread, start
 from toloka_frames._transport.auth import TokenAuth, redact, remove_token, without_frames
 from toloka_frames._transport.connections import ACT_UNDER, WEB_HOSTS, open_client, unpicklable
 from toloka_frames._transport.rate_limits import RateLimiter
-from toloka_frames._transport.responses import RETRYABLE, bad_answer, not_json, refusal
+from toloka_frames._transport.responses import bad_answer, not_json, refusal
 from toloka_frames._transport.retries import Retries, retrying
 
 if TYPE_CHECKING:
@@ -232,6 +232,7 @@ class ApiClient:
                     await self._raise_for_status(response, call, repeatable)
                 except TolokaError as error:
                     # the error of the last attempt speaks for those before as well
+                    error.earlier_attempt_may_have = has_effect
                     has_effect = error.may_have_taken_effect = has_effect or error.may_have_taken_effect
                     raise
         return response
@@ -287,8 +288,8 @@ class ApiClient:
         refused = refusal(response, _retry_after(response))
         if isinstance(refused, QuotaExceeded):
             await self.rate_limiter.refused(call, refused)
-        # a 429 proves that nothing was done: what exceeds a limit is not let in
-        if not repeatable and response.status_code in RETRYABLE - {429}:
+        # a 429 of the service proves that nothing was done: what exceeds a limit is not let in
+        if not repeatable and refused.retryable and refused.may_have_taken_effect:
             raise _unknown_outcome(response.request, refused) from refused
         raise refused
 

@@ -44,23 +44,30 @@ HINTS = {
     429: "Come back at {retry_at}, or let the client wait: retries=tf.Retries(wait_for=('MIN', 'HOUR', 'DAY')).",
 }
 
+NO_PROOF_HINT = "It may have taken effect all the same: a response without the service's own form can be that of a proxy."
+
 
 def refusal(response: httpx.Response, retry_after: float | None) -> ApiError:
-    """Return the error that a response with a status of 4xx or 5xx means.
+    """Return the error that a response with a status of 3xx, 4xx or 5xx means.
 
     Args:
         response: The response.
         retry_after: Seconds that its Retry-After header asks to wait, or None.
     """
-    body = _envelope(response)
-    if body is None:
-        return not_json(response, dict, retry_after)
-    status = response.status_code
+    status, body = response.status_code, _parse(response.content)
+    has_envelope = isinstance(body, dict) and isinstance(body.get("code"), str)
+    if not has_envelope:
+        if status not in ERRORS:
+            return not_json(response, dict, retry_after)
+        # some refusals have no envelope: 409 with an empty body (archived pool) or a map of fields (equal bonuses)
+        body = {"message": _excerpt(response.content), "payload": body}
     # Retry-After goes first: a part of the minute or day of a quota has already passed
     payload = body.get("payload")
     interval = _interval(payload)
     wait = INTERVAL_SECONDS[interval] if retry_after is None and interval is not None else retry_after
     retry_at = _after(wait)
+    may_have_taken_effect = _may_have_taken_effect(response, has_envelope=has_envelope)
+    hint = HINTS.get(status, "").format(retry_at=f"{retry_at:%Y-%m-%d %H:%M:%S} UTC")
     error = ERRORS.get(status, ApiError)(
         f"{status} {body.get('code') or ''}: {body.get('message') or response.reason_phrase}{_first_field(payload)}",
         status=status,
@@ -68,10 +75,9 @@ def refusal(response: httpx.Response, retry_after: float | None) -> ApiError:
         request_id=body.get("request_id"),
         payload=payload,
         retryable=status in RETRYABLE,
-        hint=HINTS.get(status, "").format(retry_at=f"{retry_at:%Y-%m-%d %H:%M:%S} UTC"),
+        hint=f"{hint} {NO_PROOF_HINT}".strip() if may_have_taken_effect and not has_envelope else hint,
     )
-    error.retry_after = wait
-    error.may_have_taken_effect = _may_have_taken_effect(response)
+    error.retry_after, error.may_have_taken_effect = wait, may_have_taken_effect
     if isinstance(error, QuotaExceeded):
         error.interval, error.retry_at = interval, retry_at
     return error
@@ -90,17 +96,18 @@ def used_up(what: str, interval: str | None, seconds: float) -> QuotaExceeded:
     return error
 
 
-def decode_ids(response: httpx.Response) -> list[str]:
+def decode_ids(response: httpx.Response, count: int | None = None) -> list[str]:
     """Return the ids of the objects that a request created.
+
+    Args:
+        response: The response.
+        count: The number of ids; None if the request may have created fewer objects than it holds.
 
     Raises:
         BadAnswer: If the body is not a list of ids; the objects may have been created.
     """
-    try:
-        ids = json.loads(response.content)
-    except (ValueError, RecursionError):
-        ids = None
-    if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
+    ids = _parse(response.content)
+    if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids) or count not in (None, len(ids)):
         error = bad_answer(response.status_code, response.content, "a list of ids was expected")
         error.may_have_taken_effect = True
         raise error
@@ -112,7 +119,7 @@ def not_json(response: httpx.Response, shape: type, retry_after: float | None) -
     status, expected = response.status_code, "an object" if shape is dict else "a list of objects"
     error = bad_answer(status, response.content, f"JSON was expected ({expected})", retryable=status in RETRYABLE)
     error.retry_after = retry_after
-    error.may_have_taken_effect = _may_have_taken_effect(response)
+    error.may_have_taken_effect = _may_have_taken_effect(response, has_envelope=False)
     return error
 
 
@@ -126,16 +133,12 @@ def bad_answer(status: int, content: bytes, expected: str, *, retryable: bool = 
     )
 
 
-def _envelope(response: httpx.Response) -> dict[str, Any] | None:
-    """Return the service's own description of an error; None if something else responded."""
+def _parse(content: bytes) -> Any:
+    """Return the value of JSON text, or None if it is not JSON."""
     try:
-        body = json.loads(response.content)
+        return json.loads(content)
     except (ValueError, RecursionError):
-        body = None
-    if isinstance(body, dict) and isinstance(body.get("code"), str):
-        return body
-    # some refusals have no envelope: 409 with an empty body (archived pool) or a map of fields (equal bonuses)
-    return {"message": _excerpt(response.content), "payload": body} if response.status_code in ERRORS else None
+        return None
 
 
 def _first_field(payload: Any) -> str:
@@ -151,10 +154,14 @@ def _interval(payload: Any) -> str | None:
     return interval if isinstance(interval, str) and interval in INTERVAL_SECONDS else None
 
 
-def _may_have_taken_effect(response: httpx.Response) -> bool:
-    """Return whether the request may have taken effect: a refusal (4xx) proves that it has not, except a gateway's 408."""
+def _may_have_taken_effect(response: httpx.Response, *, has_envelope: bool) -> bool:
+    """Return whether the request may have taken effect.
+
+    Only a refusal (4xx, except 408) in the service's own envelope proves that it has not: a proxy can respond with any status
+    to a request that it has forwarded.
+    """
     refused = 400 <= response.status_code < 500 and response.status_code != 408  # noqa: PLR2004 -- HTTP's own numbers
-    return response.request.method != "GET" and not refused
+    return response.request.method != "GET" and not (has_envelope and refused)
 
 
 def _excerpt(content: bytes) -> str:

@@ -11,7 +11,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames._errors import ApiError, ConnectionFailed, NotFound, OperationFailed, QuotaExceeded, TolokaError, TooLarge
+from toloka_frames._errors import ApiError, NotFound, OperationFailed, QuotaExceeded, TolokaError, TooLarge
 from toloka_frames._runtime.concurrency import WorkerPool
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._transport import operations
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from toloka_frames._uploading.requests import Chunk
     from toloka_frames._uploading.results import Results
 
-BAD_REQUEST = 400
+# Seconds before each look for the operation of a request that a proxy calls too large. Its halves are sent under other ids, so
+# a second look follows when the service has certainly processed what reached it.
+HALVING_PAUSES = (0.0, 1.0)
 
 
 class ChunkSender(ABC):
@@ -118,12 +120,12 @@ class ChunkSender(ABC):
         self._results.put(chunk.positions, **NO_ERROR, status="NOT_SENT", operation_id=None, batch_id=None, chunk=None)
 
     async def _record_rejection(self, chunk: Chunk, error: TolokaError) -> None:
-        """Record what an error proves about a chunk; a missing response or an error of 5xx proves nothing."""
-        if isinstance(error, QuotaExceeded | ConnectionFailed) or (isinstance(error, TooLarge) and len(chunk.positions) > 1):
-            await self._record_not_sent(chunk)
-        elif isinstance(error, ApiError) and error.status >= BAD_REQUEST and not error.retryable:
+        """Record that a chunk did not take effect, and the error if the same request would be rejected again."""
+        if isinstance(error, ApiError) and not isinstance(error, QuotaExceeded) and not is_divisible(chunk, error):
             self._fail(chunk, error)
             await self._record_end(chunk, "refused")
+        else:
+            await self._record_not_sent(chunk)
 
     async def _record_end(self, chunk: Chunk, state: ChunkState) -> None:
         """Record how a chunk ended, and the outcome of its objects."""
@@ -175,24 +177,23 @@ class OperationSender(ChunkSender):
     async def _create(self, chunk: Chunk, release: Callable[[], None]) -> None:
         operation = await self._pending_operation(chunk)
         if operation is None:
-            try:
-                operation = await self._start(chunk, chunk.pending_operation_id or chunk.operation_id)
-            except TooLarge as error:
-                if len(chunk.positions) == 1 or error.may_have_taken_effect:
-                    raise
-                await self._send_halves(chunk)
-                return
+            operation = await self._start(chunk, chunk.pending_operation_id or chunk.operation_id)
+        if operation is not None:
+            await self._finish(chunk, operation, release)
+
+    async def _finish(self, chunk: Chunk, operation: dict[str, Any], release: Callable[[], None]) -> None:
+        """Wait for the end of a chunk's operation, start another one where that is worth it, and record the outcome."""
         ended, log = await self._ended(operation, release)
         # A failed operation created nothing. Under equal flags it mostly fails again, so another attempt takes the user's word.
         while ended["status"] == "FAIL" and not len(log.ids):
-            operation = await self._find_operation(retry_operation_id(ended["id"]))
-            if operation is not None:
-                await self._record_sending(chunk, operation["id"])
+            found = await self._find_operation(retry_operation_id(ended["id"]))
+            if found is not None:
+                await self._record_sending(chunk, found["id"])
             elif _has_flags(ended, self.flags) and (not self._retry_failed or ended["id"] in self._started):
                 break
-            else:
-                operation = await self._start(chunk, retry_operation_id(ended["id"]))
-            ended, log = await self._ended(operation, release)
+            elif (found := await self._start(chunk, retry_operation_id(ended["id"]))) is None:
+                return
+            ended, log = await self._ended(found, release)
         await self._settle(chunk, ended, log)
 
     async def _pending_operation(self, chunk: Chunk) -> dict[str, Any] | None:
@@ -207,8 +208,11 @@ class OperationSender(ChunkSender):
                 raise
             return None
 
-    async def _start(self, chunk: Chunk, operation_id: str) -> dict[str, Any]:
-        """Start the operation of a chunk and return it, or the one that exists under this id."""
+    async def _start(self, chunk: Chunk, operation_id: str) -> dict[str, Any] | None:
+        """Start the operation of a chunk and return it, or the one that exists under this id.
+
+        If the chunk is too large for one request, send its halves and return None.
+        """
         if self._entry.kind.quota:
             await self._service.rate_limiter.objects(self._entry.kind.quota, len(chunk.positions))
         if self._workers.stopping:
@@ -221,13 +225,37 @@ class OperationSender(ChunkSender):
         except TolokaError as error:
             if not error.may_have_taken_effect:
                 self._started.remove(operation_id)
-            if not _may_exist(error):
-                await self._record_rejection(chunk, error)
+            if (operation := await self._operation_despite(error, chunk, operation_id)) is not None:
+                return operation
+            await self._record_rejection(chunk, error)
+            if not is_divisible(chunk, error):
                 raise
-            operation = await self._find_operation(operation_id) if isinstance(error, ApiError) else None
-            if operation is None:
-                raise
-            return operation
+            await self._send_halves(chunk)
+            return None
+
+    async def _operation_despite(self, error: TolokaError, chunk: Chunk, operation_id: str) -> dict[str, Any] | None:
+        """Return the operation that a request has started although it ended with an error; None if it has started none.
+
+        Raises:
+            TolokaError: The same error, if the operation may exist.
+        """
+        may_exist = _may_exist(error)
+        # a proxy that limits the size of requests sends its own page with 413, and only halves get past it
+        halves_may_be_sent = is_divisible(chunk, error) and not error.earlier_attempt_may_have
+        try:
+            for pause in HALVING_PAUSES if may_exist and halves_may_be_sent else (0.0,):
+                await asyncio.sleep(pause)
+                # without a response to the request, there is none to another one either
+                operation = await self._find_operation(operation_id) if isinstance(error, ApiError) else None
+                if operation is not None:
+                    return operation
+        except TolokaError:  # the first error explains the chunk better
+            if may_exist:
+                raise error from None
+            return None
+        if may_exist and not halves_may_be_sent:
+            raise error
+        return None
 
     async def _ended(self, operation: Mapping[str, Any], release: Callable[[], None]) -> tuple[dict[str, Any], OperationLog]:
         ended = await self._poller.ended(operation)
@@ -269,6 +297,11 @@ def _has_flags(operation: Mapping[str, Any], flags: Mapping[str, str]) -> bool:
     return not isinstance(parameters, dict) or all(
         bool(parameters.get(name, False)) == (flag == "true") for name, flag in expected.items()
     )
+
+
+def is_divisible(chunk: Chunk, error: TolokaError) -> bool:
+    """Return whether an error says that a chunk is too large, and its halves can be sent instead."""
+    return isinstance(error, TooLarge) and len(chunk.positions) > 1
 
 
 def _may_exist(error: TolokaError) -> bool:

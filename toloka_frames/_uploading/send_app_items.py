@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from toloka_frames._client.base_calls import build_path
-from toloka_frames._errors import LedgerError, OutcomeUnknown, TolokaError, TooLarge
+from toloka_frames._errors import ApiError, LedgerError, OutcomeUnknown, TolokaError
 from toloka_frames._reading.scan import Source, list_request
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._schema.bulk import CREATE_APP_BATCH, CREATE_APP_ITEMS
@@ -24,13 +24,12 @@ from toloka_frames._schema.lists import APP_BATCHES, APP_ITEMS
 from toloka_frames._transport.responses import bad_answer, decode_ids
 from toloka_frames._uploading.ledger import ChunkTakenError
 from toloka_frames._uploading.results import NO_ERROR
-from toloka_frames._uploading.send import ChunkSender
+from toloka_frames._uploading.send import ChunkSender, is_divisible
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from toloka_frames._errors import ApiError
     from toloka_frames._schema.lists import Resource
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._uploading.requests import Chunk
@@ -132,19 +131,16 @@ class AppItemSender(ChunkSender):
         await self._record_sending(chunk, chunk.operation_id)
         try:
             response = await self._post_while_held(chunk)
-        except TooLarge as error:
+        except TolokaError as error:
+            with suppress(TolokaError):  # the first error explains the chunk better than a failed search
+                if await self._took_effect_despite(error, chunk):
+                    return
+            if error.may_have_taken_effect:
+                raise
             await self._record_rejection(chunk, error)
-            if len(chunk.positions) == 1:
+            if not is_divisible(chunk, error):
                 raise
             await self._send_halves(chunk)
-        except TolokaError as error:
-            if not error.may_have_taken_effect:
-                await self._record_rejection(chunk, error)
-                raise
-            with suppress(TolokaError):  # the first error explains the chunk better than a failed search
-                if await self._took_effect(chunk):
-                    return
-            raise
         else:
             await (self._settle_batch if isinstance(response, dict) else self._settle)(chunk, response)
 
@@ -168,7 +164,8 @@ class AppItemSender(ChunkSender):
             return _check_batch(await self._service.post(path, {}, body, repeatable=False))
         body = _body(chunk, self.flags, {"batch_id": chunk.pool_id})
         path = build_path(CREATE_APP_ITEMS.path, self._project)
-        return decode_ids(await self._service.send("POST", path, content=body, repeatable=False))
+        response = await self._service.send("POST", path, content=body, repeatable=False)
+        return decode_ids(response, None if "ignore_errors" in self.flags else len(chunk.positions))
 
     async def _settle_batch(self, chunk: Chunk, batch: Mapping[str, Any]) -> None:
         """Record a new batch, and find the items of the rows for which it reports no error: the response does not name them."""
@@ -206,21 +203,18 @@ class AppItemSender(ChunkSender):
         for row, row_error in errors_by_row(error.payload, chunk.positions).items():
             self._results.mark_invalid(row, row_error)
 
+    async def _took_effect_despite(self, error: TolokaError, chunk: Chunk) -> bool:
+        """Return whether a request has created its items although it ended with an error, and record them if so."""
+        if error.may_have_taken_effect:
+            return await self._took_effect(chunk) is True
+        # one look is cheap, and a gateway can have a form like the service's
+        return isinstance(error, ApiError) and await self._search(chunk) is None
+
     async def _took_effect(self, chunk: Chunk) -> bool | None:
         """Return whether a chunk without a response took effect, and record its outcome if so; None if not known yet."""
-        begun = await in_thread(self._ledger.begun_at, self._entry.id, chunk)
         since = await in_thread(self._ledger.first_missing_at, self._entry.id, chunk, self._service.now())
-        possible_items = 0
-        for batch_id in await self._candidate_batches(begun):
-            match = await self._match(replace(chunk, pool_id=batch_id), begun)
-            if self._creates_batch and match.unmatched_items:
-                continue  # another upload's batch
-            rejected = await self._reported_errors(replace(chunk, pool_id=batch_id), match.missing)
-            if match.item_of_row and match.is_proof and len(rejected) == len(match.missing):
-                await self._end(await self._set_batch(chunk, batch_id), match.item_of_row, rejected)
-                return True
-            # in a batch, items that equal no row may come from rows of this chunk that the service has changed
-            possible_items += len(match.item_of_row) + (match.unmatched_items if batch_id else 0)
+        if (possible_items := await self._search(chunk)) is None:
+            return True
         if not possible_items and self._service.now() >= since + GIVE_UP_AFTER:
             await self._record_not_sent(chunk)
             return False
@@ -230,6 +224,22 @@ class AppItemSender(ChunkSender):
         self._unknown = _outcome_unknown(chunk, f"{possible_items:,} items that it may have created are listed{other}", hint)
         self._results.put(chunk.positions, error_message=str(self._unknown))
         return None
+
+    async def _search(self, chunk: Chunk) -> int | None:
+        """Record the outcome of a chunk if its items are listed and return None, or return the number of possible items."""
+        begun = await in_thread(self._ledger.begun_at, self._entry.id, chunk)
+        possible_items = 0
+        for batch_id in await self._candidate_batches(begun):
+            match = await self._match(replace(chunk, pool_id=batch_id), begun)
+            if self._creates_batch and match.unmatched_items:
+                continue  # another upload's batch
+            rejected = await self._reported_errors(replace(chunk, pool_id=batch_id), match.missing)
+            if match.item_of_row and match.is_proof and len(rejected) == len(match.missing):
+                await self._end(await self._set_batch(chunk, batch_id), match.item_of_row, rejected)
+                return None
+            # in a batch, items that equal no row may come from rows of this chunk that the service has changed
+            possible_items += len(match.item_of_row) + (match.unmatched_items if batch_id else 0)
+        return possible_items
 
     async def _match(self, chunk: Chunk, begun: datetime) -> Match:
         """Match a chunk's rows with the items that are listed since it was begun and do not belong to other chunks."""

@@ -36,7 +36,8 @@ _CODES = {
 }
 _INTERVALS = ("MIN", "HOUR", "DAY")
 _ERROR_PAGE = "<html>\n<head><title>{0}</title></head>\n<body><h1>{0}</h1><hr>a proxy</body>\n</html>\n"
-_MIN_ERROR, _MAX_ERROR = 400, 599
+_MIN_ERROR, _MAX_ERROR = 300, 599
+_NOT_MODIFIED = 304  # HTTP gives it no body
 _TOO_MANY_REQUESTS = 429
 
 
@@ -104,26 +105,32 @@ class Faults:
         code: str | None = None,
         retry_after: float | None = None,
         interval: Literal["MIN", "HOUR", "DAY"] | None = None,
+        when: When = "before",
         **selection: Unpack[Selection],
     ) -> Fault:
-        """Reject the request with the service's error envelope, without effect.
+        """Reject the request with the service's error envelope; with `when="after"` it takes effect all the same.
 
         Args:
-            status: From 400 to 599.
+            status: From 300 to 599.
             requests: See the class.
             code: The error code in the envelope; by default the service's code for the status.
             retry_after: Seconds, for the header `Retry-After`.
             interval: The interval of the rate limit that a 429 reports in its payload.
+            when: See the class.
             selection: See the class.
         """
         error = _make_error(status, code, interval)
         headers = {} if retry_after is None else {"Retry-After": f"{_check_seconds(retry_after):g}"}
-        return self._add("answer", requests, selection, "before", lambda _: Delivery(Response(status, error.body(), headers)))
+
+        def reject(_: Delivery) -> Delivery:
+            return Delivery(Response(status, b"" if status == _NOT_MODIFIED else error.body(), headers))
+
+        return self._add("answer", requests, selection, _check_when(when), reject)
 
     def html(self, requests: str, *, status: int = 502, when: When = "before", **selection: Unpack[Selection]) -> Fault:
-        """Send a proxy's error page instead of the response; with `when="after"` the request takes effect all the same."""
+        """Send a proxy's page of a status from 300 to 599; with `when="after"` the request takes effect all the same."""
         page = _ERROR_PAGE.format(f"Error {_check_status(status)}").encode()
-        delivery = Delivery(Response(status, page, {"Content-Type": "text/html"}))
+        delivery = Delivery(Response(status, b"" if status == _NOT_MODIFIED else page, {"Content-Type": "text/html"}))
         return self._add("html", requests, selection, _check_when(when), lambda _: delivery)
 
     def slow(self, requests: str, *, seconds: float, **selection: Unpack[Selection]) -> Fault:
@@ -207,7 +214,7 @@ def _make_error(status: int, code: str | None, interval: str | None) -> ServiceE
 
 def _check_status(status: int) -> int:
     if not isinstance(status, int) or not _MIN_ERROR <= status <= _MAX_ERROR:
-        raise ValueError(f"status={status!r} is not an error status from {_MIN_ERROR} to {_MAX_ERROR}")
+        raise ValueError(f"status={status!r} is not a status from {_MIN_ERROR} to {_MAX_ERROR}")
     return status
 
 
