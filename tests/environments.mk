@@ -41,5 +41,5 @@ echo "test-$(1): $$($(2) --version)" && \
 $(2) -m venv --clear .venv-$(1) && \
 .venv-$(1)/bin/python -m pip install --quiet --upgrade pip && \
 .venv-$(1)/bin/python -m pip install --quiet "$$(echo dist/*.whl)[local,plot,dask]" $(3) && \
-cd $(UNPACKED) && ../../.venv-$(1)/bin/pytest $(PYTEST_OPTIONS)
+cd $(UNPACKED) && ../../.venv-$(1)/bin/python -m pytest $(PYTEST_OPTIONS)
 endef

@@ -1,18 +1,17 @@
-"""A process that uploads a frame and kills itself at a line of the package; test_exactly_once and test_send_app_items run it.
+"""Fork a process for each upload, which kills itself at a line of the package; killed_uploads.py runs this script.
 
-    python self_killing_upload.py URL TOKEN DESTINATION ROWS KILL_AT [KIND]
-
-DESTINATION is a pool, or an app project if KIND is "app items" or "app batch".
-KILL_AT counts the executed lines of the modules from the plan to the results; with 0 the process lives and prints their number.
-Each line counts at most MAX_COUNTS counts, so that loops over rows leave enough kills for the lines between requests.
+Reads the arguments of `upload` as a line of JSON, and prints the upload's exit code and the number of lines that it executed.
+All uploads are forked from one process, because the imports take longer than an upload.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 import threading
+import traceback
 from collections import Counter
 from itertools import count
 from pathlib import Path
@@ -34,8 +33,10 @@ MODULES = {
         *("_uploading/send", "_uploading/send_app_items"),
     )
 }
+assert all(map(os.path.isfile, MODULES)), MODULES
 MAX_COUNTS = 50
-PADDING = "x" * 1_500  # a request holds about 650 of these rows
+MAX_SECONDS = 300  # of an upload, which takes two
+PADDING = "x" * 7_500  # a request holds about 135 of these rows
 
 
 def frame_of(rows: int) -> pd.DataFrame:
@@ -62,18 +63,44 @@ def kill_at_line(line: int) -> count[int]:
     return lines
 
 
-def main(url: str, token: str, destination: str, rows: str, kill_at: str, kind: str = "tasks") -> None:
+def upload(url: str, token: str, destination: str, rows: int, kill_at: int, kind: str, home: str) -> int:
+    """Upload rows to a pool, or to an app project if `kind` is "app items" or "app batch"; return the number of lines executed.
+
+    The process kills itself at line number `kill_at` of MODULES, or never if it is 0. Each line counts at most MAX_COUNTS
+    times, so that loops over rows leave enough kills for the lines between requests. The ledger is in the data folder `home`.
+    """
+    os.environ["XDG_DATA_HOME"] = home
     client = tf.AsyncTolokaClient(token, url=url)
-    frame = frame_of(int(rows))
-    lines = kill_at_line(int(kill_at))
+    frame = frame_of(rows)
+    lines = kill_at_line(kill_at)
     if kind == "tasks":
         tf.create_tasks(frame, client, destination, allow_defaults=True, progress=False)
     else:
         create = tf.create_app_items if kind == "app items" else tf.create_app_batch
         create(frame.rename(columns={"image": "image_url"}), client, destination, progress=False)
     sys.settrace(None)
-    print(next(lines))  # noqa: T201 -- the test reads it
+    return next(lines) - 1
+
+
+def run_child(line: str) -> None:
+    """Upload in this process, print the number of lines, and end."""
+    signal.alarm(MAX_SECONDS)  # the end of an upload that waits for ever
+    try:
+        print(0, upload(*json.loads(line)), flush=True)
+    except tf.TolokaError:
+        traceback.print_exc()  # shown if the test fails
+        os._exit(1)
+    os._exit(0)
+
+
+def main() -> None:
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            run_child(line)
+        if exit_code := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+            print(exit_code, 0, flush=True)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

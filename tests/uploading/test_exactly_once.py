@@ -1,6 +1,6 @@
 """An upload that is killed at any line, or whose service is killed, resumes and creates every row exactly once.
 
-`SOAK_POINTS=200` kills that number of uploads of 20,000 rows (`make soak`); the usual run kills a few smaller ones.
+`SOAK_POINTS=200` kills that number of uploads of 4,000 rows (`make soak`); the usual run kills a few smaller ones.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import re
 import signal
 import socket
 import sqlite3
-import subprocess
 import sys
 from contextlib import contextmanager
 from itertools import count, repeat
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.child_process import child_process
+from support.killed_uploads import Uploads, killed_uploads
 from support.sample_project import create_pool
 from support.self_killing_upload import frame_of
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from toloka_frames.local import Fault, Faults
 
 POINTS = int(os.environ.get("SOAK_POINTS", "12"))
-ROWS = 20_000 if "SOAK_POINTS" in os.environ else 3_000
-MANY_ROWS = 20_000 if "SOAK_POINTS" in os.environ else 10_000
+ROWS = 4_000 if "SOAK_POINTS" in os.environ else 600
+MANY_ROWS = 4_000 if "SOAK_POINTS" in os.environ else 2_000
 SERVICE_KILLS = 20 if "SOAK_POINTS" in os.environ else 3
 SEED = int(os.environ.get("SOAK_SEED", "0"))
 POST = "POST /v1/tasks"
@@ -44,21 +44,20 @@ FAULTS: list[list[Callable[[Faults], Fault]]] = [
     [lambda faults: faults.answer(403, POST, nth=4)],
     [lambda faults: faults.restart(POST, nth=3), lambda faults: faults.fail_operation(POST, nth=6)],
 ]
-KILLED_UPLOAD = Path(__file__).parents[1] / "support" / "self_killing_upload.py"
-
-
-def upload_in_a_process(url: str, token: str, pool_id: str, kill_at: int, home: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, KILLED_UPLOAD, url, token, pool_id, str(ROWS), str(kill_at)]
-    environment = os.environ | {"XDG_DATA_HOME": str(home)}
-    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False, timeout=300)
 
 
 @pytest.fixture(scope="module")
-def lines(tmp_path_factory: pytest.TempPathFactory) -> int:
+def uploads() -> Iterator[Uploads]:
+    with killed_uploads() as uploads:
+        yield uploads
+
+
+@pytest.fixture(scope="module")
+def lines(uploads: Uploads, tmp_path_factory: pytest.TempPathFactory) -> int:
     """The number of lines that a complete upload executes."""
-    home = tmp_path_factory.mktemp("whole")
     with LocalToloka(operation_seconds=0.02) as toloka:
-        return int(upload_in_a_process(toloka.url, toloka.token, create_pool(toloka.client()), 0, home).stdout)
+        pool_id = create_pool(toloka.client())
+        return uploads.run(toloka.url, toloka.token, pool_id, ROWS, tmp_path_factory.mktemp("whole")).lines
 
 
 def states(data_home: Path) -> set[str]:
@@ -106,23 +105,23 @@ def new_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> Path
     return tmp_path / name
 
 
-def kill_and_repeat(number: int, kill_at: int, toloka: LocalToloka, home: Path) -> tuple[int, set[str]]:
+def kill_and_repeat(uploads: Uploads, number: int, kill_at: int, toloka: LocalToloka, home: Path) -> tuple[int, set[str]]:
     """Kill an upload at a line, repeat the call until done, check; return the exit code and the states at the kill."""
     client = toloka.client()
     pool_id = create_pool(client)
     for plan in FAULTS[number % len(FAULTS)]:
         plan(toloka.faults)
-    ended = upload_in_a_process(client.service.url, toloka.token, pool_id, kill_at, home)
+    exit_code = uploads.run(toloka.url, toloka.token, pool_id, ROWS, home, kill_at).exit_code
     left = states(home)
-    print(f"line {kill_at:,}: exit {ended.returncode}, {', '.join(sorted(left))}")  # noqa: T201 -- shows which states were hit
+    print(f"line {kill_at:,}: exit {exit_code}, {', '.join(sorted(left))}")  # noqa: T201 -- shows which states were hit
     repeat_until_done(client, pool_id, without_frame=number % 3 == 0)
     check_exactly_once(client, pool_id)
     tf.run(client.aclose())
-    return ended.returncode, left
+    return exit_code, left
 
 
 def test_an_upload_killed_at_any_line_resumes_and_creates_each_row_once(
-    lines: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    uploads: Uploads, lines: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     print(f"seed {SEED}: {POINTS} points of {lines:,} lines")  # noqa: T201 -- for a repeated run with the same seed
     seen: set[str] = set()
@@ -132,7 +131,7 @@ def test_an_upload_killed_at_any_line_resumes_and_creates_each_row_once(
         ended, kill_at = 0, int(lines * (number + chosen.random()) / POINTS) if number else 1
         for home in map("home{}-{}".format, repeat(number), count()):
             with LocalToloka(operation_seconds=0.02) as toloka:
-                ended, left = kill_and_repeat(number, kill_at, toloka, new_home(monkeypatch, tmp_path, home))
+                ended, left = kill_and_repeat(uploads, number, kill_at, toloka, new_home(monkeypatch, tmp_path, home))
             seen |= left
             if ended == -signal.SIGKILL:
                 break
@@ -159,13 +158,13 @@ def free_port() -> int:
 
 @pytest.mark.parametrize("part", [part / SERVICE_KILLS for part in range(SERVICE_KILLS)])
 def test_each_row_is_created_once_if_the_service_is_killed_and_restarted(
-    part: float, lines: int, tmp_path: Path, data_home: Path
+    part: float, uploads: Uploads, lines: int, tmp_path: Path, data_home: Path
 ) -> None:
     db, port = tmp_path / "toloka.db", free_port()
     with served(db, port) as token:
         client = tf.AsyncTolokaClient(token, url=f"http://127.0.0.1:{port}")
         pool_id = create_pool(client)
-        upload_in_a_process(client.service.url, token, pool_id, int(lines * part), data_home)
+        uploads.run(client.service.url, token, pool_id, ROWS, data_home, int(lines * part))
     with served(db, port):
         repeat_until_done(client, pool_id, without_frame=False)
         check_exactly_once(client, pool_id)

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from support.killed_uploads import Uploads, killed_uploads
 from support.scripted_server import Scripted, reply
 from support.self_killing_upload import frame_of
 
 import toloka_frames as tf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from toloka_frames.local import Fault, LocalToloka
 
 APP = "M1B0QY7kD5kie8wOyb44"  # takes a text and an image_url, both required
 BULK = "POST /app/v0/app-projects/*/items/bulk"
 NEW_BATCH = "POST /app/v0/app-projects/*/batches"
-KILLED_UPLOAD = Path(__file__).parents[1] / "support" / "self_killing_upload.py"
 KILLS = 3
 
 
@@ -459,28 +456,28 @@ def test_a_batch_with_other_items_leaves_rows_unknown(response: Any, scripted: S
     assert len([body for body in scripted.bodies if body]) == 1
 
 
-def upload_in_a_process(toloka: LocalToloka, kind: str, project_id: str, kill_at: int, home: Path) -> tuple[int, str]:
-    command = [sys.executable, KILLED_UPLOAD, toloka.url, toloka.token, project_id, "1500", str(kill_at), kind]
-    environment = os.environ | {"XDG_DATA_HOME": str(home)}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False, timeout=300)
-    return done.returncode, done.stdout
+@pytest.fixture(scope="module")
+def uploads() -> Iterator[Uploads]:
+    with killed_uploads() as uploads:
+        yield uploads
 
 
 @pytest.mark.parametrize("kind", ["app items", "app batch"])
 def test_an_upload_killed_at_any_line_resumes_and_creates_each_row_once(
-    kind: str, toloka: LocalToloka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, uploads: Uploads, toloka: LocalToloka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = toloka.client()
-    frame = frame_of(1_500).rename(columns={"image": "image_url"})
+    frame = frame_of(300).rename(columns={"image": "image_url"})
     create = tf.create_app_items if kind == "app items" else tf.create_app_batch
     lines, exit_codes, statuses = 0, [], set()
-    for number in range(KILLS + 1):  # the first one is not killed, and prints the number of lines
+    for number in range(KILLS + 1):  # the first one is not killed, and returns the number of lines
         project_id = str(tf.run(client.create_app_project({"app_id": APP, "name": "Pairs", "parameters": {}}))["id"])
         home = tmp_path / str(number)
         monkeypatch.setenv("XDG_DATA_HOME", str(home))
-        exit_code, output = upload_in_a_process(toloka, kind, project_id, lines * number * 2 // (2 * KILLS + 1), home)
-        lines = lines or int(output)
-        exit_codes.append(exit_code)
+        kill_at = lines * number * 2 // (2 * KILLS + 1)
+        ended = uploads.run(toloka.url, toloka.token, project_id, 300, home, kill_at, kind)
+        lines = lines or ended.lines
+        exit_codes.append(ended.exit_code)
         for _ in range(4):
             try:
                 results = frame.pipe(create, client, project_id, progress=False)
