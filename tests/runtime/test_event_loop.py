@@ -291,3 +291,41 @@ def test_cancellation_waits_for_shielded_work() -> None:
         assert ended == ["slow"]
 
     run_virtual(work())
+
+
+LOST_LOOP = """
+import asyncio, threading
+import toloka_frames as tf
+
+async def break_the_loop():
+    loop = asyncio.get_running_loop()
+    loop.call_soon(loop._selector.close)
+    await asyncio.sleep(60)
+
+async def on_another_loop():
+    try:
+        await tf.aio.to_dataframe([{"a": 1}])
+        from toloka_frames._runtime.event_loop import run_on_loop
+        await run_on_loop(break_the_loop())
+    except tf.LoopError as error:
+        print("LoopError", "event loop" in str(error))
+
+waiting = threading.Thread(target=lambda: print(type(run_and_catch(asyncio.sleep(60))).__name__))
+
+def run_and_catch(work):
+    try:
+        tf.run(work)
+    except Exception as error:
+        return error
+
+waiting.start()
+print(type(run_and_catch(break_the_loop())).__name__)
+waiting.join(30)
+asyncio.run(on_another_loop())
+print(tf.run(asyncio.sleep(0, "a new loop")))
+"""
+
+
+def test_a_loop_that_fails_ends_what_waits_for_it_and_the_next_call_makes_another() -> None:
+    done = subprocess.run([sys.executable, "-c", LOST_LOOP], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split("\n") == ["LoopError", "LoopError", "LoopError True", "a new loop", ""]

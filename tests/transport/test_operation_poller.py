@@ -156,6 +156,32 @@ def test_a_cancelled_wait_is_not_polled_and_no_task_is_left_running(scripted: Sc
     assert scripted.requests == [BY_ID[1]] * 3
 
 
+@pytest.mark.parametrize("how", ["cancelled", "failed"])
+def test_waiting_ends_with_an_error_if_polling_ends(how: str, scripted: Scripted) -> None:
+    scripted.answers = [reply(OPERATIONS[0])]
+
+    async def wait() -> list[Any]:
+        async with OperationPoller(scripted.client().service) as poller:
+            waits = [asyncio.create_task(poller.ended(operation)) for operation in OPERATIONS[:1] * 2]
+            await asyncio.sleep(0)
+            if how == "cancelled":
+                poller._polling.cancel()
+            else:
+                poller._waiters.append("not a waiter")  # type: ignore[arg-type]
+            errors = await asyncio.gather(*waits, return_exceptions=True)
+            return [*errors, *await asyncio.gather(poller.ended(OPERATIONS[1]), return_exceptions=True)]
+
+    errors = tf.run(wait())
+    assert [type(error) for error in errors] == [tf.TolokaError] * 3
+    assert "not polled any more" in str(errors[0])
+
+
+@pytest.mark.parametrize("progress", [None, "half", [], {}, -1, 1e300, True, "9" * 5_000, 55.5])
+def test_an_absurd_progress_does_not_disturb_the_waiting(progress: Any, scripted: Scripted) -> None:
+    scripted.answers = [reply(OPERATIONS[0] | {"progress": progress}), reply(ENDED[0])]
+    assert tf.run(scripted.client().wait_operation(OPERATIONS[0], progress=False)) == ENDED[0]
+
+
 def poll_times(ends: float, shortest: float | None) -> list[float]:
     """Return when an operation that ends after `ends` seconds is polled, if a poll takes no time."""
     times = [0.0]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -135,6 +137,38 @@ def test_a_failed_operation_does_not_hold_up_other_rows_in_the_next_call(service
     again = {"CREATED": 15_000, "FAILED": 10_000}
     assert seen == [{"FAILED": 10_000, "NOT_SENT": 15_000}, again, again]
     assert service.posts == 3
+
+
+SURROGATES = [rb"\ud83d", rb"\uDE00 and \ud83d", b"\xed\xa0\xbd"]
+
+
+@pytest.mark.parametrize("half", SURROGATES)
+def test_text_of_the_service_that_nothing_can_encode_is_shown_without_it(service: TaskServer, half: bytes) -> None:
+    for field in (b"message", b"code", b"payload"):
+        body = {b"code": b"VALIDATION_ERROR", b"message": b"bad text", b"payload": b"none"} | {field: b"odd " + half}
+        content = b"{%b}" % b",".join(b'"%b":"%b"' % item for item in body.items())
+        service.respond = lambda *_, content=content: reply(content, 400)  # type: ignore[misc]
+        with pytest.raises(tf.UploadError) as caught:
+            upload(IMAGES.head(2), service.client(), upload_id=field.decode() + repr(half))
+        assert counts(caught.value.results) == {"FAILED": 2}
+        f"{caught.value} {caught.value.results.to_dict()}".encode()
+        assert tf.uploads()["failed"].iloc[-1] == 2
+
+
+@pytest.mark.parametrize("table", ["outcomes", "opened"])
+def test_an_error_of_the_ledger_after_sending_comes_with_the_results(
+    table: str, client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka, tmp_path: Path
+) -> None:
+    def break_ledger(_: object) -> None:
+        with closing(sqlite3.connect(tmp_path / "ledger.db")) as sqlite, sqlite:
+            sqlite.execute(f"drop table {table}")
+
+    toloka.faults.call("POST /v1/tasks" if table == "outcomes" else "POST /v1/pools/*/open", break_ledger)
+    options: dict[str, Any] = {"allow_defaults": True, "open_pool": True, "ledger": tmp_path / "ledger.db", "progress": False}
+    with pytest.raises(tf.UploadError, match=f"no such table: main.{table}|no such table: {table}") as caught:
+        tf.create_tasks(IMAGES.head(3), client, pool_id, **options)
+    assert counts(caught.value.results) == {"CREATED": 3}
+    assert isinstance(caught.value.__cause__, tf.LedgerError)
 
 
 @pytest.mark.parametrize("skip", [None, True])

@@ -10,8 +10,10 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from toloka_frames._errors import TolokaError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from toloka_frames._runtime.progress import ProgressTracker
@@ -51,6 +53,7 @@ class WorkerPool:
         workers = [asyncio.create_task(self._work(queue, slots, job)) for _ in range(min(2 * concurrency, len(items)))]
         try:
             await _wait(workers)
+            self._note_errors(workers)
         except asyncio.CancelledError:
             self.stopping = True
             await _wait(workers, GRACE_SECONDS)
@@ -79,6 +82,14 @@ class WorkerPool:
         except Exception as error:  # noqa: BLE001 -- no error may hide what the other jobs did
             self.error = self.error or error
             self._progress.chunks.update(sent=-1, failed=1)
+
+    def _note_errors(self, workers: Iterable[asyncio.Task[None]]) -> None:
+        """Keep what ended a worker other than an error of its job, so that nobody takes the jobs for done."""
+        for worker in workers:
+            error = None if worker.cancelled() else worker.exception()
+            if worker.cancelled() or error is not None:
+                why = f"{type(error).__name__}: {error}" if error else "it was cancelled"
+                self.error = self.error or TolokaError(f"A request was not completed ({why}).")
 
 
 async def _wait(workers: Sequence[asyncio.Task[None]], seconds: float | None = None) -> None:

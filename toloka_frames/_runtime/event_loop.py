@@ -30,6 +30,9 @@ T = TypeVar("T")
 TICK_SECONDS = 0.1
 # A fork waits no longer than this for a callback on the loop; callbacks there only start and finish requests.
 MAX_PAUSE_SECONDS = 1.0
+LOST_LOOP_HINT = (
+    "Requests in flight may have taken effect. The next call starts another loop, for which a new client is needed."
+)
 
 _ticks: contextvars.ContextVar[list[Callable[[], None]] | None] = contextvars.ContextVar("ticks", default=None)
 
@@ -247,11 +250,17 @@ class _Job(Generic[T]):
         self._error: BaseException | None = None
         self._callbacks: list[Callable[[], None]] = []
         self.context.run(_ticks.set, self._callbacks)
+        _jobs.add(self)
 
     def begin(self) -> None:
         """Start the coroutine; called on the loop."""
-        self._task = self.loop.create_task(self._work)
-        self._task.add_done_callback(self._end)
+        try:
+            self._task = self.loop.create_task(self._work)
+            self._task.add_done_callback(self._end)
+        except BaseException as error:
+            self._work.close()
+            self._finish(error)
+            raise
 
     def cancel(self) -> None:
         """Cancel the coroutine, from any thread."""
@@ -276,6 +285,11 @@ class _Job(Generic[T]):
             self._work.close()
             self._finish(asyncio.CancelledError())
 
+    def lose_loop(self, error: BaseException) -> None:
+        """End the waiting for a coroutine whose loop has ended."""
+        lost = LoopError(f"The event loop of toloka_frames has ended ({type(error).__name__}: {error}).", hint=LOST_LOOP_HINT)
+        self._finish(lost)
+
     def _end(self, task: asyncio.Task[T]) -> None:
         # dropped here: a task that is collected in the caller's thread runs asyncio's callbacks there, which swallow Ctrl-C
         self._task = None
@@ -285,6 +299,7 @@ class _Job(Generic[T]):
         self._finish(error)
 
     def _finish(self, error: BaseException | None) -> None:
+        _jobs.discard(self)
         self._error = error
         self.ended = True
         with contextlib.suppress(RuntimeError):  # the caller's loop is closed: nothing waits any more
@@ -293,6 +308,7 @@ class _Job(Generic[T]):
 
 _lock = threading.Lock()
 _thread_loop: asyncio.AbstractEventLoop | None = None
+_jobs: set[_Job[Any]] = set()
 
 
 def _loop() -> asyncio.AbstractEventLoop:
@@ -308,10 +324,23 @@ def _loop() -> asyncio.AbstractEventLoop:
 def _run_for_ever(loop: asyncio.AbstractEventLoop) -> None:
     # httpcore and anyio look up the async library for each chunk of a response; set here, the look-up is immediate
     sniffio.thread_local.name = "asyncio"
-    while True:
-        # raised by a coroutine, these reach its caller; the loop continues for the others
-        with contextlib.suppress(KeyboardInterrupt, SystemExit):
-            loop.run_forever()
+    try:
+        while True:
+            # raised by a coroutine, these reach its caller; the loop continues for the others
+            with contextlib.suppress(KeyboardInterrupt, SystemExit):
+                loop.run_forever()
+    except Exception as error:  # noqa: BLE001 -- of the loop itself, for example of its selector
+        _end_loop(loop, error)
+
+
+def _end_loop(loop: asyncio.AbstractEventLoop, error: Exception) -> None:
+    """Forget a loop that has failed, and end what waits for its coroutines; the next call makes a new loop."""
+    global _thread_loop  # noqa: PLW0603 -- one loop for the process is the point
+    with _lock:
+        _thread_loop = None
+    for job in tuple(_jobs):
+        if job.loop is loop:
+            job.lose_loop(error)
 
 
 def _pause_loop() -> None:
@@ -336,6 +365,7 @@ def _resume_loop() -> None:
 def _forget_loop() -> None:
     """In a forked child, forget the loop, whose thread does not exist there; the next call makes a new one."""
     global _thread_loop, _lock, _forking
+    _jobs.clear()
     _thread_loop, _lock, _forking = None, threading.Lock(), threading.Lock()
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
@@ -20,6 +20,8 @@ from toloka_frames._runtime.event_loop import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
+
+ErrorT = TypeVar("ErrorT", bound=BaseException)
 
 MISSING_HINT = "Give it as the first argument or in TOLOKA_TOKEN. Without an account: toloka_frames.local.LocalToloka."
 UNPICKLED_HINT = "Set TOLOKA_TOKEN there too, or make the client with token=callable, which is pickled and called there."
@@ -129,7 +131,7 @@ def redact(response: httpx.Response) -> httpx.Response:
     return httpx.Response(response.status_code, headers=headers, content=content, request=response.request)
 
 
-def without_frames(error: httpx.RequestError) -> httpx.RequestError:
+def without_frames(error: ErrorT) -> ErrorT:
     """Return the error without its traceback and causes: the variables of those frames hold the token."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)

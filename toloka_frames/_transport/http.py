@@ -37,7 +37,7 @@ from toloka_frames._runtime.event_loop import in_thread, start
 from toloka_frames._transport.auth import TokenAuth, redact, remove_token, without_frames
 from toloka_frames._transport.connections import ACT_UNDER, WEB_HOSTS, open_client, unpicklable
 from toloka_frames._transport.rate_limits import RateLimiter
-from toloka_frames._transport.responses import bad_answer, not_json, refusal
+from toloka_frames._transport.responses import SURROGATE, bad_answer, encodable, not_json, refusal
 from toloka_frames._transport.retries import Retries, retrying
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ ID = re.compile(r"(/[a-z-]+)/(?!v\d/)[^/]+")
 ID_MASK = r"\1/*"
 # Errors raised before anything was sent, so even a request that is not idempotent can be retried.
 UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+# Times near the first and last year of datetime cannot be calculated with.
+YEARS = range(1970, 2200)
 # a header may hold any number of digits, and no datetime is that far away
 MAX_RETRY_AFTER_SECONDS = 365 * 86_400.0
 
@@ -273,7 +275,14 @@ class ApiClient:
                 return response if into is not None and response.is_success else redact(response)
             except UNREACHED as error:
                 raise _no_response(request, error) from without_frames(error)
-            except httpx.RequestError as error:
+            except TolokaError:  # of the token's callable
+                raise
+            except _FileError as error:
+                raise error.cause from None
+            # a transport that the user wrote can raise anything, a cancellation that nobody requested too
+            except (Exception, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and scope.cancel_called:
+                    raise
                 failed = (_no_response if repeatable else _unknown_outcome)(request, error)
                 failed.may_have_taken_effect = request.method != "GET"
                 raise failed from without_frames(error)
@@ -379,10 +388,25 @@ async def _receive(response: httpx.Response, into: BinaryIO | None) -> None:
         if into is None or not response.is_success:
             await response.aread()
             return
-        into.seek(0)
-        into.truncate()
+        await _in_file(into.seek, 0)
+        await _in_file(into.truncate)
         async for chunk in response.aiter_bytes():
-            await in_thread(into.write, chunk)
+            await _in_file(into.write, chunk)
+
+
+class _FileError(Exception):
+    """An error of the file for a response's body, which is not an error of the connection."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+async def _in_file(call: Callable[..., object], *args: object) -> None:
+    try:
+        await in_thread(call, *args)
+    except Exception as error:
+        raise _FileError(error) from error
 
 
 def decode_json(response: httpx.Response, shape: type[JsonT]) -> JsonT:
@@ -393,6 +417,8 @@ def decode_json(response: httpx.Response, shape: type[JsonT]) -> JsonT:
     """
     try:
         value = json.loads(response.content)
+        if SURROGATE.search(response.content):
+            value = encodable(value)
     except (ValueError, RecursionError) as error:
         raise not_json(response, shape, _retry_after(response)) from error
     if not isinstance(value, shape) or (isinstance(value, list) and not all(isinstance(item, dict) for item in value)):
@@ -459,23 +485,25 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 
 def _http_date(value: str) -> datetime | None:
-    """Parse the date of a header, to the second (RFC 9110, section 5.6.7); None if it is not one."""
+    """Parse the date of a header, to the second (RFC 9110, section 5.6.7); None if it is not one of our time."""
     try:
         date = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, ArithmeticError, LookupError):
+        return None
+    if date.year not in YEARS:
         return None
     # UTC written as -0000 is parsed as naive
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
-def _no_response(request: httpx.Request, error: Exception) -> ConnectionFailed:
+def _no_response(request: httpx.Request, error: BaseException) -> ConnectionFailed:
     return ConnectionFailed(
         f"{request.method} {request.url.copy_with(query=None)}: no response ({type(error).__name__}: {error}).",
         hint="Check the network, url= and proxy=, or give a longer timeout=.",
     )
 
 
-def _unknown_outcome(request: httpx.Request, error: Exception) -> OutcomeUnknown:
+def _unknown_outcome(request: httpx.Request, error: BaseException) -> OutcomeUnknown:
     return OutcomeUnknown(
         f"{request.method} {request.url.copy_with(query=None)} may have taken effect or not ({type(error).__name__}: {error}).",
         hint="This request has no idempotency key, so it was not repeated: check first whether its object exists.",

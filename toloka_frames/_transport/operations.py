@@ -21,7 +21,7 @@ from toloka_frames._errors import Conflict, InputError, OperationFailed, Operati
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._runtime.progress import ProgressArg, ProgressTracker, current_progress, track_progress
 from toloka_frames._transport.http import decode_arrow
-from toloka_frames._transport.responses import EXCERPT_CHARS, bad_answer
+from toloka_frames._transport.responses import EXCERPT_CHARS, bad_answer, to_text
 from toloka_frames._validation import path_part, validate
 
 if TYPE_CHECKING:
@@ -197,6 +197,7 @@ class OperationPoller:
 
     async def __aenter__(self) -> Self:
         self._polling = asyncio.create_task(self._poll_forever())
+        self._polling.add_done_callback(self._end_waits)
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -218,17 +219,25 @@ class OperationPoller:
             with current_progress().wait(f"the operation, {polled.get('status')}"):
                 polled = await self._next_poll(operation, since)
             if tracker:
-                tracker.rows = int(polled.get("progress") or 0)
+                tracker.rows = _percent(polled.get("progress"))
         return polled
 
     async def _next_poll(self, operation: Mapping[str, Any], since: float) -> dict[str, Any]:
         waiter = Waiter(operation, since, asyncio.get_running_loop().create_future())
+        if self._polling.done():
+            raise _polling_ended(self._polling)
         self._waiters.append(waiter)
         self._added.set()
         try:
             return await waiter.polled
         finally:
             self._waiters.remove(waiter)
+
+    def _end_waits(self, polling: asyncio.Task[None]) -> None:
+        """End what waits for polls when there are none any more, for whatever reason."""
+        for waiter in self._waiters:
+            if not waiter.polled.done():
+                waiter.polled.set_exception(_polling_ended(polling))
 
     async def _poll_forever(self) -> None:
         while True:
@@ -259,7 +268,7 @@ class OperationPoller:
         try:
             async with asyncio.timeout(LIST_TIMEOUT_SECONDS):
                 rows = (await self._service.get("/v1/operations", query=query)).get("items")
-        except (TolokaError, TimeoutError):
+        except Exception:  # noqa: BLE001 -- without a list each operation is requested, and shows the error
             rows = None
         self._can_list = isinstance(rows, list)
         return {row["id"]: row for row in rows or () if is_operation(row)} if self._can_list else {}
@@ -278,6 +287,19 @@ class OperationPoller:
         if has_ended(operation):
             took = asyncio.get_running_loop().time() - waiter.since
             self._shortest = min(took, self._shortest or took)
+
+
+def _polling_ended(polling: asyncio.Task[None]) -> TolokaError:
+    error = None if polling.cancelled() else polling.exception()
+    why = f"{type(error).__name__}: {error}" if error else "it was cancelled"
+    return TolokaError(
+        f"Operations are not polled any more ({why}).", hint="They continue at the service: make the same call again."
+    )
+
+
+def _percent(progress: Any) -> int:
+    is_number = isinstance(progress, int | float) and 0 <= progress <= 100  # noqa: PLR2004 -- percent
+    return int(progress) if is_number else 0
 
 
 def poll_delay(waited: float, shortest: float | None = None) -> float:
@@ -325,11 +347,6 @@ def parse_log(body: bytes, object_id: str) -> OperationLog:
         BadAnswer: If the body is not an array of objects.
     """
     return _parse_fast(body, object_id) or _parse_exactly(body, object_id)
-
-
-def to_text(value: Any) -> str | None:
-    """Return a value as text that UTF-8 can encode; None stays None."""
-    return None if value is None else str(value).encode("utf-8", "replace").decode()
 
 
 def _parse_fast(body: bytes, object_id: str) -> OperationLog | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 RETRYABLE = frozenset({408, 429, 500, 502, 503, 504})
 # A line or two of a proxy's page shows whose it is.
 EXCERPT_CHARS = 200
+
+# an escaped surrogate, or one in UTF-8, which Python's JSON reader accepts
+SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 
 ERRORS: dict[int, type[ApiError]] = {
     400: ValidationFailed,
@@ -54,7 +58,7 @@ def refusal(response: httpx.Response, retry_after: float | None) -> ApiError:
         response: The response.
         retry_after: Seconds that its Retry-After header asks to wait, or None.
     """
-    status, body = response.status_code, _parse(response.content)
+    status, body = response.status_code, _value_or_none(response.content)
     has_envelope = isinstance(body, dict) and isinstance(body.get("code"), str)
     if not has_envelope:
         if status not in ERRORS:
@@ -106,7 +110,7 @@ def decode_ids(response: httpx.Response, count: int | None = None) -> list[str]:
     Raises:
         BadAnswer: If the body is not a list of ids; the objects may have been created.
     """
-    ids = _parse(response.content)
+    ids = _value_or_none(response.content)
     if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids) or count not in (None, len(ids)):
         error = bad_answer(response.status_code, response.content, "a list of ids was expected")
         error.may_have_taken_effect = True
@@ -133,12 +137,26 @@ def bad_answer(status: int, content: bytes, expected: str, *, retryable: bool = 
     )
 
 
-def _parse(content: bytes) -> Any:
-    """Return the value of JSON text, or None if it is not JSON."""
+def _value_or_none(content: bytes) -> Any:
     try:
-        return json.loads(content)
+        value = json.loads(content)
+        return encodable(value) if SURROGATE.search(content) else value
     except (ValueError, RecursionError):
         return None
+
+
+def encodable(value: Any) -> Any:
+    """Return a JSON value in which half a surrogate became "?": no file, table or database can hold it."""
+    if isinstance(value, str):
+        return to_text(value)
+    if isinstance(value, dict):
+        return {to_text(name): encodable(member) for name, member in value.items()}
+    return list(map(encodable, value)) if isinstance(value, list) else value
+
+
+def to_text(value: Any) -> str | None:
+    """Return a value as text that UTF-8 can encode; None stays None."""
+    return None if value is None else str(value).encode("utf-8", "replace").decode()
 
 
 def _first_field(payload: Any) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from toloka_frames._schema.pandas_values import STRING_DTYPE
-from toloka_frames._transport.operations import to_text
+from toloka_frames._transport.responses import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,7 @@ class Results:
     def frame(self, index: pd.Index[Any], object_of_row: Sequence[int]) -> pd.DataFrame:
         """Return a row for each input row, with the input's index."""
         names = [self._request_id if name == "operation_id" else name for name in COLUMNS]
-        columns = {name: pa.array(self._columns[name], pa.int64() if name == "chunk" else pa.large_string()) for name in names}
+        columns = {name: _to_arrow(self._columns[name], is_number=name == "chunk") for name in names}
         frame: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=DTYPES.get)
         frame = frame.rename(columns={"object_id": self._object_id})
         # a range means that each row is an object, in the same order
@@ -112,6 +112,15 @@ class Results:
 def _index_array(positions: Sequence[int] | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     # NumPy converts a range number by number
     return np.arange(positions.start, positions.stop) if isinstance(positions, range) else np.asarray(positions, np.int64)
+
+
+def _to_arrow(values: np.ndarray[Any, Any], *, is_number: bool) -> pa.Array:
+    if is_number:
+        return pa.array(values, pa.int64())
+    try:
+        return pa.array(values, pa.large_string())
+    except (pa.ArrowException, ValueError):  # results are shown whatever an error says
+        return pa.array(list(map(to_text, values)), pa.large_string())
 
 
 def first_error(output: Any) -> dict[str, str | None]:

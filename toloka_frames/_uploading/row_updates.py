@@ -294,6 +294,7 @@ class PerRowJob(RowJob):
         """Make all calls and keep the results of all rows."""
         with track_progress(self._progress, self._title, total=len(self._calls)) as tracker:
             workers = WorkerPool(tracker)
+            self._may_have_sent = True
             try:
                 await workers.do(range(len(self._calls)), self._concurrency, lambda row, _: self._call(row, tracker))
             except asyncio.CancelledError:

@@ -16,6 +16,7 @@ from toloka_frames._runtime.concurrency import WorkerPool
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._transport import operations
 from toloka_frames._transport.operations import OperationPoller
+from toloka_frames._transport.responses import to_text
 from toloka_frames._uploading.ledger import ChunkTakenError
 from toloka_frames._uploading.requests import retry_operation_id
 from toloka_frames._uploading.results import NO_ERROR
@@ -133,7 +134,7 @@ class ChunkSender(ABC):
         await in_thread(self._ledger.end_chunk, self._entry.id, chunk, state, *outcomes)
 
     def _fail(self, chunk: Chunk, error: ApiError) -> None:
-        self._results.put(chunk.positions, status="FAILED", error_code=error.code, error_message=str(error))
+        self._results.put(chunk.positions, status="FAILED", error_code=to_text(error.code), error_message=to_text(error))
 
 
 class OperationSender(ChunkSender):

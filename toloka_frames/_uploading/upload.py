@@ -55,6 +55,10 @@ TIMEOUT_HINT = (
     "`.results` of this error has a row for each input row. The same call again continues and creates nothing twice; timeout= "
     "is the number of seconds that one call may take."
 )
+UNEXPECTED_HINT = (
+    "`.results` of this error has a row for each input row. The same call again looks up UNKNOWN rows, sends rows that are "
+    "NOT_SENT, and creates nothing twice."
+)
 RETRY_APP_ITEMS_HINT = (
     "`.results` of this error has a row for each input row. The same call again sends rows that are NOT_SENT or were "
     "rejected, looks for UNKNOWN rows among the service's items, and creates nothing twice. Unless ignore_errors=True, one "
@@ -114,7 +118,7 @@ class RowJob(ABC):
         validate("concurrency", positive, concurrency)
         validate("timeout", seconds_or_none, timeout)
         self.upload_id = ""
-        self._timeout = timeout
+        self._timeout, self._may_have_sent = timeout, False
         self._service: ApiClient = client.service
         self._concurrency = concurrency
         self._progress = progress
@@ -139,6 +143,14 @@ class RowJob(ABC):
                 upload_id=self.upload_id,
                 hint=TIMEOUT_HINT,
             ) from None
+        except UploadError:
+            raise
+        except Exception as error:
+            if not self._may_have_sent:
+                raise
+            why = error if isinstance(error, TolokaError) else f"{type(error).__name__}: {error}"
+            message = f"{self._results.summary()} {why}"
+            raise UploadError(message, results=self.frame(), upload_id=self.upload_id, hint=UNEXPECTED_HINT) from error
         return self.frame()
 
     @abstractmethod
@@ -335,6 +347,7 @@ class Upload(RowJob):
     async def _send(self, ledger: Ledger, entry: LedgerEntry, state: UploadState, tracker: ProgressTracker) -> None:
         """Send what is not settled; then open the pools, or start the batch."""
         sender = self._sender(ledger, entry, state, tracker)
+        self._may_have_sent = True
         await sender.send(state.chunks, self._concurrency)
         tracker.note = self._results.summary()
         # an operation that failed in an earlier call does not hold up the other rows, but is reported at the end
