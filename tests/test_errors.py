@@ -173,7 +173,7 @@ def test_interrupted_pull_reports_its_cursor(scripted: Scripted) -> None:
     scripted.answers = [PAGE, REJECTED]
     client = scripted.client(retries=1)
     with pytest.raises(tf.ScanInterrupted, match="id_gt='1'") as caught:
-        client.get_pools().to_arrow(progress=False)
+        list(client.get_pools())
     assert (caught.value.cursor, caught.value.rows) == ("1", 1)
     tf.run(client.aclose())
 

@@ -178,7 +178,7 @@ class ScanInterrupted(TolokaError):
     """A pull stopped before the end of the list.
 
     Attributes:
-        cursor: The id of the last row received; `id_gt=cursor` resumes after it. None if several connections pulled ranges.
+        cursor: The id of the last row that was handed over; `id_gt=cursor` resumes after it. None if no row was.
         rows: The number of rows received.
     """
 

@@ -25,8 +25,7 @@ def page(*ids: str, has_more: bool = False) -> bytes:
 
 def projects_of(scripted: Scripted, *answers: bytes | Callable[[str], bytes], **filters: Any) -> list[str]:
     scripted.answers = list(answers)
-    scan = scripted.client(retries=1).get_projects(**filters)
-    return list(scan.to_dataframe(progress=False)["id"])
+    return [row["id"] for row in scripted.client(retries=1).get_projects(**filters)]
 
 
 def cursors(scripted: Scripted) -> list[str | None]:

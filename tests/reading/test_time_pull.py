@@ -305,7 +305,7 @@ def test_no_request_is_left_running_after_an_error(scripted: Scripted, shape: st
         client.get_user_bonuses(batch_size=PAGE).to_arrow(concurrency=4)
     assert caught.value.cursor is None
     assert 0 < caught.value.rows < 600
-    assert "run it again" in str(caught.value)
+    assert "make the same call again" in str(caught.value)
     assert isinstance(caught.value.__cause__, tf.TolokaError)
     assert left_on_our_loop() == set()
     assert busy(client) == []

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 TAIL = re.compile(rb'\]\s*,\s*"has_more"\s*:\s*true\s*\}\s*$')
 TAIL_BYTES = 100
 MAX_LAST_ROW_TRIES = 100
+# The longest token of JSON besides strings and numbers is an escape, and the decoder reports a token by its start.
+MAX_TOKEN_LENGTH = 6
 # Below it, a float represents every integer exactly.
 MAX_EXACT_FLOAT = 2.0**53
 
@@ -100,7 +102,7 @@ def read_dicts(body: bytes, layout: Layout) -> DictPage:
         ids = [row[layout.cursor] for row in rows]
         "\n".join(ids).encode()  # an id must be text that a query can hold
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise _bad(body, layout) from error
+        raise _bad(body, layout, ends_early=_ends_early(error)) from error
     if not isinstance(rows, list) or not isinstance(has_more, bool):
         raise _bad(body, layout)
     return DictPage(ids, has_more, rows)
@@ -259,5 +261,16 @@ def _element(row: dict[str, Any], lists: tuple[str, ...], index: int) -> dict[st
     return spread
 
 
-def _bad(body: bytes, layout: Layout) -> BadAnswer:
-    return bad_answer(200, body, f'a page {{"{layout.rows_key}": [...], "has_more": ...}} was expected')
+def _ends_early(error: Exception) -> bool:
+    """Return whether JSON text is valid up to its end, but not complete: a part of the response is missing."""
+    if isinstance(error, UnicodeDecodeError):
+        return error.reason == "unexpected end of data"
+    if not isinstance(error, json.JSONDecodeError):
+        return False
+    # an unterminated string is reported where it begins, everything else where it ends
+    return error.msg.startswith("Unterminated string") or error.pos > len(error.doc) - MAX_TOKEN_LENGTH
+
+
+def _bad(body: bytes, layout: Layout, *, ends_early: bool = False) -> BadAnswer:
+    expected = f'a page {{"{layout.rows_key}": [...], "has_more": ...}} was expected'
+    return bad_answer(200, body, expected, retryable=ends_early)

@@ -11,6 +11,7 @@ import math
 import operator
 from collections import deque
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 from toloka_frames._errors import ApiError, ScanInterrupted, TolokaError
@@ -19,13 +20,12 @@ from toloka_frames._reading.page import last_id
 from toloka_frames._runtime.event_loop import in_thread, shield_until_done
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
     from toloka_frames._reading.id_ranges import IdRangeSplitter
     from toloka_frames._schema.columns import Layout
     from toloka_frames._transport.http import ApiClient
 
-COPY_HINT = "a copy in a folder (to_parquet with resume=True, tf.sync) goes on by itself when the same call is run again."
 # Ascending by accident: the ids of 20 rows in random order do so once in 20! lists.
 MIN_ROWS_FOR_ORDER = 20
 # Measured with 100 ms a page: more connections do not make a list faster. 20 are few for the service, which allows 300 requests
@@ -40,6 +40,16 @@ SLOW_PAGES = 2
 # the memory of streams is bounded.
 PAGES_PER_CONNECTION = 2
 MAX_ROWS_AHEAD = 50_000
+
+
+class Handover(Enum):
+    """What becomes of the rows before an interruption; the value is the error's hint."""
+
+    STREAM = "The rows before it were handed over: continue after them with {after}. If your call returned none, make it again."
+    COPY = "The rows before it are kept: make the same call again to resume."
+    NOTHING = (
+        "Nothing was returned: make the same call again. A long pull that resumes by itself is to_parquet(folder, resume=True)."
+    )
 
 
 class PageLike(Protocol):
@@ -58,6 +68,7 @@ class PageLike(Protocol):
 
 
 PageT = TypeVar("PageT", bound="PageLike")
+ParsedT = TypeVar("ParsedT")
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,7 @@ class PageRequest(Generic[PageT]):
         query: Filters, sort and limit.
         layout: The name of the cursor, and how pages are parsed.
         read: Parses the body of a page.
+        handover: What becomes of the pages before an interruption.
     """
 
     service: ApiClient
@@ -77,6 +89,7 @@ class PageRequest(Generic[PageT]):
     query: Mapping[str, str]
     layout: Layout
     read: Callable[[bytes, Layout], PageT]
+    handover: Handover = Handover.STREAM
 
 
 @dataclass
@@ -118,7 +131,8 @@ async def pages_of(request: PageRequest[PageT], concurrency: Concurrency) -> Asy
         ScanInterrupted: If a later page is refused, or the list's order is broken; the rows before were yielded.
     """
     key = request.layout.cursor
-    guard, prefetcher = _OrderGuard(key, request.query.get(f"{key}_gt")), Prefetcher(request, concurrency)
+    guard = _OrderGuard(key, request.query.get(f"{key}_gt"), request.handover)
+    prefetcher = Prefetcher(request, concurrency)
     try:
         while prefetcher.has_more:
             try:
@@ -133,6 +147,44 @@ async def pages_of(request: PageRequest[PageT], concurrency: Concurrency) -> Asy
         await prefetcher.cancel_pending()
 
 
+def interruption(why: str, rows: int, handover: Handover, key: str, cursor: str | None) -> ScanInterrupted:
+    """Return the error of a pull that ended early.
+
+    Args:
+        why: What happened.
+        rows: The number of rows received.
+        handover: What became of these rows.
+        key: The name of the cursor in filters.
+        cursor: The id of the last row received; None if there is none.
+    """
+    if handover is Handover.NOTHING:
+        cursor = None
+    elif cursor is None:
+        handover = Handover.NOTHING
+    return ScanInterrupted(
+        f"The pull ended after {rows:,} rows: {why}",
+        cursor=cursor,
+        rows=rows,
+        hint=handover.value.format(after=f"{key}_gt={cursor!r}"),
+    )
+
+
+async def parse_whole(
+    service: ApiClient, path: str, query: Mapping[str, str], body: bytes, parse: Callable[[bytes], Awaitable[ParsedT]]
+) -> ParsedT:
+    """Parse a page. If its JSON ends early, request it again, as often as after a cut connection.
+
+    Raises:
+        BadAnswer: If the last attempt is not a page of a list either.
+    """
+    async for attempt in service.attempts():
+        if attempt.retry_state.attempt_number > 1:
+            body = (await service.send("GET", path, query=query, repeatable=True)).content
+        with attempt:
+            parsed = await parse(body)
+    return parsed
+
+
 class _OrderGuard:
     """Choose the cursor after each page, and detect a list that repeats itself.
 
@@ -144,48 +196,50 @@ class _OrderGuard:
         rows: The number of rows so far.
     """
 
-    def __init__(self, key: str, cursor: str | None) -> None:
+    def __init__(self, key: str, cursor: str | None, handover: Handover) -> None:
         self._name = key
+        self._handover = handover
         self.cursor = cursor
         self.rows = 0
         # a service may return the row of the cursor again
         self._seen: dict[str, None] = {} if cursor is None else {cursor: None}
-        self._key: Callable[[str], Any] | None = None
+        # the orders in which all rows so far ascend: the first numbers of a list may ascend both as numbers and as text
+        self._orders: list[Callable[[str], Any]] = []
         self._order_is_known = False
 
     def check(self, page: PageLike) -> list[bool]:
         """Return which rows of the page are new."""
-        ascends = self._key is not None and _is_ascending([self.cursor or "", *page.ids], self._key)
-        is_new = [True] * len(page.ids) if ascends else [self._is_new(row_id) for row_id in page.ids]
+        ascending = [order for order in self._orders if _is_ascending([self.cursor or "", *page.ids], order)]
+        is_new = [True] * len(page.ids) if ascending else [self._is_new(row_id) for row_id in page.ids]
         if page.has_more and not any(is_new):
             raise self.interrupted("a page brought no new row and says that there are more.")
         self.rows += sum(is_new)
-        self._remember(page.ids, ascends=ascends)
+        if ascending:
+            self._orders = ascending
+        self._remember(page.ids, is_ascending=bool(ascending))
         return is_new
 
     def _is_new(self, row_id: str) -> bool:
         if row_id in self._seen:
             return False
-        if self._key and self._key(row_id) <= self._key(self.cursor or ""):
-            raise self.interrupted(f"the row {row_id!r} came after {self.cursor!r}, against the list's order.")
+        if self._orders:
+            after = [order for order in self._orders if order(row_id) > order(self.cursor or "")]
+            if not after:
+                raise self.interrupted(f"the row {row_id!r} came after {self.cursor!r}, against the list's order.")
+            self._orders = after
         self._seen[row_id] = None
         return True
 
-    def _remember(self, ids: list[str], *, ascends: bool) -> None:
+    def _remember(self, ids: list[str], *, is_ascending: bool) -> None:
         if ids:
-            self.cursor = max(ids, key=self._key) if self._key and not ascends else ids[-1]
+            self.cursor = max(ids, key=self._orders[0]) if self._orders and not is_ascending else ids[-1]
         if not self._order_is_known and len(self._seen) >= MIN_ROWS_FOR_ORDER:
-            self._order_is_known, self._key = True, sort_key_of(list(self._seen))
-        if self._key:
+            self._order_is_known, self._orders = True, _orders_of(list(self._seen))
+        if self._orders:
             self._seen = dict.fromkeys(ids)
 
     def interrupted(self, why: str) -> ScanInterrupted:
-        return ScanInterrupted(
-            f"The pull ended after {self.rows:,} rows: {why}",
-            cursor=self.cursor,
-            rows=self.rows,
-            hint=f"Go on after the last row with {self._name}_gt={self.cursor!r}; {COPY_HINT}",
-        )
+        return interruption(why, self.rows, self._handover, self._name, self.cursor)
 
 
 @dataclass(frozen=True)
@@ -308,11 +362,14 @@ class Prefetcher(Generic[PageT]):
             response = await self._request.service.send("GET", self._request.path, query=query, repeatable=True)
         self._concurrency.record(response.extensions.get("waited", 0.0))
         body = response.content
-        return _FetchedPage(last_id(body, self._request.layout), asyncio.create_task(self._parse(body)))
+        return _FetchedPage(last_id(body, self._request.layout), asyncio.create_task(self._parse(query, body)))
 
-    async def _parse(self, body: bytes) -> PageT:
-        async with self._readers:
-            return await in_thread(self._request.read, body, self._request.layout)
+    async def _parse(self, query: Mapping[str, str], body: bytes) -> PageT:
+        async def parse(body: bytes) -> PageT:
+            async with self._readers:
+                return await in_thread(self._request.read, body, self._request.layout)
+
+        return await parse_whole(self._request.service, self._request.path, query, body, parse)
 
 
 async def _ended(pending: Sequence[_PendingPage[PageT]]) -> None:
@@ -324,10 +381,15 @@ async def _ended(pending: Sequence[_PendingPage[PageT]]) -> None:
     await asyncio.gather(*parsing, return_exceptions=True)
 
 
-def sort_key_of(ids: list[str]) -> Callable[[str], Any] | None:
-    """Return the key by which ids ascend: as numbers or as text; None if by neither."""
-    key = _number if all(map(str.isdecimal, ids)) else str
-    return key if _is_ascending(ids, key) else None
+def is_in_id_order(ids: list[str]) -> bool:
+    """Return whether ids ascend: as numbers if all are numbers, else as text."""
+    return _orders_of(ids)[:1] == [_number if all(map(str.isdecimal, ids)) else str]
+
+
+def _orders_of(ids: list[str]) -> list[Callable[[str], Any]]:
+    """Return the keys by which ids ascend: as numbers, as text, both or neither."""
+    orders: list[Callable[[str], Any]] = [_number, str] if all(map(str.isdecimal, ids)) else [str]
+    return [order for order in orders if _is_ascending(ids, order)]
 
 
 def _is_ascending(ids: list[str], key: Callable[[str], Any]) -> bool:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
-from toloka_frames._errors import InputError
+from toloka_frames._errors import InputError, ScanInterrupted
 from toloka_frames._reading import field_specs, time_pull
 from toloka_frames._reading.output_paths import FilePath, check_output_file
 from toloka_frames._reading.page import DictPage, Page, read_dicts, read_page
-from toloka_frames._reading.pager import Concurrency, PageRequest, pages_of, sort_key_of
+from toloka_frames._reading.pager import Concurrency, Handover, PageRequest, is_in_id_order, pages_of
 from toloka_frames._reading.partitions import split
 from toloka_frames._reading.resumable import pull_resumable
 from toloka_frames._reading.sinks import DtypeBackend, ParquetFile, Rebatcher, check_dtype_backend, to_frame
@@ -95,7 +95,7 @@ class Scan:
         Raises:
             InputError: If `concurrency` is not a positive whole number.
             ApiError: If the service refuses.
-            ScanInterrupted: If the pull ends half-way; `.cursor` says where, or is None after requests for several ranges.
+            ScanInterrupted: If the pull ends half-way. Nothing is returned, so `.cursor` is None: make the same call again.
         """
         check_dtype_backend(dtype_backend)
         return to_frame(run(self._fetch_table(concurrency, progress)), dtype_backend)
@@ -168,21 +168,27 @@ class Scan:
         return [self._with(source) for source in run(split(self._source, parts, share))]
 
     def to_reader(self) -> pa.RecordBatchReader:
-        """Return the rows as a stream of record batches, one per page; memory as in `to_parquet`."""
+        """Return the rows as a stream of record batches, one per page; memory as in `to_parquet`, errors as in iteration."""
         return pa.RecordBatchReader.from_batches(self.schema, iterate(self._source.batches()))
 
     def iter_dataframes(self, chunk_rows: int = 50_000, *, dtype_backend: DtypeBackend | None = None) -> Iterator[pd.DataFrame]:
-        """Iterate over the rows as DataFrames of `chunk_rows` rows; the last one may have fewer.
+        """Iterate over the rows as DataFrames of `chunk_rows` rows; the last one, also before an error, may have fewer.
 
         Raises:
             InputError: If `chunk_rows` is not a positive whole number.
+            ScanInterrupted: As in iteration.
         """
         check_dtype_backend(dtype_backend)
         validate("chunk_rows", positive, chunk_rows)
         return self._frames(chunk_rows, dtype_backend)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Iterate over the rows as dicts, as in the API."""
+        """Iterate over the rows as dicts, as in the API.
+
+        Raises:
+            ApiError: If the service refuses the first page.
+            ScanInterrupted: If the pull ends half-way, after all rows before; `id_gt=error.cursor` continues after them.
+        """
         for page in iterate(self._source.dicts()):
             yield from page.rows
 
@@ -222,18 +228,23 @@ class Scan:
         file_path = check_output_file(path)
         with track_progress(progress, self._title, quiet=QUIET_SECONDS) as tracker:
             with ParquetFile(file_path, (await self._source.layout()).schema) as file:
-                async with aclosing(self._source.batches(tracker)) as batches:
+                async with aclosing(self._source.batches(tracker, Handover.NOTHING)) as batches:
                     async for batch in batches:
                         await in_thread(file.write, batch)
             return file.path
 
     def _frames(self, chunk_rows: int, dtype_backend: DtypeBackend | None) -> Iterator[pd.DataFrame]:
-        rebatcher = Rebatcher(self.schema, chunk_rows)
-        for batch in iterate(self._source.batches()):
-            for table in rebatcher.add(batch):
-                yield to_frame(table, dtype_backend)
+        rebatcher, interrupted = Rebatcher(self.schema, chunk_rows), None
+        try:
+            for batch in iterate(self._source.batches()):
+                for table in rebatcher.add(batch):
+                    yield to_frame(table, dtype_backend)
+        except ScanInterrupted as error:
+            interrupted = error  # raised after the rows before it
         for table in rebatcher.rest():
             yield to_frame(table, dtype_backend)
+        if interrupted is not None:
+            raise interrupted
 
 
 class Source:
@@ -269,51 +280,54 @@ class Source:
         pager then requests many pages at once; if its creation times can, `time_pull` fetches the rest.
         """
         requests, batches, was_tried = Concurrency(concurrency), list[pa.RecordBatch](), False
-        async with aclosing(await self.pages(concurrency=requests)) as pages:
+        async with aclosing(await self.pages(concurrency=requests, handover=Handover.NOTHING)) as pages:
             async for cursor, page in pages:
                 batches.append(page.batch)
                 progress.rows += len(page.batch)
-                if requests.uses_id_ranges is False and not was_tried and page.has_more and sort_key_of(page.ids):
+                if requests.uses_id_ranges is False and not was_tried and page.has_more and is_in_id_order(page.ids):
                     was_tried = True
                     table = await time_pull.fetch_rest(self, batches, cursor, requests.maximum, progress)
                     if table is not None:
                         return table
         return pa.Table.from_batches(batches, (await self.layout()).schema)
 
-    async def batches(self, progress: ProgressTracker | None = None) -> AsyncGenerator[pa.RecordBatch, None]:
+    async def batches(
+        self, progress: ProgressTracker | None = None, handover: Handover = Handover.STREAM
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
         """Yield the rows as record batches, page after page, and count them."""
-        async with aclosing(await self.pages()) as pages:
+        async with aclosing(await self.pages(handover=handover)) as pages:
             async for _, page in pages:
                 if progress:
                     progress.rows += len(page.batch)
                 yield page.batch
 
     async def pages(
-        self, filters: Mapping[str, str] | None = None, concurrency: Concurrency | None = None
+        self,
+        filters: Mapping[str, str] | None = None,
+        concurrency: Concurrency | None = None,
+        handover: Handover = Handover.COPY,
     ) -> AsyncGenerator[tuple[str | None, Page], None]:
         """Return an iterator over the pages as record batches, each with the cursor after it; close it when it is left early.
 
         Args:
             filters: Filters that replace those of the request.
             concurrency: How many requests are in flight at once; if not given, more than one where the service is slow.
+            handover: What the caller does with the pages before an interruption.
         """
-        request = PageRequest(self.service, self.request.path, self._query(filters), await self.layout(), read_page)
+        layout = await self.layout()
+        request = PageRequest(self.service, self.request.path, self.query(filters), layout, read_page, handover)
         return pages_of(request, concurrency or Concurrency())
 
     async def dicts(self) -> AsyncGenerator[DictPage, None]:
         """Yield pages whose rows are dicts as in the API."""
         layout = Layout(self.request.resource.rows_key, self.request.resource.cursor, ())
-        request = PageRequest(self.service, self.request.path, self._query(), layout, read_dicts)
+        request = PageRequest(self.service, self.request.path, self.query(), layout, read_dicts)
         async with aclosing(pages_of(request, Concurrency())) as pages:
             async for _, page in pages:
                 yield page
 
-    async def body(self, query: Mapping[str, str]) -> bytes:
-        """Return the body of one page; filters and sort of `query` replace those of the request."""
-        query = {**self._query(), **query}
-        return (await self.service.send("GET", self.request.path, query=query, repeatable=True)).content
-
-    def _query(self, filters: Mapping[str, str] | None = None) -> dict[str, str]:
+    def query(self, filters: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return the query of a page in the order of the cursor; `filters` replace those of the request."""
         return {**self.request.query, **(filters or {}), "sort": self.request.resource.cursor, "limit": self.limit}
 
 

@@ -15,14 +15,21 @@ import pyarrow as pa
 
 from toloka_frames._errors import ScanInterrupted, TolokaError, ValidationFailed
 from toloka_frames._reading.page import read_page
-from toloka_frames._reading.pager import COPY_HINT, MAX_READERS, MIN_ROWS_FOR_ORDER, Concurrency
+from toloka_frames._reading.pager import (
+    MAX_READERS,
+    MIN_ROWS_FOR_ORDER,
+    Concurrency,
+    Handover,
+    interruption,
+    parse_whole,
+)
 from toloka_frames._reading.row_order import sort_by_id
 from toloka_frames._reading.time_ranges import PRECISION_US, PageStats, UnfetchedRanges
 from toloka_frames._runtime.event_loop import in_thread, shield_until_done
 from toloka_frames._schema.timestamps import SECOND_US, format_microseconds, parse_timestamp, to_microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from toloka_frames._reading.page import Page
     from toloka_frames._reading.scan import ListRequest, Source
@@ -129,14 +136,23 @@ class _TimePull:
             await self._page_by_id(request, query)
             return
         query["sort"] = self._axis.key if request.is_ascending else f"-{self._axis.key}"
-        body = await self._source.body(query)
-        async with self._readers:
-            page, timestamps = await in_thread(self._read, request, body, await self._source.layout())
+        page, timestamps = await self._fetch_page(request, query)
         new_share = self._ranges.unfetched_share(timestamps)
         stats = _page_stats(page, timestamps, new_share)
         self._check_ends(request, stats)
         self._add(page.batch, new_share)
         self._ranges.record_page(request, stats)
+
+    async def _fetch_page(self, request: RangeRequest, filters: Mapping[str, str]) -> tuple[Page, Any]:
+        layout = await self._source.layout()
+
+        async def parse(body: bytes) -> tuple[Page, Any]:
+            async with self._readers:
+                return await in_thread(self._read, request, body, layout)
+
+        service, path, query = self._source.service, self._source.request.path, {**self._source.query(), **filters}
+        body = (await service.send("GET", path, query=query, repeatable=True)).content
+        return await parse_whole(service, path, query, body, parse)
 
     def _read(self, request: RangeRequest, body: bytes, layout: Layout) -> tuple[Page, Any]:
         page = read_page(body, layout)
@@ -178,12 +194,7 @@ class _TimePull:
 
     def _interrupted(self, error: TolokaError) -> ScanInterrupted:
         why = error.__cause__ if isinstance(error, ScanInterrupted) else error
-        return ScanInterrupted(
-            f"The pull ended after {self._progress.rows:,} rows: {why}",
-            cursor=None,
-            rows=self._progress.rows,
-            hint=f"It fetched several ranges at once, so there is no row to resume after: run it again; {COPY_HINT}",
-        )
+        return interruption(str(why), self._progress.rows, Handover.NOTHING, self._source.request.resource.cursor, None)
 
 
 @dataclass(frozen=True)

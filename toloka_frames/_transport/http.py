@@ -243,6 +243,10 @@ class ApiClient:
         """Close the connections."""
         await self._connections.aclose()
 
+    def attempts(self) -> AsyncRetrying:
+        """Return the attempts of a request that is safe to repeat, for a caller that finds its body incomplete."""
+        return self._attempts[True].copy()
+
     @cached_property
     def _attempts(self) -> dict[bool, AsyncRetrying]:
         return {repeatable: retrying(self._retries, repeatable=repeatable) for repeatable in (True, False)}
