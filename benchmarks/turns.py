@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -84,7 +85,7 @@ def in_turns(
     Args:
         work: The name of the work in the table.
         contenders: The contenders.
-        rounds: The number of rounds.
+        rounds: The number of rounds; one round alone is a trial, without a rehearsal.
         base: The name of the contender that the others are compared with; the first by default.
         unit: The unit of the figures that contenders return.
         server: The URL of a server that counts requests.
@@ -93,7 +94,7 @@ def in_turns(
     base = base or contenders[0].name
     taken: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     tallies: dict[str, dict[str, int]] = {contender.name: {} for contender in contenders}
-    for turn in range(0 if rehearsal else 1, rounds + 1):
+    for turn in range(0 if rehearsal and rounds > 1 else 1, rounds + 1):
         for contender in contenders:
             if contender.rounds is not None and not 0 < turn <= contender.rounds:
                 continue
@@ -110,12 +111,17 @@ def in_turns(
             base,
             unit,
             own,
-            [a / b for a, b in zip(own, taken[base], strict=False)],
+            [_ratio(a, b) for a, b in zip(own, taken[base], strict=False)],
             contender.limit,
             counts,
         )
         for contender, own, counts in zip(contenders, taken.values(), tallies.values(), strict=True)
     ]
+
+
+def _ratio(figure: float, base: float) -> float:
+    # the clocks of some systems tick so rarely that short work takes no time
+    return figure / base if base else math.nan
 
 
 def seconds(work: Callable[[], Any]) -> float:

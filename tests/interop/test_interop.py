@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from toloka_frames.local import LocalToloka
 HERE = Path(__file__).parent
 KIT = HERE.parents[1] / ".venv-kit" / "bin" / "python"
 CLIENTS = ("sync", "async")
+MAX_SECONDS = 300
 SCENARIOS = (
     *("projects", "cloned_projects", "pools", "trainings", "tasks", "suites", "assignments", "exports", "analytics"),
     *("skills", "bonuses", "restrictions", "operations", "aggregation", "messages", "webhooks", "attachments", "apps"),
@@ -45,6 +47,8 @@ def session(kind: str, log: Path) -> list[dict[str, Any]]:
         with child_process(command, stdin=subprocess.PIPE, stderr=errors, env=environment) as kit:
             assert kit.stdin
             assert kit.stdout
+            killer = threading.Timer(MAX_SECONDS, kit.kill)  # pytest's timeout only interrupts the main thread
+            killer.start()
             for line in kit.stdout:
                 message = json.loads(line)
                 if "ask" not in message:
@@ -52,6 +56,7 @@ def session(kind: str, log: Path) -> list[dict[str, Any]]:
                     continue
                 print(json.dumps(done(toloka, message)), file=kit.stdin, flush=True)
             kit.wait()
+            killer.cancel()
     assert kit.returncode == 0, log.read_text("utf-8")
     return said
 

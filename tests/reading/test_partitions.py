@@ -6,7 +6,7 @@ import json
 import multiprocessing
 import pickle
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -167,8 +167,8 @@ def test_spawned_processes_request_only_pages_of_their_partition(
     partitions = tasks.partitions(2)
     monkeypatch.setenv("TOLOKA_TOKEN", toloka.token)
     before = len(toloka.requests)
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-        frames = list(pool.map(rows_of, partitions))
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        frames = pool.map(rows_of, partitions)
     paths = [request.path for request in toloka.requests[before:]]
     assert set(paths) == {"/api/v1/tasks"}
     assert len(paths) == len(partitions)
@@ -180,10 +180,10 @@ def test_the_error_in_a_process_without_a_token_says_to_set_it(tasks: tf.Scan, m
     (partition, *_) = tasks.partitions(2)
     monkeypatch.delenv("TOLOKA_TOKEN", raising=False)
     with (
-        ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool,
+        multiprocessing.get_context("spawn").Pool(1) as pool,
         pytest.raises(tf.ConfigurationError, match=r"this process has none.\nSet TOLOKA_TOKEN there too"),
     ):
-        pool.submit(rows_of, partition).result()
+        pool.apply(rows_of, (partition,))
 
 
 def test_threads_of_this_process_can_read_partitions(tasks: tf.Scan) -> None:

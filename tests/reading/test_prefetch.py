@@ -227,7 +227,7 @@ def test_cancelling_the_prefetcher_waits_for_pages_that_are_being_parsed_even_if
             started.append(len(body))
             if len(started) > 1:
                 loop.call_soon_threadsafe(is_reading.set)
-                released.wait(20)
+                released.wait(120)
             ended.append(len(body))
             return read_page(body, layout)
 
@@ -269,7 +269,7 @@ def test_no_request_is_left_running_after_a_keyboard_interrupt_and_the_same_call
     def stop(request: int) -> None:
         if request == request_number:
             os.kill(os.getpid(), signal.SIGINT)
-            released.wait(20)
+            released.wait(120)
 
     batches.on_request, scripted.answers = stop, [batches]
     client = scripted.client()

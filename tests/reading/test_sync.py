@@ -858,7 +858,7 @@ def pull_with_file_size_limit(scripted: Scripted, path: Path, limit: int, resume
     """Return the output of a pull in a process whose files cannot exceed this number of bytes."""
     pytest.importorskip("resource", reason="this system cannot limit a file's size")
     command = [sys.executable, "-W", "error", "-c", PULL_WITH_FILE_SIZE_LIMIT, scripted.url, str(path), str(limit), resume]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 
 
 def test_a_pull_that_hits_a_full_disk_can_be_resumed(scripted: Scripted, assignments: AssignmentList, tmp_path: Path) -> None:

@@ -321,7 +321,7 @@ def test_no_request_is_left_running_after_a_keyboard_interrupt_and_the_same_call
     def stop(request: int) -> None:
         if request == request_number:
             os.kill(os.getpid(), signal.SIGINT)
-            released.wait(20)
+            released.wait(120)
 
     bonuses.on_request = stop
     scripted.answers = [bonuses]

@@ -55,7 +55,7 @@ class InterruptAtRequest:
         self._remaining -= 1
         if self._remaining == 0:
             os.kill(os.getpid(), signal.SIGINT)
-            self.released.wait(20)
+            self.released.wait(120)
         return self._assignments(head)
 
 

@@ -335,10 +335,9 @@ def test_ctrl_c_stops_sending_and_keeps_known_results() -> None:
         command = [sys.executable, "-c", STOPPED, service.url]
         with child_process(command) as process:
             assert process.stdout is not None
-            while process.stdout.readline() != "10000\n":
-                pass
+            assert "10000\n" in iter(process.stdout.readline, "")
             process.send_signal(signal.SIGINT)
-            last = process.communicate(timeout=20)[0].splitlines()[-1]
+            last = process.communicate(timeout=120)[0].splitlines()[-1]
         assert last == "stopped True True 40000 True"
         sent = service.posts
         assert sent <= 8
@@ -489,7 +488,7 @@ def test_a_full_disk_stops_the_upload_without_losing_rows(service: TaskServer, t
     for limits in [(100_000, plenty), (3_200_000, plenty), (plenty, 0), (plenty, 0), (plenty, plenty)]:
         sent = service.posts
         command = [sys.executable, "-c", FULL_DISK, service.url, tmp_path / "uploads.db", *map(str, limits)]
-        outputs.append(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip())
+        outputs.append(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout.strip())
         assert not outputs[-1].startswith("nothing was sent") or service.posts == sent
     assert outputs[0] == outputs[1] == "nothing was sent, Free space"
     assert outputs[2] == "stopped by LedgerError 30 Free space"
@@ -511,7 +510,7 @@ print(tf.create_tasks(frame, client, "1", progress=False)["status"].eq("CREATED"
 def test_two_processes_that_upload_the_same_rows_send_them_once(service: TaskServer) -> None:
     command = [sys.executable, "-c", TWICE, service.url]
     with child_process(command) as one, child_process(command) as other:
-        assert [process.communicate(timeout=60)[0] for process in (one, other)] == ["True\n"] * 2
+        assert [process.communicate(timeout=120)[0] for process in (one, other)] == ["True\n"] * 2
     assert service.posts == 3
     assert service.created == LONG_ROWS["image"].tolist()
 
