@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Mapping
-from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 
 from toloka_frames._errors import InputError
+from toloka_frames._reading.foreign_values import foreign_array, infer_type, plain_row
 from toloka_frames._reading.scan import Scan
 from toloka_frames._reading.sinks import DtypeBackend, ParquetFile, check_dtype_backend, to_frame
 from toloka_frames._runtime.event_loop import iterate_callers
-from toloka_frames._schema.columns import BOOLEAN, EXTRA, FLOAT, INTEGER, TEXT, TIMESTAMP, Column, Layout, column_name
-from toloka_frames._schema.json_rows import INT64, batch_of
+from toloka_frames._schema.columns import EXTRA, TEXT, Column, Layout, column_name
+from toloka_frames._schema.json_rows import NotJsonError, ValueReader, batch_of, json_text, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -29,7 +28,13 @@ if TYPE_CHECKING:
 # a Parquet file needs its schema before the first row group; what this sample does not show is kept in `extra`
 SAMPLE_ROWS = 10_000
 ROWS_HINT = "Pass an iterable or async generator of dicts, or of Toloka-Kit objects."
-ARROW_TYPES: dict[type, pa.DataType] = {str: TEXT, bool: BOOLEAN, float: FLOAT, Decimal: FLOAT, datetime: TIMESTAMP}
+MAX_SHOWN = 60
+HINTS = {
+    "float": "JSON has no NaN and no infinity: replace it by None or by text.",
+    "Period": "Convert it first, for example with .to_timestamp() or str().",
+    "bytes": "Decode it first, for example with .decode().",
+    "int": "The keys of a dict must be text.",
+}
 
 Rows: TypeAlias = Iterable[Any] | AsyncIterable[Any]
 
@@ -53,11 +58,16 @@ def to_dataframe(
     Returns:
         A DataFrame with a RangeIndex. A scan gives the columns of `Scan.to_dataframe`. For other rows the columns are
         inferred: nested dicts are flattened with dots; the fields of `input_values`, `output_values`, `input_data` and
-        `output_data` become `INPUT:*` and `OUTPUT:*`; text stays text; a column has the type of its first value, or float64 if
-        it mixes ints and floats. A value that does not fit its column is in `extra`, as JSON.
+        `output_data` become `INPUT:*` and `OUTPUT:*`; text stays text. A column has the type of its first value: text, bool,
+        integer, float, `Decimal`, timestamp, date, time, timedelta, bytes, UUID or a list; of numbers, float64 if one is a
+        float, and `Decimal` if one is a `Decimal` or an integer beyond 64 bits. Timestamps keep their zone (UTC if a column has
+        several) and their nanoseconds. NumPy scalars and arrays, enums and subclasses become the values that they equal, and
+        NaN, NaT and NA are missing values. Text, a bool, a number, a list or a dict that does not fit its column is in
+        `extra`, as JSON.
 
     Raises:
-        InputError: If the rows are not dicts.
+        InputError: If the rows are not dicts, or a value can be kept exactly neither in its column nor as JSON: a timestamp in
+            a column of text, a `pandas.Period`, or NaN inside a dict in a list. The error names its column and row.
         LoopError: If the rows come from an async generator whose running event loop cannot be re-entered (uvloop).
 
     Source: Toloka-Kit 1.2.3 for `unstructure()`.
@@ -159,6 +169,11 @@ class SchemaInferrer:
     def __init__(self, sample_rows: int | None) -> None:
         self._sample_rows = sample_rows
         self._rows: list[Row] = []
+        # the text in `extra` of rows of one of our frames
+        self._extras: list[str | None] = []
+        # the path of each value, with the type that a missing value shows
+        self._fields: dict[tuple[str, ...], pa.DataType | None] = {}
+        self._row_count = 0
         self._layout: Layout | None = None
 
     @property
@@ -168,75 +183,91 @@ class SchemaInferrer:
 
     def add(self, row: Any) -> pa.RecordBatch | None:
         """Add a row; return a batch when `sample_rows` rows have been added since the last one."""
-        self._rows.append(_as_dict(row))
+        try:
+            plain = plain_row(_as_mapping(row), self._fields)
+        except NotJsonError as error:
+            raise _inexact(error, (), self._row_count + len(self._rows)) from None
+        self._extras.append(_pop_extra(plain))
+        self._rows.append(plain)
         return self.flush() if len(self._rows) == self._sample_rows else None
 
     def flush(self) -> pa.RecordBatch:
         """Return a batch of the rows added since the last one."""
         # before the rows are removed, because the columns may have to be inferred from them
-        layout = self._fixed_layout()
+        columns = self._fixed_layout().columns
         rows, self._rows = self._rows, []
-        return batch_of(rows, layout.columns)
+        extras, self._extras = self._extras, []
+        first_row, self._row_count = self._row_count, self._row_count + len(rows)
+        try:
+            return _with_extras(batch_of(rows, columns, foreign_array), extras)
+        except NotJsonError as error:
+            raise _inexact(error, columns, first_row + error.row) from None
 
     def _fixed_layout(self) -> Layout:
         if self._layout is None:
-            self._layout = Layout("", "", tuple(_infer_columns(self._rows)))
+            self._layout = Layout("", "", tuple(_infer_columns(self._rows, self._fields)))
         return self._layout
 
 
-def _as_dict(row: Any) -> Row:
+def _as_mapping(row: Any) -> Mapping[Any, Any]:
     if hasattr(row, "unstructure"):
         row = row.unstructure()
     if not isinstance(row, Mapping) or not all(isinstance(key, str) for key in row):
         raise InputError(f"A row is a {type(row).__name__}, not a dict with text keys.", hint=ROWS_HINT)
-    return dict(row)
+    return row
 
 
-def _infer_columns(rows: Sequence[Row]) -> Iterator[Column]:
-    samples = _sample_values(rows)
-    parents = {path[:depth] for path in samples for depth in range(1, len(path))}
+def _infer_columns(rows: Sequence[Row], fields: Mapping[tuple[str, ...], pa.DataType | None]) -> Iterator[Column]:
+    reader = ValueReader(rows)
+    parents = {path[:depth] for path in fields for depth in range(1, len(path))}
     # a field whose name another column has already gets no column, so that it is kept in `extra`
     names = {EXTRA}
-    for path, sample in samples.items():
+    for path, missing in fields.items():
         name = column_name(path)
         if path not in parents and name not in names:
             names.add(name)
-            arrow_type, json = _infer_type(sample)
-            yield Column(name, path, arrow_type, json)
+            arrow_type, json_shape = infer_type(reader.values(path), missing)
+            yield Column(name, path, arrow_type, json_shape)
 
 
-def _sample_values(rows: Sequence[Row]) -> dict[tuple[str, ...], Any]:
-    """Return a value of each field that shows its type: the first one that is not empty, or a later float after ints."""
-    samples: dict[tuple[str, ...], Any] = {}
-    for row in rows:
-        for path, value in _leaf_values(row):
-            sample = samples.get(path)
-            is_wider = type(sample) is int and isinstance(value, float | Decimal)
-            is_empty = sample is None or (sample in ([], {}) and type(sample) is type(value))
-            if is_empty or is_wider:
-                samples[path] = value
-    return samples
+def _pop_extra(row: Row) -> str | None:
+    """Remove and return the `extra` of a row of one of our frames: missing, or the text of a JSON object."""
+    extra = row.get(EXTRA)
+    is_object = isinstance(extra, str) and extra.startswith("{") and isinstance(_parsed(extra), dict)
+    if is_object or extra is None:
+        row.pop(EXTRA, None)
+        return extra
+    return None
 
 
-def _leaf_values(row: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for key, value in row.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaf_values(value, (*path, key))
-        else:
-            yield (*path, key), value
+def _parsed(text: str) -> Any:
+    try:
+        return parse_json(text)
+    except (ValueError, RecursionError):
+        return None
 
 
-def _infer_type(sample: Any) -> tuple[pa.DataType, Any]:
-    """Return the type of a column, and the JSON shape of its text if it holds JSON."""
-    if isinstance(sample, list):
-        scalars = [element for element in sample if not isinstance(element, list | dict)]
-        types = {_infer_type(element)[0] for element in scalars if element is not None}
-        is_typed_list = len(scalars) == len(sample) and len(types) == 1
-        return (pa.list_(types.pop()), None) if is_typed_list else (TEXT, "array")
-    if isinstance(sample, dict):
-        return TEXT, "object"
-    if type(sample) is int and sample in INT64:
-        return INTEGER, None
-    if type(sample) in ARROW_TYPES:
-        return ARROW_TYPES[type(sample)], None
-    return TEXT, None if sample is None else "object"
+def _with_extras(batch: pa.RecordBatch, extras: Sequence[str | None]) -> pa.RecordBatch:
+    """Return a batch with what its rows had in `extra` before."""
+    if not any(extras):
+        return batch
+    added = batch.column(EXTRA).to_pylist()
+    merged = [_merged(old, new) if old and new else old or new for old, new in zip(extras, added, strict=True)]
+    return pa.RecordBatch.from_arrays([*batch.columns[:-1], pa.array(merged, TEXT)], schema=batch.schema)
+
+
+def _merged(old: str, new: str) -> str:
+    return json_text({**parse_json(old), **parse_json(new)})
+
+
+def _inexact(error: NotJsonError, columns: Sequence[Column], row: int) -> InputError:
+    """Return the error about a value that no column and no JSON text can hold exactly."""
+    value, path = error.value, error.path
+    column = next((column for column in columns if column.path == path[: len(column.path)]), None)
+    name = column.name if column else column_name([str(step) for step in path]) if path else None
+    kind, shown = type(value).__name__, repr(value)
+    shown = f"{shown[:MAX_SHOWN]}..." if len(shown) > MAX_SHOWN else shown
+    where = "in JSON" if column is None or column.json or len(path) > len(column.path) else f"in a column of {column.type}"
+    hint = HINTS.get(kind, f"Convert the values of type {kind} first, for example with str().")
+    message = f"Column {name!r}, row {row:,}: {shown} ({kind}) cannot be kept exactly {where}."
+    return InputError(message, column=name, rows=[row], hint=hint)

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toloka_frames._schema.columns import FLOAT, TIMESTAMP, Column, Layout, PathStep, ValuePath, in_datetime_range
-from toloka_frames._schema.json_rows import batch_of
+from toloka_frames._schema.json_rows import batch_of, parse_json
 from toloka_frames._transport.http import decode_arrow
 from toloka_frames._transport.responses import bad_answer
 
@@ -96,8 +96,7 @@ def read_dicts(body: bytes, layout: Layout) -> DictPage:
         BadAnswer: If the body is not a page of a list.
     """
     try:
-        # not orjson, which turns integers beyond 64 bits into floats
-        page = json.loads(body)
+        page = parse_json(body)
         rows, has_more = page[layout.rows_key], page["has_more"]
         ids = [row[layout.cursor] for row in rows]
         "\n".join(ids).encode()  # an id must be text that a query can hold

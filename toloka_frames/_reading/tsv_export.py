@@ -6,7 +6,6 @@ Sources: Toloka-Kit 1.2.3 for the query parameters; exported files of the platfo
 from __future__ import annotations
 
 import csv
-import json
 from functools import reduce
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -16,7 +15,7 @@ import pyarrow.csv as pa_csv
 
 from toloka_frames._schema.columns import EXTRA, TEXT, TIMESTAMP, Column
 from toloka_frames._schema.filters import some_of
-from toloka_frames._schema.json_rows import batch_of, json_text
+from toloka_frames._schema.json_rows import batch_of, json_text, parse_json
 from toloka_frames._schema.keywords import AssignmentField, AssignmentStatus
 from toloka_frames._schema.timestamps import format_timestamp
 from toloka_frames._transport.responses import bad_answer
@@ -130,7 +129,7 @@ def _value(cell: str, declared: pa.DataType) -> Any:
     if declared == TIMESTAMP:
         return cell
     try:
-        return json.loads(cell)
+        return parse_json(cell)
     except (ValueError, RecursionError):
         return None
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import pyarrow as pa
 
@@ -16,11 +17,14 @@ from toloka_frames._schema.field_types import SCALAR_TYPES
 from toloka_frames._schema.timestamps import parse_timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from toloka_frames._schema.columns import ValuePath
 
 Row: TypeAlias = "dict[str, Any]"
+Cast: TypeAlias = Callable[[Any], Any]
+# returns the array of a column, null for values that do not fit it, and the numbers of the rows with such values
+ToArray: TypeAlias = Callable[[Sequence[Any], Column], tuple[pa.Array, Sequence[int]]]
 
 INT64 = range(-(2**63), 2**63)
 NAIVE_TIMESTAMP = pa.timestamp("us")
@@ -28,35 +32,130 @@ NAIVE_TIMESTAMP = pa.timestamp("us")
 COLUMN_JSON_TYPES = {kind.arrow: kind.json_types for kind in SCALAR_TYPES.values()} | {TIMESTAMP: frozenset({str})}
 
 
-def _encode_other(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+# Not orjson, which rejects integers beyond 64 bits and lone surrogates. Python's floats beyond JSON, and values of other types,
+# are errors: `json_text` then writes them itself.
+UTF8_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+ASCII_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
-# not orjson, which rejects integers beyond 64 bits and lone surrogates
-UTF8_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_encode_other)
-ASCII_JSON = json.JSONEncoder(separators=(",", ":"), default=_encode_other)
+class BeyondFloat(float):
+    """A number of a JSON text that is not a finite float: 1e400 as infinity, and NaN and Infinity, which JSON does not have.
+
+    Attributes:
+        json: Valid JSON text for it: 1e400, "NaN" or "Infinity".
+        is_rounded: Whether the float differs from the number.
+    """
+
+    def __new__(cls, json_text: str) -> Self:
+        return super().__new__(cls, json_text.strip('"'))
+
+    def __init__(self, json_text: str) -> None:
+        self.json = json_text
+        self.is_rounded = not json_text.startswith('"')
+
+    def __reduce__(self) -> tuple[type[BeyondFloat], tuple[str]]:
+        return BeyondFloat, (self.json,)
 
 
-def batch_of(rows: Sequence[Row], columns: Sequence[Column]) -> pa.RecordBatch:
+class NotJsonError(ValueError):
+    """A value that JSON cannot represent exactly.
+
+    Attributes:
+        value: The value.
+        path: The keys and positions that lead to it.
+        row: The number of its row.
+    """
+
+    def __init__(self, value: Any, path: tuple[str | int, ...] = (), row: int = 0) -> None:
+        super().__init__(value)
+        self.value, self.path, self.row = value, path, row
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return the value of JSON text; numbers that no finite float represents are a `BeyondFloat`.
+
+    Raises:
+        ValueError: If it is not JSON.
+        RecursionError: If it is nested too deeply.
+    """
+    # not orjson, which turns integers beyond 64 bits into floats
+    return json.loads(text, parse_float=_parse_float, parse_constant=_parse_constant)
+
+
+def _parse_float(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else BeyondFloat(text)
+
+
+def _parse_constant(name: str) -> float:
+    return BeyondFloat(f'"{name}"')
+
+
+def batch_of(rows: Sequence[Row], columns: Sequence[Column], to_array: ToArray | None = None) -> pa.RecordBatch:
     """Convert rows to a record batch with the declared columns and `extra`.
 
     A value that does not fit the type of its column is null there, and is in `extra` instead, together with the undeclared
     fields of its row. `extra` is a JSON object, nested like the row.
+
+    Args:
+        rows: The rows.
+        columns: The declared columns.
+        to_array: How a column's values become an array; by default as values of JSON.
+
+    Raises:
+        NotJsonError: If JSON cannot represent a value that does not fit its column, or has none.
     """
     declared = _declared([_steps(column) for column in columns])
     # a dict for each row; a column adds the values that do not fit it
     extras = [_undeclared(row, declared) for row in rows]
-    reader = _ValueReader(rows)
-    arrays = [_array(reader, column, extras) for column in columns]
-    arrays.append(pa.array([json_text(extra) if extra else None for extra in extras], TEXT))
+    reader = ValueReader(rows)
+    arrays = [_array(reader, column, extras, to_array or json_array) for column in columns]
+    arrays.append(pa.array(json_texts([extra or None for extra in extras]), TEXT))
     names = [*(column.name for column in columns), EXTRA]
     return pa.RecordBatch.from_arrays(arrays, names=names)
 
 
+def json_texts(values: Sequence[Any]) -> list[str | None]:
+    """Return the JSON text of each value; None stays None."""
+    texts: list[str | None] = []
+    try:
+        for value in values:
+            texts.append(None if value is None else json_text(value))  # noqa: PERF401 -- the error needs the row
+    except NotJsonError as error:
+        error.row = len(texts)
+        raise
+    return texts
+
+
 def json_text(value: Any) -> str:
-    """Return compact JSON text; characters beyond ASCII are escaped only if UTF-8 cannot encode the text."""
-    text = UTF8_JSON.encode(value)
-    return text if _is_encodable(text) else ASCII_JSON.encode(value)
+    """Return compact JSON text; characters beyond ASCII are escaped only if UTF-8 cannot encode the text.
+
+    Raises:
+        NotJsonError: If it holds a value that JSON cannot represent.
+    """
+    try:
+        text = UTF8_JSON.encode(value)
+        return text if _is_encodable(text) else ASCII_JSON.encode(value)
+    except (TypeError, ValueError):
+        text = _exact_json(value, UTF8_JSON)
+        return text if _is_encodable(text) else _exact_json(value, ASCII_JSON)
+
+
+def _exact_json(value: Any, encoder: json.JSONEncoder, path: tuple[str | int, ...] = ()) -> str:
+    """Return JSON text with the digits of decimals and of numbers beyond floats."""
+    if isinstance(value, dict):
+        items = [f"{encoder.encode(key)}:{_exact_json(item, encoder, (*path, key))}" for key, item in value.items()]
+        return f"{{{','.join(items)}}}"
+    if isinstance(value, list):
+        return f"[{','.join(_exact_json(item, encoder, (*path, position)) for position, item in enumerate(value))}]"
+    if isinstance(value, BeyondFloat):
+        return value.json
+    if isinstance(value, Decimal) and value.is_finite():
+        return str(value)
+    try:
+        return encoder.encode(value)
+    except (TypeError, ValueError):
+        raise NotJsonError(value, path) from None
 
 
 def _is_encodable(text: str) -> bool:
@@ -117,7 +216,7 @@ def _is_fully_declared(value: Any, first: _Declared | None) -> bool:
     return all(item is None or (isinstance(item, dict) and not _undeclared(item, first)) for item in value)
 
 
-class _ValueReader:
+class ValueReader:
     """The values of rows by path; reads each nested object once."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
@@ -137,17 +236,25 @@ class _ValueReader:
         return self._objects[path]
 
 
-def _array(reader: _ValueReader, column: Column, extras: list[Row]) -> pa.Array:
+def _array(reader: ValueReader, column: Column, extras: list[Row], to_array: ToArray) -> pa.Array:
     if column.link is not None:
         return pa.array([_link(column.link, row) for row in reader.rows], TEXT)
-    values = reader.values(_steps(column))
+    steps = _steps(column)
+    array, misfits = to_array(reader.values(steps), column)
+    for row in misfits:
+        _copy_value(reader.rows[row], steps, extras[row])
+    return array
+
+
+def json_array(values: Sequence[Any], column: Column) -> tuple[pa.Array, Sequence[int]]:
+    """Return the array of a column of JSON values, and the numbers of the rows whose values do not fit it."""
     if column.json is not None:
-        return pa.array([None if value is None else json_text(value) for value in values], TEXT)
-    array = _uniform_array(values, column.type)
-    return _checked_array(values, column, reader.rows, extras) if array is None else array
+        return pa.array(json_texts(values), TEXT), ()
+    array = uniform_array(values, column.type)
+    return (array, ()) if array is not None else checked_array(values, column.type, json_cast(column.type))
 
 
-def _uniform_array(values: Sequence[Any], declared: pa.DataType) -> pa.Array | None:
+def uniform_array(values: Sequence[Any], declared: pa.DataType) -> pa.Array | None:
     """Return the array of values that all have the JSON type of a column; None if they have to be checked one by one."""
     # the exact type, because isinstance(True, int) holds
     kinds = set(map(type, values)) - {type(None)}
@@ -156,7 +263,7 @@ def _uniform_array(values: Sequence[Any], declared: pa.DataType) -> pa.Array | N
     if pa.types.is_list(declared):
         # Arrow would convert elements of other types
         fits = (
-            kinds == {list} and _uniform_array(list(chain.from_iterable(filter(None, values))), declared.value_type) is not None
+            kinds == {list} and uniform_array(list(chain.from_iterable(filter(None, values))), declared.value_type) is not None
         )
     else:
         fits = kinds <= COLUMN_JSON_TYPES[declared]
@@ -173,16 +280,16 @@ def _uniform_array(values: Sequence[Any], declared: pa.DataType) -> pa.Array | N
     return timestamps if in_datetime_range(timestamps) else None
 
 
-def _checked_array(values: Sequence[Any], column: Column, rows: Sequence[Row], extras: list[Row]) -> pa.Array:
-    """Return the array of the values that fit a column, and copy the others to `extras`."""
-    cast, steps, fitting = _cast(column.type), _steps(column), []
-    for value, row, extra in zip(values, rows, extras, strict=True):
+def checked_array(values: Sequence[Any], declared: pa.DataType, cast: Cast) -> tuple[pa.Array, Sequence[int]]:
+    """Return the array of the values that `cast` takes, and the numbers of the rows with the others."""
+    fitting, misfits = [], []
+    for row, value in enumerate(values):
         try:
             fitting.append(None if value is None else cast(value))
         except (ValueError, TypeError, OverflowError):
             fitting.append(None)
-            _copy_value(row, steps, extra)
-    return pa.array(fitting, column.type)
+            misfits.append(row)
+    return pa.array(fitting, declared), misfits
 
 
 def _link(base: str, row: Row) -> str | None:
@@ -206,15 +313,20 @@ def _value_at(value: Any, steps: Sequence[str | PathStep]) -> Any:
     return value
 
 
-def _cast(declared: pa.DataType) -> Callable[[Any], Any]:
+def json_cast(declared: pa.DataType) -> Cast:
+    """Return the function that converts a JSON value to a value of a column; it raises if the value does not fit."""
     if pa.types.is_list(declared):
-        element = _cast(declared.value_type)
-        return lambda value: _cast_list(value, element)
-    casts = {TEXT: _cast_text, INTEGER: _cast_integer, FLOAT: _cast_float, BOOLEAN: _cast_boolean, TIMESTAMP: parse_timestamp}
-    return casts[declared]
+        element = json_cast(declared.value_type)
+        return lambda value: cast_list(value, element)
+    return JSON_CASTS[declared]
 
 
-def _cast_list(value: Any, cast: Callable[[Any], Any]) -> list[Any]:
+def cast_list(value: Any, cast: Cast) -> list[Any]:
+    """Convert each element of a list.
+
+    Raises:
+        TypeError: If it is not a list.
+    """
     if not isinstance(value, list):
         raise TypeError(value)
     return [None if element is None else cast(element) for element in value]
@@ -235,12 +347,23 @@ def _cast_integer(value: Any) -> int:
 def _cast_float(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise TypeError(value)
-    if isinstance(value, int) and int(float(value)) != value:  # the float would be a different number
+    number = float(value)
+    is_rounded = value.is_rounded if isinstance(value, BeyondFloat) else number != value
+    if is_rounded and not math.isnan(number):  # the float would be a different number
         raise ValueError(value)
-    return float(value)
+    return number
 
 
 def _cast_boolean(value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError(value)
     return value
+
+
+JSON_CASTS: dict[pa.DataType, Cast] = {
+    TEXT: _cast_text,
+    INTEGER: _cast_integer,
+    FLOAT: _cast_float,
+    BOOLEAN: _cast_boolean,
+    TIMESTAMP: parse_timestamp,
+}
