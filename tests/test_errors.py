@@ -32,6 +32,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "OperationTimeout": {"operation": {"id": "1"}},
     "LedgerError": {"path": Path("uploads.db")},
     "CopyError": {"path": Path("copy")},
+    "WriteFailed": {"path": Path("file")},
     "UploadError": {"results": pd.DataFrame({"status": ["FAILED"]})},
     "UploadInterrupted": {"results": pd.DataFrame({"status": ["NOT_SENT"]})},
     "UploadCancelled": {"results": pd.DataFrame({"status": ["NOT_SENT"]})},
@@ -65,7 +66,7 @@ def test_documented_tree_is_the_tree_of_the_classes() -> None:
 def test_documented_tree_names_builtin_base_classes(kind: Kind) -> None:
     description = documented_tree()[kind.__name__][1]
     builtins = {base.__name__ for base in kind.__bases__ if base.__module__ == "builtins"} - {"Exception"}
-    assert set(re.findall(r"\b(?:ValueError|RuntimeError|TimeoutError|KeyboardInterrupt)\b", description)) == builtins
+    assert set(re.findall(r"\b(?:ValueError|RuntimeError|TimeoutError|OSError|KeyboardInterrupt)\b", description)) == builtins
 
 
 def test_all_errors_except_stops_have_one_root() -> None:

@@ -51,6 +51,7 @@ from toloka_frames._errors import (
     UploadError,
     UploadInterrupted,
     ValidationFailed,
+    WriteFailed,
 )
 from toloka_frames._frames.labels import explode, to_crowdkit, wide
 from toloka_frames._frames.plots import plot_progress, plot_workers
@@ -107,6 +108,7 @@ __all__ = [
     "UploadError",
     "UploadInterrupted",
     "ValidationFailed",
+    "WriteFailed",
     "__version__",
     "accept_assignments",
     "aio",

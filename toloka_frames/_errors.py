@@ -21,6 +21,7 @@ TolokaError
 ├── OperationTimeout       an operation did not end in time (also a TimeoutError)
 ├── LedgerError            the ledger of uploads cannot be read or written
 ├── CopyError              a folder of parts cannot be resumed, or differs from its manifest
+├── WriteFailed            a file cannot be written (also an OSError)
 └── UploadError            not every row of an upload was created
 
 UploadInterrupted          an upload was stopped (a KeyboardInterrupt, which `except Exception` does not catch)
@@ -247,6 +248,20 @@ class CopyError(TolokaError):
     def __init__(self, message: str, *, path: Path, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.path = path
+
+
+class WriteFailed(TolokaError, OSError):
+    """A file cannot be written, for example because the disk is full. A file that was there before is unchanged.
+
+    Attributes:
+        path: The file.
+        errno: The number of the operating system's error, such as `errno.ENOSPC`; None if it has none.
+    """
+
+    def __init__(self, message: str, *, path: Any, errno: int | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+        self.errno = errno
 
 
 class _UploadOutcome(BaseException):

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from toloka_frames._reading.foreign_rows import SAMPLE_ROWS, Rows, SchemaInferrer, reject_resume, to_batches_async
+from toloka_frames._reading.parquet_file import ParquetFile
 from toloka_frames._reading.scan import Scan
-from toloka_frames._reading.sinks import DtypeBackend, ParquetFile, check_dtype_backend, to_frame
+from toloka_frames._reading.sinks import DtypeBackend, check_dtype_backend, to_frame
 from toloka_frames._reading.sync import DEFAULT_LAG, Synced, awaited_sync
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._uploading import app_items, bonuses, recovery, row_updates, tasks

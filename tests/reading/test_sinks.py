@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import toloka_frames as tf
-from toloka_frames._reading.sinks import ROW_GROUP_ROWS, ParquetFile, Rebatcher, check_dtype_backend, to_frame
+from toloka_frames._reading.parquet_file import ParquetFile
+from toloka_frames._reading.sinks import ROW_GROUP_ROWS, Rebatcher, check_dtype_backend, to_frame
 from toloka_frames._schema.columns import TIMESTAMP
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from toloka_frames._client.base_calls import BaseCalls, build_path
 from toloka_frames._errors import NotFound
-from toloka_frames._reading.atomic_write import atomic_path
+from toloka_frames._reading.atomic_write import as_write_failed, atomic_path
 from toloka_frames._reading.output_paths import FilePath, check_output_file
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._schema.bulk import CREATE_USER_BONUSES
@@ -260,7 +260,7 @@ class PeopleCalls(BaseCalls):
         Args:
             attachment_id: The file's id, as in `OUTPUT:` columns of type file and in `get_attachments`.
             path: Where to save it. The data is written to a temporary file in the same folder, which is renamed when it is
-                complete.
+                complete; to a device or a FIFO it is written directly.
 
         Returns:
             The path.
@@ -269,6 +269,7 @@ class PeopleCalls(BaseCalls):
             InputError: If the path is a folder, or its parent folder does not exist; nothing was sent.
             NotFound: If the file does not exist.
             ConnectionFailed: If every attempt broke off; no file is left at the path.
+            WriteFailed: If the file cannot be written, for example because the disk is full; no file is left at the path.
 
         Source: Toloka API, "Download file".
         """
@@ -371,6 +372,6 @@ class PeopleCalls(BaseCalls):
 
 async def _download(service: ApiClient, url_path: str, path: FilePath) -> Path:
     destination = check_output_file(path)
-    with atomic_path(destination) as temporary, temporary.open("wb") as file:
+    with as_write_failed(destination), atomic_path(destination) as temporary, temporary.open("wb") as file:
         await service.download(url_path, file)
     return destination

@@ -1,11 +1,18 @@
-"""Write a file under a temporary name and move it to its destination only when it is complete."""
+"""Write a file under a temporary name and move it to its destination only when it is complete.
+
+Devices, FIFOs and sockets are written to directly: a file in their place would remove `/dev/null` from the machine. A symbolic
+link stays, and the file it points to is replaced. The new file has the owner and the permissions of the old one.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import secrets
+import stat
 from typing import TYPE_CHECKING
+
+from toloka_frames._errors import TolokaError, WriteFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,16 +29,47 @@ def atomic_path(destination: Path, temporary: Path | None = None) -> Iterator[Pa
     cannot move an open one.
 
     Args:
-        destination: The path of the complete file.
+        destination: The path of the complete file. If it is a device, a FIFO or a socket, this path itself is yielded.
         temporary: The path to write to, in the same folder. By default a name that no other call uses.
+
+    Raises:
+        WriteFailed: If the file cannot be moved to the destination.
     """
-    temporary = temporary or _unique_sibling(destination)
+    if is_special(destination):
+        yield destination
+        return
+    target = destination.resolve() if destination.is_symlink() else destination
+    temporary = temporary or _unique_sibling(target)
     try:
         yield temporary
-        temporary.replace(destination)
+        with as_write_failed(destination):
+            _keep_owner_and_mode(target, temporary)
+            temporary.replace(target)
     finally:
         with contextlib.suppress(OSError):  # already moved, or never created
             temporary.unlink()
+
+
+def is_special(path: Path) -> bool:
+    """Whether a path exists and is neither a file nor a folder: a device, a FIFO or a socket."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+@contextlib.contextmanager
+def as_write_failed(path: object) -> Iterator[None]:
+    """Raise an OSError of the block as a WriteFailed that names the path."""
+    try:
+        yield
+    except TolokaError:
+        raise
+    except OSError as error:
+        raise WriteFailed(
+            f"{path} cannot be written ({type(error).__name__}: {error}).", path=path, errno=error.errno
+        ) from error
 
 
 def write_durably(destination: Path, content: bytes | pa.Buffer) -> None:
@@ -51,6 +89,19 @@ def flush_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _keep_owner_and_mode(target: Path, temporary: Path) -> None:
+    try:
+        old = target.stat()
+    except OSError:  # a new file
+        return
+    if hasattr(os, "chown"):  # not on Windows
+        with contextlib.suppress(OSError):  # only root can give a file to another user
+            os.chown(temporary, old.st_uid, old.st_gid)
+    # after the owner, whose change clears some permissions; a file system without permissions rejects both
+    with contextlib.suppress(OSError):
+        temporary.chmod(stat.S_IMODE(old.st_mode))
 
 
 def _unique_sibling(destination: Path) -> Path:

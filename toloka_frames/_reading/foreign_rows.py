@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from toloka_frames._errors import InputError
 from toloka_frames._reading.foreign_values import foreign_array, infer_type, plain_row
+from toloka_frames._reading.parquet_file import ParquetFile
 from toloka_frames._reading.scan import Scan
-from toloka_frames._reading.sinks import DtypeBackend, ParquetFile, check_dtype_backend, to_frame
+from toloka_frames._reading.sinks import DtypeBackend, check_dtype_backend, to_frame
 from toloka_frames._runtime.event_loop import iterate_callers
 from toloka_frames._schema.columns import EXTRA, TEXT, Column, Layout, column_name
 from toloka_frames._schema.json_rows import NotJsonError, ValueReader, batch_of, json_text, parse_json

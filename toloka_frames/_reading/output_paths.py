@@ -21,16 +21,13 @@ def check_output_file(path: FilePath) -> Path:
     """Return the absolute path of a file that can be written.
 
     Raises:
-        InputError: If it is a folder, or its folder is missing or holds a copy.
+        InputError: If it is a folder, or its folder is missing or in a copy.
     """
     file = resolve_path(path)
     if file.is_dir():
         hint = "To resume the copy in it, pass resume=True." if is_copy(file) else "Name a file in it."
         raise InputError(f"{file} is a folder; the output is a file.", hint=hint)
-    _check_parent(file)
-    if is_copy(file.parent):
-        hint = "Choose another folder: readers of the copy would take the file for a part of it."
-        raise InputError(f"{file.parent} holds a copy, so no other file can be written to it.", hint=hint)
+    _check_parents(file)
     return file
 
 
@@ -38,12 +35,12 @@ def check_output_folder(path: FilePath) -> Path:
     """Return the absolute path of a folder that a copy can be written to; it may be missing.
 
     Raises:
-        InputError: If it is a file, its parent is missing, or it holds files other than those of a copy.
+        InputError: If it is a file, its parent is missing or in a copy, or it holds files other than those of a copy.
     """
     folder = resolve_path(path)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; the output is a folder.")
-    _check_parent(folder)
+    _check_parents(folder)
     with as_copy_error(folder):
         names = sorted(file.name for file in folder.iterdir()) if folder.exists() and not is_copy(folder) else []
     if others := [name for name in names if not LEFTOVER.fullmatch(name)]:
@@ -62,14 +59,18 @@ def resolve_path(path: FilePath) -> Path:
         resolved = Path(path).expanduser().absolute()
         # the operating system rejects names that are too long or contain a zero byte
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            resolved.lstat()
+            resolved.stat()
     except (TypeError, ValueError, RuntimeError, OSError) as error:
         hint = "Pass a str or pathlib.Path, such as 'data/tasks'."
         raise InputError(f"{path!r} cannot be the name of a file or folder: {error}.", column="path", hint=hint) from error
     return resolved
 
 
-def _check_parent(path: Path) -> None:
-    if not path.parent.is_dir():
-        hint = f"Create it: Path({str(path.parent)!r}).mkdir(parents=True)"
-        raise InputError(f"The folder {path.parent} does not exist.", hint=hint)
+def _check_parents(path: Path) -> None:
+    parent = path.resolve().parent  # of the file that a symbolic link points to
+    if not parent.is_dir():
+        hint = f"Create it: Path({str(parent)!r}).mkdir(parents=True)"
+        raise InputError(f"The folder {parent} does not exist.", hint=hint)
+    if copy := next((folder for folder in (parent, *parent.parents) if is_copy(folder)), None):
+        hint = "Choose another folder: readers of the copy would take the file for a part of it."
+        raise InputError(f"{copy} holds a copy, so no other file can be written to it.", hint=hint)

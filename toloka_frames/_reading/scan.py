@@ -14,9 +14,10 @@ from toloka_frames._reading import field_specs, time_pull
 from toloka_frames._reading.output_paths import FilePath, check_output_file
 from toloka_frames._reading.page import DictPage, Page, read_dicts, read_page
 from toloka_frames._reading.pager import Concurrency, Handover, PageRequest, is_in_id_order, pages_of
+from toloka_frames._reading.parquet_file import ParquetFile
 from toloka_frames._reading.partitions import split
 from toloka_frames._reading.resumable import pull_resumable
-from toloka_frames._reading.sinks import DtypeBackend, ParquetFile, Rebatcher, check_dtype_backend, to_frame
+from toloka_frames._reading.sinks import DtypeBackend, Rebatcher, check_dtype_backend, to_frame
 from toloka_frames._runtime.event_loop import aiterate, in_thread, iterate, run
 from toloka_frames._runtime.progress import ProgressArg, track_progress
 from toloka_frames._schema.columns import EXTRA, Column, Layout, SpecFields, expand_columns

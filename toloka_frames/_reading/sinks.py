@@ -1,22 +1,18 @@
-"""Turn record batches into a pandas DataFrame or a Parquet file."""
+"""Turn record batches into a pandas DataFrame, or into tables of a requested size."""
 
 from __future__ import annotations
 
-import contextlib
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
 
 from toloka_frames._errors import InputError
-from toloka_frames._reading.atomic_write import atomic_path
-from toloka_frames._reading.output_paths import FilePath, check_output_file
 from toloka_frames._schema.columns import BOOLEAN, FLOAT, INTEGER, TEXT
 from toloka_frames._schema.pandas_values import STRING_DTYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import TracebackType
 
 DtypeBackend: TypeAlias = Literal["numpy_nullable", "pyarrow"]
 
@@ -98,42 +94,6 @@ class Rebatcher:
         left = table.slice(self._rows)
         self._batches, self._pending_rows, self._pending_bytes = left.to_batches(), len(left), left.nbytes
         return table.slice(0, self._rows)
-
-
-class ParquetFile:
-    """A Parquet file, written row group by row group. It appears at its path only when it is complete.
-
-    Args:
-        path: The path of the file, checked as in `check_output_file`.
-        schema: The schema of the batches.
-    """
-
-    def __init__(self, path: FilePath, schema: pa.Schema) -> None:
-        self.path = check_output_file(path)
-        self._schema = schema
-        self._groups = Rebatcher(schema, ROW_GROUP_ROWS, ROW_GROUP_BYTES)
-        self._context = self._open()
-
-    def __enter__(self) -> Self:
-        self._context.__enter__()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self._context.__exit__(kind, error, traceback)
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Add a batch and write the row groups that are now full."""
-        for table in self._groups.add(batch):
-            self._writer.write_table(table)
-            release_arrow_memory()
-
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[None]:
-        # the inner context ends first: closing the writer adds the footer, without which nothing can read the file
-        with atomic_path(self.path) as temporary, parquet().ParquetWriter(temporary, self._schema, **PARQUET) as self._writer:
-            yield
-            for table in self._groups.rest():
-                self._writer.write_table(table)
 
 
 def parquet() -> Any:
