@@ -17,7 +17,8 @@ from turns import Contender, cpu_seconds
 
 import toloka_frames as tf
 from toloka_frames._reading.page import last_id, read_page
-from toloka_frames._reading.sinks import ParquetFile, to_frame
+from toloka_frames._reading.parquet_file import ParquetFile
+from toloka_frames._reading.sinks import to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
