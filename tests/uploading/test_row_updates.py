@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pandas as pd
 import pytest
 from support.scripted_server import Scripted, reply
@@ -105,8 +108,90 @@ def test_a_lost_response_is_requested_again(client: tf.AsyncTolokaClient, submit
     assert lost.struck == 1
 
 
+def user_skill(scripted: Scripted) -> bytes:
+    """Return the response to a request that has set a user's skill."""
+    sent = json.loads(scripted.bodies[-1])
+    return reply({"id": "1", **sent, "exact_value": sent["value"]})
+
+
+ASSIGNMENT = {"id": "a1", "status": "ACCEPTED", "public_comment": "Good"}
+SKILL_OF_U = {"id": "7", "user_id": "u", "skill_id": "1", "value": 6, "exact_value": 5.5}
+BAN_OF_U = {"id": "8", "user_id": "u", "scope": "POOL", "pool_id": "1"}
+BANS = {"user_id": ["u"], "scope": ["POOL"], "pool_id": ["1"]}
+# verb, columns, the object afterwards, objects that are not it, and whether it is found in a list
+UPDATES: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, Any], list[dict[str, Any]], bool]] = {
+    "accept": (
+        partial(tf.accept_assignments, public_comment="Good"),
+        {"assignment_id": ["a1"]},
+        ASSIGNMENT,
+        [{"status": "SUBMITTED"}, {"status": "ACCEPTED"}, ASSIGNMENT | {"id": "a2"}, ASSIGNMENT | {"status": "SUBMITTED"}],
+        False,
+    ),
+    "reject": (
+        partial(tf.reject_assignments, public_comment="Bad"),
+        {"assignment_id": ["a1"]},
+        ASSIGNMENT | {"status": "REJECTED"},
+        [ASSIGNMENT, ASSIGNMENT | {"status": None}, ASSIGNMENT | {"id": 5, "status": "REJECTED"}],
+        False,
+    ),
+    "skill": (
+        tf.set_user_skills,
+        {"user_id": ["u"], "skill_id": ["1"], "value": [5.5]},
+        SKILL_OF_U,
+        [{"id": "7"}, SKILL_OF_U | {"user_id": "v"}, SKILL_OF_U | {"exact_value": 5}, SKILL_OF_U | {"exact_value": 10**400}],
+        True,
+    ),
+    "restriction": (
+        tf.set_user_restrictions,
+        BANS,
+        BAN_OF_U,
+        [{"id": "8"}, BAN_OF_U | {"scope": "PROJECT"}, BAN_OF_U | {"pool_id": "2"}, BAN_OF_U | {"user_id": None}],
+        True,
+    ),
+}
+PAGES = [reply({}), reply([]), reply(b"null"), reply(b""), reply("<html>"), reply(b"", 204), reply("<html>", 400)]
+PAGES += [reply("<html>", 404), reply(b"", 409), reply({"code": 5}, 409), reply("<html>", 302), reply("<html>", 413)]
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_a_row_is_done_only_if_the_object_shows_it(name: str, scripted: Scripted) -> None:
+    verb, columns, done, others, is_listed = UPDATES[name]
+    client = scripted.client(retries=1)
+
+    def call(changed: bytes, found: bytes) -> tuple[str, str | None]:
+        scripted.answers = [lambda head: found if head.startswith("GET") else changed]
+        try:
+            results = verb(pd.DataFrame(columns), client, progress=False)
+        except tf.UploadError as error:
+            results = error.results
+        return results["status"].iloc[0], results.iloc[0, 1]
+
+    def found(row: Any) -> bytes:
+        return reply({"items": [others[-1], row], "has_more": False} if is_listed else row)
+
+    assert call(reply(done), reply("<html>", 404)) == ("DONE", done["id"])
+    for odd in (*map(reply, others), *PAGES):
+        assert call(odd, found(done)) == ("DONE", done["id"])
+        assert call(odd, found(others[0]))[0] == "UNKNOWN"
+    for missing in (*map(found, others), *PAGES, found(None), reply({"items": 5}), reply({"code": "DOES_NOT_EXIST"}, 404)):
+        assert call(PAGES[0], missing)[0] == "UNKNOWN"
+    rejected = reply({"code": "DOES_NOT_EXIST", "message": "no"}, 404)
+    assert call(rejected, found(done))[0] == "INVALID"
+
+
+def test_the_object_of_an_odd_response_is_looked_up_in_the_list_of_its_user(skill_id: str, toloka: LocalToloka) -> None:
+    class NothingInResponses(httpx.AsyncHTTPTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            response = await super().handle_async_request(request)
+            return response if request.method == "GET" else httpx.Response(200, content=b"{}", request=request)
+
+    frame = pd.DataFrame({"user_id": USERS[:3], "skill_id": skill_id, "value": [1.0, 2.0, 3.5]})
+    odd = toloka.client(transport=NothingInResponses())
+    assert tf.set_user_skills(frame, odd, progress=False)["status"].tolist() == ["DONE"] * 3
+
+
 def test_a_server_error_leaves_rows_unknown_or_not_sent(scripted: Scripted) -> None:
-    scripted.answers = [reply({"id": "1"}), reply("<html>", 502)]
+    scripted.answers = [lambda _: user_skill(scripted), reply("<html>", 502)]
     frame = pd.DataFrame({"user_id": USERS, "skill_id": "1", "value": 1})
     with pytest.raises(tf.UploadError) as caught:
         tf.set_user_skills(frame, scripted.client(retries=1), concurrency=1, progress=False)
@@ -120,7 +205,7 @@ def test_a_stopped_call_keeps_known_results(scripted: Scripted) -> None:
         def respond(_: str) -> bytes:
             if len(scripted.requests) == 5:
                 loop.call_soon_threadsafe(task.cancel)
-            return reply({"id": "1"})
+            return user_skill(scripted)
 
         scripted.answers = [respond]
         frame = pd.DataFrame({"user_id": [f"{row:032x}" for row in range(5_000)], "skill_id": "1", "value": 1})

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from toloka_frames._errors import ApiError, Conflict, InputError, NotFound, ValidationFailed
+from toloka_frames._errors import ApiError, Conflict, ConnectionFailed, InputError, NotFound, TolokaError, ValidationFailed
 from toloka_frames._runtime.concurrency import WorkerPool
 from toloka_frames._runtime.progress import ProgressArg, track_progress
 from toloka_frames._transport.http import decode_json
+from toloka_frames._transport.responses import bad_answer
 from toloka_frames._uploading.cells import convert_objects, read_columns, reject_duplicates
 from toloka_frames._uploading.results import Results, first_error
 from toloka_frames._uploading.upload import RowJob, upload_verb
@@ -198,14 +199,18 @@ class RowCall:
         method: PUT or PATCH.
         path: The path after `/api`.
         content: The JSON text of the body.
-        target_status: The object's status that proves an earlier attempt succeeded if a retry is rejected with 409; None for
-            PUT.
+        fields: The fields that the object has once the call has taken effect.
     """
 
     method: str
     path: str
     content: bytes
-    target_status: str | None = None
+    fields: Mapping[str, Any]
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The filters of the list in which the object is, for an object that is not requested by its id."""
+        return {} if "id" in self.fields else {name: value for name, value in self.fields.items() if name != "value"}
 
 
 def skill_calls(frame: pd.DataFrame) -> list[RowCall]:
@@ -218,7 +223,7 @@ def skill_calls(frame: pd.DataFrame) -> list[RowCall]:
     reject_rows("value", values["value"], lambda value: not _is_skill_value(value), f"is not a number from 0 to {MAX_SKILL}")
     pairs = list(zip(values["user_id"], values["skill_id"], strict=True))
     reject_duplicates("user_id", pairs, "skill of the same user", "Give each user one value of a skill.")
-    return _put_calls("/v1/user-skills", values, SKILL_TYPES)
+    return _put_calls("/v1/user-skills", values, SKILL_TYPES, [("user_id", "skill_id", "value")] * len(frame))
 
 
 def restriction_calls(frame: pd.DataFrame) -> list[RowCall]:
@@ -231,7 +236,8 @@ def restriction_calls(frame: pd.DataFrame) -> list[RowCall]:
         # a row of another scope passes with any value
         given = [value if row_scope == scope else required for row_scope, value in rows]
         reject_rows(required, given, lambda value: value is None, f"is missing, and the scope {scope} requires it")
-    return _put_calls("/v1/user-restrictions", values, RESTRICTION_TYPES)
+    names = [("scope", "user_id", REQUIRED_BY_SCOPE[scope]) for scope in values["scope"]]
+    return _put_calls("/v1/user-restrictions", values, RESTRICTION_TYPES, names)
 
 
 def verdict_calls(frame: pd.DataFrame, status: str, comment: str | None) -> list[RowCall]:
@@ -246,11 +252,17 @@ def verdict_calls(frame: pd.DataFrame, status: str, comment: str | None) -> list
     members = {"public_comment": values.get("public_comment", [comment] * len(ids)), "status": [status] * len(ids)}
     bodies = convert_objects(members, {"public_comment": "string", "status": "string"})
     paths = [f"/v1/assignments/{path_part(id_)}" for id_ in ids]
-    return [RowCall("PATCH", path, body, status) for path, body in zip(paths, bodies, strict=True)]
+    fields = [{"id": id_, "status": status} for id_ in ids]
+    return [RowCall("PATCH", *call) for call in zip(paths, bodies, fields, strict=True)]
 
 
-def _put_calls(path: str, values: Mapping[str, list[Any]], types: Mapping[str, str]) -> list[RowCall]:
-    return [RowCall("PUT", path, content) for content in convert_objects(values, types)]
+def _put_calls(
+    path: str, values: Mapping[str, list[Any]], types: Mapping[str, str], names: Sequence[Sequence[str]]
+) -> list[RowCall]:
+    """Return the call of each row, whose object then has the values of these columns."""
+    contents = convert_objects(values, types)
+    fields = [{name: values[name][row] for name in own_names} for row, own_names in enumerate(names)]
+    return [RowCall("PUT", path, *call) for call in zip(contents, fields, strict=True)]
 
 
 def _is_skill_value(value: Any) -> bool:
@@ -318,24 +330,67 @@ class PerRowJob(RowJob):
         # before it is sent: a stop during the request leaves its outcome unknown
         self._results.put([row], status="UNKNOWN")
         try:
-            response = await self._service.send(call.method, call.path, content=call.content, repeatable=True)
-            self._results.put([row], status="DONE", object_id=str(decode_json(response, dict).get("id")))
-        except ROW_ERRORS as error:
-            if await self._is_done(call, error):
-                self._results.put([row], status="DONE", object_id=call.path.rpartition("/")[2])
-            else:
-                self._results.put([row], status="INVALID", **_error_columns(error))
-        except ApiError as error:
+            id_: str | None = await self._send(call)
+        except ConnectionFailed as error:
             if not error.may_have_taken_effect:
-                self._results.put([row], status="FAILED", **_error_columns(error))
+                self._results.put([row], status="NOT_SENT")
             raise
+        except ApiError as error:
+            # a rejected retry may only show that an earlier attempt succeeded, and not every response is the service's own
+            id_ = await self._look_up(call) if error.may_have_taken_effect or isinstance(error, Conflict) else None
+            if id_ is None:
+                self._record_rejection(row, error)
+        if id_ is not None:
+            self._results.put([row], status="DONE", object_id=id_)
         tracker.rows += 1
 
-    async def _is_done(self, call: RowCall, error: ApiError) -> bool:
-        """Return whether a call is rejected because the object already has the target status."""
-        if call.target_status is None or not isinstance(error, Conflict):
-            return False
-        return bool((await self._service.get(call.path)).get("status") == call.target_status)
+    async def _send(self, call: RowCall) -> str:
+        """Make a call; return the id of the object that it has changed."""
+        response = await self._service.send(call.method, call.path, content=call.content, repeatable=True)
+        changed = decode_json(response, dict)
+        if not _has(changed, call.fields):
+            error = bad_answer(response.status_code, response.content, f"an object with {dict(call.fields)} was expected")
+            error.may_have_taken_effect = True
+            raise error
+        return str(changed["id"])
+
+    async def _look_up(self, call: RowCall) -> str | None:
+        """Return the id of the object that a call was to change if it is changed; None if it is not, or cannot be requested."""
+        try:
+            found = await self._service.get(call.path, query=call.query)
+        except TolokaError:  # the error of the call explains the row better
+            return None
+        rows = [found] if "id" in call.fields else found.get("items")
+        matching = [row for row in rows if _has(row, call.fields)] if isinstance(rows, list) else []
+        return str(matching[0]["id"]) if matching else None
+
+    def _record_rejection(self, row: int, error: ApiError) -> None:
+        """Record the error of a row that was not changed.
+
+        Raises:
+            ApiError: The same error, unless the service itself reports it for this row alone; the row is UNKNOWN if it may have
+                been changed.
+        """
+        concerns_row = isinstance(error, ROW_ERRORS) and error.code is not None
+        if concerns_row or not error.may_have_taken_effect:
+            self._results.put([row], status="INVALID" if concerns_row else "FAILED", **_error_columns(error))
+        if not concerns_row:
+            raise error
+
+
+def _has(row: Any, fields: Mapping[str, Any]) -> bool:
+    """Return whether a row of the service is an object with these fields."""
+    if not isinstance(row, dict) or not isinstance(row.get("id"), str):
+        return False
+    others = [name for name in fields if name != "value"]
+    return all(row.get(name) == fields[name] for name in others) and ("value" not in fields or _has_value(row, fields["value"]))
+
+
+def _has_value(user_skill: Mapping[str, Any], value: float) -> bool:
+    # `value` is rounded (Toloka API, UserSkill)
+    name, tolerance = ("exact_value", 1e-6) if "exact_value" in user_skill else ("value", 0.5)
+    shown = user_skill.get(name)
+    return isinstance(shown, int | float) and 0 <= shown <= MAX_SKILL and abs(shown - value) <= tolerance
 
 
 def _error_columns(error: ApiError) -> dict[str, Any]:
