@@ -67,7 +67,7 @@ from toloka_frames._runtime.progress import Progress
 from toloka_frames._transport.retries import Retries
 from toloka_frames._uploading.app_items import create_app_batch, create_app_items
 from toloka_frames._uploading.bonuses import create_user_bonuses
-from toloka_frames._uploading.recovery import reconcile, resume, uploads
+from toloka_frames._uploading.recovery import forget, reconcile, resume, uploads
 from toloka_frames._uploading.row_updates import (
     accept_assignments,
     reject_assignments,
@@ -120,6 +120,7 @@ __all__ = [
     "create_user_bonuses",
     "explode",
     "failed",
+    "forget",
     "pending",
     "plot_progress",
     "plot_workers",

@@ -6,26 +6,31 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import uuid
 from array import array
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from support.child_process import child_process
 
 import toloka_frames as tf
-from toloka_frames._schema.bulk import CREATE_TASKS
-from toloka_frames._uploading.ledger import Ledger
+from toloka_frames._schema.bulk import CREATE_APP_ITEMS, CREATE_TASK_SUITES, CREATE_TASKS, CREATE_USER_BONUSES
+from toloka_frames._uploading.ledger import ChunkTakenError, Ledger, packed_ids, place_of, unpacked_ids
 from toloka_frames._uploading.requests import Chunk, UploadPlan
 from toloka_frames._uploading.results import Results
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
 
-    from toloka_frames._uploading.ledger import LedgerEntry
+    from toloka_frames._schema.bulk import BulkCreation
+    from toloka_frames._uploading.ledger import ChunkState, LedgerEntry
     from toloka_frames._uploading.results import RowStatus, UncreatedObject
 
 CALL_FLAGS = {"allow_defaults": True, "open_pool": None, "skip_invalid_items": None}
@@ -88,7 +93,16 @@ def test_an_upload_is_found_by_account_and_name(ledger: Ledger) -> None:
     assert ledger.find("me", "other") is None
     assert ledger.find("you", "mine") is None
     ledger.add(plan(chunk(0, range(3)), account="you"), CALL_FLAGS)
-    assert len(ledger.uploads()) == 2
+    assert ledger.uploads()["account"] == ("me", "you")
+    assert [entry.account for entry in ledger.find_name("mine")] == ["me", "you"]
+    assert [entry.account for entry in ledger.find_content(CREATE_TASKS, "content")] == ["me", "you"]
+    assert ledger.find_content(CREATE_USER_BONUSES, "content") == []
+
+
+def test_an_upload_that_another_process_has_just_added_is_not_added_again(ledger: Ledger) -> None:
+    added(ledger, chunk(0, range(3)))
+    assert ledger.add(plan(chunk(0, range(3))), CALL_FLAGS) is None
+    assert ledger.uploads()["not_sent"] == (3,)
 
 
 def test_a_begun_chunk_stays_open_with_its_operation_and_unknown_rows(ledger: Ledger) -> None:
@@ -216,7 +230,9 @@ def test_uploads_counts_rows_by_outcome(ledger: Ledger) -> None:
     counts = frame.loc[0, ["rows", "created", "invalid", "failed", "unknown", "not_sent"]]
     assert counts.tolist() == [10, 3, 1, 3, 2, 1]
     assert frame.dtypes.astype(str).to_dict() == {
-        **dict.fromkeys(("upload_id", "account", "kind", "state", "pool_ids"), "string"),
+        **dict.fromkeys(
+            ("upload_id", "account", "environment", "url", "kind", "state", "pool_ids", "app_project_id"), "string"
+        ),
         **dict.fromkeys(("rows", "created", "invalid", "failed", "unknown", "not_sent"), "Int64"),
         **dict.fromkeys(("begun", "ended"), "datetime64[us, UTC]"),
     }
@@ -237,6 +253,267 @@ def test_the_default_ledger_is_in_the_users_data_folder(tmp_path: Path, monkeypa
     assert len(tf.uploads()) == 0
     assert (tmp_path / "data" / "toloka_frames" / "uploads.db").is_file()
     assert (tmp_path / "data" / "toloka_frames").stat().st_mode & 0o077 == 0
+
+
+PLACES = {
+    "tasks": (CREATE_TASKS, {}, "pool 7"),
+    "suites": (CREATE_TASK_SUITES, {}, "pool 7"),
+    "bonuses": (CREATE_USER_BONUSES, {}, "user bonuses me"),
+    "items": (CREATE_APP_ITEMS, {"app_project_id": "abc", "batch_id": "7"}, "app project abc"),
+}
+
+
+@pytest.mark.parametrize(("kind", "destination", "place"), PLACES.values(), ids=PLACES)
+def test_rows_are_compared_within_a_place(kind: BulkCreation, destination: dict[str, str], place: str) -> None:
+    assert place_of(kind, "me", destination, "7") == place
+
+
+def hashed(number: int, rows: Sequence[int], counts: Sequence[int] = (), pool_id: str = "1") -> Chunk:
+    """Return a chunk whose rows have the hashes 100, 101 ..., 0 for every seventh row, which is not looked for."""
+    first = rows[0]
+    hashes = [100 + first + row for row in range(sum(counts) if counts else len(rows))]
+    contents = np.array([value if value % 7 else 0 for value in hashes], "<u8").tobytes()
+    return replace(chunk(number, rows, pool_id), contents=contents, content_counts=np.array(counts, "<u4").tobytes())
+
+
+def contents(ledger: Ledger, places: Sequence[str] = ("pool 1",), **options: Any) -> list[int]:
+    return sorted(number for rows in ledger.created_contents(places, **options) for number in rows.hashes.tolist())
+
+
+CONTENTS: dict[str, tuple[Sequence[int], list[str | None] | None, str, list[int]]] = {
+    "waiting": ((), None, "waiting", []),
+    "begun": ((), None, "begun", [100, 101, 102, 103]),
+    "done": ((), ["a", "b", "c", "d"], "done", [100, 101, 102, 103]),
+    "done in part": ((), ["a", None, None, "d"], "done", [100, 103]),
+    "failed": ((), [None] * 4, "failed", []),
+    "failed in part": ((), [None, "b", None, None], "failed", [101]),
+    "rejected": ((), [None] * 4, "refused", []),
+    "suites": ((2, 0, 5, 2), None, "begun", [100, 101, 102, 103, 104, 106, 107, 108]),
+    "suites in part": ((2, 0, 5, 2), ["a", "b", None, "d"], "done", [100, 101, 107, 108]),
+}
+
+
+@pytest.mark.parametrize(("counts", "object_ids", "state", "found"), CONTENTS.values(), ids=CONTENTS)
+def test_contents_are_those_of_rows_that_exist_or_may_exist(
+    counts: Sequence[int], object_ids: list[str | None] | None, state: ChunkState, found: list[int], ledger: Ledger
+) -> None:
+    only = hashed(0, range(4), counts)
+    entry = added(ledger, only)
+    if state != "waiting":
+        ledger.begin_chunk(entry.id, only, only.operation_id, FLAGS, NOW)
+    if object_ids is not None:
+        ledger.end_chunk(entry.id, only, state, object_ids)
+    assert contents(ledger) == found
+    assert [rows.upload_id for rows in ledger.created_contents(["pool 1"]) if len(rows.hashes)] == ["mine"] * bool(found)
+
+
+def test_contents_are_read_by_place_account_and_upload(ledger: Ledger) -> None:
+    for account, pool_id, first in [("me", "1", 1), ("me", "2", 8), ("you", "1", 15), ("", "1", 22)]:
+        only = hashed(0, range(first, first + 2), pool_id=pool_id)
+        entry = ledger.add(plan(only, account=account, upload_id=str(first)), CALL_FLAGS)
+        assert entry is not None
+        ledger.begin_chunk(entry.id, only, only.operation_id, FLAGS, NOW)
+    assert contents(ledger) == [101, 102, 115, 116, 122, 123]
+    assert contents(ledger, account="me") == [101, 102, 122, 123]
+    assert contents(ledger, ("pool 1", "pool 2"), account="me") == [101, 102, 108, 109, 122, 123]
+    assert contents(ledger, account="me", except_upload=1) == [122, 123]
+    assert contents(ledger, ("pool 3", "app project 1")) == []
+
+
+IDS: dict[str, list[str | None]] = {
+    "ids of Toloka": [f"000016c290--64382dfc97aa9547{row:08x}" for row in range(20)],
+    "UUIDs": [str(uuid.UUID(int=row)) for row in range(20)],
+    "with rows without an id": [None, *(str(uuid.UUID(int=row)) for row in range(9)), None, None],
+    "an odd number of digits": ["t000", "t001", "t002"],
+    "one": ["000016c290--64382dfc97aa954700000000"],
+    "ids of several forms": ["000016c290--64382dfc97aa954700000000", str(uuid.uuid4())],
+    "numbers of several lengths": ["1", "12", "123"],
+    "capital letters": ["64382DFC", "64382DFD"],
+    "one capital letter": ["64382dfc", "64382dfC"],
+    "other separators": ["12-34", "12:34"],
+    "letters that are not hexadecimal": ["yYwKTbWPFqIxDK2qKy4h", "Q2d15QBjpwWuDz8Z321g"],
+    "not ASCII": ["12é4", "12é5"],
+    "whitespace": ["12 4", "1234"],
+    "none": [None, None],
+    "empty": [],
+}
+
+
+@pytest.mark.parametrize("object_ids", IDS.values(), ids=IDS)
+def test_ids_are_read_back_as_they_were_packed(object_ids: list[str | None]) -> None:
+    assert unpacked_ids(packed_ids(object_ids)) == object_ids
+
+
+@pytest.mark.parametrize("kind", ["ids of Toloka", "UUIDs"])
+def test_ids_of_36_characters_are_packed_into_17_bytes(kind: str) -> None:
+    created = IDS[kind] * 100
+    assert len(packed_ids(created)) <= 17 * len(created) + 100
+
+
+# The calls of a process that saw a chunk before another process changed it.
+LATE: dict[str, Callable[[Ledger, int, Chunk], object]] = {
+    "begin": lambda ledger, upload, part: ledger.begin_chunk(upload, part, part.operation_id, FLAGS, NOW),
+    "begun at": lambda ledger, upload, part: ledger.begun_at(upload, part),
+    "first missing": lambda ledger, upload, part: ledger.first_missing_at(upload, part, NOW),
+    "hold": lambda ledger, upload, part: ledger.hold_chunk(upload, part),
+    "withdraw": lambda ledger, upload, part: ledger.withdraw_chunk(upload, part),
+    "split": lambda ledger, upload, part: ledger.split_chunk(upload, part, part.halves()),
+    "end": lambda ledger, upload, part: ledger.end_chunk(upload, part, "done", ids(part.positions)),
+}
+EARLIER = {name: LATE[name] for name in ("begin", "withdraw", "split", "end")}
+
+
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE)
+@pytest.mark.parametrize("earlier", EARLIER.values(), ids=EARLIER)
+def test_a_chunk_that_another_process_has_changed_is_not_changed(
+    earlier: Callable[[Ledger, int, Chunk], object], late: Callable[[Ledger, int, Chunk], object], ledger: Ledger
+) -> None:
+    only = chunk(0, range(4))
+    entry = added(ledger, only)
+    ledger.begin_chunk(entry.id, only, only.operation_id, FLAGS, NOW)
+    with Ledger(ledger.path) as other:
+        [same] = other.open().open_chunks(entry.id, FLAGS)
+        earlier(other, entry.id, same)
+        known = list(dump(ledger.path))
+        with pytest.raises(ChunkTakenError):
+            late(ledger, entry.id, only)
+        assert list(dump(ledger.path)) == known
+    left, _ = ledger.read_again(entry.id, only, FLAGS)
+    for part in left:
+        late(ledger, entry.id, part) if part.pending_operation_id else EARLIER["begin"](ledger, entry.id, part)
+
+
+def dump(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as sqlite:
+        return list(sqlite.iterdump())
+
+
+def test_what_another_process_made_of_a_chunk_is_read_again_without_other_rows(ledger: Ledger) -> None:
+    first, second = chunk(0, range(4)), chunk(0, range(4, 8))
+    entry = added(ledger, first, second)
+    with Ledger(ledger.path) as other:
+        _, same = other.open().open_chunks(entry.id, FLAGS)
+        halves = same.halves()
+        other.split_chunk(entry.id, same, halves)
+        other.end_chunk(entry.id, halves[0], "done", ["a", None], uncreated([5], "INVALID"))
+        other.end_chunk(
+            entry.id, other.open_chunks(entry.id, FLAGS)[0], "done", [*ids(range(3)), None], uncreated([3], "INVALID")
+        )
+    left, outcomes = ledger.read_again(entry.id, second, FLAGS)
+    assert [list(part.positions) for part in left] == [[6, 7]]
+    assert sorted(position for positions, _ in outcomes for position in positions) == [4, 5, 5]
+    assert [columns["error_code"] for positions, columns in outcomes if columns["status"] == ["INVALID"]] == [["CODE"]]
+
+
+@pytest.mark.parametrize("fresh", [False, True], ids=["settled", "a new ledger"])
+def test_the_file_shrinks_when_rows_are_settled(fresh: bool, tmp_path: Path) -> None:
+    parts = [replace(chunk(number, range(number, number + 1)), text=b"%d" % number * 1_000_000) for number in range(5)]
+    with Ledger(tmp_path / "uploads.db") as ledger:
+        ledger.open()
+        if not fresh:
+            entry = added(ledger, *parts)
+            assert ledger.path.stat().st_size > 5_000_000
+            for part in parts:
+                ledger.end_chunk(entry.id, part, "done", ids(part.positions))
+    assert ledger.path.stat().st_size < 700_000
+    assert list(tmp_path.iterdir()) == [ledger.path]
+
+
+def test_forgotten_uploads_are_gone(ledger: Ledger) -> None:
+    for upload_id in ("done", "not done"):
+        entry = ledger.add(plan(chunk(0, range(2)), upload_id=upload_id), CALL_FLAGS)
+        assert entry is not None
+        if upload_id == "done":
+            ledger.begin_chunk(entry.id, chunk(0, range(2)), "an-operation", FLAGS, NOW)
+            ledger.end_chunk(entry.id, chunk(0, range(2)), "done", ["a", None], uncreated([1], "INVALID"))
+            ledger.pool_was_opened(entry.id, "1")
+    with pytest.raises(tf.InputError, match="not settled"):
+        tf.forget("not done", ledger=ledger.path)
+    assert tf.forget(before="2020-01-01", ledger=ledger.path) == 0
+    assert tf.forget(before=datetime.now(UTC), ledger=ledger.path) == 1
+    assert tf.uploads(ledger.path)["upload_id"].tolist() == ["not done"]
+    assert tf.forget(before=datetime.now(UTC), ledger=ledger.path) == 0
+    assert tf.forget("not done", unsettled=True, ledger=ledger.path) == 1
+    assert [line for line in dump(ledger.path) if line.startswith("INSERT")] == []
+    with pytest.raises(tf.InputError, match="has no upload 'done'"):
+        tf.forget("done", ledger=ledger.path)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{}, {"upload_id": "a", "before": "2026-01-01"}, {"before": "yesterday"}, {"upload_id": ""}]
+)
+def test_forget_needs_a_name_or_a_time(arguments: Any, tmp_path: Path) -> None:
+    with pytest.raises(tf.InputError):
+        tf.forget(**arguments, ledger=tmp_path / "uploads.db")
+    assert not (tmp_path / "uploads.db").exists()
+
+
+def test_uploads_shows_the_service(ledger: Ledger) -> None:
+    urls = ["https://toloka.dev", "https://sandbox.toloka.dev", "http://127.0.0.1:8080", None]
+    for number, url in enumerate(urls):
+        ledger.add(plan(chunk(0, range(2)), upload_id=str(number)), CALL_FLAGS, url)
+    frame = tf.uploads(ledger.path)
+    assert frame["url"].tolist()[:3] == urls[:3]
+    assert frame["url"].isna().tolist() == [False, False, False, True]
+    assert frame["environment"].tolist() == ["PRODUCTION", "SANDBOX", "", ""]
+
+
+READER = """
+import os, sys
+import toloka_frames as tf
+
+if os.getuid() == 0:
+    os.setuid(65534)
+try:
+    open(sys.argv[1], "ab")
+except PermissionError:
+    print(len(tf.uploads(sys.argv[1])))
+"""
+
+
+@pytest.mark.parametrize("mode", [0o555, 0o755], ids=["in a read-only folder", "in another folder"])
+def test_uploads_reads_a_file_that_it_cannot_write(mode: int, tmp_path: Path) -> None:
+    with TemporaryDirectory() as folder:  # another user has no access to the folder of the tests
+        path = Path(folder) / "uploads.db"
+        with Ledger(path) as ledger:
+            ledger.open()
+            added(ledger, chunk(0, range(2)))
+        path.chmod(0o444)
+        Path(folder).chmod(mode)
+        before = path.read_bytes(), path.stat().st_mtime_ns
+        done = subprocess.run([sys.executable, "-c", READER, path], capture_output=True, text=True, check=False, cwd=tmp_path)
+        Path(folder).chmod(0o755)
+        assert done.stdout == "1\n", done.stderr
+        assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+        assert list(Path(folder).iterdir()) == [path]
+
+
+def test_a_ledger_whose_process_was_killed_during_a_change_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "uploads.db"
+    with Ledger(path) as ledger:
+        ledger.open()
+        added(ledger, chunk(0, range(2)))
+    with subprocess.Popen([sys.executable, "-c", INTERRUPTED, path], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "changed\n"
+        process.kill()
+    assert path.with_name("uploads.db-journal").stat().st_size > 0
+    assert tf.uploads(path)["upload_id"].tolist() == ["mine"]
+
+
+INTERRUPTED = """
+import sqlite3, sys, time
+
+sqlite = sqlite3.connect(sys.argv[1], isolation_level=None)
+sqlite.execute("pragma cache_size = 1")
+sqlite.execute("begin immediate")
+sqlite.execute("update uploads set upload_id = 'half written'")
+sqlite.execute("create table spilled (x)")
+for row in range(100):
+    sqlite.execute("insert into spilled values (randomblob(100000))")
+print("changed", flush=True)
+time.sleep(60)
+"""
 
 
 def other_sqlite_file(path: Path) -> None:

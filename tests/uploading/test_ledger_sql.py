@@ -81,6 +81,7 @@ def use_every_method(ledger: Ledger) -> None:
     chunks = [Chunk(number, "", range(number * 2, number * 2 + 2), b'{"a":1}\n{"a":2}', f"key {number}") for number in range(3)]
     plan = UploadPlan(CREATE_APP_ITEMS, "me", "mine", "key", "hash", 6, array("I", range(6)), chunks, range(6))
     entry = ledger.add(replace(plan, destination={"app_project_id": "P"}), {"ignore_errors": True})
+    assert entry is not None
     assert ledger.find("me", "mine") == entry
     ledger.set_flags(entry.id, {"ignore_errors": None})
     for chunk in chunks:
@@ -99,7 +100,15 @@ def use_every_method(ledger: Ledger) -> None:
     assert ledger.created_app_ids(entry.id) == {"i"}
     assert ledger.pools_to_open(entry.id) == ["B"]
     ledger.pool_was_opened(entry.id, "B")
-    assert len(ledger.uploads()) == 1
+    assert len(ledger.created_contents(["app project P"], "me", 7)) == 2
+    assert ledger.read_again(entry.id, chunks[1], {})[0][0].number == 1
+    ledger.begin_chunk(entry.id, chunks[1].halves()[0], "operation", FLAGS, NOW)
+    ledger.hold_chunk(entry.id, chunks[1].halves()[0])
+    assert ledger.batch_of(entry.id) == "B"
+    assert ledger.find_name("mine") == ledger.find_content(CREATE_APP_ITEMS, "hash")
+    assert ledger.uploads()["upload_id"] == ("mine",)
+    assert ledger.unsettled("mine")
+    assert ledger.forget("mine", None, unsettled=True) == 1
 
 
 def test_every_value_is_a_named_parameter(statements: list[tuple[str, str, list[Any]]]) -> None:

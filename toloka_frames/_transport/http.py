@@ -35,7 +35,7 @@ from toloka_frames._errors import (
 )
 from toloka_frames._runtime.event_loop import in_thread, start
 from toloka_frames._transport.auth import TokenAuth, redact, remove_token, without_frames
-from toloka_frames._transport.connections import ACT_UNDER, WEB_HOSTS, open_client, unpicklable
+from toloka_frames._transport.connections import ACT_UNDER, WEB_HOSTS, normal_url, open_client, unpicklable
 from toloka_frames._transport.rate_limits import RateLimiter
 from toloka_frames._transport.responses import SURROGATE, bad_answer, encodable, not_json, refusal
 from toloka_frames._transport.retries import Retries, retrying
@@ -83,6 +83,7 @@ class ApiClient:
         **options: Any,
     ) -> None:
         self.url = base_url
+        self.normal_url = normal_url(base_url)
         self.web_url = web_url
         self._token = token
         self._headers = headers

@@ -22,7 +22,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias
-from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -63,23 +62,26 @@ HINTS = {
     **dict.fromkeys((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED), IN_USE_HINT),
     **dict.fromkeys((sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY), DISK_HINT),
 }
+# The columns `created` to `pool_ids` of an upload are null until all its rows are settled; they keep `tf.uploads` quick.
 # `account` is empty and `url` null where version 3 did not record them. `version` counts the changes of a chunk. `place` names
 # what rows are compared within. `hashes` and `counts` are those of `Chunk`; `counts` is null if each object is a row.
 SCHEMA = """
 create table uploads (
     id integer primary key, account text not null, url text, upload_id text not null, path text not null, key text not null,
     destination text not null, rows integer not null, object_of_row blob, content text not null, digests blob not null,
-    flags text not null, begun text not null, ended text
+    flags text not null, begun text not null, ended text, created integer, invalid integer, failed integer, pool_ids text
 );
 create unique index upload_names on uploads (upload_id, account) where account <> '';
 create index upload_ids on uploads (upload_id);
 create index upload_contents on uploads (content);
+create index unsettled_uploads on uploads (id) where ended is null;
 create table chunks (
     upload integer not null, operation_id text not null, number integer not null, pool_id text not null, spans text not null,
     rows integer not null, state text not null, version integer not null default 0, sent_as text, flags text, begun text,
     ended text, created integer not null default 0, invalid integer not null default 0, failed integer not null default 0,
     object_ids blob, primary key (upload, operation_id)
 );
+create index unsettled_chunks on chunks (upload) where state <> 'done';
 create table objects (
     upload integer not null, operation_id text not null, text blob not null, primary key (upload, operation_id)
 );
@@ -94,6 +96,12 @@ create table outcomes (
     primary key (upload, operation_id, row)
 ) without rowid;
 create table opened (upload integer not null, pool_id text not null, primary key (upload, pool_id)) without rowid;
+"""
+UPLOAD_SUMMARY = """
+select upload, group_concat(distinct pool_id) as pool_ids, sum(created) as created, sum(invalid) as invalid,
+    sum(failed) as failed, sum(iif(state = 'begun', rows, 0)) as unknown, sum(iif(state = 'waiting', rows, 0)) as not_sent,
+    iif(sum(state in ('refused', 'failed')), 'FAILED', 'UNFINISHED') as state
+from chunks where upload in (select id from uploads where ended is null) group by upload
 """
 OF_CHUNK = "where upload = :upload and operation_id = :operation_id"
 OF_NUMBER = "where upload = :upload and (:number is null or number = :number)"
@@ -128,7 +136,7 @@ class LedgerEntry:
     Attributes:
         id: Its number in the ledger.
         account: The account; "" if an earlier version of the ledger did not record it.
-        url: The service's URL as `normal_url` returns it, or None, likewise.
+        url: The service's URL, as `ApiClient.normal_url`; None likewise.
         upload_id: Its name.
         kind: The bulk creation.
         object_count: The number of its objects.
@@ -169,8 +177,8 @@ class LedgerFile:
     def __exit__(self, *error: object) -> None:
         with self._lock:
             if self._connection is not None:
-                with contextlib.suppress(sqlite3.Error):  # the pages stay free, and the next call returns them
-                    self._return_free_pages(self._connection)
+                with contextlib.suppress(sqlite3.Error):  # the next call can do it
+                    self._clean_up(self._connection)
                 self._connection.close()
 
     def open(self, *, read_only: bool = False) -> Self:
@@ -217,8 +225,9 @@ class LedgerFile:
         # A request has a megabyte of objects: on large pages, writing and deleting it takes half the time.
         sqlite.execute(f"pragma page_size = {PAGE_BYTES}")
         sqlite.execute("pragma auto_vacuum = incremental")
-        # Version 3 used WAL, whose files beside the ledger follow its name: two names of one file would not share locks.
-        sqlite.execute("pragma journal_mode = delete")
+        # Version 3 used WAL, whose locks are in files named like the ledger: two names of one file would not share them. A
+        # journal that is overwritten takes half the time of one that is created and deleted with each transaction.
+        sqlite.execute("pragma journal_mode = persist")
         # with less, a power cut could lose the record of a request that was already sent
         sqlite.execute("pragma synchronous = full")
         if version == 0:
@@ -259,11 +268,13 @@ class LedgerFile:
         with contextlib.suppress(sqlite3.Error):  # it only makes the file smaller, and needs free space on the disk
             self._sqlite.execute("vacuum")
 
-    def _return_free_pages(self, sqlite: sqlite3.Connection) -> None:
+    def _clean_up(self, sqlite: sqlite3.Connection) -> None:
+        """Return free pages to the file system, and delete the journal."""
         (pages,) = sqlite.execute("pragma freelist_count").fetchone()
         if pages:
             # `execute` would take one step, which returns one page
             sqlite.executescript("pragma incremental_vacuum")
+        sqlite.execute("pragma journal_mode = delete")
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
@@ -351,7 +362,7 @@ class Ledger(LedgerFile):
         Args:
             plan: The upload.
             flags: The flags of the call.
-            url: The service's URL, as `normal_url` returns it.
+            url: The service's URL, as `ApiClient.normal_url`.
 
         Returns:
             The entry; None if another process has just recorded an upload of this account and name.
@@ -460,7 +471,8 @@ class Ledger(LedgerFile):
             except_upload: An upload whose rows are left out.
         """
         rows = self._read(
-            "select upload_id, uploads.begun, contents.place, hashes, counts, iif(created < chunks.rows, object_ids, null)"
+            "select upload_id, uploads.begun, contents.place, hashes, counts,"
+            " iif(chunks.created < chunks.rows, object_ids, null)"
             " from contents join chunks using (upload, operation_id) join uploads on id = upload"
             " where contents.place in (select value from json_each(:places)) and state in ('begun', 'done', 'failed')"
             " and (:account is null or account in (:account, '')) and upload is not :except_upload",
@@ -590,10 +602,10 @@ class Ledger(LedgerFile):
             ChunkTakenError: As in `begin_chunk`.
         """
         uncreated = list(uncreated)
-        statuses = [status for _, status, *_ in uncreated]
+        statuses, ended = [status for _, status, *_ in uncreated], _now()
         values = {
             "state": state,
-            "ended": _now(),
+            "ended": ended,
             "created": len(object_ids) - object_ids.count(None),
             "invalid": statuses.count("INVALID"),
             "failed": statuses.count("FAILED"),
@@ -607,11 +619,7 @@ class Ledger(LedgerFile):
             sqlite.execute(f"update chunks set {assignments} {OF_CHUNK}", key | values)
             if state == "done":
                 sqlite.execute(f"delete from objects {OF_CHUNK}", key)
-            sqlite.execute(
-                "update uploads set ended = :ended where id = :upload"
-                " and not exists (select 1 from chunks where upload = uploads.id and state <> 'done')",
-                {"upload": upload, "ended": values["ended"]},
-            )
+            settle_uploads(sqlite, upload, ended)
 
     def pools_to_open(self, upload: int) -> list[str]:
         """Return the pools with created objects that this upload has not opened yet."""
@@ -626,20 +634,50 @@ class Ledger(LedgerFile):
         """Record that this upload has opened a pool."""
         self._write("insert or ignore into opened values (:upload, :pool_id)", upload=upload, pool_id=pool_id)
 
-    def uploads(self) -> list[dict[str, Any]]:
-        """Return all uploads with the number of their rows in each state, oldest first."""
-        uploads = self._read(
-            """
-            select upload_id, account, url, path as kind,
-                case when uploads.ended is not null then 'DONE' when sum(state in ('refused', 'failed')) then 'FAILED'
-                    else 'UNFINISHED' end as state,
-                group_concat(distinct pool_id) as pool_ids, uploads.rows, sum(created) as created, sum(invalid) as invalid,
-                sum(failed) as failed, sum(iif(state = 'begun', chunks.rows, 0)) as unknown,
-                sum(iif(state = 'waiting', chunks.rows, 0)) as not_sent, uploads.begun, uploads.ended
-            from uploads join chunks on chunks.upload = id group by id order by id
+    def uploads(self) -> dict[str, Any]:
+        """Return all uploads with the number of their rows in each state, oldest first, as columns."""
+        rows = self._read(
+            f"""
+            select upload_id, uploads.rows, coalesce(uploads.created, summary.created) as created,
+                coalesce(uploads.invalid, summary.invalid) as invalid, substr(begun, 1, 23) as begun,
+                substr(ended, 1, 23) as ended,
+                json_array(account, url, path, json_extract(destination, '$.app_project_id'),
+                    coalesce(uploads.pool_ids, summary.pool_ids), coalesce(uploads.failed, summary.failed),
+                    coalesce(unknown, 0), coalesce(not_sent, 0), iif(ended is null, state, 'DONE')) as common
+            from uploads left join ({UPLOAD_SUMMARY}) summary on upload = id order by id
             """
         )
-        return [{**dict(upload), "kind": BULK_CREATIONS[upload["kind"]].name} for upload in uploads]
+        names = ("upload_id", "rows", "created", "invalid", "begun", "ended", "common")
+        columns: dict[str, Any] = dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
+        columns |= _common_columns(columns.pop("common"))
+        return {**columns, "kind": [BULK_CREATIONS[path].name for path in columns.pop("path")]}
+
+    def unsettled(self, upload_id: str) -> bool:
+        """Return whether some of the rows of the uploads of this name are not settled."""
+        rows = self._read("select 1 from uploads where upload_id = :upload_id and ended is null", upload_id=upload_id)
+        return bool(rows)
+
+    def forget(self, upload_id: str | None, before: str | None, *, unsettled: bool) -> int:
+        """Delete uploads.
+
+        Args:
+            upload_id: The name of the uploads; None for any.
+            before: A timestamp in UTC before which they were begun; None for any.
+            unsettled: Whether to delete also those with rows that are not settled.
+
+        Returns:
+            The number of deleted uploads.
+        """
+        with self._change() as sqlite:
+            rows = sqlite.execute(
+                "delete from uploads where upload_id = coalesce(:upload_id, upload_id)"
+                " and begun < coalesce(:before, '9999') and (:unsettled or ended is not null) returning id",
+                {"upload_id": upload_id, "before": before, "unsettled": unsettled},
+            ).fetchall()
+            ids = {"ids": json.dumps([id_ for (id_,) in rows])}
+            for table in ("chunks", "objects", "contents", "outcomes", "opened"):
+                sqlite.execute(f"delete from {table} where upload in (select value from json_each(:ids))", ids)
+        return len(rows)
 
     @contextlib.contextmanager
     def _chunk_change(self, upload: int, chunk: Chunk) -> Iterator[tuple[sqlite3.Connection, dict[str, Any]]]:
@@ -728,14 +766,6 @@ def place_of(kind: BulkCreation, account: str, destination: Mapping[str, str], p
     return f"user bonuses {account}" if kind is CREATE_USER_BONUSES else f"pool {pool_id}"
 
 
-def normal_url(url: str) -> str:
-    """Return a service's URL in the form that all its spellings have in common: host in lower case, no default port."""
-    parts = urlsplit(url)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    port = f":{parts.port}" if parts.port not in (None, {"http": 80, "https": 443}.get(parts.scheme)) else ""
-    return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"
-
-
 def packed_ids(ids: Sequence[str | None]) -> bytes | str:
     """Return ids in the form that the ledger stores: if all have the same length and differ only in hexadecimal digits, these.
 
@@ -785,6 +815,23 @@ def _created_hashes(hashes: bytes, counts: bytes | None, object_ids: bytes | str
         rows = rows[created if counts is None else np.repeat(created, np.frombuffer(counts, COUNT))]
     wanted: Hashes = rows[rows != 0]
     return wanted
+
+
+def settle_uploads(sqlite: sqlite3.Connection, upload: int | None, ended: str | None) -> None:
+    """Record that an upload is settled if all its chunks are done, and the sums of their rows.
+
+    Args:
+        sqlite: The connection, in a transaction.
+        upload: The upload; None for all that have an end already.
+        ended: Its end; None for the one that is recorded.
+    """
+    sqlite.execute(
+        "update uploads set ended = coalesce(:ended, ended), (created, invalid, failed, pool_ids) ="
+        " (select sum(created), sum(invalid), sum(failed), group_concat(distinct pool_id) from chunks where upload = id)"
+        " where iif(:upload is null, ended is not null, id = :upload)"
+        " and not exists (select 1 from chunks where upload = id and state <> 'done')",
+        {"upload": upload, "ended": ended},
+    )
 
 
 def create_tables(sqlite: sqlite3.Connection) -> None:
@@ -843,6 +890,14 @@ def _within(rows: set[int], positions: Sequence[int], columns: Mapping[str, Any]
         name: [values[index] for index in wanted] if isinstance(values, list) else values for name, values in columns.items()
     }
     return [positions[index] for index in wanted], some
+
+
+def _common_columns(texts: Sequence[str]) -> dict[str, Sequence[Any]]:
+    """Return the columns of `Ledger.uploads` that are equal in many rows, from the JSON text of each row."""
+    values = {text: json.loads(text) for text in set(texts)}
+    rows = [values[text] for text in texts]
+    names = ("account", "url", "path", "app_project_id", "pool_ids", "failed", "unknown", "not_sent", "state")
+    return dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
 
 
 def _key(upload: int, chunk: Chunk) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from toloka_frames._schema.bulk import BULK_CREATIONS
-from toloka_frames._uploading.ledger import create_tables, normal_url, packed_ids, place_of
+from toloka_frames._transport.connections import normal_url
+from toloka_frames._uploading.ledger import create_tables, packed_ids, place_of, settle_uploads
 
 if TYPE_CHECKING:
     import sqlite3
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 STATEMENTS = """
 insert into uploads select
     id, account_of(account), url_of(account), upload_id, path, key, place, rows, object_of_row, content, digests, flags, begun,
-    ended
+    ended, null, null, null, null
 from uploads_3;
 insert into outcomes select * from outcomes_3;
 insert into chunks select
@@ -43,6 +44,7 @@ def migrate(sqlite: sqlite3.Connection) -> None:
     create_tables(sqlite)
     for statement in STATEMENTS.split(";"):
         sqlite.execute(statement)
+    settle_uploads(sqlite, None, None)
     # chunks first, because they refer to uploads
     for table in sorted(tables):
         sqlite.execute(f"drop table {table}_3")

@@ -1,20 +1,27 @@
-"""Public functions for uploads that the ledger has: list them, resume one without its frame, look up unknown outcomes."""
+"""Public functions for uploads that the ledger has: list them, forget some, resume one without its frame, look up outcomes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
+from toloka_frames._errors import InputError
 from toloka_frames._schema.pandas_values import STRING_DTYPE
+from toloka_frames._schema.timestamps import format_timestamp
+from toloka_frames._transport.connections import HOSTS, normal_url
 from toloka_frames._uploading.ledger import Ledger, ledger_path
 from toloka_frames._uploading.upload import CONCURRENCY, LedgerRows, Upload, upload_verb
-from toloka_frames._validation import text, validate
+from toloka_frames._validation import flag, text, validate
 
 if TYPE_CHECKING:
     from toloka_frames._client.client import AsyncTolokaClient
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._runtime.progress import ProgressArg
+    from toloka_frames._schema.timestamps import TimestampLike
+
+LIST_HINT = "tf.uploads() lists all; give another ledger with ledger=..."
 
 
 @upload_verb
@@ -89,21 +96,76 @@ def uploads(ledger: FilePath | None = None) -> pd.DataFrame:
         ledger: As in `create_tasks`.
 
     Returns:
-        One row per upload. String columns: `upload_id`, `account`, `kind` ("tasks", "task suites", "user bonuses", "app items",
-        "app batch items"), `state` (DONE, FAILED, UNFINISHED), `pool_ids` (comma-separated; for app items their batch). Int64
-        columns: `rows` (for task suites, the number of suites), of which `created`, `invalid`, `failed`, `unknown`, `not_sent`.
-        Timestamp columns (datetime64[us, UTC]): `begun`, and `ended`, which is missing while rows are not settled.
+        One row per upload. String columns: `upload_id`, `account`, `environment` ("PRODUCTION", "SANDBOX", "" for another
+        host), `url`, `kind` ("tasks", "task suites", "user bonuses", "app items", "app batch items"), `state` (DONE, FAILED,
+        UNFINISHED), `pool_ids` (comma-separated; for app items their batch), `app_project_id`. Int64 columns: `rows` (for task
+        suites, the number of suites), of which `created`, `invalid`, `failed`, `unknown`, `not_sent`. Timestamp columns
+        (datetime64[us, UTC]): `begun`, and `ended`, which is missing while rows are not settled. `url` is missing for uploads
+        of version 0.1, which did not record it.
 
     Raises:
-        LedgerError: If the ledger cannot be used.
+        LedgerError: If the ledger cannot be used. A file that exists is only read.
     """
     with Ledger(ledger_path(ledger)) as opened:
-        frame = pd.DataFrame(opened.open().uploads(), columns=list(UPLOAD_DTYPES))
-    return frame.astype(UPLOAD_DTYPES)
+        columns: dict[str, Any] = opened.open(read_only=True).uploads()
+    environments = {normal_url(host): environment for environment, host in HOSTS.items()}
+    columns["environment"] = [environments.get(url, "") for url in columns["url"]]
+    for name in ("begun", "ended"):  # pandas would parse one text after the other
+        columns[name] = pd.DatetimeIndex(np.array(columns[name], "datetime64[us]"), tz="UTC")
+    return pd.DataFrame({name: pd.Series(columns[name], dtype=dtype) for name, dtype in UPLOAD_DTYPES.items()})
+
+
+def forget(
+    upload_id: str | None = None,
+    *,
+    before: TimestampLike | None = None,
+    unsettled: bool = False,
+    ledger: FilePath | None = None,
+) -> int:
+    """Delete uploads from the ledger, which makes its file smaller.
+
+    What is forgotten can be paid again: the ledger no longer knows that these rows were created, and a call with one of them
+    sends it.
+
+    Args:
+        upload_id: The upload's name. Either it is given, or:
+        before: A time; uploads that were begun before it are deleted. ISO 8601 text in UTC, a datetime or a date.
+        unsettled: Whether to delete also uploads with rows that are not settled: UNKNOWN, NOT_SENT or FAILED. They cannot be
+            resumed afterwards. Without it, `before` leaves them in the ledger.
+        ledger: As in `create_tasks`.
+
+    Returns:
+        The number of deleted uploads.
+
+    Raises:
+        InputError: If not exactly one of `upload_id` and `before` is given, the ledger has no such upload, or some of its rows
+            are not settled.
+        LedgerError: If the ledger cannot be used.
+    """
+    if (upload_id is None) == (before is None):
+        raise InputError("Exactly one of upload_id and before is needed.")
+    if upload_id is not None:
+        validate("upload_id", text, upload_id)
+    begun_before = None if before is None else validate("before", format_timestamp, before)
+    validate("unsettled", flag, unsettled)
+    with Ledger(ledger_path(ledger)) as opened:
+        opened.open()
+        if upload_id is not None and not unsettled and opened.unsettled(upload_id):
+            raise InputError(
+                f"The upload {upload_id!r} has rows that are not settled.",
+                column="upload_id",
+                hint="tf.resume or tf.reconcile settles them; with unsettled=True they are forgotten and may be paid again.",
+            )
+        count = opened.forget(upload_id, begun_before, unsettled=unsettled)
+        if upload_id is not None and not count:
+            raise InputError(f"The ledger {opened.path} has no upload {upload_id!r}.", column="upload_id", hint=LIST_HINT)
+    return count
 
 
 UPLOAD_DTYPES: dict[str, Any] = {
-    **dict.fromkeys(("upload_id", "account", "kind", "state", "pool_ids"), STRING_DTYPE),
+    **dict.fromkeys(
+        ("upload_id", "account", "environment", "url", "kind", "state", "pool_ids", "app_project_id"), STRING_DTYPE
+    ),
     **dict.fromkeys(("rows", "created", "invalid", "failed", "unknown", "not_sent"), "Int64"),
     **dict.fromkeys(("begun", "ended"), "datetime64[us, UTC]"),
 }

@@ -22,7 +22,7 @@ from toloka_frames._runtime.event_loop import in_thread, run, run_on_loop
 from toloka_frames._runtime.progress import ProgressArg, ProgressTracker, track_progress
 from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS
 from toloka_frames._transport.http import account_unknown
-from toloka_frames._uploading.ledger import Ledger, ledger_path, normal_url
+from toloka_frames._uploading.ledger import Ledger, ledger_path
 from toloka_frames._uploading.results import Results
 from toloka_frames._uploading.send import OperationSender, upload_operation_failed
 from toloka_frames._uploading.send_app_items import AppItemSender
@@ -305,7 +305,7 @@ class Upload(RowJob):
             self._expect(rows.kind, plan.object_count, plan.object_of_row, rows.frame.index)
         self._object_of_row = plan.object_of_row
         async with self._locked_ledger(plan.account, plan.upload_id, tracker) as ledger:
-            entry, state = await in_thread(_enter, ledger, plan, rows.flags, normal_url(self._service.url), self._retry_failed)
+            entry, state = await in_thread(_enter, ledger, plan, rows.flags, self._service.normal_url, self._retry_failed)
             await self._send(ledger, entry, state, tracker)
 
     async def _run_ledger(self, rows: LedgerRows, tracker: ProgressTracker) -> None:
