@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from support.leftovers import left_on_our_loop
+from support.leftovers import never_ends_on_our_loop
 from support.scripted_server import Scripted, reply
 
 import toloka_frames as tf
@@ -204,7 +204,64 @@ def test_async_iteration_that_ends_early_leaves_no_task(scan: tf.Scan, caplog: p
         asyncio.run(read(rows))
     gc.collect()
     assert [record.getMessage() for record in caplog.records if record.name == "asyncio" and record.levelname == "ERROR"] == []
-    assert left_on_our_loop() == set()
+    assert never_ends_on_our_loop() == set()
+
+
+async def kept_open(scan: tf.Scan, kept: list[Any]) -> None:
+    rows = aiter(scan)
+    kept.append(rows)
+    await anext(rows)
+
+
+async def dropped(scan: tf.Scan, _: list[Any]) -> None:
+    await anext(aiter(scan))
+
+
+async def left_by_break(scan: tf.Scan, _: list[Any]) -> None:
+    async for _row in scan:
+        break
+
+
+async def of_a_task_that_waits(scan: tf.Scan, kept: list[Any]) -> None:
+    is_reading = asyncio.Event()
+
+    async def read() -> None:
+        async for _ in scan:
+            is_reading.set()
+            await asyncio.Event().wait()
+
+    kept.append(asyncio.create_task(read()))
+    await is_reading.wait()
+
+
+async def of_a_task_in_a_request(scan: tf.Scan, kept: list[Any]) -> None:
+    async def read() -> None:
+        async for _ in scan:
+            pass
+
+    kept.append(asyncio.create_task(read()))
+    await asyncio.sleep(0.01)
+
+
+async def of_a_task_that_was_cancelled(scan: tf.Scan, kept: list[Any]) -> None:
+    await of_a_task_in_a_request(scan, kept)
+    kept[0].cancel()
+
+
+LEFT_OPEN = [kept_open, dropped, left_by_break, of_a_task_that_waits, of_a_task_in_a_request, of_a_task_that_was_cancelled]
+
+
+@pytest.mark.parametrize("leave", LEFT_OPEN, ids=lambda leave: leave.__name__)
+def test_async_iteration_left_open_at_the_end_of_its_loop_is_silent(
+    scan: tf.Scan, leave: Callable[..., Any], caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept: list[Any] = []
+    asyncio.run(leave(scan, kept))
+    kept.clear()
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio" and record.levelname == "ERROR"] == []
+    assert capsys.readouterr().err == ""
+    assert never_ends_on_our_loop() == set()
 
 
 def test_app_items_have_the_fields_of_their_app(client: tf.AsyncTolokaClient) -> None:

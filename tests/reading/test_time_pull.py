@@ -145,17 +145,34 @@ def test_100_pages_take_at_most_130_requests(shape: str, concurrency: int) -> No
 LATENCY = 0.1
 
 
+class Counts(ProgressTracker):
+    """A tracker that keeps every count of rows that it ever showed."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name == "rows":
+            self.__dict__.setdefault("shown", []).append(value)
+
+
 def fetched_ids(bonuses: BonusList, concurrency: int | None, *, latency: float) -> list[str]:
-    """Fetch the list with this latency, in virtual time; return the ids."""
+    """Fetch the list with this latency, in virtual time; check that the count of rows was always true; return the ids."""
 
     async def fetch() -> list[str]:
         async with api_clients(bonuses, latency=latency) as (service,):
             source = Source(service, list_request(USER_BONUSES, {}), str(PAGE))
-            table = await source.fetch_table(concurrency, tracker := ProgressTracker(""))
-            assert tracker.rows == len(table)
+            table = await source.fetch_table(concurrency, tracker := Counts(""))
+            shown = tracker.__dict__["shown"]
+            assert shown == sorted(shown)
+            assert shown[-1] == tracker.rows == len(table)
             return [str(id_) for id_ in table["id"].to_pylist()]
 
     return run_virtual(fetch())
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_count_of_rows_never_goes_back_and_never_exceeds_the_list(shape: str) -> None:
+    bonuses = BonusList(SHAPES[shape](seeded(1), 30 * PAGE))
+    assert fetched_ids(bonuses, 8, latency=LATENCY) == expected_ids(bonuses)
 
 
 def test_a_short_list_is_pulled_in_one_request(scripted: Scripted) -> None:
@@ -191,6 +208,11 @@ def test_a_list_is_fetched_page_by_page_if_the_service_ignores_the_request(scrip
     sorts = [query["sort"] for query in bonuses.queries]
     assert {"created", "-created"} & set(sorts)
     assert sorts[-1] == "id"
+
+
+@pytest.mark.parametrize("bonuses", IGNORING.values(), ids=IGNORING)
+def test_the_count_of_rows_never_goes_back_after_a_split_that_failed(bonuses: BonusList) -> None:
+    assert fetched_ids(bonuses, 8, latency=LATENCY) == expected_ids(bonuses)
 
 
 @pytest.mark.parametrize("created", [None, "yesterday"])

@@ -15,7 +15,7 @@ from support.child_process import child_process
 from support.virtual_clock import run_virtual
 
 import toloka_frames as tf
-from toloka_frames._runtime.event_loop import aiterate, iterate, iterate_callers, on_tick, run, run_on_loop, shield_until_done
+from toloka_frames._runtime.event_loop import AsyncItems, iterate, iterate_callers, on_tick, run, run_on_loop, shield_until_done
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -209,11 +209,15 @@ def test_an_async_iterator_is_read_and_closed_from_sync_code() -> None:
     assert list(iterate(count(5))) == [0, 1, 2, 3, 4]
 
 
-def test_an_async_iterator_on_the_package_loop_is_read_from_any_loop() -> None:
-    async def read() -> list[int]:
-        return [number async for number in aiterate(count(3))]
+def test_an_async_iterator_on_the_package_loop_is_read_item_by_item_from_any_loop() -> None:
+    async def ranges() -> AsyncIterator[range]:
+        async for number in count(4):
+            yield range(number)
 
-    assert asyncio.run(read()) == [0, 1, 2]
+    async def read() -> list[int]:
+        return [number async for number in AsyncItems(ranges())]
+
+    assert asyncio.run(read()) == [0, 0, 1, 0, 1, 2]
 
 
 def test_an_async_generator_of_the_caller_is_read_on_the_loop_of_the_caller() -> None:

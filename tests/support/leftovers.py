@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._runtime import event_loop
@@ -20,6 +21,14 @@ def threads() -> set[threading.Thread]:
 def left_on_our_loop() -> set[str]:
     assert event_loop._thread_loop is not None
     return {str(task) for task in asyncio.all_tasks(event_loop._thread_loop)}
+
+
+def never_ends_on_our_loop() -> set[str]:
+    """Return the tasks on the package's event loop that do not end by themselves, as those that close an iterator do."""
+    deadline = time.monotonic() + 30
+    while left_on_our_loop() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return left_on_our_loop()
 
 
 def busy(client: tf.AsyncTolokaClient) -> list[Any]:

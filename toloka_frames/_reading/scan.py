@@ -12,13 +12,13 @@ import pyarrow as pa
 from toloka_frames._errors import InputError, ScanInterrupted
 from toloka_frames._reading import field_specs, time_pull
 from toloka_frames._reading.output_paths import FilePath, check_output_file
-from toloka_frames._reading.page import DictPage, Page, read_dicts, read_page
+from toloka_frames._reading.page import Page, read_dicts, read_page
 from toloka_frames._reading.pager import Concurrency, Handover, PageRequest, is_in_id_order, pages_of
 from toloka_frames._reading.parquet_file import ParquetFile
 from toloka_frames._reading.partitions import split
 from toloka_frames._reading.resumable import pull_resumable
 from toloka_frames._reading.sinks import DtypeBackend, Rebatcher, check_dtype_backend, to_frame
-from toloka_frames._runtime.event_loop import aiterate, in_thread, iterate, run
+from toloka_frames._runtime.event_loop import AsyncItems, in_thread, iterate, run
 from toloka_frames._runtime.progress import ProgressArg, track_progress
 from toloka_frames._schema.columns import EXTRA, Column, Layout, SpecFields, expand_columns
 from toloka_frames._transport.rate_limits import REQUESTS_PER_SECOND
@@ -190,16 +190,12 @@ class Scan:
             ApiError: If the service refuses the first page.
             ScanInterrupted: If the pull ends half-way, after all rows before; `id_gt=error.cursor` continues after them.
         """
-        for page in iterate(self._source.dicts()):
-            yield from page.rows
+        for rows in iterate(self._source.rows()):
+            yield from rows
 
-    async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
-        """Iterate over the rows as dicts, as in the API, in async code of any event loop."""
-        # code that stops half-way closes this iterator only, and its loop may end before the inner one is found
-        async with aclosing(aiterate(self._source.dicts())) as pages:
-            async for page in pages:
-                for row in page.rows:
-                    yield row
+    def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
+        """Iterate over the rows as dicts, as in the API, in async code of any event loop; errors as in iteration."""
+        return AsyncItems(self._source.rows())
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Return the rows as an Arrow C stream (Arrow PyCapsule interface)."""
@@ -280,11 +276,13 @@ class Source:
         Pages are requested one after another until the service turns out to be slow. If the ids of the list can be split, the
         pager then requests many pages at once; if its creation times can, `time_pull` fetches the rest.
         """
-        requests, batches, was_tried = Concurrency(concurrency), list[pa.RecordBatch](), False
+        requests, batches, rows, was_tried = Concurrency(concurrency), list[pa.RecordBatch](), 0, False
         async with aclosing(await self.pages(concurrency=requests, handover=Handover.NOTHING)) as pages:
             async for cursor, page in pages:
                 batches.append(page.batch)
-                progress.rows += len(page.batch)
+                rows += len(page.batch)
+                # the rows of a split that failed were counted, and are requested again
+                progress.rows = max(progress.rows, rows)
                 if requests.uses_id_ranges is False and not was_tried and page.has_more and is_in_id_order(page.ids):
                     was_tried = True
                     table = await time_pull.fetch_rest(self, batches, cursor, requests.maximum, progress)
@@ -319,13 +317,13 @@ class Source:
         request = PageRequest(self.service, self.request.path, self.query(filters), layout, read_page, handover)
         return pages_of(request, concurrency or Concurrency())
 
-    async def dicts(self) -> AsyncGenerator[DictPage, None]:
-        """Yield pages whose rows are dicts as in the API."""
+    async def rows(self) -> AsyncGenerator[list[dict[str, Any]], None]:
+        """Yield the rows of each page as dicts as in the API."""
         layout = Layout(self.request.resource.rows_key, self.request.resource.cursor, ())
         request = PageRequest(self.service, self.request.path, self.query(), layout, read_dicts)
         async with aclosing(pages_of(request, Concurrency())) as pages:
             async for _, page in pages:
-                yield page
+                yield page.rows
 
     def query(self, filters: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the query of a page in the order of the cursor; `filters` replace those of the request."""

@@ -49,13 +49,12 @@ async def fetch_rest(
 
     Return None if the list cannot be split by creation time: its pages must then be requested one after another.
     """
-    axis, rows = _creation_time_axis(source.request), progress.rows
+    axis = _creation_time_axis(source.request)
     if axis is None or cursor is None or int(source.limit) < MIN_ROWS_FOR_ORDER:
         return None
     try:
         return await _TimePull(source, axis, batches, cursor, progress).fetch(connections)
     except UnsplittableError:
-        progress.rows = rows
         return None
 
 
@@ -92,6 +91,8 @@ class _TimePull:
         self._ranges = UnfetchedRanges(int(source.limit))
         self._readers = asyncio.Semaphore(MAX_READERS)
         self._batches = [*batches]
+        # ranges overlap where rows share a timestamp, and each row is kept and counted once
+        self._ids = set[str]()
         self._after_cursor = {f"{source.request.resource.cursor}_gt": cursor}
         # the creation time of the last row of the first page in each order, if all its rows share a timestamp
         self._end_pages: dict[bool, float] = {}
@@ -110,9 +111,7 @@ class _TimePull:
             raise UnsplittableError from error
         except TolokaError as error:
             raise self._interrupted(error) from error
-        table = await in_thread(sort_by_id, self._batches, schema, self._source.request.resource.life.id)
-        self._progress.rows = len(table)
-        return table
+        return await in_thread(sort_by_id, self._batches, schema, self._source.request.resource.life.id)
 
     async def _fetch_ranges(self, connections: int) -> None:
         """Send up to this number of requests at once until all ranges are fetched; cancel the rest at the end."""
@@ -140,7 +139,7 @@ class _TimePull:
         new_share = self._ranges.unfetched_share(timestamps)
         stats = _page_stats(page, timestamps, new_share)
         self._check_ends(request, stats)
-        self._add(page.batch, new_share)
+        self._add(page)
         self._ranges.record_page(request, stats)
 
     async def _fetch_page(self, request: RangeRequest, filters: Mapping[str, str]) -> tuple[Page, Any]:
@@ -180,17 +179,20 @@ class _TimePull:
             async with aclosing(await self._source.pages(query, Concurrency(1))) as pages:
                 async for _, page in pages:
                     self._axis.timestamps(page, request)
-                    self._add(page.batch)
+                    self._add(page)
         except ScanInterrupted as error:
             if error.__cause__ is None:  # the order of the list is broken
                 raise UnsplittableError from error
             raise
         self._ranges.record_id_window(request)
 
-    def _add(self, batch: pa.RecordBatch, new_share: float = 1.0) -> None:
-        """Keep a batch, and count the share of its rows that are probably fetched for the first time."""
+    def _add(self, page: Page) -> None:
+        """Keep and count the rows that are fetched for the first time."""
+        is_new = [id_ not in self._ids for id_ in page.ids]
+        batch = page.batch if all(is_new) else page.keep(is_new).batch
+        self._ids.update(page.ids)
         self._batches.append(batch)
-        self._progress.rows += round(len(batch) * new_share)
+        self._progress.rows += len(batch)
 
     def _interrupted(self, error: TolokaError) -> ScanInterrupted:
         why = error.__cause__ if isinstance(error, ScanInterrupted) else error

@@ -12,8 +12,9 @@ import contextlib
 import contextvars
 import os
 import signal
+import sys
 import threading
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar
 
 import nest_asyncio
 import sniffio
@@ -21,7 +22,7 @@ import sniffio
 from toloka_frames._errors import InputError, LoopError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -155,13 +156,39 @@ def iterate(items: AsyncIterator[T]) -> Iterator[T]:
             run(_close(items))
 
 
-async def aiterate(items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
-    """Read an async iterator that runs on our loop from a coroutine of any loop."""
-    try:
-        while (item := await run_on_loop(_next(items))) is not _END:
-            yield item  # type: ignore[misc]
-    finally:
-        await run_on_loop(_close(items))
+class AsyncItems(Generic[T]):
+    """The items of an async iterator of chunks, which runs on our loop, for a coroutine of any loop.
+
+    Dropping it closes the iterator. It is not a generator: the caller's loop closes those when it ends, and reports an error if
+    that takes longer than the loop, or if one of them is inside another.
+    """
+
+    def __init__(self, chunks: AsyncIterator[Iterable[T]]) -> None:
+        self._chunks = chunks
+        self._items: Iterator[T] = iter(())
+        self._is_open = True
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        while (item := next(self._items, _END)) is _END:
+            chunk = await run_on_loop(_next(self._chunks))
+            if isinstance(chunk, _End):
+                self._is_open = False
+                raise StopAsyncIteration
+            self._items = iter(chunk)
+        return item  # type: ignore[return-value]
+
+    async def aclose(self) -> None:
+        """Close the iterator."""
+        self._is_open = False
+        await run_on_loop(_close(self._chunks))
+
+    def __del__(self) -> None:
+        if self._is_open and not sys.is_finalizing():
+            chunks = self._chunks
+            start(lambda: _close(chunks))
 
 
 def iterate_callers(items: AsyncIterator[T]) -> Iterator[T]:
@@ -224,6 +251,9 @@ async def _next(items: AsyncIterator[T]) -> T | _End:
 
 
 async def _close(items: AsyncIterator[Any]) -> None:
+    # after a second cancellation, the first one may still be ending what it has cancelled
+    while getattr(items, "ag_running", False):  # noqa: ASYNC110 -- a generator has no event of its own
+        await asyncio.sleep(TICK_SECONDS)
     if hasattr(items, "aclose"):  # generators have it, other iterators need not
         await items.aclose()
 

@@ -306,7 +306,7 @@ class AppItemSender(ChunkSender):
 
 async def _list_all(service: ApiClient, resource: Resource, **filters: Any) -> list[dict[str, Any]]:
     source = Source(service, list_request(resource, filters), str(resource.max_limit))
-    return [row async for page in source.dicts() for row in page.rows]
+    return [row async for rows in source.rows() for row in rows]
 
 
 def _batch_of(chunks: Sequence[Chunk]) -> str:
