@@ -44,6 +44,7 @@ from toloka_frames._errors import (
     OperationTimeout,
     OutcomeUnknown,
     QuotaExceeded,
+    RowsAlreadyCreated,
     ScanInterrupted,
     TolokaError,
     TooLarge,
@@ -67,6 +68,7 @@ from toloka_frames._runtime.progress import Progress
 from toloka_frames._transport.retries import Retries
 from toloka_frames._uploading.app_items import create_app_batch, create_app_items
 from toloka_frames._uploading.bonuses import create_user_bonuses
+from toloka_frames._uploading.known_rows import new_rows
 from toloka_frames._uploading.recovery import forget, reconcile, resume, uploads
 from toloka_frames._uploading.row_updates import (
     accept_assignments,
@@ -98,6 +100,7 @@ __all__ = [
     "Progress",
     "QuotaExceeded",
     "Retries",
+    "RowsAlreadyCreated",
     "Scan",
     "ScanInterrupted",
     "Synced",
@@ -121,6 +124,7 @@ __all__ = [
     "explode",
     "failed",
     "forget",
+    "new_rows",
     "pending",
     "plot_progress",
     "plot_workers",

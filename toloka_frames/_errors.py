@@ -87,6 +87,24 @@ class InputError(TolokaError, ValueError):
         self.rows = tuple(rows)
 
 
+class RowsAlreadyCreated(InputError):
+    """Rows of an upload are like rows that another upload has created or may have created; nothing was sent.
+
+    Attributes:
+        column: None.
+        rows: Positions (from 0) of these rows.
+        upload_ids: The names of the other uploads in the ledger.
+        since: When the first of them was begun (UTC).
+    """
+
+    def __init__(
+        self, message: str, *, rows: Sequence[int], upload_ids: Sequence[str], since: datetime, hint: str = ""
+    ) -> None:
+        super().__init__(message, rows=rows, hint=hint)
+        self.upload_ids = tuple(upload_ids)
+        self.since = since
+
+
 class LoopError(TolokaError, RuntimeError):
     """A synchronous call is not possible in the event loop that is running."""
 

@@ -17,15 +17,17 @@ from toloka_frames._reading.scan import Scan
 from toloka_frames._reading.sinks import DtypeBackend, check_dtype_backend, to_frame
 from toloka_frames._reading.sync import DEFAULT_LAG, Synced, awaited_sync
 from toloka_frames._runtime.event_loop import run_on_loop
-from toloka_frames._uploading import app_items, bonuses, recovery, row_updates, tasks
+from toloka_frames._uploading import app_items, bonuses, known_rows, recovery, row_updates, tasks
 from toloka_frames._uploading.upload import awaited
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import timedelta
     from pathlib import Path
 
     import pandas as pd
 
+    from toloka_frames._client.client import AsyncTolokaClient
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._runtime.progress import ProgressArg
 
@@ -36,6 +38,7 @@ __all__ = [
     "create_task_suites",
     "create_tasks",
     "create_user_bonuses",
+    "new_rows",
     "reconcile",
     "reject_assignments",
     "resume",
@@ -87,6 +90,19 @@ async def to_parquet(rows: Scan | Rows, path: FilePath, *, resume: bool = False,
 async def sync(scan: Scan, folder: FilePath, *, lag: timedelta = DEFAULT_LAG, progress: ProgressArg = "auto") -> Synced:
     """Async version of `tf.sync`; arguments, result, units, errors and source as there."""
     return await run_on_loop(awaited_sync(scan, folder, lag, progress))
+
+
+async def new_rows(
+    df: pd.DataFrame,
+    client: AsyncTolokaClient,
+    pool_id: str | None = None,
+    *,
+    app_project_id: str | None = None,
+    input_columns: Sequence[str] | None = None,
+    ledger: FilePath | None = None,
+) -> pd.DataFrame:
+    """Async version of `tf.new_rows`; arguments, result, units, errors and source as there."""
+    return await run_on_loop(known_rows.chosen_rows(df, client, pool_id, app_project_id, input_columns, ledger))
 
 
 create_tasks = awaited(tasks.create_tasks)

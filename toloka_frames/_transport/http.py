@@ -149,6 +149,10 @@ class ApiClient:
             raise account_unknown()
         return account
 
+    async def former_account(self) -> str | None:
+        """Return the id by which version 0.1.0 recorded a client that acts under another account; None for other clients."""
+        return await self.requester() if ACT_UNDER in self._headers else None
+
     async def requester(self) -> str | None:
         """Return the id that the service gives for the requester; None and errors as in `account`.
 

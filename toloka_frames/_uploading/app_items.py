@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from toloka_frames._errors import InputError
 from toloka_frames._reading import field_specs
 from toloka_frames._schema.bulk import CREATE_APP_BATCH, CREATE_APP_ITEMS
-from toloka_frames._uploading.cells import column_roles, convert_rows
+from toloka_frames._uploading.cells import check_fields, column_roles, convert_rows
+from toloka_frames._uploading.ledger import place_of
 from toloka_frames._uploading.requests import PoolObjects, content_hashes, make_plan, number_array
 from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, Upload, check_flags, upload_verb
 from toloka_frames._validation import one_of, path_part, text, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
     from toloka_frames._client.client import AsyncTolokaClient
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._runtime.progress import ProgressArg
+    from toloka_frames._schema.columns import Specification
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._uploading.cells import ColumnRoles, ConvertedRows
     from toloka_frames._uploading.requests import Hashes, UploadPlan
@@ -158,9 +160,9 @@ class ItemRows(FrameRows):
 
     async def plan(self, service: ApiClient) -> UploadPlan:
         """Convert each row to an app item."""
-        account = await service.account()
+        account, specification = await service.account(), await field_specs.of_app_project(service, self._project)
         rows = range(len(self.frame))
-        converted = await self._converted(service)
+        converted = self._converted(specification)
         # The position is not sent. In the ledger it makes rows of equal input different objects.
         objects = ['{"__item_idx":"', number_array(rows), '","input_data":', *converted.texts]
         # the Apps API documents no limit of bytes for items, so the limit of tasks applies
@@ -168,12 +170,21 @@ class ItemRows(FrameRows):
         group = PoolObjects(batch, rows, objects, converted.input_bytes, hashes)
         return make_plan(self.kind, account, [group], rows, self.upload_id, destination=self.destination)
 
+    def new_rows_call(self) -> str:
+        """Return the code that chooses the rows that were not created yet."""
+        return f"tf.new_rows(df, client, app_project_id={self._project!r})"
+
+    def places(self, account: str) -> set[str]:
+        """Return what the rows are compared within: their app project."""
+        return {place_of(self.kind, account, self.destination, "")}
+
     async def hashes(self, service: ApiClient) -> Hashes:
         """Return a hash of each row's project and input."""
-        return self._hashes(await self._converted(service))
-
-    async def _converted(self, service: ApiClient) -> ConvertedRows:
         specification = await field_specs.of_app_project(service, self._project)
+        check_fields(self.roles.inputs, specification.input, "input")
+        return self._hashes(self._converted(specification))
+
+    def _converted(self, specification: Specification) -> ConvertedRows:
         rows = range(len(self.frame))
         return convert_rows(self.frame, self.roles, specification, overlap=None, positions=rows, strict=self.strict)
 
@@ -185,13 +196,13 @@ class ItemRows(FrameRows):
         return self.destination["app_project_id"]
 
 
-def item_roles(frame: pd.DataFrame) -> ColumnRoles:
-    """Return the columns of the app's input fields, by their names or with `INPUT:`.
+def item_roles(frame: pd.DataFrame, input_columns: Sequence[str] | None = None) -> ColumnRoles:
+    """Return the columns of the app's input fields: those that are named, or else all, by their names or with `INPUT:`.
 
     Raises:
         InputError: If `frame` is not a DataFrame, is empty, or has columns that an item cannot hold.
     """
-    roles = column_roles(frame, None, has_pool=True)
+    roles = column_roles(frame, input_columns, has_pool=True)
     others = [*roles.golden.values(), *filter(None, (roles.hint, roles.language, roles.overlap))]
     if others:
         raise InputError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from toloka_frames._schema.bulk import CREATE_USER_BONUSES
 from toloka_frames._uploading.cells import convert_objects, read_columns, reject_duplicates
+from toloka_frames._uploading.ledger import place_of
 from toloka_frames._uploading.requests import PoolObjects, content_hashes, make_plan, text_array
 from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, Upload, check_flags, upload_verb
 from toloka_frames._validation import reject_rows
@@ -104,6 +105,14 @@ class BonusRows(FrameRows):
         numbered = [b'{"__item_idx":"%d",' % row + text[1:] for row, text in enumerate(self.objects)]
         group = PoolObjects("", rows, [text_array(numbered)], [0] * len(rows), await self.hashes(service))
         return make_plan(self.kind, await service.account(), [group], rows, self.upload_id)
+
+    def new_rows_call(self) -> str:
+        """Return the code that chooses the bonuses that were not paid yet."""
+        return "tf.new_rows(df, client)"
+
+    def places(self, account: str) -> set[str]:
+        """Return what the rows are compared within: the bonuses of the account, and those of an account that was not known."""
+        return {place_of(self.kind, name, {}, "") for name in (account, "")}
 
     async def hashes(self, service: ApiClient) -> Hashes:  # noqa: ARG002 -- bonuses have no fields to request
         """Return a hash of each row's user, amount and assignment."""

@@ -171,6 +171,17 @@ def convert_rows(
     return ConvertedRows([*values, *rest], sizes, values, known_solutions)
 
 
+def check_fields(columns: Mapping[str, str], specs: Mapping[str, Mapping[str, Any]], kind: str) -> None:
+    """Raise InputError if a column is for a field that the project does not have; `kind` is "input" or "output"."""
+    for field, column in columns.items():
+        if field not in specs:
+            raise InputError(
+                f"Column {column!r}: the project has no {kind} field {field!r}{nearest_hint(field, list(specs))}.",
+                column=column,
+                hint=f"Its {kind} fields are {', '.join(specs) or 'none'}.",
+            )
+
+
 def read_columns(frame: Any, types: Mapping[str, str], required: Sequence[str]) -> dict[str, list[Any]]:
     """Return the values of each column, None where they are missing.
 
@@ -334,14 +345,10 @@ class _ColumnReader:
         read: Callable[[str, str], Cells],
     ) -> dict[str, Cells]:
         """Return the values of fields, each read by `read(column, type)` with the type in its specification."""
+        if self._strict:
+            check_fields(columns, specs, kind)
         fields = {}
         for field, column in columns.items():
-            if self._strict and field not in specs:
-                raise InputError(
-                    f"Column {column!r}: the project has no {kind} field {field!r}{nearest_hint(field, list(specs))}.",
-                    column=column,
-                    hint=f"Its {kind} fields are {', '.join(specs) or 'none'}.",
-                )
             fields[field] = read(column, str(specs[field].get("type", "json")) if field in specs else UNDECLARED)
         return fields
 

@@ -31,7 +31,7 @@ from toloka_frames._schema.bulk import BULK_CREATIONS, CREATE_APP_BATCH, CREATE_
 from toloka_frames._uploading.requests import COUNT, HASH, Chunk, dumps, positions_of, spans_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from toloka_frames._schema.bulk import BulkCreation
     from toloka_frames._uploading.requests import UploadPlan
@@ -104,6 +104,7 @@ select upload, group_concat(distinct pool_id) as pool_ids, sum(created) as creat
 from chunks where upload in (select id from uploads where ended is null) group by upload
 """
 OF_CHUNK = "where upload = :upload and operation_id = :operation_id"
+BEGUN = "from chunks where upload = :upload and state = 'begun'"
 OF_NUMBER = "where upload = :upload and (:number is null or number = :number)"
 ZERO, NOT_HEXADECIMAL = b"0"[0], re.compile("[^0-9a-f]")
 OUTCOME_COLUMNS = ("row", "status", "error_field", "error_code", "error_message")
@@ -325,10 +326,17 @@ class LedgerFile:
 
 
 class Ledger(LedgerFile):
-    """The ledger's uploads, chunks and outcomes, as one call uses them."""
+    """The ledger's uploads, chunks and outcomes, as one call uses them.
+
+    Attributes:
+        check_rows: Called with chunks that are about to be added or begun, and the like of their rows in other uploads, within
+            the transaction that records it; raises an error to refuse them. None accepts all.
+    """
 
     def __init__(self, path: Path | None) -> None:
         super().__init__(path)
+        self.check_rows: Callable[[Sequence[Chunk], Sequence[CreatedRows]], None] | None = None
+        self._data_version = -1  # SQLite's, when rows were last checked
         # the version of each chunk when this call last read or changed it; 0 for a chunk that it has added
         self._versions: dict[tuple[int, str], int] = {}
 
@@ -366,6 +374,9 @@ class Ledger(LedgerFile):
 
         Returns:
             The entry; None if another process has just recorded an upload of this account and name.
+
+        Raises:
+            RowsAlreadyCreated: From `check_rows`; nothing was recorded.
         """
         values = {
             "account": plan.account,
@@ -388,6 +399,7 @@ class Ledger(LedgerFile):
             cursor = sqlite.execute(f"insert into uploads ({columns}) values ({named}) on conflict do nothing", values)
             if not cursor.rowcount:
                 return None
+            self._check(cursor.lastrowid, plan.chunks)
             entry = _entry({"id": cursor.lastrowid, **values})
             _insert_chunks(sqlite, entry, plan.chunks)
         return entry
@@ -470,7 +482,29 @@ class Ledger(LedgerFile):
             account: The account; None if it is not known, for the rows of any account.
             except_upload: An upload whose rows are left out.
         """
-        rows = self._read(
+        with self._reading():
+            return self._created_contents(places, account, except_upload)
+
+    def check_chunks(self, upload: int, chunks: Sequence[Chunk]) -> None:
+        """Pass chunks that are not sent yet to `check_rows`."""
+        with self._reading():
+            begun = {id_ for (id_,) in self._rows(f"select operation_id {BEGUN}", upload=upload)}
+            self._check(upload, [chunk for chunk in chunks if chunk.operation_id not in begun])
+
+    def _check(self, upload: int | None, chunks: Sequence[Chunk]) -> None:
+        """Pass chunks to `check_rows`, if another connection has changed the file since rows were last checked."""
+        [(version,)] = self._rows("pragma data_version")
+        if self.check_rows is None or version == self._data_version:
+            return
+        [(account, path, destination)] = self._rows("select account, path, destination from uploads where id = :id", id=upload)
+        kind, where = BULK_CREATIONS[path], json.loads(destination)
+        # '' is the account of an upload of version 3, whose account is not known
+        places = {place_of(kind, name, where, chunk.pool_id) for name in (account, "") for chunk in chunks}
+        self.check_rows(chunks, self._created_contents(places, account or None, upload))
+        self._data_version = version
+
+    def _created_contents(self, places: Iterable[str], account: str | None, except_upload: int | None) -> list[CreatedRows]:
+        rows = self._rows(
             "select upload_id, uploads.begun, contents.place, hashes, counts,"
             " iif(chunks.created < chunks.rows, object_ids, null)"
             " from contents join chunks using (upload, operation_id) join uploads on id = upload"
@@ -508,9 +542,11 @@ class Ledger(LedgerFile):
 
         Raises:
             ChunkTakenError: If another process has changed the chunk since this call read it.
+            RowsAlreadyCreated: From `check_rows`.
         """
         values = {"sent_as": operation_id, "flags": _flags_text(flags), "begun": at.isoformat()}
         with self._chunk_change(upload, chunk) as (sqlite, key):
+            self._check(upload, [chunk])
             sqlite.execute(f"delete from outcomes {OF_CHUNK}", key)
             sqlite.execute(
                 "update chunks set state = 'begun', sent_as = :sent_as, flags = :flags, begun = :begun, ended = null,"

@@ -11,7 +11,8 @@ from toloka_frames._errors import InputError
 from toloka_frames._reading import field_specs
 from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS
 from toloka_frames._schema.pandas_values import plain_values
-from toloka_frames._uploading.cells import column_roles, convert_rows
+from toloka_frames._uploading.cells import check_fields, column_roles, convert_rows
+from toloka_frames._uploading.ledger import place_of
 from toloka_frames._uploading.requests import (
     HASH,
     MAX_INPUT_BYTES,
@@ -210,10 +211,25 @@ class TaskRows(FrameRows):
             groups, object_of_row = self._suites(pools, self.suites)
         return make_plan(self.kind, account, groups, object_of_row, self.upload_id, [pool.returned for pool in pools])
 
+    def new_rows_call(self) -> str:
+        """Return the code that chooses the rows that were not created yet."""
+        pool = "" if self.pool_id is None else f", {self.pool_id!r}"
+        # a frame for suites has a column for them, which is no input field
+        names = list(self.roles.inputs.values())
+        others = set(self.frame.columns) - {*names, *self.roles.golden.values(), self.roles.pool}
+        inputs = f", input_columns={names!r}" if others or self.suites is not None else ""
+        return f"tf.new_rows(df, client{pool}{inputs})"
+
+    def places(self, account: str) -> set[str]:
+        """Return what the rows are compared within: their pools."""
+        return {place_of(self.kind, account, {}, pool_id) for pool_id in self._rows_by_pool()}
+
     async def hashes(self, service: ApiClient) -> Hashes:
         """Return a hash of each row's pool, input values and known solutions."""
-        hashes = np.zeros(len(self.frame), HASH)
-        for pool, converted in self._convert(await self._pools(service), self.overlap):
+        hashes, pools = np.zeros(len(self.frame), HASH), await self._pools(service)
+        for pool in pools:
+            check_fields(self.roles.inputs, pool.specification.input, "input")
+        for pool, converted in self._convert(pools, self.overlap):
             hashes[list(pool.rows)] = _task_hashes(pool.id, converted)
         return hashes
 
