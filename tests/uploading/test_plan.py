@@ -268,7 +268,7 @@ def test_the_service_receives_what_the_frame_holds(
         example.pool_id,
         overlap=example.overlap,
         skip_invalid_items=True,
-        ledger=tmp_path_factory.getbasetemp() / "received.db",
+        ledger=tmp_path_factory.mktemp("ledger") / "received.db",  # another one for each example, which may repeat rows
         progress=False,
     )
     received = [task for operation_id in results["operation_id"].unique() for task in service.received[operation_id]]

@@ -298,7 +298,7 @@ def test_a_404_from_a_proxy_proves_nothing(service: TaskServer) -> None:
     service.answers = [lambda head: page if "GET /api/v1/operations" in head else respond(head)]  # type: ignore[operator]
     service.respond = lambda *_: b"LOST"
     with pytest.raises(tf.UploadError) as caught:
-        upload(IMAGES.head(9), service.client(retries=1))
+        upload(IMAGES.tail(9), service.client(retries=1))
     assert counts(caught.value.results) == {"UNKNOWN": 9}
     with pytest.raises(tf.NotFound, match="not here"):
         tf.reconcile(caught.value.upload_id, service.client(retries=1), progress=False)
@@ -390,8 +390,10 @@ def test_rows_that_are_all_invalid_give_the_same_results_on_every_call(
     assert tf.run(client.get_pool(pool_id))["status"] == "CLOSED"
 
 
-def test_added_rows_make_a_new_upload(service: TaskServer) -> None:
+def test_added_rows_make_a_new_upload_if_it_is_named(service: TaskServer) -> None:
     first = upload(IMAGES.head(15_000), service.client())
-    more = upload(IMAGES.head(16_000), service.client())
+    with pytest.raises(tf.RowsAlreadyCreated, match="15,000 of 16,000 rows"):
+        upload(IMAGES.head(16_000), service.client())
+    more = upload(IMAGES.head(16_000), service.client(), upload_id="all again")
     assert not set(first["operation_id"]) & set(more["operation_id"])
     assert len(service.created) == 31_000

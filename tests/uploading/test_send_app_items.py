@@ -89,7 +89,7 @@ def test_each_row_becomes_an_item_that_is_labelled_at_once(client: tf.AsyncTolok
 def test_the_same_call_again_sends_nothing_and_returns_the_same_results(
     client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka
 ) -> None:
-    for create in (tf.create_app_items, partial(tf.create_app_batch, name="Monday", start=True)):
+    for create in (tf.create_app_items, partial(tf.create_app_batch, name="Monday", start=True, upload_id="monday")):
         again = partial(create, client=client, app_project_id=project_id, progress=False)
         first = pairs(30).pipe(again)
         sent = len(posts(toloka))
@@ -127,14 +127,19 @@ def test_a_batch_of_25_000_rows_is_created_filled_and_started_once(
     ]
 
 
-def test_rows_for_another_destination_or_name_are_other_items(
+def test_rows_of_a_project_are_not_created_again_in_another_batch_unless_the_upload_is_named(
     client: tf.AsyncTolokaClient, project_id: str, make_batch: Callable[[], str]
 ) -> None:
     create = partial(tf.create_app_items, progress=False)
-    for batch_id in (None, make_batch(), make_batch()):
-        pairs(3).pipe(create, client, project_id, batch_id=batch_id)
+    pairs(3).pipe(create, client, project_id)
+    for batch_id in (make_batch(), make_batch()):
+        with pytest.raises(tf.RowsAlreadyCreated):
+            pairs(3).pipe(create, client, project_id, batch_id=batch_id)
+        pairs(3).pipe(create, client, project_id, batch_id=batch_id, upload_id=batch_id)
     for name in (None, "Monday", "Tuesday"):
-        pairs(3).pipe(tf.create_app_batch, client, project_id, name=name, progress=False)
+        with pytest.raises(tf.RowsAlreadyCreated):
+            pairs(3).pipe(tf.create_app_batch, client, project_id, name=name, progress=False)
+        pairs(3).pipe(tf.create_app_batch, client, project_id, name=name, upload_id=str(name), progress=False)
     assert len(items(client, project_id)) == 18
     pairs(3).pipe(create, client, project_id, upload_id="mine")
     with pytest.raises(tf.InputError, match="another app project or batch"):
@@ -146,7 +151,7 @@ def test_one_invalid_row_fails_its_request_and_is_reported_with_its_field(
 ) -> None:
     frame = long_pairs(20)
     frame.iloc[12, 0] = "no address"
-    for create in (tf.create_app_items, tf.create_app_batch):
+    for create in (tf.create_app_items, partial(tf.create_app_batch, upload_id="a batch")):
         with pytest.raises(tf.UploadError, match="INVALID_URL_SYNTAX") as caught:
             frame.pipe(create, client, project_id, concurrency=1, progress=False)
         results = caught.value.results
@@ -182,7 +187,7 @@ def test_with_ignore_errors_items_are_matched_and_other_rows_have_reasons(
     frame.iloc[[2, 5], 0] = "no address"
     frame.iloc[[6, 7], 0] = frame.iloc[0, 0]  # equal rows, which need an item each
     into = partial(tf.create_app_items, batch_id=make_batch())
-    for create in (into, tf.create_app_batch):
+    for create in (into, partial(tf.create_app_batch, upload_id="a batch")):
         results = frame.pipe(create, client, project_id, ignore_errors=True, progress=False)
         assert results["status"].eq("INVALID").to_numpy().nonzero()[0].tolist() == [2, 5]
         assert results["error_field"].dropna().tolist() == ["input_data.image_url"] * 2
@@ -209,12 +214,12 @@ def test_each_of_many_requests_reports_its_own_invalid_rows(
 def test_a_request_that_is_too_large_is_halved(client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka) -> None:
     for path, create in ((BULK, tf.create_app_items), (NEW_BATCH, tf.create_app_batch)):
         large = toloka.faults.answer(413, path, nth=1)
-        results = pairs(30).pipe(create, client, project_id, progress=False)
+        results = pairs(30).pipe(create, client, project_id, upload_id=path, progress=False)
         assert large.struck == 1
         assert counts(results) == {"CREATED": 30}
         assert results["chunk"].eq(0).all()
         assert results["batch_id"].nunique() == (create is tf.create_app_batch)
-        pd.testing.assert_frame_equal(pairs(30).pipe(create, client, project_id, progress=False), results)
+        pd.testing.assert_frame_equal(pairs(30).pipe(create, client, project_id, upload_id=path, progress=False), results)
     assert len(items(client, project_id)) == 60
 
 
@@ -246,8 +251,8 @@ def test_a_request_with_a_lost_response_is_found_among_the_items(
         tf.create_app_items, client, project_id, upload_id="others", progress=False
     )  # equal rows of another upload
     before = set(items(client, project_id)["id"])
-    create: Any = partial(tf.create_app_items, batch_id=make_batch() if kind == "into a batch" else None)
-    create = partial(tf.create_app_batch, name="Monday") if kind == "a new batch" else create
+    create: Any = partial(tf.create_app_items, batch_id=make_batch() if kind == "into a batch" else None, upload_id="mine")
+    create = partial(tf.create_app_batch, name="Monday", upload_id="mine") if kind == "a new batch" else create
     fault = lose(toloka, NEW_BATCH if kind == "a new batch" else BULK)
     results = long_pairs(11).pipe(create, client, project_id, concurrency=1, progress=False)
     assert fault.struck == 1
