@@ -102,8 +102,7 @@ def create_app_batch(
 ) -> Upload:
     """Create a batch with an app item from each row of a DataFrame.
 
-    The first request creates the batch, the others add their items to it. Everything else is as in `create_app_items`. The same
-    rows under another batch name are another batch.
+    The first request creates the batch, the others add their items to it. Everything else is as in `create_app_items`.
 
     Args:
         df: The rows, with any index.

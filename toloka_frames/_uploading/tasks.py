@@ -67,7 +67,9 @@ def create_tasks(
 
     The same call again (same rows in the same order, same account and pool) creates nothing twice, even after a restart, a lost
     response or a killed process: it continues where the first call ended, or returns the same results without sending anything
-    if the first call completed. Flags do not count: rows that exist stay as they are.
+    if the first call completed. Flags do not count: rows that exist stay as they are. Rows that another upload has created in
+    the pool are known by their content: a frame with such rows is rejected before anything is sent, and `tf.new_rows` returns
+    the others.
 
     Args:
         df: The rows, with any index.
@@ -79,8 +81,8 @@ def create_tasks(
             reports for each invalid row.
         overlap: The number of answers wanted for each task, 1 to 30,000, where no `TASK:overlap` gives it.
         input_columns: The columns that hold input values, if the frame has others too.
-        upload_id: A name for the upload. The same rows under another name are another upload; other rows under a name that the
-            ledger has are rejected.
+        upload_id: A name for the upload. Its rows are not compared with those of other uploads, so a new name creates all of
+            them, and you pay for them again; other rows under a name that the ledger has are rejected.
         ledger: The SQLite file that records what was sent; by default `uploads.db` in the user's data folder.
         concurrency: The number of requests in flight at once.
         progress: "auto", "notebook", "text", "log", False or a callable that gets `tf.Progress`.
@@ -93,6 +95,8 @@ def create_tasks(
 
     Raises:
         InputError: If a column or row cannot be sent, or `upload_id` is the name of other rows; nothing was sent.
+        RowsAlreadyCreated: If rows are like those of another upload; nothing was sent.
+        ConfigurationError: If the service does not tell whose token it is; nothing was sent.
         LedgerError: If the ledger cannot be used; nothing was sent.
         UploadError: If a row was not created (with skip_invalid_items, other than INVALID ones); `.results` holds all rows.
         UploadInterrupted: If the call was stopped (Ctrl-C); `.results` holds what is known of all rows.
