@@ -7,7 +7,12 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+import dask.dataframe as dd
+import duckdb
+import pandas as pd
+import polars as pl
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
@@ -41,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def content_of(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
 
 
 def test_verify_returns_a_row_per_part(folder: Path) -> None:
@@ -76,6 +81,17 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: pq.write_table(rows("x"), folder / "x.parquet"),
         r"no manifest lists: x\.parquet\.\nMove",
     ),
+    "a part in a folder below": (
+        lambda folder: (
+            (folder / "sub" / "deep").mkdir(parents=True) or pq.write_table(rows("x"), folder / "sub" / "deep" / "x.parquet")
+        ),
+        r"no manifest lists: sub/deep/x\.parquet\.",
+    ),
+    "a part under any name": (lambda folder: pq.write_table(rows("x"), folder / "notes.txt"), r"no manifest lists: notes\.txt"),
+    "a link to the folder itself": (
+        lambda folder: (folder / "loop").symlink_to(folder),
+        r"lists: loop/part-00000\.parquet, loop/part-00001",
+    ),
     "a damaged manifest": (lambda folder: (folder / "_manifest.json").write_text("{"), "manifest of .* is damaged"),
     "an empty manifest": (lambda folder: (folder / "_manifest.json").write_text(""), "manifest of .* is damaged"),
     "no JSON object": (lambda folder: (folder / "_manifest.json").write_text("[1]"), "manifest of .* is damaged"),
@@ -91,6 +107,34 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no manifest": (lambda folder: (folder / "_manifest.json").unlink(), "no manifest lists"),
 }
+
+
+STRAY_FILES = [
+    *("x.parquet", "x.PARQUET", "x.Parquet", "x.parq", "x.pq", "x", "x.txt", "x.parquet.bak", "part-00000.parquet.bak"),
+    *("_x.parquet", ".x.parquet", ".x.parq", "sub/x.parquet", "sub/deep/x", "k=1/x.parquet"),
+    *("_sub/x.parquet", ".sub/x.parquet"),
+]
+READERS: dict[str, Callable[[Path], int]] = {
+    "pandas": lambda folder: len(pd.read_parquet(folder)),
+    "pyarrow": lambda folder: pq.read_table(folder).num_rows,
+    "pyarrow.dataset": lambda folder: ds.dataset(folder).count_rows(),
+    "DuckDB": lambda folder: len(duckdb.sql(f"from '{folder}/*.parquet'").fetchall()),
+    "DuckDB, all folders": lambda folder: len(duckdb.sql(f"from '{folder}/**/*.parquet'").fetchall()),
+    "Polars": lambda folder: pl.read_parquet(f"{folder}/*.parquet").height,
+    "Polars, all folders": lambda folder: pl.read_parquet(f"{folder}/**/*.parquet").height,
+    "Dask": lambda folder: len(dd.read_parquet(folder)),
+}
+
+
+@pytest.mark.parametrize("name", STRAY_FILES)
+def test_verify_fails_if_a_reader_would_read_other_rows(name: str, folder: Path) -> None:
+    assert {reader: read(folder) for reader, read in READERS.items()} == dict.fromkeys(READERS, 3)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(rows("x"), folder / name)
+    assert {read(folder) for read in READERS.values()} >= {4}
+    with pytest.raises(tf.CopyError, match="files that no manifest lists") as caught:
+        tf.verify(folder)
+    assert name in str(caught.value)
 
 
 @pytest.mark.parametrize(("damage", "message"), DAMAGES.values(), ids=DAMAGES)

@@ -75,7 +75,9 @@ def rows_of(folder: Path) -> dict[str, str]:
 
 
 def page_requests(scripted: Scripted) -> int:
-    return sum("/assignments" in request for request in scripted.requests)
+    """Return the number of requests for rows to copy; the last request of a sync counts the rows that are too young."""
+    pages = [request for request in scripted.requests if "/assignments" in request]
+    return sum("created_gt=" not in request or "created_lte=" in request for request in pages)
 
 
 def failing_after(assignments: AssignmentList, responses: int) -> list[Any]:
@@ -345,11 +347,36 @@ def test_a_sync_adds_and_counts_new_rows(
 
 def test_a_sync_stays_a_minute_behind_by_default(scan: tf.Scan, assignments: AssignmentList, tmp_path: Path) -> None:
     assignments.add(ids(10), seconds=10)
-    assert tf.sync(scan, tmp_path / "copy").rows == 4
+    assert tf.sync(scan, tmp_path / "copy") == tf.Synced(tmp_path / "copy", added=4, changed=0, rows=4, too_young=6)
     assert tf.sync(scan, tmp_path / "copy", lag=timedelta(seconds=30)).added == 3
-    assert tf.sync(scan, tmp_path / "copy", lag=timedelta(hours=1)) == tf.Synced(tmp_path / "copy", 0, 0, 7)
+    assert tf.sync(scan, tmp_path / "copy", lag=timedelta(hours=1)) == tf.Synced(tmp_path / "copy", 0, 0, 7, too_young=3)
     assert tf.sync(scan, tmp_path / "copy", lag=NO_LAG).added == 3
     assert rows_of(tmp_path / "copy") == assignments.statuses
+
+
+def test_the_display_of_a_sync_says_how_many_rows_are_too_young(
+    scan: tf.Scan, assignments: AssignmentList, tmp_path: Path
+) -> None:
+    assignments.add(ids(10), seconds=10)
+    seen: list[tf.Progress] = []
+    tf.sync(scan, tmp_path / "copy", progress=seen.append)
+    assert "6 rows are younger than lag=0:01:00" in seen[-1].note
+
+
+def test_a_damaged_part_is_found_by_its_size_when_a_complete_copy_is_resumed_or_synced(
+    scan: tf.Scan, assignments: AssignmentList, tmp_path: Path
+) -> None:
+    assignments.add(ids(25))
+    calls = {
+        tmp_path / "pulled": lambda: scan.to_parquet(tmp_path / "pulled", resume=True),
+        tmp_path / "synced": lambda: tf.sync(scan, tmp_path / "synced", lag=NO_LAG),
+    }
+    for folder, call in calls.items():
+        call()
+        part = folder / "part-00000.parquet"
+        part.write_bytes(part.read_bytes()[:-1])
+        with pytest.raises(tf.CopyError, match=r"part-00000\.parquet in .* is damaged: it has [\d,]+ bytes"):
+            call()
 
 
 def test_rows_that_can_still_change_are_requested_again_and_final_ones_are_not(
@@ -495,7 +522,8 @@ def test_the_time_of_the_response_does_not_count_as_a_change(scripted: Scripted,
     scan = scripted.client().get_app_batches("p")
     assert tf.sync(scan, tmp_path / "copy").added == 1
     assert tf.sync(scan, tmp_path / "copy").changed == 0
-    assert "created_gte" in requests[-1]
+    assert "created_gte" in requests[-2]
+    assert "created_lte" not in requests[-1]  # it counts the rows that are too young
 
 
 def test_reordered_fields_keep_the_column_order_of_the_copy(

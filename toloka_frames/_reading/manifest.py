@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 MANIFEST = "_manifest.json"
 LOCK = "_lock"
 FORMAT = 1
+# a part before the manifest lists it
+STAGED = re.compile(r"\.part-\d+\.parquet\..+")
+PARQUET_SUFFIXES = {".parquet", ".parq", ".pq"}
+PARQUET_MAGIC = {b"PAR1", b"PARE"}  # PARE: encrypted
 RESTORE_HINT = "Restore it, or start a new copy in another folder."
 UNLISTED_HINT = (
     "Move files that do not belong to the copy elsewhere. If the manifest is lost, start a new copy in another folder."
@@ -112,21 +117,51 @@ def read_manifest(folder: Path) -> Manifest | None:
     """Return the manifest of a folder, or None if it has neither a manifest nor Parquet files.
 
     Raises:
-        CopyError: If the manifest is damaged or of a newer version, a part that it lists is missing, or the folder holds
-            Parquet files that it does not list.
+        CopyError: If the manifest is damaged or of a newer version, a part that it lists is missing, or the folder, or a folder
+            in it, holds Parquet files that it does not list.
     """
-    try:
-        manifest = _from_json((folder / MANIFEST).read_bytes(), folder)
-    except FileNotFoundError:
-        manifest = None
-    except OSError as error:
-        raise _unusable(folder, error) from error
-    parts = {part.file: part for part in manifest.parts} if manifest else {}
-    if unlisted := sorted(file.name for file in folder.glob("*.parquet") if file.name not in parts):
+    with as_copy_error(folder):
+        try:
+            manifest = _from_json((folder / MANIFEST).read_bytes(), folder)
+        except FileNotFoundError:
+            manifest = None
+        parts = {part.file: part for part in manifest.parts} if manifest else {}
+        unlisted = sorted(_parquet_files(folder) - parts.keys())
+    if unlisted:
         raise CopyError(f"{folder} holds files that no manifest lists: {', '.join(unlisted)}.", path=folder, hint=UNLISTED_HINT)
     if missing := sorted(name for name, part in parts.items() if not part.path_in(folder).exists()):
         raise CopyError(f"{', '.join(missing)} is missing from {folder}.", path=folder, hint=RESTORE_HINT)
     return manifest
+
+
+def _parquet_files(folder: Path) -> set[str]:
+    """Return the paths of all files in a folder that a reader would take for a part of the copy.
+
+    pandas and pyarrow read files of any name, and in any folder below, except for names that begin with _ or a dot. DuckDB,
+    Polars and Dask read those too, if they end in .parquet or .parq.
+    """
+    files = [path for path in _files_in(folder) if not STAGED.fullmatch(path.name)]
+    return {
+        path.relative_to(folder).as_posix()
+        for path in files
+        if path.suffix.lower() in PARQUET_SUFFIXES or _begins_like_parquet(path)
+    }
+
+
+def _files_in(folder: Path, *, follow_links: bool = True) -> Iterator[Path]:
+    """Yield the files at any depth; of linked folders, those that have no linked folder between, so that loops end."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            is_link = path.is_symlink()
+            if follow_links or not is_link:
+                yield from _files_in(path, follow_links=follow_links and not is_link)
+        elif path.is_file():  # not a FIFO, which would block its reader
+            yield path
+
+
+def _begins_like_parquet(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) in PARQUET_MAGIC
 
 
 def verified_bytes(folder: Path, part: PartFile) -> bytes:

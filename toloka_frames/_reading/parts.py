@@ -16,7 +16,16 @@ import pyarrow.compute as pc
 
 from toloka_frames._errors import CopyError, InputError
 from toloka_frames._reading.atomic_write import flush_folder, write_durably
-from toloka_frames._reading.manifest import LOCK, MANIFEST, Manifest, PartFile, as_copy_error, read_manifest, verified_bytes
+from toloka_frames._reading.manifest import (
+    LOCK,
+    MANIFEST,
+    RESTORE_HINT,
+    Manifest,
+    PartFile,
+    as_copy_error,
+    read_manifest,
+    verified_bytes,
+)
 from toloka_frames._reading.output_paths import resolve_path
 from toloka_frames._reading.sinks import PARQUET, parquet, release_arrow_memory, to_frame
 from toloka_frames._runtime.concurrency import FileLock
@@ -53,8 +62,8 @@ def verify(path: FilePath) -> pd.DataFrame:
 
     Raises:
         InputError: If the path is not a folder.
-        CopyError: If the manifest is missing or damaged, a part is missing, damaged or not listed, the copy is not complete,
-            or another call is writing it.
+        CopyError: If the manifest is missing or damaged, a part is missing or damaged, the folder or a folder in it holds other
+            Parquet files, which a reader could take for parts, the copy is not complete, or another call is writing it.
     """
     folder = resolve_path(path)
     if not folder.is_dir():
@@ -126,6 +135,19 @@ class CopyFolder:
 
     def __exit__(self, *error: object) -> None:
         self._lock.release()
+
+    def check_sizes(self) -> None:
+        """Check the size of each part, which needs no reading.
+
+        Raises:
+            CopyError: If it is not the one in the manifest.
+        """
+        for part in self.manifest.parts:
+            with as_copy_error(self.path):
+                size = part.path_in(self.path).stat().st_size
+            if size != part.bytes:
+                message = f"{part.file} in {self.path} is damaged: it has {size:,} bytes; the manifest says {part.bytes:,}."
+                raise CopyError(message, path=self.path, hint=RESTORE_HINT)
 
     def match_columns(self, schema: pa.Schema) -> None:
         """Set the schema of new parts: these columns, in the order of the existing parts.

@@ -38,6 +38,7 @@ async def pull_resumable(source: Source, path: FilePath, tracker: ProgressTracke
     if lifecycle.created is not None and not {"created_lt", "created_lte"} & set(query):
         manifest = replace(manifest, until=format_timestamp(source.service.latest_now()))
     with CopyFolder(destination, lifecycle, manifest, source.service.url) as folder:
+        folder.check_sizes()
         if folder.manifest.complete:
             since = f"complete since {folder.manifest.ended} UTC"
             tracker.note = f"{since}, so nothing was pulled; to pull again, delete {destination}"

@@ -66,12 +66,14 @@ class Synced:
         added: Rows that this call added.
         changed: Rows of the copy that this call replaced because they had changed.
         rows: Rows in the copy.
+        too_young: Rows of the list that are too young to be copied yet; a call later than `lag` from now adds them.
     """
 
     path: Path
     added: int
     changed: int
     rows: int
+    too_young: int = 0
 
 
 def sync(scan: Scan, folder: FilePath, *, lag: timedelta = DEFAULT_LAG, progress: ProgressArg = "auto") -> Synced:
@@ -97,7 +99,8 @@ def sync(scan: Scan, folder: FilePath, *, lag: timedelta = DEFAULT_LAG, progress
         progress: As in `Scan.to_dataframe`.
 
     Returns:
-        How many rows were added and changed, and how many the copy has.
+        How many rows were added and changed, how many the copy has, and how many are too young to be copied yet. Counting
+            those takes a request for each page of them.
 
     Raises:
         InputError: If the list or a filter cannot be synced, `lag` is not valid, or the path is not a folder, its parent does
@@ -129,6 +132,7 @@ async def _sync(source: Source, path: FilePath, lag: timedelta, tracker: Progres
     manifest = await new_manifest(source, "sync")
     manifest = replace(manifest, until=_latest_created(source, lag))
     with CopyFolder(destination, source.request.resource.life, manifest, source.service.url) as folder:
+        folder.check_sizes()
         folder.match_columns((await source.layout()).schema)
         part_of_row, ranges = await in_thread(_open_rows, folder, int(source.limit))
         # new rows first: they are added even if the service keeps failing during a long refresh of the open ones
@@ -139,7 +143,10 @@ async def _sync(source: Source, path: FilePath, lag: timedelta, tracker: Progres
             await in_thread(folder.update_manifest, since=since, until=until, cursor=None, complete=False)
             added += await fill(source, folder, tracker)
         changed = await _refresh(source, folder, tracker, part_of_row, ranges)
-        return Synced(destination, added, changed, folder.manifest.rows)
+        too_young = await _count_created_after(source, folder.manifest.until)
+        if too_young:
+            tracker.note = f"{too_young:,} rows are younger than lag={lag} and not copied yet"
+        return Synced(destination, added, changed, folder.manifest.rows, too_young)
 
 
 def _check_syncable(request: ListRequest) -> None:
@@ -164,6 +171,16 @@ def _check_syncable(request: ListRequest) -> None:
 def _latest_created(source: Source, lag: timedelta) -> str:
     # the earlier clock, because later calls request only rows created after this
     return format_timestamp((min(source.service.now(), datetime.now(UTC)) - lag).replace(microsecond=0))
+
+
+async def _count_created_after(source: Source, until: str | None) -> int:
+    if until is None:
+        return 0
+    count = 0
+    async with aclosing(await source.pages({"created_gt": until})) as pages:
+        async for _, page in pages:
+            count += len(page.ids)
+    return count
 
 
 def _open_rows(folder: CopyFolder, page_rows: int) -> tuple[dict[str, int], list[dict[str, str]]]:
