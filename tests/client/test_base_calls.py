@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -12,6 +12,8 @@ from support.scripted_server import Scripted, reply
 import toloka_frames as tf
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from toloka_frames.local import LocalToloka
 
 NOT_FOUND = reply({"code": "DOES_NOT_EXIST", "message": "no"}, 404)
@@ -34,7 +36,7 @@ def export_with_submitted_assignment() -> pd.DataFrame:
 
 
 def test_ids_are_percent_encoded(scripted: Scripted) -> None:
-    scripted.answers = [reply({})]
+    scripted.answers = [reply({"id": "a/b?x=1 {c}"})]
     tf.run(scripted.client().update_skill("a/b?x=1 {c}", {"name": "a"}))
     assert scripted.requests == ["PUT /api/v1/skills/a%2Fb%3Fx%3D1%20%7Bc%7D"]
     assert json.loads(scripted.bodies[0]) == {"name": "a"}
@@ -106,3 +108,62 @@ def test_a_rejected_change_of_an_assignment_is_not_checked_again(scripted: Scrip
     with pytest.raises(tf.Conflict):
         tf.run(scripted.client().accept_assignment("1", ""))
     assert len(scripted.requests) == 1
+
+
+OPERATION = {"id": "5", "status": "RUNNING"}
+POOL = {"id": "1", "status": "OPEN"}
+ACCEPT = {"status": "ACCEPTED", "public_comment": "Good"}
+EMPTY = b"204"
+# calls that change something, the responses that they accept, and responses that show another object or state
+CHANGES: dict[str, tuple[Callable[[tf.AsyncTolokaClient], Any], list[Any], list[Any]]] = {
+    "create_project": (lambda client: client.create_project({}), [{"id": "1"}], [EMPTY]),
+    "create_pool": (lambda client: client.create_pool({}), [POOL], [EMPTY]),
+    "create_training": (lambda client: client.create_training({}), [POOL], [EMPTY]),
+    "create_skill": (lambda client: client.create_skill({}), [{"id": "1"}], [EMPTY]),
+    "create_app_item": (lambda client: client.create_app_item("p", {}), [{"id": "1"}], [EMPTY]),
+    "create_app_batch": (lambda client: client.create_app_batch("p", {}), [{"id": "1"}], [EMPTY]),
+    "create_task": (lambda client: client.create_tasks_async({}, async_mode=False), [{"id": "1"}], [EMPTY, {"items": {}}]),
+    "create_tasks": (lambda client: client.create_tasks_async([{}], async_mode=False), [{"items": {}}], [EMPTY, {"id": "1"}]),
+    "create_tasks_async": (lambda client: client.create_tasks_async([{}]), [OPERATION], [EMPTY, {"id": "1"}]),
+    "compose_message_thread": (lambda client: client.compose_message_thread({}), [{"id": "1"}], [EMPTY]),
+    "upsert_webhook_subscriptions": (
+        lambda client: client.upsert_webhook_subscriptions([{}]),
+        [{"items": {}}],
+        [EMPTY, {"id": "1"}],
+    ),
+    "update_pool": (lambda client: client.update_pool("1", {}), [POOL], [EMPTY, POOL | {"id": "2"}]),
+    "update_project": (lambda client: client.update_project("1", {}), [{"id": "1"}], [EMPTY, {"id": "2"}]),
+    "patch_pool": (lambda client: client.patch_pool("1", {"priority": 5}), [POOL], [EMPTY, POOL | {"id": "2"}]),
+    "patch_task": (lambda client: client.patch_task("1", {"overlap": 5}), [POOL], [EMPTY, POOL | {"id": "2"}]),
+    "patch_app_batch": (lambda client: client.patch_app_batch("p", "1", {}), [POOL], [EMPTY, {"id": "p"}]),
+    "patch_assignment": (
+        lambda client: client.patch_assignment("1", ACCEPT),
+        [{"id": "1", **ACCEPT}],
+        [EMPTY, {"id": "2", **ACCEPT}, {"id": "1", "status": "SUBMITTED"}],
+    ),
+    "open_pool": (lambda client: client.open_pool("1"), [OPERATION, EMPTY], [{"id": "1"}]),
+    "close_pool": (lambda client: client.close_pool("1"), [OPERATION, EMPTY], [{"id": "1"}]),
+    "archive_pool": (lambda client: client.archive_pool("1"), [OPERATION, EMPTY], [{"id": "1"}]),
+    "archive_project": (lambda client: client.archive_project("1"), [OPERATION, EMPTY], [{"id": "1"}]),
+    "open_training": (lambda client: client.open_training("1"), [OPERATION, EMPTY], [{"id": "1"}]),
+    "clone_pool": (lambda client: client.clone_pool("1"), [OPERATION], [EMPTY, {"id": "1"}]),
+}
+NEVER: list[Any] = [{}, {"status": "SUBMITTED"}, {"id": 1}, {"id": None, "status": None}, [], b"null", b"", b"<html>"]
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_is_done_only_if_the_response_shows_its_object(name: str, scripted: Scripted) -> None:
+    call, accepted, rejected = CHANGES[name]
+    client = scripted.client(retries=1)
+
+    def respond(body: Any) -> None:
+        scripted.answers = [reply(b"", 204) if body == EMPTY else reply(body)]
+
+    for body in accepted:
+        respond(body)
+        assert tf.run(call(client)) == (None if body == EMPTY else body)
+    for body in [*NEVER, *rejected]:
+        respond(body)
+        with pytest.raises(tf.BadAnswer) as caught:
+            tf.run(call(client))
+        assert caught.value.may_have_taken_effect, body

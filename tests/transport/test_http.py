@@ -503,7 +503,7 @@ def test_a_request_names_the_package_and_the_account_to_act_under(scripted: Scri
 
 
 def test_a_body_is_sent_as_json_with_its_content_type(scripted: Scripted, client_of: Callable[..., Client]) -> None:
-    heads = Heads(scripted, reply({"id": "1"}))
+    heads = Heads(scripted, reply({"id": "1", "status": "RUNNING"}))
     tf.run(client_of().create_project({"public_name": "Zw\u00f6lf \U0001f408"}))
     assert heads.header("Content-Type") == "application/json"
     assert scripted.bodies == ['{"public_name":"Zw\u00f6lf \U0001f408"}'.encode()]
@@ -539,7 +539,8 @@ PATHS: dict[str, tuple[Call, str]] = {
 def test_an_id_is_quoted_as_one_segment_of_the_path(
     scripted: Scripted, client_of: Callable[..., Client], call: Call, request_line: str
 ) -> None:
-    scripted.answers = [reply([] if request_line.endswith("/log") else {"content": [], "has_more": False})]
+    operation = {"id": "1", "status": "RUNNING"}
+    scripted.answers = [reply([] if request_line.endswith("/log") else {"content": [], "has_more": False} | operation)]
     tf.run(call(client_of()))
     assert scripted.requests == [request_line]
 
@@ -575,7 +576,7 @@ QUERIES: dict[str, tuple[Call, dict[str, str]]] = {
 def test_arguments_become_the_query(
     scripted: Scripted, client_of: Callable[..., Client], call: Call, query: dict[str, str]
 ) -> None:
-    scripted.answers = [reply({"items": [], "has_more": False})]
+    scripted.answers = [reply({"items": [], "has_more": False, "id": "1", "status": "RUNNING"})]
     tf.run(call(client_of()))
     assert dict(httpx.URL(scripted.url + scripted.requests[0].split(" ")[1]).params) == query
 

@@ -37,7 +37,7 @@ def test_an_operation_of_an_earlier_call_raises_conflict(scripted: Scripted, rej
 
 
 def test_a_response_that_is_not_an_operation_may_have_taken_effect(scripted: Scripted) -> None:
-    with pytest.raises(tf.BadAnswer, match="an operation was expected") as caught:
+    with pytest.raises(tf.BadAnswer, match=r"an operation .*was expected") as caught:
         start(scripted, reply({"id": "op"}))
     assert caught.value.may_have_taken_effect
     with pytest.raises(tf.BadAnswer) as requested:

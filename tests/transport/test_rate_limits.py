@@ -260,7 +260,7 @@ def test_an_exceeded_quota_of_a_second_applies_to_every_call() -> None:
 
 def test_a_quota_of_one_call_does_not_affect_other_calls() -> None:
     async def send_all() -> list[tuple[float, str]]:
-        response = ScriptedResponses(over_quota("DAY"), reply({"id": "1"}))
+        response = ScriptedResponses(over_quota("DAY"), reply({"id": "1", "status": "RUNNING"}))
         async with api_clients(response) as (service,):
             with pytest.raises(tf.QuotaExceeded):
                 await service.post("/v1/projects", {}, b"{}", repeatable=False)

@@ -54,7 +54,7 @@ class AccountCalls(BaseCalls):
 
         Source: Toloka API, "Create subscription".
         """
-        return await self._put("/v1/webhook-subscriptions", body=list(subscriptions))
+        return await self._put("/v1/webhook-subscriptions", body=list(subscriptions), returns=("items",))
 
     async def send_test_webhook(self, webhook_subscription_id: str) -> dict[str, Any]:
         """Have the service send a test notification to the URL of a subscription.
@@ -71,7 +71,7 @@ class AccountCalls(BaseCalls):
 
         Source: Toloka API, "Send test notification".
         """
-        return await self._post("/v1/webhook-subscriptions/{}/test", webhook_subscription_id)
+        return await self._post("/v1/webhook-subscriptions/{}/test", webhook_subscription_id, returns=("success",))
 
     async def delete_webhook_subscription(self, webhook_subscription_id: str) -> None:
         """Delete a subscription.

@@ -84,7 +84,7 @@ class AppCalls(BaseCalls):
 
         Source: Apps API, "Archive project".
         """
-        await self._run_action("/app/v0/app-projects/{}/archive", app_project_id)
+        await self._run_action("/app/v0/app-projects/{}/archive", app_project_id, returns=())
 
     async def unarchive_app_project(self, app_project_id: str) -> None:
         """Restore an archived app project.
@@ -98,7 +98,7 @@ class AppCalls(BaseCalls):
 
         Source: Apps API, "Unarchive project".
         """
-        await self._run_action("/app/v0/app-projects/{}/unarchive", app_project_id)
+        await self._run_action("/app/v0/app-projects/{}/unarchive", app_project_id, returns=())
 
     async def get_app_item(self, app_project_id: str, app_item_id: str) -> dict[str, Any]:
         """Return an item of an app project.
@@ -212,7 +212,7 @@ class AppCalls(BaseCalls):
 
         Source: Apps API, "Start sync batch processing".
         """
-        return await self._post("/app/v0/app-projects/{}/batches/sync", app_project_id, body=batch)
+        return await self._post("/app/v0/app-projects/{}/batches/sync", app_project_id, body=batch, returns=("batch", "items"))
 
     async def patch_app_batch(self, app_project_id: str, batch_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
         """Change the name or the priority of a batch.
@@ -245,7 +245,7 @@ class AppCalls(BaseCalls):
 
         Source: Apps API, "Start batch processing".
         """
-        await self._run_action("/app/v0/app-projects/{}/batches/{}/start", app_project_id, batch_id)
+        await self._run_action("/app/v0/app-projects/{}/batches/{}/start", app_project_id, batch_id, returns=())
 
     async def stop_app_batch(self, app_project_id: str, batch_id: str) -> None:
         """Stop labelling the items of a batch.
@@ -260,7 +260,7 @@ class AppCalls(BaseCalls):
 
         Source: Apps API, "Stop batch processing".
         """
-        await self._run_action("/app/v0/app-projects/{}/batches/{}/stop", app_project_id, batch_id)
+        await self._run_action("/app/v0/app-projects/{}/batches/{}/stop", app_project_id, batch_id, returns=())
 
     async def resume_app_batch(self, app_project_id: str, batch_id: str) -> None:
         """Continue labelling the items of a stopped batch.
@@ -275,7 +275,7 @@ class AppCalls(BaseCalls):
 
         Source: Apps API, "Resume batch processing".
         """
-        await self._run_action("/app/v0/app-projects/{}/batches/{}/resume", app_project_id, batch_id)
+        await self._run_action("/app/v0/app-projects/{}/batches/{}/resume", app_project_id, batch_id, returns=())
 
     async def archive_app_batch(self, app_project_id: str, batch_id: str) -> None:
         """Archive a batch that is not being labelled.
@@ -290,7 +290,7 @@ class AppCalls(BaseCalls):
 
         Source: Apps API, "Archive batch".
         """
-        await self._run_action("/app/v0/app-projects/{}/batches/{}/archive", app_project_id, batch_id)
+        await self._run_action("/app/v0/app-projects/{}/batches/{}/archive", app_project_id, batch_id, returns=())
 
     async def unarchive_app_batch(self, app_project_id: str, batch_id: str) -> None:
         """Restore an archived batch, with the status that it had.
@@ -305,7 +305,7 @@ class AppCalls(BaseCalls):
 
         Source: Apps API, "Unarchive batch".
         """
-        await self._run_action("/app/v0/app-projects/{}/batches/{}/unarchive", app_project_id, batch_id)
+        await self._run_action("/app/v0/app-projects/{}/batches/{}/unarchive", app_project_id, batch_id, returns=())
 
 
 async def _create_items(service: ApiClient, path: str, body: bytes) -> list[str]:

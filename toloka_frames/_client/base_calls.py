@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 from toloka_frames._errors import InputError, NotFound
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._transport import operations
-from toloka_frames._transport.http import decode_json, json_body
+from toloka_frames._transport.http import OPERATION, decode_object, json_body
 from toloka_frames._validation import flag, flag_or_none, path_part, text, validate
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    import httpx
+
     from toloka_frames._schema.bulk import BulkCreation
     from toloka_frames._transport.http import ApiClient
 
@@ -31,26 +35,44 @@ class BaseCalls:
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
         repeatable: bool = False,
+        returns: Sequence[str] = ("id",),
     ) -> dict[str, Any]:
-        return await self._send("POST", build_path(path, *ids), body, query, repeatable)
+        return await self._send("POST", build_path(path, *ids), body, query, repeatable, returns)
 
-    async def _put(self, path: str, *ids: str, body: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        return await self._send("PUT", build_path(path, *ids), body, None, repeatable=True)
+    async def _put(
+        self,
+        path: str,
+        *ids: str,
+        body: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        returns: Sequence[str] = ("id",),
+    ) -> dict[str, Any]:
+        values = {"id": ids[-1]} if ids else {}
+        return await self._send("PUT", build_path(path, *ids), body, None, True, returns, **values)
 
     async def _patch(self, path: str, *ids: str, body: Mapping[str, Any], open_pool: bool | None = None) -> dict[str, Any]:
         path = build_path(path, *ids)
         query = {} if open_pool is None else {"open_pool": validate("open_pool", flag, open_pool)}
-        return await self._send("PATCH", path, body, query, repeatable=True)
+        values = {name: body[name] for name in ("status",) if name in body}
+        return await self._send("PATCH", path, body, query, True, ("id",), id=ids[-1], **values)
 
     async def _send(
-        self, method: str, path: str, body: Any, query: Mapping[str, str] | None, repeatable: bool
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        query: Mapping[str, str] | None,
+        repeatable: bool,
+        returns: Sequence[str],
+        **values: Any,
     ) -> dict[str, Any]:
+        """Send a request that changes something, and return the object of the response; it has these fields and values."""
         content = None if body is None else json_body(body)
-        return await run_on_loop(_response_object(self.service, method, path, query, content, repeatable))
+        response = self.service.send(method, path, query=query, content=content, repeatable=repeatable)
+        return await run_on_loop(_decoded(response, returns, values))
 
-    async def _run_action(self, path: str, *ids: str) -> dict[str, Any] | None:
-        """POST without a body; return the operation that was started, or None if the response is empty."""
-        return await run_on_loop(self.service.act(build_path(path, *ids)))
+    async def _run_action(self, path: str, *ids: str, returns: Sequence[str] = OPERATION) -> dict[str, Any] | None:
+        """POST without a body; return the operation that was started, or None if there is nothing to do."""
+        return await run_on_loop(self.service.act(build_path(path, *ids), returns))
 
     async def _delete(self, path: str, *ids: str) -> None:
         await run_on_loop(_delete(self.service, build_path(path, *ids)))
@@ -76,7 +98,8 @@ class BaseCalls:
             )
         # the service ignores the operation_id of a synchronous request (Toloka API, "Create single/multiple tasks")
         repeatable = operation_id is not None and async_mode
-        return await run_on_loop(_create_in_bulk(self.service, kind, len(rows), query, json_body(objects), repeatable))
+        is_list = rows is objects
+        return await run_on_loop(_create_in_bulk(self.service, kind, len(rows), query, json_body(objects), repeatable, is_list))
 
 
 def build_path(path: str, *ids: str) -> str:
@@ -88,20 +111,25 @@ def build_path(path: str, *ids: str) -> str:
     return path.format(*(validate("id", path_part, id_) for id_ in ids))
 
 
-async def _response_object(
-    service: ApiClient, method: str, path: str, query: Mapping[str, str] | None, content: bytes | None, repeatable: bool
-) -> dict[str, Any]:
-    return decode_json(await service.send(method, path, query=query, content=content, repeatable=repeatable), dict)
+async def _decoded(response: Awaitable[httpx.Response], returns: Sequence[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    return decode_object(await response, returns, **values)
 
 
 async def _create_in_bulk(
-    service: ApiClient, kind: BulkCreation, count: int, query: Mapping[str, str], body: bytes, repeatable: bool
+    service: ApiClient,
+    kind: BulkCreation,
+    count: int,
+    query: Mapping[str, str],
+    body: bytes,
+    repeatable: bool,
+    is_list: bool,
 ) -> dict[str, Any]:
     if kind.quota is not None:
         await service.rate_limiter.objects(kind.quota, count)
     if repeatable:
         return await operations.start(service, kind.path, query, body)
-    return await service.post(kind.path, query, body, repeatable=False)
+    returns = OPERATION if query.get("async_mode") == "true" else ("items",) if is_list else ("id",)
+    return decode_object(await service.send("POST", kind.path, query=query, content=body, repeatable=False), returns)
 
 
 async def _delete(service: ApiClient, path: str) -> None:

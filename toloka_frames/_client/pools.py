@@ -9,7 +9,7 @@ from toloka_frames._client.base_calls import BaseCalls
 from toloka_frames._errors import InputError
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._transport import operations
-from toloka_frames._transport.http import json_body
+from toloka_frames._transport.http import OPERATION, json_body
 from toloka_frames._transport.responses import bad_answer
 from toloka_frames._validation import text, validate
 
@@ -115,7 +115,7 @@ class PoolCalls(BaseCalls):
 
         Source: Toloka API, "Clone pool" (20 a minute, 100 a day).
         """
-        return await self._post("/v1/pools/{}/clone", pool_id)
+        return await self._post("/v1/pools/{}/clone", pool_id, returns=OPERATION)
 
     async def open_pool(self, pool_id: str) -> dict[str, Any] | None:
         """Open a pool.

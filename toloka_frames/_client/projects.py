@@ -102,4 +102,6 @@ class ProjectCalls(BaseCalls):
 
         Source: Toloka-Kit 1.2.3 (the path is not in the API's document).
         """
-        return await self._post("/staging/projects/{}/check", project_id, body=project, repeatable=True)
+        return await self._post(
+            "/staging/projects/{}/check", project_id, body=project, repeatable=True, returns=("differenceLevel",)
+        )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from toloka_frames._client.base_calls import BaseCalls, build_path
-from toloka_frames._errors import ApiError
+from toloka_frames._errors import ApiError, TolokaError
 from toloka_frames._reading import field_specs
 from toloka_frames._reading.sinks import to_frame
 from toloka_frames._reading.tsv_export import export_columns, export_query, read_export
@@ -13,6 +14,7 @@ from toloka_frames._runtime.event_loop import in_thread, run_on_loop
 from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS
 from toloka_frames._schema.columns import expand_columns
 from toloka_frames._schema.lists import ASSIGNMENTS
+from toloka_frames._transport.http import OPERATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -271,10 +273,11 @@ class TaskCalls(BaseCalls):
             if not error.may_have_taken_effect:
                 raise
             # an attempt whose response was lost may have changed it, and an ACCEPTED assignment cannot be accepted again
-            assignment = await self.get_assignment(assignment_id)
-            if any(assignment.get(name) != value for name, value in patch.items()):
-                raise
-            return assignment
+            with suppress(TolokaError):  # the first error explains the call better
+                assignment = await self.get_assignment(assignment_id)
+                if all(assignment.get(name) == value for name, value in {"id": assignment_id, **patch}.items()):
+                    return assignment
+            raise
 
     async def accept_assignment(self, assignment_id: str, public_comment: str) -> dict[str, Any]:
         """Accept an assignment, which pays its reward.
@@ -379,7 +382,7 @@ class TaskCalls(BaseCalls):
         Source: Toloka API, "Aggregate responses in pool" (5 a minute, 30 an hour, 200 a day).
         """
         body = _aggregation(type=type, pool_id=pool_id, fields=fields, answer_weight_skill_id=answer_weight_skill_id)
-        return await self._post("/v1/aggregated-solutions/aggregate-by-pool", body=body)
+        return await self._post("/v1/aggregated-solutions/aggregate-by-pool", body=body, returns=OPERATION)
 
     async def aggregate_solutions_by_task(
         self,
@@ -411,7 +414,7 @@ class TaskCalls(BaseCalls):
         body = _aggregation(
             type=type, task_id=task_id, pool_id=pool_id, fields=fields, answer_weight_skill_id=answer_weight_skill_id
         )
-        return await self._post("/v1/aggregated-solutions/aggregate-by-task", body=body)
+        return await self._post("/v1/aggregated-solutions/aggregate-by-task", body=body, returns=("task_id",))
 
 
 def _aggregation(**fields: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._client.base_calls import BaseCalls
+from toloka_frames._transport.http import OPERATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +83,7 @@ class TrainingCalls(BaseCalls):
 
         Source: Toloka API, "Clone training pool" (20 a minute, 100 a day).
         """
-        return await self._post("/v1/trainings/{}/clone", training_id)
+        return await self._post("/v1/trainings/{}/clone", training_id, returns=OPERATION)
 
     async def open_training(self, training_id: str) -> dict[str, Any] | None:
         """Open a training.

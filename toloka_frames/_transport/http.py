@@ -41,10 +41,13 @@ from toloka_frames._transport.responses import SURROGATE, bad_answer, encodable,
 from toloka_frames._transport.retries import Retries, retrying
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tenacity import AsyncRetrying
 
+# the fields that every operation has
+OPERATION = ("id", "status")
+NO_CONTENT = 204
 JsonT = TypeVar("JsonT", dict[str, Any], list[dict[str, Any]])
 
 # every other part of a path is an id: /v1/pools/1080020/open
@@ -192,10 +195,20 @@ class ApiClient:
         """
         return decode_json(await self.send("POST", path, query=query, content=content, repeatable=repeatable), dict)
 
-    async def act(self, path: str) -> dict[str, Any] | None:
-        """Start an action; return None if the response has no body. Errors as in `post`."""
+    async def act(self, path: str, returns: Sequence[str] = OPERATION) -> dict[str, Any] | None:
+        """Start an action; return None if there is nothing to do (204).
+
+        Args:
+            path: As in `send`.
+            returns: The fields of the response's object, those of an operation; empty for an action with any response.
+
+        Raises:
+            ApiError, ConnectionFailed, OutcomeUnknown: As in `post`.
+        """
         response = await self.send("POST", path, repeatable=False)
-        return decode_json(response, dict) if response.content else None
+        if not response.content and (response.status_code == NO_CONTENT or not returns):
+            return None
+        return decode_object(response, returns) if returns else decode_json(response, dict)
 
     async def send(
         self,
@@ -433,6 +446,27 @@ def decode_json(response: httpx.Response, shape: type[JsonT]) -> JsonT:
     if not isinstance(value, shape) or (isinstance(value, list) and not all(isinstance(item, dict) for item in value)):
         raise not_json(response, shape, _retry_after(response))
     return value
+
+
+def decode_object(response: httpx.Response, returns: Sequence[str] = ("id",), **values: Any) -> dict[str, Any]:
+    """Return the object of a response that has changed something.
+
+    Args:
+        response: The response.
+        returns: The fields that the object must have; `id` and `status` are text.
+        values: Values of fields that it must have.
+
+    Raises:
+        BadAnswer: If it is not this object; the request may have taken effect.
+    """
+    body = decode_json(response, dict)
+    has_fields = all(isinstance(body[name], str) if name in OPERATION else True for name in returns if name in body)
+    if not has_fields or not body.keys() >= set(returns) or any(body.get(name) != value for name, value in values.items()):
+        fields = ", ".join([*returns, *(f"{name}={value!r}" for name, value in values.items())])
+        error = bad_answer(response.status_code, response.content, f"an object with {fields} was expected")
+        error.may_have_taken_effect = True
+        raise error
+    return body
 
 
 def decode_arrow(body: bytes, schema: pa.Schema, *, unknown_fields: Literal["error", "ignore"]) -> pa.Table:

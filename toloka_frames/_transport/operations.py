@@ -65,7 +65,8 @@ async def start(service: ApiClient, path: str, query: Mapping[str, str], content
         TolokaError: If another error occurs; `may_have_taken_effect` is True if the operation may have been started.
     """
     try:
-        return check_operation(await service.post(path, query, content, repeatable=True), starting=True)
+        started = await service.post(path, query, content, repeatable=True)
+        return check_operation(started, query["operation_id"], starting=True)
     except Conflict as error:
         if error.code != ALREADY_EXISTS or not error.may_have_taken_effect:
             raise
@@ -100,7 +101,7 @@ async def wait(
 
 async def get(service: ApiClient, operation_id: str) -> dict[str, Any]:
     """Return an operation in its current state (Toloka API, "Get operation by ID")."""
-    return check_operation(await service.get(_path(operation_id)))
+    return check_operation(await service.get(_path(operation_id)), operation_id)
 
 
 async def get_log_entries(service: ApiClient, operation_id: str) -> list[dict[str, Any]]:
@@ -115,21 +116,28 @@ async def read_log(service: ApiClient, operation_id: str, object_id: str) -> Ope
     return await in_thread(parse_log, body, object_id)
 
 
-def check_operation(operation: dict[str, Any], *, starting: bool = False) -> dict[str, Any]:
+def check_operation(operation: dict[str, Any], operation_id: str | None = None, *, starting: bool = False) -> dict[str, Any]:
     """Return a response body if it is an operation.
 
     Args:
         operation: The body.
+        operation_id: The id that the operation must have, if it is known.
         starting: Whether the request was to start the operation; the error then says that it may have been started.
 
     Raises:
-        BadAnswer: If the body has no id or no status.
+        BadAnswer: If the body has no id or no status, or is another operation.
     """
-    if not is_operation(operation):
-        error = bad_answer(200, str(operation).encode(), "an operation was expected")
+    if not is_operation(operation) or (operation_id and _plain_id(operation["id"]) != _plain_id(operation_id)):
+        named = f" {operation_id}" if operation_id else ""
+        error = bad_answer(200, str(operation).encode(), f"an operation{named} was expected")
         error.may_have_taken_effect = starting
         raise error
     return operation
+
+
+def _plain_id(operation_id: str) -> str:
+    """Return an id in the form that all spellings of a UUID have in common."""
+    return operation_id.replace("-", "").lower()
 
 
 def is_operation(value: Any) -> bool:

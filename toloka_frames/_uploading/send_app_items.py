@@ -102,7 +102,7 @@ class AppItemSender(ChunkSender):
         if status is None:
             raise TolokaError(f"The batch {pool_id} is still loading its items.")
         if status == "NEW":
-            await self._service.act(f"{path}/start")
+            await self._service.act(f"{path}/start", ())
 
     @property
     def _creates_batch(self) -> bool:
