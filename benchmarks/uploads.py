@@ -19,7 +19,7 @@ from turns import KIT, Contender, cpu_seconds, elsewhere, is_made, tally
 import toloka_frames as tf
 from toloka_frames._schema.bulk import CREATE_TASKS
 from toloka_frames._uploading.cells import column_roles
-from toloka_frames._uploading.tasks import TaskRows
+from toloka_frames._uploading.tasks import DefaultOverlap, TaskRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +88,7 @@ class Upload:
         """Do what `create_tasks` does before it sends."""
         service = self.client().service
         roles = column_roles(self._frame, None, has_pool=True)
-        return await TaskRows(CREATE_TASKS, self._frame, {}, None, roles, POOL, None).plan(service)
+        return await TaskRows(CREATE_TASKS, self._frame, {}, None, roles, POOL, DefaultOverlap()).plan(service)
 
     def kit(self) -> float:
         """Send the same rows with Toloka-Kit, without waiting for the operations; return its CPU seconds."""

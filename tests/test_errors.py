@@ -132,7 +132,7 @@ CHAINS: dict[str, tuple[list[bytes], Call, Kind, Kind]] = {
     "a body that JSON cannot represent": ([b""], lambda c: tf.run(c.create_project({"a": b""})), tf.InputError, TypeError),
     "a rejected upload": (
         [REQUESTER, POOL, NO_PROJECT, REJECTED],
-        lambda c: tf.create_tasks(pd.DataFrame({"a": ["b"]}), c, "1", skip_invalid_items=True, progress=False),
+        lambda c: tf.create_tasks(pd.DataFrame({"a": ["b"]}), c, "1", overlap=1, skip_invalid_items=True, progress=False),
         tf.UploadError,
         tf.AccessDenied,
     ),

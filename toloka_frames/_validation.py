@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 from urllib.parse import quote
 
 import pandas as pd
+import pyarrow as pa
 
 from toloka_frames._errors import InputError
 
@@ -23,15 +24,45 @@ MAX_SHOWN = 5  # rows, or names, in one message
 # -- Frames
 
 
-def check_frame(frame: Any) -> None:
-    """Check that an argument is a DataFrame.
+def check_frame(frame: Any) -> pd.DataFrame:
+    """Return an argument as a pandas DataFrame: it is one, or a frame of Polars or a table of Arrow, which is converted.
 
     Raises:
-        InputError: If it is not.
+        InputError: If it is not a frame.
     """
-    if not isinstance(frame, pd.DataFrame):
-        name = type(frame).__name__
-        raise InputError(f"A pandas DataFrame is needed, not a {name}.", hint="A Scan gives one by .to_dataframe().")
+    if isinstance(frame, pd.DataFrame):
+        return frame
+    if hasattr(frame, "__arrow_c_stream__"):
+        # Polars exports text to Arrow as views, which pandas does not take
+        table = frame.to_arrow() if hasattr(frame, "to_arrow") else pa.table(frame)
+        converted: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+        return converted
+    hint = "Collect it first: .collect()." if hasattr(frame, "collect") else "A Scan gives one by .to_dataframe()."
+    raise InputError(f"A DataFrame is needed, not a {type(frame).__name__}.", hint=hint)
+
+
+def check_column_names(frame: pd.DataFrame) -> None:
+    """Check that the column names of a frame are texts that differ.
+
+    Raises:
+        InputError: If they are not.
+    """
+    if frame.columns.nlevels > 1:
+        raise InputError(
+            f"The columns have {frame.columns.nlevels} levels of names (MultiIndex), and one is needed.",
+            hint="df.columns = df.columns.map('_'.join)",
+        )
+    if wrong := [name for name in frame.columns if not isinstance(name, str)]:
+        raise InputError(
+            f"Column names must be text; these are not: {wrong[:MAX_SHOWN]!r}.",
+            hint="df.columns = df.columns.map(str)",
+        )
+    if duplicates := frame.columns[frame.columns.duplicated()].unique().tolist():
+        raise InputError(
+            f"Column names must differ; these occur twice: {duplicates[:MAX_SHOWN]!r}.",
+            column=duplicates[0],
+            hint="Keep the first of each name: df.loc[:, ~df.columns.duplicated()].",
+        )
 
 
 def reject_rows(

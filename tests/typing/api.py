@@ -61,7 +61,7 @@ async def awaited_calls(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> No
     task = tf.Task(input_values={"image": "https://example.com/1.jpg"}, pool_id="1080020")
     operation = await client.create_tasks_async([task], operation_id="0b8f5b0e-4b42-4d4e-9f2b-0d7c6a5b4c3d")
     await client.wait_operation(operation, timeout=60.0)
-    assert_type(await tf.aio.create_tasks(frame, client, "1"), pd.DataFrame)
+    assert_type(await tf.aio.create_tasks(frame, client, "1", allow_defaults=True), pd.DataFrame)
     assert_type(await tf.aio.create_app_items(frame, client, "P"), pd.DataFrame)
     async with tf.AsyncTolokaClient("token", "SANDBOX", retries=tf.Retries(3, ("MIN", "HOUR"))) as other:
         async for row in other.get_pools():

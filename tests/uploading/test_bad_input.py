@@ -208,7 +208,7 @@ FRAMES: dict[str, tuple[Any, dict[str, Any], str | None, tuple[int, ...], str]] 
     "a frame of no columns": (pd.DataFrame(index=[0, 1]), {}, None, (), "No column"),
     "two columns of one name": (pd.DataFrame([IMAGES], columns=["image", "image"]), {}, "image", (), "occur twice: ['image']"),
     "columns named by numbers": (pd.DataFrame([IMAGES]), {}, None, (), "not: [0, 1]"),
-    "columns named by pairs": (pd.concat({"a": with_images()}, axis=1), {}, None, (), "not: [('a', 'image')]"),
+    "columns named by pairs": (pd.concat({"a": with_images()}, axis=1), {}, None, (), "2 levels of names"),
     "a column without a name": (pd.DataFrame({"": IMAGES}), {}, None, (), "such a column has no name"),
     "INPUT: without a name": (pd.DataFrame({"INPUT:": IMAGES}), {}, None, (), "such a column has no name"),
     "answers and no input": (pd.DataFrame({"GOLDEN:result": ["cat", "dog"]}), {}, None, (), "No column holds input values"),
@@ -285,6 +285,76 @@ FRAMES: dict[str, tuple[Any, dict[str, Any], str | None, tuple[int, ...], str]] 
     "a pool column with a missing value": (with_images(pool_id=["1", None]), {"pool_id": None}, "pool_id", (1,), "text"),
     "a pool column of numbers": (with_images(pool_id=[1, 1]), {"pool_id": None}, "pool_id", (0,), "text"),
     "a pool and a pool column": (with_images(pool_id=["1", "1"]), {}, "pool_id", (), "no input field 'pool_id'"),
+    "no overlap": (with_images(), {"allow_defaults": None}, "overlap", (), "Neither allow_defaults=True nor overlap= is given"),
+    "no overlap and no default": (with_images(), {"allow_defaults": False}, "overlap", (), "Neither allow_defaults=True"),
+    "no overlap in one row": (
+        with_images(**{"TASK:overlap": ["", 3]}),
+        {"allow_defaults": None},
+        "TASK:overlap",
+        (0,),
+        "neither allow_defaults=True nor overlap= is given",
+    ),
+    "no infinite overlap in one row": (
+        with_images(**{"TASK:infinite_overlap": [True, False]}),
+        {"allow_defaults": None},
+        "TASK:infinite_overlap",
+        (1,),
+        "neither allow_defaults=True nor overlap= is given",
+    ),
+    "two overlaps": (with_images(), {"overlap": 1, "infinite_overlap": True}, "overlap", (), "a task has one of them"),
+    "two overlaps in one row": (
+        with_images(**{"TASK:infinite_overlap": [True, True], "TASK:overlap": [None, 3]}),
+        {},
+        "TASK:overlap",
+        (1,),
+        "next to TASK:infinite_overlap",
+    ),
+    "an infinite overlap as text": (with_images(), {"infinite_overlap": "yes"}, "infinite_overlap", (), "True, False or None"),
+    "a misspelt column of tasks": (
+        with_images(**{"TASK:overlp": [1, 1]}),
+        {},
+        "TASK:overlp",
+        (),
+        "the nearest is 'TASK:overlap'",
+    ),
+    "answers without assignments": (with_images(**{"OUTPUT:result": ["a", "b"]}), {}, "OUTPUT:result", (), "no meaning"),
+    "an overlap in two columns": (
+        pd.DataFrame({"INPUT:image": IMAGES, "overlap": 1, "TASK:overlap": 2}),
+        {},
+        "overlap",
+        (),
+        "'overlap' and 'TASK:overlap' are the same",
+    ),
+    "known solutions of another form": (
+        with_images(**{"TASK:known_solutions": [None, [{"result": "cat"}]]}),
+        {},
+        "TASK:known_solutions",
+        (1,),
+        "is not a list of solutions",
+    ),
+    "a known solution of another weight": (
+        with_images(**{"TASK:known_solutions": [None, [{"output_values": {"result": "cat"}, "correctness_weight": 2}]]}),
+        {},
+        "TASK:known_solutions",
+        (1,),
+        "is not a list of solutions",
+    ),
+    "known solutions that differ": (
+        with_images(
+            **{"GOLDEN:result": ["cat", "dog"], "TASK:known_solutions": ['[{"output_values": {"result": "cat"}}]'] * 2}
+        ),
+        {},
+        "TASK:known_solutions",
+        (1,),
+        "another first solution than the GOLDEN: columns",
+    ),
+    "a weight over 1": (
+        with_images(**{"GOLDEN:result": ["cat", "dog"], "TASK:known_solutions.correctness_weight": [1, 1.5]}),
+        {},
+        "TASK:known_solutions.correctness_weight",
+        (1,),
+        "from 0 to 1",
+    ),
     "input_columns that the frame does not have": (
         with_images(),
         {"input_columns": ["imgae"]},
@@ -341,7 +411,7 @@ def test_an_invalid_frame_creates_nothing(
 ) -> None:
     before = sent_tasks(toloka)
     with pytest.raises(tf.InputError) as caught:
-        tf.create_tasks(frame, client, **{"pool_id": pool_id, "progress": False} | options)
+        tf.create_tasks(frame, client, **{"pool_id": pool_id, "allow_defaults": True, "progress": False} | options)
     assert says in str(caught.value)
     assert (caught.value.column, caught.value.rows) == (column, rows)
     assert sent_tasks(toloka) == before
@@ -351,7 +421,7 @@ def test_errors_name_rows_by_their_position_in_the_whole_frame(client: Client, m
     pools = [make_pool(), make_pool()]
     frame = pd.DataFrame({"image": [*IMAGES, None], "pool_id": [pools[0], pools[1], pools[1]]}, index=[7, 8, 9])
     with pytest.raises(tf.InputError) as caught:
-        tf.create_tasks(frame, client, progress=False)
+        tf.create_tasks(frame, client, overlap=1, progress=False)
     assert caught.value.rows == (2,)
 
 
@@ -367,7 +437,7 @@ def archived(client: Client, pool_id: str) -> str:
 def test_an_archived_pool_is_rejected(toloka: LocalToloka, client: Client, pool_id: str) -> None:
     before = sent_tasks(toloka)
     with pytest.raises(tf.InputError, match=f"{pool_id}.*is archived") as caught:
-        tf.create_tasks(with_images(), client, archived(client, pool_id), progress=False)
+        tf.create_tasks(with_images(), client, archived(client, pool_id), overlap=1, progress=False)
     assert caught.value.column == "pool_id"
     assert sent_tasks(toloka) == before
 
@@ -377,7 +447,7 @@ def test_a_pool_without_smart_mixing_is_rejected_for_tasks(
 ) -> None:
     before = sent_tasks(toloka)
     with pytest.raises(tf.InputError, match="mixer_config") as caught:
-        tf.create_tasks(with_images(), client, make_pool(mixer_config=None), progress=False)
+        tf.create_tasks(with_images(), client, make_pool(mixer_config=None), overlap=1, progress=False)
     assert caught.value.column == "pool_id"
     assert sent_tasks(toloka) == before
 
@@ -386,7 +456,7 @@ def test_a_pool_without_smart_mixing_is_rejected_for_tasks(
 def test_an_unknown_pool_raises_not_found(toloka: LocalToloka, client: Client, pool_id: str) -> None:
     before = sent_tasks(toloka)
     with pytest.raises(tf.NotFound, match="Check the id") as caught:
-        tf.create_tasks(with_images(), client, pool_id, progress=False)
+        tf.create_tasks(with_images(), client, pool_id, overlap=1, progress=False)
     assert caught.value.status == 404
     assert sent_tasks(toloka) == before
 
@@ -394,7 +464,7 @@ def test_an_unknown_pool_raises_not_found(toloka: LocalToloka, client: Client, p
 def test_one_unknown_pool_of_two_creates_nothing_in_the_other(toloka: LocalToloka, client: Client, pool_id: str) -> None:
     before = sent_tasks(toloka)
     with pytest.raises(tf.NotFound):
-        tf.create_tasks(with_images(pool_id=[pool_id, "999999999"]), client, progress=False)
+        tf.create_tasks(with_images(pool_id=[pool_id, "999999999"]), client, overlap=1, progress=False)
     assert sent_tasks(toloka) == before
 
 
@@ -402,7 +472,7 @@ def test_a_wrong_token_creates_nothing(toloka: LocalToloka, pool_id: str) -> Non
     before = sent_tasks(toloka)
     stranger = tf.AsyncTolokaClient("another-token", url=toloka.url)
     with pytest.raises(tf.AuthenticationFailed) as caught:
-        tf.create_tasks(with_images(), stranger, pool_id, progress=False)
+        tf.create_tasks(with_images(), stranger, pool_id, overlap=1, progress=False)
     assert (caught.value.status, caught.value.code) == (401, "AUTHENTICATION_ERROR")
     assert sent_tasks(toloka) == before
     tf.run(stranger.aclose())
@@ -565,7 +635,7 @@ def test_an_upload_reports_every_row_if_the_response_is(scripted: Scripted, resp
     scripted.answers = list(responses)
     client = scripted.client(retries=1, verify=TLS)
     with pytest.raises(tf.UploadError) as caught:
-        tf.create_tasks(with_images(), client, "1", progress=False)
+        tf.create_tasks(with_images(), client, "1", overlap=1, progress=False)
     assert caught.value.results["status"].tolist() == ["UNKNOWN", "UNKNOWN"]
     assert isinstance(caught.value.__cause__, tf.BadAnswer)
     tf.run(client.aclose())

@@ -21,6 +21,7 @@ import toloka_frames as tf
 from toloka_frames._schema.columns import Specification
 from toloka_frames._uploading.cells import column_roles, convert_rows
 from toloka_frames._uploading.requests import text_list
+from toloka_frames._uploading.tasks import DefaultOverlap
 
 ARRAYS = {"shares": "array_float", "numbers": "array_integer", "anything": "array_json", "place": "coordinates"}
 MORE_FIELDS = {name: {"type": type_name, "required": False} for name, type_name in ARRAYS.items()}
@@ -60,7 +61,7 @@ def sent(
     """Return the tasks of a frame as they are sent, without the members that all of them share."""
     roles = column_roles(frame, input_columns, has_pool=True)
     rows = range(len(frame))
-    cells = convert_rows(frame, roles, SPECIFICATION, overlap=overlap, positions=rows, strict=strict)
+    cells = convert_rows(frame, roles, SPECIFICATION, overlap=DefaultOverlap(overlap), positions=rows, strict=strict)
     tasks = [json.loads(b'{"input_values":' + values) for values in text_list(cells.texts)]
     assert cells.input_bytes == [len(orjson.dumps(task["input_values"])) for task in tasks]
     return tasks
@@ -179,7 +180,7 @@ def input_texts(series: pd.Series[Any], field: str) -> list[bytes]:
     """Return the JSON text of the input values of each row of a frame with this column."""
     frame = pd.DataFrame({"image": "https://e.com/1", field: series})
     roles = column_roles(frame, None, has_pool=True)
-    cells = convert_rows(frame, roles, SPECIFICATION, overlap=None, positions=range(len(frame)), strict=True)
+    cells = convert_rows(frame, roles, SPECIFICATION, overlap=DefaultOverlap(), positions=range(len(frame)), strict=True)
     return [text[:-1] for text in text_list(cells.texts)]
 
 
@@ -378,7 +379,7 @@ def test_members_after_the_input_values_keep_their_order() -> None:
         }
     )
     cells = convert_rows(
-        frame, column_roles(frame, None, has_pool=True), SPECIFICATION, overlap=None, positions=[0], strict=True
+        frame, column_roles(frame, None, has_pool=True), SPECIFICATION, overlap=DefaultOverlap(), positions=[0], strict=True
     )
     # the ledgers of earlier versions know the rows by this text
     assert text_list(cells.texts) == [

@@ -23,7 +23,7 @@ import toloka_frames as tf
 from toloka_frames._schema.bulk import CREATE_TASKS
 from toloka_frames._uploading.cells import column_roles
 from toloka_frames._uploading.ledger import Ledger
-from toloka_frames._uploading.tasks import TaskRows
+from toloka_frames._uploading.tasks import DefaultOverlap, TaskRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -167,7 +167,11 @@ def canonical(value: Any) -> Any:
 
 def task_of(row: int, cells: dict[str, list[Any]], prefix: str, pool: str, overlap: int | None) -> dict[str, Any]:
     """Return the expected task of a row."""
-    present = {name: canonical(values[row]) for name, values in cells.items() if values[row] is not None}
+    present = {
+        name: canonical(values[row])
+        for name, values in cells.items()
+        if values[row] is not None and not (name in SPECIAL and values[row] == "")
+    }
     golden = {
         name.removeprefix("GOLDEN:"): present.pop(name) for name in list(present) if name in {"GOLDEN:result", "GOLDEN:sure"}
     }
@@ -206,7 +210,7 @@ def plan_of(
     upload_id: str | None = None,
 ) -> UploadPlan:
     roles = column_roles(frame, None, has_pool=pool_id is not None)
-    rows = TaskRows(CREATE_TASKS, frame, {"skip_invalid_items": True}, upload_id, roles, pool_id, overlap)
+    rows = TaskRows(CREATE_TASKS, frame, {"skip_invalid_items": True}, upload_id, roles, pool_id, DefaultOverlap(overlap))
     return tf.run(rows.plan(client.service))
 
 
@@ -267,6 +271,7 @@ def test_the_service_receives_what_the_frame_holds(
         client,
         example.pool_id,
         overlap=example.overlap,
+        allow_defaults=True,
         skip_invalid_items=True,
         ledger=tmp_path_factory.mktemp("ledger") / "received.db",  # another one for each example, which may repeat rows
         progress=False,

@@ -34,7 +34,7 @@ def service() -> Iterator[TaskServer]:
 
 
 def upload(frame: pd.DataFrame, client: tf.AsyncTolokaClient, **options: Any) -> pd.DataFrame:
-    return tf.create_tasks(frame, client, "1", **({"progress": False} | options))
+    return tf.create_tasks(frame, client, "1", **({"allow_defaults": True, "progress": False} | options))
 
 
 def counts(results: pd.DataFrame) -> dict[str, int]:
@@ -207,7 +207,7 @@ def test_rows_of_a_failed_operation_are_sent_again_with_retry_failed(
 
 def test_retry_failed_is_true_or_false(client: tf.AsyncTolokaClient) -> None:
     with pytest.raises(tf.InputError, match="retry_failed="):
-        tf.create_tasks(IMAGES.head(3), client, "1", retry_failed=1)  # type: ignore[arg-type]
+        tf.create_tasks(IMAGES.head(3), client, "1", overlap=1, retry_failed=1)  # type: ignore[arg-type]
 
 
 def test_reconcile_reports_a_failed_operation(service: TaskServer) -> None:
@@ -276,14 +276,19 @@ def test_a_row_missing_from_the_log_is_looked_up_by_the_next_call(service: TaskS
 
 
 def test_other_flags_find_the_effective_attempt_without_the_ledger(
-    client: tf.AsyncTolokaClient, make_pool: Callable[..., str], make_frame: Callable[[int], pd.DataFrame], tmp_path: Path
+    client: tf.AsyncTolokaClient,
+    pool_id: str,
+    make_frame: Callable[[int], pd.DataFrame],
+    tmp_path: Path,
+    toloka: LocalToloka,
 ) -> None:
-    pool_id = make_pool()
-    with pytest.raises(tf.UploadError):
-        tf.create_tasks(make_frame(5), client, pool_id, ledger=tmp_path / "1.db", progress=False)
     flags = {"allow_defaults": True, "progress": False}
-    first = tf.create_tasks(make_frame(5), client, pool_id, ledger=tmp_path / "1.db", **flags)
+    toloka.faults.fail_operation("POST /v1/tasks", nth=1)
+    with pytest.raises(tf.UploadError):
+        tf.create_tasks(make_frame(5), client, pool_id, ledger=tmp_path / "1.db", **flags)
     flags["skip_invalid_items"] = True
+    first = tf.create_tasks(make_frame(5), client, pool_id, ledger=tmp_path / "1.db", **flags)
+    flags["skip_invalid_items"] = False
     again = tf.create_tasks(make_frame(5), client, pool_id, ledger=tmp_path / "2.db", **flags)
     pd.testing.assert_frame_equal(again, first)
     assert len(client.get_tasks(pool_id).to_dataframe()) == 5

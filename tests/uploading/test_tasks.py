@@ -132,4 +132,4 @@ def test_a_pool_takes_either_suites_or_tasks(client: tf.AsyncTolokaClient, pool_
     with pytest.raises(tf.InputError, match=r"create_tasks"):
         create_suites(frame_of(2), client, pool_id, rows_per_suite=1)
     with pytest.raises(tf.InputError, match=r"create_task_suites"):
-        tf.create_tasks(frame_of(2), client, suite_pool, progress=False)
+        tf.create_tasks(frame_of(2), client, suite_pool, overlap=1, progress=False)

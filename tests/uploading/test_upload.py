@@ -297,7 +297,7 @@ def test_a_cancelled_upload_keeps_known_results() -> None:
             if progress.rows:
                 some_are_created.set()
 
-        call = tf.aio.create_tasks(IMAGES, service.client(), "1", concurrency=1, progress=show)
+        call = tf.aio.create_tasks(IMAGES, service.client(), "1", overlap=1, concurrency=1, progress=show)
         task = asyncio.create_task(call)
         await some_are_created.wait()
         task.cancel()
@@ -411,7 +411,7 @@ def test_unknown_rows_are_looked_up_without_sending(service: TaskServer) -> None
 def test_the_async_functions_resume_and_reconcile(service: TaskServer) -> None:
     async def both() -> list[pd.DataFrame]:
         client = service.client()
-        first = await tf.aio.create_tasks(IMAGES, client, "1", upload_id="mine", progress=False)
+        first = await tf.aio.create_tasks(IMAGES, client, "1", overlap=1, upload_id="mine", progress=False)
         return [
             first,
             await tf.aio.resume("mine", client, progress=False),
@@ -527,7 +527,7 @@ def stopped_at(number: int, service: TaskServer, shown: list[tf.Progress]) -> tf
 
     async def upload_and_stop() -> pd.DataFrame:
         task = asyncio.ensure_future(
-            tf.aio.create_tasks(LONG_ROWS, service.client(), "1", concurrency=2, progress=shown.append)
+            tf.aio.create_tasks(LONG_ROWS, service.client(), "1", overlap=1, concurrency=2, progress=shown.append)
         )
         loop, respond = asyncio.get_running_loop(), service.answers[0]
 

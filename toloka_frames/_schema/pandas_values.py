@@ -30,6 +30,14 @@ def plain_values(series: pd.Series[Any]) -> list[Any]:
     return [None if type(value) is float and math.isnan(value) else value for value in values]
 
 
+def task_values(series: pd.Series[Any]) -> list[Any]:
+    """Return the cells of a GOLDEN:, HINT:, TASK: or OUTPUT: column as `plain_values` does, None also for empty text.
+
+    The platform's own files have empty cells where a task has no known solution, hint or answer.
+    """
+    return [None if isinstance(value, str) and not value else value for value in plain_values(series)]
+
+
 def _with_short_floats(series: pd.Series[Any]) -> pd.Series[Any]:
     """Return a column of 32-bit or 16-bit floats as 64-bit floats with the same digits: 0.1, not 0.10000000149011612."""
     dtype = getattr(series.dtype, "numpy_dtype", series.dtype)

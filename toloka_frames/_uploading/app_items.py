@@ -12,7 +12,7 @@ from toloka_frames._uploading.cells import check_fields, column_roles, convert_r
 from toloka_frames._uploading.ledger import place_of
 from toloka_frames._uploading.requests import PoolObjects, content_hashes, make_plan, number_array
 from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, Upload, check_flags, upload_verb
-from toloka_frames._validation import one_of, path_part, text, validate
+from toloka_frames._validation import check_frame, one_of, path_part, text, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,6 +75,7 @@ def create_app_items(
 
     Source: Apps API, "Add items in bulk" (at most 10,000 items a request; one that is not valid has all refused).
     """
+    df = check_frame(df)
     flags = check_flags(upload_id, ignore_errors=ignore_errors, force_new_original=force_new_original)
     if ignore_errors and batch_id is None:
         raise InputError("ignore_errors=True is for items of a batch only.", column="ignore_errors", hint="Give batch_id=.")
@@ -129,6 +130,7 @@ def create_app_batch(
 
     Source: Apps API, "Create batch with items", "Add items in bulk", "Start batch processing".
     """
+    df = check_frame(df)
     flags = check_flags(upload_id, start=start, ignore_errors=ignore_errors, force_new_original=force_new_original)
     if priority_order is not None:
         validate("priority_order", one_of(PriorityOrder), priority_order)
@@ -202,7 +204,7 @@ def item_roles(frame: pd.DataFrame, input_columns: Sequence[str] | None = None) 
         InputError: If `frame` is not a DataFrame, is empty, or has columns that an item cannot hold.
     """
     roles = column_roles(frame, input_columns, has_pool=True)
-    others = [*roles.golden.values(), *filter(None, (roles.hint, roles.language, roles.overlap))]
+    others = [*roles.golden.values(), *roles.members.values(), *roles.suite.values()]
     if others:
         raise InputError(
             f"App items have input fields only; {others[0]!r} is a column of tasks.",

@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._schema.bulk import CREATE_USER_BONUSES
-from toloka_frames._uploading.cells import convert_objects, read_columns, reject_duplicates
+from toloka_frames._uploading.fixed_columns import convert_objects, read_columns, reject_duplicates
 from toloka_frames._uploading.ledger import place_of
 from toloka_frames._uploading.requests import PoolObjects, content_hashes, make_plan, text_array
 from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, Upload, check_flags, upload_verb
-from toloka_frames._validation import reject_rows
+from toloka_frames._validation import check_frame, reject_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +62,8 @@ def create_user_bonuses(
             `assignment_id`, `private_comment` (text), `public_title`, `public_message` ({language: text}, or text in English),
             `without_message` (boolean).
         client: The account.
-        public_title: The title of all messages, as in the column of that name.
+        public_title: The title of all messages, as in the column of that name. Each bonus needs a title and a message, unless
+            its `without_message` is True.
         public_message: The text of all messages, as in the column of that name.
         skip_invalid_items: Whether to pay valid bonuses even if others are not valid.
         upload_id: As in `create_tasks`.
@@ -81,6 +82,7 @@ def create_user_bonuses(
 
     Source: Toloka API, "Issue bonuses" (at most 10,000 requests a day).
     """
+    df = check_frame(df)
     flags = check_flags(upload_id, skip_invalid_items=skip_invalid_items)
     objects = bonus_objects(df, {"public_title": public_title, "public_message": public_message})
     rows = BonusRows(CREATE_USER_BONUSES, df, flags, upload_id, objects, payments(df))
@@ -130,6 +132,7 @@ def bonus_objects(frame: pd.DataFrame, shared: Mapping[str, Any]) -> list[bytes]
         InputError: If a column is missing or unknown, an amount is out of range, or two rows are the same bonus.
     """
     values = _checked_values(frame, shared)
+    _check_messages(values)
     objects = convert_objects(values, MEMBER_TYPES)
     # Within one request the service rejects equal bonuses (409 ENTITY_CONFLICT). In two requests it would pay both, mostly by
     # mistake.
@@ -159,6 +162,16 @@ def _checked_values(frame: pd.DataFrame, shared: Mapping[str, Any]) -> dict[str,
     why = f"is not an amount of {MIN_AMOUNT} to {MAX_AMOUNT:g} dollars"
     reject_rows("amount", values["amount"], lambda value: not _is_amount(value), why)
     return values
+
+
+def _check_messages(values: Mapping[str, Sequence[Any]]) -> None:
+    """Reject bonuses without a title or message, unless without_message is True (Toloka API, UserBonus)."""
+    silent = values.get("without_message", [None] * len(values["amount"]))
+    for name in ("public_title", "public_message"):
+        texts = values.get(name, [None] * len(silent))
+        wanted = [text if is_silent is not True else text or name for text, is_silent in zip(texts, silent, strict=True)]
+        hint = "Give public_title= and public_message=, or columns of these names, or a column without_message with True."
+        reject_rows(name, wanted, lambda text: text is None or text in ("", {}), "is missing", hint)
 
 
 def _is_amount(value: Any) -> bool:

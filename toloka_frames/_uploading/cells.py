@@ -1,4 +1,4 @@
-"""Check the columns and cells of a DataFrame and convert its rows to JSON; errors name the column, the rows and the reason."""
+"""Find the role of each column of a frame, and convert its rows to JSON; errors name the column, the rows and the reason."""
 
 from __future__ import annotations
 
@@ -23,31 +23,23 @@ from toloka_frames._schema.field_values import (
     UNREPRESENTABLE,
     json_values,
 )
-from toloka_frames._schema.pandas_values import plain_values
-from toloka_frames._uploading.requests import (
-    MAX_INPUT_BYTES,
-    byte_lengths,
-    dumps,
-    json_objects,
-    records,
-    text_array,
-    text_list,
-)
-from toloka_frames._validation import MAX_SHOWN, check_frame, format_rows, nearest_hint, reject_rows
+from toloka_frames._schema.pandas_values import plain_values, task_values
+from toloka_frames._schema.task_columns import READ_COLUMNS, RESERVED_PREFIXES, SUITE_COLUMNS, TASK_COLUMNS
+from toloka_frames._uploading import task_members
+from toloka_frames._uploading.requests import MAX_INPUT_BYTES, byte_lengths, dumps, json_objects, text_array
+from toloka_frames._validation import MAX_SHOWN, check_column_names, format_rows, nearest_hint, reject_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from toloka_frames._schema.columns import Specification
     from toloka_frames._schema.field_types import FieldType
     from toloka_frames._uploading.requests import ColumnValues, RowTexts
+    from toloka_frames._uploading.tasks import DefaultOverlap
 
-MAX_OVERLAP = 30_000  # Toloka API, Task.overlap
-PREFIXES = ("INPUT:", "GOLDEN:")
 PRIMITIVES = frozenset(
     map(np.dtype, ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float64"))
 )
-SINGLE_COLUMNS = ("HINT:text", "HINT:default_language", "TASK:overlap")
 UNDECLARED = "undeclared"  # the type of a field that the specification does not have; the service decides what to do with it
 
 Cells = TypeVar("Cells")
@@ -61,17 +53,17 @@ class ColumnRoles:
     Attributes:
         inputs: Input fields to columns.
         golden: Output fields of known solutions to columns.
-        hint: The column of the message on an unknown solution, if any; likewise the next three.
-        language: The column of the default language.
-        overlap: The column of the overlap.
-        pool: The column of the pool.
+        members: Names in `TASK_COLUMNS` to columns.
+        suite: Names in `SUITE_COLUMNS` to columns.
+        extra: The column of values that fit no other column of a read frame, if any.
+        pool: The column of the pool, if the pool is not given elsewhere.
     """
 
     inputs: Mapping[str, str]
     golden: Mapping[str, str]
-    hint: str | None
-    language: str | None
-    overlap: str | None
+    members: Mapping[str, str]
+    suite: Mapping[str, str]
+    extra: str | None
     pool: str | None
 
 
@@ -93,7 +85,10 @@ class ConvertedRows:
 
 
 def column_roles(frame: pd.DataFrame, input_columns: Sequence[str] | None, *, has_pool: bool) -> ColumnRoles:
-    """Return the role of each column: plain names are input fields, prefixed ones are those of the platform's own files.
+    """Return the role of each column.
+
+    Plain names are input fields. Prefixed ones are those of the platform's own files and of read frames; in a frame with
+    `INPUT:` columns, the other columns of read frames are ignored.
 
     Args:
         frame: The rows.
@@ -101,31 +96,37 @@ def column_roles(frame: pd.DataFrame, input_columns: Sequence[str] | None, *, ha
         has_pool: Whether the pool is given elsewhere; otherwise the frame needs a column `pool_id`.
 
     Raises:
-        InputError: If `frame` is not a DataFrame, is empty, or has a column without a role.
+        InputError: If the frame is empty, or has a column without a role.
     """
-    names = _column_names(frame)
+    check_column_names(frame)
+    if not len(frame):
+        raise InputError("The frame has no rows, so there is nothing to create.")
+    names = list(frame.columns)
     pool = None if has_pool else "pool_id"
     if pool is not None and pool not in names:
         raise InputError("No pool is given for the tasks.", hint="Give pool_id=, or a column pool_id.")
+    is_read = input_columns is None and any(name.startswith("INPUT:") for name in names)
+    members = _members(names, is_read=is_read)
+    others = [name for name in names if name != pool and name not in members.values()]
     if input_columns is not None:
         inputs = _chosen_fields(names, input_columns)
-    elif any(name.startswith("INPUT:") for name in names):
-        _reject_unprefixed([name for name in names if name != pool and not _is_prefixed(name)])
+    elif is_read:
+        _reject_unknown([name for name in others if not name.startswith(("INPUT:", "GOLDEN:"))], names)
         inputs = _strip_prefix(names, "INPUT:")
     else:
-        inputs = {name: name for name in names if name != pool and not _is_prefixed(name)}
+        _reject_unknown([name for name in others if name.startswith(RESERVED_PREFIXES[1:])], names)
+        inputs = {name: name for name in others if not name.startswith(RESERVED_PREFIXES)}
     if not inputs or "" in inputs:
         raise InputError(
             "No column holds input values, or such a column has no name.",
             hint="Name the columns as the project's input fields.",
         )
-    special = {name: name for name in names if _is_prefixed(name)}
     return ColumnRoles(
         inputs,
         _strip_prefix(names, "GOLDEN:"),
-        special.get("HINT:text"),
-        special.get("HINT:default_language"),
-        special.get("TASK:overlap"),
+        {role: name for role, name in members.items() if role in TASK_COLUMNS},
+        {role: name for role, name in members.items() if role in SUITE_COLUMNS},
+        "extra" if is_read and "extra" in names else None,
         pool,
     )
 
@@ -135,7 +136,7 @@ def convert_rows(
     roles: ColumnRoles,
     specification: Specification,
     *,
-    overlap: int | None,
+    overlap: DefaultOverlap | None,
     positions: Sequence[int],
     strict: bool,
 ) -> ConvertedRows:
@@ -145,7 +146,7 @@ def convert_rows(
         frame: The rows.
         roles: The roles of the columns.
         specification: The project's fields.
-        overlap: The overlap of rows without a TASK:overlap, or None.
+        overlap: The overlap of tasks without one of their own; None for rows that have none: tasks of suites, app items.
         positions: The rows' positions in the upload.
         strict: Whether values that the project's specification does not allow are rejected here; if False, the service reports
             them row by row.
@@ -153,18 +154,15 @@ def convert_rows(
     Raises:
         InputError: If a value cannot be sent; the error names its column and rows.
     """
-    reader = _ColumnReader(frame, positions, strict=strict)
-    inputs = reader.inputs(roles.inputs, specification.input)
-    golden = reader.fields(roles.golden, specification.output, "output", reader.column)
-    hints = {member: reader.column(column, "string") for member, column in _hint_columns(roles)}
-    overlaps = reader.overlaps(roles.overlap, overlap)
-    known_solutions: list[bytes] | None = None
-    if golden or hints or roles.overlap:
-        members = list(_other_members(golden, hints, overlaps))
-        rest: RowTexts = [text_array(reader.dump(lambda: list(map(_rest_of_object, members))))]
-        known_solutions = [dumps(task["known_solutions"]) if "known_solutions" in task else b"" for task in members]
+    reader = ColumnReader(frame, positions, strict=strict)
+    inputs = reader.inputs(roles.inputs, specification.input, roles.extra)
+    rest: RowTexts
+    known_solutions = None
+    if roles.golden or roles.members or roles.extra:
+        texts, known_solutions = task_members.of_tasks(reader, roles, specification, overlap)
+        rest = [text_array(texts)]
     else:
-        rest = ["}" if overlap is None else f',"overlap":{overlap}}}']
+        rest = ["}" if overlap is None else overlap.text + "}"]
     values = reader.dump(lambda: json_objects(inputs, len(frame)))
     sizes = byte_lengths(values)
     reader.check_sizes(sizes)
@@ -182,78 +180,30 @@ def check_fields(columns: Mapping[str, str], specs: Mapping[str, Mapping[str, An
             )
 
 
-def read_columns(frame: Any, types: Mapping[str, str], required: Sequence[str]) -> dict[str, list[Any]]:
-    """Return the values of each column, None where they are missing.
-
-    Args:
-        frame: The rows.
-        types: The columns that the frame may have, with their types.
-        required: The columns that need a value in each row.
-
-    Raises:
-        InputError: If `frame` is not a DataFrame or is empty, a column is unknown, or a required value is missing.
-    """
-    check_frame(frame)
-    if not len(frame):
-        raise InputError("The frame has no rows, so there is nothing to do.")
-    if frame.columns.has_duplicates:
-        raise InputError("Column names must differ.", column=str(frame.columns[frame.columns.duplicated()][0]))
-    for name in frame.columns:
-        if name not in types:
-            similar = nearest_hint(str(name), list(types))
-            hint = f"The columns are {', '.join(types)}; choose them: df[[...]]."
-            raise InputError(f"Column {name!r} has no meaning here{similar}.", column=str(name), hint=hint)
-    values = {name: plain_values(frame[name]) for name in frame.columns}
-    for name in required:
-        if name not in values:
-            raise InputError(f"Column {name!r} is required.", column=name)
-        reject_rows(name, values[name], lambda value: value is None or value == "", "is missing")
-    return values
+def _members(names: Sequence[str], *, is_read: bool) -> dict[str, str]:
+    """Return the column of each member of a task or suite; `get_tasks` has those of tasks without `TASK:`."""
+    members = {name: name for name in names if name in TASK_COLUMNS or name in SUITE_COLUMNS}
+    for name in names if is_read else ():
+        if (role := f"TASK:{name}") in TASK_COLUMNS:
+            if role in members:
+                raise InputError(f"The columns {name!r} and {role!r} are the same.", column=name, hint="Drop one of them.")
+            members[role] = name
+    return members
 
 
-def reject_duplicates(column: str, values: Sequence[Any], what: str, hint: str) -> None:
-    """Raise InputError if two rows have equal values; `what` says what they then share."""
-    first: dict[Any, int] = {}
-    for row, value in enumerate(values):
-        if (before := first.setdefault(value, row)) != row:
-            raise InputError(f"Rows {before} and {row} are the same {what}.", column=column, rows=[before, row], hint=hint)
-
-
-def convert_objects(values: Mapping[str, Sequence[Any]], types: Mapping[str, str]) -> list[bytes]:
-    """Return the JSON object of each row, without missing values.
-
-    Args:
-        values: The values of each member.
-        types: The type of each member.
-
-    Raises:
-        InputError: If a value cannot be sent.
-    """
-    frame = pd.DataFrame({name: pd.Series(list(cells), dtype=object) for name, cells in values.items()})
-    reader = _ColumnReader(frame, range(len(frame)), strict=True)
-    members = {name: reader.column(name, types[name]) for name in values}
-    return text_list(reader.dump(lambda: json_objects(members, len(frame))))
-
-
-def _column_names(frame: Any) -> list[str]:
-    check_frame(frame)
-    names = list(frame.columns)
-    if not len(frame):
-        raise InputError("The frame has no rows, so there is nothing to create.")
-    wrong = [name for name in names if not isinstance(name, str)]
-    if wrong:
+def _reject_unknown(others: Sequence[str], names: Sequence[str]) -> None:
+    """Reject columns that have no meaning for an upload and that no read frame has."""
+    # only assignments have answers; elsewhere, an OUTPUT: column is more likely a misspelt GOLDEN: column
+    answers = ("OUTPUT:",) if any(name.startswith("ASSIGNMENT:") for name in names) else ()
+    unknown = [name for name in others if name not in READ_COLUMNS and not name.startswith(answers)]
+    if unknown:
+        place = "In a frame with INPUT: columns" if any(name.startswith("INPUT:") for name in names) else "With a prefix"
+        similar = nearest_hint(unknown[0], [*TASK_COLUMNS, *SUITE_COLUMNS])
         raise InputError(
-            f"Column names must be text; these are not: {wrong[:MAX_SHOWN]!r}.",
-            hint="df.columns = df.columns.map(str)",
+            f"{place}, these have no meaning for an upload: {', '.join(map(repr, unknown[:10]))}{similar}.",
+            column=unknown[0],
+            hint="Drop them, or name the input columns with input_columns=[...].",
         )
-    duplicates = frame.columns[frame.columns.duplicated()].tolist()
-    if duplicates:
-        raise InputError(f"Column names must differ; these occur twice: {duplicates[:MAX_SHOWN]!r}.", column=duplicates[0])
-    return names
-
-
-def _is_prefixed(name: str) -> bool:
-    return name.startswith(PREFIXES) or name in SINGLE_COLUMNS
 
 
 def _strip_prefix(names: Sequence[str], prefix: str) -> dict[str, str]:
@@ -273,53 +223,16 @@ def _chosen_fields(names: Sequence[str], input_columns: Sequence[str]) -> dict[s
     return fields
 
 
-def _reject_unprefixed(names: Sequence[str]) -> None:
-    if names:
-        raise InputError(
-            f"In a frame with INPUT: columns, these have no meaning for an upload: {', '.join(map(repr, names[:10]))}.",
-            column=names[0],
-            hint="Drop them, or name the input columns with input_columns=[...].",
-        )
-
-
-def _hint_columns(roles: ColumnRoles) -> Iterator[tuple[str, str]]:
-    if roles.hint is not None:
-        yield "message_on_unknown_solution", roles.hint
-    if roles.language is not None:
-        yield "default_language", roles.language
-
-
-def _other_members(
-    golden: Mapping[str, list[Any]], hints: Mapping[str, list[Any]], overlaps: list[int | None]
-) -> Iterator[dict[str, Any]]:
-    """Iterate over the members of each task other than its input values."""
-    solutions = records(golden, len(overlaps))
-    members = records(hints, len(overlaps))
-    for solution, task, overlap in zip(solutions, members, overlaps, strict=True):
-        if solution:
-            task["known_solutions"] = solution
-        if "default_language" in task:
-            task["localization_config"] = {"default_language": task.pop("default_language")}
-        if overlap is not None:
-            task["overlap"] = overlap
-        yield task
-
-
-def _rest_of_object(members: Mapping[str, Any]) -> bytes:
-    """Return the JSON text that adds members to an object and closes it."""
-    # the members keep their order, so that uploads of earlier versions have the same content
-    texts = (b',"%b":%b' % (name.encode(), _member_text(name, value)) for name, value in members.items())
-    return b"".join((*texts, b"}"))
-
-
-def _member_text(name: str, value: Any) -> bytes:
-    return b'[{"output_values":%b,"correctness_weight":1}]' % dumps(value) if name == "known_solutions" else dumps(value)
-
-
-class _ColumnReader:
+class ColumnReader:
     """Reads the columns of a frame as JSON values and rejects cells that cannot be sent.
 
+    Args:
+        frame: The rows.
+        positions: The rows' positions in the upload.
+        strict: Whether values of another type than their field's are rejected.
+
     Attributes:
+        height: The number of rows.
         missing: The columns read so far that have missing cells.
     """
 
@@ -328,16 +241,49 @@ class _ColumnReader:
         self._positions = positions
         self._strict = strict
         self._columns: dict[str, list[Any]] = {}
+        self.height = len(frame)
         self.missing: set[str] = set()
 
-    def inputs(self, columns: Mapping[str, str], specs: Mapping[str, Mapping[str, Any]]) -> dict[str, ColumnValues]:
-        """Return the values of input fields, checked against their specification."""
-        fields = self.fields(columns, specs, "input", self._column_or_array)
+    def inputs(
+        self, columns: Mapping[str, str], specs: Mapping[str, Mapping[str, Any]], extra: str | None
+    ) -> dict[str, ColumnValues]:
+        """Return the values of input fields, checked against their specification.
+
+        Args:
+            columns: The columns of the fields.
+            specs: The specification of the fields.
+            extra: The column of a read frame with values that do not fit their own column, or None.
+        """
+        fields = self._fields(columns, specs, "input", self._column_or_array)
+        if extra is not None and any(value is not None for value in self.task_column(extra, "string")):
+            for field, values in task_members.extra_inputs(self, extra, columns).items():
+                fields[field] = self._filled(columns[field], values, _type_of(field, specs))
         if self._strict:
             self._check_required(columns, specs)
         return fields
 
-    def fields(
+    def golden(self, columns: Mapping[str, str], specs: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Any]]:
+        """Return the values of output fields in known solutions, None where they are missing or empty text."""
+        return self._fields(columns, specs, "output", self.task_column)
+
+    def column(self, name: str, type_name: str) -> list[Any]:
+        """Return the values of a column, None where they are missing, if they fit the type of its field."""
+        return self._checked(name, plain_values(self._frame[name]), type_name)
+
+    def task_column(self, name: str, type_name: str) -> list[Any]:
+        """Return the values of a column of tasks as `column` does, None also for empty text."""
+        return self._checked(name, task_values(self._frame[name]), type_name)
+
+    def reject(self, column: str, values: Sequence[Any], is_wrong: Callable[[Any], bool], why: str, hint: str = "") -> None:
+        """Raise InputError if a column has wrong values, as `reject_rows` does."""
+        reject_rows(column, values, is_wrong, why, hint, positions=self._positions)
+
+    def reject_where(self, column: str, values: Sequence[Any], are_wrong: Sequence[bool], why: str, hint: str = "") -> None:
+        """Raise InputError if a column has wrong values, given for each row."""
+        wrong = iter(are_wrong)
+        self.reject(column, values, lambda _: next(wrong), why, hint)
+
+    def _fields(
         self,
         columns: Mapping[str, str],
         specs: Mapping[str, Mapping[str, Any]],
@@ -347,45 +293,36 @@ class _ColumnReader:
         """Return the values of fields, each read by `read(column, type)` with the type in its specification."""
         if self._strict:
             check_fields(columns, specs, kind)
-        fields = {}
-        for field, column in columns.items():
-            fields[field] = read(column, str(specs[field].get("type", "json")) if field in specs else UNDECLARED)
-        return fields
+        return {field: read(column, _type_of(field, specs)) for field, column in columns.items()}
 
-    def column(self, name: str, type_name: str) -> list[Any]:
-        """Return the values of a column, None where they are missing, if they fit the type of its field."""
-        cells = plain_values(self._frame[name])
+    def _checked(self, name: str, cells: list[Any], type_name: str) -> list[Any]:
         field = FIELD_TYPES[type_name]
         values = json_values(cells, field, parse=type_name != UNDECLARED)
         types = set(map(type, values))
         if type(None) in types:
             self.missing.add(name)
             types.remove(type(None))
-        if type(UNREPRESENTABLE) in types and any(value is UNREPRESENTABLE for value in values):
+        if type(UNREPRESENTABLE) in types:
             why = f"holds a value that JSON cannot represent, or is nested more than {MAX_LEVELS} levels deep"
-            are_wrong = iter([value is UNREPRESENTABLE for value in values])
-            self._reject(name, cells, lambda _: next(are_wrong), why)
+            self.reject_where(name, cells, [value is UNREPRESENTABLE for value in values], why)
         if types - JSON_TYPES:
-            self._reject(name, values, _is_not_json, "has a type that JSON cannot represent", CONVERT_HINT)
+            self.reject(name, values, _is_not_json, "has a type that JSON cannot represent", CONVERT_HINT)
         if float in types and (math.inf in values or -math.inf in values):
-            self._reject(name, values, _is_infinite, "is infinite, which JSON cannot represent")
+            self.reject(name, values, _is_infinite, "is infinite, which JSON cannot represent")
         if self._strict and not types <= field.json_types:
             hint = CONVERT_HINTS.get(type_name, CONVERT_HINT)
             why = f"is not of type {type_name}"
-            self._reject(name, values, lambda value: value is not None and not _accepts(field, value), why, hint)
+            self.reject(name, values, lambda value: value is not None and not _accepts(field, value), why, hint)
         self._columns[name] = values
         return values
 
-    def overlaps(self, column: str | None, default: int | None) -> list[int | None]:
-        """Return the overlap of each row."""
-        if default is not None and not _is_overlap(default):
-            raise InputError(f"overlap={default!r}: a whole number from 1 to {MAX_OVERLAP:,} is needed.", column="overlap")
-        if column is None:
-            return [default] * len(self._frame)
-        values = self.column(column, "integer")
-        why = f"is not from 1 to {MAX_OVERLAP:,}"
-        self._reject(column, values, lambda value: value is not None and not _is_overlap(value), why)
-        return [default if value is None else value for value in values]
+    def _filled(self, name: str, others: Sequence[Any], type_name: str) -> list[Any]:
+        """Return the values of a column, with others where they are missing."""
+        cells = plain_values(self._frame[name])
+        self.missing.discard(name)
+        return self._checked(
+            name, [other if cell is None else cell for cell, other in zip(cells, others, strict=True)], type_name
+        )
 
     def dump(self, dump: Callable[[], Json]) -> Json:
         """Return what `dump` writes of columns that were read; if it fails, name the column and its rows."""
@@ -394,7 +331,7 @@ class _ColumnReader:
         except TypeError as error:
             why = f"cannot be written as JSON: {error}"
             for column, values in self._columns.items():
-                self._reject(column, values, partial(_cannot_be_dumped, column), why)
+                self.reject(column, values, partial(_cannot_be_dumped, column), why)
             raise
 
     def check_sizes(self, sizes: Sequence[int]) -> None:
@@ -424,12 +361,9 @@ class _ColumnReader:
             if field not in columns:
                 raise InputError(f"The project's input field {field!r} is required, and no column holds it.", column=field)
             if columns[field] in self.missing:
-                values = plain_values(self._frame[columns[field]])
+                values = self._columns.get(columns[field]) or plain_values(self._frame[columns[field]])
                 why = "is missing, and the field is required"
-                self._reject(columns[field], values, lambda value: value is None, why)
-
-    def _reject(self, column: str, values: Sequence[Any], is_wrong: Callable[[Any], bool], why: str, hint: str = "") -> None:
-        reject_rows(column, values, is_wrong, why, hint, positions=self._positions)
+                self.reject(columns[field], values, lambda value: value is None, why)
 
 
 CONVERT_HINT = "Convert the column first: astype('string'), dt.strftime(...); files that hold text are read with dtype=str."
@@ -438,6 +372,10 @@ CONVERT_HINTS = {
     "float": "Convert the column first, as with astype('float64').",
     "boolean": "Convert the column first, as with .map({'yes': True, 'no': False}).",
 }
+
+
+def _type_of(field: str, specs: Mapping[str, Mapping[str, Any]]) -> str:
+    return str(specs[field].get("type", "json")) if field in specs else UNDECLARED
 
 
 def _array_if_valid(series: pd.Series[Any], type_name: str, *, strict: bool) -> pa.Array | None:
@@ -500,10 +438,6 @@ def _accepts(field: FieldType, value: Any) -> bool:
         element = field.element
         return isinstance(value, list) and (not element.json_types or element.json_types.issuperset(map(type, value)))
     return not field.json_types or type(value) in field.json_types
-
-
-def _is_overlap(value: Any) -> bool:
-    return type(value) is int and 1 <= value <= MAX_OVERLAP
 
 
 def _is_infinite(value: Any) -> bool:

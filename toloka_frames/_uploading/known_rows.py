@@ -11,7 +11,7 @@ from toloka_frames._uploading.app_items import ItemRows, item_roles
 from toloka_frames._uploading.bonuses import BonusRows, payments
 from toloka_frames._uploading.cells import column_roles
 from toloka_frames._uploading.ledger import Ledger, ledger_path
-from toloka_frames._uploading.tasks import TaskRows
+from toloka_frames._uploading.tasks import DefaultOverlap, TaskRows
 from toloka_frames._uploading.upload import check_client, find_like_rows
 from toloka_frames._validation import check_frame, path_part, validate
 
@@ -83,7 +83,7 @@ async def chosen_rows(
     ledger: FilePath | None,
 ) -> pd.DataFrame:
     """Return the result of `new_rows`."""
-    check_frame(df)
+    df = check_frame(df)
     check_client(client)
     path = ledger_path(ledger)
     if not len(df):
@@ -105,7 +105,7 @@ def _rows_of(
     if pool_id is None and {"user_id", "amount"} <= set(df.columns) and "pool_id" not in df.columns:
         return BonusRows(CREATE_USER_BONUSES, df, {}, None, [], payments(df))
     roles = column_roles(df, input_columns, has_pool=pool_id is not None)
-    return TaskRows(CREATE_TASKS, df, SKIP_INVALID, None, roles, pool_id, None)
+    return TaskRows(CREATE_TASKS, df, SKIP_INVALID, None, roles, pool_id, DefaultOverlap())
 
 
 async def _account(rows: FrameRows, service: ApiClient) -> str | None:

@@ -13,7 +13,7 @@ from toloka_frames._runtime.concurrency import WorkerPool
 from toloka_frames._runtime.progress import ProgressArg, track_progress
 from toloka_frames._transport.http import decode_json
 from toloka_frames._transport.responses import bad_answer
-from toloka_frames._uploading.cells import convert_objects, read_columns, reject_duplicates
+from toloka_frames._uploading.fixed_columns import convert_objects, read_columns, reject_duplicates
 from toloka_frames._uploading.results import Results, first_error
 from toloka_frames._uploading.upload import RowJob, upload_verb
 from toloka_frames._validation import flag_or_none, path_part, reject_rows, validate

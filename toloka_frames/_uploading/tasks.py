@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from toloka_frames._errors import InputError
 from toloka_frames._reading import field_specs
 from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS
 from toloka_frames._schema.pandas_values import plain_values
-from toloka_frames._uploading.cells import check_fields, column_roles, convert_rows
+from toloka_frames._uploading import task_members
+from toloka_frames._uploading.cells import ColumnReader, check_fields, column_roles, convert_rows
 from toloka_frames._uploading.ledger import place_of
 from toloka_frames._uploading.requests import (
     HASH,
@@ -24,8 +26,9 @@ from toloka_frames._uploading.requests import (
     text_array,
     text_list,
 )
+from toloka_frames._uploading.task_members import MAX_OVERLAP, OVERLAP_HINT, is_overlap
 from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, Upload, check_flags, upload_verb
-from toloka_frames._validation import check_frame, path_part, positive, validate
+from toloka_frames._validation import check_column_names, check_frame, path_part, positive, reject_rows, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -51,6 +54,7 @@ def create_tasks(
     open_pool: bool | None = None,
     skip_invalid_items: bool | None = None,
     overlap: int | None = None,
+    infinite_overlap: bool | None = None,
     input_columns: Sequence[str] | None = None,
     upload_id: str | None = None,
     ledger: FilePath | None = None,
@@ -61,9 +65,17 @@ def create_tasks(
 ) -> Upload:
     """Create a task from each row of a DataFrame.
 
-    The columns are the project's input fields, or those of the platform's own upload files: `INPUT:*`, `GOLDEN:*` (a known
-    solution), `HINT:text`, `TASK:overlap`. Missing cells are left out. All rows are converted and checked before anything is
-    sent, and each request is recorded in the ledger before it is sent.
+    The columns are the project's input fields, or those of the platform's own files and of `get_tasks`: `INPUT:*`, `GOLDEN:*`
+    (a known solution), `HINT:text`, `HINT:default_language`, and `TASK:` with `overlap`, `infinite_overlap`, `reserved_for`,
+    `unavailable_for`, `traits_all_of`, `traits_any_of`, `traits_none_of_any`, `known_solutions` (several with their weights),
+    `known_solutions.correctness_weight` and `baseline_solutions`. Frames of `get_tasks`, `get_task_suites` and
+    `get_assignments` can be passed as they are: columns that cannot be sent, such as `id` and `created`, are ignored. Missing
+    cells are left out, and in other columns than those of input fields also empty text. Text in a field of type json or
+    array_* that is JSON is sent as that JSON. All rows are converted and checked before anything is sent, and each request is
+    recorded in the ledger before it is sent.
+
+    A control task (a row with a `GOLDEN:` value) with a finite overlap is used up by that number of Tolokers, and later pages
+    have none: give control tasks `TASK:infinite_overlap` True.
 
     The same call again (same rows in the same order, same account and pool) creates nothing twice, even after a restart, a lost
     response or a killed process: it continues where the first call ended, or returns the same results without sending anything
@@ -72,14 +84,16 @@ def create_tasks(
     the others.
 
     Args:
-        df: The rows, with any index.
+        df: The rows, with any index: a DataFrame of pandas or Polars, or an Arrow table.
         client: The account.
         pool_id: The pool; None if `df` has a column `pool_id`.
-        allow_defaults: Whether tasks without an overlap get that of the pool's defaults.
+        allow_defaults: Whether tasks without an overlap get that of the pool's defaults. Otherwise, each task needs an overlap.
         open_pool: Whether to open the pool, once, after all tasks are created.
         skip_invalid_items: Whether to create valid rows even if others are not valid; the results then show what the service
             reports for each invalid row.
         overlap: The number of answers wanted for each task, 1 to 30,000, where no `TASK:overlap` gives it.
+        infinite_overlap: Whether each task is given to every Toloker, where no `TASK:overlap` or `TASK:infinite_overlap` says
+            otherwise.
         input_columns: The columns that hold input values, if the frame has others too.
         upload_id: A name for the upload. Its rows are not compared with those of other uploads, so a new name creates all of
             them, and you pay for them again; other rows under a name that the ledger has are rejected.
@@ -104,9 +118,11 @@ def create_tasks(
     Source: Toloka API, "Create single/multiple tasks": at most 1,048,576 bytes of input_values a request, and an
     operation_id is refused a second time; Toloka-Kit 1.2.3: at most 10,000 tasks.
     """
+    df = check_frame(df)
     flags = check_flags(upload_id, allow_defaults=allow_defaults, open_pool=open_pool, skip_invalid_items=skip_invalid_items)
     roles = column_roles(df, input_columns, has_pool=pool_id is not None)
-    rows = TaskRows(CREATE_TASKS, df, flags, upload_id, roles, pool_id, overlap)
+    default = _check_overlap(overlap, infinite_overlap, allow_defaults, roles.members)
+    rows = TaskRows(CREATE_TASKS, df, flags, upload_id, roles, pool_id, default)
     return Upload(rows, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed)
 
 
@@ -122,6 +138,7 @@ def create_task_suites(
     open_pool: bool | None = None,
     skip_invalid_items: bool | None = None,
     overlap: int | None = None,
+    infinite_overlap: bool | None = None,
     input_columns: Sequence[str] | None = None,
     upload_id: str | None = None,
     ledger: FilePath | None = None,
@@ -132,19 +149,23 @@ def create_task_suites(
 ) -> Upload:
     """Create task suites from the rows of a DataFrame, for a pool without smart mixing.
 
-    A suite holds the tasks of one page that a Toloker sees. Columns, checks, the ledger and the effect of the same call again
-    are as in `create_tasks`.
+    A suite holds the tasks of one page that a Toloker sees. Columns of tasks, checks, the ledger and the effect of the same
+    call again are as in `create_tasks`. A suite also has columns whose value is the same in all of its rows: `SUITE:` with
+    `overlap`, `infinite_overlap`, `reserved_for`, `unavailable_for`, `traits_all_of`, `traits_any_of`, `traits_none_of_any`,
+    `issuing_order_override`, `longitude` and `latitude`. Its tasks have no overlap, Tolokers or traits of their own.
 
     Args:
         df: The rows, with any index.
         client: The account.
         pool_id: The pool; None if `df` has a column `pool_id`.
-        suite_column: A column whose value is the same for all rows of a suite; it is not an input field. Alternatively:
+        suite_column: A column whose value is the same for all rows of a suite; it is not an input field. By default
+            `SUITE:id`, if `df` has it, as frames of `get_task_suites` do. Alternatively:
         rows_per_suite: The number of consecutive rows in a suite; the last suite of a pool may have fewer.
         allow_defaults: Whether suites get the overlap of the pool's defaults.
         open_pool: Whether to open the pool, once, after all suites are created.
         skip_invalid_items: Whether to create valid suites even if others are not valid.
-        overlap: The number of answers wanted for each suite, 1 to 30,000.
+        overlap: The number of answers wanted for each suite, 1 to 30,000, where no `SUITE:overlap` gives it.
+        infinite_overlap: Whether each suite is given to every Toloker, where no `SUITE:` column says otherwise.
         input_columns: The columns that hold input values, if the frame has others too.
         upload_id: As in `create_tasks`.
         ledger: As in `create_tasks`.
@@ -163,13 +184,16 @@ def create_task_suites(
 
     Source: Toloka API, "Create single/multiple task suites".
     """
+    df = check_frame(df)
+    check_column_names(df)
     flags = check_flags(upload_id, allow_defaults=allow_defaults, open_pool=open_pool, skip_invalid_items=skip_invalid_items)
+    if suite_column is None and rows_per_suite is None and "SUITE:id" in df.columns:
+        suite_column = "SUITE:id"
     suites = _suite_of_each_row(df, suite_column, rows_per_suite)
     frame = df if suite_column is None else df.drop(columns=suite_column)
-    if "TASK:overlap" in frame.columns:
-        raise InputError("A suite has one overlap: give overlap= instead of the column TASK:overlap.", column="TASK:overlap")
     roles = column_roles(frame, input_columns, has_pool=pool_id is not None)
-    rows = TaskRows(CREATE_TASK_SUITES, frame, flags, upload_id, roles, pool_id, overlap, suites)
+    default = _check_overlap(overlap, infinite_overlap, allow_defaults, roles.suite)
+    rows = TaskRows(CREATE_TASK_SUITES, frame, flags, upload_id, roles, pool_id, default, suites)
     return Upload(rows, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed)
 
 
@@ -177,16 +201,69 @@ def _suite_of_each_row(df: pd.DataFrame, suite_column: str | None, rows_per_suit
     """Return a value for each row that is the same for all rows of a suite."""
     if (suite_column is None) == (rows_per_suite is None):
         raise InputError("Exactly one of suite_column and rows_per_suite is needed.")
-    check_frame(df)
     if rows_per_suite is not None:
         validate("rows_per_suite", positive, rows_per_suite)
         return [row // rows_per_suite for row in range(len(df))]
-    if suite_column not in df.columns:
+    if suite_column is None or suite_column not in df.columns:
         raise InputError(f"suite_column={suite_column!r}: the frame has no such column.", column=suite_column)
     suites = plain_values(df[suite_column])
     if missing := [row for row, suite in enumerate(suites) if suite is None]:
         raise InputError(f"Column {suite_column!r}: row {missing[0]} has no suite.", column=suite_column, rows=missing[:5])
+    why = "cannot name a suite; text or a number is needed"
+    reject_rows(suite_column, suites, lambda suite: not isinstance(suite, str | int | float | date), why)
     return suites
+
+
+@dataclass(frozen=True)
+class DefaultOverlap:
+    """The overlap of tasks or suites without one of their own.
+
+    Attributes:
+        overlap: The number of answers wanted for each, or None.
+        is_infinite: Whether each is given to every Toloker.
+        is_required: Whether the pool's default overlap is not to be used.
+    """
+
+    overlap: int | None = None
+    is_infinite: bool = False
+    is_required: bool = False
+
+    @property
+    def text(self) -> str:
+        """The JSON member after the values of a task, with a comma before it; "" if the pool's default is used."""
+        return "" if self.is_missing else ',"infinite_overlap":true' if self.is_infinite else f',"overlap":{self.overlap}'
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the pool's default is used."""
+        return self.overlap is None and not self.is_infinite
+
+
+def _check_overlap(
+    overlap: int | None, infinite_overlap: bool | None, allow_defaults: bool | None, columns: Mapping[str, str]
+) -> DefaultOverlap:
+    """Return the overlap that the arguments of an upload function give.
+
+    Args:
+        overlap: The argument of that name; likewise the next two.
+        infinite_overlap: The argument.
+        allow_defaults: The argument.
+        columns: The columns of members.
+
+    Raises:
+        InputError: If the overlap is not valid, given in two ways, or not given at all.
+    """
+    if overlap is not None and not is_overlap(overlap):
+        raise InputError(f"overlap={overlap!r}: a whole number from 1 to {MAX_OVERLAP:,} is needed.", column="overlap")
+    if infinite_overlap not in (None, True, False):
+        raise InputError(f"infinite_overlap={infinite_overlap!r}: True, False or None is needed.", column="infinite_overlap")
+    if overlap is not None and infinite_overlap:
+        raise InputError("overlap= and infinite_overlap=True are given; a task has one of them.", column="overlap")
+    default = DefaultOverlap(overlap, is_infinite=bool(infinite_overlap), is_required=not allow_defaults)
+    has_column = any(name.endswith((":overlap", ":infinite_overlap")) for name in columns)
+    if default.is_missing and default.is_required and not has_column:
+        raise InputError("Neither allow_defaults=True nor overlap= is given.", column="overlap", hint=OVERLAP_HINT)
+    return default
 
 
 @dataclass(frozen=True)
@@ -196,13 +273,13 @@ class TaskRows(FrameRows):
     Attributes:
         roles: The roles of the columns.
         pool_id: The pool; None if a column names it.
-        overlap: The overlap of suites, or of tasks without a TASK:overlap.
+        overlap: The overlap of tasks or suites without one of their own.
         suites: For task suites, a value for each row that is the same for all rows of a suite.
     """
 
     roles: ColumnRoles
     pool_id: str | None
-    overlap: int | None
+    overlap: DefaultOverlap
     suites: Sequence[Any] | None = None
 
     async def plan(self, service: ApiClient) -> UploadPlan:
@@ -233,7 +310,7 @@ class TaskRows(FrameRows):
         hashes, pools = np.zeros(len(self.frame), HASH), await self._pools(service)
         for pool in pools:
             check_fields(self.roles.inputs, pool.specification.input, "input")
-        for pool, converted in self._convert(pools, self.overlap):
+        for pool, _, converted in self._convert(pools, self.overlap if self.suites is None else None):
             hashes[list(pool.rows)] = _task_hashes(pool.id, converted)
         return hashes
 
@@ -256,26 +333,31 @@ class TaskRows(FrameRows):
             PoolObjects(
                 pool.id, pool.rows, _task_texts(pool, converted), converted.input_bytes, _task_hashes(pool.id, converted)
             )
-            for pool, converted in self._convert(pools, self.overlap)
+            for pool, _, converted in self._convert(pools, self.overlap)
         ]
 
     def _suites(self, pools: Iterable[_Pool], suites: Sequence[Any]) -> tuple[list[PoolObjects], list[int]]:
         """Return the suites of each pool, and the position of each row's suite."""
         groups, suite_of_row = [], [0] * len(self.frame)
         numbers: dict[tuple[str, Any], int] = {}
-        for pool, converted in self._convert(pools, overlap=None):
+        for pool, part, converted in self._convert(pools, overlap=None):
             for row in pool.rows:
                 suite_of_row[row] = numbers.setdefault((pool.id, suites[row]), len(numbers))
-            groups.append(_suites_of_pool(pool.id, [suite_of_row[row] for row in pool.rows], converted, self.overlap))
+            numbers_of_part = [suite_of_row[row] for row in pool.rows]
+            reader = ColumnReader(part, pool.rows, strict=self.strict)
+            members = task_members.of_suites(reader, self.roles.suite, numbers_of_part, self.overlap)
+            groups.append(_suites_of_pool(pool.id, numbers_of_part, converted, members))
         return groups, suite_of_row
 
-    def _convert(self, pools: Iterable[_Pool], overlap: int | None) -> Iterator[tuple[_Pool, ConvertedRows]]:
+    def _convert(
+        self, pools: Iterable[_Pool], overlap: DefaultOverlap | None
+    ) -> Iterator[tuple[_Pool, pd.DataFrame, ConvertedRows]]:
         for pool in pools:
             part = self.frame if len(pool.rows) == len(self.frame) else self.frame.iloc[list(pool.rows)]
             converted = convert_rows(
                 part, self.roles, pool.specification, overlap=overlap, positions=pool.rows, strict=self.strict
             )
-            yield pool, converted
+            yield pool, part, converted
 
 
 @dataclass(frozen=True)
@@ -307,7 +389,9 @@ def _task_hashes(pool_id: str, converted: ConvertedRows) -> Hashes:
     return content_hashes(f"pool {pool_id}", [*converted.inputs, *([] if known is None else [text_array(known)])])
 
 
-def _suites_of_pool(pool_id: str, suite_of_row: Sequence[int], converted: ConvertedRows, overlap: int | None) -> PoolObjects:
+def _suites_of_pool(
+    pool_id: str, suite_of_row: Sequence[int], converted: ConvertedRows, members: Mapping[int, bytes]
+) -> PoolObjects:
     tasks: dict[int, list[bytes]] = {}
     sizes: dict[int, int] = {}
     for suite, values, size in zip(suite_of_row, text_list(converted.texts), converted.input_bytes, strict=True):
@@ -319,9 +403,9 @@ def _suites_of_pool(pool_id: str, suite_of_row: Sequence[int], converted: Conver
             "one request.",
             hint="Put fewer rows into a suite.",
         )
-    pool, tail = dumps(pool_id), b"]}" if overlap is None else b'],"overlap":%d}' % overlap
+    pool = dumps(pool_id)
     objects = [
-        b'{"__item_idx":"%d","pool_id":%b,"tasks":[%b%b' % (suite, pool, b",".join(texts), tail)
+        b'{"__item_idx":"%d","pool_id":%b,"tasks":[%b]%b' % (suite, pool, b",".join(texts), members[suite])
         for suite, texts in tasks.items()
     ]
     counts = [len(texts) for texts in tasks.values()]

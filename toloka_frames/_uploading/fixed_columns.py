@@ -1,0 +1,68 @@
+"""Read frames with fixed columns, such as bonuses and bans, and convert their rows to JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from toloka_frames._errors import InputError
+from toloka_frames._schema.pandas_values import plain_values
+from toloka_frames._uploading.cells import ColumnReader
+from toloka_frames._uploading.requests import json_objects, text_list
+from toloka_frames._validation import check_column_names, check_frame, nearest_hint, reject_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def read_columns(frame: Any, types: Mapping[str, str], required: Sequence[str]) -> dict[str, list[Any]]:
+    """Return the values of each column, None where they are missing.
+
+    Args:
+        frame: The rows.
+        types: The columns that the frame may have, with their types.
+        required: The columns that need a value in each row.
+
+    Raises:
+        InputError: If `frame` is not a DataFrame or is empty, a column is unknown, or a required value is missing.
+    """
+    frame = check_frame(frame)
+    check_column_names(frame)
+    if not len(frame):
+        raise InputError("The frame has no rows, so there is nothing to do.")
+    for name in frame.columns:
+        if name not in types:
+            similar = nearest_hint(str(name), list(types))
+            hint = f"The columns are {', '.join(types)}; choose them: df[[...]]."
+            raise InputError(f"Column {name!r} has no meaning here{similar}.", column=str(name), hint=hint)
+    values = {name: plain_values(frame[name]) for name in frame.columns}
+    for name in required:
+        if name not in values:
+            raise InputError(f"Column {name!r} is required.", column=name)
+        reject_rows(name, values[name], lambda value: value is None or value == "", "is missing")
+    return values
+
+
+def reject_duplicates(column: str, values: Sequence[Any], what: str, hint: str) -> None:
+    """Raise InputError if two rows have equal values; `what` says what they then share."""
+    first: dict[Any, int] = {}
+    for row, value in enumerate(values):
+        if (before := first.setdefault(value, row)) != row:
+            raise InputError(f"Rows {before} and {row} are the same {what}.", column=column, rows=[before, row], hint=hint)
+
+
+def convert_objects(values: Mapping[str, Sequence[Any]], types: Mapping[str, str]) -> list[bytes]:
+    """Return the JSON object of each row, without missing values.
+
+    Args:
+        values: The values of each member.
+        types: The type of each member.
+
+    Raises:
+        InputError: If a value cannot be sent.
+    """
+    frame = pd.DataFrame({name: pd.Series(list(cells), dtype=object) for name, cells in values.items()})
+    reader = ColumnReader(frame, range(len(frame)), strict=True)
+    members = {name: reader.column(name, types[name]) for name in values}
+    return text_list(reader.dump(lambda: json_objects(members, len(frame))))
