@@ -22,9 +22,9 @@ from support.child_process import child_process
 
 import toloka_frames as tf
 from toloka_frames._schema.bulk import CREATE_APP_ITEMS, CREATE_TASK_SUITES, CREATE_TASKS, CREATE_USER_BONUSES
-from toloka_frames._uploading.ledger import ChunkTakenError, Ledger, packed_ids, place_of, unpacked_ids
+from toloka_frames._uploading.ledger import ChunkTakenError, Ledger, place_of
 from toloka_frames._uploading.requests import Chunk, UploadPlan
-from toloka_frames._uploading.results import Results
+from toloka_frames._uploading.results import Results, packed_ids, unpacked_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -93,7 +93,7 @@ def test_an_upload_is_found_by_account_and_name(ledger: Ledger) -> None:
     assert ledger.find("me", "other") is None
     assert ledger.find("you", "mine") is None
     ledger.add(plan(chunk(0, range(3)), account="you"), CALL_FLAGS)
-    assert ledger.uploads()["account"] == ("me", "you")
+    assert tf.uploads(ledger.path)["account"].tolist() == ["me", "you"]
     assert [entry.account for entry in ledger.find_name("mine")] == ["me", "you"]
     assert [entry.account for entry in ledger.find_content(CREATE_TASKS, "content")] == ["me", "you"]
     assert ledger.find_content(CREATE_USER_BONUSES, "content") == []
@@ -102,7 +102,7 @@ def test_an_upload_is_found_by_account_and_name(ledger: Ledger) -> None:
 def test_an_upload_that_another_process_has_just_added_is_not_added_again(ledger: Ledger) -> None:
     added(ledger, chunk(0, range(3)))
     assert ledger.add(plan(chunk(0, range(3))), CALL_FLAGS) is None
-    assert ledger.uploads()["not_sent"] == (3,)
+    assert tf.uploads(ledger.path)["not_sent"].tolist() == [3]
 
 
 def test_a_begun_chunk_stays_open_with_its_operation_and_unknown_rows(ledger: Ledger) -> None:

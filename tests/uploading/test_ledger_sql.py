@@ -16,6 +16,7 @@ import pytest
 
 from toloka_frames._schema.bulk import CREATE_APP_ITEMS
 from toloka_frames._uploading.ledger import Ledger
+from toloka_frames._uploading.ledger_listing import UploadList
 from toloka_frames._uploading.requests import Chunk, UploadPlan
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class RecordingConnection:
         return self._sqlite.executemany(sql, rows)
 
 
-class RecordingLedger(Ledger):
+class RecordingLedger(Ledger, UploadList):
     """A ledger whose statements can be replayed.
 
     Attributes:
@@ -77,7 +78,7 @@ def statements(tmp_path: Path) -> list[tuple[str, str, list[Any]]]:
         return ledger.statements
 
 
-def use_every_method(ledger: Ledger) -> None:
+def use_every_method(ledger: RecordingLedger) -> None:
     chunks = [Chunk(number, "", range(number * 2, number * 2 + 2), b'{"a":1}\n{"a":2}', f"key {number}") for number in range(3)]
     plan = UploadPlan(CREATE_APP_ITEMS, "me", "mine", "key", "hash", 6, array("I", range(6)), chunks, range(6))
     entry = ledger.add(replace(plan, destination={"app_project_id": "P"}), {"ignore_errors": True})

@@ -14,7 +14,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import sqlite3
 import threading
 from array import array
@@ -28,7 +27,9 @@ import numpy as np
 from toloka_frames._errors import InputError, LedgerError
 from toloka_frames._runtime.concurrency import FileLock
 from toloka_frames._schema.bulk import BULK_CREATIONS, CREATE_APP_BATCH, CREATE_USER_BONUSES
-from toloka_frames._uploading.requests import COUNT, HASH, Chunk, dumps, positions_of, spans_of
+from toloka_frames._uploading.ledger_schema import APPLICATION_ID, MIGRATED_VERSION, SCHEMA, SCHEMA_VERSION
+from toloka_frames._uploading.requests import COUNT, HASH, Chunk, positions_of, spans_of
+from toloka_frames._uploading.results import packed_ids, unpacked_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -42,9 +43,6 @@ ChunkState: TypeAlias = Literal["waiting", "begun", "refused", "done", "failed"]
 Hashes: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
 Flags: TypeAlias = "Mapping[str, bool | str | None]"
 
-APPLICATION_ID = 0x746F6C66  # "tolf", which distinguishes a ledger from other SQLite files
-SCHEMA_VERSION = 4
-MIGRATED_VERSION = 3  # of earlier versions, the one that is migrated
 PAGE_BYTES = 32_768
 BUSY_SECONDS = 10.0
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -62,51 +60,9 @@ HINTS = {
     **dict.fromkeys((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED), IN_USE_HINT),
     **dict.fromkeys((sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY), DISK_HINT),
 }
-# The columns `created` to `pool_ids` of an upload are null until all its rows are settled; they keep `tf.uploads` quick.
-# `account` is empty and `url` null where version 3 did not record them. `version` counts the changes of a chunk. `place` names
-# what rows are compared within. `hashes` and `counts` are those of `Chunk`; `counts` is null if each object is a row.
-SCHEMA = """
-create table uploads (
-    id integer primary key, account text not null, url text, upload_id text not null, path text not null, key text not null,
-    destination text not null, rows integer not null, object_of_row blob, content text not null, digests blob not null,
-    flags text not null, begun text not null, ended text, created integer, invalid integer, failed integer, pool_ids text
-);
-create unique index upload_names on uploads (upload_id, account) where account <> '';
-create index upload_ids on uploads (upload_id);
-create index upload_contents on uploads (content);
-create index unsettled_uploads on uploads (id) where ended is null;
-create table chunks (
-    upload integer not null, operation_id text not null, number integer not null, pool_id text not null, spans text not null,
-    rows integer not null, state text not null, version integer not null default 0, sent_as text, flags text, begun text,
-    ended text, created integer not null default 0, invalid integer not null default 0, failed integer not null default 0,
-    object_ids blob, primary key (upload, operation_id)
-);
-create index unsettled_chunks on chunks (upload) where state <> 'done';
-create table objects (
-    upload integer not null, operation_id text not null, text blob not null, primary key (upload, operation_id)
-);
-create table contents (
-    upload integer not null, operation_id text not null, place text not null, hashes blob not null, counts blob,
-    primary key (upload, operation_id)
-);
-create index content_places on contents (place);
-create table outcomes (
-    upload integer not null, operation_id text not null, row integer not null, status text not null,
-    error_field text, error_code text, error_message text,
-    primary key (upload, operation_id, row)
-) without rowid;
-create table opened (upload integer not null, pool_id text not null, primary key (upload, pool_id)) without rowid;
-"""
-UPLOAD_SUMMARY = """
-select upload, group_concat(distinct pool_id) as pool_ids, sum(created) as created, sum(invalid) as invalid,
-    sum(failed) as failed, sum(iif(state = 'begun', rows, 0)) as unknown, sum(iif(state = 'waiting', rows, 0)) as not_sent,
-    iif(sum(state in ('refused', 'failed')), 'FAILED', 'UNFINISHED') as state
-from chunks where upload in (select id from uploads where ended is null) group by upload
-"""
 OF_CHUNK = "where upload = :upload and operation_id = :operation_id"
 BEGUN = "from chunks where upload = :upload and state = 'begun'"
 OF_NUMBER = "where upload = :upload and (:number is null or number = :number)"
-ZERO, NOT_HEXADECIMAL = b"0"[0], re.compile("[^0-9a-f]")
 OUTCOME_COLUMNS = ("row", "status", "error_field", "error_code", "error_message")
 
 
@@ -670,51 +626,6 @@ class Ledger(LedgerFile):
         """Record that this upload has opened a pool."""
         self._write("insert or ignore into opened values (:upload, :pool_id)", upload=upload, pool_id=pool_id)
 
-    def uploads(self) -> dict[str, Any]:
-        """Return all uploads with the number of their rows in each state, oldest first, as columns."""
-        rows = self._read(
-            f"""
-            select upload_id, uploads.rows, coalesce(uploads.created, summary.created) as created,
-                coalesce(uploads.invalid, summary.invalid) as invalid, substr(begun, 1, 23) as begun,
-                substr(ended, 1, 23) as ended,
-                json_array(account, url, path, json_extract(destination, '$.app_project_id'),
-                    coalesce(uploads.pool_ids, summary.pool_ids), coalesce(uploads.failed, summary.failed),
-                    coalesce(unknown, 0), coalesce(not_sent, 0), iif(ended is null, state, 'DONE')) as common
-            from uploads left join ({UPLOAD_SUMMARY}) summary on upload = id order by id
-            """
-        )
-        names = ("upload_id", "rows", "created", "invalid", "begun", "ended", "common")
-        columns: dict[str, Any] = dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
-        columns |= _common_columns(columns.pop("common"))
-        return {**columns, "kind": [BULK_CREATIONS[path].name for path in columns.pop("path")]}
-
-    def unsettled(self, upload_id: str) -> bool:
-        """Return whether some of the rows of the uploads of this name are not settled."""
-        rows = self._read("select 1 from uploads where upload_id = :upload_id and ended is null", upload_id=upload_id)
-        return bool(rows)
-
-    def forget(self, upload_id: str | None, before: str | None, *, unsettled: bool) -> int:
-        """Delete uploads.
-
-        Args:
-            upload_id: The name of the uploads; None for any.
-            before: A timestamp in UTC before which they were begun; None for any.
-            unsettled: Whether to delete also those with rows that are not settled.
-
-        Returns:
-            The number of deleted uploads.
-        """
-        with self._change() as sqlite:
-            rows = sqlite.execute(
-                "delete from uploads where upload_id = coalesce(:upload_id, upload_id)"
-                " and begun < coalesce(:before, '9999') and (:unsettled or ended is not null) returning id",
-                {"upload_id": upload_id, "before": before, "unsettled": unsettled},
-            ).fetchall()
-            ids = {"ids": json.dumps([id_ for (id_,) in rows])}
-            for table in ("chunks", "objects", "contents", "outcomes", "opened"):
-                sqlite.execute(f"delete from {table} where upload in (select value from json_each(:ids))", ids)
-        return len(rows)
-
     @contextlib.contextmanager
     def _chunk_change(self, upload: int, chunk: Chunk) -> Iterator[tuple[sqlite3.Connection, dict[str, Any]]]:
         """Change a chunk in one transaction, if no other process has changed it since this call read it."""
@@ -802,47 +713,6 @@ def place_of(kind: BulkCreation, account: str, destination: Mapping[str, str], p
     return f"user bonuses {account}" if kind is CREATE_USER_BONUSES else f"pool {pool_id}"
 
 
-def packed_ids(ids: Sequence[str | None]) -> bytes | str:
-    """Return ids in the form that the ledger stores: if all have the same length and differ only in hexadecimal digits, these.
-
-    Toloka's ids are UUIDs or texts such as 000016c290--64382dfc97aa9547ff8a2299, whose digits take half the bytes.
-    """
-    created = [id_ for id_ in ids if id_ is not None]
-    text = "".join(created)
-    pattern = re.sub("[0-9a-f]", "0", created[0]) if created else ""
-    if not pattern or not text.isascii() or set(map(len, created)) != {len(pattern)}:
-        return dumps(ids).decode()
-    characters, form = (
-        np.frombuffer(text.encode(), np.uint8).reshape(-1, len(pattern)),
-        np.frombuffer(pattern.encode(), np.uint8),
-    )
-    digits = characters[:, form == ZERO].tobytes().decode()
-    # also false if a digit is not hexadecimal
-    same_form = (characters[:, form != ZERO] == form[form != ZERO]).all() and not NOT_HEXADECIMAL.search(digits)
-    if not same_form:
-        return dumps(ids).decode()
-    missing = [position for position, id_ in enumerate(ids) if id_ is None]
-    return dumps([pattern, len(created), missing]) + b"\n" + bytes.fromhex(digits + "0" * (len(digits) % 2))
-
-
-def unpacked_ids(packed: bytes | str) -> list[str | None]:
-    """Return the ids that `packed_ids` has packed."""
-    if isinstance(packed, str):
-        ids: list[str | None] = json.loads(packed)
-        return ids
-    header, _, digits = packed.partition(b"\n")
-    pattern, count, missing = json.loads(header)
-    form = np.frombuffer(pattern.encode(), np.uint8)
-    characters = np.tile(form, (count, 1))
-    width = int((form == ZERO).sum())
-    characters[:, form == ZERO] = np.frombuffer(digits.hex().encode()[: count * width], np.uint8).reshape(count, width)
-    text = characters.tobytes().decode()
-    ids = [text[start : start + len(pattern)] for start in range(0, len(text), len(pattern))]
-    for position in missing:
-        ids.insert(position, None)
-    return ids
-
-
 def _created_hashes(hashes: bytes, counts: bytes | None, object_ids: bytes | str | None) -> Hashes:
     """Return the hashes of the rows of a chunk whose object has an id, all if the ids are None; without zeros."""
     rows: Hashes = np.frombuffer(hashes, HASH)
@@ -926,14 +796,6 @@ def _within(rows: set[int], positions: Sequence[int], columns: Mapping[str, Any]
         name: [values[index] for index in wanted] if isinstance(values, list) else values for name, values in columns.items()
     }
     return [positions[index] for index in wanted], some
-
-
-def _common_columns(texts: Sequence[str]) -> dict[str, Sequence[Any]]:
-    """Return the columns of `Ledger.uploads` that are equal in many rows, from the JSON text of each row."""
-    values = {text: json.loads(text) for text in set(texts)}
-    rows = [values[text] for text in texts]
-    names = ("account", "url", "path", "app_project_id", "pool_ids", "failed", "unknown", "not_sent", "state")
-    return dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
 
 
 def _key(upload: int, chunk: Chunk) -> dict[str, Any]:

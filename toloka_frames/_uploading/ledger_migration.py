@@ -10,8 +10,9 @@ import numpy as np
 from toloka_frames._schema.bulk import BULK_CREATIONS, CREATE_TASK_SUITES, CREATE_TASKS, CREATE_USER_BONUSES
 from toloka_frames._transport.connections import normal_url
 from toloka_frames._uploading.bonuses import PAYMENT
-from toloka_frames._uploading.ledger import create_tables, packed_ids, place_of, settle_uploads
+from toloka_frames._uploading.ledger import create_tables, place_of, settle_uploads
 from toloka_frames._uploading.requests import COUNT, content_hashes, dumps, text_array
+from toloka_frames._uploading.results import packed_ids
 
 if TYPE_CHECKING:
     import sqlite3

@@ -11,7 +11,8 @@ from toloka_frames._errors import InputError
 from toloka_frames._schema.pandas_values import STRING_DTYPE
 from toloka_frames._schema.timestamps import format_timestamp
 from toloka_frames._transport.connections import HOSTS, normal_url
-from toloka_frames._uploading.ledger import Ledger, ledger_path
+from toloka_frames._uploading.ledger import ledger_path
+from toloka_frames._uploading.ledger_listing import UploadList
 from toloka_frames._uploading.upload import CONCURRENCY, LedgerRows, Upload, upload_verb
 from toloka_frames._validation import flag, text, validate
 
@@ -106,7 +107,7 @@ def uploads(ledger: FilePath | None = None) -> pd.DataFrame:
     Raises:
         LedgerError: If the ledger cannot be used. A file that exists is only read.
     """
-    with Ledger(ledger_path(ledger)) as opened:
+    with UploadList(ledger_path(ledger)) as opened:
         columns: dict[str, Any] = opened.open(read_only=True).uploads()
     environments = {normal_url(host): environment for environment, host in HOSTS.items()}
     columns["environment"] = [environments.get(url, "") for url in columns["url"]]
@@ -148,7 +149,7 @@ def forget(
         validate("upload_id", text, upload_id)
     begun_before = None if before is None else validate("before", format_timestamp, before)
     validate("unsettled", flag, unsettled)
-    with Ledger(ledger_path(ledger)) as opened:
+    with UploadList(ledger_path(ledger)) as opened:
         opened.open()
         if upload_id is not None and not unsettled and opened.unsettled(upload_id):
             raise InputError(

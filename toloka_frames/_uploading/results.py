@@ -1,7 +1,9 @@
-"""Collect the outcome of each object of an upload and build the result DataFrame."""
+"""Collect the outcome of each object of an upload, build the result DataFrame, and pack ids for the ledger."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -11,6 +13,7 @@ import pyarrow as pa
 
 from toloka_frames._schema.pandas_values import STRING_DTYPE
 from toloka_frames._transport.responses import to_text
+from toloka_frames._uploading.requests import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +26,7 @@ UncreatedObject: TypeAlias = "tuple[int, RowStatus, str | None, str | None, str 
 
 DTYPES = {pa.large_string(): STRING_DTYPE, pa.int64(): pd.Int64Dtype()}
 COLUMNS = ("status", "object_id", "error_field", "error_code", "error_message", "operation_id", "chunk")
+ZERO, NOT_HEXADECIMAL = b"0"[0], re.compile("[^0-9a-f]")
 NO_ERROR = dict.fromkeys(("error_field", "error_code", "error_message"))
 
 
@@ -140,3 +144,44 @@ def first_error(output: Any) -> dict[str, str | None]:
         columns = {"error_field": name, "error_code": details.get("code"), "error_message": details.get("message")}
         return {column: to_text(value) for column, value in columns.items()}
     return {}
+
+
+def packed_ids(ids: Sequence[str | None]) -> bytes | str:
+    """Return ids in the form that the ledger stores: if all have the same length and differ only in hexadecimal digits, these.
+
+    Toloka's ids are UUIDs or texts such as 000016c290--64382dfc97aa9547ff8a2299, whose digits take half the bytes.
+    """
+    created = [id_ for id_ in ids if id_ is not None]
+    text = "".join(created)
+    pattern = re.sub("[0-9a-f]", "0", created[0]) if created else ""
+    if not pattern or not text.isascii() or set(map(len, created)) != {len(pattern)}:
+        return dumps(ids).decode()
+    characters, form = (
+        np.frombuffer(text.encode(), np.uint8).reshape(-1, len(pattern)),
+        np.frombuffer(pattern.encode(), np.uint8),
+    )
+    digits = characters[:, form == ZERO].tobytes().decode()
+    # also false if a digit is not hexadecimal
+    same_form = (characters[:, form != ZERO] == form[form != ZERO]).all() and not NOT_HEXADECIMAL.search(digits)
+    if not same_form:
+        return dumps(ids).decode()
+    missing = [position for position, id_ in enumerate(ids) if id_ is None]
+    return dumps([pattern, len(created), missing]) + b"\n" + bytes.fromhex(digits + "0" * (len(digits) % 2))
+
+
+def unpacked_ids(packed: bytes | str) -> list[str | None]:
+    """Return the ids that `packed_ids` has packed."""
+    if isinstance(packed, str):
+        ids: list[str | None] = json.loads(packed)
+        return ids
+    header, _, digits = packed.partition(b"\n")
+    pattern, count, missing = json.loads(header)
+    form = np.frombuffer(pattern.encode(), np.uint8)
+    characters = np.tile(form, (count, 1))
+    width = int((form == ZERO).sum())
+    characters[:, form == ZERO] = np.frombuffer(digits.hex().encode()[: count * width], np.uint8).reshape(count, width)
+    text = characters.tobytes().decode()
+    ids = [text[start : start + len(pattern)] for start in range(0, len(text), len(pattern))]
+    for position in missing:
+        ids.insert(position, None)
+    return ids
