@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from toloka_frames._reading.column_selection import Columns, check_columns, reject_columns, select_columns
 from toloka_frames._reading.foreign_rows import SAMPLE_ROWS, Rows, SchemaInferrer, reject_resume, to_batches_async
 from toloka_frames._reading.parquet_file import ParquetFile
-from toloka_frames._reading.scan import Scan
+from toloka_frames._reading.scan import Scan, check_scan
 from toloka_frames._reading.sinks import DtypeBackend, check_dtype_backend, to_frame
 from toloka_frames._reading.sync import DEFAULT_LAG, Synced, awaited_sync
 from toloka_frames._runtime.event_loop import run_on_loop
@@ -38,6 +39,7 @@ __all__ = [
     "create_task_suites",
     "create_tasks",
     "create_user_bonuses",
+    "head",
     "new_rows",
     "reconcile",
     "reject_assignments",
@@ -51,31 +53,57 @@ __all__ = [
 ]
 
 
+async def head(
+    scan: Scan, n: int = 5, *, columns: Columns | None = None, dtype_backend: DtypeBackend | None = None
+) -> pd.DataFrame:
+    """Async version of `Scan.head`; arguments, result, errors and source as there."""
+    check_dtype_backend(dtype_backend)
+    check_scan(scan, "tf.aio.head reads")
+    return to_frame(await run_on_loop(scan._fetch_head(n, columns)), dtype_backend)
+
+
 async def to_dataframe(
     rows: Scan | Rows,
     *,
+    columns: Columns | None = None,
     dtype_backend: DtypeBackend | None = None,
     concurrency: int | None = None,
     progress: ProgressArg = "auto",
 ) -> pd.DataFrame:
     """Async version of `tf.to_dataframe`; a scan also takes concurrency and progress. Units, errors and source as there."""
     check_dtype_backend(dtype_backend)
-    return to_frame(await to_arrow(rows, concurrency=concurrency, progress=progress), dtype_backend)
+    table = await to_arrow(rows, columns=columns, concurrency=concurrency, progress=progress)
+    return to_frame(table, dtype_backend)
 
 
-async def to_arrow(rows: Scan | Rows, *, concurrency: int | None = None, progress: ProgressArg = "auto") -> pa.Table:
+async def to_arrow(
+    rows: Scan | Rows,
+    *,
+    columns: Columns | None = None,
+    concurrency: int | None = None,
+    progress: ProgressArg = "auto",
+) -> pa.Table:
     """Async version of `tf.to_arrow`; a scan also takes concurrency and progress. Units, errors and source as there."""
+    check_columns(columns)
     if isinstance(rows, Scan):
-        return await run_on_loop(rows._fetch_table(concurrency, progress))
+        return await run_on_loop(rows._fetch_table(columns, concurrency, progress))
     inferrer = SchemaInferrer(None)
     batches = [batch async for batch in to_batches_async(rows, inferrer)]
-    return pa.Table.from_batches(batches, inferrer.schema)
+    return select_columns(pa.Table.from_batches(batches, inferrer.schema), columns)
 
 
-async def to_parquet(rows: Scan | Rows, path: FilePath, *, resume: bool = False, progress: ProgressArg = "auto") -> Path:
-    """Async version of `tf.to_parquet`; a scan also takes progress. Units, errors and source as there."""
+async def to_parquet(
+    rows: Scan | Rows,
+    path: FilePath,
+    *,
+    columns: Columns | None = None,
+    resume: bool = False,
+    progress: ProgressArg = "auto",
+) -> Path:
+    """Async version of `tf.to_parquet`; a scan also takes columns and progress. Units, errors and source as there."""
     if isinstance(rows, Scan):
-        return await run_on_loop(rows._write_parquet(path, resume, progress))
+        return await run_on_loop(rows._write_parquet(path, columns, resume, progress))
+    reject_columns(columns)
     reject_resume(resume)
     inferrer = SchemaInferrer(SAMPLE_ROWS)
     stream = to_batches_async(rows, inferrer)

@@ -23,6 +23,9 @@ def scans(client: tf.AsyncTolokaClient) -> None:
     assert_type(tf.to_dask(scan, 8), dd.DataFrame)
     tf.AsyncTolokaClient(lambda: "token", "SANDBOX")
     tf.AsyncTolokaClient(lambda: 5, "SANDBOX")  # type: ignore[arg-type,return-value]
+    assert_type(scan.head(3, columns=["id"]), pd.DataFrame)
+    assert_type(scan.to_dataframe(columns=lambda name: name != "extra"), pd.DataFrame)
+    scan.shape  # type: ignore[attr-defined]  # noqa: B018 -- it is not an attribute
     for frame in scan.iter_dataframes(10):
         assert_type(frame, pd.DataFrame)
     for row in scan:

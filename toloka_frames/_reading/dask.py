@@ -6,6 +6,7 @@ import sys
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
+from toloka_frames._reading.column_selection import select_columns, selected_names
 from toloka_frames._reading.scan import check_scan
 from toloka_frames._reading.sinks import check_dtype_backend, to_frame
 from toloka_frames._validation import positive, validate
@@ -14,12 +15,18 @@ if TYPE_CHECKING:
     import dask.dataframe as dd
     import pandas as pd
 
+    from toloka_frames._reading.column_selection import Columns
     from toloka_frames._reading.scan import Scan
     from toloka_frames._reading.sinks import DtypeBackend
 
 
 def to_dask(
-    scan: Scan, npartitions: int, *, workers: int | None = None, dtype_backend: DtypeBackend | None = None
+    scan: Scan,
+    npartitions: int,
+    *,
+    columns: Columns | None = None,
+    workers: int | None = None,
+    dtype_backend: DtypeBackend | None = None,
 ) -> dd.DataFrame:
     """Return a list as a Dask DataFrame; its rows are requested by the workers when Dask computes them.
 
@@ -30,6 +37,7 @@ def to_dask(
     Args:
         scan: The list to read.
         npartitions: The maximum number of partitions; a list with fewer rows has fewer.
+        columns: As in `Scan.to_dataframe`.
         workers: The number of processes that read at the same time, 1 to 300: each gets an equal share of the account's 300
             requests per second. Defaults to the processes of the current `dask.distributed.Client`; without one to 1, because
             Dask then computes in threads of this process. Pass it for `scheduler="processes"` and for a cluster that grows.
@@ -52,16 +60,19 @@ def to_dask(
     except ImportError as error:
         raise ImportError("tf.to_dask needs Dask: pip install 'toloka_frames[dask]'") from error
     validate("npartitions", positive, npartitions)
+    names = selected_names(columns, scan.schema.names) if columns is not None else None
     partitions = scan.partitions(npartitions, workers=_worker_processes() if workers is None else workers)
-    meta = to_frame(partitions[0].schema.empty_table(), dtype_backend)
+    meta = to_frame(select_columns(partitions[0].schema.empty_table(), names), dtype_backend)
     # a unique name: with equal names Dask would reuse rows that an earlier frame left in the cluster
     label = f"toloka_frames-{token_hex(4)}"
-    frame: dd.DataFrame = dd.from_map(_read, partitions, meta=meta, label=label, dtype_backend=dtype_backend)  # type: ignore[no-untyped-call]
+    frame: dd.DataFrame = dd.from_map(  # type: ignore[no-untyped-call]
+        _read, partitions, meta=meta, label=label, names=names, dtype_backend=dtype_backend
+    )
     return frame
 
 
-def _read(partition: Scan, dtype_backend: DtypeBackend | None) -> pd.DataFrame:
-    return partition.to_dataframe(dtype_backend=dtype_backend, progress=False)
+def _read(partition: Scan, names: list[str] | None, dtype_backend: DtypeBackend | None) -> pd.DataFrame:
+    return partition.to_dataframe(columns=names, dtype_backend=dtype_backend, progress=False)
 
 
 def _worker_processes() -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pyarrow as pa
 
 from toloka_frames._errors import InputError
+from toloka_frames._reading.column_selection import Columns, check_columns, reject_columns, select_columns
 from toloka_frames._reading.foreign_values import foreign_array, infer_type, plain_row
 from toloka_frames._reading.parquet_file import ParquetFile
 from toloka_frames._reading.scan import Scan
@@ -43,6 +44,7 @@ Rows: TypeAlias = Iterable[Any] | AsyncIterable[Any]
 def to_dataframe(
     rows: Scan | Rows,
     *,
+    columns: Columns | None = None,
     dtype_backend: DtypeBackend | None = None,
     concurrency: int | None = None,
     progress: ProgressArg = "auto",
@@ -52,6 +54,7 @@ def to_dataframe(
     Args:
         rows: A scan, or an iterable or async generator of dicts, or of objects with an `unstructure()` method such as
             Toloka-Kit's.
+        columns: Names, or a function of a name, as in `Scan.to_dataframe`.
         dtype_backend: As in `Scan.to_dataframe`.
         concurrency: As in `Scan.to_dataframe`; only used for a scan.
         progress: As in `Scan.to_dataframe`; only used for a scan.
@@ -74,28 +77,44 @@ def to_dataframe(
     Source: Toloka-Kit 1.2.3 for `unstructure()`.
     """
     check_dtype_backend(dtype_backend)
-    return to_frame(to_arrow(rows, concurrency=concurrency, progress=progress), dtype_backend)
+    table = to_arrow(rows, columns=columns, concurrency=concurrency, progress=progress)
+    return to_frame(table, dtype_backend)
 
 
-def to_arrow(rows: Scan | Rows, *, concurrency: int | None = None, progress: ProgressArg = "auto") -> pa.Table:
+def to_arrow(
+    rows: Scan | Rows,
+    *,
+    columns: Columns | None = None,
+    concurrency: int | None = None,
+    progress: ProgressArg = "auto",
+) -> pa.Table:
     """Return a scan, or rows from any other source, as an Arrow table.
 
     Arguments, columns, units, errors and source as in `to_dataframe`.
     """
+    check_columns(columns)
     if isinstance(rows, Scan):
-        return rows.to_arrow(concurrency=concurrency, progress=progress)
+        return rows.to_arrow(columns=columns, concurrency=concurrency, progress=progress)
     inferrer = SchemaInferrer(None)
     batches = list(to_batches(rows, inferrer))
-    return pa.Table.from_batches(batches, inferrer.schema)
+    return select_columns(pa.Table.from_batches(batches, inferrer.schema), columns)
 
 
-def to_parquet(rows: Scan | Rows, path: FilePath, *, resume: bool = False, progress: ProgressArg = "auto") -> Path:
+def to_parquet(
+    rows: Scan | Rows,
+    path: FilePath,
+    *,
+    columns: Columns | None = None,
+    resume: bool = False,
+    progress: ProgressArg = "auto",
+) -> Path:
     """Write a scan, or rows from any other source, to a Parquet file, in bounded memory.
 
     Args:
         rows: As in `to_dataframe`. The columns are inferred from the first 10,000 rows; later values that do not fit them are
             in `extra`.
         path: The file. It appears when it is complete.
+        columns: Only for a scan: as in `Scan.to_dataframe`.
         resume: Only for a scan: pull into a folder, and resume there after a kill, as in `Scan.to_parquet`.
         progress: As in `Scan.to_dataframe`; only used for a scan.
 
@@ -103,7 +122,8 @@ def to_parquet(rows: Scan | Rows, path: FilePath, *, resume: bool = False, progr
         The path. Errors and source as in `to_dataframe`.
     """
     if isinstance(rows, Scan):
-        return rows.to_parquet(path, resume=resume, progress=progress)
+        return rows.to_parquet(path, columns=columns, resume=resume, progress=progress)
+    reject_columns(columns)
     reject_resume(resume)
     inferrer = SchemaInferrer(SAMPLE_ROWS)
     batches = to_batches(rows, inferrer)

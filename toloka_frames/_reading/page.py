@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toloka_frames._schema.columns import FLOAT, TIMESTAMP, Column, Layout, PathStep, ValuePath, in_datetime_range
-from toloka_frames._schema.json_rows import batch_of, parse_json
+from toloka_frames._schema.json_rows import batch_of, batch_without_extra, parse_json
 from toloka_frames._transport.http import decode_arrow
 from toloka_frames._transport.responses import bad_answer
 
@@ -130,7 +130,7 @@ def last_id(body: bytes, layout: Layout) -> str | None:
 
 def _read_fast(body: bytes, layout: Layout) -> Page | None:
     try:
-        table = decode_arrow(body, layout.page_schema, unknown_fields="error")
+        table = decode_arrow(body, layout.page_schema, unknown_fields="error" if layout.has_extra else "ignore")
     except pa.ArrowInvalid:
         return None
     if table.num_rows != 1:
@@ -147,7 +147,8 @@ def _read_fast(body: bytes, layout: Layout) -> Page | None:
         columns = [reading.column(column) for column in layout.columns]
     except _InexactError:
         return None
-    batch = pa.RecordBatch.from_arrays([*columns, pa.nulls(reading.height, pa.string())], schema=layout.schema)
+    extra = [pa.nulls(reading.height, pa.string())] if layout.has_extra else []
+    batch = pa.RecordBatch.from_arrays([*columns, *extra], schema=layout.schema)
     return Page(ids.to_pylist(), has_more, batch, reading.parents)
 
 
@@ -233,9 +234,9 @@ def _first(lists: pa.ListArray) -> pa.Array:
 
 
 def _read_exactly(body: bytes, layout: Layout) -> Page:
-    page = read_dicts(body, layout)
+    page, to_batch = read_dicts(body, layout), batch_of if layout.has_extra else batch_without_extra
     if not layout.exploded_lists:
-        return Page(page.ids, page.has_more, batch_of(page.rows, layout.columns))
+        return Page(page.ids, page.has_more, to_batch(page.rows, layout.columns))
     heights = [_height(row, layout.exploded_lists) for row in page.rows]
     rows = [
         _element(row, layout.exploded_lists, index)
@@ -243,7 +244,7 @@ def _read_exactly(body: bytes, layout: Layout) -> Page:
         for index in range(height)
     ]
     parents = np.repeat(np.arange(len(heights)), np.asarray(heights, dtype=np.int64))
-    return Page(page.ids, page.has_more, batch_of(rows, layout.columns), parents)
+    return Page(page.ids, page.has_more, to_batch(rows, layout.columns), parents)
 
 
 def _height(row: dict[str, Any], lists: tuple[str, ...]) -> int:

@@ -99,10 +99,12 @@ class Concurrency:
     Attributes:
         connections: The maximum; None means one, and MAX_CONNECTIONS once the service turns out to be slow.
         uses_id_ranges: Whether the rest of the list is requested in ranges of ids; None until that is decided.
+        prefetches: Whether the next page is requested before the caller needs it.
     """
 
     connections: int | None = None
     uses_id_ranges: bool | None = None
+    prefetches: bool = True
     _responses: int = 0
     _fastest: float = math.inf
 
@@ -289,7 +291,7 @@ class Prefetcher(Generic[PageT]):
         fetched, is_due = await self._pending[0].fetched, self._concurrency.is_due
         self._pending.popleft()
         # requested before this page is parsed: waiting and parsing then cost the longer of both, not their sum
-        if (after := fetched.next_cursor) is not None and not is_due:
+        if (after := fetched.next_cursor) is not None and not is_due and self._concurrency.prefetches:
             self._pending.append(_PendingPage(after, None, asyncio.create_task(self._fetch(after, None))))
         page = await fetched.parsed
         self._expected, self.has_more, self._rows = fetched.next_cursor, page.has_more, self._rows + len(page.ids)

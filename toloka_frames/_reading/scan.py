@@ -5,12 +5,13 @@ from __future__ import annotations
 from contextlib import aclosing
 from copy import copy as copy_of
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import pyarrow as pa
 
 from toloka_frames._errors import InputError, ScanInterrupted
-from toloka_frames._reading import field_specs, time_pull
+from toloka_frames._reading import field_specs, scan_display, time_pull
+from toloka_frames._reading.column_selection import Columns, check_columns, selected_names
 from toloka_frames._reading.output_paths import FilePath, check_output_file
 from toloka_frames._reading.page import Page, read_dicts, read_page
 from toloka_frames._reading.pager import Concurrency, Handover, PageRequest, is_in_id_order, pages_of
@@ -20,12 +21,12 @@ from toloka_frames._reading.resumable import pull_resumable
 from toloka_frames._reading.sinks import DtypeBackend, Rebatcher, check_dtype_backend, to_frame
 from toloka_frames._runtime.event_loop import AsyncItems, in_thread, iterate, run
 from toloka_frames._runtime.progress import ProgressArg, track_progress
-from toloka_frames._schema.columns import EXTRA, Column, Layout, SpecFields, expand_columns
+from toloka_frames._schema.columns import Column, Layout, SpecFields, expand_columns
 from toloka_frames._transport.rate_limits import REQUESTS_PER_SECOND
 from toloka_frames._validation import flag_or_none, page_size, path_part, positive, validate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from toloka_frames._runtime.progress import ProgressTracker
     from toloka_frames._schema.lists import Resource
     from toloka_frames._transport.http import ApiClient
+
+RowsT = TypeVar("RowsT", pa.RecordBatch, pa.Table)
 
 # A display that appears and is over within half a second only flickers.
 QUIET_SECONDS = 0.5
@@ -55,20 +58,56 @@ class Scan:
         self._title = resource.name
 
     def __repr__(self) -> str:
-        request = self._source.request
-        columns = [
-            f"{column.prefix}:*" if isinstance(column, SpecFields) else column.name for column in request.resource.columns
-        ]
-        return f"<Scan of {request}, pages of {self._source.limit} rows>\ncolumns: {', '.join([*columns, EXTRA])}"
+        return scan_display.as_text(self._source.request, self._source.limit, self._source.known_columns)
+
+    def _repr_html_(self) -> str:
+        return scan_display.as_html(self._source.request, self._source.limit, self._source.known_columns)
+
+    # not for type checkers, to which it would say that a scan has every attribute
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(scan_display.frame_advice(name, [key for key in dir(Scan) if not key.startswith("_")]))
+
+        def __len__(self) -> NoReturn:
+            raise TypeError(scan_display.frame_advice("len", ()))
+
+        def __getitem__(self, key: object) -> NoReturn:
+            raise TypeError(
+                f"A Scan has no rows yet, so there is no scan[{key!r}]: use scan.to_dataframe()[...] or scan.head()[...]."
+            )
+
+        def __array__(self, *_: object, **__: object) -> NoReturn:
+            # pandas would make a frame of the rows as they are in the API: without types, and with dicts in its cells
+            raise TypeError("A Scan is not an array: scan.to_dataframe() returns its rows as a DataFrame with typed columns.")
+
+    def __bool__(self) -> bool:
+        return True
 
     @property
     def schema(self) -> pa.Schema:
         """The Arrow schema of every batch; requests the project's specification where the columns depend on it."""
         return run(self._source.layout()).schema
 
+    def head(self, n: int = 5, *, columns: Columns | None = None, dtype_backend: DtypeBackend | None = None) -> pd.DataFrame:
+        """Return the first rows as a DataFrame: those of `to_dataframe`, by one request for up to a page of rows.
+
+        Args:
+            n: The number of rows; fewer if the list has fewer.
+            columns: As in `to_dataframe`.
+            dtype_backend: As in `to_dataframe`.
+
+        Raises:
+            InputError: If `n` is not a positive whole number, or a column is unknown.
+            ApiError: If the service refuses.
+        """
+        check_dtype_backend(dtype_backend)
+        return to_frame(run(self._fetch_head(n, columns)), dtype_backend)
+
     def to_dataframe(
         self,
         *,
+        columns: Columns | None = None,
         dtype_backend: DtypeBackend | None = None,
         concurrency: int | None = None,
         progress: ProgressArg = "auto",
@@ -76,6 +115,8 @@ class Scan:
         """Return all rows as a pandas DataFrame with a RangeIndex.
 
         Args:
+            columns: Names, or a function of a name, as `usecols` of `pandas.read_csv`. Only these columns are parsed, which
+                saves time and memory; they are in the order of the frame. With `extra` all of them have to be parsed.
             dtype_backend: None gives string, Int64, boolean, float64 and datetime64[us, UTC] columns (lists stay Arrow-backed);
                 "pyarrow" and "numpy_nullable" as in `pandas.read_*`.
             concurrency: Maximum number of requests in flight. With None it is one, and 20 once a list has more than two pages
@@ -94,18 +135,22 @@ class Scan:
             missing.
 
         Raises:
-            InputError: If `concurrency` is not a positive whole number.
+            InputError: If `concurrency` is not a positive whole number, or a column is unknown.
             ApiError: If the service refuses.
             ScanInterrupted: If the pull ends half-way. Nothing is returned, so `.cursor` is None: make the same call again.
         """
         check_dtype_backend(dtype_backend)
-        return to_frame(run(self._fetch_table(concurrency, progress)), dtype_backend)
+        return to_frame(run(self._fetch_table(columns, concurrency, progress)), dtype_backend)
 
-    def to_arrow(self, *, concurrency: int | None = None, progress: ProgressArg = "auto") -> pa.Table:
+    def to_arrow(
+        self, *, columns: Columns | None = None, concurrency: int | None = None, progress: ProgressArg = "auto"
+    ) -> pa.Table:
         """Return all rows as an Arrow table of this scan's schema; arguments and errors as in `to_dataframe`."""
-        return run(self._fetch_table(concurrency, progress))
+        return run(self._fetch_table(columns, concurrency, progress))
 
-    def to_parquet(self, path: FilePath, *, resume: bool = False, progress: ProgressArg = "auto") -> Path:
+    def to_parquet(
+        self, path: FilePath, *, columns: Columns | None = None, resume: bool = False, progress: ProgressArg = "auto"
+    ) -> Path:
         """Stream all rows into a Parquet file, or with `resume=True` into a folder of them, in bounded memory.
 
         At most two pages are in memory; of a slow service whose ids are in no order of time (see `to_dataframe`), at most 40
@@ -118,6 +163,7 @@ class Scan:
         Args:
             path: The file. It appears when it is complete; until then its rows are in a `.part` file beside it. With
                 `resume=True` a folder, which pandas and pyarrow read by its name, DuckDB and Polars as `<path>/*.parquet`.
+            columns: As in `to_dataframe`; not with `resume=True`, because a copy has all columns.
             resume: Write parts of 100,000 rows or 64 MiB of Arrow, each moved into place when it is complete, and a manifest.
                 After a kill, an error or Stop, the same call resumes after the last part: no row twice, no row lost. If the
                 copy is complete, the call only checks whose account it is and returns. If the list can be filtered by
@@ -136,7 +182,7 @@ class Scan:
             CopyError: With `resume=True`: if the folder holds a copy of something else, is damaged, is being written by another
                 call, or cannot be written; it is left as it is.
         """
-        return run(self._write_parquet(path, resume, progress))
+        return run(self._write_parquet(path, columns, resume, progress))
 
     def partitions(self, n: int, *, workers: int | None = None) -> list[Self]:
         """Split the rows into at most `n` scans of about equal size, for other processes and machines; each row is in one.
@@ -168,20 +214,33 @@ class Scan:
         share = int(validate("workers", page_size(REQUESTS_PER_SECOND), most))
         return [self._with(source) for source in run(split(self._source, parts, share))]
 
-    def to_reader(self) -> pa.RecordBatchReader:
-        """Return the rows as a stream of record batches, one per page; memory as in `to_parquet`, errors as in iteration."""
-        return pa.RecordBatchReader.from_batches(self.schema, iterate(self._source.batches()))
+    def to_reader(self, *, columns: Columns | None = None) -> pa.RecordBatchReader:
+        """Return the rows as a stream of record batches, one per page; memory as in `to_parquet`, errors as in iteration.
 
-    def iter_dataframes(self, chunk_rows: int = 50_000, *, dtype_backend: DtypeBackend | None = None) -> Iterator[pd.DataFrame]:
+        Args:
+            columns: As in `to_dataframe`.
+        """
+        source = run(self._source.selected(columns))
+        return pa.RecordBatchReader.from_batches(run(source.schema()), iterate(source.batches()))
+
+    def iter_dataframes(
+        self, chunk_rows: int = 50_000, *, columns: Columns | None = None, dtype_backend: DtypeBackend | None = None
+    ) -> Iterator[pd.DataFrame]:
         """Iterate over the rows as DataFrames of `chunk_rows` rows; the last one, also before an error, may have fewer.
 
+        Args:
+            chunk_rows: Rows of a frame.
+            columns: As in `to_dataframe`.
+            dtype_backend: As in `to_dataframe`.
+
         Raises:
-            InputError: If `chunk_rows` is not a positive whole number.
+            InputError: If `chunk_rows` is not a positive whole number, or a column is unknown.
             ScanInterrupted: As in iteration.
         """
         check_dtype_backend(dtype_backend)
+        check_columns(columns)
         validate("chunk_rows", positive, chunk_rows)
-        return self._frames(chunk_rows, dtype_backend)
+        return self._frames(chunk_rows, columns, dtype_backend)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Iterate over the rows as dicts, as in the API.
@@ -210,30 +269,40 @@ class Scan:
         scan._source = source  # noqa: SLF001 -- a copy of this
         return scan
 
-    async def _fetch_table(self, concurrency: int | None, progress: ProgressArg) -> pa.Table:
+    async def _fetch_head(self, n: int, columns: Columns | None) -> pa.Table:
+        """`head`, awaited, as an Arrow table."""
+        rows = int(validate("n", positive, n))
+        return await (await self._source.selected(columns)).fetch_head(rows)
+
+    async def _fetch_table(self, columns: Columns | None, concurrency: int | None, progress: ProgressArg) -> pa.Table:
         """`to_arrow`, awaited."""
         if concurrency is not None:
             validate("concurrency", positive, concurrency)
+        source = await self._source.selected(columns)
         with track_progress(progress, self._title, quiet=QUIET_SECONDS) as tracker:
-            return await self._source.fetch_table(concurrency, tracker)
+            return await source.fetch_table(concurrency, tracker)
 
-    async def _write_parquet(self, path: FilePath, resume: bool, progress: ProgressArg) -> Path:
+    async def _write_parquet(self, path: FilePath, columns: Columns | None, resume: bool, progress: ProgressArg) -> Path:
         """`to_parquet`, awaited."""
         if validate("resume", flag_or_none, resume) == "true":
+            if columns is not None:
+                hint = "Leave out columns=, and read the columns you need: pd.read_parquet(path, columns=[...])."
+                raise InputError("A copy (resume=True) has all columns.", column="columns", hint=hint)
             with track_progress(progress, self._title) as tracker:
                 return await pull_resumable(self._source, path, tracker)
-        file_path = check_output_file(path)
+        file_path, source = check_output_file(path), await self._source.selected(columns)
         with track_progress(progress, self._title, quiet=QUIET_SECONDS) as tracker:
-            with ParquetFile(file_path, (await self._source.layout()).schema) as file:
-                async with aclosing(self._source.batches(tracker, Handover.NOTHING)) as batches:
+            with ParquetFile(file_path, await source.schema()) as file:
+                async with aclosing(source.batches(tracker, Handover.NOTHING)) as batches:
                     async for batch in batches:
                         await in_thread(file.write, batch)
             return file.path
 
-    def _frames(self, chunk_rows: int, dtype_backend: DtypeBackend | None) -> Iterator[pd.DataFrame]:
-        rebatcher, interrupted = Rebatcher(self.schema, chunk_rows), None
+    def _frames(self, chunk_rows: int, columns: Columns | None, dtype_backend: DtypeBackend | None) -> Iterator[pd.DataFrame]:
+        source = run(self._source.selected(columns))
+        rebatcher, interrupted = Rebatcher(run(source.schema()), chunk_rows), None
         try:
-            for batch in iterate(self._source.batches()):
+            for batch in iterate(source.batches()):
                 for table in rebatcher.add(batch):
                     yield to_frame(table, dtype_backend)
         except ScanInterrupted as error:
@@ -258,6 +327,32 @@ class Source:
         self.request = request
         self.limit = limit
         self._layout: Layout | None = None
+        self._names: list[str] | None = None
+
+    @property
+    def known_columns(self) -> Sequence[Column | SpecFields]:
+        """The columns, as far as they are known without a request."""
+        return self.request.resource.columns if self._layout is None else self._layout.columns
+
+    async def selected(self, columns: Columns | None) -> Source:
+        """Return the rows with some of their columns only; None selects all.
+
+        Raises:
+            InputError: If a column is unknown.
+        """
+        if columns is None:
+            return self
+        layout, resource, selected = await self.layout(), self.request.resource, copy_of(self)
+        names = selected_names(columns, layout.schema.names)
+        # rows that arrive in any order are sorted by the id, and ranges follow from the creation time
+        keys = [resource.life.id, *(resource.creation_key or ())[1:]]
+        vars(selected).update(_names=names, _layout=layout.narrowed({*names, *keys}))
+        return selected
+
+    async def schema(self) -> pa.Schema:
+        """Return the schema of the selected columns."""
+        schema = (await self.layout()).schema
+        return schema if self._names is None else pa.schema([schema.field(name) for name in self._names])
 
     async def layout(self) -> Layout:
         """Return how pages are parsed; the project's field specifications are requested once."""
@@ -269,6 +364,19 @@ class Source:
                 columns = tuple(expand_columns(resource.columns, specification, self.service.web_url))
             self._layout = Layout(resource.rows_key, resource.cursor, columns)
         return self._layout
+
+    async def fetch_head(self, rows: int) -> pa.Table:
+        """Return the first rows; one request returns up to a page of them."""
+        head, schema = copy_of(self), await self.schema()
+        head.limit = str(min(rows, self.request.resource.max_limit))
+        batches, fetched = list[pa.RecordBatch](), 0
+        async with aclosing(await head.pages(concurrency=Concurrency(1, prefetches=False), handover=Handover.NOTHING)) as pages:
+            async for _, page in pages:
+                batches.append(self._selection(page.batch))
+                fetched += len(page.batch)
+                if fetched >= rows:
+                    break
+        return pa.Table.from_batches(batches, schema).slice(0, rows)
 
     async def fetch_table(self, concurrency: int | None, progress: ProgressTracker) -> pa.Table:
         """Return all rows in the order of their ids; `concurrency` as in `Scan.to_dataframe`.
@@ -287,8 +395,8 @@ class Source:
                     was_tried = True
                     table = await time_pull.fetch_rest(self, batches, cursor, requests.maximum, progress)
                     if table is not None:
-                        return table
-        return pa.Table.from_batches(batches, (await self.layout()).schema)
+                        return self._selection(table)
+        return self._selection(pa.Table.from_batches(batches, (await self.layout()).schema))
 
     async def batches(
         self, progress: ProgressTracker | None = None, handover: Handover = Handover.STREAM
@@ -298,7 +406,7 @@ class Source:
             async for _, page in pages:
                 if progress:
                     progress.rows += len(page.batch)
-                yield page.batch
+                yield self._selection(page.batch)
 
     async def pages(
         self,
@@ -325,6 +433,10 @@ class Source:
             async for _, page in pages:
                 yield page.rows
 
+    def _selection(self, rows: RowsT) -> RowsT:
+        """Return a batch or table with the selected columns."""
+        return rows if self._names is None else rows.select(self._names)
+
     def query(self, filters: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the query of a page in the order of the cursor; `filters` replace those of the request."""
         return {**self.request.query, **(filters or {}), "sort": self.request.resource.cursor, "limit": self.limit}
@@ -349,8 +461,13 @@ class ListRequest:
         """The path after `/api`, ids quoted."""
         return self.resource.path.format(**{name: path_part(value) for name, value in self.path_params.items()})
 
+    @property
+    def given(self) -> Mapping[str, str]:
+        """Path parameters and filters."""
+        return {**self.path_params, **self.query}
+
     def __str__(self) -> str:
-        given = ", ".join(f"{name}={value!r}" for name, value in {**self.path_params, **self.query}.items())
+        given = ", ".join(f"{name}={value!r}" for name, value in self.given.items())
         return f"{self.resource.name}({given})"
 
 

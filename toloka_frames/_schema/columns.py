@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from toloka_frames._schema.field_types import FIELD_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from toloka_frames._schema.field_types import JsonShape
 
@@ -96,30 +96,52 @@ class Layout:
         rows_key: The page's key of the list of rows.
         cursor: The row's key of the value that pages are sorted and resumed by.
         columns: The columns to read, without `extra`.
+        all_columns: If other columns of the list are not read, all of them: then there is no `extra`.
     """
 
     rows_key: str
     cursor: str
     columns: tuple[Column, ...]
+    all_columns: tuple[Column, ...] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # the cached schemas are cheaper to rebuild than to send to another process
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
+    def narrowed(self, names: Collection[str]) -> Layout:
+        """Return the layout that reads only these columns; `extra` depends on all columns, so with it nothing is left out."""
+        if EXTRA in names:
+            return self
+        return replace(self, columns=tuple(column for column in self.columns if column.name in names), all_columns=self.columns)
+
+    @cached_property
+    def has_extra(self) -> bool:
+        """Whether all columns are read, so that it is known what fits none of them."""
+        return self.all_columns is None
+
     @cached_property
     def schema(self) -> pa.Schema:
         """The schema of every batch: the columns, then `extra`, JSON text of everything that fits no column."""
-        return pa.schema([*((column.name, column.type) for column in self.columns), (EXTRA, TEXT)])
+        extra = [(EXTRA, TEXT)] if self.has_extra else []
+        return pa.schema([*((column.name, column.type) for column in self.columns), *extra])
 
     @cached_property
     def page_schema(self) -> pa.Schema:
         """The schema of a page's JSON, read as one object."""
-        return pa.schema([(self.rows_key, pa.list_(_json_struct(self.columns))), ("has_more", BOOLEAN)])
+        row = {field.name: field for field in _json_struct(self.columns)}
+        # needed for the cursor, the links and the number of rows, even if no column is read from them
+        row.setdefault(self.cursor, pa.field(self.cursor, TEXT))
+        if any(column.link is not None for column in self.columns):
+            row.setdefault("pool_id", pa.field("pool_id", TEXT))
+        for name in self.exploded_lists:
+            row.setdefault(name, pa.field(name, pa.list_(pa.struct([]))))
+        return pa.schema([(self.rows_key, pa.list_(pa.struct(list(row.values())))), ("has_more", BOOLEAN)])
 
     @cached_property
     def exploded_lists(self) -> tuple[str, ...]:
         """Keys of the lists of a JSON row whose elements become rows of the frame."""
-        names = [str(column.path[0]) for column in self.columns if column.path[1:2] == (PathStep.EACH,)]
+        columns = self.columns if self.all_columns is None else self.all_columns
+        names = [str(column.path[0]) for column in columns if column.path[1:2] == (PathStep.EACH,)]
         return tuple(dict.fromkeys(names))
 
 

@@ -115,6 +115,13 @@ def batch_of(rows: Sequence[Row], columns: Sequence[Column], to_array: ToArray |
     return pa.RecordBatch.from_arrays(arrays, names=names)
 
 
+def batch_without_extra(rows: Sequence[Row], columns: Sequence[Column]) -> pa.RecordBatch:
+    """Convert some fields of rows to the columns that `batch_of` makes of them."""
+    reader = ValueReader(rows)
+    arrays = [_array(reader, column, None, json_array) for column in columns]
+    return pa.RecordBatch.from_arrays(arrays, names=[column.name for column in columns])
+
+
 def json_texts(values: Sequence[Any]) -> list[str | None]:
     """Return the JSON text of each value; None stays None."""
     texts: list[str | None] = []
@@ -236,13 +243,14 @@ class ValueReader:
         return self._objects[path]
 
 
-def _array(reader: ValueReader, column: Column, extras: list[Row], to_array: ToArray) -> pa.Array:
+def _array(reader: ValueReader, column: Column, extras: list[Row] | None, to_array: ToArray) -> pa.Array:
     if column.link is not None:
         return pa.array([_link(column.link, row) for row in reader.rows], TEXT)
     steps = _steps(column)
     array, misfits = to_array(reader.values(steps), column)
-    for row in misfits:
-        _copy_value(reader.rows[row], steps, extras[row])
+    if extras is not None:
+        for row in misfits:
+            _copy_value(reader.rows[row], steps, extras[row])
     return array
 
 

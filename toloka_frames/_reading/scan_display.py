@@ -1,0 +1,71 @@
+"""Show a scan as text and HTML without a request, and say what to do where a DataFrame is expected."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from toloka_frames._schema.columns import EXTRA, TEXT, Column, SpecFields
+from toloka_frames._validation import nearest_hint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from toloka_frames._reading.scan import ListRequest
+
+WIDTH = 80
+METHODS = ".head(), .to_dataframe(), .to_arrow(), .to_parquet(path), .iter_dataframes(), or iterate over it"
+# names of a DataFrame that say something about all rows, which only a pull can find out
+COUNTS = ("shape", "size", "len", "count", "empty", "index")
+SCHEMA = ("columns", "dtypes", "info", "keys")
+
+
+def as_text(request: ListRequest, limit: str, columns: Sequence[Column | SpecFields]) -> str:
+    """Return a plain text of at most 80 characters a line."""
+    lines = [f"<Scan of {request.resource.name}: no rows requested yet, pages of {int(limit):,} rows>"]
+    given = [f"{name}={value!r}" for name, value in request.given.items()]
+    names = [name for name, _ in _columns(columns)]
+    for title, items in (("filters", ", ".join(given) or "none"), ("columns", ", ".join(names)), ("rows", METHODS)):
+        lines += textwrap.wrap(f"{title}: {items}", WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+    return "\n".join(lines)
+
+
+def as_html(request: ListRequest, limit: str, columns: Sequence[Column | SpecFields]) -> str:
+    """Return a small table for a notebook: what is requested, and the columns with their types."""
+    given = ", ".join(f"<code>{_code(f'{name}={value!r}')}</code>" for name, value in request.given.items())
+    rows = "".join(f"<tr><td><code>{_code(name)}</code></td><td>{_code(kind)}</td></tr>" for name, kind in _columns(columns))
+    return (
+        f"<div><b>Scan of {_code(request.resource.name)}</b>: no rows requested yet, pages of {int(limit):,} rows<br>"
+        f"filters: {given or 'none'}<br>rows: {_code(METHODS)}"
+        f"<details><summary>columns</summary><table><thead><tr><th>column</th><th>type</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table></details></div>"
+    )
+
+
+def frame_advice(name: str, known: Sequence[str]) -> str:
+    """Return a sentence about an attribute that a scan does not have."""
+    if (not name.startswith("_") and hasattr(pd.DataFrame, name)) or name in COUNTS:
+        if name in SCHEMA:
+            return f"A Scan has no {name!r}: its columns and types are scan.schema, and scan.head() is a DataFrame."
+        if name == "len":
+            return "A Scan has no len(): Toloka does not count the rows of a list; len(scan.to_dataframe()) requests them all."
+        if name in COUNTS:
+            return f"A Scan has no {name!r}: Toloka does not count the rows of a list; scan.to_dataframe() requests them."
+        return f"A Scan has no {name!r}: it requests rows when they are read; use scan.to_dataframe() or scan.head()."
+    return f"'Scan' object has no attribute {name!r}{'' if name.startswith('_') else nearest_hint(name, known)}"
+
+
+def _columns(columns: Sequence[Column | SpecFields]) -> Iterator[tuple[str, str]]:
+    for column in columns:
+        if isinstance(column, SpecFields):
+            yield f"{column.prefix}:*", f"by the {column.spec} fields of the project or app"
+        else:
+            yield column.name, str(column.type)
+    yield EXTRA, str(TEXT)
+
+
+def _code(text: str) -> str:
+    return html.escape(text, quote=True)
