@@ -12,7 +12,7 @@ from toloka_frames._uploading.bonuses import BonusRows, payments
 from toloka_frames._uploading.cells import column_roles
 from toloka_frames._uploading.ledger import Ledger, ledger_path
 from toloka_frames._uploading.tasks import DefaultOverlap, TaskRows
-from toloka_frames._uploading.upload import check_client, find_like_rows
+from toloka_frames._uploading.upload import check_client, find_like_rows, snapshot
 from toloka_frames._validation import check_frame, path_part, validate
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ async def chosen_rows(
     path = ledger_path(ledger)
     if not len(df):
         return df.copy()
+    df = snapshot(df)
     rows = _rows_of(df, pool_id, app_project_id, input_columns)
     hashes, account = await rows.hashes(client.service), await _account(rows, client.service)
     known, _ = find_like_rows(hashes, await in_thread(_created, path, rows, account))

@@ -10,7 +10,7 @@ import asyncio
 import inspect
 from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -49,6 +49,7 @@ AnyVerb = TypeVar("AnyVerb", bound="Callable[..., Any]")
 # minute's quota is ten full requests of tasks, which is two rounds.
 CONCURRENCY = 5
 LOCK_POLL_SECONDS = 0.2
+PANDAS_WRITES_IN_PLACE = int(pd.__version__.partition(".")[0]) < 3  # noqa: PLR2004 -- a version
 RETRY_HINT = (
     "`.results` of this error has a row for each input row. The same call again sends rows that are NOT_SENT or were "
     "rejected, looks up UNKNOWN rows, and creates nothing twice. Correct INVALID rows and send them alone: "
@@ -107,6 +108,12 @@ def _with_frame_signature(verb: AnyVerb, prepare: Callable[..., RowJob]) -> AnyV
     return verb
 
 
+def snapshot(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame as it is now; values inside lists and dicts are shared."""
+    # from pandas 3 on, a write to either frame copies what they share
+    return frame.copy(deep=PANDAS_WRITES_IN_PLACE)
+
+
 def check_client(client: Any) -> None:
     """Raise InputError if an argument is not a client."""
     if not isinstance(client, AsyncTolokaClient):
@@ -152,7 +159,7 @@ class RowJob(ABC):
                 upload_id=self.upload_id,
                 hint=TIMEOUT_HINT,
             ) from None
-        except UploadError:
+        except (UploadError, RowsAlreadyCreated):
             raise
         except Exception as error:
             if not self._may_have_sent:
@@ -325,6 +332,8 @@ class Upload(RowJob):
         validate("retry_failed", flag, retry_failed)
         self._retry_failed = retry_failed
         self._ledger_path = ledger_path(ledger)
+        if isinstance(rows, FrameRows):
+            rows = replace(rows, frame=snapshot(rows.frame))
         self._rows = rows
         self._ledger_was_read = False
         if isinstance(rows, FrameRows):
