@@ -32,7 +32,7 @@ def check_frame(frame: Any) -> pd.DataFrame:
     """
     if isinstance(frame, pd.DataFrame):
         return frame
-    if hasattr(frame, "__arrow_c_stream__"):
+    if hasattr(frame, "__arrow_c_stream__") and not hasattr(frame, "to_dataframe") and not hasattr(frame, "collect"):
         # Polars exports text to Arrow as views, which pandas does not take
         table = frame.to_arrow() if hasattr(frame, "to_arrow") else pa.table(frame)
         converted: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)

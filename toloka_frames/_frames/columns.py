@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toloka_frames._errors import InputError
-from toloka_frames._validation import check_frame, nearest_hint
+from toloka_frames._validation import check_column_names, nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
 TASK_ID = "ASSIGNMENT:task_id"
 ASSIGNMENT_ID = "ASSIGNMENT:assignment_id"
@@ -19,27 +21,29 @@ ITEMS_COUNT = "items_count"
 ITEMS_PROCESSED = "items_processed_count"
 
 
-def check_columns(frame: Any, names: Sequence[str]) -> None:
-    """Check that `frame` is a DataFrame with these columns.
+def check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
+    """Check that a frame has each of these columns once.
 
     Raises:
-        InputError: If it is not a DataFrame, or a column is missing; the message shows the most similar column.
+        InputError: If a column is missing or occurs twice; the message shows the most similar column.
     """
-    check_frame(frame)
+    if frame.columns.nlevels > 1:
+        check_column_names(frame)
     for name in names:
+        if name in frame.columns and not isinstance(frame.columns.get_loc(name), int):
+            raise InputError(f"There are several columns {name!r}.", column=name, hint="Keep one of them.")
         if name not in frame.columns:
             raise InputError(
                 f"There is no column {name!r}{nearest_hint(name, [str(other) for other in frame.columns])}.", column=name
             )
 
 
-def columns_with_prefix(frame: Any, prefix: str) -> list[str]:
+def columns_with_prefix(frame: pd.DataFrame, prefix: str) -> list[str]:
     """Return the columns whose names begin with a prefix, for example `OUTPUT:`.
 
     Raises:
-        InputError: If `frame` is not a DataFrame, or has no column with the prefix.
+        InputError: If no column has the prefix.
     """
-    check_frame(frame)
     names = [name for name in frame.columns if str(name).startswith(prefix)]
     if not names:
         raise InputError(f"There is no column {prefix}* with a field of the project.", column=prefix)

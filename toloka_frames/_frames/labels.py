@@ -13,8 +13,9 @@ import pandas as pd
 
 from toloka_frames._errors import InputError
 from toloka_frames._frames.columns import ASSIGNMENT_STATUS, TASK_ID, WORKER_ID, check_columns, columns_with_prefix
+from toloka_frames._frames.comparison import label, without_empty_text
 from toloka_frames._schema.pandas_values import STRING_DTYPE, plain_values
-from toloka_frames._validation import MAX_SHOWN
+from toloka_frames._validation import MAX_SHOWN, check_frame
 
 
 def to_crowdkit(
@@ -22,7 +23,8 @@ def to_crowdkit(
 ) -> pd.DataFrame:
     """Return answers in the form that crowd-kit's aggregators take: a row for each label that a worker gave to a task.
 
-    Rows without a label and rows of rejected assignments are left out. Control tasks are included.
+    Rows without a label, which empty text is not, and rows of rejected assignments are left out. Control tasks are included.
+    Labels that are JSON objects have their keys sorted, so that equal ones are the same label.
 
     Args:
         answers: Columns `ASSIGNMENT:task_id`, `ASSIGNMENT:worker_id` (text) and `OUTPUT:` (any), as `get_assignments` returns
@@ -54,17 +56,18 @@ def to_crowdkit(
     Source: crowd-kit, `BaseClassificationAggregator` (columns); Toloka API, "Get list of aggregated results" (accepted
     responses count).
     """
-    label = _output_column(answers, output)
-    rows = _valid_answers(answers, [task, worker], [label])
-    columns = {"task": task, "worker": worker, "label": label}
-    return pd.DataFrame({name: plain_values(rows[column]) for name, column in columns.items()})
+    answers = check_frame(answers)
+    column = _output_column(answers, output)
+    rows = _valid_answers(answers, [task, worker], [column])
+    labels = list(map(label, plain_values(rows[column])))
+    return pd.DataFrame({"task": plain_values(rows[task]), "worker": plain_values(rows[worker]), "label": labels})
 
 
 def explode(answers: pd.DataFrame, *, task: str = TASK_ID, worker: str = WORKER_ID) -> pd.DataFrame:
     """Return answers in long form: a row for each task, worker and output field, and for each element of a list.
 
-    An empty field or an empty list becomes a row without a label. Answers without any value and answers of rejected assignments
-    are left out.
+    An empty field, empty text or an empty list becomes a row without a label. Answers without any value and answers of rejected
+    assignments are left out.
 
     Args:
         answers: Columns `ASSIGNMENT:task_id`, `ASSIGNMENT:worker_id` (text) and one or more of `OUTPUT:` (any), as
@@ -98,6 +101,7 @@ def explode(answers: pd.DataFrame, *, task: str = TASK_ID, worker: str = WORKER_
 
     Source: Toloka API, "Create project" (types of fields, `array_*`).
     """
+    answers = check_frame(answers)
     outputs = columns_with_prefix(answers, "OUTPUT:")
     rows = _valid_answers(answers, [task, worker], outputs)
     texts = {name.removeprefix("OUTPUT:"): [_as_text(value) for value in plain_values(rows[name])] for name in outputs}
@@ -110,7 +114,7 @@ def explode(answers: pd.DataFrame, *, task: str = TASK_ID, worker: str = WORKER_
 def wide(answers: pd.DataFrame, output: str | None = None, *, task: str = TASK_ID, worker: str = WORKER_ID) -> pd.DataFrame:
     """Return answers in wide form: a row for each task, a column for each worker.
 
-    Rows without a label and rows of rejected assignments are left out.
+    Rows without a label, which empty text is not, and rows of rejected assignments are left out.
 
     Args:
         answers: As for `to_crowdkit`.
@@ -142,24 +146,24 @@ def wide(answers: pd.DataFrame, output: str | None = None, *, task: str = TASK_I
 
     Source: Toloka API, "Get list of responses".
     """
-    label = _output_column(answers, output)
-    rows = _valid_answers(answers, [task, worker], [label])
+    answers = check_frame(answers)
+    column = _output_column(answers, output)
+    rows = _valid_answers(answers, [task, worker], [column])
     repeated = rows.duplicated([task, worker])
     if repeated.any():
         first_task, first_worker = rows.loc[repeated, [task, worker]].iloc[0].tolist()
         raise InputError(
             f"{repeated.sum()} answers are repeated, for example that of {first_worker} to {first_task}.",
-            column=label,
+            column=column,
             hint=f"Keep one answer for each worker and task, for example with drop_duplicates([{task!r}, {worker!r}]).",
         )
-    table = rows.pivot(index=task, columns=worker, values=label)  # noqa: PD010 -- pivot_table would aggregate
+    table = rows.pivot(index=task, columns=worker, values=column)  # noqa: PD010 -- pivot_table would aggregate
     return table.rename_axis(index="task", columns="worker")
 
 
 def _output_column(answers: pd.DataFrame, output: str | None) -> str:
     """Return the column of an output field; if `output` is None, the only `OUTPUT:` column."""
     if output is not None:
-        check_columns(answers, [])
         name = output if output in answers.columns else f"OUTPUT:{output.removeprefix('OUTPUT:')}"
         check_columns(answers, [name])
         return name
@@ -176,7 +180,7 @@ def _output_column(answers: pd.DataFrame, output: str | None) -> str:
 def _valid_answers(answers: pd.DataFrame, keys: list[str], values: list[str]) -> pd.DataFrame:
     """Return the rows with all keys and at least one value, without those of rejected assignments."""
     check_columns(answers, [*keys, *values])
-    rows = answers.dropna(subset=keys).dropna(subset=values, how="all")
+    rows = without_empty_text(answers, values).dropna(subset=keys).dropna(subset=values, how="all")
     # not `!= "REJECTED"`, which is missing for a missing status and would drop its row
     return rows[~rows[ASSIGNMENT_STATUS].isin(["REJECTED"])] if ASSIGNMENT_STATUS in rows.columns else rows
 
@@ -185,4 +189,4 @@ def _as_text(value: Any) -> Any:
     """Return a value as text, and a list as a list of texts; None stays None."""
     if isinstance(value, list):
         return [_as_text(element) for element in value]
-    return value if value is None or isinstance(value, str) else json.dumps(value)
+    return label(value) if value is None or isinstance(value, str) else json.dumps(value, sort_keys=True)

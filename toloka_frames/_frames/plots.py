@@ -8,6 +8,7 @@ import pandas as pd
 
 from toloka_frames._errors import InputError
 from toloka_frames._frames.columns import ITEMS_COUNT, ITEMS_PROCESSED, check_columns
+from toloka_frames._validation import check_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,7 @@ def plot_progress(progress: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     Source: pandas, `DataFrame.plot.barh`.
     """
+    progress = check_frame(progress)
     if ITEMS_COUNT in progress.columns:
         _check_drawable(progress, [ITEMS_COUNT, ITEMS_PROCESSED])
         left = progress[ITEMS_COUNT] - progress[ITEMS_PROCESSED]
@@ -76,6 +78,7 @@ def plot_workers(workers: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     Source: pandas, `DataFrame.plot.scatter`.
     """
+    workers = check_frame(workers)
     _check_drawable(workers, ["control_answers", "share"])
     axes: Axes = workers.plot.scatter(
         x="control_answers",

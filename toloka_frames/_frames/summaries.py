@@ -17,8 +17,9 @@ from toloka_frames._frames.columns import (
     check_columns,
     columns_with_prefix,
 )
+from toloka_frames._frames.comparison import have_values, matches
 from toloka_frames._schema.pandas_values import STRING_DTYPE, plain_values
-from toloka_frames._validation import nearest_hint
+from toloka_frames._validation import check_frame, nearest_hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,9 +38,10 @@ FOUR_DIGITS = Decimal("0.0001")
 def quality(answers: pd.DataFrame) -> pd.DataFrame:
     """Measure how well workers answer control tasks: a row for each worker who answered at least one.
 
-    A task is a control task if one of its `GOLDEN:` columns holds a value. An answer is right if every such value equals the
-    value in the `OUTPUT:` column of the same field. Rejected answers count too. If a task has several known solutions, the
-    frame holds only the first.
+    A task is a control task if one of its `GOLDEN:` columns holds a value, which empty text is not. An answer is right if every
+    such value equals the value in the `OUTPUT:` column of the same field. Values are compared, not their spelling: numbers and
+    booleans equal their text, and JSON objects are equal whatever the order of their keys; but two texts such as "007" and "7"
+    differ. Rejected answers count too. If a task has several known solutions, the frame holds only the first.
 
     Args:
         answers: Columns `ASSIGNMENT:worker_id` (text), and `GOLDEN:` and `OUTPUT:` (any) of the same fields, as
@@ -50,7 +52,7 @@ def quality(answers: pd.DataFrame) -> pd.DataFrame:
         `worker`), sorted. crowd-kit's MajorityVote takes `quality(answers)["share"]` as skills.
 
     Raises:
-        InputError: If a column is missing.
+        InputError: If a column is missing, or no answer can be compared with its known solution, such as text with numbers.
 
     Example:
         >>> answers = pd.DataFrame(
@@ -67,10 +69,11 @@ def quality(answers: pd.DataFrame) -> pd.DataFrame:
 
     Source: Toloka's guide, "Control tasks" (correct responses of the completed control tasks).
     """
+    answers = check_frame(answers)
     fields = [name.removeprefix("GOLDEN:") for name in columns_with_prefix(answers, "GOLDEN:")]
     control = _control_answers(answers, fields)
-    matches = [_matches(control[f"GOLDEN:{field}"], control[f"OUTPUT:{field}"]) for field in fields]
-    right = [all(matches_of_row) for matches_of_row in zip(*matches, strict=True)]
+    by_field = [matches(control[f"GOLDEN:{field}"], control[f"OUTPUT:{field}"]) for field in fields]
+    right = [all(matches_of_row) for matches_of_row in zip(*by_field, strict=True)]
     by_worker = pd.DataFrame({"worker": control[WORKER_ID], "right": right}).groupby("worker")["right"]
     counts = pd.DataFrame({"control_answers": by_worker.size(), "right": by_worker.sum()}).astype("int64")
     return counts.assign(share=counts["right"] / counts["control_answers"])
@@ -108,7 +111,7 @@ def progress_by_status(frame: pd.DataFrame) -> pd.DataFrame:
     Source: Apps API, "Get batch by ID" (`status`, `items_count`, `items_processed_count`); Toloka API, "Get list of pools",
     "Get list of responses".
     """
-    rows = _with_status(frame)
+    rows = _with_status(check_frame(frame))
     by_status = rows.groupby("status", dropna=False)
     progress = by_status.size().astype("int64").to_frame("count")
     if len(rows.columns) > 1:
@@ -159,6 +162,7 @@ def cost(
 
     Source: Toloka API, "Get list of responses" (`reward`, `status`) and "Get list of bonuses" (`amount`).
     """
+    answers, bonuses = check_frame(answers), None if bonuses is None else check_frame(bonuses)
     keys = _cost_keys(by)
     payments = [_rewards(answers, keys), *([] if bonuses is None else [_bonuses(bonuses, answers, keys)])]
     sums = pd.concat(payments, ignore_index=True).groupby(keys, dropna=False).sum()
@@ -170,14 +174,9 @@ def cost(
 def _control_answers(answers: pd.DataFrame, fields: list[str]) -> pd.DataFrame:
     """Return the rows with an answer to a task with a known solution."""
     golden, outputs = ([f"{prefix}:{field}" for field in fields] for prefix in ("GOLDEN", "OUTPUT"))
-    check_columns(answers, [WORKER_ID, *outputs])
-    is_answered = answers[columns_with_prefix(answers, "OUTPUT:")].notna().any(axis="columns")
-    return answers[is_answered & answers[golden].notna().any(axis="columns")].reset_index(drop=True)
-
-
-def _matches(golden: pd.Series[Any], output: pd.Series[Any]) -> list[bool]:
-    """Return for each row whether the answer equals the known solution; True if there is none."""
-    return [known is None or known == answer for known, answer in zip(plain_values(golden), plain_values(output), strict=True)]
+    check_columns(answers, [WORKER_ID, *golden, *outputs])
+    is_answered = have_values(answers, columns_with_prefix(answers, "OUTPUT:"))
+    return answers[is_answered & have_values(answers, golden)].reset_index(drop=True)
 
 
 def _with_status(frame: pd.DataFrame) -> pd.DataFrame:

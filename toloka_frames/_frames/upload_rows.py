@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from toloka_frames._errors import InputError
 from toloka_frames._frames.columns import check_columns
+from toloka_frames._validation import check_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +69,7 @@ def pending(frame: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rows_with_status(frame: pd.DataFrame, results: pd.DataFrame, statuses: list[str]) -> pd.DataFrame:
-    check_columns(frame, [])
+    frame, results = check_frame(frame), check_frame(results)
     check_columns(results, ["status"])
     _check_same_index(frame, results)
     reasons = [name for name in REASON_COLUMNS if name in results.columns]
