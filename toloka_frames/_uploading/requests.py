@@ -15,7 +15,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from hashlib import blake2b
-from itertools import accumulate, groupby, islice, pairwise
+from itertools import accumulate, groupby, islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -268,10 +268,15 @@ def content_hashes(scope: str, texts: RowTexts) -> Hashes:
         texts: The JSON of what makes a row like another, without its position.
     """
     person = blake2b(scope.encode(), digest_size=blake2b.PERSON_SIZE).digest()
-    ends, characters = _buffer(concatenate(texts))
-    rows = pairwise(ends.tolist())
-    digests = b"".join(blake2b(characters[start:end], digest_size=8, person=person).digest() for start, end in rows)
-    return np.frombuffer(digests, HASH)
+    rows, empty = concatenate(texts).cast(pa.large_binary()), blake2b(digest_size=HASH.itemsize, person=person)
+    blocks = (rows.slice(start, BLOCK_ROWS).to_pylist() for start in range(0, len(rows), BLOCK_ROWS))
+    return np.frombuffer(b"".join(b"".join(_digest(empty, text) for text in block) for block in blocks), HASH)
+
+
+def _digest(empty: blake2b, text: bytes) -> bytes:
+    digest = empty.copy()  # twice as fast as its constructor
+    digest.update(text)
+    return digest.digest()
 
 
 def _requests(group: PoolObjects, max_objects: int) -> Iterator[tuple[tuple[str, Sequence[int], bytes], tuple[bytes, bytes]]]:

@@ -621,11 +621,13 @@ def find_like_rows(hashes: Hashes, created: Sequence[CreatedRows]) -> tuple[np.n
     if not created:
         return np.zeros(len(hashes), bool), []
     all_created = np.concatenate([rows.hashes for rows in created])
-    # Arrow looks up a million in 50 ms, a fifth of what NumPy takes
-    wanted = pc.is_in(pa.array(all_created), value_set=pa.array(hashes)).to_numpy(zero_copy_only=False) & (all_created != 0)
-    owners = np.unique(np.repeat(np.arange(len(created)), [len(rows.hashes) for rows in created])[wanted])
-    known = pc.is_in(pa.array(hashes), value_set=pa.array(all_created[wanted])).to_numpy(zero_copy_only=False)
-    return known, [created[owner] for owner in owners]
+    # Arrow finds 100,000 rows in a million in 50 ms, a fifth of what NumPy takes
+    is_like = pc.is_in(pa.array(all_created), value_set=pa.array(hashes)).to_numpy(zero_copy_only=False) & (all_created != 0)
+    if not is_like.any():
+        return np.zeros(len(hashes), bool), []
+    known = pc.is_in(pa.array(hashes), value_set=pa.array(all_created[is_like])).to_numpy(zero_copy_only=False)
+    owners = np.repeat(np.arange(len(created)), [len(rows.hashes) for rows in created])
+    return known, [created[owner] for owner in np.unique(owners[is_like])]
 
 
 def _format_uploads(ids: Sequence[str]) -> str:
