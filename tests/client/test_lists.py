@@ -59,12 +59,57 @@ def test_a_find_method_takes_exactly_the_filters_of_its_list(name: str) -> None:
 
 @each_list
 @pytest.mark.parametrize("verb", ["get", "find"])
-def test_only_required_arguments_are_positional(name: str, verb: str) -> None:
-    parameters = parameters_of(f"{verb}_{name}").values()
+def test_what_a_list_is_requested_by_is_positional_and_only_required_arguments_have_no_default(name: str, verb: str) -> None:
+    parameters, resource = parameters_of(f"{verb}_{name}").values(), RESOURCES[name]
     positional = [parameter.name for parameter in parameters if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
-    assert positional == list(RESOURCES[name].required)
-    assert [parameter.name for parameter in parameters if parameter.default is inspect.Parameter.empty] == positional
-    assert {parameter.default for parameter in parameters if parameter.name not in positional} == {None}
+    assert positional == list(resource.positional) == [parameter.name for parameter in parameters][: len(positional)]
+    required = [parameter.name for parameter in parameters if parameter.default is inspect.Parameter.empty]
+    assert required == list(resource.required)
+    assert {parameter.default for parameter in parameters if parameter.name not in required} == {None}
+
+
+POSITIONAL = {
+    "aggregated_solutions": "operation_id",
+    "app_batches": "app_project_id",
+    "app_items": "app_project_id",
+    "app_projects": "app_id",
+    "assignments": "pool_id",
+    "attachments": "pool_id",
+    "pools": "project_id",
+    "skills": "name",
+    "task_suites": "pool_id",
+    "tasks": "pool_id",
+    "trainings": "project_id",
+    "user_bonuses": "user_id",
+    "user_restrictions": "user_id",
+    "user_skills": "user_id",
+    "webhook_subscriptions": "pool_id",
+}
+
+
+@each_list
+def test_the_positional_argument_is_the_keyword_of_its_name(name: str, scripted: Scripted) -> None:
+    resource = RESOURCES[name]
+    assert list(resource.positional) == ([POSITIONAL[name]] if name in POSITIONAL else [])
+    if not resource.positional:
+        return
+    scripted.answers = [reply({resource.rows_key: [], "has_more": False})]
+    client = scripted.client()
+    for verb in ("get", "find"):
+        method = getattr(client, f"{verb}_{name}")
+        for call in (method("1"), method(**{POSITIONAL[name]: "1"})):
+            assert list(call) == [] if verb == "get" else tf.run(call)["has_more"] is False
+    get, get_by_name, find, find_by_name = scripted.requests
+    assert get == get_by_name
+    assert find == find_by_name
+    assert f"{POSITIONAL[name]}=1" in get or "/1/" in get or get.endswith("/1") or "/1?" in get
+
+
+def test_a_list_that_needs_one_of_several_filters_is_refused_without_any() -> None:
+    client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=UNUSED_URL)
+    for call in (client.get_assignments, client.get_task_suites, client.get_attachments, client.find_assignments):
+        with pytest.raises(tf.InputError, match=r"pool_id or .* is needed"):
+            call()
 
 
 @each_list

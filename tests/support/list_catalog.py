@@ -39,11 +39,13 @@ def tables() -> str:
 
 
 def _filter_table() -> Iterator[str]:
-    yield "| `get_` and `find_` | required | filters | comparisons (`_gt`, `_gte`, `_lt`, `_lte`) | sort keys | max. page |"
-    yield "|---|---|---|---|---|---|"
+    comparisons = "comparisons (`_gt`, `_gte`, `_lt`, `_lte`)"
+    yield f"| `get_` and `find_` | first | required | filters | {comparisons} | sort keys | max. page |"
+    yield "|---|---|---|---|---|---|---|"
     for name, resource in RESOURCES.items():
         cells = [
             _names([name]),
+            _names(resource.positional),
             " or ".join(f"`{required}`" for required in resource.path_params or resource.one_of) or "-",
             _names(filter_name for filter_name in plain(resource) if filter_name not in resource.required),
             _names(compared(resource)),

@@ -36,6 +36,8 @@ def scans(client: tf.AsyncTolokaClient) -> None:
     client.get_assignments(pool_id="1", status=["ACCEPTED", "REJECT"])  # type: ignore[list-item]
     client.get_tasks("1", overlap_gte="3")  # type: ignore[arg-type]
     client.get_tasks()  # type: ignore[call-arg]
+    assert_type(client.get_assignments("1", status="ACCEPTED"), tf.Scan)
+    client.get_assignments(1)  # type: ignore[arg-type]
     client.get_task_suites(task_id="t", created_gte="2026-01-01")
     client.get_skills(global_=True)
     client.get_message_threads(folder=["INBOX", "UNREAD"], folder_ne="IMPORTANT")

@@ -53,15 +53,15 @@ class Lists:
 
     service: ApiClient
 
-    def _scan(self, resource: Resource, batch_size: int | None, filters: Mapping[str, Any], **required: str) -> Scan:
+    def _scan(self, resource: Resource, batch_size: int | None, filters: Mapping[str, Any], **positional: str | None) -> Scan:
         _check_names(f"get_{resource.name}", resource, filters)
-        return Scan(self.service, resource, {**required, **filters, "batch_size": batch_size})
+        return Scan(self.service, resource, {**positional, **filters, "batch_size": batch_size})
 
     def _find(
-        self, resource: Resource, sort: Sort, limit: int | None, filters: Mapping[str, Any], **required: str
+        self, resource: Resource, sort: Sort, limit: int | None, filters: Mapping[str, Any], **positional: str | None
     ) -> Coroutine[Any, Any, dict[str, Any]]:
         _check_names(f"find_{resource.name}", resource, filters)
-        request = list_request(resource, {**required, **filters})
+        request = list_request(resource, {**positional, **filters})
         query = dict(request.query)
         if sort is not None:
             query["sort"] = validate("sort", sorting(resource.sort), sort)
@@ -85,34 +85,43 @@ class Lists:
         return self._find(PROJECTS, sort, limit, filters)
 
     @with_list_signature(POOLS)
-    def get_pools(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Pools]) -> Scan:
+    def get_pools(
+        self, project_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.Pools]
+    ) -> Scan:
         """Pools, as a scan that requests its rows when they are wanted.
 
         Source: Toloka API, "Get list of pools".
         """
-        return self._scan(POOLS, batch_size, filters)
+        return self._scan(POOLS, batch_size, filters, project_id=project_id)
 
     @with_list_signature(POOLS)
     def find_pools(
-        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Pools]
+        self, project_id: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Pools]
     ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of pools."""
-        return self._find(POOLS, sort, limit, filters)
+        return self._find(POOLS, sort, limit, filters, project_id=project_id)
 
     @with_list_signature(TRAININGS)
-    def get_trainings(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Trainings]) -> Scan:
+    def get_trainings(
+        self, project_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.Trainings]
+    ) -> Scan:
         """Trainings (training pools), as a scan that requests its rows when they are wanted.
 
         Source: Toloka API, "Get list of training pools".
         """
-        return self._scan(TRAININGS, batch_size, filters)
+        return self._scan(TRAININGS, batch_size, filters, project_id=project_id)
 
     @with_list_signature(TRAININGS)
     def find_trainings(
-        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Trainings]
+        self,
+        project_id: str | None = None,
+        *,
+        sort: Sort = None,
+        limit: int | None = None,
+        **filters: Unpack[keywords.Trainings],
     ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of trainings."""
-        return self._find(TRAININGS, sort, limit, filters)
+        return self._find(TRAININGS, sort, limit, filters, project_id=project_id)
 
     @with_list_signature(TASKS)
     def get_tasks(self, pool_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.Tasks]) -> Scan:
@@ -133,7 +142,9 @@ class Lists:
         return self._find(TASKS, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(TASK_SUITES)
-    def get_task_suites(self, *, batch_size: int | None = None, **filters: Unpack[keywords.TaskSuites]) -> Scan:
+    def get_task_suites(
+        self, pool_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.TaskSuites]
+    ) -> Scan:
         """Task suites, a row for each task of each as in the platform's files, as a scan.
 
         Columns: `INPUT:*`, `GOLDEN:*`, `HINT:*`, `TASK:*` for the task's other fields (`TASK:id` where smart mixing made
@@ -141,17 +152,19 @@ class Lists:
 
         Source: Toloka API, "Get list of task suites".
         """
-        return self._scan(TASK_SUITES, batch_size, filters)
+        return self._scan(TASK_SUITES, batch_size, filters, pool_id=pool_id)
 
     @with_list_signature(TASK_SUITES)
     def find_task_suites(
-        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.TaskSuites]
+        self, pool_id: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.TaskSuites]
     ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of task suites."""
-        return self._find(TASK_SUITES, sort, limit, filters)
+        return self._find(TASK_SUITES, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(ASSIGNMENTS)
-    def get_assignments(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Assignments]) -> Scan:
+    def get_assignments(
+        self, pool_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.Assignments]
+    ) -> Scan:
         """Assignments, a row for each task of each, as a scan that requests its rows when they are wanted.
 
         Columns: those of the platform's own export: `INPUT:*`, `OUTPUT:*`, `GOLDEN:*`, `HINT:*`, `ASSIGNMENT:*`
@@ -159,14 +172,19 @@ class Lists:
 
         Source: Toloka API, "Get list of responses".
         """
-        return self._scan(ASSIGNMENTS, batch_size, filters)
+        return self._scan(ASSIGNMENTS, batch_size, filters, pool_id=pool_id)
 
     @with_list_signature(ASSIGNMENTS)
     def find_assignments(
-        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Assignments]
+        self,
+        pool_id: str | None = None,
+        *,
+        sort: Sort = None,
+        limit: int | None = None,
+        **filters: Unpack[keywords.Assignments],
     ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of assignments."""
-        return self._find(ASSIGNMENTS, sort, limit, filters)
+        return self._find(ASSIGNMENTS, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(AGGREGATED_SOLUTIONS)
     def get_aggregated_solutions(
@@ -188,83 +206,106 @@ class Lists:
         return self._find(AGGREGATED_SOLUTIONS, sort, limit, filters, operation_id=operation_id)
 
     @with_list_signature(ATTACHMENTS)
-    def get_attachments(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Attachments]) -> Scan:
+    def get_attachments(
+        self, pool_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.Attachments]
+    ) -> Scan:
         """Files that Tolokers sent (`download_attachment` fetches one), as a scan that requests its rows when they are wanted.
 
         Source: Toloka API, "Get list of files"; Toloka-Kit 1.2.3 for the filters by owner.
         """
-        return self._scan(ATTACHMENTS, batch_size, filters)
+        return self._scan(ATTACHMENTS, batch_size, filters, pool_id=pool_id)
 
     @with_list_signature(ATTACHMENTS)
     def find_attachments(
-        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Attachments]
+        self,
+        pool_id: str | None = None,
+        *,
+        sort: Sort = None,
+        limit: int | None = None,
+        **filters: Unpack[keywords.Attachments],
     ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of attachments."""
-        return self._find(ATTACHMENTS, sort, limit, filters)
+        return self._find(ATTACHMENTS, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(SKILLS)
-    def get_skills(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Skills]) -> Scan:
+    def get_skills(self, name: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.Skills]) -> Scan:
         """Skills, as a scan that requests its rows when they are wanted.
 
         Source: Toloka API, "Get list of skills".
         """
-        return self._scan(SKILLS, batch_size, filters)
+        return self._scan(SKILLS, batch_size, filters, name=name)
 
     @with_list_signature(SKILLS)
     def find_skills(
-        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Skills]
+        self, name: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Skills]
     ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of skills."""
-        return self._find(SKILLS, sort, limit, filters)
+        return self._find(SKILLS, sort, limit, filters, name=name)
 
     @with_list_signature(USER_SKILLS)
-    def get_user_skills(self, *, batch_size: int | None = None, **filters: Unpack[keywords.UserSkills]) -> Scan:
+    def get_user_skills(
+        self, user_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.UserSkills]
+    ) -> Scan:
         """Values of Tolokers' skills, as a scan that requests its rows when they are wanted.
 
         Columns: `value` (Int64, 0 to 100, rounded) and `exact_value` (float64) among others.
 
         Source: Toloka API, "Get list of Toloker skills".
         """
-        return self._scan(USER_SKILLS, batch_size, filters)
+        return self._scan(USER_SKILLS, batch_size, filters, user_id=user_id)
 
     @with_list_signature(USER_SKILLS)
     def find_user_skills(
-        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserSkills]
+        self, user_id: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserSkills]
     ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of user skills."""
-        return self._find(USER_SKILLS, sort, limit, filters)
+        return self._find(USER_SKILLS, sort, limit, filters, user_id=user_id)
 
     @with_list_signature(USER_RESTRICTIONS)
-    def get_user_restrictions(self, *, batch_size: int | None = None, **filters: Unpack[keywords.UserRestrictions]) -> Scan:
+    def get_user_restrictions(
+        self, user_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.UserRestrictions]
+    ) -> Scan:
         """Bans of Tolokers, as a scan that requests its rows when they are wanted.
 
         Source: Toloka API, "Get list of bans".
         """
-        return self._scan(USER_RESTRICTIONS, batch_size, filters)
+        return self._scan(USER_RESTRICTIONS, batch_size, filters, user_id=user_id)
 
     @with_list_signature(USER_RESTRICTIONS)
     def find_user_restrictions(
-        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserRestrictions]
+        self,
+        user_id: str | None = None,
+        *,
+        sort: Sort = None,
+        limit: int | None = None,
+        **filters: Unpack[keywords.UserRestrictions],
     ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of user restrictions."""
-        return self._find(USER_RESTRICTIONS, sort, limit, filters)
+        return self._find(USER_RESTRICTIONS, sort, limit, filters, user_id=user_id)
 
     @with_list_signature(USER_BONUSES)
-    def get_user_bonuses(self, *, batch_size: int | None = None, **filters: Unpack[keywords.UserBonuses]) -> Scan:
+    def get_user_bonuses(
+        self, user_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.UserBonuses]
+    ) -> Scan:
         """Bonuses that were paid, as a scan that requests its rows when they are wanted.
 
         Columns: `amount` in US dollars (float64) among others.
 
         Source: Toloka API, "Get list of bonuses"; Toloka-Kit 1.2.3 for the filter by comment.
         """
-        return self._scan(USER_BONUSES, batch_size, filters)
+        return self._scan(USER_BONUSES, batch_size, filters, user_id=user_id)
 
     @with_list_signature(USER_BONUSES)
     def find_user_bonuses(
-        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserBonuses]
+        self,
+        user_id: str | None = None,
+        *,
+        sort: Sort = None,
+        limit: int | None = None,
+        **filters: Unpack[keywords.UserBonuses],
     ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of user bonuses."""
-        return self._find(USER_BONUSES, sort, limit, filters)
+        return self._find(USER_BONUSES, sort, limit, filters, user_id=user_id)
 
     @with_list_signature(MESSAGE_THREADS)
     def get_message_threads(self, *, batch_size: int | None = None, **filters: Unpack[keywords.MessageThreads]) -> Scan:
@@ -300,20 +341,25 @@ class Lists:
 
     @with_list_signature(WEBHOOK_SUBSCRIPTIONS)
     def get_webhook_subscriptions(
-        self, *, batch_size: int | None = None, **filters: Unpack[keywords.WebhookSubscriptions]
+        self, pool_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.WebhookSubscriptions]
     ) -> Scan:
         """Subscriptions to events, as a scan that requests its rows when they are wanted.
 
         Source: Toloka API, "Get list of subscriptions".
         """
-        return self._scan(WEBHOOK_SUBSCRIPTIONS, batch_size, filters)
+        return self._scan(WEBHOOK_SUBSCRIPTIONS, batch_size, filters, pool_id=pool_id)
 
     @with_list_signature(WEBHOOK_SUBSCRIPTIONS)
     def find_webhook_subscriptions(
-        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.WebhookSubscriptions]
+        self,
+        pool_id: str | None = None,
+        *,
+        sort: Sort = None,
+        limit: int | None = None,
+        **filters: Unpack[keywords.WebhookSubscriptions],
     ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of webhook subscriptions."""
-        return self._find(WEBHOOK_SUBSCRIPTIONS, sort, limit, filters)
+        return self._find(WEBHOOK_SUBSCRIPTIONS, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(APPS)
     def get_apps(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Apps]) -> Scan:
@@ -331,19 +377,21 @@ class Lists:
         return self._find(APPS, sort, limit, filters)
 
     @with_list_signature(APP_PROJECTS)
-    def get_app_projects(self, *, batch_size: int | None = None, **filters: Unpack[keywords.AppProjects]) -> Scan:
+    def get_app_projects(
+        self, app_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.AppProjects]
+    ) -> Scan:
         """App projects, as a scan that requests its rows when they are wanted.
 
         Source: Apps API, "Get projects".
         """
-        return self._scan(APP_PROJECTS, batch_size, filters)
+        return self._scan(APP_PROJECTS, batch_size, filters, app_id=app_id)
 
     @with_list_signature(APP_PROJECTS)
     def find_app_projects(
-        self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppProjects]
+        self, app_id: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppProjects]
     ) -> Coroutine[Any, Any, dict[str, Any]]:
         """One page of app projects."""
-        return self._find(APP_PROJECTS, sort, limit, filters)
+        return self._find(APP_PROJECTS, sort, limit, filters, app_id=app_id)
 
     @with_list_signature(APP_ITEMS)
     def get_app_items(

@@ -53,12 +53,18 @@ def _signature(method: Callable[..., Any], hints: Mapping[str, Any]) -> inspect.
     """Return the method's signature with its keywords one by one."""
     written = inspect.signature(method)
     own = [parameter for parameter in written.parameters.values() if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
-    needed = [parameter for parameter in own if parameter.kind is not inspect.Parameter.KEYWORD_ONLY]
+    positional = [parameter for parameter in own if parameter.kind is not inspect.Parameter.KEYWORD_ONLY]
+    names = {parameter.name for parameter in positional}
+    positional = [
+        parameter.replace(annotation=hints[parameter.name].__origin__) if parameter.name in hints else parameter
+        for parameter in positional
+    ]
     keys = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint.__origin__)
         for name, hint in hints.items()
+        if name not in names
     ]
-    return written.replace(parameters=[*needed, *keys, *own[len(needed) :]])
+    return written.replace(parameters=[*positional, *keys, *own[len(positional) :]])
 
 
 def _doc(method: Callable[..., Any], resource: Resource, hints: Mapping[str, Any]) -> str:

@@ -212,14 +212,12 @@ class Pools(ById, ByCreated, ByLastStarted, ByOwner, total=False):
     """Keywords of pools."""
 
     status: Annotated[PoolStatus | None, "Only pools in this status."]
-    project_id: Annotated[str | None, "Only pools of this project."]
 
 
 class Trainings(ById, ByCreated, ByLastStarted, total=False):
     """Keywords of trainings."""
 
     status: Annotated[PoolStatus | None, "Only trainings in this status."]
-    project_id: Annotated[str | None, "Only trainings of this project."]
 
 
 class Tasks(ById, ByCreated, ByOverlap, ByOwner, total=False):
@@ -231,7 +229,6 @@ class Tasks(ById, ByCreated, ByOverlap, ByOwner, total=False):
 class TaskSuites(ById, ByCreated, ByOverlap, ByOwner, total=False):
     """Keywords of task suites."""
 
-    pool_id: Annotated[str | None, "Only task suites of this pool. One of pool_id, task_id is needed."]
     task_id: Annotated[str | None, "Only task suites with this task."]
     overlap: Annotated[int | None, "Only task suites with this overlap."]
 
@@ -239,7 +236,6 @@ class TaskSuites(ById, ByCreated, ByOverlap, ByOwner, total=False):
 class Assignments(ById, ByCreated, BySubmitted, ByAccepted, ByRejected, BySkipped, ByExpired, total=False):
     """Keywords of assignments."""
 
-    pool_id: Annotated[str | None, "Only assignments in this pool. One of pool_id, task_id, task_suite_id is needed."]
     task_id: Annotated[str | None, "Only assignments with this task."]
     task_suite_id: Annotated[str | None, "Only assignments of this task suite."]
     status: Annotated[
@@ -255,7 +251,6 @@ class AggregatedSolutions(ByTaskId, total=False):
 class Attachments(ById, ByCreated, ByOwner, total=False):
     """Keywords of attachments."""
 
-    pool_id: Annotated[str | None, "Only files of this pool. One of pool_id, assignment_id is needed."]
     assignment_id: Annotated[str | None, "Only files of this assignment."]
     name: Annotated[str | None, "Only files of this name."]
     type: Annotated[AttachmentType | None, "Only files of this type."]
@@ -265,14 +260,12 @@ class Attachments(ById, ByCreated, ByOwner, total=False):
 class Skills(ById, ByCreated, ByModified, ByOwner, total=False):
     """Keywords of skills."""
 
-    name: Annotated[str | None, "Only skills of this name."]
     global_: Annotated[bool | None, "True: only Toloka's own skills; False: only those of requesters."]
 
 
 class UserSkills(ById, ByCreated, ByModified, total=False):
     """Keywords of user skills."""
 
-    user_id: Annotated[str | None, "Only skills of this Toloker."]
     skill_id: Annotated[str | None, "Only values of this skill."]
 
 
@@ -280,7 +273,6 @@ class UserRestrictions(ById, ByCreated, total=False):
     """Keywords of user restrictions."""
 
     scope: Annotated[RestrictionScope | None, "Only bans of this scope. PROJECT needs project_id, POOL needs pool_id."]
-    user_id: Annotated[str | None, "Only bans of this Toloker."]
     project_id: Annotated[str | None, "Only bans from this project."]
     pool_id: Annotated[str | None, "Only bans from this pool."]
 
@@ -288,7 +280,6 @@ class UserRestrictions(ById, ByCreated, total=False):
 class UserBonuses(ById, ByCreated, total=False):
     """Keywords of user bonuses."""
 
-    user_id: Annotated[str | None, "Only bonuses of this Toloker."]
     assignment_id: Annotated[str | None, "Only bonuses for this assignment."]
     private_comment: Annotated[str | None, "Only bonuses with this comment."]
 
@@ -311,13 +302,11 @@ class WebhookSubscriptions(ById, ByCreated, total=False):
     """Keywords of webhook subscriptions."""
 
     event_type: Annotated[WebhookEventType | None, "Only subscriptions to events of this type."]
-    pool_id: Annotated[str | None, "Only subscriptions to events of this pool."]
 
 
 class AppProjects(ById, ByName, ByCreated, total=False):
     """Keywords of app projects."""
 
-    app_id: Annotated[str | None, "Only projects of this app."]
     parent_app_project_id: Annotated[str | None, "Only clones of this project."]
     status: Annotated[AppProjectStatus | None, "Only projects in this status."]
     scope: Annotated[AppProjectScope | None, "Whose projects: 'MY', 'COMPANY' or 'REQUESTER_LIST'."]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from string import Formatter
-from typing import TYPE_CHECKING, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from toloka_frames._schema import keywords
 from toloka_frames._schema.columns import (
@@ -69,17 +69,19 @@ class Resource:
         path: Path after `/api`, with path parameters in braces.
         rows_key: The page's key of the list of rows.
         max_limit: Maximum number of rows per page.
-        keywords: The filters, as a TypedDict of `_schema/keywords.py`.
+        keywords: The filters, as a TypedDict of `_schema/keywords.py`, without the positional argument.
         sort: Sort keys.
         columns: Columns of the frames.
         one_of: Filters of which a request needs at least one; empty if a request needs none.
         needs: For a value of a filter, another filter that it needs.
+        first: The filter that a list is requested by most often, with its description: an optional positional argument.
         cursor: The unique key that pages are sorted and resumed by.
         life: How rows are created and change.
         keyword_hints: Type hints of the filters, with their descriptions.
         filters: For each filter, the check that converts its value to the text of the query parameter.
         path_params: Names of the path parameters.
         required: What a request always needs: the path parameters, or the only filter of `one_of`.
+        positional: The names of the positional arguments: what is required, or else `first`.
         page_rows: Rows per page unless `batch_size` is given.
         creation_key: The key that sorts and filters rows by their creation time, and its column; None if there is none.
     """
@@ -92,6 +94,7 @@ class Resource:
     sort: tuple[str, ...]
     columns: tuple[Column | SpecFields, ...]
     one_of: tuple[str, ...] = ()
+    first: tuple[str, str] | None = None
     needs: Mapping[tuple[str, str], str] = field(default_factory=dict)
     cursor: str = "id"
     life: RowLifecycle = RowLifecycle()
@@ -100,12 +103,15 @@ class Resource:
     filters: Mapping[str, Check] = field(init=False, repr=False, compare=False)
     path_params: tuple[str, ...] = field(init=False, repr=False, compare=False)
     required: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    positional: tuple[str, ...] = field(init=False, repr=False, compare=False)
     page_rows: int = field(init=False, repr=False, compare=False)
     creation_key: tuple[str, str] | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(self.keywords, include_extras=True)
+        first = {} if self.first is None else {self.first[0]: Annotated[str | None, self.first[1]]}
+        hints: dict[str, Any] = {**first, **get_type_hints(self.keywords, include_extras=True)}
         path_params = tuple(name for _, name, _, _ in Formatter().parse(self.path) if name)
+        required = path_params or (self.one_of if len(self.one_of) == 1 else ())
         derived = {
             "keyword_hints": hints,
             "filters": {
@@ -113,7 +119,8 @@ class Resource:
                 **filters_of({name: hint.__origin__ for name, hint in hints.items()}),
             },
             "path_params": path_params,
-            "required": path_params or (self.one_of if len(self.one_of) == 1 else ()),
+            "required": required,
+            "positional": required or tuple(first),
             "page_rows": min(self.max_limit, MAX_PAGE_ROWS),
         }
         for name, value in derived.items():
@@ -180,6 +187,7 @@ POOLS = Resource(
     rows_key="items",
     max_limit=300,
     keywords=keywords.Pools,
+    first=("project_id", "Only pools of this project."),
     sort=("id", "created", "last_started"),
     columns=(
         *flat_columns(TEXT, "id", "project_id", "private_name", "status", "last_close_reason", "type"),
@@ -205,6 +213,7 @@ TRAININGS = Resource(
     rows_key="items",
     max_limit=300,
     keywords=keywords.Trainings,
+    first=("project_id", "Only trainings of this project."),
     sort=("id", "created", "last_started"),
     columns=(
         *flat_columns(TEXT, "id", "project_id", "private_name", "status", "last_close_reason"),
@@ -281,6 +290,7 @@ TASK_SUITES = Resource(
     rows_key="items",
     max_limit=100_000,
     keywords=keywords.TaskSuites,
+    first=("pool_id", "Only task suites of this pool. One of pool_id, task_id is needed."),
     sort=("id", "created"),
     columns=(
         SpecFields("INPUT", (*IN_TASK, "input_values"), "input"),
@@ -308,6 +318,7 @@ ASSIGNMENTS = Resource(
     rows_key="items",
     max_limit=100_000,
     keywords=keywords.Assignments,
+    first=("pool_id", "Only assignments in this pool. One of pool_id, task_id, task_suite_id is needed."),
     sort=("id", "created", "submitted", "accepted", "rejected", "skipped", "expired"),
     columns=(
         SpecFields("INPUT", (*IN_TASK, "input_values"), "input"),
@@ -366,6 +377,7 @@ ATTACHMENTS = Resource(
     rows_key="items",
     max_limit=100,
     keywords=keywords.Attachments,
+    first=("pool_id", "Only files of this pool. One of pool_id, assignment_id is needed."),
     sort=("id", "created"),
     columns=(
         *flat_columns(TEXT, "id", "name", "media_type", "attachment_type"),
@@ -402,6 +414,7 @@ SKILLS = Resource(
     rows_key="items",
     max_limit=100,
     keywords=keywords.Skills,
+    first=("name", "Only skills of this name."),
     sort=("id", "created"),
     columns=(
         *flat_columns(TEXT, "id", "name"),
@@ -422,6 +435,7 @@ USER_SKILLS = Resource(
     rows_key="items",
     max_limit=1_000,
     keywords=keywords.UserSkills,
+    first=("user_id", "Only skills of this Toloker."),
     sort=("id", "created", "modified"),
     columns=(
         *flat_columns(TEXT, "id", "skill_id", "user_id"),
@@ -438,6 +452,7 @@ USER_RESTRICTIONS = Resource(
     rows_key="items",
     max_limit=500,
     keywords=keywords.UserRestrictions,
+    first=("user_id", "Only bans of this Toloker."),
     sort=("id", "created"),
     columns=(
         *flat_columns(TEXT, "id", "scope", "user_id", "project_id", "pool_id", "private_comment"),
@@ -453,6 +468,7 @@ USER_BONUSES = Resource(
     rows_key="items",
     max_limit=300,
     keywords=keywords.UserBonuses,
+    first=("user_id", "Only bonuses of this Toloker."),
     sort=("id", "created"),
     columns=(
         *flat_columns(TEXT, "id", "user_id"),
@@ -498,6 +514,7 @@ WEBHOOK_SUBSCRIPTIONS = Resource(
     rows_key="items",
     max_limit=300,
     keywords=keywords.WebhookSubscriptions,
+    first=("pool_id", "Only subscriptions to events of this pool."),
     sort=("id", "created"),
     columns=(
         *flat_columns(TEXT, "id", "event_type", "pool_id", "webhook_url"),
@@ -528,6 +545,7 @@ APP_PROJECTS = Resource(
     rows_key="content",
     max_limit=5_000,
     keywords=keywords.AppProjects,
+    first=("app_id", "Only projects of this app."),
     sort=("id", "name", "created"),
     columns=(
         *flat_columns(TEXT, "id", "app_id", "parent_app_project_id", "name", "status"),
