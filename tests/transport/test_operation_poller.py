@@ -190,6 +190,16 @@ def poll_times(ends: float, shortest: float | None) -> list[float]:
     return times[1:]
 
 
+@pytest.mark.parametrize("seconds", [0.03, 0.05])
+def test_a_short_operation_is_seen_at_once(seconds: float) -> None:
+    assert poll_times(seconds, None)[-1] <= 0.06
+
+
+@pytest.mark.parametrize(("seconds", "polls"), [(2.0, 21), (10.0, 54), (60.0, 93), (600.0, 363)])
+def test_a_long_operation_is_polled_rarely(seconds: float, polls: int) -> None:
+    assert len(poll_times(seconds, None)) <= polls
+
+
 @pytest.mark.parametrize("seconds", [0.3, 2.0, 30.0, 600.0])
 def test_an_operation_like_the_others_is_polled_rarely_before_its_end_and_often_around_it(
     seconds: float,

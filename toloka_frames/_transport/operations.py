@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -35,9 +35,11 @@ ALREADY_EXISTS = "OPERATION_ALREADY_EXISTS"
 LOG_HINT = "The reasons are in its log: await client.get_operation_log(operation_id)."
 
 # Small operations end within a fraction of a second, large ones take minutes. The delay to the next poll is therefore a share
-# of the time waited so far: an end is noticed at most 5 % late, and a long operation costs a request every two seconds.
+# of the time waited so far: an end is noticed at most 5 % late, and a long operation costs a request every two seconds. The
+# first two polls are close together, because an operation of ten rows ends within 50 ms.
 DELAY_SHARE = 0.05
-MIN_DELAY_SECONDS = 0.1
+FIRST_DELAY_SECONDS, FIRST_POLLS_UNTIL = 0.027, 0.045
+MIN_DELAY_SECONDS = 0.105
 MAX_DELAY_SECONDS = 2.0
 # the shortest delay between two polls around the time at which an end is expected
 MIN_EXPECTED_DELAY_SECONDS = 0.05
@@ -47,6 +49,10 @@ LIST_LIMIT = "500"  # rows of one page of operations (Toloka-Kit 1.2.3, find_ope
 
 # The position that was sent with an object is the only link between a log entry and a row: entries come in no promised order.
 POSITION = "__item_idx"
+POSITION_FORMS = (b'"__item_idx":"%d"', b'"__item_idx": "%d"')
+INPUT_KEY = b'"input"'
+SHORT_INPUT_BYTES = 10_000  # an input is mostly shorter, and decoding the rest of a log takes long
+MAX_KEYS_BEFORE = 8
 MAX_POSITION_DIGITS = 12  # a log may hold anything, and int() of very long text raises
 # the text around the objects of a JSON array
 OPENING = re.compile(r"\s*\[\s*(?=[{\]])")
@@ -109,11 +115,11 @@ async def get_log_entries(service: ApiClient, operation_id: str) -> list[dict[st
     return await service.get_all(f"{_path(operation_id)}/log")
 
 
-async def read_log(service: ApiClient, operation_id: str, object_id: str) -> OperationLog:
+async def read_log(service: ApiClient, operation_id: str, object_id: str, sample: Sequence[int] = ()) -> OperationLog:
     """Request and parse an operation's log; arguments and errors as in `parse_log`."""
     # keep the bytes alone: a log has several megabytes, and several logs are read at once
     body = (await service.send("GET", f"{_path(operation_id)}/log", repeatable=True)).content
-    return await in_thread(parse_log, body, object_id)
+    return await in_thread(parse_log, body, object_id, sample)
 
 
 def check_operation(operation: dict[str, Any], operation_id: str | None = None, *, starting: bool = False) -> dict[str, Any]:
@@ -320,12 +326,13 @@ def poll_delay(waited: float, shortest: float | None = None) -> float:
         waited: Seconds since the waiting began.
         shortest: Seconds that the shortest of the ended operations took; None if none has ended.
     """
-    usual = min(max(waited * DELAY_SHARE, MIN_DELAY_SECONDS), MAX_DELAY_SECONDS)
+    shortest_delay = FIRST_DELAY_SECONDS if waited < FIRST_POLLS_UNTIL else MIN_DELAY_SECONDS
+    usual = min(max(waited * DELAY_SHARE, shortest_delay), MAX_DELAY_SECONDS)
     if shortest is None:
         return usual
     expected = shortest * (1 - DELAY_SHARE)
     if waited < expected:
-        return min(expected - waited, max(usual, shortest / 4))
+        return min(expected - waited, max(usual, MIN_DELAY_SECONDS, shortest / 4))
     return min(usual, max((waited - expected) / 2, (shortest - expected) / 2, MIN_EXPECTED_DELAY_SECONDS))
 
 
@@ -337,24 +344,63 @@ class OperationLog:
         positions: The positions of the created objects; integers.
         ids: The id of each created object; text.
         errors: The log's output for each other object, by position.
+        inputs: The objects as the log repeats them, by position; only of a sample.
     """
 
     positions: np.ndarray[Any, Any]
     ids: np.ndarray[Any, Any]
     errors: Mapping[int, Any]
+    inputs: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+
+    def mentions(self, positions: Sequence[int]) -> bool:
+        """Return whether the log has an entry for each of these objects."""
+        where = np.arange(positions.start, positions.stop) if isinstance(positions, range) else np.asarray(positions)
+        errors = np.fromiter(self.errors, np.int64, len(self.errors))
+        return bool(np.isin(where, np.concatenate([self.positions.astype(np.int64), errors])).all())
 
 
-def parse_log(body: bytes, object_id: str) -> OperationLog:
+def parse_log(body: bytes, object_id: str, sample: Sequence[int] = ()) -> OperationLog:
     """Parse a log (Toloka API, "Get operation log").
 
     Args:
         body: JSON text.
         object_id: The key of the created object's id in an entry's output.
+        sample: Positions of objects that are read from the log too.
 
     Raises:
         BadAnswer: If the body is not an array of objects.
     """
-    return _parse_fast(body, object_id) or _parse_exactly(body, object_id)
+    log = _parse_fast(body, object_id) or _parse_exactly(body, object_id)
+    inputs = {position: _input_of(body, position) for position in sample}
+    return replace(log, inputs={position: sent for position, sent in inputs.items() if sent is not None})
+
+
+def _input_of(body: bytes, position: int) -> dict[str, Any] | None:
+    """Return the input of the entry with a position; None if it is not found in one of the usual forms."""
+    for form in POSITION_FORMS:
+        at = body.find(form % position)
+        # the nearest key may be that of a field of this name
+        start = body.rfind(INPUT_KEY, 0, at) if at >= 0 else -1
+        for _ in range(MAX_KEYS_BEFORE):
+            if start < 0:
+                break
+            sent = _object_at(body, start + len(INPUT_KEY), at)
+            if sent is not None and _position({"input": sent}) == position:
+                return sent
+            start = body.rfind(INPUT_KEY, 0, start)
+    return None
+
+
+def _object_at(body: bytes, start: int, at: int) -> dict[str, Any] | None:
+    """Decode the object that begins after a key and extends over `at`."""
+    for end in (at + SHORT_INPUT_BYTES, len(body)):
+        text = body[start:end].decode("utf-8", "replace").lstrip(" :\r\n\t")
+        try:
+            value, _ = json.JSONDecoder().raw_decode(text)
+        except (ValueError, RecursionError):  # the object is longer
+            continue
+        return value if isinstance(value, dict) else None
+    return None
 
 
 def _parse_fast(body: bytes, object_id: str) -> OperationLog | None:

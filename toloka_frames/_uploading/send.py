@@ -8,10 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames._errors import ApiError, NotFound, OperationFailed, QuotaExceeded, TolokaError, TooLarge
+import numpy as np
+
+from toloka_frames._errors import (
+    ApiError,
+    BadAnswer,
+    NotFound,
+    OperationFailed,
+    OutcomeUnknown,
+    QuotaExceeded,
+    TolokaError,
+    TooLarge,
+)
 from toloka_frames._runtime.concurrency import WorkerPool
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._transport import operations
@@ -32,6 +44,10 @@ if TYPE_CHECKING:
     from toloka_frames._uploading.requests import Chunk
     from toloka_frames._uploading.results import Results
 
+# Seconds before each further request for a log that is not complete; 4 s in all.
+LOG_PAUSES = (0.1, 0.3, 0.6, 1.0, 2.0)
+SAMPLE_ROWS = 5
+ODD_LOG_HINT = "Nothing is sent again. Compare the rows with client.get_operation_log(operation_id), and ask Toloka's support."
 # Seconds before each look for the operation of a request that a proxy calls too large. Its halves are sent under other ids, so
 # a second look follows when the service has certainly processed what reached it.
 HALVING_PAUSES = (0.0, 1.0)
@@ -173,7 +189,7 @@ class OperationSender(ChunkSender):
             await self._record_not_sent(chunk)
         else:
             with contextlib.suppress(OperationFailed):  # the results show it row by row
-                await self._settle(chunk, *await self._ended(operation, _keep_slot))
+                await self._settle(chunk, *await self._ended(chunk, operation, _keep_slot))
 
     async def _create(self, chunk: Chunk, release: Callable[[], None]) -> None:
         operation = await self._pending_operation(chunk)
@@ -184,7 +200,7 @@ class OperationSender(ChunkSender):
 
     async def _finish(self, chunk: Chunk, operation: dict[str, Any], release: Callable[[], None]) -> None:
         """Wait for the end of a chunk's operation, start another one where that is worth it, and record the outcome."""
-        ended, log = await self._ended(operation, release)
+        ended, log = await self._ended(chunk, operation, release)
         # A failed operation created nothing. Under equal flags it mostly fails again, so another attempt takes the user's word.
         while ended["status"] == "FAIL" and not len(log.ids):
             found = await self._find_operation(retry_operation_id(ended["id"]))
@@ -194,7 +210,7 @@ class OperationSender(ChunkSender):
                 break
             elif (found := await self._start(chunk, retry_operation_id(ended["id"]))) is None:
                 return
-            ended, log = await self._ended(found, release)
+            ended, log = await self._ended(chunk, found, release)
         await self._settle(chunk, ended, log)
 
     async def _pending_operation(self, chunk: Chunk) -> dict[str, Any] | None:
@@ -258,11 +274,36 @@ class OperationSender(ChunkSender):
             raise error
         return None
 
-    async def _ended(self, operation: Mapping[str, Any], release: Callable[[], None]) -> tuple[dict[str, Any], OperationLog]:
+    async def _ended(
+        self, chunk: Chunk, operation: Mapping[str, Any], release: Callable[[], None]
+    ) -> tuple[dict[str, Any], OperationLog]:
         ended = await self._poller.ended(operation)
         if ended["status"] == "SUCCESS":
             release()  # the log is read while the next chunk is sent
-        return ended, await operations.read_log(self._service, ended["id"], self._entry.kind.object_id)
+        return ended, await self._read_log(chunk, ended)
+
+    async def _read_log(self, chunk: Chunk, ended: Mapping[str, Any]) -> OperationLog:
+        """Return the log of an operation that has ended, read again while it is not complete.
+
+        Raises:
+            OutcomeUnknown: If an entry repeats another row than the one that was sent with its position.
+            ApiError: If the log cannot be read.
+        """
+        sample = _sample(chunk)
+        for pause in (*LOG_PAUSES, None):
+            try:
+                log = await operations.read_log(self._service, ended["id"], self._entry.kind.object_id, list(sample))
+            except (NotFound, BadAnswer):
+                if pause is None:
+                    raise
+            else:
+                # a failed operation may have written nothing
+                if pause is None or ended["status"] == "FAIL" or log.mentions(chunk.positions):
+                    break
+            with self._tracker.wait("the operation's log"):
+                await asyncio.sleep(pause)
+        _check_log(log, sample, ended["id"])
+        return log
 
     async def _settle(self, chunk: Chunk, operation: Mapping[str, Any], log: OperationLog) -> None:
         """Record the outcome of a chunk; rows that the log does not mention stay UNKNOWN and are looked up by the next call."""
@@ -298,6 +339,41 @@ def _has_flags(operation: Mapping[str, Any], flags: Mapping[str, str]) -> bool:
     return not isinstance(parameters, dict) or all(
         bool(parameters.get(name, False)) == (flag == "true") for name, flag in expected.items()
     )
+
+
+def _sample(chunk: Chunk) -> dict[int, dict[str, Any]]:
+    """Return some objects of a chunk by position, as they were sent: the first, the last and a few between."""
+    count, texts = len(chunk.positions), chunk.object_texts
+    indexes = sorted({part * (count - 1) // (SAMPLE_ROWS - 1) for part in range(SAMPLE_ROWS)})
+    return {chunk.positions[index]: json.loads(texts[index]) for index in indexes}
+
+
+def _check_log(log: OperationLog, sample: Mapping[int, Mapping[str, Any]], operation_id: str) -> None:
+    """Check that the positions in a log are those of the objects that were sent with them.
+
+    Raises:
+        OutcomeUnknown: If they are not.
+    """
+    wrong = [position for position, sent in log.inputs.items() if _differ(_identity(sample[position]), _identity(sent))]
+    if not wrong and len(set(log.ids.tolist())) == len(log.ids) == len(np.unique(log.positions)):
+        return
+    why = f"repeats another row {wrong[0]} than was sent" if wrong else "names a row or an object twice"
+    raise OutcomeUnknown(
+        f"The log of the operation {operation_id} {why}, so it does not show which objects the rows became.", hint=ODD_LOG_HINT
+    )
+
+
+def _identity(sent: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fields of an object that distinguish it from others: of a task suite those of its first task."""
+    tasks = sent.get("tasks")
+    first = tasks[0] if isinstance(tasks, list) and tasks and isinstance(tasks[0], dict) else sent
+    values = first.get("input_values")
+    return values if isinstance(values, dict) else {name: sent[name] for name in ("user_id",) if name in sent}
+
+
+def _differ(sent: Mapping[str, Any], repeated: Mapping[str, Any]) -> bool:
+    """Return whether a field that both have differs."""
+    return any(sent[name] != repeated[name] for name in sent.keys() & repeated.keys())
 
 
 def is_divisible(chunk: Chunk, error: TolokaError) -> bool:
