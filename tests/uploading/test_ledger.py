@@ -10,7 +10,7 @@ import uuid
 from array import array
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -334,6 +334,7 @@ IDS: dict[str, list[str | None]] = {
     "letters that are not hexadecimal": ["yYwKTbWPFqIxDK2qKy4h", "Q2d15QBjpwWuDz8Z321g"],
     "not ASCII": ["12é4", "12é5"],
     "whitespace": ["12 4", "1234"],
+    "without characters": ["", None],
     "none": [None, None],
     "empty": [],
 }
@@ -386,6 +387,22 @@ def test_a_chunk_that_another_process_has_changed_is_not_changed(
 def dump(path: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as sqlite:
         return list(sqlite.iterdump())
+
+
+def test_a_chunk_that_is_still_being_sent_is_not_missing(ledger: Ledger) -> None:
+    """The time after which a request counts as lost starts anew with each sign of life of the process that sends it."""
+    only, later = chunk(0, range(2)), NOW + timedelta(minutes=4)
+    entry = added(ledger, only)
+    ledger.begin_chunk(entry.id, only, only.operation_id, FLAGS, NOW)
+    with Ledger(ledger.path) as other:
+        [same] = other.open().open_chunks(entry.id, FLAGS)
+        assert other.first_missing_at(entry.id, same, NOW) == NOW
+        assert other.first_missing_at(entry.id, same, later) == NOW
+        ledger.hold_chunk(entry.id, only)
+        assert other.first_missing_at(entry.id, same, later) == later
+        other.withdraw_chunk(entry.id, same)
+    with pytest.raises(ChunkTakenError):
+        ledger.hold_chunk(entry.id, only)
 
 
 def test_what_another_process_made_of_a_chunk_is_read_again_without_other_rows(ledger: Ledger) -> None:

@@ -26,7 +26,7 @@ UncreatedObject: TypeAlias = "tuple[int, RowStatus, str | None, str | None, str 
 
 DTYPES = {pa.large_string(): STRING_DTYPE, pa.int64(): pd.Int64Dtype()}
 COLUMNS = ("status", "object_id", "error_field", "error_code", "error_message", "operation_id", "chunk")
-ZERO, NOT_HEXADECIMAL = b"0"[0], re.compile("[^0-9a-f]")
+HEXADECIMAL, ZERO = re.compile("[0-9a-f]"), b"0"[0]
 NO_ERROR = dict.fromkeys(("error_field", "error_code", "error_message"))
 
 
@@ -152,21 +152,33 @@ def packed_ids(ids: Sequence[str | None]) -> bytes | str:
     Toloka's ids are UUIDs or texts such as 000016c290--64382dfc97aa9547ff8a2299, whose digits take half the bytes.
     """
     created = [id_ for id_ in ids if id_ is not None]
-    text = "".join(created)
-    pattern = re.sub("[0-9a-f]", "0", created[0]) if created else ""
-    if not pattern or not text.isascii() or set(map(len, created)) != {len(pattern)}:
+    pattern = HEXADECIMAL.sub("0", created[0]) if created else ""
+    packed = _packed_digits(created, pattern) if pattern else None
+    if packed is None:
         return dumps(ids).decode()
-    characters, form = (
-        np.frombuffer(text.encode(), np.uint8).reshape(-1, len(pattern)),
-        np.frombuffer(pattern.encode(), np.uint8),
-    )
-    digits = characters[:, form == ZERO].tobytes().decode()
-    # also false if a digit is not hexadecimal
-    same_form = (characters[:, form != ZERO] == form[form != ZERO]).all() and not NOT_HEXADECIMAL.search(digits)
-    if not same_form:
-        return dumps(ids).decode()
-    missing = [position for position, id_ in enumerate(ids) if id_ is None]
-    return dumps([pattern, len(created), missing]) + b"\n" + bytes.fromhex(digits + "0" * (len(digits) % 2))
+    missing = [position for position, id_ in enumerate(ids) if id_ is None] if len(created) < len(ids) else []
+    return dumps([pattern, len(created), missing]) + b"\n" + packed
+
+
+def _packed_digits(ids: Sequence[str], pattern: str) -> bytes | None:
+    """Return the digits of ids, two in a byte; None if an id differs from the pattern, in which each digit is 0."""
+    text = digits = "".join(ids)
+    if not text.isascii() or set(map(len, ids)) != {len(pattern)}:
+        return None
+    for separator in set(pattern) - {"0"}:
+        digits = digits.replace(separator, "")
+    if len(digits) != len(ids) * pattern.count("0"):
+        return None
+    columns = [column for column, character in enumerate(pattern) if character != "0"]
+    characters = np.frombuffer(text.encode(), np.uint8).reshape(-1, len(pattern))
+    if (characters[:, columns] != np.frombuffer(pattern.encode(), np.uint8)[columns]).any():
+        return None
+    try:
+        packed = bytes.fromhex(digits + "0" * (len(digits) % 2))
+    except ValueError:
+        return None
+    # fromhex also takes capital letters and spaces
+    return packed if packed.hex().startswith(digits) else None
 
 
 def unpacked_ids(packed: bytes | str) -> list[str | None]:
