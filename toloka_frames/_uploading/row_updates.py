@@ -6,8 +6,6 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from toloka_frames._errors import ApiError, Conflict, ConnectionFailed, InputError, NotFound, TolokaError, ValidationFailed
 from toloka_frames._runtime.concurrency import WorkerPool
 from toloka_frames._runtime.progress import ProgressArg, track_progress
@@ -16,10 +14,12 @@ from toloka_frames._transport.responses import bad_answer
 from toloka_frames._uploading.fixed_columns import convert_objects, read_columns, reject_duplicates
 from toloka_frames._uploading.results import Results, first_error
 from toloka_frames._uploading.upload import RowJob, upload_verb
-from toloka_frames._validation import flag_or_none, path_part, reject_rows, validate
+from toloka_frames._validation import check_frame, flag_or_none, path_part, reject_rows, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pandas as pd
 
     from toloka_frames._client.client import AsyncTolokaClient
     from toloka_frames._runtime.progress import ProgressTracker
@@ -59,6 +59,7 @@ def set_user_skills(
 
     Source: Toloka API, "Set skill" (at most 100,000 a day).
     """
+    df = check_frame(df)
     calls = skill_calls(df)
     return PerRowJob(SKILLS, calls, df.index, skip_invalid_items, client, concurrency, progress, timeout)
 
@@ -89,6 +90,7 @@ def set_user_restrictions(
 
     Source: Toloka API, "Block access to tasks".
     """
+    df = check_frame(df)
     calls = restriction_calls(df)
     return PerRowJob(RESTRICTIONS, calls, df.index, skip_invalid_items, client, concurrency, progress, timeout)
 
@@ -120,6 +122,7 @@ def accept_assignments(
 
     Source: Toloka API, "Update task suite response".
     """
+    df = check_frame(df)
     calls = verdict_calls(df, "ACCEPTED", public_comment)
     return PerRowJob(ASSIGNMENTS, calls, df.index, skip_invalid_items, client, concurrency, progress, timeout)
 
@@ -152,7 +155,8 @@ def reject_assignments(
     Source: Toloka API, "Update task suite response".
     """
     # anything but a DataFrame is rejected by verdict_calls
-    if public_comment is None and isinstance(df, pd.DataFrame) and "public_comment" not in df.columns:
+    df = check_frame(df)
+    if public_comment is None and "public_comment" not in df.columns:
         raise InputError("A rejection needs a reason for the Toloker: give public_comment=, or a column public_comment.")
     calls = verdict_calls(df, "REJECTED", public_comment)
     return PerRowJob(ASSIGNMENTS, calls, df.index, skip_invalid_items, client, concurrency, progress, timeout)
@@ -242,8 +246,7 @@ def restriction_calls(frame: pd.DataFrame) -> list[RowCall]:
 
 def verdict_calls(frame: pd.DataFrame, status: str, comment: str | None) -> list[RowCall]:
     """Return the call of each row that accepts or rejects an assignment; errors as in `skill_calls`."""
-    if isinstance(frame, pd.DataFrame):
-        frame = frame.rename(columns={"ASSIGNMENT:assignment_id": "assignment_id"})
+    frame = frame.rename(columns={"ASSIGNMENT:assignment_id": "assignment_id"})
     values = read_columns(frame, VERDICT_TYPES, ("assignment_id",))
     ids = values["assignment_id"]
     reject_rows("assignment_id", ids, lambda value: not _is_id(value), "is not the id of an assignment")

@@ -166,7 +166,7 @@ def _known_solutions(
         column = str(roles.extra)
         lists = _solution_lists(reader, column, [extra.get("known_solutions") for extra in extras], KNOWN_WEIGHT, specs)
         # values that were removed from GOLDEN: columns must not return from `extra`
-        _reject_other_golden(reader, column, [row or {"": None} for row in golden], lists)
+        _reject_other_golden(reader, column, [row or {"": True} for row in golden], lists)
     one = ([Solution(row, weight)] if row else None for row, weight in zip(golden, weights, strict=True))
     both = [several or single for several, single in zip(lists, one, strict=True)]
     return reader.dump(lambda: [None if row is None else _solutions_text(row, KNOWN_WEIGHT) for row in both])
