@@ -31,14 +31,18 @@ soak: .venv/installed
 bench: .venv/installed kit dlt
 	$(BIN)/python benchmarks/bench.py $(or $(BENCH),--into benchmarks)
 
-.venv/demo: pyproject.toml
+# pip of Python 3.11 does not know --group
+.venv/pip:
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	touch $@
+
+.venv/demo: .venv/pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[local]'
 	touch $@
 
-.venv/installed: .venv/demo
+.venv/installed: .venv/pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[local,plot,dask]' --group dev
-	touch $@
+	touch .venv/demo $@
 
 include tests/environments.mk tests/interop/kit.mk benchmarks/dlt.mk
