@@ -16,8 +16,9 @@ import pyarrow.json as pa_json
 from turns import Contender, cpu_seconds
 
 import toloka_frames as tf
+from toloka_frames._reading.outputs import check_output
 from toloka_frames._reading.page import last_id, read_page
-from toloka_frames._reading.parquet_file import ParquetFile
+from toloka_frames._reading.parquet_file import ParquetFile, ParquetOptions
 from toloka_frames._reading.sinks import to_frame
 
 if TYPE_CHECKING:
@@ -50,9 +51,11 @@ def stages(pull: Pull) -> list[Contender]:
 
 
 def _write(table: pa.Table) -> None:
-    with tempfile.TemporaryDirectory() as folder, ParquetFile(Path(folder) / "rows.parquet", table.schema) as file:
-        for batch in table.to_batches():
-            file.write(batch)
+    with tempfile.TemporaryDirectory() as folder:
+        output = check_output(Path(folder) / "rows.parquet")
+        with ParquetFile(output, table.schema, ParquetOptions()) as file:
+            for batch in table.to_batches():
+                file.write(batch)
 
 
 def _read(body: bytes, layout: Layout) -> int:

@@ -39,6 +39,7 @@ HOMES = {
     "IPython": {"_runtime/progress.py"},
     "anyio": {"_transport/http.py"},
     "dask": {"_reading/dask.py"},
+    "fsspec": {"_reading/outputs.py"},
     "filelock": {"_runtime/concurrency.py"},
     "httpx": {"_transport", "_client/client.py"},  # client.py for the types of its options
     "ipywidgets": {"_runtime/progress.py"},

@@ -7,15 +7,16 @@ an upload, use its `timeout=`, or `asyncio.wait_for`: on Python 3.11, `asyncio.t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from toloka_frames._reading.column_selection import Columns, check_columns, reject_columns, select_columns
 from toloka_frames._reading.foreign_rows import SAMPLE_ROWS, Rows, SchemaInferrer, reject_resume, to_batches_async
-from toloka_frames._reading.parquet_file import ParquetFile
+from toloka_frames._reading.outputs import check_output
+from toloka_frames._reading.parquet_file import ParquetFile, ParquetOptions
 from toloka_frames._reading.scan import Scan, check_scan
-from toloka_frames._reading.sinks import DtypeBackend, check_dtype_backend, to_frame
+from toloka_frames._reading.sinks import ROW_GROUP_ROWS, DtypeBackend, check_dtype_backend, to_frame
 from toloka_frames._reading.sync import DEFAULT_LAG, Synced, awaited_sync
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._uploading import app_items, bonuses, known_rows, recovery, row_updates, tasks
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from toloka_frames._client.client import AsyncTolokaClient
     from toloka_frames._reading.output_paths import FilePath
+    from toloka_frames._reading.outputs import Destination
     from toloka_frames._runtime.progress import ProgressArg
 
 __all__ = [
@@ -94,21 +96,26 @@ async def to_arrow(
 
 async def to_parquet(
     rows: Scan | Rows,
-    path: FilePath,
+    path: Destination,
     *,
     columns: Columns | None = None,
     resume: bool = False,
+    compression: str | None = "zstd",
+    row_group_rows: int = ROW_GROUP_ROWS,
+    filesystem: Any = None,
     progress: ProgressArg = "auto",
-) -> Path:
+) -> Path | Any:
     """Async version of `tf.to_parquet`; a scan also takes columns and progress. Units, errors and source as there."""
+    options = ParquetOptions(compression, row_group_rows, filesystem)
     if isinstance(rows, Scan):
-        return await run_on_loop(rows._write_parquet(path, columns, resume, progress))
+        return await run_on_loop(rows._write_parquet(path, columns, resume, options, progress))
     reject_columns(columns)
     reject_resume(resume)
+    output = check_output(path, filesystem)
     inferrer = SchemaInferrer(SAMPLE_ROWS)
     stream = to_batches_async(rows, inferrer)
     first = await anext(stream)
-    with ParquetFile(path, inferrer.schema) as file:
+    with ParquetFile(output, inferrer.schema, options) as file:
         file.write(first)
         async for batch in stream:
             file.write(batch)

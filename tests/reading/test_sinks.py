@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import toloka_frames as tf
-from toloka_frames._reading.parquet_file import ParquetFile
+from toloka_frames._reading.outputs import check_output
+from toloka_frames._reading.parquet_file import ParquetFile, ParquetOptions
 from toloka_frames._reading.sinks import ROW_GROUP_ROWS, Rebatcher, check_dtype_backend, to_frame
 from toloka_frames._schema.columns import TIMESTAMP
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA = pa.schema([("n", pa.int64())])
+
+
+def parquet_file(path: Any, schema: pa.Schema) -> ParquetFile:
+    return ParquetFile(check_output(path), schema, ParquetOptions())
 
 
 def batch(*numbers: int) -> pa.RecordBatch:
@@ -61,7 +66,7 @@ def write_many(path: Path, rows: int = 250_000) -> None:
     numbers = pa.array(range(rows), pa.int64())
     columns = {"n": numbers, "id": pc.cast(pc.add(numbers, 10**9), pa.string()), "created": pc.cast(numbers, TIMESTAMP)}
     table = pa.table(columns)
-    with ParquetFile(path, table.schema) as file:
+    with parquet_file(path, table.schema) as file:
         for part in table.to_batches(max_chunksize=1_000):
             file.write(part)
 
@@ -99,7 +104,7 @@ def test_an_existing_file_is_kept_until_the_new_one_is_complete(tmp_path: Path) 
     path.write_bytes(b"old content")
 
     def write() -> None:
-        with ParquetFile(path, SCHEMA) as file:
+        with parquet_file(path, SCHEMA) as file:
             file.write(batch(1))
             assert path.read_bytes() == b"old content"
             raise OSError("disk")
@@ -111,9 +116,9 @@ def test_an_existing_file_is_kept_until_the_new_one_is_complete(tmp_path: Path) 
 
 
 def test_two_writers_of_one_file_do_not_interfere(tmp_path: Path) -> None:
-    with ParquetFile(tmp_path / "x.parquet", SCHEMA) as slow:
+    with parquet_file(tmp_path / "x.parquet", SCHEMA) as slow:
         slow.write(batch(1))
-        with ParquetFile(tmp_path / "x.parquet", SCHEMA) as quick:
+        with parquet_file(tmp_path / "x.parquet", SCHEMA) as quick:
             quick.write(batch(2, 3))
         assert pq.read_table(tmp_path / "x.parquet")["n"].to_pylist() == [2, 3]
     assert pq.read_table(tmp_path / "x.parquet")["n"].to_pylist() == [1]
@@ -131,7 +136,7 @@ def test_integers_with_nulls_stay_integers() -> None:
 @pytest.mark.parametrize("name", ["", "missing/x.parquet"], ids=["a folder", "in a missing folder"])
 def test_a_path_that_cannot_be_a_file_is_rejected_before_the_first_request(name: str, tmp_path: Path) -> None:
     with pytest.raises(tf.InputError, match="folder"):
-        ParquetFile(tmp_path / name, SCHEMA)
+        parquet_file(tmp_path / name, SCHEMA)
     with pytest.raises(tf.InputError, match="folder"):
         tf.AsyncTolokaClient("token", url="http://127.0.0.1:1").get_pools().to_parquet(tmp_path / name)
 
@@ -150,7 +155,7 @@ def test_a_relative_path_refers_to_the_working_directory_at_the_time_of_the_call
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    file = ParquetFile("x.parquet", SCHEMA)
+    file = parquet_file("x.parquet", SCHEMA)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir("elsewhere")
     with file:

@@ -18,7 +18,7 @@ def scans(client: tf.AsyncTolokaClient) -> None:
     scan = client.get_app_batches("P", status="NEW", created_gte=datetime(2026, 1, 1, tzinfo=UTC), batch_size=100)
     assert_type(scan, tf.Scan)
     assert_type(scan.to_dataframe(dtype_backend="pyarrow", progress="text"), pd.DataFrame)
-    assert_type(scan.to_parquet(Path("tasks.parquet")), Path)
+    assert_type(scan.to_parquet(Path("tasks.parquet")), Path | Any)
     assert_type(scan.partitions(8, workers=2), list[tf.Scan])
     assert_type(tf.to_dask(scan, 8), dd.DataFrame)
     tf.AsyncTolokaClient(lambda: "token", "SANDBOX")

@@ -10,9 +10,10 @@ import pyarrow as pa
 from toloka_frames._errors import InputError
 from toloka_frames._reading.column_selection import Columns, check_columns, reject_columns, select_columns
 from toloka_frames._reading.foreign_values import foreign_array, infer_type, plain_row
-from toloka_frames._reading.parquet_file import ParquetFile
+from toloka_frames._reading.outputs import check_output
+from toloka_frames._reading.parquet_file import ParquetFile, ParquetOptions
 from toloka_frames._reading.scan import Scan
-from toloka_frames._reading.sinks import DtypeBackend, check_dtype_backend, to_frame
+from toloka_frames._reading.sinks import ROW_GROUP_ROWS, DtypeBackend, check_dtype_backend, to_frame
 from toloka_frames._runtime.event_loop import iterate_callers
 from toloka_frames._schema.columns import EXTRA, TEXT, Column, Layout, column_name
 from toloka_frames._schema.json_rows import NotJsonError, ValueReader, batch_of, json_text, parse_json
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from toloka_frames._reading.output_paths import FilePath
+    from toloka_frames._reading.outputs import Destination
     from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._schema.json_rows import Row
 
@@ -102,34 +103,50 @@ def to_arrow(
 
 def to_parquet(
     rows: Scan | Rows,
-    path: FilePath,
+    path: Destination,
     *,
     columns: Columns | None = None,
     resume: bool = False,
+    compression: str | None = "zstd",
+    row_group_rows: int = ROW_GROUP_ROWS,
+    filesystem: Any = None,
     progress: ProgressArg = "auto",
-) -> Path:
+) -> Path | Any:
     """Write a scan, or rows from any other source, to a Parquet file, in bounded memory.
 
     Args:
         rows: As in `to_dataframe`. The columns are inferred from the first 10,000 rows; later values that do not fit them are
             in `extra`.
-        path: The file. It appears when it is complete.
+        path: The file: a path, a URL, or an open file, as in `Scan.to_parquet`. It appears when it is complete.
         columns: Only for a scan: as in `Scan.to_dataframe`.
         resume: Only for a scan: pull into a folder, and resume there after a kill, as in `Scan.to_parquet`.
+        compression: As in `Scan.to_parquet`.
+        row_group_rows: As in `Scan.to_parquet`.
+        filesystem: As in `Scan.to_parquet`.
         progress: As in `Scan.to_dataframe`; only used for a scan.
 
     Returns:
-        The path. Errors and source as in `to_dataframe`.
+        The path, as in `Scan.to_parquet`. Errors and source as in `to_dataframe`.
     """
     if isinstance(rows, Scan):
-        return rows.to_parquet(path, columns=columns, resume=resume, progress=progress)
+        return rows.to_parquet(
+            path,
+            columns=columns,
+            resume=resume,
+            compression=compression,
+            row_group_rows=row_group_rows,
+            filesystem=filesystem,
+            progress=progress,
+        )
     reject_columns(columns)
     reject_resume(resume)
+    options = ParquetOptions(compression, row_group_rows, filesystem)
+    output = check_output(path, filesystem)
     inferrer = SchemaInferrer(SAMPLE_ROWS)
     batches = to_batches(rows, inferrer)
     # reading `schema` fixes the columns, so the first batch must come before
     first = next(batches)
-    with ParquetFile(path, inferrer.schema) as file:
+    with ParquetFile(output, inferrer.schema, options) as file:
         file.write(first)
         for batch in batches:
             file.write(batch)

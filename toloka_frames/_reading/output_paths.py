@@ -6,13 +6,16 @@ import contextlib
 import os
 import re
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from toloka_frames._errors import InputError
 from toloka_frames._reading.manifest import LOCK, MANIFEST, as_copy_error, is_copy
 
 FilePath: TypeAlias = str | os.PathLike[str]
 
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 # files that a killed call can leave in a folder before its first manifest; a part without a manifest has its own error
 LEFTOVER = re.compile(rf"{LOCK}|{re.escape(MANIFEST)}\.new|\.?part-\d+\.parquet.*")
 
@@ -55,6 +58,12 @@ def resolve_path(path: FilePath) -> Path:
     Raises:
         InputError: If no file can have this path.
     """
+    if is_url(path):
+        local = local_path(path)
+        if local is None:
+            hint = "Use a local path, and copy the files when they are complete."
+            raise InputError(f"{path} is a URL; this call needs a path of this computer.", column="path", hint=hint)
+        path = local
     try:
         resolved = Path(path).expanduser().absolute()
         # the operating system rejects names that are too long or contain a zero byte
@@ -64,6 +73,17 @@ def resolve_path(path: FilePath) -> Path:
         hint = "Pass a str or pathlib.Path, such as 'data/tasks'."
         raise InputError(f"{path!r} cannot be the name of a file or folder: {error}.", column="path", hint=hint) from error
     return resolved
+
+
+def is_url(path: Any) -> bool:
+    """Return whether a path is a URL, such as s3://bucket/rows.parquet."""
+    return isinstance(path, str) and URL.match(path) is not None
+
+
+def local_path(url: Any) -> str | None:
+    """Return the path of a file:// URL of this computer; None for other URLs."""
+    parts = urlsplit(url)
+    return url2pathname(parts.path) if parts.scheme == "file" and parts.netloc in ("", "localhost") else None
 
 
 def _check_parents(path: Path) -> None:

@@ -12,13 +12,13 @@ import pyarrow as pa
 from toloka_frames._errors import InputError, ScanInterrupted
 from toloka_frames._reading import field_specs, scan_display, time_pull
 from toloka_frames._reading.column_selection import Columns, check_columns, selected_names
-from toloka_frames._reading.output_paths import FilePath, check_output_file
+from toloka_frames._reading.outputs import Destination, check_output
 from toloka_frames._reading.page import Page, read_dicts, read_page
 from toloka_frames._reading.pager import Concurrency, Handover, PageRequest, is_in_id_order, pages_of
-from toloka_frames._reading.parquet_file import ParquetFile
+from toloka_frames._reading.parquet_file import ParquetFile, ParquetOptions
 from toloka_frames._reading.partitions import split
 from toloka_frames._reading.resumable import pull_resumable
-from toloka_frames._reading.sinks import DtypeBackend, Rebatcher, check_dtype_backend, to_frame
+from toloka_frames._reading.sinks import ROW_GROUP_ROWS, DtypeBackend, Rebatcher, check_dtype_backend, to_frame
 from toloka_frames._runtime.event_loop import AsyncItems, in_thread, iterate, run
 from toloka_frames._runtime.progress import ProgressArg, track_progress
 from toloka_frames._schema.columns import Column, Layout, SpecFields, expand_columns
@@ -149,40 +149,57 @@ class Scan:
         return run(self._fetch_table(columns, concurrency, progress))
 
     def to_parquet(
-        self, path: FilePath, *, columns: Columns | None = None, resume: bool = False, progress: ProgressArg = "auto"
-    ) -> Path:
+        self,
+        path: Destination,
+        *,
+        columns: Columns | None = None,
+        resume: bool = False,
+        compression: str | None = "zstd",
+        row_group_rows: int = ROW_GROUP_ROWS,
+        filesystem: Any = None,
+        progress: ProgressArg = "auto",
+    ) -> Path | Any:
         """Stream all rows into a Parquet file, or with `resume=True` into a folder of them, in bounded memory.
 
         At most two pages are in memory; of a slow service whose ids are in no order of time (see `to_dataframe`), at most 40
         pages or 50,000 rows.
 
-        A row group has 100,000 rows or 64 MiB of Arrow, compressed with zstd, with dictionaries, statistics and a page index.
+        A row group has `row_group_rows` rows or 64 MiB of Arrow, with dictionaries, statistics and a page index.
         Its rows follow each other by id, so a reader skips row groups by a filter on the id, and by one on `created` where ids
         ascend with it, as those of tasks, task suites and assignments do within a pool.
 
         Args:
-            path: The file. It appears when it is complete; until then its rows are in a `.part` file beside it. With
-                `resume=True` a folder, which pandas and pyarrow read by its name, DuckDB and Polars as `<path>/*.parquet`.
+            path: The file: a path, a URL such as `s3://bucket/tasks.parquet`, `gs://` or `file://`, or a file that is open for
+                writing bytes. A local file appears when it is complete; until then its rows are in a `.part` file beside it.
+                A file of an object store is written to this computer's temporary folder and uploaded when it is complete. A
+                device, a FIFO or an open file is written to directly. With `resume=True` a local folder, which pandas and
+                pyarrow read by its name, DuckDB and Polars as `<path>/*.parquet`.
             columns: As in `to_dataframe`; not with `resume=True`, because a copy has all columns.
             resume: Write parts of 100,000 rows or 64 MiB of Arrow, each moved into place when it is complete, and a manifest.
                 After a kill, an error or Stop, the same call resumes after the last part: no row twice, no row lost. If the
                 copy is complete, the call only checks whose account it is and returns. If the list can be filtered by
                 `created` and you gave no upper bound, the copy holds the rows created before it began, by the later of
                 the service's clock and this computer's. `tf.verify(path)` checks the copy.
+            compression: "zstd", "snappy", "gzip", "brotli", "lz4", or None; not with `resume=True`.
+            row_group_rows: Rows of a row group; not with `resume=True`.
+            filesystem: The file system of pyarrow or fsspec that the path belongs to; not with `resume=True`. Without it, a URL
+                is opened by pyarrow, or else by fsspec if it is installed.
             progress: As in `to_dataframe`.
 
         Returns:
-            The path.
+            The absolute path of a local file; else the URL, the path or the open file as it was given.
 
         Raises:
-            InputError: If the path is a folder or in a copy (with `resume=True`: a file, or a folder of other things), or its
-                folder does not exist; nothing was requested.
+            InputError: If the path is a folder or in a copy (with `resume=True`: a URL, a file, or a folder of other files), or
+                its folder does not exist, or an option is not valid. Nothing was requested.
             ApiError: If the service refuses.
             ScanInterrupted: If the pull ends half-way; no file is left, or with `resume=True` the complete parts.
             CopyError: With `resume=True`: if the folder holds a copy of something else, is damaged, is being written by another
                 call, or cannot be written; it is left as it is.
+            WriteFailed: If the file cannot be written, for example because the disk is full; no file is left.
         """
-        return run(self._write_parquet(path, columns, resume, progress))
+        options = ParquetOptions(compression, row_group_rows, filesystem)
+        return run(self._write_parquet(path, columns, resume, options, progress))
 
     def partitions(self, n: int, *, workers: int | None = None) -> list[Self]:
         """Split the rows into at most `n` scans of about equal size, for other processes and machines; each row is in one.
@@ -282,17 +299,20 @@ class Scan:
         with track_progress(progress, self._title, quiet=QUIET_SECONDS) as tracker:
             return await source.fetch_table(concurrency, tracker)
 
-    async def _write_parquet(self, path: FilePath, columns: Columns | None, resume: bool, progress: ProgressArg) -> Path:
+    async def _write_parquet(
+        self, path: Destination, columns: Columns | None, resume: bool, options: ParquetOptions, progress: ProgressArg
+    ) -> Path | Any:
         """`to_parquet`, awaited."""
         if validate("resume", flag_or_none, resume) == "true":
             if columns is not None:
                 hint = "Leave out columns=, and read the columns you need: pd.read_parquet(path, columns=[...])."
                 raise InputError("A copy (resume=True) has all columns.", column="columns", hint=hint)
+            folder = options.copy_path(path)
             with track_progress(progress, self._title) as tracker:
-                return await pull_resumable(self._source, path, tracker)
-        file_path, source = check_output_file(path), await self._source.selected(columns)
+                return await pull_resumable(self._source, folder, tracker)
+        output, source = check_output(path, options.filesystem), await self._source.selected(columns)
         with track_progress(progress, self._title, quiet=QUIET_SECONDS) as tracker:
-            with ParquetFile(file_path, await source.schema()) as file:
+            with ParquetFile(output, await source.schema(), options) as file:
                 async with aclosing(source.batches(tracker, Handover.NOTHING)) as batches:
                     async for batch in batches:
                         await in_thread(file.write, batch)
