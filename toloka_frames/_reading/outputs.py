@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 Destination: TypeAlias = FilePath | BinaryIO
+SECRETS = re.compile(r"//[^/@]*@")
 FSSPEC_HINT = "Install it: pip install fsspec, and the package of the file system, such as gcsfs or adlfs."
 
 
@@ -63,8 +65,9 @@ def check_output(path: Destination, filesystem: Any = None) -> Output:
     store, path_in_store = _from_url(str(path)) if filesystem is None else (_arrow_filesystem(filesystem), str(path))
     if store.type_name == "local":
         return LocalOutput(check_output_file(path_in_store))
-    if path_in_store.endswith("/") or _is_folder(store, path_in_store):
-        raise InputError(f"{path} is a folder; the output is a file.", column="path", hint="Name a file in it.")
+    if str(path).partition("?")[0].endswith("/") or _is_folder(store, path_in_store):
+        message = f"{_without_secrets(str(path))} is a folder; the output is a file."
+        raise InputError(message, column="path", hint="Name a file in it.")
     return StoreOutput(str(path), store, path_in_store)
 
 
@@ -88,7 +91,7 @@ def _from_url(url: str) -> tuple[Any, str]:
     from pyarrow import fs  # noqa: PLC0415 -- it loads the file systems of three clouds
 
     try:
-        with as_write_failed(url):
+        with as_write_failed(_without_secrets(url)):
             store, path = fs.FileSystem.from_uri(url)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         store, path = _from_fsspec(url)
@@ -104,9 +107,8 @@ def _from_fsspec(url: str) -> tuple[Any, str]:
     try:
         store, path = url_to_fs(url)
     except ValueError as error:
-        raise InputError(
-            f"{url} is not the URL of a file: {error}.", column="path", hint="Pass a path or another URL."
-        ) from error
+        message = f"{_without_secrets(url)} is not the URL of a file: {error}."
+        raise InputError(message, column="path", hint="Pass a path or another URL.") from error
     return store, str(path)
 
 
@@ -125,6 +127,11 @@ def _arrow_filesystem(filesystem: Any) -> Any:
         return fs.PyFileSystem(fs.FSSpecHandler(filesystem))
     except ImportError as error:
         raise ImportError(f"This file system needs fsspec. {FSSPEC_HINT}") from error
+
+
+def _without_secrets(url: str) -> str:
+    """Return a URL without the key and the password that those of object stores can have."""
+    return SECRETS.sub("//***@", url)
 
 
 @dataclass(frozen=True)
@@ -162,7 +169,7 @@ class StoreOutput:
                 file = pa.OSFile(str(path), "wb")
             with _closing(file, path):
                 yield file
-            with as_write_failed(self.name):
+            with as_write_failed(_without_secrets(self.name)):
                 # one call of Arrow, which Ctrl-C does not interrupt: a stream that is closed early publishes half a file
                 fs.copy_files(str(path), self.path, fs.LocalFileSystem(), self.store)
 

@@ -69,7 +69,8 @@ class ParquetOptions:
             if getattr(self, name) != getattr(defaults, name):
                 hint = "A copy is a local folder. Write a single file, or upload the folder when it is complete."
                 raise InputError(f"{name}= cannot be combined with resume=True.", column=name, hint=hint)
-        return path  # type: ignore[no-any-return] -- its check is that of every folder
+        folder: FilePath = path
+        return folder
 
     @property
     def writer_arguments(self) -> dict[str, Any]:
