@@ -132,6 +132,10 @@ class LedgerFile:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file. It shrinks by what was deleted, which can take seconds."""
         with self._lock:
             if self._connection is not None:
                 with contextlib.suppress(sqlite3.Error):  # the next call can do it

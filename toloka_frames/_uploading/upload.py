@@ -413,20 +413,20 @@ class Upload(RowJob):
             identity: The account and the name of the upload if the ledger does not have it.
         """
         ledger, lock = Ledger(self._ledger_path), None
-        with ledger:
-            try:
-                await in_thread(ledger.open)
-                entry = await in_thread(find, ledger)
-                account, self.upload_id = (entry.account, entry.upload_id) if entry else map(str, identity)
-                lock = ledger.lock(account, self.upload_id)
-                await _acquire(lock, tracker)
-                yield ledger
-            except asyncio.CancelledError:
-                tracker.note = self.stop_message()
-                raise
-            finally:
-                if lock is not None:
-                    lock.release()
+        try:
+            await in_thread(ledger.open)
+            entry = await in_thread(find, ledger)
+            account, self.upload_id = (entry.account, entry.upload_id) if entry else map(str, identity)
+            lock = ledger.lock(account, self.upload_id)
+            await _acquire(lock, tracker)
+            yield ledger
+        except asyncio.CancelledError:
+            tracker.note = self.stop_message()
+            raise
+        finally:
+            if lock is not None:
+                lock.release()
+            await in_thread(ledger.close)
 
     async def _send(self, ledger: Ledger, entry: LedgerEntry, state: UploadState, tracker: ProgressTracker) -> None:
         """Send what is not settled; then open the pools, or start the batch."""
