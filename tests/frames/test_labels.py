@@ -239,3 +239,19 @@ def test_labels_of_a_real_export(data: Path) -> None:
     assert len(labels) == len(answered)
     assert labels["label"].tolist() == answered["OUTPUT:correct"].tolist()
     assert export.pipe(tf.wide).notna().sum().sum() == len(answered)
+
+
+def test_empty_text_is_no_label_and_equal_objects_are_one_label() -> None:
+    answers = pd.DataFrame(
+        {
+            "OUTPUT:box": ['{"x": 1, "y": 2}', '{"y":2,"x":1}', "", None, "[ 1 ]"],
+            "ASSIGNMENT:task_id": "t",
+            "ASSIGNMENT:worker_id": list("abcde"),
+        }
+    )
+    labels = ['{"x":1,"y":2}', '{"x":1,"y":2}', "[1]"]
+    assert answers.pipe(tf.to_crowdkit)["label"].tolist() == labels
+    assert answers.pipe(tf.explode)["label"].tolist() == labels
+    assert answers.pipe(tf.wide).columns.tolist() == ["a", "b", "e"]
+    both = answers.assign(**{"OUTPUT:text": ["", "x", "", "", ""]})
+    assert both.pipe(tf.explode)["label"].isna().tolist() == [False, True, False, False, False, True]

@@ -6,7 +6,9 @@ from collections import Counter, defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -74,6 +76,77 @@ def test_lists_are_right_if_they_are_equal() -> None:
         }
     )
     assert frame.pipe(tf.quality)["share"].to_dict() == {"anna": 0.5, "boris": 1.0}
+
+
+# known solution, answer, and whether they are equal; None for those that cannot be compared
+SPELLINGS: list[tuple[Any, Any, bool | None]] = [
+    (7, "7", True),
+    (7.0, "7", True),
+    ("7", 7, True),
+    (0.1, "0.10", True),
+    ("1e3", 1000, True),
+    (7, "8", False),
+    (2**53, str(2**53 + 1), False),
+    ("007", "7", False),
+    ("007", "007", True),
+    ("1.0", "1", False),
+    (np.float32(0.1), 0.1, True),
+    (Decimal("0.1"), 0.1, True),
+    (True, "true", True),
+    ("True", True, True),
+    ("FALSE", False, True),
+    (True, "false", False),
+    ('{"a": 1, "b": [2, 3]}', '{"b":[2,3.0],"a":1}', True),
+    ('{"a": 1}', '{"a": 2}', False),
+    ({"a": 1, "b": "c"}, '{"b": "c", "a": 1}', True),
+    (["a", "b"], '["a", "b"]', True),
+    (["a", "b"], ["b", "a"], False),
+    (("a", 1), ["a", 1.0], True),
+    (5, "cat", None),
+    (["cat"], "cat", None),
+    (pd.Timestamp("2026-01-01"), "2026-01-01", None),
+]
+
+
+@pytest.mark.parametrize(("known", "answer", "expected"), SPELLINGS)
+def test_answers_are_compared_by_value(known: Any, answer: Any, expected: bool | None) -> None:
+    frame = pd.DataFrame(
+        {
+            "OUTPUT:x": pd.Series([answer, None, answer], dtype=object),
+            "GOLDEN:x": pd.Series([known, known, ""], dtype=object),
+            "OUTPUT:y": ["z", "z", "z"],
+            "ASSIGNMENT:worker_id": "anna",
+        }
+    )
+    if expected is None:
+        with pytest.raises(tf.InputError, match=r"Columns 'GOLDEN:x' \(object\) and 'OUTPUT:x' \(object\) cannot be compared"):
+            frame.pipe(tf.quality)
+        return
+    # the second answer is missing and so not right, the third task is not a control task
+    assert frame.pipe(tf.quality).to_dict("index") == {
+        "anna": {"control_answers": 2, "right": int(expected), "share": expected / 2}
+    }
+
+
+def test_an_answer_of_another_kind_is_wrong_next_to_others_that_can_be_compared() -> None:
+    frame = pd.DataFrame({"OUTPUT:x": ["5", "cat"], "GOLDEN:x": [5, 5], "ASSIGNMENT:worker_id": ["anna", "boris"]})
+    assert frame.pipe(tf.quality)["share"].to_dict() == {"anna": 1.0, "boris": 0.0}
+
+
+def test_columns_that_occur_twice_are_rejected() -> None:
+    twice = control_answers()
+    twice = pd.concat([twice, twice[["OUTPUT:result"]]], axis=1)
+    for function in (tf.quality, tf.to_crowdkit, tf.explode):
+        with pytest.raises(tf.InputError):
+            function(twice)
+
+
+@pytest.mark.parametrize("convert", [pl.DataFrame, pa.table], ids=["Polars", "Arrow"])
+def test_frames_of_other_libraries_are_taken(convert: Callable[[Any], Any]) -> None:
+    columns = {"OUTPUT:result": ["cat", "dog"], "GOLDEN:result": ["cat", "cat"], "ASSIGNMENT:worker_id": ["anna", "anna"]}
+    assert tf.quality(convert(columns))["share"].to_dict() == {"anna": 0.5}
+    labels = tf.to_crowdkit(convert({**columns, "ASSIGNMENT:task_id": ["1", "2"]}))
+    assert labels.to_numpy().tolist() == [["1", "anna", "cat"], ["2", "anna", "dog"]]
 
 
 def test_without_control_tasks_there_are_no_rows(form: Callable[[pd.DataFrame], pd.DataFrame]) -> None:

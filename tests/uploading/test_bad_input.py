@@ -235,7 +235,7 @@ FRAMES: dict[str, tuple[Any, dict[str, Any], str | None, tuple[int, ...], str]] 
     "bytes": (with_images(text=["a", b"b"]), {}, "text", (1,), "type that JSON cannot represent (as \"b'b'\", bytes)"),
     "infinity": (with_images(share=[math.inf, 0.5]), {}, "share", (0,), "infinite"),
     "minus infinity": (with_images(share=[0.5, -math.inf]), {}, "share", (1,), "infinite"),
-    "a datetime": (with_images(meta=pd.to_datetime(["2026-01-01"] * 2)), {}, "meta", (0, 1), "strftime"),
+    "a datetime": (with_images(meta=pd.to_datetime(["2026-01-01"] * 2)), {}, "meta", (0, 1), ".astype('string')"),
     "a date": (with_images(meta=["2026-01-01", dt.date(2026, 1, 1)]), {}, "meta", (1,), "date"),
     "a timedelta": (with_images(text=pd.to_timedelta([1, 2])), {}, "text", (0, 1), "type that JSON cannot represent"),
     "an infinite Decimal": (with_images(share=[Decimal("0.1"), Decimal("-Infinity")]), {}, "share", (1,), "infinite"),

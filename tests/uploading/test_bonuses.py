@@ -74,6 +74,29 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     "the same twice": ({"user_id": ["u", "v", "u"], "amount": [1.0, 1.0, 1]}, "Rows 0 and 2"),
     "no rows": ({"user_id": [], "amount": []}, "no rows"),
 }
+SILENT: list[tuple[dict[str, Any], str | None]] = [
+    ({}, "public_title"),
+    ({"public_title": ["Thanks"]}, "public_message"),
+    ({"public_message": [{"EN": "Good work"}]}, "public_title"),
+    ({"public_title": [""], "public_message": ["Good work"]}, "public_title"),
+    ({"without_message": [False]}, "public_title"),
+    ({"without_message": [True]}, None),
+    ({"public_title": ["Thanks"], "public_message": [{"EN": "Good work"}]}, None),
+]
+
+
+@pytest.mark.parametrize(("columns", "missing"), SILENT)
+def test_a_bonus_needs_a_title_and_a_message_or_neither_on_purpose(
+    columns: dict[str, Any], missing: str | None, client: tf.AsyncTolokaClient, toloka: LocalToloka
+) -> None:
+    frame = pd.DataFrame({"user_id": USERS[:1], "amount": [1.0], **columns})
+    if missing is None:
+        assert tf.create_user_bonuses(frame, client, progress=False)["status"].tolist() == ["CREATED"]
+        return
+    with pytest.raises(tf.InputError, match="without_message") as caught:
+        tf.create_user_bonuses(frame, client, progress=False)
+    assert caught.value.column == missing
+    assert toloka.requests == []
 
 
 @pytest.mark.parametrize(("columns", "message"), INVALID.values(), ids=INVALID)

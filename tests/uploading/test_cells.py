@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import math
 from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import orjson
@@ -393,3 +395,43 @@ def test_members_after_the_input_values_keep_their_order() -> None:
             b'"correctness_weight":1}],"localization_config":{"default_language":"EN"},"overlap":5}'
         )
     ]
+
+
+CONVERTIBLE: dict[str, list[list[Any]]] = {
+    "text": [[b"a", None], ["a", b"b"], [1, 2], [1.5, None], [True, None], [pd.Timedelta("1s"), None], [pd.Period("2026-01")]],
+    "image": [[1, 2], [b"https://e.com/1", b"https://e.com/2"]],
+    "number": [["1", None], ["007", "8"], [1.5, 2.0], [True, None]],
+    "share": [["0.5", None], ["1", "2e3"], [True, False], [pd.Timedelta("1s"), pd.Timedelta("2s")]],
+    "flag": [[1, 0], [0.0, 1.0], ["true", "false"], ["yes", "no"]],
+    "tags": [["a,b", None], [[1, 2], None], [{"b", "a"}, None]],
+    "numbers": [["1,2", None], [["1", "2"], None], [{2, 1}, None]],
+    "shares": [["1,2.5", None], [["1", "2.5"], None]],
+    "meta": [[b"a", None], [{"b", "a"}, None], [dt.date(2026, 1, 1), None], [pd.Timestamp("2026-01-01"), "x"]],
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "cells"), [(field, cells) for field, examples in CONVERTIBLE.items() for cells in examples], ids=str
+)
+def test_the_code_in_a_hint_makes_a_column_that_is_sent(field: str, cells: list[Any]) -> None:
+    df = pd.DataFrame({"image": "https://e.com/1", field: pd.Series(cells, dtype=object)}).infer_objects()
+    with pytest.raises(tf.InputError, match="Convert the column first: ") as caught:
+        sent(df)
+    exec(caught.value.hint.removeprefix("Convert the column first: "), {"df": df})  # noqa: S102 -- as a user does
+    values = [task["input_values"].get(field) for task in sent(df)]
+    assert [value is None for value in values] == [value is None for value in cells]
+
+
+def test_dates_times_and_ids_are_sent_as_text() -> None:
+    moment = pd.Timestamp("2026-01-31T12:00:00.5")
+    cells = [
+        dt.date(2026, 1, 31),
+        moment,
+        moment.tz_localize("UTC"),
+        moment.to_datetime64(),
+        moment.to_pydatetime(),
+        UUID(int=1),
+    ]
+    texts = ["2026-01-31", "2026-01-31T12:00:00.500000", "2026-01-31T12:00:00.500000+00:00"]
+    assert column(cells, "text", object) == [*texts, texts[1], texts[1], "00000000-0000-0000-0000-000000000001"]
+    assert column(pd.Series([moment, None]), "text") == [texts[1], "absent"]

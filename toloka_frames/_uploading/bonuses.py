@@ -171,7 +171,11 @@ def _check_messages(values: Mapping[str, Sequence[Any]]) -> None:
         texts = values.get(name, [None] * len(silent))
         wanted = [text if is_silent is not True else text or name for text, is_silent in zip(texts, silent, strict=True)]
         hint = "Give public_title= and public_message=, or columns of these names, or a column without_message with True."
-        reject_rows(name, wanted, lambda text: text is None or text in ("", {}), "is missing", hint)
+        reject_rows(name, wanted, _is_blank, "is missing, and without_message is not True", hint)
+
+
+def _is_blank(text: Any) -> bool:
+    return not (any(text.values()) if isinstance(text, dict) else text)
 
 
 def _is_amount(value: Any) -> bool:

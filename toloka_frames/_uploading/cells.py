@@ -26,6 +26,7 @@ from toloka_frames._schema.field_values import (
 from toloka_frames._schema.pandas_values import plain_values, task_values
 from toloka_frames._schema.task_columns import READ_COLUMNS, RESERVED_PREFIXES, SUITE_COLUMNS, TASK_COLUMNS
 from toloka_frames._uploading import task_members
+from toloka_frames._uploading.hints import conversion_hint
 from toloka_frames._uploading.requests import MAX_INPUT_BYTES, byte_lengths, dumps, json_objects, text_array
 from toloka_frames._validation import MAX_SHOWN, check_column_names, format_rows, nearest_hint, reject_rows
 
@@ -306,15 +307,19 @@ class ColumnReader:
             why = f"holds a value that JSON cannot represent, or is nested more than {MAX_LEVELS} levels deep"
             self.reject_where(name, cells, [value is UNREPRESENTABLE for value in values], why)
         if types - JSON_TYPES:
-            self.reject(name, values, _is_not_json, "has a type that JSON cannot represent", CONVERT_HINT)
+            self._reject_type(name, type_name, values, _is_not_json, "has a type that JSON cannot represent")
         if float in types and (math.inf in values or -math.inf in values):
             self.reject(name, values, _is_infinite, "is infinite, which JSON cannot represent")
         if self._strict and not types <= field.json_types:
-            hint = CONVERT_HINTS.get(type_name, CONVERT_HINT)
-            why = f"is not of type {type_name}"
-            self.reject(name, values, lambda value: value is not None and not _accepts(field, value), why, hint)
+            is_wrong = partial(_is_of_another_type, field)
+            self._reject_type(name, type_name, values, is_wrong, f"is not of type {type_name}")
         self._columns[name] = values
         return values
+
+    def _reject_type(self, name: str, type_name: str, values: Sequence[Any], is_wrong: Callable[[Any], bool], why: str) -> None:
+        for value in values:
+            if is_wrong(value):
+                self.reject(name, values, is_wrong, why, conversion_hint(name, type_name, value))
 
     def _filled(self, name: str, others: Sequence[Any], type_name: str) -> list[Any]:
         """Return the values of a column, with others where they are missing."""
@@ -364,14 +369,6 @@ class ColumnReader:
                 values = self._columns.get(columns[field]) or plain_values(self._frame[columns[field]])
                 why = "is missing, and the field is required"
                 self.reject(columns[field], values, lambda value: value is None, why)
-
-
-CONVERT_HINT = "Convert the column first: astype('string'), dt.strftime(...); files that hold text are read with dtype=str."
-CONVERT_HINTS = {
-    "integer": "Convert the column first, as with astype('Int64').",
-    "float": "Convert the column first, as with astype('float64').",
-    "boolean": "Convert the column first, as with .map({'yes': True, 'no': False}).",
-}
 
 
 def _type_of(field: str, specs: Mapping[str, Mapping[str, Any]]) -> str:
@@ -432,12 +429,14 @@ def _may_be_json(array: pa.Array) -> bool:
     return bool(pc.any(pc.match_substring_regex(array, JSON_START)).as_py())
 
 
-def _accepts(field: FieldType, value: Any) -> bool:
-    """Return whether a value is valid for a field; free-form fields accept every value."""
+def _is_of_another_type(field: FieldType, value: Any) -> bool:
+    """Return whether a value is not valid for a field; free-form fields accept every value."""
+    if value is None:
+        return False
     if field.element is not None:
-        element = field.element
-        return isinstance(value, list) and (not element.json_types or element.json_types.issuperset(map(type, value)))
-    return not field.json_types or type(value) in field.json_types
+        types = field.element.json_types
+        return not isinstance(value, list) or (bool(types) and not types.issuperset(map(type, value)))
+    return bool(field.json_types) and type(value) not in field.json_types
 
 
 def _is_infinite(value: Any) -> bool:
