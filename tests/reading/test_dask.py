@@ -102,6 +102,15 @@ def test_dtypes_are_known_without_reading_rows(toloka: LocalToloka, tasks: tf.Sc
 
 
 @in_a_cluster
+def test_selected_columns_are_known_and_requested_alone(tasks: tf.Scan) -> None:
+    frame = tf.to_dask(tasks, 4, columns=["overlap", "id"])
+    assert list(frame.columns) == ["id", "overlap"]
+    rows = frame.compute(scheduler="synchronous").sort_values("id", ignore_index=True)
+    pd.testing.assert_frame_equal(rows, tasks.to_dataframe(columns=["id", "overlap"]))
+    with pytest.raises(tf.InputError, match="no column 'ids'"):
+        tf.to_dask(tasks, 4, columns=["ids"])
+
+
 def test_dask_operations_work_on_the_frame(tasks: tf.Scan) -> None:
     frame = tf.to_dask(tasks, 4)
     assert frame["INPUT:number"].sum().compute() == sum(range(ROWS))

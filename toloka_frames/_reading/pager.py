@@ -157,12 +157,12 @@ def interruption(why: str, rows: int, handover: Handover, key: str, cursor: str 
         rows: The number of rows received.
         handover: What became of these rows.
         key: The name of the cursor in filters.
-        cursor: The id of the last row received; None if there is none.
+        cursor: The id of the last row received, or the cursor that the list was requested from.
     """
+    if not rows:
+        handover = Handover.NOTHING
     if handover is Handover.NOTHING:
         cursor = None
-    elif cursor is None:
-        handover = Handover.NOTHING
     return ScanInterrupted(
         f"The pull ended after {rows:,} rows: {why}",
         cursor=cursor,
