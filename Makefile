@@ -1,6 +1,8 @@
 # Needs make and Python 3.11 or later; everything else is installed into .venv and, for `make test-all`, into .venv-*.
 PYTHON ?= python3
 BIN := .venv/bin
+# without compiling: modules are compiled when they are first imported, and most of them never are
+INSTALL := -m pip install --quiet --no-compile
 PYTEST_OPTIONS := -n logical --dist worksteal
 
 .PHONY: demo test test-all check interop soak bench
@@ -34,15 +36,15 @@ bench: .venv/installed kit dlt
 # pip of Python 3.11 does not know --group
 .venv/pip:
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python $(INSTALL) --upgrade pip
 	touch $@
 
 .venv/demo: .venv/pip pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[local]'
+	$(BIN)/python $(INSTALL) --editable '.[local]'
 	touch $@
 
 .venv/installed: .venv/pip pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[local,plot,dask]' --group dev
+	$(BIN)/python $(INSTALL) --editable '.[local,plot,dask]' --group dev
 	touch .venv/demo $@
 
 include tests/environments.mk tests/interop/kit.mk benchmarks/dlt.mk

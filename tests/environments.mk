@@ -45,7 +45,7 @@ test-3.%: dist
 define test-wheel
 echo "test-$(1): $$($(2) --version)" && \
 $(2) -m venv --clear .venv-$(1) && \
-.venv-$(1)/bin/python -m pip install --quiet --upgrade pip && \
-.venv-$(1)/bin/python -m pip install --quiet "$$(echo dist/*.whl)[local,plot,dask]" $(3) && \
+.venv-$(1)/bin/python $(INSTALL) --upgrade pip && \
+.venv-$(1)/bin/python $(INSTALL) "$$(echo dist/*.whl)[local,plot,dask]" $(3) && \
 cd $(UNPACKED) && ../../.venv-$(1)/bin/python -m pytest $(PYTEST_OPTIONS) $(4)
 endef
