@@ -102,6 +102,8 @@ def test_a_scan_is_accepted(client: tf.AsyncTolokaClient, pool_id: str, tmp_path
         ([[1, "a"], []], ['[1,"a"]', "[]"], None),
         ([[{"b": 1}]], ['[{"b":1}]'], None),
         ([[], ["a"]], [[], ["a"]], None),
+        ([[], [None]], [[], [None]], None),
+        ([[None], [2]], [[None], [2]], None),
         ([10**30, 5], [Decimal(10**30), Decimal(5)], None),
         ([datetime(2022, 1, 1, tzinfo=UTC)], [datetime(2022, 1, 1, tzinfo=UTC)], None),
         ([{}, {"b": 1}], None, None),

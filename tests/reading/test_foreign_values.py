@@ -330,3 +330,13 @@ def test_any_json_in_any_column_of_a_page_is_valid_json_with_the_same_value(valu
 def test_any_json_from_elsewhere_comes_back_with_the_same_value(values: list[Any]) -> None:
     for read, value in zip(tf.to_arrow([{"v": [{"a": value}]} for value in values]).to_pylist(), values, strict=True):
         assert strict_json(read["v"]) == [{"a": value}]
+
+
+def test_records_of_a_default_frame_give_the_frame(client: tf.AsyncTolokaClient, pool_id: str) -> None:
+    del pool_id
+    for scan in (client.get_pools(), client.get_projects()):
+        frame = scan.to_dataframe()
+        again = tf.to_dataframe(frame.to_dict("records"))
+        assert list(again) == list(frame)
+        shown = [name for name in frame if frame[name].notna().any()]  # a column without values does not show its dtype
+        pd.testing.assert_frame_equal(again[shown], frame[shown])

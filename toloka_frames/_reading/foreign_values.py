@@ -152,20 +152,24 @@ def infer_type(values: Sequence[Any], missing: pa.DataType | None) -> tuple[pa.D
     if first is None:
         return missing or TEXT, None
     if isinstance(first, list):
-        return _list_type(next((value for value in values if isinstance(value, list) and value), []), values)
+        return _list_type([value for value in values if isinstance(value, list)])
     if isinstance(first, dict):
         return TEXT, "object"
     kind = _kind(first)
     return _COLUMN_TYPES[kind](values) if kind in _COLUMN_TYPES else TEXT, None
 
 
-def _list_type(first: list[Any], values: Sequence[Any]) -> tuple[pa.DataType, JsonShape | None]:
-    """Return a list type if the elements of the first list that is not empty have one type; other lists are JSON."""
-    to_types = {_COLUMN_TYPES.get(_kind(element)) for element in first if element is not None}
+def _list_type(lists: Sequence[list[Any]]) -> tuple[pa.DataType, JsonShape | None]:
+    """Return a list type if the elements of the first list that has some have one type; other lists are JSON."""
+    elements = ([element for element in value if element is not None] for value in lists)
+    first = next(filter(None, elements), None)
+    if first is None:  # only empty lists
+        return pa.list_(TEXT), None
+    to_types = {_COLUMN_TYPES.get(_kind(element)) for element in first}
     to_type = to_types.pop() if len(to_types) == 1 else None
     if to_type is None:
         return TEXT, "array"
-    return pa.list_(to_type([element for value in values if isinstance(value, list) for element in value])), None
+    return pa.list_(to_type([element for value in lists for element in value])), None
 
 
 def _kind(value: Any) -> type | tuple[type, bool]:
