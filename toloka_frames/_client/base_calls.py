@@ -12,10 +12,6 @@ from toloka_frames._transport.http import OPERATION, decode_object, json_body
 from toloka_frames._validation import flag, flag_or_none, path_part, text, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
-    import httpx
-
     from toloka_frames._schema.bulk import BulkCreation
     from toloka_frames._transport.http import ApiClient
 
@@ -67,8 +63,8 @@ class BaseCalls:
     ) -> dict[str, Any]:
         """Send a request that changes something, and return the object of the response; it has these fields and values."""
         content = None if body is None else json_body(body)
-        response = self.service.send(method, path, query=query, content=content, repeatable=repeatable)
-        return await run_on_loop(_decoded(response, returns, values))
+        request = {"method": method, "path": path, "query": query, "content": content, "repeatable": repeatable}
+        return await run_on_loop(_decoded(self.service, request, returns, values))
 
     async def _run_action(self, path: str, *ids: str, returns: Sequence[str] = OPERATION) -> dict[str, Any] | None:
         """POST without a body; return the operation that was started, or None if there is nothing to do."""
@@ -111,8 +107,10 @@ def build_path(path: str, *ids: str) -> str:
     return path.format(*(validate("id", path_part, id_) for id_ in ids))
 
 
-async def _decoded(response: Awaitable[httpx.Response], returns: Sequence[str], values: Mapping[str, Any]) -> dict[str, Any]:
-    return decode_object(await response, returns, **values)
+async def _decoded(
+    service: ApiClient, request: Mapping[str, Any], returns: Sequence[str], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    return decode_object(await service.send(**request), returns, **values)
 
 
 async def _create_in_bulk(

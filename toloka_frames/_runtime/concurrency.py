@@ -84,7 +84,7 @@ class WorkerPool:
             self._progress.chunks.update(sent=-1, failed=1)
 
     def _note_errors(self, workers: Iterable[asyncio.Task[None]]) -> None:
-        """Keep what ended a worker other than an error of its job, so that nobody takes the jobs for done."""
+        """Record what ended a worker without an error of its job: a cancellation, KeyboardInterrupt or SystemExit."""
         for worker in workers:
             error = None if worker.cancelled() else worker.exception()
             if worker.cancelled() or error is not None:

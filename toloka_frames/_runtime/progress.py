@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 State: TypeAlias = Literal["running", "done", "failed", "stopped"]
 
-# One line of a log each 10 s tells enough of work that takes hours.
+# one line every 10 s is enough for work that takes hours
 LOG_SECONDS = 10.0
 # Slow enough that a terminal over a network keeps up.
 TEXT_SECONDS = 0.2

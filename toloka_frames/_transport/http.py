@@ -1,4 +1,4 @@
-"""Send one request of the API; return its response or raise an error that says what to do.
+"""Send one request of the API; return its response, or raise an error with a hint.
 
 A request waits for the account's rate limits, uses this process's connections and is retried where that is safe. One
 `ApiClient` is one account.
@@ -37,7 +37,7 @@ from toloka_frames._runtime.event_loop import in_thread, start
 from toloka_frames._transport.auth import TokenAuth, redact, remove_token, without_frames
 from toloka_frames._transport.connections import ACT_UNDER, WEB_HOSTS, normal_url, open_client, unpicklable
 from toloka_frames._transport.rate_limits import RateLimiter
-from toloka_frames._transport.responses import SURROGATE, bad_answer, encodable, not_json, refusal
+from toloka_frames._transport.responses import SURROGATE, bad_answer, encodable, not_json, rejection
 from toloka_frames._transport.retries import Retries, retrying
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class ApiClient:
         """Request an object.
 
         Raises:
-            ApiError: If the service refuses, or its response is not an object.
+            ApiError: If the service rejects the request, or its response is not an object.
             ConnectionFailed: If no response arrives.
         """
         return decode_json(await self.send("GET", path, query=query, repeatable=True), dict)
@@ -189,7 +189,7 @@ class ApiClient:
         """Create an object.
 
         Raises:
-            ApiError: If the service refuses, or its response is not an object.
+            ApiError: If the service rejects the request, or its response is not an object.
             ConnectionFailed: If no response arrives.
             OutcomeUnknown: If no response arrives to a request that must not be repeated.
         """
@@ -233,7 +233,7 @@ class ApiClient:
         The response's extension `waited` is the time until its last attempt began to arrive, in seconds.
 
         Raises:
-            ApiError: If the service refuses.
+            ApiError: If the service rejects the request.
             ConnectionFailed: If no response arrives.
             OutcomeUnknown: If a request that must not be repeated got no response, or one of a service in trouble.
         """
@@ -301,7 +301,7 @@ class ApiClient:
                 raise
             except _FileError as error:
                 raise error.cause from None
-            # a transport that the user wrote can raise anything, a cancellation that nobody requested too
+            # a custom transport can raise anything, even a cancellation that nobody requested
             except (Exception, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError) and scope.cancel_called:
                     raise
@@ -316,13 +316,13 @@ class ApiClient:
     async def _raise_for_status(self, response: httpx.Response, call: str, repeatable: bool) -> None:
         if response.is_success:
             return
-        refused = refusal(response, _retry_after(response))
-        if isinstance(refused, QuotaExceeded):
-            await self.rate_limiter.refused(call, refused)
+        error = rejection(response, _retry_after(response))
+        if isinstance(error, QuotaExceeded):
+            await self.rate_limiter.record_rejection(call, error)
         # a 429 of the service proves that nothing was done: what exceeds a limit is not let in
-        if not repeatable and refused.retryable and refused.may_have_taken_effect:
-            raise _unknown_outcome(response.request, refused) from refused
-        raise refused
+        if not repeatable and error.retryable and error.may_have_taken_effect:
+            raise _unknown_outcome(response.request, error) from error
+        raise error
 
 
 class Connections:
@@ -405,7 +405,7 @@ async def _finished(exchange: asyncio.Task[httpx.Response], scope: anyio.CancelS
 
 
 async def _receive(response: httpx.Response, into: BinaryIO | None) -> None:
-    """Read the body into the file; the body of a refusal into memory."""
+    """Read the body into the file; the body of an error into memory."""
     async with aclosing(response):
         if into is None or not response.is_success:
             await response.aread()

@@ -128,7 +128,7 @@ def check_operation(operation: dict[str, Any], operation_id: str | None = None, 
     Args:
         operation: The body.
         operation_id: The id that the operation must have, if it is known.
-        starting: Whether the request was to start the operation; the error then says that it may have been started.
+        starting: Whether the request was to start the operation; then the error has `may_have_taken_effect`.
 
     Raises:
         BadAnswer: If the body has no id or no status, or is another operation.

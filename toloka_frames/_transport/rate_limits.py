@@ -1,7 +1,7 @@
 """Wait until the service's rate limits allow a request.
 
 Usage is counted in sliding windows, one set for each account in a process, so that limits are kept before they are exceeded.
-What a refusal (429) reports all the same holds for every client of the account.
+If the service rejects a request all the same (429), every client of the account waits.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ class RateLimiter:
         """Wait until `count` more "tasks" or "task suites" are allowed; errors as in `request`."""
         await self._use(what, count, what)
 
-    async def refused(self, call: str, error: QuotaExceeded) -> None:
-        """Make all clients of the account wait as long as a refusal says."""
+    async def record_rejection(self, call: str, error: QuotaExceeded) -> None:
+        """Make all clients of the account wait for the time in a rejection (429)."""
         # no source gives an interval or a time for 300 a second: a 429 without them is taken as that limit
         what = "requests" if error.interval is None else _counted_as(call)
         (await self.usage()).close(what, error.interval, 1.0 if error.retry_after is None else error.retry_after)
@@ -114,7 +114,12 @@ class Delay:
 
 @dataclass
 class QuotaClosure:
-    """What refusals said of a limit: until when (of the loop's clock) nothing is allowed, and how many there were."""
+    """A limit that the service has reported as used up.
+
+    Attributes:
+        until: When it ends, on the event loop's clock.
+        refusals: The number of rejections.
+    """
 
     until: float = 0.0
     refusals: int = 0
@@ -139,7 +144,7 @@ class AccountUsage:
         Args:
             what: The limit.
             count: How much of it the request uses.
-            counted_as: The quota that a refusal of this request would close.
+            counted_as: The quota that a rejection of this request would close.
         """
         now = asyncio.get_running_loop().time()
         closed = [
@@ -156,7 +161,7 @@ class AccountUsage:
         closure.refusals += 1
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return the limits that are counted, and those that refusals reported."""
+        """Return the limits that are counted, and those that rejections reported."""
         rows = {(row["what"], row["interval"]): row for row in self._counted()}
         for (what, interval), closure in self._closures.items():
             name = interval or "second"
@@ -172,7 +177,7 @@ class AccountUsage:
         if window.put(item):
             return None
         return max(
-            Delay((_room_at(window, rate, item.weight) - now) / SECOND_MS, what, INTERVALS[rate.interval])
+            Delay((_time_with_capacity(window, rate, item.weight) - now) / SECOND_MS, what, INTERVALS[rate.interval])
             for rate in window.rates
         )
 
@@ -187,7 +192,7 @@ class AccountUsage:
                     "most": rate.limit,
                     "used": used,
                     "left": rate.limit - used,
-                    "closed_until": _room_at(window, rate, 1) / SECOND_MS,
+                    "closed_until": _time_with_capacity(window, rate, 1) / SECOND_MS,
                     "refusals": 0,
                 }
 
@@ -199,7 +204,7 @@ _accounts: dict[bytes, AccountUsage] = {}
 def usage_of(*account: str) -> AccountUsage:
     """Return the usage of an account, identified by a digest of its token's digest, host and shared account."""
     key = hashlib.sha256("\n".join(account).encode()).digest()
-    # each request asks for it, so it is made for the first one only
+    # made for the first request only
     return _accounts.get(key) or _accounts.setdefault(key, AccountUsage())
 
 
@@ -208,8 +213,8 @@ def _counted_as(call: str) -> str:
     return COUNTED.get(call, call)
 
 
-def _room_at(window: InMemoryBucket, rate: Rate, count: int) -> int:
-    """Return when a rate has room for `count`, in milliseconds of the loop's clock; 0 if it always had."""
+def _time_with_capacity(window: InMemoryBucket, rate: Rate, count: int) -> int:
+    """Return when a rate has capacity for `count`, in milliseconds of the loop's clock; 0 if it always had."""
     position = len(window.items) - 1 - (rate.limit - count)
     # a millisecond more, because a window still counts what is as old as its interval
     return window.items[position].timestamp + rate.interval + 1 if position >= 0 else 0

@@ -1,4 +1,4 @@
-"""Turn a refusal, or a response that is not what the API promises, into the error that it means."""
+"""Turn the service's rejection of a request, or a response that the API does not document, into an error."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ HINTS = {
 NO_PROOF_HINT = "It may have taken effect all the same: a response without the service's own form can be that of a proxy."
 
 
-def refusal(response: httpx.Response, retry_after: float | None) -> ApiError:
+def rejection(response: httpx.Response, retry_after: float | None) -> ApiError:
     """Return the error that a response with a status of 3xx, 4xx or 5xx means.
 
     Args:
         response: The response.
-        retry_after: Seconds that its Retry-After header asks to wait, or None.
+        retry_after: The seconds in its Retry-After header, or None.
     """
     status, body = response.status_code, _value_or_none(response.content)
     has_envelope = isinstance(body, dict) and isinstance(body.get("code"), str)
     if not has_envelope:
         if status not in ERRORS:
             return not_json(response, dict, retry_after)
-        # some refusals have no envelope: 409 with an empty body (archived pool) or a map of fields (equal bonuses)
+        # some rejections have no envelope: 409 with an empty body (archived pool) or a map of fields (equal bonuses)
         body = {"message": _excerpt(response.content), "payload": body}
     # Retry-After goes first: a part of the minute or day of a quota has already passed
     payload = body.get("payload")
@@ -88,7 +88,7 @@ def refusal(response: httpx.Response, retry_after: float | None) -> ApiError:
 
 
 def used_up(what: str, interval: str | None, seconds: float) -> QuotaExceeded:
-    """Return the error of a request that is not sent, because the service would refuse it for `seconds` more."""
+    """Return the error of a request that is not sent, because the service would reject it for `seconds` more."""
     retry_at = _after(seconds)
     error = QuotaExceeded(
         f"429 expected: the quota of {what} per {interval or 'second'} is used up.",
@@ -130,10 +130,10 @@ def not_json(response: httpx.Response, shape: type, retry_after: float | None) -
 def bad_answer(status: int, content: bytes, expected: str, *, retryable: bool = False) -> BadAnswer:
     """Return the error of a response that is not what the API promises, with the beginning of its body."""
     return BadAnswer(
-        f"{status}: {expected}, and {_excerpt(content)} came.",
+        f"{status}: {expected}, but the response was {_excerpt(content)}.",
         status=status,
         retryable=retryable,
-        hint="Something between you and Toloka may have answered instead: check url= and proxy=.",
+        hint="A proxy between you and Toloka may have sent it: check url= and proxy=.",
     )
 
 
@@ -160,7 +160,7 @@ def to_text(value: Any) -> str | None:
 
 
 def _first_field(payload: Any) -> str:
-    """Return the first field that a refusal complains about, as the end of a message."""
+    """Return the first field that a rejection names, as the end of a message."""
     for name, complaint in payload.items() if isinstance(payload, dict) else ():
         if isinstance(complaint, dict) and isinstance(complaint.get("code"), str):
             return f" ({name}: {complaint['code']})"
@@ -175,11 +175,11 @@ def _interval(payload: Any) -> str | None:
 def _may_have_taken_effect(response: httpx.Response, *, has_envelope: bool) -> bool:
     """Return whether the request may have taken effect.
 
-    Only a refusal (4xx, except 408) in the service's own envelope proves that it has not: a proxy can respond with any status
+    Only a rejection (4xx, except 408) in the service's own envelope proves that it has not: a proxy can respond with any status
     to a request that it has forwarded.
     """
-    refused = 400 <= response.status_code < 500 and response.status_code != 408  # noqa: PLR2004 -- HTTP's own numbers
-    return response.request.method != "GET" and not (has_envelope and refused)
+    is_rejection = 400 <= response.status_code < 500 and response.status_code != 408  # noqa: PLR2004 -- HTTP's own numbers
+    return response.request.method != "GET" and not (has_envelope and is_rejection)
 
 
 def _excerpt(content: bytes) -> str:

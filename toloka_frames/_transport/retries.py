@@ -23,7 +23,7 @@ class Retries:
 
     Attributes:
         attempts: Attempts in all, at least 1. Between them the client waits with exponential backoff and full jitter (up to
-            0.5 s, 1 s, 2 s ... 30 s), and at least as long as the service's Retry-After header says; if that is longer than
+            0.5 s, 1 s, 2 s ... 30 s), and at least for the time in the service's Retry-After header; if that is longer than
             the longest interval of `wait_for`, the error is raised at once.
         wait_for: Quotas whose end is waited for (`payload.interval` of a 429, Toloka-Kit 1.2.3 `retry_quotas`): "MIN", "HOUR"
             and "DAY". A 429 of any other quota raises `QuotaExceeded` at once.

@@ -123,7 +123,7 @@ def _to_arrow(values: np.ndarray[Any, Any], *, is_number: bool) -> pa.Array:
         return pa.array(values, pa.int64())
     try:
         return pa.array(values, pa.large_string())
-    except (pa.ArrowException, ValueError):  # results are shown whatever an error says
+    except (pa.ArrowException, ValueError):  # half a surrogate: results are shown all the same
         return pa.array(list(map(to_text, values)), pa.large_string())
 
 

@@ -141,7 +141,7 @@ def reject_assignments(
     """Reject the assignment of each row of a DataFrame; rejected ones stay rejected.
 
     Args:
-        df: As in `accept_assignments`, but each row needs a `public_comment`, which tells the Toloker why.
+        df: As in `accept_assignments`, but each row needs a `public_comment`, the reason, which the Toloker sees.
         client: The account.
         public_comment: A comment for all Tolokers, if `df` has no such column.
         skip_invalid_items: As in `set_user_skills`.
@@ -238,8 +238,8 @@ def restriction_calls(frame: pd.DataFrame) -> list[RowCall]:
     for scope, required in REQUIRED_BY_SCOPE.items():
         rows = zip(values["scope"], values.get(required, [None] * len(frame)), strict=True)
         # a row of another scope passes with any value
-        given = [value if row_scope == scope else required for row_scope, value in rows]
-        reject_rows(required, given, lambda value: value is None, f"is missing, and the scope {scope} requires it")
+        checked = [value if row_scope == scope else required for row_scope, value in rows]
+        reject_rows(required, checked, lambda value: value is None, f"is missing, and the scope {scope} requires it")
     names = [("scope", "user_id", REQUIRED_BY_SCOPE[scope]) for scope in values["scope"]]
     return _put_calls("/v1/user-restrictions", values, RESTRICTION_TYPES, names)
 
@@ -339,7 +339,7 @@ class PerRowJob(RowJob):
                 self._results.put([row], status="NOT_SENT")
             raise
         except ApiError as error:
-            # a rejected retry may only show that an earlier attempt succeeded, and not every response is the service's own
+            # the rejection of a retry can show that an earlier attempt succeeded, and a proxy's response shows nothing
             id_ = await self._look_up(call) if error.may_have_taken_effect or isinstance(error, Conflict) else None
             if id_ is None:
                 self._record_rejection(row, error)
@@ -361,7 +361,7 @@ class PerRowJob(RowJob):
         """Return the id of the object that a call was to change if it is changed; None if it is not, or cannot be requested."""
         try:
             found = await self._service.get(call.path, query=call.query)
-        except TolokaError:  # the error of the call explains the row better
+        except TolokaError:  # the error of the call itself is more useful
             return None
         rows = [found] if "id" in call.fields else found.get("items")
         matching = [row for row in rows if _has(row, call.fields)] if isinstance(rows, list) else []

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 LOG_PAUSES = (0.1, 0.3, 0.6, 1.0, 2.0)
 SAMPLE_ROWS = 5
 ODD_LOG_HINT = "Nothing is sent again. Compare the rows with client.get_operation_log(operation_id), and ask Toloka's support."
-# Seconds before each look for the operation of a request that a proxy calls too large. Its halves are sent under other ids, so
-# a second look follows when the service has certainly processed what reached it.
+# Seconds before each request for an operation that a proxy has rejected as too large. The halves get other ids, so a second
+# request follows, when the service has certainly processed what reached it.
 HALVING_PAUSES = (0.0, 1.0)
 
 
@@ -201,7 +201,7 @@ class OperationSender(ChunkSender):
     async def _finish(self, chunk: Chunk, operation: dict[str, Any], release: Callable[[], None]) -> None:
         """Wait for the end of a chunk's operation, start another one where that is worth it, and record the outcome."""
         ended, log = await self._ended(chunk, operation, release)
-        # A failed operation created nothing. Under equal flags it mostly fails again, so another attempt takes the user's word.
+        # A failed operation created nothing. Equal flags mostly fail again, so a retry needs other flags or retry_failed=True.
         while ended["status"] == "FAIL" and not len(log.ids):
             found = await self._find_operation(retry_operation_id(ended["id"]))
             if found is not None:
@@ -266,7 +266,7 @@ class OperationSender(ChunkSender):
                 operation = await self._find_operation(operation_id) if isinstance(error, ApiError) else None
                 if operation is not None:
                     return operation
-        except TolokaError:  # the first error explains the chunk better
+        except TolokaError:  # the error of the request itself is more useful
             if may_exist:
                 raise error from None
             return None
@@ -382,5 +382,5 @@ def is_divisible(chunk: Chunk, error: TolokaError) -> bool:
 
 
 def _may_exist(error: TolokaError) -> bool:
-    """Return whether the operation may exist after an error: an attempt may have started it, or the service says it exists."""
+    """Return whether the operation may exist after an error: an attempt may have started it, or the service reports it."""
     return error.may_have_taken_effect or (isinstance(error, ApiError) and error.code == operations.ALREADY_EXISTS)

@@ -38,12 +38,12 @@ Response = TypeVar("Response")
 
 # Lists lag by about a minute, and the service does not work for minutes on a request whose sender is gone. After this time,
 # a chunk that is not listed counts as never received.
-GIVE_UP_AFTER = timedelta(minutes=5)
+ABSENT_AFTER = timedelta(minutes=5)
 # the clock in the Date header of responses and the clock that dates items may differ
 CLOCK_SKEW = timedelta(minutes=5)
 # seconds between requests for what was just created; 69 seconds in all, because lists lag by about a minute
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
-# A process that sends a chunk records this often that it still does, well within `GIVE_UP_AFTER`. Another process waits for it
+# A process that sends a chunk records this often that it still does, well within `ABSENT_AFTER`. Another process waits for it
 # for about as long as a request takes, and then looks for the items.
 HOLD_SECONDS = 60.0
 FOLLOW_SECONDS, FOLLOW_POLL_SECONDS = 60.0, 0.2
@@ -132,7 +132,7 @@ class AppItemSender(ChunkSender):
         try:
             response = await self._post_while_held(chunk)
         except TolokaError as error:
-            with suppress(TolokaError):  # the first error explains the chunk better than a failed search
+            with suppress(TolokaError):  # the error of the request is more useful than that of a search
                 if await self._took_effect_despite(error, chunk):
                     return
             if error.may_have_taken_effect:
@@ -207,7 +207,7 @@ class AppItemSender(ChunkSender):
         """Return whether a request has created its items although it ended with an error, and record them if so."""
         if error.may_have_taken_effect:
             return await self._took_effect(chunk) is True
-        # one look is cheap, and a gateway can have a form like the service's
+        # a search is one request, and a gateway's error can look like the service's
         return isinstance(error, ApiError) and await self._search(chunk) is None
 
     async def _took_effect(self, chunk: Chunk) -> bool | None:
@@ -215,10 +215,10 @@ class AppItemSender(ChunkSender):
         since = await in_thread(self._ledger.first_missing_at, self._entry.id, chunk, self._service.now())
         if (possible_items := await self._search(chunk)) is None:
             return True
-        if not possible_items and self._service.now() >= since + GIVE_UP_AFTER:
+        if not possible_items and self._service.now() >= since + ABSENT_AFTER:
             await self._record_not_sent(chunk)
             return False
-        when = f"{since + GIVE_UP_AFTER:%Y-%m-%d %H:%M:%S} UTC"
+        when = f"{since + ABSENT_AFTER:%Y-%m-%d %H:%M:%S} UTC"
         hint = LOOK_AGAIN_HINT if possible_items else LOOK_LATER_HINT.format(when)
         other = ", unless another process is sending it now" if chunk.pending_operation_id else ""
         self._unknown = _outcome_unknown(chunk, f"{possible_items:,} items that it may have created are listed{other}", hint)
