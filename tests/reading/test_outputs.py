@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import socket
 import subprocess
 import sys
@@ -162,6 +163,27 @@ def test_a_missing_bucket_is_an_error_of_the_package_that_shows_no_secret(s3_ser
     with pytest.raises(tf.WriteFailed, match=r"s3://\*\*\*@missing/rows\.parquet") as caught:
         tf.to_parquet(ROWS, f"s3://key:password@missing/rows.parquet?{query}")
     assert "password" not in str(caught.value)
+
+
+FULL_TEMPORARY_FOLDER = """
+import resource
+import toloka_frames as tf
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
+try:
+    tf.to_parquet(({"a": f"{number}-{number * 7919}"} for number in range(250_000)), "memory://key:password@bucket/x.parquet")
+except tf.WriteFailed as error:
+    print(error)
+"""
+
+
+def test_a_full_temporary_folder_is_an_error_of_the_package(tmp_path: Path) -> None:
+    pytest.importorskip("resource", reason="this system cannot limit a file's size")
+    command = [sys.executable, "-c", FULL_TEMPORARY_FOLDER]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert "memory://***@bucket/x.parquet cannot be written (OSError" in done.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_open_file_is_written_to_and_left_open(tmp_path: Path) -> None:

@@ -34,11 +34,16 @@ class Output(Protocol):
 
     Attributes:
         name: What `to_parquet` returns: an absolute path, a URL or path as it was given, or the open file.
+        shown: What errors call it.
     """
 
     @property
     def name(self) -> Any:
         """What `to_parquet` returns."""
+
+    @property
+    def shown(self) -> Any:
+        """What errors call it."""
 
     def opened(self) -> AbstractContextManager[Any]:
         """Return a context whose value is the file to write; the destination gets it when the block ends without an error."""
@@ -140,6 +145,11 @@ class LocalOutput:
 
     name: Path
 
+    @property
+    def shown(self) -> Path:
+        """The path."""
+        return self.name
+
     @contextlib.contextmanager
     def opened(self) -> Iterator[Any]:
         """Yield the file to write."""
@@ -158,18 +168,24 @@ class StoreOutput:
     store: Any
     path: str
 
+    @property
+    def shown(self) -> str:
+        """The URL or path, without secrets."""
+        return _without_secrets(self.name)
+
     @contextlib.contextmanager
     def opened(self) -> Iterator[Any]:
         """Yield a file of this computer, and upload it."""
         from pyarrow import fs  # noqa: PLC0415 -- it loads the file systems of three clouds
 
-        with tempfile.TemporaryDirectory(prefix="toloka_frames-") as folder:
-            path = Path(folder) / "rows.parquet"
-            with as_write_failed(path):
+        with contextlib.ExitStack() as stack:
+            with as_write_failed(tempfile.gettempdir()):
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="toloka_frames-"))
+                path = Path(folder) / "rows.parquet"
                 file = pa.OSFile(str(path), "wb")
             with _closing(file, path):
                 yield file
-            with as_write_failed(_without_secrets(self.name)):
+            with as_write_failed(self.shown):
                 # one call of Arrow, which Ctrl-C does not interrupt: a stream that is closed early publishes half a file
                 fs.copy_files(str(path), self.path, fs.LocalFileSystem(), self.store)
 
@@ -179,6 +195,11 @@ class OpenFile:
     """A file that the caller has opened, and closes."""
 
     name: BinaryIO
+
+    @property
+    def shown(self) -> BinaryIO:
+        """The file."""
+        return self.name
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Any]:

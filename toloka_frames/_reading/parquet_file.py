@@ -118,19 +118,19 @@ class ParquetFile:
             release_arrow_memory()
 
     def _write_group(self, table: pa.Table) -> None:
-        with as_write_failed(self.path):
+        with as_write_failed(self._output.shown):
             self._writer.write_table(table, row_group_size=len(table))
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[None]:
         with self._output.opened() as file:
-            with as_write_failed(self.path):
+            with as_write_failed(self._output.shown):
                 self._writer = parquet().ParquetWriter(file, self._schema, **self._options.writer_arguments)
             try:
                 yield
                 for table in self._groups.rest():
                     self._write_group(table)
-                with as_write_failed(self.path):
+                with as_write_failed(self._output.shown):
                     self._writer.close()
             except BaseException:
                 # the file first: the writer would add a footer, and a reader of a FIFO would take the rows for all of them
