@@ -194,7 +194,7 @@ def test_rows_without_their_own_error_still_have_a_reason(
     client: tf.AsyncTolokaClient, make_pool: Callable[..., str], make_frame: Callable[[int], pd.DataFrame]
 ) -> None:
     with pytest.raises(tf.UploadError) as caught:
-        upload(make_frame(2), client, make_pool(), allow_defaults=False)
+        upload(make_frame(2), client, make_pool(defaults={}))
     assert caught.value.results["error_field"].notna().all()
 
 
@@ -297,7 +297,7 @@ def test_a_cancelled_upload_keeps_known_results() -> None:
             if progress.rows:
                 some_are_created.set()
 
-        call = tf.aio.create_tasks(IMAGES, service.client(), "1", overlap=1, concurrency=1, progress=show)
+        call = tf.aio.create_tasks(IMAGES, service.client(), "1", allow_defaults=True, concurrency=1, progress=show)
         task = asyncio.create_task(call)
         await some_are_created.wait()
         task.cancel()
@@ -322,7 +322,7 @@ import toloka_frames as tf
 client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=sys.argv[1])
 frame = pd.DataFrame({"image": [f"https://example.com/{row}" for row in range(40_000)]})
 try:
-    frame.pipe(tf.create_tasks, client, "1", concurrency=1, progress=lambda p: print(p.rows, flush=True))
+    frame.pipe(tf.create_tasks, client, "1", allow_defaults=True, concurrency=1, progress=lambda p: print(p.rows, flush=True))
 except tf.UploadInterrupted as stop:
     counts = stop.results["status"].value_counts()
     print("stopped", counts["CREATED"] >= 10_000, counts["NOT_SENT"] >= 10_000, len(stop.results), "again" in str(stop))
@@ -411,7 +411,7 @@ def test_unknown_rows_are_looked_up_without_sending(service: TaskServer) -> None
 def test_the_async_functions_resume_and_reconcile(service: TaskServer) -> None:
     async def both() -> list[pd.DataFrame]:
         client = service.client()
-        first = await tf.aio.create_tasks(IMAGES, client, "1", overlap=1, upload_id="mine", progress=False)
+        first = await tf.aio.create_tasks(IMAGES, client, "1", allow_defaults=True, upload_id="mine", progress=False)
         return [
             first,
             await tf.aio.resume("mine", client, progress=False),
@@ -472,7 +472,7 @@ client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=url)
 frame = pd.DataFrame({"image": [f"https://example.com/{row:03}/{'x' * 100_000}" for row in range(30)]})
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
 try:
-    tf.create_tasks(frame, client, "1", ledger=ledger, concurrency=1, progress=fill_the_disk)
+    tf.create_tasks(frame, client, "1", allow_defaults=True, ledger=ledger, concurrency=1, progress=fill_the_disk)
 except tf.LedgerError as error:
     print("nothing was sent,", error.hint[:10])
 except tf.UploadError as error:
@@ -503,7 +503,7 @@ import toloka_frames as tf
 
 client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=sys.argv[1])
 frame = pd.DataFrame({"image": [f"https://example.com/{row:03}/{'x' * 100_000}" for row in range(30)]})
-print(tf.create_tasks(frame, client, "1", progress=False)["status"].eq("CREATED").all())
+print(tf.create_tasks(frame, client, "1", allow_defaults=True, progress=False)["status"].eq("CREATED").all())
 """
 
 
@@ -527,7 +527,7 @@ def stopped_at(number: int, service: TaskServer, shown: list[tf.Progress]) -> tf
 
     async def upload_and_stop() -> pd.DataFrame:
         task = asyncio.ensure_future(
-            tf.aio.create_tasks(LONG_ROWS, service.client(), "1", overlap=1, concurrency=2, progress=shown.append)
+            tf.aio.create_tasks(LONG_ROWS, service.client(), "1", allow_defaults=True, concurrency=2, progress=shown.append)
         )
         loop, respond = asyncio.get_running_loop(), service.answers[0]
 
