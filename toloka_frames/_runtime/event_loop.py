@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, cast
 
 import nest_asyncio
 import sniffio
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Other = TypeVar("Other")
 
 # Ten times a second looks like motion; on Windows it is also how long Ctrl-C waits for a lock.
 TICK_SECONDS = 0.1
@@ -117,6 +118,15 @@ async def _ended_or_tick(ended: asyncio.Future[None]) -> None:
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a function in a thread; cancellation waits for its end, so that nothing it uses is closed meanwhile."""
     return await shield_until_done(asyncio.to_thread(function, *args, **kwargs))
+
+
+async def both(one: Awaitable[T], other: Awaitable[Other]) -> tuple[T, Other]:
+    """Await two things at once and return both results; if one fails, wait for the other and raise the error."""
+    results = await asyncio.gather(one, other, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return cast("tuple[T, Other]", tuple(results))
 
 
 async def shield_until_done(work: Awaitable[T]) -> T:

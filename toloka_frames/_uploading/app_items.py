@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from toloka_frames._errors import InputError
 from toloka_frames._reading import field_specs
+from toloka_frames._runtime.event_loop import both
 from toloka_frames._schema.bulk import CREATE_APP_BATCH, CREATE_APP_ITEMS
 from toloka_frames._uploading.cells import check_fields, column_roles, convert_rows
 from toloka_frames._uploading.ledger import place_of
@@ -161,7 +162,7 @@ class ItemRows(FrameRows):
 
     async def plan(self, service: ApiClient) -> UploadPlan:
         """Convert each row to an app item."""
-        account, specification = await service.account(), await field_specs.of_app_project(service, self._project)
+        account, specification = await both(service.account(), field_specs.of_app_project(service, self._project))
         rows = range(len(self.frame))
         converted = self._converted(specification)
         # The position is not sent. In the ledger it makes rows of equal input different objects.

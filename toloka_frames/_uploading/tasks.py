@@ -10,6 +10,7 @@ import numpy as np
 
 from toloka_frames._errors import InputError
 from toloka_frames._reading import field_specs
+from toloka_frames._runtime.event_loop import both
 from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS
 from toloka_frames._schema.pandas_values import plain_values
 from toloka_frames._uploading import task_members
@@ -284,7 +285,7 @@ class TaskRows(FrameRows):
 
     async def plan(self, service: ApiClient) -> UploadPlan:
         """Convert each row to a task, or the rows of each suite to a task suite."""
-        account, pools = await service.account(), await self._pools(service)
+        account, pools = await both(service.account(), self._pools(service))
         object_of_row: Sequence[int] = range(len(self.frame))
         if self.suites is None:
             groups = self._tasks(pools)

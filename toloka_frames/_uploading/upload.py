@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from toloka_frames._client.client import AsyncTolokaClient
 from toloka_frames._errors import InputError, RowsAlreadyCreated, TolokaError, UploadCancelled, UploadError, UploadInterrupted
-from toloka_frames._runtime.event_loop import in_thread, run, run_on_loop
+from toloka_frames._runtime.event_loop import both, in_thread, run, run_on_loop
 from toloka_frames._runtime.progress import ProgressArg, ProgressTracker, track_progress
 from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS, CREATE_USER_BONUSES
 from toloka_frames._transport.http import account_unknown
@@ -363,19 +363,36 @@ class Upload(RowJob):
         return f"{known} Run the same cell again to continue.{without}"
 
     async def _run_frame(self, rows: FrameRows, tracker: ProgressTracker) -> None:
-        plan = await rows.plan(self._service)
+        ledger = Ledger(self._ledger_path)
+        try:
+            plan, _ = await both(rows.plan(self._service), in_thread(ledger.open))
+            await self._run_plan(rows, plan, ledger, tracker)
+        finally:
+            await in_thread(ledger.close)
+
+    async def _run_plan(self, rows: FrameRows, plan: UploadPlan, ledger: Ledger, tracker: ProgressTracker) -> None:
         caller = await self._caller(plan.account)
         if plan.object_count != len(rows.frame):
             self._expect(rows.kind, plan.object_count, plan.object_of_row, rows.frame.index)
         self._object_of_row = plan.object_of_row
         find = partial(_earlier, plan=plan, caller=caller)
-        async with self._locked_ledger(find, tracker, plan.account, plan.upload_id) as ledger:
+        async with self._lock(ledger, find, tracker, plan.account, plan.upload_id):
             entry, state = await in_thread(_enter, ledger, plan, caller, rows, self._retry_failed)
             await self._send(ledger, entry, state, tracker)
 
     async def _run_ledger(self, rows: LedgerRows, tracker: ProgressTracker) -> None:
         find = partial(_find, upload_id=rows.upload_id, caller=await self._caller(await self._service.account()))
-        async with self._locked_ledger(find, tracker) as ledger:
+        ledger = Ledger(self._ledger_path)
+        try:
+            await in_thread(ledger.open)
+            await self._run_entry(rows, ledger, find, tracker)
+        finally:
+            await in_thread(ledger.close)
+
+    async def _run_entry(
+        self, rows: LedgerRows, ledger: Ledger, find: Callable[[Ledger], LedgerEntry], tracker: ProgressTracker
+    ) -> None:
+        async with self._lock(ledger, find, tracker):
             entry = await in_thread(find, ledger)
             tracker.title = entry.kind.name
             index = pd.RangeIndex(len(entry.object_of_row))
@@ -402,31 +419,34 @@ class Upload(RowJob):
         self._results.put(range(objects), status="UNKNOWN", error_message="The ledger has not been read yet.")
 
     @asynccontextmanager
-    async def _locked_ledger(
-        self, find: Callable[[Ledger], LedgerEntry | None], tracker: ProgressTracker, *identity: str | None
-    ) -> AsyncIterator[Ledger]:
-        """Open the ledger, and keep other processes from this upload until the end of the block.
+    async def _lock(
+        self,
+        ledger: Ledger,
+        find: Callable[[Ledger], LedgerEntry | None],
+        tracker: ProgressTracker,
+        *identity: str | None,
+    ) -> AsyncIterator[None]:
+        """Keep other processes from this upload until the end of the block.
 
         Args:
+            ledger: The ledger.
             find: Returns the upload's entry if the ledger has one.
             tracker: The progress of the call.
             identity: The account and the name of the upload if the ledger does not have it.
         """
-        ledger, lock = Ledger(self._ledger_path), None
+        lock = None
         try:
-            await in_thread(ledger.open)
             entry = await in_thread(find, ledger)
             account, self.upload_id = (entry.account, entry.upload_id) if entry else map(str, identity)
             lock = ledger.lock(account, self.upload_id)
             await _acquire(lock, tracker)
-            yield ledger
+            yield
         except asyncio.CancelledError:
             tracker.note = self.stop_message()
             raise
         finally:
             if lock is not None:
                 lock.release()
-            await in_thread(ledger.close)
 
     async def _send(self, ledger: Ledger, entry: LedgerEntry, state: UploadState, tracker: ProgressTracker) -> None:
         """Send what is not settled; then open the pools, or start the batch."""
