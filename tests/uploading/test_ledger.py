@@ -424,7 +424,7 @@ def test_what_another_process_made_of_a_chunk_is_read_again_without_other_rows(l
 
 @pytest.mark.parametrize("fresh", [False, True], ids=["settled", "a new ledger"])
 def test_the_file_shrinks_when_rows_are_settled(fresh: bool, tmp_path: Path) -> None:
-    parts = [replace(chunk(number, range(number, number + 1)), text=b"%d" % number * 1_000_000) for number in range(5)]
+    parts = [replace(chunk(number, range(number, number + 1)), packed=b"%d" % number * 1_000_000) for number in range(5)]
     with Ledger(tmp_path / "uploads.db") as ledger:
         ledger.open()
         if not fresh:

@@ -405,7 +405,7 @@ def test_ids_depend_on_account_pool_name_and_overlap_but_not_on_the_token(servic
 
 
 def as_list(chunk: Chunk) -> Chunk:
-    return replace(chunk, positions=list(chunk.positions))
+    return replace(chunk, positions=list(chunk.positions), packed=chunk.text)
 
 
 @pytest.fixture(scope="module")

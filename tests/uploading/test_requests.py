@@ -13,18 +13,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from toloka_frames._schema.bulk import CREATE_TASKS
 from toloka_frames._uploading.requests import (
     BLOCK_ROWS,
     Chunk,
+    PoolObjects,
     byte_lengths,
     concatenate,
     json_objects,
     lines,
+    make_plan,
     number_array,
+    pack,
     retry_operation_id,
     slices_within_limits,
     text_array,
     text_list,
+    unpack,
 )
 
 CHUNK = Chunk(0, "1", range(4), b'{"a":1}\n{"a":2}\n{"a":3}\n{"a":4}', "key")
@@ -47,7 +52,7 @@ def test_slices_are_as_long_as_possible() -> None:
 
 def test_the_operation_id_depends_on_upload_and_content_only() -> None:
     assert replace(CHUNK, number=7, pending_operation_id="x").operation_id == CHUNK.operation_id
-    others = [replace(CHUNK, key="again"), replace(CHUNK, text=CHUNK.text[:-2] + b"5}")]
+    others = [replace(CHUNK, key="again"), replace(CHUNK, packed=CHUNK.text[:-2] + b"5}")]
     assert len({CHUNK.operation_id, *(other.operation_id for other in others)}) == 3
 
 
@@ -70,7 +75,7 @@ def test_halves_share_the_chunks_number_and_split_its_rows() -> None:
 @settings(deadline=None, max_examples=50, derandomize=True)
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=40, unique=True))
 def test_repeated_halving_keeps_every_row_with_its_task_once(rows: list[int]) -> None:
-    whole = replace(CHUNK, positions=rows, text=b"\n".join(b'{"row":%d}' % row for row in rows))
+    whole = replace(CHUNK, positions=rows, packed=b"\n".join(b'{"row":%d}' % row for row in rows))
     level = [whole]
     seen = {whole.operation_id}
     while any(len(chunk.positions) > 1 for chunk in level):
@@ -94,6 +99,32 @@ def test_an_objects_hashes_stay_with_it_and_rows_that_are_not_looked_for_are_lef
     assert [half.contents_of([True, True]) for half in suites.halves()] == [hashes(11, 12, 21), hashes(31)]
     assert [half.contents_of([False, True]) for half in suites.halves()] == [hashes(21), hashes()]
     assert CHUNK.contents_of([True] * 4) == b""
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from("12")), max_size=30), st.integers(1, 7), st.data())
+def test_blocks_of_a_pool_are_cut_as_the_whole_pool(rows: list[tuple[int, str]], max_objects: int, data: st.DataObject) -> None:
+    pools = {pool: [row for row, (_, its) in enumerate(rows) if its == pool] for pool in sorted({pool for _, pool in rows})}
+
+    def group(pool: str, part: list[int]) -> PoolObjects:
+        texts = [text_array([b"%d" % row for row in part])]
+        return PoolObjects(pool, part, texts, [rows[row][0] * 30_000 for row in part], np.array(part, "<u8"))
+
+    blocks = []
+    for pool, part in pools.items():
+        cuts = sorted(data.draw(st.sets(st.integers(1, len(part)))) | {0, len(part)})
+        blocks += [group(pool, part[start:stop]) for start, stop in itertools.pairwise(cuts)]
+    kind = replace(CREATE_TASKS, max_objects=max_objects)
+    whole = make_plan(kind, "me", [group(pool, part) for pool, part in pools.items()], range(len(rows)), "mine")
+    cut = make_plan(kind, "me", blocks, range(len(rows)), "mine")
+    assert cut == replace(whole, chunks=cut.chunks)
+    assert list(cut.chunks) == list(whole.chunks)
+    assert b"\n".join(chunk.text for chunk in cut.chunks) == b"\n".join(b"%d" % row for part in pools.values() for row in part)
+
+
+@given(st.binary().map(bytes.hex).map(str.encode), st.integers(0, 3_000))
+def test_a_packed_text_is_unpacked(text: bytes, times: int) -> None:
+    assert unpack(pack(text * times)) == text * times
+    assert len(pack(b'{"a":1}\n' * 10_000)) < 1_000
 
 
 LENGTH = 4

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 # The cells of a column: JSON values with None for missing ones, or an Arrow array of text, numbers or booleans.
 ColumnValues: TypeAlias = "list[Any] | pa.Array"
-# A hash of each row.
+# A hash of each row, and the number of rows in each object.
 Hashes: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
+Counts: TypeAlias = "np.ndarray[Any, np.dtype[np.uint32]]"
 # The text of each row, as parts to be concatenated: an array has one text for each row, a str is the same in all rows.
 RowTexts: TypeAlias = "Sequence[str | pa.Array]"
 
@@ -45,8 +46,14 @@ JSON_OPTIONS = (
 )
 LARGE_STRING = pa.large_string()
 ARROW_TYPES = {str: LARGE_STRING, bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+# No JSON text begins with it.
+PACKED = b"\0"
+CODEC = pa.Codec("zstd", compression_level=1)
+MIN_PACKED_BYTES = 10_000
 QUOTE, BACKSLASH, FIRST_UNESCAPED = b'"'[0], b"\\"[0], b" "[0]
 BLOCK_ROWS = 1_000
+# rows of a frame that are converted at once: more take more memory, and fewer more time
+FRAME_BLOCK_ROWS = 20_000
 HASH, COUNT = np.dtype("<u8"), np.dtype("<u4")
 
 dumps = partial(orjson.dumps, option=JSON_OPTIONS)
@@ -70,7 +77,7 @@ class PoolObjects:
     texts: RowTexts
     sizes: Sequence[int]
     contents: Hashes
-    row_counts: Sequence[int] | None = None
+    row_counts: Sequence[int] | Counts | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,7 @@ class Chunk:
         number: The chunk's position in the upload, from 0; the halves of a chunk that was too large share its number.
         pool_id: The pool of its objects, or the batch of its app items; "" if they belong to neither.
         positions: The objects' positions in the upload; for tasks and bonuses these are row positions in the frame.
-        text: The JSON text of the objects, one on each line.
+        packed: The JSON text of the objects, one on each line, as it is or as `pack` returns it.
         key: What distinguishes its upload from others: account, path, and the name that the user gave.
         pending_operation_id: The operation that an earlier call started for the chunk and whose end is not known, or None.
         contents: A hash of each row of the objects, by which like rows of other uploads are found: little-endian 64-bit
@@ -124,11 +131,16 @@ class Chunk:
     number: int
     pool_id: str
     positions: Sequence[int]
-    text: bytes
+    packed: bytes
     key: str
     pending_operation_id: str | None = None
     contents: bytes = b""
     content_counts: bytes = b""
+
+    @property
+    def text(self) -> bytes:
+        """The JSON text of the objects, one on each line."""
+        return unpack(self.packed)
 
     @property
     def object_texts(self) -> list[bytes]:
@@ -179,7 +191,7 @@ class Chunk:
         return replace(
             self,
             positions=self.positions[part],
-            text=b"\n".join(self.object_texts[part]),
+            packed=b"\n".join(self.object_texts[part]),
             pending_operation_id=None,
             contents=contents[ends[first] : ends[last]].tobytes(),
             content_counts=counts[part].tobytes(),
@@ -196,15 +208,38 @@ def make_plan(
     destination: Mapping[str, str] | None = None,
 ) -> UploadPlan:
     """Cut objects into chunks, and derive the upload's name from their content if the user gave none."""
-    groups, destination = list(groups), destination or {}
-    requests = [request for group in groups for request in _requests(group, kind.max_objects)]
-    content_hash = _content_hash([text for (*_, text), _ in requests], destination)
+    destination, content, digests = destination or {}, hashlib.sha256(), dict[int, int]()
+    requests = []
+    for request in _requests(groups, kind.max_objects):
+        content.update(request.packed + b"\n")
+        if upload_id:
+            digests.update(zip(request.positions, map(zlib.crc32, request.object_texts), strict=True))
+        requests.append(replace(request, packed=pack(request.packed)))
+    for name, value in sorted(destination.items()):
+        content.update(f"{name} {value}\n".encode())
+    content_hash = content.hexdigest()
     key = f"{account}\n{kind.path}\n{upload_id or content_hash!r}"
-    chunks = [Chunk(number, *request, key, None, *contents) for number, (request, contents) in enumerate(requests)]
-    name = upload_id or str(uuid.uuid5(NAMESPACE, f"{key}\n{content_hash}"))
-    count = sum(len(group.positions) for group in groups)
-    digests = _digests(groups, count) if upload_id else array("I")
-    return UploadPlan(kind, account, name, key, content_hash, count, digests, chunks, object_of_row, pools, destination)
+    chunks = [replace(request, number=number, key=key) for number, request in enumerate(requests)]
+    id_ = upload_id or str(uuid.uuid5(NAMESPACE, f"{key}\n{content_hash}"))
+    count = sum(len(chunk.positions) for chunk in chunks)
+    in_order = array("I", [digests[position] for position in range(len(digests))])
+    return UploadPlan(kind, account, id_, key, content_hash, count, in_order, chunks, object_of_row, pools, destination)
+
+
+def pack(text: bytes) -> bytes:
+    """Compress a text: as JSON, the rows of an upload take twice the memory of their frame."""
+    if len(text) < MIN_PACKED_BYTES:
+        return text
+    compressed: bytes = CODEC.compress(text, asbytes=True)
+    return PACKED + len(text).to_bytes(8, "little") + compressed
+
+
+def unpack(packed: bytes) -> bytes:
+    """Return a text that `pack` has compressed or left as it was."""
+    if not packed.startswith(PACKED):
+        return packed
+    text: bytes = CODEC.decompress(memoryview(packed)[9:], int.from_bytes(packed[1:9], "little"), asbytes=True)
+    return text
 
 
 def rows_of_chunks(chunks: Sequence[Chunk], object_of_row: Sequence[int]) -> tuple[np.ndarray[Any, Any], Hashes]:
@@ -279,33 +314,55 @@ def _digest(empty: blake2b, text: bytes) -> bytes:
     return digest.digest()
 
 
-def _requests(group: PoolObjects, max_objects: int) -> Iterator[tuple[tuple[str, Sequence[int], bytes], tuple[bytes, bytes]]]:
-    """Iterate over the pool, positions and text of each request, and over the contents of its rows with their counts."""
-    slices = list(slices_within_limits(group.sizes, max_objects))
-    counts = None if group.row_counts is None else np.asarray(group.row_counts, COUNT)
-    ends = None if counts is None else np.concatenate([[0], counts.cumsum(dtype=np.int64)])
-    for part, text in zip(slices, lines(group.texts, slices), strict=True):
-        rows = part if ends is None else slice(ends[part.start], ends[part.stop])
-        contents = group.contents[rows].tobytes(), b"" if counts is None else counts[part].tobytes()
-        yield (group.pool_id, group.positions[part], text), contents
-
-
-def _content_hash(texts: Iterable[bytes], destination: Mapping[str, str]) -> str:
-    content = hashlib.sha256()
-    for text in texts:
-        content.update(text)
-        content.update(b"\n")
-    for name, value in sorted(destination.items()):
-        content.update(f"{name} {value}\n".encode())
-    return content.hexdigest()
-
-
-def _digests(groups: Sequence[PoolObjects], count: int) -> array[int]:
-    digests = array("I", bytes(4 * count))
+def _requests(groups: Iterable[PoolObjects], max_objects: int) -> Iterator[Chunk]:
+    """Iterate over the requests for consecutive groups; groups of one pool are cut as if they were one."""
+    left: PoolObjects | None = None
     for group in groups:
-        for position, text in zip(group.positions, text_list(group.texts), strict=True):
-            digests[position] = zlib.crc32(text)
-    return digests
+        if left is not None and left.pool_id != group.pool_id:
+            yield from _chunks_of(left, slices_within_limits(left.sizes, max_objects))
+            left = None
+        joined = group if left is None else _joined(left, group)
+        *full, last = slices_within_limits(joined.sizes, max_objects)
+        yield from _chunks_of(joined, full)
+        # the next group may have more objects for the last request
+        left = _part_of(joined, last)
+    if left is not None:
+        yield from _chunks_of(left, slices_within_limits(left.sizes, max_objects))
+
+
+def _chunks_of(group: PoolObjects, slices: Iterable[slice]) -> Iterator[Chunk]:
+    """Iterate over the objects of each slice as a chunk without a number and a key."""
+    parts = list(slices)
+    for part, text in zip(parts, lines(group.texts, parts) if parts else [], strict=True):
+        contents, counts = _contents_of(group, part)
+        counted = b"" if counts is None else counts.tobytes()
+        yield Chunk(0, group.pool_id, group.positions[part], text, "", None, contents.tobytes(), counted)
+
+
+def _contents_of(group: PoolObjects, part: slice) -> tuple[Hashes, Counts | None]:
+    """Return the hashes of the rows of some objects, and the number of rows in each."""
+    if group.row_counts is None:
+        return group.contents[part], None
+    counts = np.asarray(group.row_counts, COUNT)
+    ends = np.concatenate([[0], counts.cumsum(dtype=np.int64)])
+    return group.contents[ends[part.start] : ends[part.stop]], counts[part]
+
+
+def _part_of(group: PoolObjects, part: slice) -> PoolObjects:
+    [text] = lines(group.texts, [part])
+    # an array of its own, so that the texts of the other objects can be freed
+    texts, (contents, counts) = [text_array(text.split(b"\n"))], _contents_of(group, part)
+    return PoolObjects(group.pool_id, group.positions[part], texts, group.sizes[part], contents.copy(), counts)
+
+
+def _joined(one: PoolObjects, other: PoolObjects) -> PoolObjects:
+    """Return the objects of two groups of one pool, whose objects are one row each."""
+    positions: Sequence[int] = [*one.positions, *other.positions]
+    if isinstance(one.positions, range) and isinstance(other.positions, range) and one.positions.stop == other.positions.start:
+        positions = range(one.positions.start, other.positions.stop)
+    texts = [pa.concat_arrays([concatenate(one.texts), concatenate(other.texts)])]
+    contents = np.concatenate([one.contents, other.contents])
+    return PoolObjects(one.pool_id, positions, texts, [*one.sizes, *other.sizes], contents)
 
 
 def json_objects(columns: Mapping[str, ColumnValues], height: int) -> RowTexts:

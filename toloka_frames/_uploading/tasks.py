@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from toloka_frames._uploading import task_members
 from toloka_frames._uploading.cells import ColumnReader, check_fields, column_roles, convert_rows
 from toloka_frames._uploading.ledger import place_of
 from toloka_frames._uploading.requests import (
+    FRAME_BLOCK_ROWS,
     HASH,
     MAX_INPUT_BYTES,
     PoolObjects,
@@ -288,7 +289,7 @@ class TaskRows(FrameRows):
         account, pools = await both(service.account(), self._pools(service))
         object_of_row: Sequence[int] = range(len(self.frame))
         if self.suites is None:
-            groups = self._tasks(pools)
+            groups: Iterable[PoolObjects] = self._tasks(pools)
         else:
             groups, object_of_row = self._suites(pools, self.suites)
         return make_plan(self.kind, account, groups, object_of_row, self.upload_id, [pool.returned for pool in pools])
@@ -311,7 +312,7 @@ class TaskRows(FrameRows):
         hashes, pools = np.zeros(len(self.frame), HASH), await self._pools(service)
         for pool in pools:
             check_fields(self.roles.inputs, pool.specification.input, "input")
-        for pool, _, converted in self._convert(pools, self.overlap if self.suites is None else None):
+        for pool, _, converted in self._convert(_blocks(pools), self.overlap if self.suites is None else None):
             hashes[list(pool.rows)] = _task_hashes(pool.id, converted)
         return hashes
 
@@ -329,13 +330,10 @@ class TaskRows(FrameRows):
             pools.setdefault(_checked_pool_id(pool_id, position), []).append(position)
         return pools
 
-    def _tasks(self, pools: Iterable[_Pool]) -> list[PoolObjects]:
-        return [
-            PoolObjects(
-                pool.id, pool.rows, _task_texts(pool, converted), converted.input_bytes, _task_hashes(pool.id, converted)
-            )
-            for pool, _, converted in self._convert(pools, self.overlap)
-        ]
+    def _tasks(self, pools: Iterable[_Pool]) -> Iterator[PoolObjects]:
+        for pool, _, converted in self._convert(_blocks(pools), self.overlap):
+            texts, hashes = _task_texts(pool, converted), _task_hashes(pool.id, converted)
+            yield PoolObjects(pool.id, pool.rows, texts, converted.input_bytes, hashes)
 
     def _suites(self, pools: Iterable[_Pool], suites: Sequence[Any]) -> tuple[list[PoolObjects], list[int]]:
         """Return the suites of each pool, and the position of each row's suite."""
@@ -354,7 +352,8 @@ class TaskRows(FrameRows):
         self, pools: Iterable[_Pool], overlap: DefaultOverlap | None
     ) -> Iterator[tuple[_Pool, pd.DataFrame, ConvertedRows]]:
         for pool in pools:
-            part = self.frame if len(pool.rows) == len(self.frame) else self.frame.iloc[list(pool.rows)]
+            rows = pool.rows
+            part = self.frame.iloc[slice(rows.start, rows.stop) if isinstance(rows, range) else list(rows)]
             converted = convert_rows(
                 part, self.roles, pool.specification, overlap=overlap, positions=pool.rows, strict=self.strict
             )
@@ -367,6 +366,13 @@ class _Pool:
     rows: Sequence[int]
     returned: Mapping[str, Any]
     specification: Specification
+
+
+def _blocks(pools: Iterable[_Pool]) -> Iterator[_Pool]:
+    """Iterate over the rows of each pool in blocks, so that few rows are in memory in every form at once."""
+    for pool in pools:
+        for start in range(0, len(pool.rows), FRAME_BLOCK_ROWS):
+            yield replace(pool, rows=pool.rows[start : start + FRAME_BLOCK_ROWS])
 
 
 def _checked_pool_id(pool_id: Any, position: int) -> str:
