@@ -277,7 +277,8 @@ def test_a_notebook_runs_without_an_error_or_a_warning_and_keeps_its_cards_but_n
 
 
 def test_each_upload_has_a_card_of_its_own(execute: Callable[[NotebookNode], Executed]) -> None:
-    uploads = [f"pictures({rows}).pipe(tf.create_tasks, client, pool_id=pool_id, allow_defaults=True);" for rows in range(2, 8)]
+    flags = "pool_id=pool_id, allow_defaults=True"
+    uploads = [f"pictures({rows}).pipe(tf.create_tasks, client, upload_id='{rows}', {flags});" for rows in range(2, 8)]
     notebook = execute(notebook_of(POOL, SCAN.format(rows=1), *uploads, END)).notebook
     assert [(bar["value"], bar["max"], bar["bar_style"]) for bar, _ in cards(notebook)] == [
         (rows, rows, "success") for rows in range(2, 8)
@@ -316,7 +317,8 @@ def test_stop_of_an_awaited_pull_prints_no_warning(console: Console) -> None:
 @pytest.mark.parametrize("before", ["", "await slow_client.get_pool(slow_pool)\n"], ids=["ordinary", "after await"])
 def test_stop_ends_an_upload_before_its_operation_ends_with_known_results(console: Console, before: str) -> None:
     assert console.run(SLOW).error is None
-    upload = "pictures(10).pipe(tf.create_tasks, slow_client, pool_id=slow_pool, allow_defaults=True, progress=print)"
+    flags = f"pool_id=slow_pool, allow_defaults=True, upload_id='{len(before)}', progress=print"
+    upload = f"pictures(10).pipe(tf.create_tasks, slow_client, {flags})"
     stopped = console.run(before + upload, stop_at="1 sent")
     assert stopped.error == "UploadInterrupted", stopped
     known = console.run("results = sys.last_value.results\nresults['status'].tolist() == ['UNKNOWN'] * 10")
