@@ -114,7 +114,8 @@ def test_a_value_keeps_its_value_and_type(kind: str, place: str) -> None:
     values = ROWS[place](value)
     frame = tf.to_dataframe([{"v": item} for item in values])
     assert list(frame) == ["v", "extra"]
-    assert str(frame["v"].dtype) == dtype
+    # pyarrow 17 makes the time zones of pytz, which spell an offset in another way
+    assert str(frame["v"].dtype).replace("pytz.FixedOffset(60)", "UTC+01:00") == dtype
     is_there = [item is value for item in values]
     assert frame["v"].notna().tolist() == is_there
     found = frame["v"][is_there].tolist()
