@@ -44,11 +44,12 @@ OPTIONS = {
 }
 
 
+OTHERS = {"head", "new_rows", "sync", "to_arrow", "to_dataframe", "to_parquet"}
+
+
 def test_every_function_that_sends_rows_is_in_the_table() -> None:
     names = {name for name in aio.__all__ if "timeout" in inspect.signature(getattr(aio, name)).parameters}
-    assert (
-        names == set(VERBS) == {name for name in aio.__all__ if name not in ("sync", "to_arrow", "to_dataframe", "to_parquet")}
-    )
+    assert names == set(VERBS) == set(aio.__all__) - OTHERS
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), "5", True])
