@@ -264,11 +264,13 @@ def _texts(reader: ColumnReader, values: Sequence[Any]) -> list[bytes | None]:
 
 def _joined(members: Mapping[str, Sequence[bytes | None]], height: int, end: bytes) -> list[bytes]:
     """Return the JSON text that adds the members of each row to an object and closes it."""
-    if not members:
-        return [end] * height
     columns = [
-        [b"" if text is None else b',"%b":%b' % (name.encode(), text) for text in texts] for name, texts in members.items()
+        [b"" if text is None else b',"%b":%b' % (name.encode(), text) for text in texts]
+        for name, texts in members.items()
+        if any(texts)
     ]
+    if not columns:
+        return [end] * height
     return [b"".join(row) + end for row in zip(*columns, strict=True)]
 
 
