@@ -3,6 +3,7 @@
 TolokaError
 ├── ConfigurationError     the client's token, environment or url is missing or not valid (also a ValueError)
 ├── InputError             an argument, a column or a row is not valid (also a ValueError)
+│   └── RowsAlreadyCreated  another upload has created rows like these
 ├── LoopError              a synchronous call is not possible in the running event loop (also a RuntimeError)
 ├── ConnectionFailed       no response to a request that is safe to repeat
 ├── OutcomeUnknown         no response to a request that must not be repeated

@@ -256,7 +256,10 @@ def test_async_iteration_left_open_at_the_end_of_its_loop_is_silent(
     scan: tf.Scan, leave: Callable[..., Any], caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept: list[Any] = []
-    asyncio.run(leave(scan, kept))
+    # not asyncio.run: another test may have replaced it by that of nest_asyncio, which does not cancel what is left; nor the default
+    # loop, which that one uses
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(leave(scan, kept))
     kept.clear()
     gc.collect()
     assert [record.getMessage() for record in caplog.records if record.name == "asyncio" and record.levelname == "ERROR"] == []

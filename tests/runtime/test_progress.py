@@ -8,11 +8,13 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from support.sample_project import create_pool
 from support.scripted_server import Scripted, reply
 
 import toloka_frames as tf
 from toloka_frames._runtime.event_loop import run
 from toloka_frames._runtime.progress import CardDisplay, ProgressTracker, TextDisplay, choose, current_progress, track_progress
+from toloka_frames.local import LocalToloka
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -207,11 +209,11 @@ def test_an_upload_shows_rows_and_chunks(
     assert updates[-1].note == "30 CREATED."
 
 
-def test_waiting_for_an_operation_shows_its_progress(
-    client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], object]
-) -> None:
-    tf.create_tasks(make_frame(3), client, pool_id, allow_defaults=True, progress=False)  # type: ignore[arg-type]
+def test_waiting_for_an_operation_shows_its_progress(make_frame: Callable[[int], object]) -> None:
     updates: list[tf.Progress] = []
-    operation = tf.run(client.open_pool(pool_id))
-    tf.run(client.wait_operation(operation, progress=updates.append))
+    with LocalToloka(operation_seconds=0.5) as toloka:  # shorter ones are not shown
+        client = toloka.client()
+        pool_id = create_pool(client)
+        tf.create_tasks(make_frame(3), client, pool_id, allow_defaults=True, progress=False)  # type: ignore[arg-type]
+        tf.run(client.wait_operation(tf.run(client.open_pool(pool_id)), progress=updates.append))
     assert (updates[-1].title, updates[-1].unit, updates[-1].state) == ("POOL.OPEN", "%", "done")

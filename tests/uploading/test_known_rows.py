@@ -440,7 +440,7 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], dict[str, Any], str]] = {
     "MultiIndex columns": (
         lambda: pd.DataFrame([["a"]], columns=pd.MultiIndex.from_tuples([("x", "y")])),
         {"pool_id": "1"},
-        "must be text",
+        "2 levels of names",
     ),
     "duplicate columns of bonuses": (
         lambda: pd.DataFrame([["a", 1, 1]], columns=["user_id", "amount", "amount"]),

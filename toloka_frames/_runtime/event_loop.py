@@ -183,7 +183,11 @@ class AsyncItems(Generic[T]):
 
     async def __anext__(self) -> T:
         while (item := next(self._items, _END)) is _END:
-            chunk = await run_on_loop(_next(self._chunks))
+            try:
+                chunk = await run_on_loop(_next(self._chunks))
+            except BaseException:
+                await self.aclose()  # it may not have begun to continue when it was cancelled
+                raise
             if isinstance(chunk, _End):
                 self._is_open = False
                 raise StopAsyncIteration

@@ -36,9 +36,9 @@ LOG_HINT = "The reasons are in its log: await client.get_operation_log(operation
 
 # Small operations end within a fraction of a second, large ones take minutes. The delay to the next poll is therefore a share
 # of the time waited so far: an end is noticed at most 5 % late, and a long operation costs a request every two seconds. The
-# first two polls are close together, because an operation of ten rows ends within 50 ms.
+# first two polls are early, because an operation of ten rows ends within 50 ms.
 DELAY_SHARE = 0.05
-FIRST_DELAY_SECONDS, FIRST_POLLS_UNTIL = 0.027, 0.045
+FIRST_POLLS = (0.027, 0.054)  # seconds since the waiting began
 MIN_DELAY_SECONDS = 0.105
 MAX_DELAY_SECONDS = 2.0
 # the shortest delay between two polls around the time at which an end is expected
@@ -326,8 +326,9 @@ def poll_delay(waited: float, shortest: float | None = None) -> float:
         waited: Seconds since the waiting began.
         shortest: Seconds that the shortest of the ended operations took; None if none has ended.
     """
-    shortest_delay = FIRST_DELAY_SECONDS if waited < FIRST_POLLS_UNTIL else MIN_DELAY_SECONDS
-    usual = min(max(waited * DELAY_SHARE, shortest_delay), MAX_DELAY_SECONDS)
+    # the response to a poll takes a while itself, so the next one follows at once or is left out
+    first = next((moment - waited for moment in FIRST_POLLS if moment > waited), MIN_DELAY_SECONDS)
+    usual = min(max(waited * DELAY_SHARE, first), MAX_DELAY_SECONDS)
     if shortest is None:
         return usual
     expected = shortest * (1 - DELAY_SHARE)
