@@ -3,8 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # without compiling: modules are compiled when they are first imported, and most of them never are
 INSTALL := -m pip install --quiet --no-compile
-# more processes than cores, because many tests wait for connections, timers and other processes
-PYTEST_OPTIONS := -n 4 --dist worksteal
+PYTEST_OPTIONS := -n logical --dist worksteal
 
 .PHONY: demo test test-all check interop soak bench
 demo: .venv/demo
