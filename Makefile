@@ -24,10 +24,10 @@ check: .venv/installed
 interop: .venv/installed kit
 	$(BIN)/python -m pytest tests/interop
 
-# Hundreds of processes that are killed, at random lines that are printed; `make soak SOAK_SEED=7` repeats them.
+# Hundreds of uploads and pulls that are killed, at random lines that are printed; `make soak SOAK_SEED=7` repeats them.
 soak: SOAK_SEED ?= $(shell date +%s)
 soak: .venv/installed
-	SOAK_POINTS=200 SOAK_SEED=$(SOAK_SEED) $(BIN)/python -m pytest -s -v tests/uploading/test_exactly_once.py tests/reading/test_sync.py
+	SOAK_POINTS=200 SOAK_SEED=$(SOAK_SEED) $(BIN)/python -m pytest -s -v --timeout 0 tests/uploading/test_exactly_once.py tests/reading/test_sync.py
 
 # All of it takes ten minutes and writes benchmarks/results.*; `make bench BENCH='tasks --rounds 3'` prints some of it.
 bench: .venv/installed kit dlt

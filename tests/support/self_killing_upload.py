@@ -15,7 +15,7 @@ import traceback
 from collections import Counter
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -45,6 +45,22 @@ def frame_of(rows: int) -> pd.DataFrame:
     return pd.DataFrame({"image": images, "text": [f"{row} {PADDING}" for row in range(rows)]})
 
 
+def create(kind: str, frame: pd.DataFrame, client: tf.AsyncTolokaClient, destination: str, **options: Any) -> pd.DataFrame:
+    """Upload the rows of `frame_of`, as a kind of object, to a pool or an app project; bonuses need neither."""
+    options = {"progress": False} | options
+    match kind:
+        case "tasks":
+            return tf.create_tasks(frame, client, destination, allow_defaults=True, **options)
+        case "task suites":
+            return tf.create_task_suites(frame, client, destination, rows_per_suite=4, allow_defaults=True, **options)
+        case "bonuses":
+            users = [f"{row + 1:032x}" for row in range(len(frame))]
+            bonuses = pd.DataFrame({"user_id": users, "amount": 0.05})
+            return tf.create_user_bonuses(bonuses, client, public_title="Thanks", public_message="Good work", **options)
+    verb = tf.create_app_items if kind == "app items" else tf.create_app_batch
+    return verb(frame.rename(columns={"image": "image_url"}), client, destination, **options)
+
+
 def kill_at_line(line: int) -> count[int]:
     """Kill this process at its n-th executed line of these modules, and return the counter of lines."""
     lines, counts = count(1), Counter[tuple[object, int]]()
@@ -64,7 +80,7 @@ def kill_at_line(line: int) -> count[int]:
 
 
 def upload(url: str, token: str, destination: str, rows: int, kill_at: int, kind: str, home: str) -> int:
-    """Upload rows to a pool, or to an app project if `kind` is "app items" or "app batch"; return the number of lines executed.
+    """Upload rows to a pool or an app project; return the number of lines executed.
 
     The process kills itself at line number `kill_at` of MODULES, or never if it is 0. Each line counts at most MAX_COUNTS
     times, so that loops over rows leave enough kills for the lines between requests. The ledger is in the data folder `home`.
@@ -73,11 +89,7 @@ def upload(url: str, token: str, destination: str, rows: int, kill_at: int, kind
     client = tf.AsyncTolokaClient(token, url=url)
     frame = frame_of(rows)
     lines = kill_at_line(kill_at)
-    if kind == "tasks":
-        tf.create_tasks(frame, client, destination, allow_defaults=True, progress=False)
-    else:
-        create = tf.create_app_items if kind == "app items" else tf.create_app_batch
-        create(frame.rename(columns={"image": "image_url"}), client, destination, progress=False)
+    create(kind, frame, client, destination)
     sys.settrace(None)
     return next(lines) - 1
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from support.deleted_locks import locks_deleted
 from support.sample_project import create_pool
 
 import toloka_frames as tf
@@ -31,25 +31,6 @@ ROWS = 60
 ITEMS = pd.DataFrame({"image_url": [f"https://example.com/{row}.jpg" for row in range(ROWS)], "text": "x" * 100_000})
 TASKS = ITEMS.rename(columns={"image_url": "image"})
 CREATIONS = ("POST /v1/tasks", "POST /app/*")
-
-
-@contextmanager
-def locks_deleted(folder: Path) -> Iterator[None]:
-    """Delete the lock files in a folder for as long as the block runs, so that each call gets a lock of its own."""
-    ended = threading.Event()
-
-    def delete() -> None:
-        while not ended.wait(0.001):
-            for path in folder.glob("*.lock"):
-                path.unlink(missing_ok=True)
-
-    thread = threading.Thread(target=delete)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def same_path(path: Path) -> Path:
