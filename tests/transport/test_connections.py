@@ -499,6 +499,7 @@ def test_no_log_record_shows_the_token(
     scripted: Scripted, client_of: Callable[..., Client], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "httpcore")
     scripted.answers = [NO_RESPONSE, rejection(503), reply({"id": "1"}), rejection(401)]
     client = client_of()
     requester_id(client)
