@@ -155,7 +155,21 @@ class ApiError(TolokaError):
 
 
 class BadAnswer(ApiError):
-    """The response body is not valid: a proxy's HTML page, an empty body, truncated JSON, or an unexpected shape."""
+    """The response is not valid: a proxy's HTML page, an empty body, truncated JSON, an unexpected shape, or a redirect.
+
+    Attributes:
+        fault: What is wrong with the body, as a clause: "the byte 0xff at position 17 is not UTF-8"; "" if all of it is.
+        position: The byte of the body where that is; None if there is none.
+        row: The position (from 0) of the faulty row on its page; None if the fault is not in a row.
+        row_id: The id of that row, if it is known.
+        location: Where a redirect leads, without credentials and query; None for other responses.
+    """
+
+    fault: str = ""
+    position: int | None = None
+    row: int | None = None
+    row_id: str | None = None
+    location: str | None = None
 
 
 class ValidationFailed(ApiError):

@@ -216,7 +216,8 @@ async def _analytics(service: ApiClient, body: bytes, progress: ProgressArg) -> 
     # computing statistics twice changes nothing, so the request is repeated if its response is lost
     started = await service.post("/staging/analytics-2", {}, body, repeatable=True)
     ended = await operations.wait(service, operations.check_operation(started), None, progress)
-    results = (ended.get("details") or {}).get("value")
+    details = ended.get("details")
+    results = details.get("value") if isinstance(details, dict) else None
     if not isinstance(results, list):
-        raise bad_answer(200, str(ended).encode(), "an operation with statistics was expected")
+        raise bad_answer(200, ended, "an operation with statistics was expected")
     return results

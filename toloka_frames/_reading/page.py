@@ -18,23 +18,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from toloka_frames._reading.page_faults import not_a_page
 from toloka_frames._schema.columns import FLOAT, TIMESTAMP, Column, Layout, PathStep, ValuePath, in_datetime_range
 from toloka_frames._schema.json_rows import batch_of, batch_without_extra, parse_json
 from toloka_frames._transport.http import decode_arrow
-from toloka_frames._transport.responses import bad_answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toloka_frames._errors import BadAnswer
     from toloka_frames._schema.field_types import JsonShape
 
 # The end of a page that is followed by another one.
 TAIL = re.compile(rb'\]\s*,\s*"has_more"\s*:\s*true\s*\}\s*$')
 TAIL_BYTES = 100
 MAX_LAST_ROW_TRIES = 100
-# The longest token of JSON besides strings and numbers is an escape, and the decoder reports a token by its start.
-MAX_TOKEN_LENGTH = 6
 # Below it, a float represents every integer exactly.
 MAX_EXACT_FLOAT = 2.0**53
 
@@ -86,7 +83,10 @@ def read_page(body: bytes, layout: Layout) -> Page:
     Raises:
         BadAnswer: If the body is not a page of a list.
     """
-    return _read_fast(body, layout) or _read_exactly(body, layout)
+    try:
+        return _read_fast(body, layout) or _read_exactly(body, layout)
+    except RecursionError as error:  # of text that is made from a value
+        raise not_a_page(body, layout, error) from error
 
 
 def read_dicts(body: bytes, layout: Layout) -> DictPage:
@@ -101,9 +101,9 @@ def read_dicts(body: bytes, layout: Layout) -> DictPage:
         ids = [row[layout.cursor] for row in rows]
         "\n".join(ids).encode()  # an id must be text that a query can hold
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise _bad(body, layout, ends_early=_ends_early(error)) from error
+        raise not_a_page(body, layout, error) from error
     if not isinstance(rows, list) or not isinstance(has_more, bool):
-        raise _bad(body, layout)
+        raise not_a_page(body, layout)
     return DictPage(ids, has_more, rows)
 
 
@@ -259,18 +259,3 @@ def _element(row: dict[str, Any], lists: tuple[str, ...], index: int) -> dict[st
         if isinstance(elements, list):
             spread[name] = elements[index] if index < len(elements) else None
     return spread
-
-
-def _ends_early(error: Exception) -> bool:
-    """Return whether JSON text is valid up to its end, but not complete: a part of the response is missing."""
-    if isinstance(error, UnicodeDecodeError):
-        return error.reason == "unexpected end of data"
-    if not isinstance(error, json.JSONDecodeError):
-        return False
-    # an unterminated string is reported where it begins, everything else where it ends
-    return error.msg.startswith("Unterminated string") or error.pos > len(error.doc) - MAX_TOKEN_LENGTH
-
-
-def _bad(body: bytes, layout: Layout, *, ends_early: bool = False) -> BadAnswer:
-    expected = f'a page {{"{layout.rows_key}": [...], "has_more": ...}} was expected'
-    return bad_answer(200, body, expected, retryable=ends_early)

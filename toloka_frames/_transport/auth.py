@@ -117,17 +117,18 @@ def remove_token(request: httpx.Request) -> None:
 
 
 def redact(response: httpx.Response) -> httpx.Response:
-    """Return the response without the token, which a page that repeats the request's headers would bring into a message.
+    """Return the response without the token, which a page or a redirect that repeats it would bring into a message.
 
     In a response of 2xx only the header's whole value counts: a token may be a word that occurs in somebody's data.
     """
     value = response.request.headers["Authorization"].encode()
     secret = value if response.is_success else value.partition(b" ")[2]
-    if secret not in response.content:
+    if secret not in response.content and secret.decode() not in response.headers.get("location", ""):
         return response
     content = response.content.replace(secret, b"***")
     # the other headers describe the body as it was: httpx would decompress this one again by its Content-Encoding
-    headers = {name: text for name, text in response.headers.items() if name in ("date", "retry-after")}
+    kept = ("date", "retry-after", "location")
+    headers = {name: text.replace(secret.decode(), "***") for name, text in response.headers.items() if name in kept}
     return httpx.Response(response.status_code, headers=headers, content=content, request=response.request)
 
 

@@ -36,6 +36,7 @@ from toloka_frames._errors import (
 from toloka_frames._runtime.event_loop import in_thread, start
 from toloka_frames._transport.auth import TokenAuth, redact, remove_token, without_frames
 from toloka_frames._transport.connections import ACT_UNDER, WEB_HOSTS, normal_url, open_client, unpicklable
+from toloka_frames._transport.faults import field_fault
 from toloka_frames._transport.rate_limits import RateLimiter
 from toloka_frames._transport.responses import SURROGATE, bad_answer, encodable, not_json, rejection
 from toloka_frames._transport.retries import Retries, retrying
@@ -278,7 +279,8 @@ class ApiClient:
             return None
         requester = decode_json(response, dict).get("id")
         if not isinstance(requester, str) or not requester:
-            raise bad_answer(response.status_code, response.content, "the requester with its id was expected")
+            fault = field_fault(response.content, decode_json(response, dict), {"id": "text"})
+            raise bad_answer(response.status_code, response.content, "the requester with its id was expected", fault=fault)
         return requester
 
     async def _exchange(
@@ -442,7 +444,7 @@ def decode_json(response: httpx.Response, shape: type[JsonT]) -> JsonT:
         if SURROGATE.search(response.content):
             value = encodable(value)
     except (ValueError, RecursionError) as error:
-        raise not_json(response, shape, _retry_after(response)) from error
+        raise not_json(response, shape, _retry_after(response), error) from error
     if not isinstance(value, shape) or (isinstance(value, list) and not all(isinstance(item, dict) for item in value)):
         raise not_json(response, shape, _retry_after(response))
     return value
@@ -460,10 +462,10 @@ def decode_object(response: httpx.Response, returns: Sequence[str] = ("id",), **
         BadAnswer: If it is not this object; the request may have taken effect.
     """
     body = decode_json(response, dict)
-    has_fields = all(isinstance(body[name], str) if name in OPERATION else True for name in returns if name in body)
-    if not has_fields or not body.keys() >= set(returns) or any(body.get(name) != value for name, value in values.items()):
+    expected = {name: "text" if name in OPERATION else "" for name in returns} | {name: repr(values[name]) for name in values}
+    if fault := field_fault(response.content, body, expected):
         fields = ", ".join([*returns, *(f"{name}={value!r}" for name, value in values.items())])
-        error = bad_answer(response.status_code, response.content, f"an object with {fields} was expected")
+        error = bad_answer(response.status_code, response.content, f"an object with {fields} was expected", fault=fault)
         error.may_have_taken_effect = True
         raise error
     return body

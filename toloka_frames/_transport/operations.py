@@ -20,8 +20,9 @@ import pyarrow.compute as pc
 from toloka_frames._errors import Conflict, InputError, OperationFailed, OperationTimeout, TolokaError
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._runtime.progress import ProgressArg, ProgressTracker, current_progress, track_progress
-from toloka_frames._transport.http import decode_arrow
-from toloka_frames._transport.responses import EXCERPT_CHARS, bad_answer, to_text
+from toloka_frames._transport.faults import Fault, field_fault, shape_fault, syntax_fault
+from toloka_frames._transport.http import OPERATION, decode_arrow
+from toloka_frames._transport.responses import bad_answer, to_text
 from toloka_frames._validation import path_part, validate
 
 if TYPE_CHECKING:
@@ -135,7 +136,9 @@ def check_operation(operation: dict[str, Any], operation_id: str | None = None, 
     """
     if not is_operation(operation) or (operation_id and _plain_id(operation["id"]) != _plain_id(operation_id)):
         named = f" {operation_id}" if operation_id else ""
-        error = bad_answer(200, str(operation).encode(), f"an operation{named} was expected")
+        fault = field_fault(json.dumps(operation).encode(), operation, dict.fromkeys(OPERATION, "text"))
+        fault = fault or Fault(f"it is the operation {operation['id']}")
+        error = bad_answer(200, operation, f"an operation{named} was expected", fault=fault)
         error.may_have_taken_effect = starting
         raise error
     return operation
@@ -439,7 +442,10 @@ def _parse_exactly(body: bytes, object_id: str) -> OperationLog:
             elif not entry.get("success"):  # in a rejected request, the entry of a valid object is a success without an id
                 errors[position] = output
     except (ValueError, RecursionError) as error:
-        raise bad_answer(200, body[:EXCERPT_CHARS], "JSON was expected (a list of objects)") from error
+        # of the same length, so that positions stay: bytes that are not UTF-8 are not the fault
+        readable = body.decode("utf-8", "surrogateescape").encode("utf-8", "replace")
+        fault = syntax_fault(readable, error) or shape_fault(readable, list)
+        raise bad_answer(200, body, "JSON was expected (a list of objects)", fault=fault) from error
     others = {position: output for position, output in errors.items() if position not in created}
     return OperationLog(np.fromiter(created, np.int64), np.array(list(created.values()), dtype=object), others)
 

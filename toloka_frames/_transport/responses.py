@@ -18,6 +18,8 @@ from toloka_frames._errors import (
     TooLarge,
     ValidationFailed,
 )
+from toloka_frames._transport.faults import Fault, excerpt, kind_of, path_text, shape_fault, syntax_fault
+from toloka_frames._transport.redirects import redirection
 from toloka_frames._transport.retries import INTERVAL_SECONDS
 
 if TYPE_CHECKING:
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 
 # The statuses of Toloka-Kit 1.2.3, and 502, which the Java SDK treats as an outage like 503.
 RETRYABLE = frozenset({408, 429, 500, 502, 503, 504})
-# A line or two of a proxy's page shows whose it is.
-EXCERPT_CHARS = 200
 
 # an escaped surrogate, or one in UTF-8, which Python's JSON reader accepts
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
@@ -48,6 +48,9 @@ HINTS = {
     429: "Come back at {retry_at}, or let the client wait: retries=tf.Retries(wait_for=('MIN', 'HOUR', 'DAY')).",
 }
 
+FOREIGN_HINT = "A proxy between you and Toloka may have sent it: check url= and proxy=."
+# it does not advise to repeat the call, which may have created something
+FAULTY_HINT = "If it happens again, send this message to Toloka's support."
 NO_PROOF_HINT = "It may have taken effect all the same: a response without the service's own form can be that of a proxy."
 
 
@@ -61,10 +64,13 @@ def rejection(response: httpx.Response, retry_after: float | None) -> ApiError:
     status, body = response.status_code, _value_or_none(response.content)
     has_envelope = isinstance(body, dict) and isinstance(body.get("code"), str)
     if not has_envelope:
+        if redirected := redirection(response):
+            redirected.may_have_taken_effect = _may_have_taken_effect(response, has_envelope=False)
+            return redirected
         if status not in ERRORS:
             return not_json(response, dict, retry_after)
         # some rejections have no envelope: 409 with an empty body (archived pool) or a map of fields (equal bonuses)
-        body = {"message": _excerpt(response.content), "payload": body}
+        body = {"message": _body_of_error(response.content), "payload": body}
     # Retry-After goes first: a part of the minute or day of a quota has already passed
     payload = body.get("payload")
     interval = _interval(payload)
@@ -76,7 +82,7 @@ def rejection(response: httpx.Response, retry_after: float | None) -> ApiError:
         f"{status} {body.get('code') or ''}: {body.get('message') or response.reason_phrase}{_first_field(payload)}",
         status=status,
         code=body.get("code"),
-        request_id=body.get("request_id"),
+        request_id=to_text(body.get("request_id")),
         payload=payload,
         retryable=status in RETRYABLE,
         hint=f"{hint} {NO_PROOF_HINT}".strip() if may_have_taken_effect and not has_envelope else hint,
@@ -85,6 +91,14 @@ def rejection(response: httpx.Response, retry_after: float | None) -> ApiError:
     if isinstance(error, QuotaExceeded):
         error.interval, error.retry_at = interval, retry_at
     return error
+
+
+def _body_of_error(content: bytes) -> str:
+    """Return the text of an error without the service's form; if it is JSON with a fault, the text around that."""
+    fault = syntax_fault(content)
+    if fault is None or fault.is_whole:
+        return excerpt(content)
+    return f"the details cannot be read, because {fault.reason}: {excerpt(content, fault.position)}"
 
 
 def used_up(what: str, interval: str | None, seconds: float) -> QuotaExceeded:
@@ -112,29 +126,80 @@ def decode_ids(response: httpx.Response, count: int | None = None) -> list[str]:
     """
     ids = _value_or_none(response.content)
     if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids) or count not in (None, len(ids)):
-        error = bad_answer(response.status_code, response.content, "a list of ids was expected")
+        fault = syntax_fault(response.content) or _ids_fault(ids, count)
+        error = bad_answer(response.status_code, response.content, "a list of ids was expected", fault=fault)
         error.may_have_taken_effect = True
         raise error
     return ids
 
 
-def not_json(response: httpx.Response, shape: type, retry_after: float | None) -> BadAnswer:
-    """Return the error of a body that is not JSON of a shape, dict or list."""
+def not_json(response: httpx.Response, shape: type, retry_after: float | None, cause: Exception | None = None) -> BadAnswer:
+    """Return the error of a body that is not JSON of a shape.
+
+    Args:
+        response: The response.
+        shape: dict, or list for a list of objects.
+        retry_after: The seconds in its Retry-After header, or None.
+        cause: The error of parsing it, if there was one.
+    """
     status, expected = response.status_code, "an object" if shape is dict else "a list of objects"
-    error = bad_answer(status, response.content, f"JSON was expected ({expected})", retryable=status in RETRYABLE)
+    fault = syntax_fault(response.content, cause) or shape_fault(response.content, shape)
+    error = bad_answer(status, response.content, f"JSON was expected ({expected})", fault=fault, retryable=status in RETRYABLE)
     error.retry_after = retry_after
     error.may_have_taken_effect = _may_have_taken_effect(response, has_envelope=False)
     return error
 
 
-def bad_answer(status: int, content: bytes, expected: str, *, retryable: bool = False) -> BadAnswer:
-    """Return the error of a response that is not what the API promises, with the beginning of its body."""
-    return BadAnswer(
-        f"{status}: {expected}, but the response was {_excerpt(content)}.",
+def _ids_fault(ids: Any, count: int | None) -> Fault:
+    """Return why JSON is not a list of this number of ids."""
+    if not isinstance(ids, list):
+        return Fault(f"it is {kind_of(ids)}", is_whole=not isinstance(ids, dict))
+    wrong = [item for item in ids if not isinstance(item, str)]
+    return Fault(f"an item is {kind_of(wrong[0])}, not text" if wrong else f"it has {len(ids):,} items, not {count:,}")
+
+
+def bad_answer(
+    status: int,
+    content: Any,
+    expected: str,
+    *,
+    fault: Fault | None = None,
+    hint: str | None = None,
+    row: tuple[int, str | None] | None = None,
+    retryable: bool = False,
+) -> BadAnswer:
+    """Return the error of a response that is not what the API promises, with the text around the fault.
+
+    Args:
+        status: The status of the response.
+        content: Its body, or the value of its JSON.
+        expected: What was expected, as a clause.
+        fault: What is wrong; by default the body as a whole.
+        hint: What to do, if not what follows from the fault.
+        row: The position (from 0) of the row with the fault, and its id; None if the fault is in no row.
+        retryable: Whether the same request may succeed later.
+    """
+    body = content if isinstance(content, bytes) else json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
+    found = fault or Fault("", is_whole=True)
+    what = f"{found.reason}{_place_of(found, row)}: " if found.reason and body.strip() else "the response was "
+    error = BadAnswer(
+        f"{status}: {expected}, but {what}{excerpt(body, found.position)}.",
         status=status,
         retryable=retryable,
-        hint="A proxy between you and Toloka may have sent it: check url= and proxy=.",
+        hint=hint or (FOREIGN_HINT if found.is_whole else FAULTY_HINT),
     )
+    error.fault, error.position = found.reason, None if found.is_whole else found.position
+    error.row, error.row_id = row or (None, None)
+    return error
+
+
+def _place_of(fault: Fault, row: tuple[int, str | None] | None) -> str:
+    """Return where a fault is, as the end of a clause."""
+    path = f", at {path_text(fault.path)}" if fault.path else ""
+    if row is None:
+        return path
+    position, id_ = row
+    return f"{path}, in row {position + 1} of the page{'' if id_ is None else f' (id {id_!r})'}"
 
 
 def _value_or_none(content: bytes) -> Any:
@@ -180,11 +245,6 @@ def _may_have_taken_effect(response: httpx.Response, *, has_envelope: bool) -> b
     """
     is_rejection = 400 <= response.status_code < 500 and response.status_code != 408  # noqa: PLR2004 -- HTTP's own numbers
     return response.request.method != "GET" and not (has_envelope and is_rejection)
-
-
-def _excerpt(content: bytes) -> str:
-    text = content[:EXCERPT_CHARS].decode("utf-8", "replace")
-    return repr(text) if text else "an empty body"
 
 
 def _after(seconds: float | None) -> datetime:

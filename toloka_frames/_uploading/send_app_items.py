@@ -324,7 +324,7 @@ def _body(chunk: Chunk, flags: Mapping[str, str], batch: Mapping[str, str | None
 
 def _check_batch(batch: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(batch.get("id"), str):
-        error = bad_answer(200, str(batch).encode(), "a batch was expected")
+        error = bad_answer(200, batch, "a batch was expected")
         error.may_have_taken_effect = True
         raise error
     return batch

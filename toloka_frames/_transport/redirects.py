@@ -1,0 +1,75 @@
+"""Explain a redirect, which is not followed: the token belongs to the host that the client was made for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+
+from toloka_frames._errors import BadAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+API = "/api/"
+MAX_LOCATION_CHARS = 300
+ELSEWHERE_HINT = "That is not an address of the API; it may be the login page of a proxy. Check url= and proxy=."
+SAME_HINT = "That is the address that was requested: check url= and proxy=."
+UNENCRYPTED_HINT = "The token was not sent there, because it would not be encrypted: check url= and proxy=."
+OTHER_HINT = (
+    "The token was not sent there. If you trust this address and it is the API that you want, make the client with {url}."
+)
+ENCRYPTED_HINT = "Make the client with {url}, so that the token is encrypted on its way."
+INVALID = "a Location that is not a URL"
+
+
+def redirection(response: httpx.Response) -> BadAnswer | None:
+    """Return the error of a response with a status of 3xx and a Location; None for any other."""
+    if not response.has_redirect_location:
+        return None
+    status, requested = response.status_code, response.request.url
+    location = _location(response.headers, requested)
+    shown = INVALID if location is None else _shown(location)
+    call = f"{response.request.method} {requested.copy_with(query=None)}"
+    error = BadAnswer(
+        f"{status}: {call} is redirected to {shown}, which is not followed.",
+        status=status,
+        hint=ELSEWHERE_HINT if location is None else _hint(location, requested),
+    )
+    error.location = None if location is None else shown
+    return error
+
+
+def _location(headers: Mapping[str, str], requested: httpx.URL) -> httpx.URL | None:
+    try:
+        location = requested.join(headers["location"])
+    except (httpx.InvalidURL, ValueError):
+        return None
+    return location if location.scheme in ("http", "https") and location.host else None
+
+
+def _shown(location: httpx.URL) -> str:
+    """Return a URL without what may be secret: user and password, and the values of its query."""
+    plain = str(location.copy_with(userinfo=b"", query=None, fragment=None))
+    return f"{plain[:MAX_LOCATION_CHARS]}{'?…' if location.query else ''}"
+
+
+def _hint(location: httpx.URL, requested: httpx.URL) -> str:
+    base, own_base = _base_of(location, requested), _base_of(requested, requested)
+    if base is None:
+        return ELSEWHERE_HINT
+    if base == own_base:
+        return SAME_HINT
+    if (requested.scheme, location.scheme) == ("https", "http"):
+        return UNENCRYPTED_HINT
+    is_same_host = (requested.scheme, requested.host) == ("http", location.host)
+    return (ENCRYPTED_HINT if is_same_host and location.scheme == "https" else OTHER_HINT).format(url=f"url={base!r}")
+
+
+def _base_of(url: httpx.URL, requested: httpx.URL) -> str | None:
+    """Return the `url=` with which a client sends the same request to a URL; None if it has another path."""
+    path = requested.path[requested.path.find(API) :]
+    if not url.path.endswith(path):
+        return None
+    prefix = url.path.removesuffix(path)
+    return str(url.copy_with(userinfo=b"", path=prefix or "/", query=None, fragment=None)).rstrip("/")
