@@ -19,9 +19,10 @@ from support.scripted_server import reply
 from support.task_server import TaskServer
 
 import toloka_frames as tf
-from toloka_frames._uploading.ledger import CreatedRows, Ledger
-from toloka_frames._uploading.requests import Chunk, content_hashes, rows_of_chunks, text_array
-from toloka_frames._uploading.upload import find_like_rows
+from toloka_frames._uploading.ledger import Ledger
+from toloka_frames._uploading.ledger_entry import CreatedRows
+from toloka_frames._uploading.like_rows import find_like_rows, rows_of_chunks
+from toloka_frames._uploading.requests import Chunk, content_hashes, text_array
 from toloka_frames.local import LocalToloka
 
 if TYPE_CHECKING:

@@ -22,7 +22,9 @@ from support.child_process import child_process
 
 import toloka_frames as tf
 from toloka_frames._schema.bulk import CREATE_APP_ITEMS, CREATE_TASK_SUITES, CREATE_TASKS, CREATE_USER_BONUSES
-from toloka_frames._uploading.ledger import ChunkTakenError, Ledger, place_of
+from toloka_frames._uploading import ledger_app_items, ledger_reading
+from toloka_frames._uploading.ledger import Ledger, place_of
+from toloka_frames._uploading.ledger_entry import ChunkTakenError
 from toloka_frames._uploading.requests import Chunk, UploadPlan
 from toloka_frames._uploading.results import Results, packed_ids, unpacked_ids
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from toloka_frames._schema.bulk import BulkCreation
-    from toloka_frames._uploading.ledger import ChunkState, LedgerEntry
+    from toloka_frames._uploading.ledger_entry import ChunkState, LedgerEntry
     from toloka_frames._uploading.results import RowStatus, UncreatedObject
 
 CALL_FLAGS = {"allow_defaults": True, "open_pool": None, "skip_invalid_items": None}
@@ -58,7 +60,7 @@ def uncreated(rows: Sequence[int], status: RowStatus) -> list[UncreatedObject]:
 def known_results(ledger: Ledger, entry: LedgerEntry) -> dict[str, list[Any]]:
     """Return the results that the ledger has, by column."""
     results = Results(entry.object_count, "task_id")
-    for positions, columns in ledger.outcomes(entry.id):
+    for positions, columns in ledger_reading.outcomes(ledger, entry.id):
         results.put(positions, **columns)
     frame = results.frame(pd.RangeIndex(entry.object_count), range(entry.object_count)).astype(object)
     return {name: frame[name].where(frame[name].notna(), None).tolist() for name in frame}
@@ -80,7 +82,7 @@ def test_a_recorded_upload_is_read_back_unchanged(ledger: Ledger) -> None:
     with Ledger(ledger.path) as again:
         again.open()
         assert again.find("me", "mine") == entry
-        left = again.open_chunks(entry.id, FLAGS)
+        left = ledger_reading.open_chunks(again, entry.id, FLAGS)
     assert [replace(part, positions=list(part.positions)) for part in left] == [
         replace(part, positions=list(part.positions)) for part in chunks
     ]
@@ -109,7 +111,7 @@ def test_a_begun_chunk_stays_open_with_its_operation_and_unknown_rows(ledger: Le
     first, second = chunk(0, range(2)), chunk(1, range(2, 4))
     entry = added(ledger, first, second)
     ledger.begin_chunk(entry.id, second, "an-operation", FLAGS, NOW)
-    assert [part.pending_operation_id for part in ledger.open_chunks(entry.id, FLAGS)] == [None, "an-operation"]
+    assert [part.pending_operation_id for part in ledger_reading.open_chunks(ledger, entry.id, FLAGS)] == [None, "an-operation"]
     assert known_results(ledger, entry) == {
         **dict.fromkeys(("task_id", "error_field", "error_code", "error_message"), [None] * 4),
         "status": ["NOT_SENT", "NOT_SENT", "UNKNOWN", "UNKNOWN"],
@@ -117,7 +119,7 @@ def test_a_begun_chunk_stays_open_with_its_operation_and_unknown_rows(ledger: Le
         "chunk": [None, None, 1, 1],
     }
     ledger.withdraw_chunk(entry.id, second)
-    assert [part.pending_operation_id for part in ledger.open_chunks(entry.id, FLAGS)] == [None, None]
+    assert [part.pending_operation_id for part in ledger_reading.open_chunks(ledger, entry.id, FLAGS)] == [None, None]
     assert known_results(ledger, entry)["status"] == ["NOT_SENT"] * 4
 
 
@@ -127,7 +129,7 @@ def test_a_done_chunk_is_closed_and_its_tasks_are_deleted(ledger: Ledger) -> Non
     for part in (first, second):
         ledger.begin_chunk(entry.id, part, part.operation_id, FLAGS, NOW)
     ledger.end_chunk(entry.id, first, "done", ids(first.positions))
-    assert [part.number for part in ledger.open_chunks(entry.id, FLAGS)] == [1]
+    assert [part.number for part in ledger_reading.open_chunks(ledger, entry.id, FLAGS)] == [1]
     results = known_results(ledger, entry)
     assert results["status"] == ["CREATED", "CREATED", "UNKNOWN", "UNKNOWN"]
     assert results["task_id"] == ["t0", "t1", None, None]
@@ -150,11 +152,11 @@ def test_a_failed_chunk_is_open_only_for_other_flags(ledger: Ledger) -> None:
     entry = added(ledger, only)
     ledger.begin_chunk(entry.id, only, "an-operation", FLAGS, NOW)
     ledger.end_chunk(entry.id, only, "failed", [None] * 2, uncreated(only.positions, "FAILED"))
-    assert ledger.open_chunks(entry.id, FLAGS) == []
-    assert ledger.failed_operations(entry.id, FLAGS) == ["an-operation"]
+    assert ledger_reading.open_chunks(ledger, entry.id, FLAGS) == []
+    assert ledger_reading.failed_operations(ledger, entry.id, FLAGS) == ["an-operation"]
     others = FLAGS | {"skip_invalid_items": "true"}
-    assert [part.pending_operation_id for part in ledger.open_chunks(entry.id, others)] == ["an-operation"]
-    assert ledger.failed_operations(entry.id, others) == []
+    assert [part.pending_operation_id for part in ledger_reading.open_chunks(ledger, entry.id, others)] == ["an-operation"]
+    assert ledger_reading.failed_operations(ledger, entry.id, others) == []
     ledger.begin_chunk(entry.id, only, "another", others, NOW)
     results = known_results(ledger, entry)
     assert (results["status"], results["operation_id"], results["error_code"]) == (["UNKNOWN"] * 2, ["another"] * 2, [None] * 2)
@@ -179,12 +181,12 @@ def test_outcomes_are_recorded_row_by_row(ledger: Ledger) -> None:
 def test_planned_chunks_are_reused_with_their_recorded_operation_and_batch(ledger: Ledger) -> None:
     first, second = chunk(0, range(2), pool_id=""), chunk(1, range(2, 4), pool_id="")
     entry = added(ledger, first, second)
-    left = ledger.open_chunks(entry.id, FLAGS, [first, second])
+    left = ledger_reading.open_chunks(ledger, entry.id, FLAGS, [first, second])
     assert [part is planned for part, planned in zip(left, [first, second], strict=True)] == [True, True]
     ledger.begin_chunk(entry.id, first, first.operation_id, FLAGS, NOW)
-    ledger.set_batch(entry.id, "a batch")
-    left = ledger.open_chunks(entry.id, FLAGS, [first, second])
-    assert left == ledger.open_chunks(entry.id, FLAGS)
+    ledger_app_items.set_batch(ledger, entry.id, "a batch")
+    left = ledger_reading.open_chunks(ledger, entry.id, FLAGS, [first, second])
+    assert left == ledger_reading.open_chunks(ledger, entry.id, FLAGS)
     assert [(part.pool_id, part.pending_operation_id) for part in left] == [("a batch", first.operation_id), ("a batch", None)]
 
 
@@ -193,14 +195,14 @@ def test_a_rejected_chunk_is_open_without_an_operation(ledger: Ledger) -> None:
     entry = added(ledger, only)
     ledger.begin_chunk(entry.id, only, only.operation_id, FLAGS, NOW)
     ledger.end_chunk(entry.id, only, "refused", [None] * 2, uncreated(only.positions, "FAILED"))
-    assert [part.pending_operation_id for part in ledger.open_chunks(entry.id, FLAGS)] == [None]
+    assert [part.pending_operation_id for part in ledger_reading.open_chunks(ledger, entry.id, FLAGS)] == [None]
 
 
 def test_halves_replace_a_chunk(ledger: Ledger) -> None:
     first, second = chunk(0, range(5)), chunk(1, range(5, 7))
     entry = added(ledger, first, second)
     ledger.split_chunk(entry.id, first, first.halves())
-    left = ledger.open_chunks(entry.id, FLAGS)
+    left = ledger_reading.open_chunks(ledger, entry.id, FLAGS)
     assert [(part.number, list(part.positions)) for part in left] == [(0, [0, 1]), (0, [2, 3, 4]), (1, [5, 6])]
 
 
@@ -354,9 +356,9 @@ def test_ids_of_36_characters_are_packed_into_17_bytes(kind: str) -> None:
 # The calls of a process that saw a chunk before another process changed it.
 LATE: dict[str, Callable[[Ledger, int, Chunk], object]] = {
     "begin": lambda ledger, upload, part: ledger.begin_chunk(upload, part, part.operation_id, FLAGS, NOW),
-    "begun at": lambda ledger, upload, part: ledger.begun_at(upload, part),
-    "first missing": lambda ledger, upload, part: ledger.first_missing_at(upload, part, NOW),
-    "hold": lambda ledger, upload, part: ledger.hold_chunk(upload, part),
+    "begun at": ledger_app_items.begun_at,
+    "first missing": lambda ledger, upload, part: ledger_app_items.first_missing_at(ledger, upload, part, NOW),
+    "hold": ledger_app_items.hold_chunk,
     "withdraw": lambda ledger, upload, part: ledger.withdraw_chunk(upload, part),
     "split": lambda ledger, upload, part: ledger.split_chunk(upload, part, part.halves()),
     "end": lambda ledger, upload, part: ledger.end_chunk(upload, part, "done", ids(part.positions)),
@@ -379,7 +381,7 @@ def test_a_chunk_that_another_process_has_changed_is_not_changed(
         with pytest.raises(ChunkTakenError):
             late(ledger, entry.id, only)
         assert list(dump(ledger.path)) == known
-    left, _ = ledger.read_again(entry.id, only, FLAGS)
+    left, _ = ledger_reading.read_again(ledger, entry.id, only, FLAGS)
     for part in left:
         late(ledger, entry.id, part) if part.pending_operation_id else EARLIER["begin"](ledger, entry.id, part)
 
@@ -396,13 +398,13 @@ def test_a_chunk_that_is_still_being_sent_is_not_missing(ledger: Ledger) -> None
     ledger.begin_chunk(entry.id, only, only.operation_id, FLAGS, NOW)
     with Ledger(ledger.path) as other:
         [same] = other.open().open_chunks(entry.id, FLAGS)
-        assert other.first_missing_at(entry.id, same, NOW) == NOW
-        assert other.first_missing_at(entry.id, same, later) == NOW
-        ledger.hold_chunk(entry.id, only)
-        assert other.first_missing_at(entry.id, same, later) == later
+        assert ledger_app_items.first_missing_at(other, entry.id, same, NOW) == NOW
+        assert ledger_app_items.first_missing_at(other, entry.id, same, later) == NOW
+        ledger_app_items.hold_chunk(ledger, entry.id, only)
+        assert ledger_app_items.first_missing_at(other, entry.id, same, later) == later
         other.withdraw_chunk(entry.id, same)
     with pytest.raises(ChunkTakenError):
-        ledger.hold_chunk(entry.id, only)
+        ledger_app_items.hold_chunk(ledger, entry.id, only)
 
 
 def test_what_another_process_made_of_a_chunk_is_read_again_without_other_rows(ledger: Ledger) -> None:
@@ -414,9 +416,13 @@ def test_what_another_process_made_of_a_chunk_is_read_again_without_other_rows(l
         other.split_chunk(entry.id, same, halves)
         other.end_chunk(entry.id, halves[0], "done", ["a", None], uncreated([5], "INVALID"))
         other.end_chunk(
-            entry.id, other.open_chunks(entry.id, FLAGS)[0], "done", [*ids(range(3)), None], uncreated([3], "INVALID")
+            entry.id,
+            ledger_reading.open_chunks(other, entry.id, FLAGS)[0],
+            "done",
+            [*ids(range(3)), None],
+            uncreated([3], "INVALID"),
         )
-    left, outcomes = ledger.read_again(entry.id, second, FLAGS)
+    left, outcomes = ledger_reading.read_again(ledger, entry.id, second, FLAGS)
     assert [list(part.positions) for part in left] == [[6, 7]]
     assert sorted(position for positions, _ in outcomes for position in positions) == [4, 5, 5]
     assert [columns["error_code"] for positions, columns in outcomes if columns["status"] == ["INVALID"]] == [["CODE"]]

@@ -18,6 +18,7 @@ from support.task_server import TaskServer
 
 import toloka_frames as tf
 from toloka_frames._schema.bulk import CREATE_APP_ITEMS
+from toloka_frames._uploading import ledger_app_items, ledger_reading
 from toloka_frames._uploading.ledger import Ledger
 from toloka_frames._uploading.requests import HASH
 
@@ -113,10 +114,10 @@ def test_pending_items_of_version_3_are_still_looked_for(old_ledger: Path) -> No
         ledger.open()
         [entry] = ledger.find_name("items")
         assert entry.kind is CREATE_APP_ITEMS
-        [chunk] = ledger.open_chunks(entry.id, {})
+        [chunk] = ledger_reading.open_chunks(ledger, entry.id, {})
         assert (chunk.pending_operation_id, list(chunk.positions)) == (chunk.operation_id, [3])
-        assert ledger.begun_at(entry.id, chunk).isoformat() == "2026-01-01T00:00:00+00:00"
-        assert ledger.created_app_ids(entry.id) == {"i0", "i2"}
+        assert ledger_app_items.begun_at(ledger, entry.id, chunk).isoformat() == "2026-01-01T00:00:00+00:00"
+        assert ledger_app_items.created_app_ids(ledger, entry.id) == {"i0", "i2"}
 
 
 def test_rows_of_version_3_that_may_exist_are_known_by_content(old_ledger: Path, service: TaskServer) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from toloka_frames._schema.bulk import CREATE_APP_ITEMS
+from toloka_frames._uploading import ledger_app_items, ledger_reading
 from toloka_frames._uploading.ledger import Ledger
 from toloka_frames._uploading.ledger_listing import UploadList
 from toloka_frames._uploading.requests import Chunk, UploadPlan
@@ -87,25 +88,25 @@ def use_every_method(ledger: RecordingLedger) -> None:
     ledger.set_flags(entry.id, {"ignore_errors": None})
     for chunk in chunks:
         ledger.begin_chunk(entry.id, chunk, chunk.operation_id, FLAGS, NOW)
-    assert ledger.begun_at(entry.id, chunks[0]) == NOW
-    assert ledger.first_missing_at(entry.id, chunks[0], NOW) == NOW
-    assert len(ledger.other_pending_chunks(entry.id, chunks[0])) == 2
-    ledger.set_batch(entry.id, "B")
+    assert ledger_app_items.begun_at(ledger, entry.id, chunks[0]) == NOW
+    assert ledger_app_items.first_missing_at(ledger, entry.id, chunks[0], NOW) == NOW
+    assert len(ledger_app_items.other_pending_chunks(ledger, entry.id, chunks[0])) == 2
+    ledger_app_items.set_batch(ledger, entry.id, "B")
     ledger.withdraw_chunk(entry.id, chunks[1])
     ledger.split_chunk(entry.id, chunks[1], chunks[1].halves())
     ledger.end_chunk(entry.id, chunks[0], "done", ["i", None], [(1, "INVALID", "a", "CODE", "wrong")])
     ledger.end_chunk(entry.id, chunks[2], "failed", [None, None])
-    assert len(ledger.open_chunks(entry.id, {})) == 3
-    assert len(ledger.outcomes(entry.id)) == 3
-    assert ledger.failed_operations(entry.id, FLAGS) == [chunks[2].operation_id]
-    assert ledger.created_app_ids(entry.id) == {"i"}
+    assert len(ledger_reading.open_chunks(ledger, entry.id, {})) == 3
+    assert len(ledger_reading.outcomes(ledger, entry.id)) == 3
+    assert ledger_reading.failed_operations(ledger, entry.id, FLAGS) == [chunks[2].operation_id]
+    assert ledger_app_items.created_app_ids(ledger, entry.id) == {"i"}
     assert ledger.pools_to_open(entry.id) == ["B"]
     ledger.pool_was_opened(entry.id, "B")
     assert len(ledger.created_contents(["app project P"], "me", 7)) == 2
-    assert ledger.read_again(entry.id, chunks[1], {})[0][0].number == 1
+    assert ledger_reading.read_again(ledger, entry.id, chunks[1], {})[0][0].number == 1
     ledger.begin_chunk(entry.id, chunks[1].halves()[0], "operation", FLAGS, NOW)
-    ledger.hold_chunk(entry.id, chunks[1].halves()[0])
-    assert ledger.batch_of(entry.id) == "B"
+    ledger_app_items.hold_chunk(ledger, entry.id, chunks[1].halves()[0])
+    assert ledger_app_items.batch_of(ledger, entry.id) == "B"
     assert ledger.find_name("mine") == ledger.find_content(CREATE_APP_ITEMS, "hash")
     assert ledger.uploads()["upload_id"] == ("mine",)
     assert ledger.unsettled("mine")

@@ -21,6 +21,7 @@ from support.task_server import TaskServer
 
 import toloka_frames as tf
 from toloka_frames._schema.bulk import CREATE_TASKS
+from toloka_frames._uploading import ledger_reading
 from toloka_frames._uploading.cells import column_roles
 from toloka_frames._uploading.ledger import Ledger
 from toloka_frames._uploading.tasks import DefaultOverlap, TaskRows
@@ -428,7 +429,7 @@ def test_a_plan_is_read_back_from_the_ledger_unchanged(client: Client, files: It
         ledger.open()
         record = ledger.find(plan.account, plan.upload_id)
         assert record is not None
-        left = ledger.open_chunks(record.id, {})
+        left = ledger_reading.open_chunks(ledger, record.id, {})
     assert (record.object_count, record.content_hash, record.digests) == (len(example.frame), plan.content_hash, plan.digests)
     assert list(map(as_list, left)) == list(map(as_list, plan.chunks))
     assert [chunk.operation_id for chunk in left] == [chunk.operation_id for chunk in plan.chunks]

@@ -17,7 +17,9 @@ from support.deleted_locks import locks_deleted
 from support.sample_project import create_pool
 
 import toloka_frames as tf
-from toloka_frames._uploading.ledger import ChunkTakenError, Ledger
+from toloka_frames._uploading import ledger_reading
+from toloka_frames._uploading.ledger import Ledger
+from toloka_frames._uploading.ledger_entry import ChunkTakenError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -134,7 +136,7 @@ def begin_as_another_process(ledger: Path, number: int) -> Callable[[Sequence[st
     other = Ledger(ledger).open()
     [upload_id] = tf.uploads(ledger)["upload_id"]
     [entry] = other.find_name(upload_id)
-    [chunk] = other.open_chunks(entry.id, {}, number=number)
+    [chunk] = ledger_reading.open_chunks(other, entry.id, {}, number=number)
     other.begin_chunk(entry.id, chunk, chunk.operation_id, {}, datetime.now(UTC))
 
     def end(ids: Sequence[str | None]) -> None:

@@ -12,7 +12,7 @@ from toloka_frames._schema.bulk import CREATE_APP_BATCH, CREATE_APP_ITEMS
 from toloka_frames._uploading.cells import check_fields, column_roles, convert_rows
 from toloka_frames._uploading.ledger import place_of
 from toloka_frames._uploading.requests import PoolObjects, content_hashes, make_plan, number_array
-from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, Upload, check_flags, upload_verb
+from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, FrameUpload, check_flags, upload_verb
 from toloka_frames._validation import check_frame, one_of, path_part, text, validate
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def create_app_items(
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
     timeout: float | None = None,
-) -> Upload:
+) -> FrameUpload:
     """Create an app item from each row of a DataFrame: in a batch, or without one, to be labelled at once.
 
     The columns are the app's input fields (`INPUT:*`, or their names alone). Checks, the ledger and the effect of the same call
@@ -82,7 +82,7 @@ def create_app_items(
         raise InputError("ignore_errors=True is for items of a batch only.", column="ignore_errors", hint="Give batch_id=.")
     destination = _destination(app_project_id, batch_id=batch_id)
     rows = ItemRows(CREATE_APP_ITEMS, df, flags, upload_id, item_roles(df), destination)
-    return Upload(rows, client, ledger, concurrency, progress, timeout)
+    return FrameUpload(rows, client, ledger, concurrency, progress, timeout)
 
 
 @upload_verb
@@ -101,7 +101,7 @@ def create_app_batch(
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
     timeout: float | None = None,
-) -> Upload:
+) -> FrameUpload:
     """Create a batch with an app item from each row of a DataFrame.
 
     The first request creates the batch, the others add their items to it. Everything else is as in `create_app_items`.
@@ -138,7 +138,7 @@ def create_app_batch(
     flags["priority_order"] = priority_order
     destination = _destination(app_project_id, name=name)
     rows = ItemRows(CREATE_APP_BATCH, df, flags, upload_id, item_roles(df), destination)
-    return Upload(rows, client, ledger, concurrency, progress, timeout)
+    return FrameUpload(rows, client, ledger, concurrency, progress, timeout)
 
 
 def _destination(app_project_id: str, **batch: str | None) -> dict[str, str]:

@@ -10,7 +10,7 @@ from toloka_frames._schema.bulk import CREATE_USER_BONUSES
 from toloka_frames._uploading.fixed_columns import convert_objects, read_columns, reject_duplicates
 from toloka_frames._uploading.ledger import place_of
 from toloka_frames._uploading.requests import PoolObjects, content_hashes, make_plan, text_array
-from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, Upload, check_flags, upload_verb
+from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, FrameUpload, check_flags, upload_verb
 from toloka_frames._validation import check_frame, reject_rows
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def create_user_bonuses(
     progress: ProgressArg = "auto",
     timeout: float | None = None,
     retry_failed: bool = False,
-) -> Upload:
+) -> FrameUpload:
     """Pay a bonus to the user of each row of a DataFrame.
 
     The ledger and the effect of the same call again are as in `create_tasks`: nobody is paid twice.
@@ -86,7 +86,7 @@ def create_user_bonuses(
     flags = check_flags(upload_id, skip_invalid_items=skip_invalid_items)
     objects = bonus_objects(df, {"public_title": public_title, "public_message": public_message})
     rows = BonusRows(CREATE_USER_BONUSES, df, flags, upload_id, objects, payments(df))
-    return Upload(rows, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed)
+    return FrameUpload(rows, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from toloka_frames._uploading.app_items import ItemRows, item_roles
 from toloka_frames._uploading.bonuses import BonusRows, payments
 from toloka_frames._uploading.cells import column_roles
 from toloka_frames._uploading.ledger import Ledger, ledger_path
+from toloka_frames._uploading.like_rows import find_like_rows
 from toloka_frames._uploading.tasks import DefaultOverlap, TaskRows
-from toloka_frames._uploading.upload import check_client, find_like_rows, snapshot
+from toloka_frames._uploading.upload import check_client, snapshot
 from toloka_frames._validation import check_frame, path_part, validate
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from toloka_frames._client.client import AsyncTolokaClient
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._transport.http import ApiClient
-    from toloka_frames._uploading.ledger import CreatedRows
+    from toloka_frames._uploading.ledger_entry import CreatedRows
     from toloka_frames._uploading.upload import FrameRows
 
 # Values that are not valid are compared as they are sent with this flag, so that the other rows can be chosen.

@@ -17,31 +17,27 @@ import os
 import sqlite3
 import threading
 from array import array
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from toloka_frames._errors import InputError, LedgerError
 from toloka_frames._runtime.concurrency import FileLock
-from toloka_frames._schema.bulk import BULK_CREATIONS, CREATE_APP_BATCH, CREATE_USER_BONUSES
+from toloka_frames._schema.bulk import BULK_CREATIONS, CREATE_USER_BONUSES
+from toloka_frames._uploading.ledger_entry import ChunkTakenError, CreatedRows, LedgerEntry
 from toloka_frames._uploading.ledger_schema import APPLICATION_ID, MIGRATED_VERSION, SCHEMA, SCHEMA_VERSION
-from toloka_frames._uploading.requests import COUNT, HASH, Chunk, positions_of, spans_of
+from toloka_frames._uploading.requests import COUNT, HASH, Chunk, spans_of
 from toloka_frames._uploading.results import packed_ids, unpacked_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from toloka_frames._schema.bulk import BulkCreation
-    from toloka_frames._uploading.requests import UploadPlan
+    from toloka_frames._uploading.ledger_entry import ChunkState, Flags
+    from toloka_frames._uploading.requests import Hashes, UploadPlan
     from toloka_frames._uploading.results import UncreatedObject
-
-# waiting: not sent; begun: sent, end not known; refused: rejected by the service; done, failed: how the operation ended
-ChunkState: TypeAlias = Literal["waiting", "begun", "refused", "done", "failed"]
-Hashes: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
-Flags: TypeAlias = "Mapping[str, bool | str | None]"
 
 PAGE_BYTES = 32_768
 MIN_FREE_PAGES = 32  # a megabyte; to return fewer would take a fifth of the time of a small upload
@@ -63,61 +59,7 @@ HINTS = {
 }
 OF_CHUNK = "where upload = :upload and operation_id = :operation_id"
 BEGUN = "from chunks where upload = :upload and state = 'begun'"
-OF_NUMBER = "where upload = :upload and (:number is null or number = :number)"
 OUTCOME_COLUMNS = ("row", "status", "error_field", "error_code", "error_message")
-
-
-class ChunkTakenError(Exception):
-    """Another process has changed a chunk since this call read it, so the change of this call was not made."""
-
-
-class CreatedRows(NamedTuple):
-    """Rows of one chunk that were created, or whose outcome is not known.
-
-    Attributes:
-        upload_id: The name of their upload.
-        begun: When the upload was begun.
-        place: What they are compared within.
-        hashes: A uint64 hash of each row.
-    """
-
-    upload_id: str
-    begun: datetime
-    place: str
-    hashes: Hashes
-
-
-@dataclass(frozen=True)
-class LedgerEntry:
-    """An upload in the ledger.
-
-    Attributes:
-        id: Its number in the ledger.
-        account: The account; "" if an earlier version of the ledger did not record it.
-        url: The service's URL, as `ApiClient.normal_url`; None likewise.
-        upload_id: Its name.
-        kind: The bulk creation.
-        object_count: The number of its objects.
-        content_hash: A hash of all objects.
-        digests: A CRC-32 for each object if the user named the upload, otherwise empty.
-        flags: The flags of the last call.
-        ended: When all rows were settled, or None.
-        destination: The app project, and the batch's id or name; empty for objects that name their pool.
-        object_of_row: The position of each input row's object.
-    """
-
-    id: int
-    account: str
-    url: str | None
-    upload_id: str
-    kind: BulkCreation
-    object_count: int
-    content_hash: str
-    digests: array[int]
-    flags: Flags
-    ended: datetime | None
-    destination: Mapping[str, str]
-    object_of_row: Sequence[int]
 
 
 class LedgerFile:
@@ -239,7 +181,8 @@ class LedgerFile:
         sqlite.execute("pragma journal_mode = delete")
 
     @contextlib.contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
+    def change(self) -> Iterator[sqlite3.Connection]:
+        """Change the file in one transaction, which is on disk when the block ends."""
         with self._lock, self._explained(), self._transaction() as sqlite:
             yield sqlite
 
@@ -254,16 +197,18 @@ class LedgerFile:
                 self._sqlite.execute("rollback")
             raise
 
-    def _write(self, sql: str, **parameters: object) -> list[Any]:
-        with self._change() as sqlite:
+    def write(self, sql: str, **parameters: object) -> list[Any]:
+        """Change the file by one statement, and return its rows."""
+        with self.change() as sqlite:
             return sqlite.execute(sql, parameters).fetchall()
 
-    def _read(self, sql: str, **parameters: object) -> list[Any]:
+    def read(self, sql: str, **parameters: object) -> list[Any]:
+        """Return the rows of one statement."""
         with self._lock, self._explained():
-            return self._rows(sql, **parameters)
+            return self.rows(sql, **parameters)
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[None]:
+    def reading(self) -> Iterator[None]:
         """Let the statements of a block read one state of the file."""
         with self._lock, self._explained():
             self._sqlite.execute("begin")
@@ -272,7 +217,8 @@ class LedgerFile:
             finally:
                 self._sqlite.execute("commit")
 
-    def _rows(self, sql: str, **parameters: object) -> list[Any]:
+    def rows(self, sql: str, **parameters: object) -> list[Any]:
+        """Return the rows of a statement, within `reading` or `change`."""
         return self._sqlite.execute(sql, parameters).fetchall()
 
     @contextlib.contextmanager
@@ -299,7 +245,7 @@ class Ledger(LedgerFile):
         self.check_rows: Callable[[Sequence[Chunk], Sequence[CreatedRows]], None] | None = None
         self._data_version = -1  # SQLite's, when rows were last checked
         # the version of each chunk when this call last read or changed it; 0 for a chunk that it has added
-        self._versions: dict[tuple[int, str], int] = {}
+        self.versions: dict[tuple[int, str], int] = {}
 
     def lock(self, account: str, upload_id: str) -> UploadLock:
         """Return the lock that keeps two processes from sending the same upload at once."""
@@ -308,19 +254,19 @@ class Ledger(LedgerFile):
 
     def find(self, account: str, upload_id: str) -> LedgerEntry | None:
         """Return the account's upload of this name, or None."""
-        rows = self._read(
+        rows = self.read(
             "select * from uploads where upload_id = :upload_id and account = :account", account=account, upload_id=upload_id
         )
         return _entry(rows[0]) if rows else None
 
     def find_name(self, upload_id: str) -> list[LedgerEntry]:
         """Return the uploads of this name, of any account."""
-        rows = self._read("select * from uploads where upload_id = :upload_id order by id", upload_id=upload_id)
+        rows = self.read("select * from uploads where upload_id = :upload_id order by id", upload_id=upload_id)
         return list(map(_entry, rows))
 
     def find_content(self, kind: BulkCreation, content_hash: str) -> list[LedgerEntry]:
         """Return the uploads of these objects, of any account and name."""
-        rows = self._read(
+        rows = self.read(
             "select * from uploads where content = :content and path = :path order by id", content=content_hash, path=kind.path
         )
         return list(map(_entry, rows))
@@ -356,7 +302,7 @@ class Ledger(LedgerFile):
             "ended": None,
         }
         columns, named = ", ".join(values), ", ".join(f":{name}" for name in values)
-        with self._change() as sqlite:
+        with self.change() as sqlite:
             cursor = sqlite.execute(f"insert into uploads ({columns}) values ({named}) on conflict do nothing", values)
             if not cursor.rowcount:
                 return None
@@ -367,71 +313,7 @@ class Ledger(LedgerFile):
 
     def set_flags(self, upload: int, flags: Flags) -> None:
         """Record the flags of the current call."""
-        self._write("update uploads set flags = :flags where id = :upload", flags=json.dumps(dict(flags)), upload=upload)
-
-    def open_chunks(
-        self, upload: int, flags: Mapping[str, str] | None, planned: Iterable[Chunk] = (), number: int | None = None
-    ) -> list[Chunk]:
-        """Return the chunks to send or to look up, among them those that failed under other flags.
-
-        Args:
-            upload: The upload.
-            flags: The flags of the call's requests; None for all that failed.
-            planned: Chunks in memory, which are not read again.
-            number: The number of the chunks; None for all.
-        """
-        known = {chunk.operation_id: chunk for chunk in planned}
-        with self._reading():
-            rows = self._rows(
-                "select operation_id, pool_id, iif(state in ('begun', 'failed'), sent_as, null) as pending, version from chunks"
-                f" {OF_NUMBER}"
-                " and (state in ('waiting', 'begun', 'refused') or (state = 'failed' and flags <> :flags))"
-                " order by state = 'refused', number, rowid",
-                upload=upload,
-                number=number,
-                flags=_flags_text(flags),
-            )
-            self._versions |= {(upload, operation_id): version for operation_id, _, _, version in rows}
-            return [
-                _updated(known.get(operation_id) or self._read_chunk(upload, operation_id), pool_id, pending)
-                for operation_id, pool_id, pending, _ in rows
-            ]
-
-    def outcomes(self, upload: int, number: int | None = None) -> list[tuple[Sequence[int], dict[str, Any]]]:
-        """Return what is known of rows that were sent: positions, and columns of the results for them.
-
-        Args:
-            upload: The upload.
-            number: The number of the chunks; None for all.
-        """
-        chunks = self._read(
-            "select spans, iif(state = 'begun', 'UNKNOWN', 'CREATED') as status, object_ids, sent_as,"
-            " nullif(pool_id, '') as batch_id, number"
-            f" from chunks {OF_NUMBER} and (state = 'begun' or object_ids is not null)",
-            upload=upload,
-            number=number,
-        )
-        known: list[tuple[Sequence[int], dict[str, Any]]] = [
-            (
-                positions_of(spans),
-                {
-                    "status": status,
-                    "object_id": None if ids is None else unpacked_ids(ids),
-                    "operation_id": sent_as,
-                    "batch_id": batch_id,
-                    "chunk": chunk_number,
-                },
-            )
-            for spans, status, ids, sent_as, batch_id, chunk_number in chunks
-        ]
-        uncreated = self._read(
-            f"select {', '.join(OUTCOME_COLUMNS)} from outcomes where upload = :upload and (:number is null or operation_id in"
-            " (select operation_id from chunks where upload = :upload and number = :number))",
-            upload=upload,
-            number=number,
-        )
-        positions, *columns = map(list, zip(*uncreated, strict=True)) if uncreated else [[] for _ in OUTCOME_COLUMNS]
-        return [*known, (positions, dict(zip(OUTCOME_COLUMNS[1:], columns, strict=True)))]
+        self.write("update uploads set flags = :flags where id = :upload", flags=json.dumps(dict(flags)), upload=upload)
 
     def created_contents(
         self, places: Iterable[str], account: str | None = None, except_upload: int | None = None
@@ -443,29 +325,30 @@ class Ledger(LedgerFile):
             account: The account; None if it is not known, for the rows of any account.
             except_upload: An upload whose rows are left out.
         """
-        with self._reading():
+        with self.reading():
             return self._created_contents(places, account, except_upload)
 
     def check_chunks(self, upload: int, chunks: Sequence[Chunk]) -> None:
         """Pass chunks that are not sent yet to `check_rows`."""
-        with self._reading():
-            begun = {id_ for (id_,) in self._rows(f"select operation_id {BEGUN}", upload=upload)}
+        with self.reading():
+            begun = {id_ for (id_,) in self.rows(f"select operation_id {BEGUN}", upload=upload)}
             self._check(upload, [chunk for chunk in chunks if chunk.operation_id not in begun])
 
     def _check(self, upload: int | None, chunks: Sequence[Chunk]) -> None:
         """Pass chunks to `check_rows`, if another connection has changed the file since rows were last checked."""
-        [(version,)] = self._rows("pragma data_version")
+        [(version,)] = self.rows("pragma data_version")
         if self.check_rows is None or version == self._data_version:
             return
-        [(account, path, destination)] = self._rows("select account, path, destination from uploads where id = :id", id=upload)
+        [(account, path, destination)] = self.rows("select account, path, destination from uploads where id = :id", id=upload)
         kind, where = BULK_CREATIONS[path], json.loads(destination)
         # '' is the account of an upload of version 3, whose account is not known
         places = {place_of(kind, name, where, chunk.pool_id) for name in (account, "") for chunk in chunks}
-        self.check_rows(chunks, self._created_contents(places, account or None, upload))
+        if created := self._created_contents(places, account or None, upload):
+            self.check_rows(chunks, created)
         self._data_version = version
 
     def _created_contents(self, places: Iterable[str], account: str | None, except_upload: int | None) -> list[CreatedRows]:
-        rows = self._rows(
+        rows = self.rows(
             "select upload_id, uploads.begun, contents.place, hashes, counts,"
             " iif(chunks.created < chunks.rows, object_ids, null)"
             " from contents join chunks using (upload, operation_id) join uploads on id = upload"
@@ -480,24 +363,6 @@ class Ledger(LedgerFile):
             for upload_id, begun, place, hashes, counts, ids in rows
         ]
 
-    def read_again(
-        self, upload: int, chunk: Chunk, flags: Mapping[str, str]
-    ) -> tuple[list[Chunk], list[tuple[Sequence[int], dict[str, Any]]]]:
-        """Return what another process has made of a chunk: the chunks of its rows that are not settled, and their outcomes."""
-        rows = set(chunk.positions)
-        chunks = self.open_chunks(upload, flags, [chunk], chunk.number)
-        outcomes = [_within(rows, *outcome) for outcome in self.outcomes(upload, chunk.number)]
-        return [part for part in chunks if rows.issuperset(part.positions)], outcomes
-
-    def failed_operations(self, upload: int, flags: Mapping[str, str] | None) -> list[str]:
-        """Return the ids of the operations that ended with FAIL under these flags."""
-        rows = self._read(
-            "select sent_as from chunks where upload = :upload and state = 'failed' and flags = :flags",
-            upload=upload,
-            flags=_flags_text(flags),
-        )
-        return [operation_id for (operation_id,) in rows]
-
     def begin_chunk(self, upload: int, chunk: Chunk, operation_id: str, flags: Mapping[str, str], at: datetime) -> None:
         """Record that a chunk is about to be sent as this operation, at a time by the service's clock.
 
@@ -505,8 +370,8 @@ class Ledger(LedgerFile):
             ChunkTakenError: If another process has changed the chunk since this call read it.
             RowsAlreadyCreated: From `check_rows`.
         """
-        values = {"sent_as": operation_id, "flags": _flags_text(flags), "begun": at.isoformat()}
-        with self._chunk_change(upload, chunk) as (sqlite, key):
+        values = {"sent_as": operation_id, "flags": flags_text(flags), "begun": at.isoformat()}
+        with self.chunk_change(upload, chunk) as (sqlite, key):
             self._check(upload, [chunk])
             sqlite.execute(f"delete from outcomes {OF_CHUNK}", key)
             sqlite.execute(
@@ -515,64 +380,14 @@ class Ledger(LedgerFile):
                 key | values,
             )
 
-    def begun_at(self, upload: int, chunk: Chunk) -> datetime:
-        """Return when a chunk was begun, by the service's clock; `ChunkTakenError` as in `begin_chunk`."""
-        sql = f"select begun from chunks {OF_CHUNK} and version = :version"
-        return self._timestamp(self._read(sql, **self._key_and_version(upload, chunk)), chunk)
-
-    def first_missing_at(self, upload: int, chunk: Chunk, at: datetime) -> datetime:
-        """Return when a chunk without a response was first looked for and not found; record `at` if it is now.
-
-        Raises:
-            ChunkTakenError: As in `begin_chunk`.
-        """
-        sql = f"update chunks set ended = coalesce(ended, :at) {OF_CHUNK} and version = :version returning ended"
-        return self._timestamp(self._write(sql, at=at.isoformat(), **self._key_and_version(upload, chunk)), chunk)
-
-    def hold_chunk(self, upload: int, chunk: Chunk) -> None:
-        """Record that a chunk is still being sent, and so is not missing; `ChunkTakenError` as in `begin_chunk`."""
-        sql = f"update chunks set ended = null {OF_CHUNK} and version = :version returning begun"
-        self._timestamp(self._write(sql, **self._key_and_version(upload, chunk)), chunk)
-
-    def batch_of(self, upload: int) -> str:
-        """Return the batch of an upload's chunks, "" if there is none yet."""
-        [(batch_id,)] = self._read("select max(pool_id) from chunks where upload = :upload", upload=upload)
-        return str(batch_id)
-
-    def set_batch(self, upload: int, batch_id: str) -> None:
-        """Record the batch that was created for all chunks of an upload."""
-        self._write("update chunks set pool_id = :batch_id where upload = :upload", batch_id=batch_id, upload=upload)
-
-    def created_app_ids(self, upload: int) -> set[str]:
-        """Return the ids of all app items and batches that uploads to this upload's app project have created."""
-        rows = self._read(
-            "select object_ids, iif(path = :batches, pool_id, null) from contents join chunks using (upload, operation_id)"
-            " join uploads on id = upload where contents.place = (select place from contents where upload = :upload)",
-            upload=upload,
-            batches=CREATE_APP_BATCH.path,
-        )
-        created = {id_ for ids, _ in rows if ids is not None for id_ in unpacked_ids(ids) if id_ is not None}
-        return created | {batch_id for _, batch_id in rows if batch_id is not None}
-
-    def other_pending_chunks(self, upload: int, chunk: Chunk) -> list[Chunk]:
-        """Return all other chunks for the same app project that have no response, those of other uploads too."""
-        with self._reading():
-            rows = self._rows(
-                "select upload, operation_id from contents join chunks using (upload, operation_id)"
-                " where contents.place = (select place from contents where upload = :upload) and state = 'begun'"
-                " and not (upload = :upload and operation_id = :operation_id)",
-                **_key(upload, chunk),
-            )
-            return [self._read_chunk(other, operation_id) for other, operation_id in rows]
-
     def withdraw_chunk(self, upload: int, chunk: Chunk) -> None:
         """Record that a chunk that was begun did not take effect; `ChunkTakenError` as in `begin_chunk`."""
-        with self._chunk_change(upload, chunk) as (sqlite, key):
+        with self.chunk_change(upload, chunk) as (sqlite, key):
             sqlite.execute(f"update chunks set state = 'waiting', sent_as = null, begun = null, ended = null {OF_CHUNK}", key)
 
     def split_chunk(self, upload: int, chunk: Chunk, halves: Sequence[Chunk]) -> None:
         """Replace a chunk that was too large by others; `ChunkTakenError` as in `begin_chunk`."""
-        with self._chunk_change(upload, chunk) as (sqlite, key):
+        with self.chunk_change(upload, chunk) as (sqlite, key):
             [row] = sqlite.execute("select * from uploads where id = :upload", key)
             for table in ("chunks", "objects", "contents"):
                 sqlite.execute(f"delete from {table} {OF_CHUNK}", key)
@@ -609,7 +424,7 @@ class Ledger(LedgerFile):
             "object_ids": packed_ids(object_ids),
         }
         assignments = ", ".join(f"{name} = :{name}" for name in values)
-        with self._chunk_change(upload, chunk) as (sqlite, key):
+        with self.chunk_change(upload, chunk) as (sqlite, key):
             named = ", ".join(f":{name}" for name in (*key, *OUTCOME_COLUMNS))
             rows = (key | dict(zip(OUTCOME_COLUMNS, outcome, strict=True)) for outcome in uncreated)
             sqlite.executemany(f"insert or replace into outcomes values ({named})", rows)
@@ -620,7 +435,7 @@ class Ledger(LedgerFile):
 
     def pools_to_open(self, upload: int) -> list[str]:
         """Return the pools with created objects that this upload has not opened yet."""
-        rows = self._read(
+        rows = self.read(
             "select pool_id from chunks where upload = :upload and created > 0"
             " except select pool_id from opened where upload = :upload",
             upload=upload,
@@ -629,40 +444,29 @@ class Ledger(LedgerFile):
 
     def pool_was_opened(self, upload: int, pool_id: str) -> None:
         """Record that this upload has opened a pool."""
-        self._write("insert or ignore into opened values (:upload, :pool_id)", upload=upload, pool_id=pool_id)
+        self.write("insert or ignore into opened values (:upload, :pool_id)", upload=upload, pool_id=pool_id)
 
     @contextlib.contextmanager
-    def _chunk_change(self, upload: int, chunk: Chunk) -> Iterator[tuple[sqlite3.Connection, dict[str, Any]]]:
+    def chunk_change(self, upload: int, chunk: Chunk) -> Iterator[tuple[sqlite3.Connection, dict[str, Any]]]:
         """Change a chunk in one transaction, if no other process has changed it since this call read it."""
-        key = self._key_and_version(upload, chunk)
+        key = self.key_and_version(upload, chunk)
         version = key.pop("version")
-        with self._change() as sqlite:
+        with self.change() as sqlite:
             sql = f"update chunks set version = version + 1 {OF_CHUNK} and version = :version"
             if not sqlite.execute(sql, key | {"version": version}).rowcount:
                 raise ChunkTakenError(chunk.operation_id)
             yield sqlite, key
-        self._versions[upload, chunk.operation_id] = version + 1
+        self.versions[upload, chunk.operation_id] = version + 1
 
-    def _key_and_version(self, upload: int, chunk: Chunk) -> dict[str, Any]:
-        return {**_key(upload, chunk), "version": self._versions.get((upload, chunk.operation_id), 0)}
+    def key_and_version(self, upload: int, chunk: Chunk) -> dict[str, Any]:
+        """Return the parameters that select a chunk in the version that this call has read."""
+        return {**chunk_key(upload, chunk), "version": self.versions.get((upload, chunk.operation_id), 0)}
 
-    def _timestamp(self, rows: list[Any], chunk: Chunk) -> datetime:
+    def timestamp(self, rows: list[Any], chunk: Chunk) -> datetime:
+        """Return the timestamp in the only row; raise `ChunkTakenError` if there is none."""
         if not rows or rows[0][0] is None:
             raise ChunkTakenError(chunk.operation_id)
         return datetime.fromisoformat(rows[0][0])
-
-    def _read_chunk(self, upload: int, operation_id: str) -> Chunk:
-        """Return a chunk that is not settled, as it was planned; within `_reading`."""
-        rows = self._rows(
-            "select number, pool_id, spans, text, key, hashes, counts"
-            " from chunks join uploads on upload = id join objects using (upload, operation_id)"
-            " join contents using (upload, operation_id)"
-            f" {OF_CHUNK}",
-            upload=upload,
-            operation_id=operation_id,
-        )
-        [(number, pool_id, spans, text, key, hashes, counts)] = rows
-        return Chunk(number, pool_id, positions_of(spans), text, key, contents=hashes, content_counts=counts or b"")
 
 
 class UploadLock:
@@ -774,7 +578,7 @@ def _entry(row: sqlite3.Row | Mapping[str, Any]) -> LedgerEntry:
 def _insert_chunks(sqlite: sqlite3.Connection, entry: LedgerEntry, chunks: Iterable[Chunk]) -> None:
     for chunk in chunks:
         values = {
-            **_key(entry.id, chunk),
+            **chunk_key(entry.id, chunk),
             "number": chunk.number,
             "pool_id": chunk.pool_id,
             "spans": spans_of(chunk.positions),
@@ -794,27 +598,11 @@ def _insert_chunks(sqlite: sqlite3.Connection, entry: LedgerEntry, chunks: Itera
         sqlite.execute("insert into contents values (:upload, :operation_id, :place, :hashes, :counts)", values)
 
 
-def _within(rows: set[int], positions: Sequence[int], columns: Mapping[str, Any]) -> tuple[Sequence[int], dict[str, Any]]:
-    """Return the outcomes of these rows only."""
-    wanted = [index for index, position in enumerate(positions) if position in rows]
-    some = {
-        name: [values[index] for index in wanted] if isinstance(values, list) else values for name, values in columns.items()
-    }
-    return [positions[index] for index in wanted], some
-
-
-def _key(upload: int, chunk: Chunk) -> dict[str, Any]:
+def chunk_key(upload: int, chunk: Chunk) -> dict[str, Any]:
     return {"upload": upload, "operation_id": chunk.operation_id}
 
 
-def _updated(chunk: Chunk, pool_id: str, pending_operation_id: str | None) -> Chunk:
-    """Return a planned chunk with the batch and the operation that are known since."""
-    if (chunk.pool_id, chunk.pending_operation_id) == (pool_id, pending_operation_id):
-        return chunk  # the same object, because it has cached its operation id, a hash of all its objects
-    return replace(chunk, pool_id=pool_id, pending_operation_id=pending_operation_id)
-
-
-def _flags_text(flags: Mapping[str, str] | None) -> str:
+def flags_text(flags: Mapping[str, str] | None) -> str:
     return json.dumps(flags, sort_keys=True)
 
 

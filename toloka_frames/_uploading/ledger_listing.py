@@ -24,7 +24,7 @@ class UploadList(LedgerFile):
 
     def uploads(self) -> dict[str, Any]:
         """Return all uploads with the number of their rows in each state, oldest first, as columns."""
-        rows = self._read(
+        rows = self.read(
             f"""
             select upload_id, uploads.rows, coalesce(uploads.created, summary.created) as created,
                 coalesce(uploads.invalid, summary.invalid) as invalid, substr(begun, 1, 23) as begun,
@@ -42,7 +42,7 @@ class UploadList(LedgerFile):
 
     def unsettled(self, upload_id: str) -> bool:
         """Return whether some of the rows of the uploads of this name are not settled."""
-        rows = self._read("select 1 from uploads where upload_id = :upload_id and ended is null", upload_id=upload_id)
+        rows = self.read("select 1 from uploads where upload_id = :upload_id and ended is null", upload_id=upload_id)
         return bool(rows)
 
     def forget(self, upload_id: str | None, before: str | None, *, unsettled: bool) -> int:
@@ -56,7 +56,7 @@ class UploadList(LedgerFile):
         Returns:
             The number of deleted uploads.
         """
-        with self._change() as sqlite:
+        with self.change() as sqlite:
             rows = sqlite.execute(
                 "delete from uploads where upload_id = coalesce(:upload_id, upload_id)"
                 " and begun < coalesce(:before, '9999') and (:unsettled or ended is not null) returning id",

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from toloka_frames._errors import InputError
+from toloka_frames._runtime.event_loop import in_thread
+from toloka_frames._schema.bulk import CREATE_TASKS
 from toloka_frames._schema.pandas_values import STRING_DTYPE
 from toloka_frames._schema.timestamps import format_timestamp
 from toloka_frames._transport.connections import HOSTS, normal_url
+from toloka_frames._transport.http import account_unknown
 from toloka_frames._uploading.ledger import ledger_path
 from toloka_frames._uploading.ledger_listing import UploadList
-from toloka_frames._uploading.upload import CONCURRENCY, LedgerRows, Upload, upload_verb
+from toloka_frames._uploading.like_rows import reject_created_rows
+from toloka_frames._uploading.upload import CONCURRENCY, Upload, begin_call, upload_verb
 from toloka_frames._validation import flag, text, validate
 
 if TYPE_CHECKING:
     from toloka_frames._client.client import AsyncTolokaClient
     from toloka_frames._reading.output_paths import FilePath
-    from toloka_frames._runtime.progress import ProgressArg
+    from toloka_frames._runtime.progress import ProgressArg, ProgressTracker
     from toloka_frames._schema.timestamps import TimestampLike
+    from toloka_frames._uploading.ledger import Ledger
+    from toloka_frames._uploading.ledger_entry import LedgerEntry
+    from toloka_frames._uploading.upload import Caller, UploadState
 
 LIST_HINT = "tf.uploads() lists all; give another ledger with ledger=..."
 
@@ -35,7 +43,7 @@ def resume(
     progress: ProgressArg = "auto",
     timeout: float | None = None,
     retry_failed: bool = False,
-) -> Upload:
+) -> RecordedUpload:
     """Resume an upload without its frame; the ledger holds the rows that are not settled.
 
     Args:
@@ -54,9 +62,7 @@ def resume(
         InputError: If this account has no upload with this name in the ledger.
     """
     validate("upload_id", text, upload_id)
-    return Upload(
-        LedgerRows(upload_id, only_check=False), client, ledger, concurrency, progress, timeout, retry_failed=retry_failed
-    )
+    return RecordedUpload(upload_id, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed)
 
 
 @upload_verb
@@ -67,7 +73,7 @@ def reconcile(
     ledger: FilePath | None = None,
     progress: ProgressArg = "auto",
     timeout: float | None = None,
-) -> Upload:
+) -> RecordedUpload:
     """Look up the outcome of every UNKNOWN row of an upload, and send nothing.
 
     Args:
@@ -87,7 +93,62 @@ def reconcile(
         ApiError: If the service rejects a request.
     """
     validate("upload_id", text, upload_id)
-    return Upload(LedgerRows(upload_id, only_check=True), client, ledger, CONCURRENCY, progress, timeout)
+    return RecordedUpload(upload_id, client, ledger, CONCURRENCY, progress, timeout, only_check=True)
+
+
+class RecordedUpload(Upload):
+    """The upload that an earlier call has recorded under a name.
+
+    Args:
+        upload_id: The upload's name in the ledger.
+        args: Those of `Upload`.
+        only_check: Whether chunks with an unknown outcome are only looked up, and nothing is sent.
+        options: Those of `Upload`.
+    """
+
+    def __init__(self, upload_id: str, *args: Any, only_check: bool = False, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._name, self._only_check = upload_id, only_check
+        self._expect(CREATE_TASKS, 0, range(0), pd.RangeIndex(0))  # until the ledger is read
+
+    async def _run_with(self, ledger: Ledger, tracker: ProgressTracker) -> None:
+        """Find the upload in the ledger, and send what is not settled or look it up."""
+        find = partial(_find, upload_id=self._name, caller=await self._caller(await self._service.account()))
+        await in_thread(ledger.open)
+        async with self._lock(ledger, find, tracker):
+            entry = await in_thread(find, ledger)
+            tracker.title = entry.kind.name
+            self._expect(entry.kind, entry.object_count, entry.object_of_row, pd.RangeIndex(len(entry.object_of_row)))
+            if not entry.digests:
+                ledger.check_rows = partial(
+                    reject_created_rows, entry.kind, entry.object_of_row, "tf.new_rows(df, client, ...)"
+                )
+            state = await in_thread(begin_call, ledger, entry, entry.flags, self._retry_failed)
+            if self._only_check:
+                await self._look_up(ledger, entry, state, tracker)
+            else:
+                await in_thread(ledger.check_chunks, entry.id, state.chunks)
+                await self._send(ledger, entry, state, tracker)
+
+    async def _look_up(self, ledger: Ledger, entry: LedgerEntry, state: UploadState, tracker: ProgressTracker) -> None:
+        """Look up the chunks that an earlier call sent and whose outcome is not known."""
+        sender = self._sender(ledger, entry, state, tracker)
+        await sender.look_up([chunk for chunk in state.chunks if chunk.pending_operation_id])
+        tracker.note = self._results.summary()
+
+
+def _find(ledger: Ledger, *, upload_id: str, caller: Caller) -> LedgerEntry:
+    entries = ledger.find_name(upload_id)
+    entry = caller.choose(entries, upload_id)
+    if entry is None and entries and caller.account is None:
+        raise account_unknown()
+    if entry is None:
+        raise InputError(
+            f"This account has no upload {upload_id!r} in the ledger {ledger.path}.",
+            column="upload_id",
+            hint="tf.uploads() lists all; give another ledger with ledger=...",
+        )
+    return entry
 
 
 def uploads(ledger: FilePath | None = None) -> pd.DataFrame:

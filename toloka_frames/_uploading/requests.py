@@ -242,24 +242,6 @@ def unpack(packed: bytes) -> bytes:
     return text
 
 
-def rows_of_chunks(chunks: Sequence[Chunk], object_of_row: Sequence[int]) -> tuple[np.ndarray[Any, Any], Hashes]:
-    """Return the position and the hash of each row of chunks.
-
-    Args:
-        chunks: The chunks; those whose hashes are not known are left out.
-        object_of_row: The position of each input row's object.
-    """
-    known = [chunk for chunk in chunks if chunk.contents]
-    objects = np.concatenate([np.asarray(chunk.positions, np.int64) for chunk in known] or [np.empty(0, np.int64)])
-    hashes = np.frombuffer(b"".join(chunk.contents for chunk in known), HASH)
-    if isinstance(object_of_row, range):
-        return objects, hashes
-    # the rows of an object are in the order of the frame
-    rows = np.argsort(object_of_row, kind="stable")
-    of_object = np.split(rows, np.cumsum(np.bincount(object_of_row))[:-1])
-    return np.concatenate([of_object[number] for number in objects] or [objects]), hashes
-
-
 def retry_operation_id(operation_id: str) -> str:
     """Return the idempotency key for the next attempt, after this operation ended with FAIL and created nothing."""
     return str(uuid.uuid5(NAMESPACE, operation_id))

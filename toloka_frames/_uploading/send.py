@@ -29,7 +29,8 @@ from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._transport import operations
 from toloka_frames._transport.operations import OperationPoller
 from toloka_frames._transport.responses import to_text
-from toloka_frames._uploading.ledger import ChunkTakenError
+from toloka_frames._uploading import ledger_reading
+from toloka_frames._uploading.ledger_entry import ChunkTakenError
 from toloka_frames._uploading.requests import retry_operation_id
 from toloka_frames._uploading.results import NO_ERROR
 from toloka_frames._validation import path_part
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
     from toloka_frames._runtime.progress import ProgressTracker
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._transport.operations import OperationLog
-    from toloka_frames._uploading.ledger import ChunkState, Ledger, LedgerEntry
+    from toloka_frames._uploading.ledger import Ledger
+    from toloka_frames._uploading.ledger_entry import ChunkState, LedgerEntry
     from toloka_frames._uploading.requests import Chunk
     from toloka_frames._uploading.results import Results
 
@@ -113,7 +115,7 @@ class ChunkSender(ABC):
 
     async def _read_again(self, chunk: Chunk) -> list[Chunk]:
         """Write what the ledger has of a chunk's rows to the results; return the chunks of those that are not settled."""
-        chunks, outcomes = await in_thread(self._ledger.read_again, self._entry.id, chunk, self.flags)
+        chunks, outcomes = await in_thread(ledger_reading.read_again, self._ledger, self._entry.id, chunk, self.flags)
         self._results.put(chunk.positions, **NO_ERROR, status="NOT_SENT", operation_id=None, batch_id=None, chunk=None)
         for positions, columns in outcomes:
             self._results.put(positions, **columns)

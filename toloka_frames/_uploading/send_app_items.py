@@ -22,7 +22,8 @@ from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._schema.bulk import CREATE_APP_BATCH, CREATE_APP_ITEMS
 from toloka_frames._schema.lists import APP_BATCHES, APP_ITEMS
 from toloka_frames._transport.responses import bad_answer, decode_ids
-from toloka_frames._uploading.ledger import ChunkTakenError
+from toloka_frames._uploading import ledger_app_items
+from toloka_frames._uploading.ledger_entry import ChunkTakenError
 from toloka_frames._uploading.results import NO_ERROR
 from toloka_frames._uploading.send import ChunkSender, is_divisible
 
@@ -120,7 +121,7 @@ class AppItemSender(ChunkSender):
             with self._tracker.wait("another process that sends these rows"):
                 await asyncio.sleep(FOLLOW_POLL_SECONDS)
             left = await self._read_again(chunk)
-        self._batch_id = self._batch_id or await in_thread(self._ledger.batch_of, self._entry.id)
+        self._batch_id = self._batch_id or await in_thread(ledger_app_items.batch_of, self._ledger, self._entry.id)
         self._tracker.rows += len(chunk.positions) - sum(len(part.positions) for part in left)
         for part in left:
             await self._create_or_follow(part, release)
@@ -150,7 +151,7 @@ class AppItemSender(ChunkSender):
         try:
             while not (await asyncio.wait([post], timeout=HOLD_SECONDS))[0]:
                 with suppress(LedgerError):  # one that is missed does not matter
-                    await in_thread(self._ledger.hold_chunk, self._entry.id, chunk)
+                    await in_thread(ledger_app_items.hold_chunk, self._ledger, self._entry.id, chunk)
             return post.result()
         finally:
             post.cancel()
@@ -212,7 +213,7 @@ class AppItemSender(ChunkSender):
 
     async def _took_effect(self, chunk: Chunk) -> bool | None:
         """Return whether a chunk without a response took effect, and record its outcome if so; None if not known yet."""
-        since = await in_thread(self._ledger.first_missing_at, self._entry.id, chunk, self._service.now())
+        since = await in_thread(ledger_app_items.first_missing_at, self._ledger, self._entry.id, chunk, self._service.now())
         if (possible_items := await self._search(chunk)) is None:
             return True
         if not possible_items and self._service.now() >= since + ABSENT_AFTER:
@@ -227,7 +228,7 @@ class AppItemSender(ChunkSender):
 
     async def _search(self, chunk: Chunk) -> int | None:
         """Record the outcome of a chunk if its items are listed and return None, or return the number of possible items."""
-        begun = await in_thread(self._ledger.begun_at, self._entry.id, chunk)
+        begun = await in_thread(ledger_app_items.begun_at, self._ledger, self._entry.id, chunk)
         possible_items = 0
         for batch_id in await self._candidate_batches(begun):
             match = await self._match(replace(chunk, pool_id=batch_id), begun)
@@ -244,8 +245,8 @@ class AppItemSender(ChunkSender):
     async def _match(self, chunk: Chunk, begun: datetime) -> Match:
         """Match a chunk's rows with the items that are listed since it was begun and do not belong to other chunks."""
         items = await self._list_items(chunk, begun)
-        settled = await in_thread(self._ledger.created_app_ids, self._entry.id)
-        pending = await in_thread(self._ledger.other_pending_chunks, self._entry.id, chunk)
+        settled = await in_thread(ledger_app_items.created_app_ids, self._ledger, self._entry.id)
+        pending = await in_thread(ledger_app_items.other_pending_chunks, self._ledger, self._entry.id, chunk)
         other_inputs = [value for other in pending for value in inputs_of(other).values()]
         all_or_nothing = "ignore_errors" not in self.flags
         items = [item for item in items if item["id"] not in settled]
@@ -255,7 +256,7 @@ class AppItemSender(ChunkSender):
         """Return the batches that may hold a chunk: its own, or those of its name created since; "" for items without one."""
         if not self._creates_batch:
             return [self._batch_id]
-        settled = await in_thread(self._ledger.created_app_ids, self._entry.id)
+        settled = await in_thread(ledger_app_items.created_app_ids, self._ledger, self._entry.id)
         batches = await _list_all(self._service, APP_BATCHES, app_project_id=self._project, created_gte=begun - CLOCK_SKEW)
         name = self._entry.destination.get("name", "")
         return [batch["id"] for batch in batches if batch["id"] not in settled and (batch.get("name") or "") == name]
@@ -264,7 +265,7 @@ class AppItemSender(ChunkSender):
         """Record the batch that a chunk created, for this chunk and the later ones."""
         if self._creates_batch:
             self._batch_id = batch_id
-            await in_thread(self._ledger.set_batch, self._entry.id, batch_id)
+            await in_thread(ledger_app_items.set_batch, self._ledger, self._entry.id, batch_id)
         return replace(chunk, pool_id=self._batch_id)
 
     async def _reported_errors(self, chunk: Chunk, missing: Collection[int]) -> dict[int, dict[str, Any]]:
@@ -277,7 +278,7 @@ class AppItemSender(ChunkSender):
 
     async def _created_items(self, chunk: Chunk, count: int, ids: Collection[str] | None = None) -> list[dict[str, Any]]:
         """Return the items that a chunk created, once this number of them is listed."""
-        begun = await in_thread(self._ledger.begun_at, self._entry.id, chunk)
+        begun = await in_thread(ledger_app_items.begun_at, self._ledger, self._entry.id, chunk)
 
         async def listed() -> list[dict[str, Any]] | None:
             items = [item for item in await self._list_items(chunk, begun) if ids is None or item["id"] in ids]

@@ -29,7 +29,7 @@ from toloka_frames._uploading.requests import (
     text_list,
 )
 from toloka_frames._uploading.task_members import MAX_OVERLAP, OVERLAP_HINT, is_overlap
-from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, Upload, check_flags, upload_verb
+from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, FrameUpload, check_flags, upload_verb
 from toloka_frames._validation import check_column_names, check_frame, path_part, positive, reject_rows, validate
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from toloka_frames._client.client import AsyncTolokaClient
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._runtime.progress import ProgressArg
+    from toloka_frames._schema.bulk import BulkCreation
     from toloka_frames._schema.columns import Specification
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._uploading.cells import ColumnRoles, ConvertedRows
@@ -64,7 +65,7 @@ def create_tasks(
     progress: ProgressArg = "auto",
     timeout: float | None = None,
     retry_failed: bool = False,
-) -> Upload:
+) -> FrameUpload:
     """Create a task from each row of a DataFrame.
 
     The columns are the project's input fields, or those of the platform's own files and of `get_tasks`: `INPUT:*`, `GOLDEN:*`
@@ -125,7 +126,7 @@ def create_tasks(
     roles = column_roles(df, input_columns, has_pool=pool_id is not None)
     default = _check_overlap(overlap, infinite_overlap, allow_defaults, roles.members)
     rows = TaskRows(CREATE_TASKS, df, flags, upload_id, roles, pool_id, default)
-    return Upload(rows, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed)
+    return FrameUpload(rows, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed)
 
 
 @upload_verb
@@ -148,7 +149,7 @@ def create_task_suites(
     progress: ProgressArg = "auto",
     timeout: float | None = None,
     retry_failed: bool = False,
-) -> Upload:
+) -> FrameUpload:
     """Create task suites from the rows of a DataFrame, for a pool without smart mixing.
 
     A suite holds the tasks of one page that a Toloker sees. Columns of tasks, checks, the ledger and the effect of the same
@@ -196,7 +197,7 @@ def create_task_suites(
     roles = column_roles(frame, input_columns, has_pool=pool_id is not None)
     default = _check_overlap(overlap, infinite_overlap, allow_defaults, roles.suite)
     rows = TaskRows(CREATE_TASK_SUITES, frame, flags, upload_id, roles, pool_id, default, suites)
-    return Upload(rows, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed)
+    return FrameUpload(rows, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed)
 
 
 def _suite_of_each_row(df: pd.DataFrame, suite_column: str | None, rows_per_suite: int | None) -> Sequence[Any]:
@@ -294,6 +295,11 @@ class TaskRows(FrameRows):
             groups, object_of_row = self._suites(pools, self.suites)
         return make_plan(self.kind, account, groups, object_of_row, self.upload_id, [pool.returned for pool in pools])
 
+    def check_pools(self, pools: Iterable[Mapping[str, Any]]) -> None:
+        """Raise InputError if a pool is archived, or takes suites where tasks are sent or tasks where suites are sent."""
+        for pool in pools:
+            _check_pool(pool, self.kind)
+
     def new_rows_call(self) -> str:
         """Return the code that chooses the rows that were not created yet."""
         pool = "" if self.pool_id is None else f", {self.pool_id!r}"
@@ -373,6 +379,29 @@ def _blocks(pools: Iterable[_Pool]) -> Iterator[_Pool]:
     for pool in pools:
         for start in range(0, len(pool.rows), FRAME_BLOCK_ROWS):
             yield replace(pool, rows=pool.rows[start : start + FRAME_BLOCK_ROWS])
+
+
+def _check_pool(pool: Mapping[str, Any], kind: BulkCreation) -> None:
+    """Raise InputError if a pool is archived, or takes tasks where suites are sent or suites where tasks are sent.
+
+    Source: Toloka API, "Create single/multiple tasks", "Create single/multiple task suites".
+    """
+    name = f"The pool {pool.get('id')} ({pool.get('private_name')})"
+    if pool.get("status") == "ARCHIVED":
+        raise InputError(f"{name} is archived and takes no {kind.name}.", column="pool_id")
+    if kind is CREATE_TASKS and not pool.get("mixer_config"):
+        raise InputError(
+            f"{name} has no mixer_config, so it takes task suites, not tasks.",
+            column="pool_id",
+            hint="Send suites with tf.create_task_suites, or make the pool with smart mixing: "
+            "mixer_config={'real_tasks_count': ..., 'golden_tasks_count': ...}.",
+        )
+    if kind is CREATE_TASK_SUITES and pool.get("mixer_config"):
+        raise InputError(
+            f"{name} has a mixer_config, so it takes tasks, not task suites.",
+            column="pool_id",
+            hint="Send them with tf.create_tasks.",
+        )
 
 
 def _checked_pool_id(pool_id: Any, position: int) -> str:

@@ -14,31 +14,30 @@ from dataclasses import dataclass, replace
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from toloka_frames._client.client import AsyncTolokaClient
 from toloka_frames._errors import InputError, RowsAlreadyCreated, TolokaError, UploadCancelled, UploadError, UploadInterrupted
 from toloka_frames._runtime.event_loop import both, in_thread, run, run_on_loop
 from toloka_frames._runtime.progress import ProgressArg, ProgressTracker, track_progress
-from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS, CREATE_USER_BONUSES
+from toloka_frames._schema.bulk import CREATE_USER_BONUSES
 from toloka_frames._transport.http import account_unknown
+from toloka_frames._uploading import ledger_reading
 from toloka_frames._uploading.ledger import Ledger, ledger_path
-from toloka_frames._uploading.requests import rows_of_chunks
+from toloka_frames._uploading.like_rows import reject_created_rows
 from toloka_frames._uploading.results import Results
 from toloka_frames._uploading.send import OperationSender, upload_operation_failed
 from toloka_frames._uploading.send_app_items import AppItemSender
-from toloka_frames._validation import MAX_SHOWN, flag, flag_or_none, format_rows, positive, seconds_or_none, text, validate
+from toloka_frames._validation import flag, flag_or_none, format_rows, positive, seconds_or_none, text, validate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._schema.bulk import BulkCreation
     from toloka_frames._transport.http import ApiClient
-    from toloka_frames._uploading.ledger import CreatedRows, Flags, LedgerEntry, UploadLock
+    from toloka_frames._uploading.ledger import UploadLock
+    from toloka_frames._uploading.ledger_entry import Flags, LedgerEntry
     from toloka_frames._uploading.requests import Chunk, Hashes, UploadPlan
     from toloka_frames._uploading.send import ChunkSender
 
@@ -217,6 +216,9 @@ class FrameRows(ABC):
             InputError: If a row cannot be sent.
         """
 
+    def check_pools(self, pools: Iterable[Mapping[str, Any]]) -> None:  # noqa: B027 -- only tasks and suites have pools
+        """Raise InputError if a pool does not take these objects; called for a new upload only."""
+
     @abstractmethod
     def new_rows_call(self) -> str:
         """Return the code that chooses the rows that were not created yet."""
@@ -228,19 +230,6 @@ class FrameRows(ABC):
     @abstractmethod
     async def hashes(self, service: ApiClient) -> Hashes:
         """Return a hash of each row, equal for rows that must not be created twice; errors as in `plan`."""
-
-
-@dataclass(frozen=True)
-class LedgerRows:
-    """The rows of an earlier upload, as the ledger has them.
-
-    Attributes:
-        upload_id: The upload's name in the ledger.
-        only_check: Whether chunks with an unknown outcome are only looked up, and nothing is sent.
-    """
-
-    upload_id: str
-    only_check: bool
 
 
 def check_flags(upload_id: str | None, **flags: bool | None) -> dict[str, bool | str | None]:
@@ -315,11 +304,10 @@ class UploadState:
 
 
 class Upload(RowJob):
-    """One upload, of the rows of a frame or of what the ledger has of an earlier call."""
+    """An upload that the ledger records."""
 
     def __init__(
         self,
-        rows: FrameRows | LedgerRows,
         client: AsyncTolokaClient,
         ledger: FilePath | None,
         concurrency: int,
@@ -332,25 +320,19 @@ class Upload(RowJob):
         validate("retry_failed", flag, retry_failed)
         self._retry_failed = retry_failed
         self._ledger_path = ledger_path(ledger)
-        if isinstance(rows, FrameRows):
-            rows = replace(rows, frame=snapshot(rows.frame))
-        self._rows = rows
         self._ledger_was_read = False
-        if isinstance(rows, FrameRows):
-            index: pd.Index[int] = rows.frame.index
-            self._expect(rows.kind, len(index), range(len(index)), index)
-        else:
-            self._expect(CREATE_TASKS, 0, range(0), pd.RangeIndex(0))
 
     async def _run(self) -> None:
-        """Plan the rows of a frame or find those of the ledger, and send them or look them up."""
-        rows = self._rows
-        if isinstance(rows, FrameRows):
-            with track_progress(self._progress, rows.kind.name, total=len(rows.frame)) as tracker:
-                await self._run_frame(rows, tracker)
-        else:
-            with track_progress(self._progress, CREATE_TASKS.name) as tracker:
-                await self._run_ledger(rows, tracker)
+        with track_progress(self._progress, self._kind.name, total=len(self._index) or None) as tracker:
+            ledger = Ledger(self._ledger_path)
+            try:
+                await self._run_with(ledger, tracker)
+            finally:
+                await in_thread(ledger.close)
+
+    @abstractmethod
+    async def _run_with(self, ledger: Ledger, tracker: ProgressTracker) -> None:
+        """Open the ledger, find or enter the upload there, and send its rows or look them up."""
 
     def frame(self) -> pd.DataFrame:
         """Return what is known of each input row."""
@@ -362,60 +344,14 @@ class Upload(RowJob):
         without = f" Without the frame: tf.resume({self.upload_id!r}, client)." if self.upload_id else ""
         return f"{known} Run the same cell again to continue.{without}"
 
-    async def _run_frame(self, rows: FrameRows, tracker: ProgressTracker) -> None:
-        ledger = Ledger(self._ledger_path)
-        try:
-            plan, _ = await both(rows.plan(self._service), in_thread(ledger.open))
-            await self._run_plan(rows, plan, ledger, tracker)
-        finally:
-            await in_thread(ledger.close)
-
-    async def _run_plan(self, rows: FrameRows, plan: UploadPlan, ledger: Ledger, tracker: ProgressTracker) -> None:
-        caller = await self._caller(plan.account)
-        if plan.object_count != len(rows.frame):
-            self._expect(rows.kind, plan.object_count, plan.object_of_row, rows.frame.index)
-        self._object_of_row = plan.object_of_row
-        find = partial(_earlier, plan=plan, caller=caller)
-        async with self._lock(ledger, find, tracker, plan.account, plan.upload_id):
-            entry, state = await in_thread(_enter, ledger, plan, caller, rows, self._retry_failed)
-            await self._send(ledger, entry, state, tracker)
-
-    async def _run_ledger(self, rows: LedgerRows, tracker: ProgressTracker) -> None:
-        find = partial(_find, upload_id=rows.upload_id, caller=await self._caller(await self._service.account()))
-        ledger = Ledger(self._ledger_path)
-        try:
-            await in_thread(ledger.open)
-            await self._run_entry(rows, ledger, find, tracker)
-        finally:
-            await in_thread(ledger.close)
-
-    async def _run_entry(
-        self, rows: LedgerRows, ledger: Ledger, find: Callable[[Ledger], LedgerEntry], tracker: ProgressTracker
-    ) -> None:
-        async with self._lock(ledger, find, tracker):
-            entry = await in_thread(find, ledger)
-            tracker.title = entry.kind.name
-            index = pd.RangeIndex(len(entry.object_of_row))
-            self._expect(entry.kind, entry.object_count, entry.object_of_row, index)
-            if not entry.digests:
-                ledger.check_rows = partial(
-                    reject_created_rows, entry.kind, entry.object_of_row, "tf.new_rows(df, client, ...)"
-                )
-            state = await in_thread(_begin_call, ledger, entry, entry.flags, self._retry_failed)
-            if rows.only_check:
-                await self._look_up(ledger, entry, state, tracker)
-            else:
-                await in_thread(ledger.check_chunks, entry.id, state.chunks)
-                await self._send(ledger, entry, state, tracker)
-
     async def _caller(self, account: str | None) -> Caller:
         names = frozenset({account, await self._service.former_account()} - {None})
         return Caller(account, names, self._service.normal_url)
 
     def _expect(self, kind: BulkCreation, objects: int, object_of_row: Sequence[int], index: pd.Index[int]) -> None:
+        """Prepare the results of an upload; an earlier call may have sent any of its rows."""
         self._results = Results(objects, kind.object_id, kind.request_id_column)
-        self._index, self._object_of_row = index, object_of_row
-        # an earlier call may have sent any of them
+        self._kind, self._index, self._object_of_row = kind, index, object_of_row
         self._results.put(range(objects), status="UNKNOWN", error_message="The ledger has not been read yet.")
 
     @asynccontextmanager
@@ -467,12 +403,6 @@ class Upload(RowJob):
         if entry.ended and not state.chunks:
             tracker.note += f" All rows were settled on {entry.ended:%Y-%m-%d %H:%M} UTC; nothing was sent."
 
-    async def _look_up(self, ledger: Ledger, entry: LedgerEntry, state: UploadState, tracker: ProgressTracker) -> None:
-        """Look up the chunks that an earlier call sent and whose outcome is not known."""
-        sender = self._sender(ledger, entry, state, tracker)
-        await sender.look_up([chunk for chunk in state.chunks if chunk.pending_operation_id])
-        tracker.note = self._results.summary()
-
     def _sender(self, ledger: Ledger, entry: LedgerEntry, state: UploadState, tracker: ProgressTracker) -> ChunkSender:
         """Write what the ledger knows to the results, and return what sends the rest."""
         self._results.put(range(entry.object_count), status="NOT_SENT", error_message=None)
@@ -502,6 +432,29 @@ class Upload(RowJob):
             await in_thread(ledger.pool_was_opened, entry.id, pool_id)
 
 
+class FrameUpload(Upload):
+    """The upload of a frame's rows, new or of an earlier call."""
+
+    def __init__(self, rows: FrameRows, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._rows = rows = replace(rows, frame=snapshot(rows.frame))
+        index: pd.Index[int] = rows.frame.index
+        self._expect(rows.kind, len(index), range(len(index)), index)
+
+    async def _run_with(self, ledger: Ledger, tracker: ProgressTracker) -> None:
+        """Plan the rows, find them in the ledger or enter them there, and send what is not settled."""
+        rows = self._rows
+        plan, _ = await both(rows.plan(self._service), in_thread(ledger.open))
+        caller = await self._caller(plan.account)
+        if plan.object_count != len(rows.frame):
+            self._expect(rows.kind, plan.object_count, plan.object_of_row, rows.frame.index)
+        self._object_of_row = plan.object_of_row
+        find = partial(_earlier, plan=plan, caller=caller)
+        async with self._lock(ledger, find, tracker, plan.account, plan.upload_id):
+            entry, state = await in_thread(_enter, ledger, plan, caller, rows, self._retry_failed)
+            await self._send(ledger, entry, state, tracker)
+
+
 def _enter(
     ledger: Ledger, plan: UploadPlan, caller: Caller, rows: FrameRows, retry_failed: bool
 ) -> tuple[LedgerEntry, UploadState]:
@@ -510,8 +463,7 @@ def _enter(
         ledger.check_rows = partial(reject_created_rows, plan.kind, plan.object_of_row, rows.new_rows_call())
     entry = _earlier(ledger, plan, caller)
     if entry is None:
-        for pool in plan.pools:
-            check_pool(pool, plan.kind)
+        rows.check_pools(plan.pools)
         if added := ledger.add(plan, rows.flags, caller.url):
             return added, UploadState(rows.flags, _request_flags(plan.kind, rows.flags), plan.chunks)
         return _enter(ledger, plan, caller, rows, retry_failed)  # another process has just added it
@@ -521,7 +473,7 @@ def _enter(
             column="upload_id",
             hint="Give these rows another upload_id=, or send the original rows.",
         )
-    state = _begin_call(ledger, entry, rows.flags, retry_failed, plan.chunks)
+    state = begin_call(ledger, entry, rows.flags, retry_failed, plan.chunks)
     ledger.check_chunks(entry.id, state.chunks)
     return entry, state
 
@@ -546,21 +498,7 @@ def _earlier(ledger: Ledger, plan: UploadPlan, caller: Caller) -> LedgerEntry | 
     return entry
 
 
-def _find(ledger: Ledger, *, upload_id: str, caller: Caller) -> LedgerEntry:
-    entries = ledger.find_name(upload_id)
-    entry = caller.choose(entries, upload_id)
-    if entry is None and entries and caller.account is None:
-        raise account_unknown()
-    if entry is None:
-        raise InputError(
-            f"This account has no upload {upload_id!r} in the ledger {ledger.path}.",
-            column="upload_id",
-            hint="tf.uploads() lists all; give another ledger with ledger=...",
-        )
-    return entry
-
-
-def _begin_call(
+def begin_call(
     ledger: Ledger, entry: LedgerEntry, flags: Flags, retry_failed: bool, planned: Sequence[Chunk] = ()
 ) -> UploadState:
     """Record the flags of a call, and return what is left for it to do; chunks that are planned already are not read again."""
@@ -568,36 +506,13 @@ def _begin_call(
     ledger.set_flags(entry.id, flags)
     # chunks that failed under these flags are not sent again
     final = None if retry_failed else sent
-    chunks, outcomes = ledger.open_chunks(entry.id, final, planned), ledger.outcomes(entry.id)
-    return UploadState(flags, sent, chunks, outcomes, ledger.failed_operations(entry.id, final))
+    chunks, outcomes = ledger_reading.open_chunks(ledger, entry.id, final, planned), ledger_reading.outcomes(ledger, entry.id)
+    return UploadState(flags, sent, chunks, outcomes, ledger_reading.failed_operations(ledger, entry.id, final))
 
 
 def _request_flags(kind: BulkCreation, flags: Flags) -> dict[str, str]:
     """Return the flags as query parameters: those that are set, without the one that opens pools or starts the batch."""
     return {name: "true" if flag is True else str(flag) for name, flag in flags.items() if flag and name != kind.open_flag}
-
-
-def check_pool(pool: Mapping[str, Any], kind: BulkCreation) -> None:
-    """Raise InputError if a pool is archived, or takes tasks where suites are sent or suites where tasks are sent.
-
-    Source: Toloka API, "Create single/multiple tasks", "Create single/multiple task suites".
-    """
-    name = f"The pool {pool.get('id')} ({pool.get('private_name')})"
-    if pool.get("status") == "ARCHIVED":
-        raise InputError(f"{name} is archived and takes no {kind.name}.", column="pool_id")
-    if kind is CREATE_TASKS and not pool.get("mixer_config"):
-        raise InputError(
-            f"{name} has no mixer_config, so it takes task suites, not tasks.",
-            column="pool_id",
-            hint="Send suites with tf.create_task_suites, or make the pool with smart mixing: "
-            "mixer_config={'real_tasks_count': ..., 'golden_tasks_count': ...}.",
-        )
-    if kind is CREATE_TASK_SUITES and pool.get("mixer_config"):
-        raise InputError(
-            f"{name} has a mixer_config, so it takes tasks, not task suites.",
-            column="pool_id",
-            hint="Send them with tf.create_tasks.",
-        )
 
 
 def _difference(entry: LedgerEntry, plan: UploadPlan) -> str:
@@ -609,58 +524,6 @@ def _difference(entry: LedgerEntry, plan: UploadPlan) -> str:
         return f"values, pools or overlaps of {plan.kind.name} differ"
     changed = [row for row, (old, new) in enumerate(zip(entry.digests, plan.digests, strict=True)) if old != new]
     return f"{plan.kind.name} {format_rows(changed)} differ in values, pool or overlap"
-
-
-def reject_created_rows(
-    kind: BulkCreation,
-    object_of_row: Sequence[int],
-    new_rows_call: str,
-    chunks: Sequence[Chunk],
-    created: Sequence[CreatedRows],
-) -> None:
-    """Raise RowsAlreadyCreated if a row of the chunks is among those that other uploads have created, or may have."""
-    rows, hashes = rows_of_chunks(chunks, object_of_row)
-    known, of_upload = find_like_rows(hashes, created)
-    if not known.any():
-        return
-    ids = list(dict.fromkeys(upload.upload_id for upload in of_upload))
-    since = min(upload.begun for upload in of_upload)
-    positions = np.sort(rows[known]).tolist()
-    raise RowsAlreadyCreated(
-        f"{len(positions):,} of {len(rows):,} rows are like {kind.name} that were created before, or may have been: rows "
-        f"{format_rows(positions)}. {_format_uploads(ids)}, begun on {since:%Y-%m-%d %H:%M} UTC. They are not sent again.",
-        rows=positions,
-        upload_ids=ids,
-        since=since,
-        hint=_ways_on(ids[0], new_rows_call, len(rows) - len(positions)),
-    )
-
-
-def find_like_rows(hashes: Hashes, created: Sequence[CreatedRows]) -> tuple[np.ndarray[Any, Any], list[CreatedRows]]:
-    """Return for each hash whether it is among created rows, and the created rows in which such hashes are."""
-    if not created:
-        return np.zeros(len(hashes), bool), []
-    all_created = np.concatenate([rows.hashes for rows in created])
-    # Arrow finds 100,000 rows in a million in 50 ms, a fifth of what NumPy takes
-    is_like = pc.is_in(pa.array(all_created), value_set=pa.array(hashes)).to_numpy(zero_copy_only=False) & (all_created != 0)
-    if not is_like.any():
-        return np.zeros(len(hashes), bool), []
-    known = pc.is_in(pa.array(hashes), value_set=pa.array(all_created[is_like])).to_numpy(zero_copy_only=False)
-    owners = np.repeat(np.arange(len(created)), [len(rows.hashes) for rows in created])
-    return known, [created[owner] for owner in np.unique(owners[is_like])]
-
-
-def _format_uploads(ids: Sequence[str]) -> str:
-    shown = ", ".join(map(repr, ids[:MAX_SHOWN]))
-    return f"The ledger has them in {f'{len(ids)} uploads, among them ' if len(ids) > 1 else 'the upload '}{shown}"
-
-
-def _ways_on(upload_id: str, new_rows_call: str, others: int) -> str:
-    return (
-        f"To send only rows that are new: {new_rows_call} returns them ({others:,} of these). To create all rows once more and "
-        f'pay for them again: upload_id="..." with a new name. tf.resume({upload_id!r}, client) returns the results of the '
-        "earlier upload."
-    )
 
 
 async def _acquire(lock: UploadLock, tracker: ProgressTracker) -> None:
