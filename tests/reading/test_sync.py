@@ -415,7 +415,7 @@ def test_open_rows_less_than_a_page_apart_share_a_range(
     assert page_requests(scripted) - before == 10
 
 
-def test_rows_without_a_creation_time_are_added_once_though_every_range_returns_them(
+def test_rows_without_a_creation_time_are_added_and_counted_once_though_every_range_returns_them(
     scripted: Scripted, assignments: AssignmentList, tmp_path: Path
 ) -> None:
     undated = ["0-undated"]
@@ -433,7 +433,9 @@ def test_rows_without_a_creation_time_are_added_once_though_every_range_returns_
     for round_, rows in enumerate((26, 25, 26)):
         assignments.add(ids(25, 25 * round_), "ACCEPTED")
         assignments.advance_clock(minutes=2)
-        assert tf.sync(scan_of(scripted), tmp_path / "copy").added == rows
+        shown: list[int] = []
+        result = tf.sync(scan_of(scripted), tmp_path / "copy", progress=lambda progress: shown.append(progress.rows))
+        assert (result.added, max(shown)) == (rows, rows)
         undated = ["0-undated", *(["0-undated-too"] if round_ else [])]
     assert sorted(rows_of(tmp_path / "copy")) == sorted([*undated, *assignments.statuses])
 

@@ -67,8 +67,9 @@ async def fill(source: Source, folder: CopyFolder, tracker: ProgressTracker) -> 
         aclosing(await source.pages(_bounds(folder.manifest, source.request.resource.cursor))) as pages,
     ):
         async for cursor, page in pages:
-            tracker.rows += len(page.batch)
-            part.add((await in_thread(part.without_known_undated, page)).batch, cursor)
+            batch = (await in_thread(part.without_known_undated, page)).batch
+            tracker.rows += len(batch)
+            part.add(batch, cursor)
             if part.is_full:
                 await in_thread(part.write)
     await in_thread(part.write, complete=True, ended=_now())
