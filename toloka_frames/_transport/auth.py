@@ -123,13 +123,16 @@ def redact(response: httpx.Response) -> httpx.Response:
     """
     value = response.request.headers["Authorization"].encode()
     secret = value if response.is_success else value.partition(b" ")[2]
-    if secret not in response.content and secret.decode() not in response.headers.get("location", ""):
+    location = response.extensions.get("location", "")
+    if secret not in response.content and secret.decode() not in location:
         return response
     content = response.content.replace(secret, b"***")
     # the other headers describe the body as it was: httpx would decompress this one again by its Content-Encoding
-    kept = ("date", "retry-after", "location")
-    headers = {name: text.replace(secret.decode(), "***") for name, text in response.headers.items() if name in kept}
-    return httpx.Response(response.status_code, headers=headers, content=content, request=response.request)
+    headers = {name: text for name, text in response.headers.items() if name in ("date", "retry-after")}
+    extensions = {"location": location.replace(secret.decode(), "***")} if location else {}
+    return httpx.Response(
+        response.status_code, headers=headers, content=content, request=response.request, extensions=extensions
+    )
 
 
 def without_frames(error: ErrorT) -> ErrorT:

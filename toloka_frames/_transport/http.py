@@ -378,6 +378,7 @@ class Connections:
 
     def _open_here(self) -> tuple[httpx.AsyncClient, int]:
         client, process = self._open(), os.getpid()
+        client.event_hooks = {"response": [_set_location_aside]}
         # a client that nobody closed closes its connections when it is collected; not at the end of Python, when nothing waits
         weakref.finalize(self, _close, client, process).atexit = False
         return client, process
@@ -416,6 +417,12 @@ async def _receive(response: httpx.Response, into: BinaryIO | None) -> None:
         await _in_file(into.truncate)
         async for chunk in response.aiter_bytes():
             await _in_file(into.write, chunk)
+
+
+async def _set_location_aside(response: httpx.Response) -> None:
+    """Move the Location to the extensions: httpx raises if it is not a URL, and else prepares a request with the token."""
+    if "Location" in response.headers:
+        response.extensions["location"] = response.headers.pop("Location")
 
 
 class _FileError(Exception):

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import httpx
 
 from toloka_frames._errors import BadAnswer
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 API = "/api/"
+REDIRECTS = range(300, 400)
 MAX_LOCATION_CHARS = 300
 ELSEWHERE_HINT = "That is not an address of the API; it may be the login page of a proxy. Check url= and proxy=."
 SAME_HINT = "That is the address that was requested: check url= and proxy=."
@@ -23,26 +19,31 @@ ENCRYPTED_HINT = "Make the client with {url}, so that the token is encrypted on 
 INVALID = "a Location that is not a URL"
 
 
-def redirection(response: httpx.Response) -> BadAnswer | None:
-    """Return the error of a response with a status of 3xx and a Location; None for any other."""
-    if not response.has_redirect_location:
-        return None
+def redirection(response: httpx.Response, more: str = "") -> BadAnswer | None:
+    """Return the error of a redirect; None for any other response.
+
+    Args:
+        response: The response; its extension `location` is the header of this name.
+        more: The end of the hint.
+    """
     status, requested = response.status_code, response.request.url
-    location = _location(response.headers, requested)
+    if "location" not in response.extensions or status not in REDIRECTS:
+        return None
+    location = _location(response.extensions["location"], requested)
     shown = INVALID if location is None else _shown(location)
     call = f"{response.request.method} {requested.copy_with(query=None)}"
     error = BadAnswer(
         f"{status}: {call} is redirected to {shown}, which is not followed.",
         status=status,
-        hint=ELSEWHERE_HINT if location is None else _hint(location, requested),
+        hint=f"{ELSEWHERE_HINT if location is None else _hint(location, requested)} {more}".strip(),
     )
     error.location = None if location is None else shown
     return error
 
 
-def _location(headers: Mapping[str, str], requested: httpx.URL) -> httpx.URL | None:
+def _location(header: str, requested: httpx.URL) -> httpx.URL | None:
     try:
-        location = requested.join(headers["location"])
+        location = requested.join(header)
     except (httpx.InvalidURL, ValueError):
         return None
     return location if location.scheme in ("http", "https") and location.host else None

@@ -64,8 +64,9 @@ def rejection(response: httpx.Response, retry_after: float | None) -> ApiError:
     status, body = response.status_code, _value_or_none(response.content)
     has_envelope = isinstance(body, dict) and isinstance(body.get("code"), str)
     if not has_envelope:
-        if redirected := redirection(response):
-            redirected.may_have_taken_effect = _may_have_taken_effect(response, has_envelope=False)
+        may_have_taken_effect = _may_have_taken_effect(response, has_envelope=False)
+        if redirected := redirection(response, NO_PROOF_HINT if may_have_taken_effect else ""):
+            redirected.may_have_taken_effect = may_have_taken_effect
             return redirected
         if status not in ERRORS:
             return not_json(response, dict, retry_after)
