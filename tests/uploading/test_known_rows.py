@@ -317,7 +317,7 @@ def spelled(url: str) -> str:
 def recorded_as(account: str, home: Path) -> None:
     """Change the account in the ledger, as if another version or token had recorded it."""
     with Ledger(home / "toloka_frames" / "uploads.db") as ledger:
-        ledger.open()._write("update uploads set account = :account", account=account)
+        ledger.open().write("update uploads set account = :account", account=account)
 
 
 ACCOUNTS: dict[str, tuple[str | None, bool, dict[str, Any], bool]] = {

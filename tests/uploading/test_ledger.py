@@ -375,7 +375,7 @@ def test_a_chunk_that_another_process_has_changed_is_not_changed(
     entry = added(ledger, only)
     ledger.begin_chunk(entry.id, only, only.operation_id, FLAGS, NOW)
     with Ledger(ledger.path) as other:
-        [same] = other.open().open_chunks(entry.id, FLAGS)
+        [same] = ledger_reading.open_chunks(other.open(), entry.id, FLAGS)
         earlier(other, entry.id, same)
         known = list(dump(ledger.path))
         with pytest.raises(ChunkTakenError):
@@ -397,7 +397,7 @@ def test_a_chunk_that_is_still_being_sent_is_not_missing(ledger: Ledger) -> None
     entry = added(ledger, only)
     ledger.begin_chunk(entry.id, only, only.operation_id, FLAGS, NOW)
     with Ledger(ledger.path) as other:
-        [same] = other.open().open_chunks(entry.id, FLAGS)
+        [same] = ledger_reading.open_chunks(other.open(), entry.id, FLAGS)
         assert ledger_app_items.first_missing_at(other, entry.id, same, NOW) == NOW
         assert ledger_app_items.first_missing_at(other, entry.id, same, later) == NOW
         ledger_app_items.hold_chunk(ledger, entry.id, only)
@@ -411,7 +411,7 @@ def test_what_another_process_made_of_a_chunk_is_read_again_without_other_rows(l
     first, second = chunk(0, range(4)), chunk(0, range(4, 8))
     entry = added(ledger, first, second)
     with Ledger(ledger.path) as other:
-        _, same = other.open().open_chunks(entry.id, FLAGS)
+        _, same = ledger_reading.open_chunks(other.open(), entry.id, FLAGS)
         halves = same.halves()
         other.split_chunk(entry.id, same, halves)
         other.end_chunk(entry.id, halves[0], "done", ["a", None], uncreated([5], "INVALID"))

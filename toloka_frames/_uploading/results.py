@@ -27,7 +27,87 @@ UncreatedObject: TypeAlias = "tuple[int, RowStatus, str | None, str | None, str 
 DTYPES = {pa.large_string(): STRING_DTYPE, pa.int64(): pd.Int64Dtype()}
 COLUMNS = ("status", "object_id", "error_field", "error_code", "error_message", "operation_id", "chunk")
 HEXADECIMAL, ZERO = re.compile("[0-9a-f]"), b"0"[0]
+CODED_TYPES = {name: pa.large_string() for name in (*COLUMNS, "batch_id") if name != "object_id"} | {"chunk": pa.int64()}
+# the rows that a NumPy array is indexed with
+Where: TypeAlias = "slice | np.ndarray[Any, Any]"
 NO_ERROR = dict.fromkeys(("error_field", "error_code", "error_message"))
+
+
+class CodedColumn:
+    """A column with few distinct values: a number for each row, from the first value on that is not None.
+
+    Args:
+        rows: The number of rows.
+        dtype: The type of the values: text or whole numbers.
+    """
+
+    def __init__(self, rows: int, dtype: pa.DataType) -> None:
+        self._rows, self._dtype = rows, dtype
+        self._codes: np.ndarray[Any, Any] | None = None
+        self._code_of: dict[Any, int] = {None: 0}
+
+    def put(self, where: Where, value: Any) -> None:
+        """Set some rows to one value, or to a list with a value for each."""
+        codes = np.array(list(map(self._code, value)), np.int32) if isinstance(value, list) else self._code(value)
+        if self._codes is None:
+            if not np.any(codes):
+                return
+            self._codes = np.zeros(self._rows, np.int32)
+        self._codes[where] = codes
+
+    def get(self, where: Where) -> list[Any]:
+        """Return the values of some rows."""
+        values = list(self._code_of)
+        return [values[code] for code in self.codes[where].tolist()]
+
+    def equals(self, value: Any, where: Where = slice(None)) -> np.ndarray[Any, Any]:
+        """Return for some rows whether they have this value."""
+        is_equal: np.ndarray[Any, Any] = self.codes[where] == self._code_of.get(value, -1)
+        return is_equal
+
+    def counts(self) -> Counter[Any]:
+        """Return the number of rows of each value."""
+        counts = np.bincount(self.codes, minlength=len(self._code_of)).tolist()
+        return Counter({value: count for value, count in zip(self._code_of, counts, strict=True) if count})
+
+    def to_arrow(self) -> pa.Array:
+        """Return the value of each row."""
+        values = list(self._code_of)[1:]
+        # half a surrogate is replaced: results are shown all the same
+        array = pa.array(values if self._dtype == pa.int64() else list(map(to_text, values)), self._dtype)
+        return array.take(pa.array(self.codes - 1, mask=self.codes == 0))
+
+    @property
+    def codes(self) -> np.ndarray[Any, Any]:
+        """The number of each row's value, 0 for None."""
+        return np.zeros(self._rows, np.int32) if self._codes is None else self._codes
+
+    def _code(self, value: Any) -> int:
+        return self._code_of.setdefault(value, len(self._code_of))
+
+
+class IdColumn:
+    """A column of ids, which differ in each row: their UTF-8 text, of which NumPy keeps no Python objects."""
+
+    def __init__(self, rows: int) -> None:
+        self._texts = np.zeros(rows, "S1")
+
+    def put(self, where: Where, ids: Any) -> None:
+        """Set some rows to one id, or to a list with an id for each; None for rows without one."""
+        listed = [ids] if isinstance(ids, str | None) else ids
+        texts = np.array([(id_ or "").encode("utf-8", "replace") for id_ in listed], "S")
+        if texts.dtype.itemsize > self._texts.dtype.itemsize:
+            self._texts = self._texts.astype(texts.dtype)
+        self._texts[where] = texts
+
+    def get(self, where: Where) -> list[str | None]:
+        """Return the ids of some rows."""
+        return [text.decode() or None for text in self._texts[where].tolist()]
+
+    def to_arrow(self) -> pa.Array:
+        """Return the ids."""
+        texts = pa.array(self._texts, pa.large_binary(), mask=self._texts == b"")
+        return texts.cast(pa.large_string())
 
 
 class Results:
@@ -41,14 +121,16 @@ class Results:
 
     def __init__(self, objects: int, object_id: str, request_id: str = "operation_id") -> None:
         self._object_id, self._request_id = object_id, request_id
-        self._columns = {name: np.full(objects, None, dtype=object) for name in (*COLUMNS, "batch_id")}
+        self._ids = IdColumn(objects)
+        self._coded = {name: CodedColumn(objects, dtype) for name, dtype in CODED_TYPES.items()}
+        self._status = self._coded["status"]
         self.put(range(objects), status="NOT_SENT")
 
     def put(self, positions: Sequence[int] | np.ndarray[Any, Any], **columns: Any) -> None:
         """Set columns of some objects, each to one value for all of them or to a list with one value for each."""
         where = slice(positions.start, positions.stop) if isinstance(positions, range) else _index_array(positions)
         for name, value in columns.items():
-            self._columns[name][where] = value
+            (self._ids if name == "object_id" else self._coded[name]).put(where, value)
 
     def mark_invalid(self, position: int, output: Any) -> None:
         """Set an object's status to INVALID, with the first error that the service reports for it."""
@@ -67,12 +149,12 @@ class Results:
         """
         where = _index_array(positions)
         created = np.isin(log.positions, where)
-        self.put(log.positions[created], status="CREATED", object_id=log.ids[created], **NO_ERROR)
-        in_chunk = set(positions) if log.errors else ()
+        self.put(log.positions[created], status="CREATED", object_id=log.ids[created].tolist(), **NO_ERROR)
+        rejected = set(where[~self._status.equals("CREATED", where)].tolist()) if log.errors else ()
         for position, output in log.errors.items():
-            if position in in_chunk and self._columns["status"][position] != "CREATED":
+            if position in rejected:
                 self.mark_invalid(position, output)
-        unmentioned = where[self._columns["status"][where] == "UNKNOWN"]
+        unmentioned = where[self._status.equals("UNKNOWN", where)]
         if failed:
             self.put(unmentioned, status="FAILED", error_message="The request with this row ended with FAIL.")
         else:
@@ -82,22 +164,22 @@ class Results:
     def for_ledger(self, positions: Sequence[int]) -> tuple[list[str | None], list[UncreatedObject]]:
         """Return what the ledger records of objects: the ids of the created ones, and the outcome of the others."""
         where = _index_array(positions)
-        others = where[self._columns["status"][where] != "CREATED"]
-        columns = [self._columns[name][others] for name in ("status", *NO_ERROR)]
-        return self._columns["object_id"][where].tolist(), list(zip(others.tolist(), *columns, strict=True))
+        others = where[~self._status.equals("CREATED", where)]
+        columns = [self._coded[name].get(others) for name in ("status", *NO_ERROR)]
+        return self._ids.get(where), list(zip(others.tolist(), *columns, strict=True))
 
     def frame(self, index: pd.Index[Any], object_of_row: Sequence[int]) -> pd.DataFrame:
         """Return a row for each input row, with the input's index."""
         names = [self._request_id if name == "operation_id" else name for name in COLUMNS]
-        columns = {name: _to_arrow(self._columns[name], is_number=name == "chunk") for name in names}
+        columns = {name: (self._ids if name == "object_id" else self._coded[name]).to_arrow() for name in names}
         frame: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=DTYPES.get)
         frame = frame.rename(columns={"object_id": self._object_id})
         # a range means that each row is an object, in the same order
-        return (frame if isinstance(object_of_row, range) else frame.take(list(object_of_row))).set_axis(index)
+        return (frame if isinstance(object_of_row, range) else frame.take(np.asarray(object_of_row))).set_axis(index)
 
     def counts(self) -> Counter[str]:
         """Return the number of objects in each status."""
-        return Counter(self._columns["status"].tolist())
+        return self._status.counts()
 
     def summary(self) -> str:
         """Return the number of objects in each status as a sentence."""
@@ -105,8 +187,8 @@ class Results:
 
     def commonest_error(self) -> str:
         """Return the most frequent error of INVALID objects as a sentence, or ""."""
-        invalid = self._columns["status"] == "INVALID"
-        errors = Counter(zip(*(self._columns[name][invalid] for name in NO_ERROR), strict=True))
+        invalid = self._status.equals("INVALID")
+        errors = Counter(zip(*(self._coded[name].get(invalid) for name in NO_ERROR), strict=True))
         if not errors:
             return ""
         [((field, code, message), _)] = errors.most_common(1)
@@ -116,15 +198,6 @@ class Results:
 def _index_array(positions: Sequence[int] | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     # NumPy converts a range number by number
     return np.arange(positions.start, positions.stop) if isinstance(positions, range) else np.asarray(positions, np.int64)
-
-
-def _to_arrow(values: np.ndarray[Any, Any], *, is_number: bool) -> pa.Array:
-    if is_number:
-        return pa.array(values, pa.int64())
-    try:
-        return pa.array(values, pa.large_string())
-    except (pa.ArrowException, ValueError):  # half a surrogate: results are shown all the same
-        return pa.array(list(map(to_text, values)), pa.large_string())
 
 
 def first_error(output: Any) -> dict[str, str | None]:
