@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from toloka_frames._client.base_calls import BaseCalls, build_path
 from toloka_frames._errors import ApiError, TolokaError
 from toloka_frames._reading import field_specs
+from toloka_frames._reading.scan import list_request
 from toloka_frames._reading.sinks import to_frame
 from toloka_frames._reading.tsv_export import export_columns, export_query, read_export
 from toloka_frames._runtime.event_loop import in_thread, run_on_loop
@@ -422,7 +423,9 @@ def _aggregation(**fields: Any) -> dict[str, Any]:
 
 
 async def _export(service: ApiClient, pool_id: str, path: str, query: Mapping[str, str]) -> pd.DataFrame:
-    _, specification = await field_specs.of_pool(service, pool_id)
+    specification, unreadable = await field_specs.of_list(service, list_request(ASSIGNMENTS, {"pool_id": pool_id}))
     response = await service.send("GET", path, query=query, repeatable=True)
+    if unreadable is not None:
+        unreadable.report("their columns are text")
     columns = export_columns(expand_columns(ASSIGNMENTS.columns, specification, service.web_url), query)
     return await in_thread(lambda: to_frame(read_export(response.content, columns)))

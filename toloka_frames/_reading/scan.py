@@ -347,6 +347,7 @@ class Source:
         self.request = request
         self.limit = limit
         self._layout: Layout | None = None
+        self._unreadable: field_specs.UnreadableSpecification | None = None
         self._names: list[str] | None = None
 
     @property
@@ -380,7 +381,7 @@ class Source:
             resource = self.request.resource
             columns = tuple(column for column in resource.columns if isinstance(column, Column) and not column.link)
             if len(columns) < len(resource.columns):
-                specification = await field_specs.of_list(self.service, self.request)
+                specification, self._unreadable = await field_specs.of_list(self.service, self.request)
                 columns = tuple(expand_columns(resource.columns, specification, self.service.web_url))
             self._layout = Layout(resource.rows_key, resource.cursor, columns)
         return self._layout
@@ -443,7 +444,10 @@ class Source:
         """
         layout = await self.layout()
         request = PageRequest(self.service, self.request.path, self.query(filters), layout, read_page, handover)
-        return pages_of(request, concurrency or Concurrency())
+        pages = pages_of(request, concurrency or Concurrency())
+        return (
+            pages if self._unreadable is None else self._unreadable.report_with(pages, self.request, is_filtered=bool(filters))
+        )
 
     async def rows(self) -> AsyncGenerator[list[dict[str, Any]], None]:
         """Yield the rows of each page as dicts as in the API."""

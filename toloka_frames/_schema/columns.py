@@ -76,7 +76,7 @@ class SpecFields:
 
 @dataclass(frozen=True)
 class Specification:
-    """The fields of a project or an app, by name: `{"type": ..., "required": ...}`.
+    """The fields of a project or an app, by name: `{"type": ..., "required": ...}`; a field of type None has no column.
 
     Source: Toloka API, Project.task_spec; Apps API, App.
     """
@@ -169,8 +169,10 @@ def in_datetime_range(timestamps: pa.Array) -> bool:
 
 def _spec_columns(placeholder: SpecFields, specification: Specification) -> Iterator[Column]:
     for name, spec in (specification.input if placeholder.spec == "input" else specification.output).items():
-        kind = FIELD_TYPES[str(spec.get("type", "json"))]
-        yield Column(f"{placeholder.prefix}:{name}", (*placeholder.path, name), kind.arrow, kind.json)
+        type_name = spec.get("type", "json")
+        if type_name is not None:
+            kind = FIELD_TYPES[type_name]
+            yield Column(f"{placeholder.prefix}:{name}", (*placeholder.path, name), kind.arrow, kind.json)
 
 
 def _json_struct(columns: Sequence[Column], depth: int = 0) -> pa.DataType:
