@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.all_cases import examples
 from support.bonus_list_server import BonusList
 from support.scripted_server import Scripted, reply
 from support.wire_rows import ANY_TEXT, columns_of, rows_of
@@ -143,7 +144,7 @@ def layout_of(resource: Resource) -> Layout:
     return Layout(resource.rows_key, resource.cursor, columns_of(resource))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.data(), st.sampled_from(LISTS), st.booleans())
 def test_the_values_of_any_columns_of_any_page_are_those_of_the_whole_frame(
     data: st.DataObject, resource: Resource, wild: bool

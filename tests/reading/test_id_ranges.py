@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.all_cases import examples
 from support.bonus_list_server import app_ids
 
 from toloka_frames._reading.id_ranges import IdScale, between, split_after
@@ -134,7 +135,7 @@ def test_a_range_with_far_too_few_rows_shows_that_ids_are_not_uniform() -> None:
     assert splitter.record("0Z", "0a", 0)  # too short to tell
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.text(string.digits + string.ascii_letters, min_size=20, max_size=20), st.integers(0, 62**8 - 1))
 def test_positions_ascend_like_ids_and_convert_back_to_them(text: str, position: int) -> None:
     scale = IdScale(APP_SYMBOLS, "rest")

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.all_cases import examples
 from support.list_catalog import RESOURCES
 from support.wire_rows import columns_of, is_preserved, rows_of
 
@@ -348,7 +349,7 @@ ONE_ROW_PER_ITEM = {name: item for name, item in RESOURCES.items() if item not i
 
 
 @pytest.mark.parametrize("resource", ONE_ROW_PER_ITEM.values(), ids=ONE_ROW_PER_ITEM)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(data=st.data())
 def test_any_page_has_the_declared_schema_and_no_value_is_lost(resource: Resource, data: st.DataObject) -> None:
     layout = layout_of(resource)
@@ -362,7 +363,7 @@ def test_any_page_has_the_declared_schema_and_no_value_is_lost(resource: Resourc
 
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
 @pytest.mark.parametrize("wild", [False, True], ids=["fitting", "wild"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(data=st.data())
 def test_both_parsers_agree_on_pages_that_both_can_parse(resource: Resource, wild: bool, data: st.DataObject) -> None:
     layout = layout_of(resource)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.all_cases import examples
 from support.bonus_list_server import BatchList, app_ids
 from support.leftovers import busy, left_on_our_loop
 from support.scripted_server import Scripted, reply
@@ -75,7 +76,7 @@ class Pull:
             self.seconds = loop_time() - start
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     rows=st.sampled_from([0, 1, PAGE, PAGE + 1, 2 * PAGE, 2 * PAGE + 1, 3 * PAGE, 3_000]),
     connections=st.one_of(st.none(), st.integers(1, 12)),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.all_cases import examples
 
 from toloka_frames._reading.time_ranges import PRECISION_US, PageStats, UnfetchedRanges
 
@@ -136,7 +137,7 @@ ALL_SHAPES: dict[str, Callable[[np.random.Generator, int], Microseconds]] = SHAP
 }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     shape=st.sampled_from(list(ALL_SHAPES)),
     rows=st.integers(0, 20 * PAGE),

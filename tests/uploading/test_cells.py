@@ -18,6 +18,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.all_cases import examples
 from support.sample_project import INPUT_SPEC, OUTPUT_SPEC
 
 import toloka_frames as tf
@@ -201,7 +202,7 @@ NUMBER_DTYPES = ["object", "int64", "Int64", "uint8", "float64", "Float64", "flo
 
 
 @pytest.mark.filterwarnings("ignore:NumPy will stop allowing:DeprecationWarning:pandas")  # NumPy 1 accepts -1 as uint8
-@settings(deadline=None, max_examples=200, derandomize=True)
+@settings(deadline=None, max_examples=examples(200), derandomize=True)
 @given(
     numbers=st.lists(NUMBERS, min_size=1, max_size=5),
     dtype=st.sampled_from(NUMBER_DTYPES),
@@ -265,7 +266,7 @@ def json_or_text(text: str) -> Any:
         return text
 
 
-@settings(deadline=None, max_examples=300, derandomize=True)
+@settings(deadline=None, max_examples=examples(300), derandomize=True)
 @given(values=CELLS, field=st.sampled_from(["text", "number", "share", "flag", "tags", "meta"]))
 def test_values_of_a_wrong_type_are_named_by_column_and_rows_and_others_are_sent(values: list[Any], field: str) -> None:
     wrong = [row for row, value in enumerate(values) if not fits(field, value)]

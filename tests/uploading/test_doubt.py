@@ -5,26 +5,26 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import re
 import sqlite3
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, combinations, product
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pandas as pd
 import pytest
+from support.all_cases import ALL_CASES
 from support.sample_project import create_pool
 
 import toloka_frames as tf
 from toloka_frames.local import LocalToloka
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 APP = "M1B0QY7kD5kie8wOyb44"
@@ -32,8 +32,7 @@ ROWS = 4
 # each class of statuses, and each status that somebody on the way may send
 COMMON = "300 301 302 304 307 308 400 401 403 404 405 408 409 410 411 413 415 418 422 425 429 451 499 500 502 503 504 511 599"
 SOME = [200, 404, 409, 413]
-ALL_STATUSES = bool(os.environ.get("TOLOKA_FRAMES_ALL_STATUSES"))
-STATUSES = range(300, 600) if ALL_STATUSES else [int(status) for status in COMMON.split()]
+STATUSES = range(300, 600) if ALL_CASES else [int(status) for status in COMMON.split()]
 
 
 @dataclass(frozen=True)
@@ -139,18 +138,43 @@ class OneOddResponse(httpx.AsyncHTTPTransport):
 
 
 ENVELOPE = json.dumps({"request_id": "1", "code": "SOME_CODE", "message": "no"}).encode()
-BODIES = {"envelope": (ENVELOPE, STATUSES if ALL_STATUSES else STATUSES[::2]), "page": (b"<html>no</html>", STATUSES)}
+BODIES = {"envelope": (ENVELOPE, STATUSES), "page": (b"<html>no</html>", STATUSES)}
 BODIES |= {"nothing": (b"", SOME), "json": (b'{"code": 7}', SOME), "list": (b"[]", SOME)}
+MOMENTS = ("before", "after")
+NAMES = ("tasks", "suites", "bonuses", "items", "batch")
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
+def chosen_statuses(name: str, body: str, moment: str) -> Sequence[int]:
+    """Return the statuses of a case: all of them with ALL_CASES, or a third of them.
+
+    The thirds are chosen so that every pair of kind, body, moment and status occurs: what a status proves depends on the body, and what is done then on the kind.
+    """
+    statuses = BODIES[body][1]
+    if ALL_CASES:
+        return statuses
+    case = NAMES.index(name) + list(BODIES).index(body) + MOMENTS.index(moment)
+    return statuses[case % 3 :: 3]
+
+
+def test_the_chosen_cases_have_every_pair_of_kind_body_moment_and_status() -> None:
+    kinds = list(product(NAMES, BODIES, MOMENTS))
+    chosen = [(*kind, status) for kind in kinds for status in chosen_statuses(*kind)]
+    every = [(*kind, status) for kind in kinds for status in BODIES[kind[1]][1]]
+    assert pairs(chosen) == pairs(every)
+
+
+def pairs(cases: Sequence[tuple[str | int, ...]]) -> set[tuple[tuple[int, str | int], ...]]:
+    return {pair for case in cases for pair in combinations(enumerate(case), 2)}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("body", BODIES)
-@pytest.mark.parametrize("name", ["tasks", "suites", "bonuses", "items", "batch"])
+@pytest.mark.parametrize("name", NAMES)
 def test_each_row_is_created_once_or_unknown(
     name: str, body: str, moment: str, kinds: dict[str, Kind], toloka: LocalToloka, tmp_path: Path
 ) -> None:
     kind = kinds[name]
-    content, statuses = BODIES[body]
+    content, statuses = BODIES[body][0], chosen_statuses(name, body, moment)
     uploads = {}
     for status in statuses:
         mark = f"{name}-{body}-{moment}-{status}"
