@@ -469,8 +469,10 @@ def decode_object(response: httpx.Response, returns: Sequence[str] = ("id",), **
         BadAnswer: If it is not this object; the request may have taken effect.
     """
     body = decode_json(response, dict)
-    expected = {name: "text" if name in OPERATION else "" for name in returns} | {name: repr(values[name]) for name in values}
-    if fault := field_fault(response.content, body, expected):
+    has_fields = all(isinstance(body[name], str) if name in OPERATION else True for name in returns if name in body)
+    if not has_fields or not body.keys() >= set(returns) or any(body.get(name) != value for name, value in values.items()):
+        kinds = {name: "text" if name in OPERATION else "" for name in returns} | {name: repr(values[name]) for name in values}
+        fault = field_fault(response.content, body, kinds)
         fields = ", ".join([*returns, *(f"{name}={value!r}" for name, value in values.items())])
         error = bad_answer(response.status_code, response.content, f"an object with {fields} was expected", fault=fault)
         error.may_have_taken_effect = True
