@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.text_dtype import TEXT
 
 import toloka_frames as tf
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     from toloka_frames.local import LocalToloka
 
-TEXT = pd.StringDtype("pyarrow")
+
+TEXTS = ("OUTPUT:result", "ASSIGNMENT:task_id", "ASSIGNMENT:worker_id", "ASSIGNMENT:status")
 
 
 def answers() -> pd.DataFrame:
@@ -25,9 +27,9 @@ def answers() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "OUTPUT:result": pd.array(["cat", "dog", "cat", "dog", None, "007"], dtype=TEXT),
-            "OUTPUT:tags": pd.array([["a", "b"], [], None, ["a"], None, ["c"]], dtype=pd.ArrowDtype(pa.list_(pa.string()))),
+            "OUTPUT:tags": pd.Series([("a", "b"), (), None, ("a",), None, ("c",)], dtype=object).array,
             "OUTPUT:stars": pd.array([5, 1, None, 4, None, 3], dtype="Int64"),
-            "OUTPUT:sure": pd.array([True, False, None, True, None, True], dtype="boolean"),
+            "OUTPUT:sure": pd.array([True, False, None, True, None, True], dtype=object),
             "ASSIGNMENT:task_id": pd.array(["t1", "t1", "t2", "t2", "t2", "t2"], dtype=TEXT),
             "ASSIGNMENT:worker_id": pd.array(["anna", "boris", "anna", "boris", "carla", "diana"], dtype=TEXT),
             "ASSIGNMENT:status": pd.array(["ACCEPTED", "SUBMITTED", "ACCEPTED", "REJECTED", "SKIPPED", "APPROVED"], dtype=TEXT),
@@ -45,6 +47,13 @@ def through_parquet(frame: pd.DataFrame, folder: Path, **options: Any) -> pd.Dat
 
 FORMS: dict[str, Callable[[pd.DataFrame, Path], pd.DataFrame]] = {
     "to_dataframe": lambda frame, _: frame,
+    "nullable and Arrow": lambda frame, _: frame.astype(
+        {
+            "OUTPUT:sure": "boolean",
+            "OUTPUT:tags": pd.ArrowDtype(pa.list_(pa.string())),
+            **dict.fromkeys(TEXTS, "string[pyarrow]"),
+        }
+    ),
     "objects": lambda frame, _: frame.astype(object),
     "pyarrow": lambda frame, _: frame.convert_dtypes(dtype_backend="pyarrow"),
     "parquet, numpy_nullable": lambda frame, folder: through_parquet(frame, folder, dtype_backend="numpy_nullable"),
@@ -87,7 +96,7 @@ def test_crowd_kit_aggregates_the_labels(
 
 
 def test_labels_can_be_lists(frame: pd.DataFrame) -> None:
-    assert frame.pipe(tf.to_crowdkit, "tags")["label"].tolist() == [["a", "b"], [], ["c"]]
+    assert frame.pipe(tf.to_crowdkit, "tags")["label"].tolist() == [("a", "b"), (), ("c",)]
 
 
 def test_crowd_kit_aggregates_lists_of_labels(frame: pd.DataFrame, crowd_kit: Any) -> None:
@@ -147,7 +156,7 @@ def test_wide_returns_a_column_for_each_worker(frame: pd.DataFrame) -> None:
 
 
 def test_wide_keeps_the_dtype_of_the_answers() -> None:
-    for output, dtype in {"stars": "Int64", "sure": "boolean", "result": TEXT}.items():
+    for output, dtype in {"stars": "Int64", "sure": object, "result": TEXT}.items():
         assert set(answers().pipe(tf.wide, output).dtypes) == {pd.api.types.pandas_dtype(dtype)}
 
 
@@ -177,7 +186,7 @@ def test_no_answers_give_no_labels(frame: pd.DataFrame) -> None:
 
 def test_a_file_read_into_numpy_dtypes_gives_labels_too(tmp_path: Path) -> None:
     plain = through_parquet(answers(), tmp_path)
-    assert plain.pipe(tf.to_crowdkit, "tags")["label"].tolist() == [["a", "b"], [], ["c"]]
+    assert plain.pipe(tf.to_crowdkit, "tags")["label"].tolist() == [("a", "b"), (), ("c",)]
     assert plain.pipe(tf.to_crowdkit, "sure")["label"].tolist() == [True, False, True]
     # pandas reads integers with missing values as floats
     assert plain.pipe(tf.to_crowdkit, "stars")["label"].tolist() == [5.0, 1.0, 3.0]

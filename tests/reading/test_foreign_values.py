@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.all_cases import examples
+from support.text_dtype import TEXT_NAME
 
 import toloka_frames as tf
 from toloka_frames._reading.page import read_dicts, read_page
@@ -67,8 +68,8 @@ KINDS: dict[str, tuple[Any, Any, str]] = {
     **{f"np.{kind}": (getattr(np, kind)(5), 5, "Int64") for kind in ("uint8", "uint16", "uint32", "uint64")},
     **{f"np.{kind}": (getattr(np, kind)(1.5), 1.5, "float64") for kind in ("float16", "float32", "float64", "longdouble")},
     "np.float32 of 0.1": (np.float32(0.1), float(np.float32(0.1)), "float64"),
-    "np.bool_": (np.bool_(True), True, "boolean"),
-    "np.str_": (np.str_("x"), "x", "string"),
+    "np.bool_": (np.bool_(True), True, "bool"),
+    "np.str_": (np.str_("x"), "x", TEXT_NAME),
     "np.datetime64 of a day": (np.datetime64("2022-01-01"), pd.Timestamp("2022-01-01"), "datetime64[us]"),
     "np.datetime64 of a month": (np.datetime64("2022-01"), pd.Timestamp("2022-01-01"), "datetime64[us]"),
     "np.datetime64": (np.datetime64(5, "ns"), pd.Timestamp(5), "datetime64[ns]"),
@@ -90,10 +91,10 @@ KINDS: dict[str, tuple[Any, Any, str]] = {
     "Decimal": (LONG, LONG, "object"),
     "Decimal of 60 digits": (Decimal(10**59) + Decimal("0.5"), Decimal(10**59) + Decimal("0.5"), "object"),
     "an integer beyond 64 bits": (2**70, Decimal(2**70), "object"),
-    "Enum": (Color.RED, "red", "string"),
-    "Enum of text": (TextColor.RED, "red", "string"),
+    "Enum": (Color.RED, "red", TEXT_NAME),
+    "Enum of text": (TextColor.RED, "red", TEXT_NAME),
     "IntEnum": (Level.LOW, 1, "Int64"),
-    "a subclass of str": (Text("x"), "x", "string"),
+    "a subclass of str": (Text("x"), "x", TEXT_NAME),
     "a subclass of int": (Count(5), 5, "Int64"),
     "a subclass of float": (Share(0.5), 0.5, "float64"),
     "infinity": (math.inf, math.inf, "float64"),
@@ -116,8 +117,10 @@ def test_a_value_keeps_its_value_and_type(kind: str, place: str) -> None:
     frame = tf.to_dataframe([{"v": item} for item in values])
     assert list(frame) == ["v", "extra"]
     # pyarrow 17 makes the time zones of pytz, which spell an offset in another way
-    assert str(frame["v"].dtype).replace("pytz.FixedOffset(60)", "UTC+01:00") == dtype
+    found_dtype = str(frame["v"].dtype).replace("pytz.FixedOffset(60)", "UTC+01:00")
     is_there = [item is value for item in values]
+    # a missing value makes a column of booleans one of objects
+    assert found_dtype == ("object" if dtype == "bool" and not all(is_there) else dtype)
     assert frame["v"].notna().tolist() == is_there
     found = frame["v"][is_there].tolist()
     assert found == [expected] * len(found)
@@ -142,8 +145,8 @@ def test_a_parquet_file_keeps_the_values(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "dtype"),
     [
-        (None, "string"),
-        (pd.NA, "string"),
+        (None, TEXT_NAME),
+        (pd.NA, TEXT_NAME),
         (float("nan"), "float64"),
         (np.float32("nan"), "float64"),
         (pd.NaT, "datetime64[us]"),
@@ -261,7 +264,7 @@ def test_records_of_a_frame_give_the_frame() -> None:
             {"id": "3", "n": "wrong", "INPUT:a": "b"},
         ]
     )
-    assert frame["extra"].tolist() == [pd.NA, pd.NA, '{"n":"wrong"}']
+    assert frame["extra"].fillna("").tolist() == ["", "", '{"n":"wrong"}']
     again = tf.to_dataframe(frame.to_dict("records"))
     pd.testing.assert_frame_equal(again, frame)
     pd.testing.assert_frame_equal(tf.to_dataframe(again.to_dict("records")), frame)
@@ -272,7 +275,7 @@ def test_records_of_pandas_give_timestamps_and_integers() -> None:
     read = tf.to_dataframe(frame.to_dict("records"))
     assert read["when"].tolist() == [pd.Timestamp("2022-01-01"), pd.NaT]
     assert read["n"].tolist() == [1, pd.NA]
-    assert read["t"].tolist() == ["x", pd.NA]
+    assert read["t"].fillna("").tolist() == ["x", ""]
 
 
 def test_new_values_in_extra_are_added_to_those_of_the_row() -> None:

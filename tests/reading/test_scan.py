@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from support.leftovers import never_ends_on_our_loop
 from support.scripted_server import Scripted, reply
+from support.text_dtype import TEXT_NAME
 
 import toloka_frames as tf
 
@@ -62,19 +63,19 @@ def test_a_frame_has_the_types_of_the_specification(scan: tf.Scan) -> None:
     frame = scan.to_dataframe(progress=False)
     assert len(frame) == ROWS
     expected = {
-        "id": "string",
-        "INPUT:text": "string",
+        "id": TEXT_NAME,
+        "INPUT:text": TEXT_NAME,
         "INPUT:number": "Int64",
         "INPUT:share": "float64",
-        "INPUT:flag": "boolean",
+        "INPUT:flag": "bool",
         "created": "datetime64[us, UTC]",
         "overlap": "Int64",
-        "extra": "string",
+        "extra": TEXT_NAME,
     }
     assert {name: str(frame[name].dtype) for name in expected} == expected
     assert frame["INPUT:text"][3] == "003"
     assert frame["INPUT:text"].isna().sum() == ROWS - len(range(0, ROWS, 3))
-    assert list(frame["INPUT:tags"][7]) == ["a", "7"]
+    assert frame["INPUT:tags"][7] == ("a", "7")
     assert list(frame.columns)[-1] == "extra"
 
 

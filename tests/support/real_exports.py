@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from support.text_dtype import TEXT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +19,8 @@ EXPORTS = [
 
 def read_file(path: Path) -> pd.DataFrame:
     """Read a file of the platform with all cells as text; empty cells are missing."""
-    return pd.read_csv(path, sep="\t", dtype="string[pyarrow]", keep_default_na=False, na_values=[""])
+    frame = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_values=[""])
+    return frame.astype(TEXT).where(frame.notna(), None)
 
 
 def as_in_api(cells: pd.Series[Any]) -> pd.Series[Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 from support.scripted_server import Scripted, reply
+from support.text_dtype import TEXT_NAME
 from support.virtual_clock import ScriptedResponses, api_clients, loop_time, run_virtual, serve
 
 import toloka_frames as tf
@@ -370,8 +371,8 @@ def test_a_real_client_keeps_the_limit(scripted: Scripted) -> None:
 # -- the DataFrame
 
 TYPES = {
-    "what": "string[pyarrow]",
-    "interval": "string[pyarrow]",
+    "what": TEXT_NAME,
+    "interval": TEXT_NAME,
     "most": "Int64",
     "used": "Int64",
     "left": "Int64",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from support.text_dtype import TEXT_NAME
 
 from toloka_frames._transport.operations import OperationLog, parse_log
 from toloka_frames._uploading.results import COLUMNS, Results, first_error
@@ -39,8 +40,8 @@ def test_each_row_gets_its_outcome_from_the_log_in_any_order() -> None:
     frame = results.frame(pd.Index(["a", "b", "a"]), range(3))
     assert frame.index.tolist() == ["a", "b", "a"]
     assert frame["status"].tolist() == ["CREATED", "INVALID", "CREATED"]
-    assert frame["task_id"].tolist() == ["t0", pd.NA, "t2"]
-    assert frame["error_field"].tolist() == [pd.NA, "input_values.image", pd.NA]
+    assert frame["task_id"].fillna("").tolist() == ["t0", "", "t2"]
+    assert frame["error_field"].fillna("").tolist() == ["", "input_values.image", ""]
     assert frame.columns.tolist() == ["task_id" if name == "object_id" else name for name in COLUMNS]
     assert results.summary() == "2 CREATED, 1 INVALID."
 
@@ -89,7 +90,7 @@ def test_a_valid_row_of_a_failed_request_is_not_created() -> None:
 
 def test_result_columns_have_fixed_dtypes() -> None:
     dtypes = frame_of(Results(1, "task_id")).dtypes
-    assert dtypes.astype(str).tolist() == ["string"] * (len(COLUMNS) - 1) + ["Int64"]
+    assert dtypes.astype(str).tolist() == [TEXT_NAME] * (len(COLUMNS) - 1) + ["Int64"]
 
 
 @pytest.mark.parametrize("turn", [1, -1], ids=["first", "last"])

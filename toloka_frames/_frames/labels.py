@@ -14,7 +14,7 @@ import pandas as pd
 from toloka_frames._errors import InputError
 from toloka_frames._frames.columns import ASSIGNMENT_STATUS, TASK_ID, WORKER_ID, check_columns, columns_with_prefix
 from toloka_frames._frames.comparison import label, without_empty_text
-from toloka_frames._schema.pandas_values import STRING_DTYPE, plain_values
+from toloka_frames._schema.pandas_values import as_text, plain_values
 from toloka_frames._validation import MAX_SHOWN, check_frame
 
 
@@ -35,7 +35,7 @@ def to_crowdkit(
 
     Returns:
         Columns `task`, `worker` and `label` in the order of the answers, on a new index. Their values are plain strings, int64,
-        float64 or bool, which crowd-kit can compute with, or lists, for its BinaryRelevance.
+        float64 or bool, which crowd-kit can compute with, or tuples, for its BinaryRelevance.
 
     Raises:
         InputError: If a column is missing, or there are several output fields and `output` is None.
@@ -59,7 +59,7 @@ def to_crowdkit(
     answers = check_frame(answers)
     column = _output_column(answers, output)
     rows = _valid_answers(answers, [task, worker], [column])
-    labels = list(map(label, plain_values(rows[column])))
+    labels = [tuple(value) if isinstance(value, list) else label(value) for value in plain_values(rows[column])]
     return pd.DataFrame({"task": plain_values(rows[task]), "worker": plain_values(rows[worker]), "label": labels})
 
 
@@ -108,7 +108,7 @@ def explode(answers: pd.DataFrame, *, task: str = TASK_ID, worker: str = WORKER_
     frame = pd.DataFrame({"task": plain_values(rows[task]), "worker": plain_values(rows[worker])} | texts)
     # melt puts one field after the other; a stable sort by the index brings the fields of an answer together again
     long = frame.melt(["task", "worker"], var_name="output", value_name="label", ignore_index=False)
-    return long.sort_index(kind="stable").explode("label", ignore_index=True).astype(STRING_DTYPE)
+    return long.sort_index(kind="stable").explode("label", ignore_index=True).apply(as_text)
 
 
 def wide(answers: pd.DataFrame, output: str | None = None, *, task: str = TASK_ID, worker: str = WORKER_ID) -> pd.DataFrame:

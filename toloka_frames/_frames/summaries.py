@@ -18,7 +18,7 @@ from toloka_frames._frames.columns import (
     columns_with_prefix,
 )
 from toloka_frames._frames.comparison import have_values, matches
-from toloka_frames._schema.pandas_values import STRING_DTYPE, plain_values
+from toloka_frames._schema.pandas_values import as_text, plain_values
 from toloka_frames._validation import check_frame, nearest_hint
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ def _key_values(cells: pd.Series[Any], key: str) -> pd.Series[Any]:
     if key == "day":
         # pandas before 3 parses text to nanoseconds
         return pd.to_datetime(cells, utc=True, format="ISO8601").dt.floor("D").dt.as_unit("us")
-    return cells.astype(STRING_DTYPE)
+    return as_text(cells)
 
 
 def _decimals(amounts: pd.Series[Any]) -> pd.Series[Any]:

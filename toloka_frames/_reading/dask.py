@@ -56,6 +56,7 @@ def to_dask(
     check_dtype_backend(dtype_backend)
     check_scan(scan, "tf.to_dask reads")
     try:
+        import dask  # noqa: PLC0415 -- an optional dependency
         import dask.dataframe as dd  # noqa: PLC0415 -- an optional dependency
     except ImportError as error:
         raise ImportError("tf.to_dask needs Dask: pip install 'toloka_frames[dask]'") from error
@@ -65,9 +66,11 @@ def to_dask(
     meta = to_frame(select_columns(partitions[0].schema.empty_table(), names), dtype_backend)
     # a unique name: with equal names Dask would reuse rows that an earlier frame left in the cluster
     label = f"toloka_frames-{token_hex(4)}"
-    frame: dd.DataFrame = dd.from_map(  # type: ignore[no-untyped-call]
-        _read, partitions, meta=meta, label=label, names=names, dtype_backend=dtype_backend
-    )
+    # by default Dask converts text to another dtype of pandas, and tuples to text
+    with dask.config.set({"dataframe.convert-string": False}):
+        frame: dd.DataFrame = dd.from_map(  # type: ignore[no-untyped-call]
+            _read, partitions, meta=meta, label=label, names=names, dtype_backend=dtype_backend
+        )
     return frame
 
 

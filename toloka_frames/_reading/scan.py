@@ -117,8 +117,11 @@ class Scan:
         Args:
             columns: Names, or a function of a name, as `usecols` of `pandas.read_csv`. Only these columns are parsed, which
                 saves time and memory; they are in the order of the frame. With `extra` all of them have to be parsed.
-            dtype_backend: None gives string, Int64, boolean, float64 and datetime64[us, UTC] columns (lists stay Arrow-backed);
-                "pyarrow" and "numpy_nullable" as in `pandas.read_*`.
+            dtype_backend: None gives dtypes that all functions of pandas, NumPy and crowd-kit take: text in pandas' own dtype
+                (`str` since pandas 3, object before), Int64, float64, datetime64[us, UTC], bool (object with True, False and
+                None if a value is missing), and lists as tuples in object columns, because tuples have a hash.
+                "numpy_nullable" gives `string`, Int64, Float64 and `boolean`, also with tuples; "pyarrow" gives Arrow's types
+                without a copy; both as in `pandas.read_*`.
             concurrency: Maximum number of requests in flight. With None it is one, and 20 once a list has more than two pages
                 and each response takes 25 ms or more to begin. Several requests are used for lists whose ids are in no order
                 of time (those of the Apps API), in ranges of ids of about a page each, unless you gave `id_lte`; and for

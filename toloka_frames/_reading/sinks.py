@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from toloka_frames._errors import InputError
 from toloka_frames._schema.columns import BOOLEAN, FLOAT, INTEGER, TEXT
-from toloka_frames._schema.pandas_values import STRING_DTYPE
+from toloka_frames._schema.pandas_values import DEFAULT_DTYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 DtypeBackend: TypeAlias = Literal["numpy_nullable", "pyarrow"]
+
+NULLABLE_DTYPES: dict[pa.DataType, Any] = {
+    TEXT: pd.StringDtype("pyarrow"),
+    INTEGER: pd.Int64Dtype(),
+    BOOLEAN: pd.BooleanDtype(),
+    FLOAT: pd.Float64Dtype(),
+}
+# an array, because NumPy takes a bare tuple for a sequence of values
+NO_ELEMENTS = np.empty(1, dtype=object)
+NO_ELEMENTS[0] = ()
 
 # large enough for readers to skip groups by their statistics, small enough to bound memory
 ROW_GROUP_ROWS = 100_000
@@ -28,11 +40,50 @@ def to_frame(table: pa.Table, dtype_backend: DtypeBackend | None = None) -> pd.D
 
     Args:
         table: The rows.
-        dtype_backend: None for string, Int64, boolean, float64 and datetime64[us, UTC] columns, with lists Arrow-backed;
-            "numpy_nullable" and "pyarrow" (without a copy) as in `pandas.read_*`.
+        dtype_backend: None for the dtypes that `Scan.to_dataframe` describes; "numpy_nullable" and "pyarrow" (without a copy)
+            as in `pandas.read_*`, except that lists are tuples with "numpy_nullable" too.
     """
-    frame: pd.DataFrame = table.to_pandas(types_mapper=_types_mapper(dtype_backend))
+    if dtype_backend == "pyarrow":
+        frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+        return frame
+    dtypes = DEFAULT_DTYPES if dtype_backend is None else NULLABLE_DTYPES
+    # Arrow makes a NumPy array of each list: it has no hash, and an integer next to a null becomes a float
+    lists = [position for position, field in enumerate(table.schema) if pa.types.is_list(field.type)]
+    others = table
+    for position in lists:
+        others = others.set_column(position, table.schema.names[position], pa.nulls(len(table)))
+    frame = others.to_pandas(types_mapper=dtypes.get)
+    for position in lists:
+        if (cells := _tuples(table.column(position))) is not None:
+            frame.isetitem(position, cells)
     return frame
+
+
+def _tuples(lists: pa.ChunkedArray) -> np.ndarray[Any, Any] | None:
+    """Return a column of lists as tuples, None for nulls; None if all are null."""
+    if lists.null_count == len(lists):
+        return None
+    lengths = pc.list_value_length(lists).to_numpy()  # NaN for nulls
+    cells = np.full(len(lists), None, dtype=object)
+    cells[lengths == 0] = NO_ELEMENTS
+    elements, start = _elements(lists), 0
+    for row in np.flatnonzero(lengths > 0).tolist():
+        stop = start + int(lengths[row])
+        cells[row], start = tuple(elements[start:stop]), stop
+    return cells
+
+
+def _elements(lists: pa.ChunkedArray) -> list[Any]:
+    """Return the elements of all lists, one after another, as Python values."""
+    elements = pa.chunked_array([chunk.flatten() for chunk in lists.chunks], lists.type.value_type)
+    if pa.types.is_list(elements.type):
+        nested = _tuples(elements)
+        return [None] * len(elements) if nested is None else list(nested)
+    # to_pylist makes an Arrow scalar of each element first
+    is_plain = pa.types.is_string(elements.type) or (pa.types.is_primitive(elements.type) and not elements.null_count)
+    to_list = elements.to_numpy().tolist if is_plain and not pa.types.is_temporal(elements.type) else elements.to_pylist
+    values: list[Any] = to_list()
+    return values
 
 
 def check_dtype_backend(dtype_backend: str | None) -> None:
@@ -43,20 +94,6 @@ def check_dtype_backend(dtype_backend: str | None) -> None:
     """
     if dtype_backend not in (None, "numpy_nullable", "pyarrow"):
         raise InputError(f"dtype_backend={dtype_backend!r}: must be None, 'numpy_nullable' or 'pyarrow'.")
-
-
-def _types_mapper(dtype_backend: DtypeBackend | None) -> Callable[[pa.DataType], Any]:
-    if dtype_backend == "pyarrow":
-        return pd.ArrowDtype
-    dtypes: dict[pa.DataType, Any] = {
-        TEXT: STRING_DTYPE,
-        INTEGER: pd.Int64Dtype(),
-        BOOLEAN: pd.BooleanDtype(),
-    }
-    if dtype_backend == "numpy_nullable":
-        dtypes[FLOAT] = pd.Float64Dtype()
-    # by default pandas makes a numpy array of each list, in which an int next to a null becomes a float
-    return lambda arrow_type: pd.ArrowDtype(arrow_type) if pa.types.is_nested(arrow_type) else dtypes.get(arrow_type)
 
 
 class Rebatcher:

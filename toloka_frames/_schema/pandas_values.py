@@ -1,4 +1,4 @@
-"""pandas columns: the text dtype of the package's frames, and cells as Python values."""
+"""pandas columns: the dtypes of the package's frames, and cells as Python values."""
 
 from __future__ import annotations
 
@@ -10,20 +10,37 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-STRING_DTYPE = pd.StringDtype("pyarrow")
+# pandas' own dtype of text: `str` since pandas 3, object before. Comparisons return NumPy booleans, which NumPy and crowd-kit
+# take; those of StringDtype("pyarrow") return bool[pyarrow], which they reject.
+TEXT_DTYPE = pd.Series(["text"]).dtype
+# Booleans are left to Arrow, which makes bool columns, or object columns of True, False and None where a value is missing:
+# crowd-kit and NumPy reject comparisons of the dtype `boolean`. Integers need Int64, because NumPy has no missing integers.
+DEFAULT_DTYPES: dict[pa.DataType, Any] = {pa.int64(): pd.Int64Dtype()}
+if isinstance(TEXT_DTYPE, pd.StringDtype):
+    DEFAULT_DTYPES |= {pa.string(): TEXT_DTYPE, pa.large_string(): TEXT_DTYPE}
 DOUBLE_BYTES = 8
 
 
+def as_text(series: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column of any dtype as text; missing values stay missing."""
+    text = series.astype("string")
+    return text.astype(TEXT_DTYPE).where(text.notna(), None)
+
+
 def plain_values(series: pd.Series[Any]) -> list[Any]:
-    """Return a column's cells as Python values, None for missing ones."""
+    """Return a column's cells as Python values, tuples as lists, None for missing ones."""
     series = _with_short_floats(series)
     # astype(object) of an Arrow column turns lists into arrays, and integers of a column with nulls into floats
     if isinstance(series.dtype, pd.ArrowDtype):
         values = [None if value is pd.NA else value for value in series.tolist()]
     else:
         values = series.astype(object).where(series.notna(), None).tolist()
-        is_plain = isinstance(series.dtype, pd.StringDtype) or series.dtype.kind in "biuf"
-        if is_plain or not any(issubclass(kind, np.generic | np.ndarray) for kind in set(map(type, values))):
+        if isinstance(series.dtype, pd.StringDtype) or series.dtype.kind in "biuf":
+            return values
+        kinds = set(map(type, values))
+        if tuple in kinds:
+            values = [list(value) if type(value) is tuple else value for value in values]
+        if not any(issubclass(kind, np.generic | np.ndarray) for kind in kinds):
             return values
         values = [_from_numpy(value) if _is_convertible(value) else value for value in values]
     # pandas does not count a NaN in an Arrow column or in a zero-dimensional array as missing

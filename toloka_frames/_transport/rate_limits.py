@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from toloka_frames._runtime.progress import current_progress
-from toloka_frames._schema.pandas_values import STRING_DTYPE
+from toloka_frames._schema.pandas_values import TEXT_DTYPE
 from toloka_frames._transport.responses import used_up
 from toloka_frames._transport.retries import Retries, waits_for
 
@@ -39,8 +39,8 @@ RATES = {"requests": ((REQUESTS_PER_SECOND, SECOND_MS),), "tasks": CREATIONS, "t
 COUNTED = {"POST /v1/tasks": "tasks", "POST /v1/task-suites": "task suites"}
 
 DTYPES: dict[str, Any] = {
-    "what": STRING_DTYPE,
-    "interval": STRING_DTYPE,
+    "what": TEXT_DTYPE,
+    "interval": TEXT_DTYPE,
     "most": "Int64",
     "used": "Int64",
     "left": "Int64",

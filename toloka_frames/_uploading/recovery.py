@@ -11,7 +11,7 @@ import pandas as pd
 from toloka_frames._errors import InputError
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._schema.bulk import CREATE_TASKS
-from toloka_frames._schema.pandas_values import STRING_DTYPE
+from toloka_frames._schema.pandas_values import TEXT_DTYPE
 from toloka_frames._schema.timestamps import format_timestamp
 from toloka_frames._transport.connections import HOSTS, normal_url
 from toloka_frames._transport.http import account_unknown
@@ -225,9 +225,7 @@ def forget(
 
 
 UPLOAD_DTYPES: dict[str, Any] = {
-    **dict.fromkeys(
-        ("upload_id", "account", "environment", "url", "kind", "state", "pool_ids", "app_project_id"), STRING_DTYPE
-    ),
+    **dict.fromkeys(("upload_id", "account", "environment", "url", "kind", "state", "pool_ids", "app_project_id"), TEXT_DTYPE),
     **dict.fromkeys(("rows", "created", "invalid", "failed", "unknown", "not_sent"), "Int64"),
     **dict.fromkeys(("begun", "ended"), "datetime64[us, UTC]"),
 }

@@ -8,15 +8,16 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
-from toloka_frames._schema.pandas_values import STRING_DTYPE
+from toloka_frames._schema.pandas_values import DEFAULT_DTYPES
 from toloka_frames._transport.responses import to_text
 from toloka_frames._uploading.requests import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
     from toloka_frames._transport.operations import OperationLog
 
@@ -24,7 +25,6 @@ RowStatus: TypeAlias = Literal["CREATED", "INVALID", "FAILED", "UNKNOWN", "NOT_S
 # an object that was not created: position, status, and the field, code and message of its error
 UncreatedObject: TypeAlias = "tuple[int, RowStatus, str | None, str | None, str | None]"
 
-DTYPES = {pa.large_string(): STRING_DTYPE, pa.int64(): pd.Int64Dtype()}
 COLUMNS = ("status", "object_id", "error_field", "error_code", "error_message", "operation_id", "chunk")
 HEXADECIMAL, ZERO = re.compile("[0-9a-f]"), b"0"[0]
 CODED_TYPES = {name: pa.large_string() for name in (*COLUMNS, "batch_id") if name != "object_id"} | {"chunk": pa.int64()}
@@ -172,7 +172,7 @@ class Results:
         """Return a row for each input row, with the input's index."""
         names = [self._request_id if name == "operation_id" else name for name in COLUMNS]
         columns = {name: (self._ids if name == "object_id" else self._coded[name]).to_arrow() for name in names}
-        frame: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=DTYPES.get)
+        frame: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=DEFAULT_DTYPES.get)
         frame = frame.rename(columns={"object_id": self._object_id})
         # a range means that each row is an object, in the same order
         return (frame if isinstance(object_of_row, range) else frame.take(np.asarray(object_of_row))).set_axis(index)
