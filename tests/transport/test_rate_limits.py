@@ -328,11 +328,11 @@ def test_the_same_quota_raises_at_once_or_is_waited_for_as_each_client_allows() 
 
 @pytest.mark.parametrize(
     ("options", "shared"),
-    [({}, True), ({"token": "another"}, False), ({"act_under_account_id": "another"}, False), ({"url": "http://b"}, False)],
+    [({}, True), ({"token": "another"}, False), ({"act_under_account_id": "another"}, False), ({"url": "https://b"}, False)],
     ids=str,
 )
 def test_clients_of_one_account_share_its_limits(options: dict[str, str], shared: bool) -> None:
-    one, two = (tf.AsyncTolokaClient(**{"token": "token-of-one", "url": "http://a"} | more) for more in ({}, options))
+    one, two = (tf.AsyncTolokaClient(**{"token": "token-of-one", "url": "https://a"} | more) for more in ({}, options))
     before = one.quota()["used"][1]
     tf.run(two.service.rate_limiter.objects("tasks", 5))
     assert one.quota()["used"].tolist()[1:3] == [before + 5 * shared] * 2

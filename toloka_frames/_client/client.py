@@ -16,7 +16,16 @@ from toloka_frames._client.tasks import TaskCalls
 from toloka_frames._client.trainings import TrainingCalls
 from toloka_frames._runtime.event_loop import run, run_on_loop
 from toloka_frames._transport.auth import TokenAuth
-from toloka_frames._transport.connections import TIMEOUT, Environment, find_host, make_headers
+from toloka_frames._transport.connections import (
+    MAX_RESPONSE_BYTES,
+    MAX_RESPONSE_SECONDS,
+    TIMEOUT,
+    Environment,
+    ResponseLimits,
+    find_host,
+    make_headers,
+    warn_of_exposure,
+)
 from toloka_frames._transport.http import ApiClient
 from toloka_frames._version import __version__
 
@@ -53,13 +62,23 @@ class AsyncTolokaClient(
         url: Another host, for example "http://127.0.0.1:8080"; TOLOKA_URL if neither it nor `environment` is given.
         act_under_account_id: The requester id of an account that has shared its access.
         timeout: Seconds for each read, write and connect, or an `httpx.Timeout`; None waits without a limit.
+        max_response_seconds: Seconds for each response as a whole, from sending its request until its last byte; None for no
+            limit. A request that takes longer has failed like one whose `timeout` has passed.
+        max_response_bytes: The size of a response's body, decompressed; None for no limit. A larger one raises `BadAnswer`
+            before more of it is decompressed.
         retries: Maximum number of attempts for each request, or a `tf.Retries`.
-        verify: TLS verification as in httpx: True, False or an `ssl.SSLContext`.
-        proxy: URL of a proxy.
+        verify: TLS verification as in httpx: True, False or an `ssl.SSLContext`. True trusts the certificates in
+            SSL_CERT_FILE or SSL_CERT_DIR, or those of certifi.
+        proxy: URL of a proxy. By default that of HTTPS_PROXY (HTTP_PROXY for `http://`) or ALL_PROXY, unless NO_PROXY names the
+            host; this machine itself is then never reached through a proxy.
         transport: An httpx transport to use instead of the default one.
 
     Raises:
-        ConfigurationError: If there is no token, or not exactly one of `environment` and `url`.
+        ConfigurationError: If there is no token, or not exactly one of `environment` and `url`, or an argument or a variable
+            of the machine is not valid.
+
+    Warns:
+        UserWarning: If others can read the token: `http://` or unchecked certificates (`verify=False`), to another machine.
 
     Source: Toloka-Kit 1.2.3 for names, hosts and the choice of the authorisation scheme.
     """
@@ -76,6 +95,8 @@ class AsyncTolokaClient(
         verify: Any = True,
         proxy: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        max_response_seconds: float | None = MAX_RESPONSE_SECONDS,
+        max_response_bytes: int | None = MAX_RESPONSE_BYTES,
     ) -> None:
         # deleted at once: a traceback that shows local variables would show the token
         secret = TokenAuth(token)
@@ -89,10 +110,12 @@ class AsyncTolokaClient(
             web_url=web_url,
             timeout=timeout,
             retries=retries,
+            limits=ResponseLimits(max_response_bytes, max_response_seconds),
             verify=verify,
             proxy=proxy,
             transport=transport,
         )
+        warn_of_exposure(base_url, verify, transport, stacklevel=2)
 
     def __repr__(self) -> str:
         # a traceback that shows local variables also shows a client whose constructor failed

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import os
 import ssl
+import warnings
+from dataclasses import dataclass
+from functools import partial
+from numbers import Integral, Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -11,9 +16,10 @@ import httpx
 
 from toloka_frames._errors import ConfigurationError
 from toloka_frames._transport.auth import fits_header
+from toloka_frames._transport.proxies import DEFAULT_PORTS, check_proxy, find_proxy, is_this_machine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from toloka_frames._transport.auth import TokenAuth
 
@@ -27,7 +33,18 @@ ACT_UNDER = "X-Act-Under-Account-ID"
 TIMEOUT = httpx.Timeout(120.0, connect=10.0, pool=None)
 # The account's quota keeps requests few; a limit of connections would only make requests wait and fail.
 LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=50)
-DEFAULT_PORTS = {"http": 80, "https": 443}
+# The variables with certificates to trust, as httpx reads them: the first one that is set counts.
+CERTIFICATE_VARIABLES: dict[str, Callable[[str], ssl.SSLContext]] = {
+    "SSL_CERT_FILE": lambda path: ssl.create_default_context(cafile=path),
+    "SSL_CERT_DIR": lambda path: ssl.create_default_context(capath=path),
+}
+# Codings of a body that are decoded in steps of bounded size and at full speed (`http.STEP_BYTES`); httpx would also request
+# Brotli and Zstandard where a package for them is installed.
+ENCODINGS = "gzip, deflate"
+# Toloka's largest responses are exports and attachments of some hundred MB.
+MAX_RESPONSE_BYTES = 2**30
+# At 5 Mbit/s, 2**30 bytes arrive in this time.
+MAX_RESPONSE_SECONDS = 1_800.0
 URL_HINT = "For example 'https://toloka.example.com'."
 
 
@@ -82,18 +99,86 @@ def make_headers(user_agent: str, act_under_account_id: str | None) -> dict[str,
     return {"User-Agent": user_agent, ACT_UNDER: act_under_account_id}
 
 
-def open_client(token: TokenAuth, base_url: str, headers: Mapping[str, str], options: Mapping[str, Any]) -> httpx.AsyncClient:
-    """Return a new httpx client.
+@dataclass(frozen=True)
+class Sources:
+    """The arguments and variables that a connection depends on, as the hints of errors name them; None for the defaults."""
+
+    proxy: str | None = None
+    certificates: str | None = None
+
+
+@dataclass(frozen=True)
+class ResponseLimits:
+    """The limits of a response as a whole; None for no limit.
+
+    Attributes:
+        bytes: The size of its body, decoded.
+        seconds: The time from sending the request until the body has arrived.
+    """
+
+    bytes: int | None = MAX_RESPONSE_BYTES
+    seconds: float | None = MAX_RESPONSE_SECONDS
+
+    def __post_init__(self) -> None:
+        if not (self.bytes is None or (isinstance(self.bytes, Integral) and self.bytes > 0)):
+            raise ConfigurationError(f"max_response_bytes={self.bytes!r} is neither a whole number above 0 nor None.")
+        if not (self.seconds is None or (isinstance(self.seconds, Real) and self.seconds > 0)):
+            raise ConfigurationError(f"max_response_seconds={self.seconds!r} is neither a number above 0 nor None.")
+
+
+def open_client(
+    token: TokenAuth, base_url: str, headers: Mapping[str, str], options: Mapping[str, Any]
+) -> tuple[httpx.AsyncClient, Sources]:
+    """Return a new httpx client, and what its connections depend on.
 
     Raises:
-        ConfigurationError: If httpx does not accept the options.
+        ConfigurationError: If an argument or a variable of the machine is not valid.
     """
+    # httpx does not read the variables itself (trust_env), because its errors do not name them
+    proxy_source, proxy = _proxy(base_url, options)
+    certificate_source, verify = _certificates(base_url, options)
+    arguments = {**options, "proxy": proxy, "verify": verify}
     try:
-        return httpx.AsyncClient(base_url=f"{base_url}/api", auth=token, headers=headers, limits=LIMITS, **options)
+        client = httpx.AsyncClient(
+            base_url=f"{base_url}/api",
+            auth=token,
+            headers={"Accept-Encoding": ENCODINGS, **headers},
+            limits=LIMITS,
+            trust_env=False,
+            **arguments,
+        )
     except (ValueError, TypeError, OSError, httpx.InvalidURL) as error:
         kind = type(error).__name__
-    # neither quoted nor chained: httpx repeats the proxy's URL, which may hold a password
-    raise ConfigurationError(f"proxy=, verify= or timeout= is not valid ({kind}).")
+    else:
+        return client, Sources(proxy_source, certificate_source)
+    # neither quoted nor chained: an error of httpx repeats its arguments
+    given = " or ".join(f"{name}=" for name in ("verify", "timeout", "transport") if options.get(name) not in (None, True))
+    raise ConfigurationError(f"{given or 'An option of httpx'} is not valid ({kind}).")
+
+
+def warn_of_exposure(base_url: str, verify: Any, transport: httpx.AsyncBaseTransport | None, stacklevel: int) -> None:
+    """Warn if others can read the token on its way: it is sent unencrypted, or to a host whose certificate is not checked.
+
+    Args:
+        base_url: The host; this machine itself is never warned of.
+        verify: As in httpx.
+        transport: A transport of httpx, which has a TLS configuration of its own; None for the default one.
+        stacklevel: The number of frames between the caller's line and this function, as in `warnings.warn`.
+    """
+    url = httpx.URL(base_url)
+    if is_this_machine(url.host):
+        return
+    if url.scheme == "http":
+        message = (
+            f"The token is sent unencrypted to {base_url}: everybody on the way can read it. Use https:// for another machine."
+        )
+        warnings.warn(message, UserWarning, stacklevel + 1)
+    elif transport is None and (verify is False or getattr(verify, "verify_mode", None) == ssl.CERT_NONE):
+        message = (
+            f"The certificate of {base_url} is not checked (verify=), so another machine can pose as it and read the token. "
+            "For an authority of your own use verify=ssl.create_default_context(cafile=...)."
+        )
+        warnings.warn(message, UserWarning, stacklevel + 1)
 
 
 def unpicklable(options: Mapping[str, Any]) -> list[str]:
@@ -118,3 +203,66 @@ def _checked_url(url: str) -> str:
         shown = str(parsed).replace(f"{parsed.userinfo.decode()}@", "")
         raise ConfigurationError(f"url={shown!r} is not the URL of a host.", hint=URL_HINT)
     return url.rstrip("/")
+
+
+def _proxy(base_url: str, options: Mapping[str, Any]) -> tuple[str | None, httpx.Proxy | None]:
+    """Return the proxy of the argument or of the variables, and which of them it is from; None without a proxy."""
+    if options.get("proxy") is not None:
+        return "proxy=", check_proxy("proxy=", options["proxy"])
+    found = find_proxy(base_url) if options.get("transport") is None else None
+    if found is None:
+        return None, None
+    return found[0], check_proxy(*found)
+
+
+def _certificates(base_url: str, options: Mapping[str, Any]) -> tuple[str | None, Any]:
+    """Return `verify` of httpx, and the argument or variable that it is from; None for the default certificates."""
+    verify = options.get("verify", True)
+    if verify is not True:
+        return "verify=", verify
+    if options.get("transport") is not None or not base_url.lower().startswith("https://"):
+        # loading certificates takes 50 ms; this context, which has none, trusts no host
+        return None, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for name, load in CERTIFICATE_VARIABLES.items():
+        if path := os.environ.get(name):
+            return name, _named_certificates(name, path, load)
+    # made here, because httpx would make one for itself and one for its proxy
+    return None, _with_key_log(partial(httpx.create_ssl_context, trust_env=False))
+
+
+def _named_certificates(variable: str, path: str, load: Callable[[str], ssl.SSLContext]) -> ssl.SSLContext:
+    """Return a context that trusts the certificates which a variable names.
+
+    Raises:
+        ConfigurationError: If they do not exist or cannot be read.
+    """
+    try:
+        # OpenSSL accepts a folder that does not exist, and then trusts no host; a value can list several folders
+        exists = any(Path(part).exists() for part in (path, *path.split(os.pathsep)))
+        context = _with_key_log(partial(load, path))
+    except OSError as error:
+        exists, fault = not isinstance(error, FileNotFoundError), f"cannot be read as certificates ({error})"
+    else:
+        fault = ""
+    if fault or not exists:
+        raise ConfigurationError(
+            f"{variable}={path!r} {fault if exists else 'does not exist'}.",
+            hint=f"Set {variable} to certificates in PEM form, or unset it.",
+        )
+    return context
+
+
+def _with_key_log(make: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    """Return a new context, which opens the file of SSLKEYLOGFILE.
+
+    Raises:
+        ConfigurationError: If that file cannot be written.
+    """
+    try:
+        return make()
+    except OSError as error:
+        if (key_log := os.environ.get("SSLKEYLOGFILE")) is None or error.filename != key_log:
+            raise
+        raise ConfigurationError(
+            f"SSLKEYLOGFILE={key_log!r} cannot be written ({error.strerror}).", hint="Set it to a file, or unset it."
+        ) from error

@@ -11,38 +11,38 @@ import json
 import os
 import re
 import weakref
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, TypeVar, cast
 
 import anyio
 import httpx
 import pyarrow as pa
 import pyarrow.json as pa_json
 
-from toloka_frames._errors import (
-    AccessDenied,
-    ConfigurationError,
-    ConnectionFailed,
-    InputError,
-    NotFound,
-    OutcomeUnknown,
-    QuotaExceeded,
-    TolokaError,
-)
+from toloka_frames._errors import AccessDenied, ConfigurationError, InputError, NotFound, QuotaExceeded, TolokaError
 from toloka_frames._runtime.event_loop import in_thread, start
 from toloka_frames._transport.auth import TokenAuth, redact, remove_token, without_frames
-from toloka_frames._transport.connections import ACT_UNDER, WEB_HOSTS, normal_url, open_client, unpicklable
+from toloka_frames._transport.connections import (
+    ACT_UNDER,
+    WEB_HOSTS,
+    ResponseLimits,
+    Sources,
+    normal_url,
+    open_client,
+    unpicklable,
+)
+from toloka_frames._transport.failures import ResponseTimeout, no_response, too_large, too_many_encodings, unknown_outcome
 from toloka_frames._transport.faults import field_fault
 from toloka_frames._transport.rate_limits import RateLimiter
 from toloka_frames._transport.responses import SURROGATE, bad_answer, encodable, not_json, rejection
 from toloka_frames._transport.retries import Retries, retrying
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from tenacity import AsyncRetrying
 
@@ -60,6 +60,15 @@ UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.
 YEARS = range(1970, 2200)
 # a header may hold any number of digits, and no datetime is that far away
 MAX_RETRY_AFTER_SECONDS = 365 * 86_400.0
+# The bytes that a decoder gets at once, so that a step makes about 16 MiB at most: a byte of gzip becomes up to 1,032 bytes
+# (zlib's manual), 4 bytes of Zstandard a block of 128 KiB (RFC 8878), 8 bytes of Brotli a meta-block of 16 MiB (RFC 7932).
+STEP_BYTES = {"gzip": 16_384, "deflate": 16_384, "zstd": 512, "br": 8}
+# after a step that made more than this, other requests get their turn
+LARGE_STEP_BYTES = 1_000_000
+# as in urllib3; each encoding can multiply the size of a body
+MAX_ENCODINGS = 5
+# these describe a body as it was sent
+BODY_HEADERS = ("content-encoding", "content-length", "transfer-encoding")
 
 
 class ApiClient:
@@ -72,6 +81,7 @@ class ApiClient:
         web_url: Host of the web interface.
         retries: Attempts for each request.
         workers: The number of processes that send requests at the same time, each with its share of the rate limits.
+        limits: The limits of each response.
         options: timeout, verify, proxy and transport of httpx.
     """
 
@@ -84,6 +94,7 @@ class ApiClient:
         web_url: str = WEB_HOSTS["PRODUCTION"],
         retries: Retries | int = 5,
         workers: int = 1,
+        limits: ResponseLimits | None = None,
         **options: Any,
     ) -> None:
         self.url = base_url
@@ -92,6 +103,7 @@ class ApiClient:
         self._token = token
         self._headers = headers
         self._retries = retries if isinstance(retries, Retries) else Retries(retries)
+        self._limits = limits or ResponseLimits()
         self._connections = Connections(token, base_url, headers, options)
         self.rate_limiter = RateLimiter(token, base_url, headers.get(ACT_UNDER, ""), self._retries, workers)
         self._requester: str | None = None
@@ -99,7 +111,12 @@ class ApiClient:
         self._account_locks: dict[int, asyncio.Lock] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        options = {"web_url": self.web_url, "retries": self._retries, "workers": self.rate_limiter.workers}
+        options = {
+            "web_url": self.web_url,
+            "retries": self._retries,
+            "workers": self.rate_limiter.workers,
+            "limits": self._limits,
+        }
         return _unpickled, (self._token.source, self.url, self._headers, options | self._connections.picklable_options())
 
     def __copy__(self) -> Self:
@@ -291,15 +308,16 @@ class ApiClient:
             try:
                 clock = asyncio.get_running_loop().time
                 begin = clock()
-                response = await self._connections.client().send(request, stream=True)
-                response.extensions["waited"] = clock() - begin
-                await _receive(response, into)
+                with _deadline(self._limits.seconds):
+                    response = await self._connections.client().send(request, stream=True)
+                    response.extensions["waited"] = clock() - begin
+                    response = await _receive(response, into, self._limits.bytes)
                 if date := _http_date(response.headers.get("Date", "")):
                     self._clock_skew = date - datetime.now(UTC)
                 return response if into is not None and response.is_success else redact(response)
             except UNREACHED as error:
-                raise _no_response(request, error) from without_frames(error)
-            except TolokaError:  # of the token's callable
+                raise no_response(request, error, self._connections.sources) from without_frames(error)
+            except TolokaError:  # of the token's callable, or of a response that is too large
                 raise
             except _FileError as error:
                 raise error.cause from None
@@ -307,7 +325,8 @@ class ApiClient:
             except (Exception, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError) and scope.cancel_called:
                     raise
-                failed = (_no_response if repeatable else _unknown_outcome)(request, error)
+                sources = self._connections.sources
+                failed = no_response(request, error, sources) if repeatable else unknown_outcome(request, error)
                 failed.may_have_taken_effect = request.method != "GET"
                 raise failed from without_frames(error)
             finally:
@@ -323,7 +342,7 @@ class ApiClient:
             await self.rate_limiter.record_rejection(call, error)
         # a 429 of the service proves that nothing was done: what exceeds a limit is not let in
         if not repeatable and error.retryable and error.may_have_taken_effect:
-            raise _unknown_outcome(response.request, error) from error
+            raise unknown_outcome(response.request, error) from error
         raise error
 
 
@@ -336,14 +355,17 @@ class Connections:
         headers: Headers of every request.
         options: timeout, verify, proxy and transport of httpx.
 
+    Attributes:
+        sources: The arguments and variables that the connections depend on.
+
     Raises:
-        ConfigurationError: If httpx does not accept the options.
+        ConfigurationError: If an option, or a variable of the machine, is not valid.
     """
 
     def __init__(self, token: TokenAuth, base_url: str, headers: Mapping[str, str], options: Mapping[str, Any]) -> None:
         # closures, because displays of objects show attributes, and a proxy's URL may hold a password
         self._options: Callable[[], Mapping[str, Any]] = lambda: options
-        self._open: Callable[[], httpx.AsyncClient] = lambda: open_client(token, base_url, headers, options)
+        self._open: Callable[[], tuple[httpx.AsyncClient, Sources]] = lambda: open_client(token, base_url, headers, options)
         self._client, self._process = self._open_here()
 
     def client(self) -> httpx.AsyncClient:
@@ -377,7 +399,8 @@ class Connections:
             await self.client().aclose()
 
     def _open_here(self) -> tuple[httpx.AsyncClient, int]:
-        client, process = self._open(), os.getpid()
+        client, self.sources = self._open()
+        process = os.getpid()
         client.event_hooks = {"response": [_set_location_aside]}
         # a client that nobody closed closes its connections when it is collected; not at the end of Python, when nothing waits
         weakref.finalize(self, _close, client, process).atexit = False
@@ -407,16 +430,114 @@ async def _finished(exchange: asyncio.Task[httpx.Response], scope: anyio.CancelS
         raise
 
 
-async def _receive(response: httpx.Response, into: BinaryIO | None) -> None:
-    """Read the body into the file; the body of an error into memory."""
+@contextmanager
+def _deadline(seconds: float | None) -> Iterator[None]:
+    """Raise `ResponseTimeout` if the block takes longer; by a scope of anyio's, for the same reason as in `_finished`."""
+    with anyio.move_on_after(seconds) as scope:
+        yield
+    if scope.cancelled_caught and seconds is not None:
+        raise ResponseTimeout(seconds)
+
+
+async def _receive(response: httpx.Response, into: BinaryIO | None, limit: int | None) -> httpx.Response:
+    """Read the body into the file, or return a response that has it; the body of an error is never written to the file.
+
+    Raises:
+        BadAnswer: If the body is larger than the limit.
+    """
     async with aclosing(response):
         if into is None or not response.is_success:
-            await response.aread()
-            return
+            return _with_body(response, b"".join([chunk async for chunk in _decoded(response, limit)]))
         await _in_file(into.seek, 0)
         await _in_file(into.truncate)
-        async for chunk in response.aiter_bytes():
+        async for chunk in _decoded(response, limit):
             await _in_file(into.write, chunk)
+        return response
+
+
+def _with_body(response: httpx.Response, body: bytes) -> httpx.Response:
+    headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in BODY_HEADERS]
+    status, extensions = response.status_code, response.extensions
+    return httpx.Response(status, headers=headers, content=body, request=response.request, extensions=extensions)
+
+
+async def _decoded(response: httpx.Response, limit: int | None) -> AsyncIterator[bytes]:
+    """Iterate over the decoded body, in chunks of bounded size.
+
+    It is counted while it is decoded, because a small compressed body can be one of gigabytes, and before each further decoder.
+    """
+    encodings = response.headers.get_list("Content-Encoding", split_commas=True)
+    if len(encodings) > MAX_ENCODINGS:
+        raise too_many_encodings(response, MAX_ENCODINGS)
+    body = _Body(response, limit)
+    body.count(_declared_size(response))
+    chunks = body.received()
+    # a transport that is not httpx's own can return a response that was read and decoded
+    for encoding in [] if response.is_stream_consumed else reversed(encodings):
+        # a response for each encoding, because httpx decodes the chunks of several at once, without a bound between them
+        steps = _Steps(chunks, STEP_BYTES.get(encoding.strip().lower(), STEP_BYTES["gzip"]), body)
+        chunks = httpx.Response(200, headers={"Content-Encoding": encoding}, stream=steps).aiter_bytes()
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if not body.count(size):
+            yield chunk
+    body.check()
+
+
+def _declared_size(response: httpx.Response) -> int:
+    """Return the size of a body that is not encoded, if the response declares it; else 0."""
+    size = response.headers.get("Content-Length", "")
+    return int(size) if size.isdecimal() and "Content-Encoding" not in response.headers else 0
+
+
+class _Body:
+    """The body of a response as it is received, until it or what a decoder makes of it is too large."""
+
+    def __init__(self, response: httpx.Response, limit: int | None) -> None:
+        self._response = response
+        self._limit = limit
+        self._is_too_large = False
+
+    def count(self, size: int) -> bool:
+        """Return whether the body is too large, now that a decoder has made `size` bytes of it."""
+        self._is_too_large = self._is_too_large or (self._limit is not None and size > self._limit)
+        return self._is_too_large
+
+    def check(self) -> None:
+        if self._is_too_large:
+            raise too_large(self._response, self._limit or 0)
+
+    async def received(self) -> AsyncIterator[bytes]:
+        # raised here, the error ends every generator that waits for the next chunk
+        self.check()
+        response = self._response
+        # generators, though httpx types them as iterators
+        source = cast("AsyncGenerator[bytes]", response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw())
+        async with aclosing(source) as chunks:
+            async for chunk in chunks:
+                yield chunk
+                self.check()
+
+
+class _Steps(httpx.AsyncByteStream):
+    """The input of a decoder, in steps."""
+
+    def __init__(self, chunks: AsyncIterator[bytes], step: int, body: _Body) -> None:
+        self._chunks = chunks
+        self._step = step
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self._chunks:
+            size += len(chunk)
+            for offset in range(0, len(chunk), self._step):
+                if self._body.count(size):
+                    break
+                if len(chunk) > LARGE_STEP_BYTES:
+                    await asyncio.sleep(0)
+                yield chunk[offset : offset + self._step]
 
 
 async def _set_location_aside(response: httpx.Response) -> None:
@@ -548,17 +669,3 @@ def _http_date(value: str) -> datetime | None:
         return None
     # UTC written as -0000 is parsed as naive
     return date if date.tzinfo else date.replace(tzinfo=UTC)
-
-
-def _no_response(request: httpx.Request, error: BaseException) -> ConnectionFailed:
-    return ConnectionFailed(
-        f"{request.method} {request.url.copy_with(query=None)}: no response ({type(error).__name__}: {error}).",
-        hint="Check the network, url= and proxy=, or give a longer timeout=.",
-    )
-
-
-def _unknown_outcome(request: httpx.Request, error: BaseException) -> OutcomeUnknown:
-    return OutcomeUnknown(
-        f"{request.method} {request.url.copy_with(query=None)} may have taken effect or not ({type(error).__name__}: {error}).",
-        hint="This request has no idempotency key, so it was not repeated: check first whether its object exists.",
-    )
