@@ -67,8 +67,9 @@ STEP_BYTES = {"gzip": 16_384, "deflate": 16_384, "zstd": 512, "br": 8}
 LARGE_STEP_BYTES = 1_000_000
 # as in urllib3; each encoding can multiply the size of a body
 MAX_ENCODINGS = 5
+MAX_LENGTH_DIGITS = 20
 # these describe a body as it was sent
-BODY_HEADERS = ("content-encoding", "content-length", "transfer-encoding")
+BODY_HEADERS = (b"content-encoding", b"content-length", b"transfer-encoding")
 
 
 class ApiClient:
@@ -456,7 +457,7 @@ async def _receive(response: httpx.Response, into: BinaryIO | None, limit: int |
 
 
 def _with_body(response: httpx.Response, body: bytes) -> httpx.Response:
-    headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in BODY_HEADERS]
+    headers = [(name, value) for name, value in response.headers.raw if name.lower() not in BODY_HEADERS]
     status, extensions = response.status_code, response.extensions
     return httpx.Response(status, headers=headers, content=body, request=response.request, extensions=extensions)
 
@@ -488,7 +489,8 @@ async def _decoded(response: httpx.Response, limit: int | None) -> AsyncIterator
 def _declared_size(response: httpx.Response) -> int:
     """Return the size of a body that is not encoded, if the response declares it; else 0."""
     size = response.headers.get("Content-Length", "")
-    return int(size) if size.isdecimal() and "Content-Encoding" not in response.headers else 0
+    # at most as many digits as h11 accepts, because int() rejects thousands of them
+    return int(size) if size.isdecimal() and len(size) <= MAX_LENGTH_DIGITS and "Content-Encoding" not in response.headers else 0
 
 
 class _Body:
