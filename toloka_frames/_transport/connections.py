@@ -218,6 +218,8 @@ def _proxy(base_url: str, options: Mapping[str, Any]) -> tuple[str | None, httpx
 def _certificates(base_url: str, options: Mapping[str, Any]) -> tuple[str | None, Any]:
     """Return `verify` of httpx, and the argument or variable that it is from; None for the default certificates."""
     verify = options.get("verify", True)
+    if not isinstance(verify, bool | str | ssl.SSLContext):
+        raise ConfigurationError(f"verify={verify!r} is neither True, False nor an ssl.SSLContext.")
     if verify is not True:
         return "verify=", verify
     if options.get("transport") is not None or not base_url.lower().startswith("https://"):

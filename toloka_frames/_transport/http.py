@@ -490,7 +490,9 @@ def _declared_size(response: httpx.Response) -> int:
     """Return the size of a body that is not encoded, if the response declares it; else 0."""
     size = response.headers.get("Content-Length", "")
     # at most as many digits as h11 accepts, because int() rejects thousands of them
-    return int(size) if size.isdecimal() and len(size) <= MAX_LENGTH_DIGITS and "Content-Encoding" not in response.headers else 0
+    return (
+        int(size) if size.isdecimal() and len(size) <= MAX_LENGTH_DIGITS and "Content-Encoding" not in response.headers else 0
+    )
 
 
 class _Body:

@@ -86,7 +86,13 @@ def _fault(proxy: str) -> str:
         return "its port is not a number from 1 to 65535" if "port" in str(error) else "it is not a URL"
     if not url.host or "%" in url.host:  # httpx quotes what no host contains
         return "it has no host" if not url.host else "its host is not valid"
-    return "" if url.port is None or url.port in PORTS else "its port is not a number from 1 to 65535"
+    if url.port is not None and url.port not in PORTS:
+        return "its port is not a number from 1 to 65535"
+    try:
+        httpx.Proxy(url)
+    except ValueError:  # httpx 0.27 has no socks5h
+        return f"httpx {httpx.__version__} does not support its scheme"
+    return ""
 
 
 def _variable(scheme: str, value: str) -> str:
