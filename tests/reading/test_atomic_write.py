@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.forked_scripts import run_script
 
 import toloka_frames as tf
 
@@ -163,8 +163,8 @@ def test_a_full_disk_is_an_error_of_the_package_and_leaves_the_old_file(limit: i
         complete.unlink()
     path = tmp_path / "rows.parquet"
     path.write_bytes(b"old")
-    command = [sys.executable, "-c", WRITE_WITH_FILE_SIZE_LIMIT, str(path), str(limit)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = run_script(WRITE_WITH_FILE_SIZE_LIMIT, path, str(limit))
+    assert done.returncode == 0, done.stderr
     assert f"{path} cannot be written (OSError: " in done.stdout
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 import pytest
 from support.assignment_list_server import AssignmentList
 from support.child_process import child_process
+from support.forked_scripts import run_script
 from support.list_catalog import RESOURCES
 from support.scripted_server import Scripted, reply
 
@@ -889,8 +890,9 @@ except OSError as error:
 def pull_with_file_size_limit(scripted: Scripted, path: Path, limit: int, resume: str) -> str:
     """Return the output of a pull in a process whose files cannot exceed this number of bytes."""
     pytest.importorskip("resource", reason="this system cannot limit a file's size")
-    command = [sys.executable, "-W", "error", "-c", PULL_WITH_FILE_SIZE_LIMIT, scripted.url, str(path), str(limit), resume]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    done = run_script(PULL_WITH_FILE_SIZE_LIMIT, scripted.url, path, str(limit), resume, warnings_are_errors=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_a_pull_that_hits_a_full_disk_can_be_resumed(scripted: Scripted, assignments: AssignmentList, tmp_path: Path) -> None:

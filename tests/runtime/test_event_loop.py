@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.child_process import child_process
+from support.forked_scripts import run_script
 from support.virtual_clock import run_virtual
 
 import toloka_frames as tf
@@ -93,7 +94,7 @@ if not child:
     os._exit(tf.run(asyncio.sleep(0, 7)))
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    assert run_script(code).returncode == 0
 
 
 def test_run_on_loop_awaits_directly_on_the_package_loop() -> None:
@@ -277,7 +278,7 @@ with LocalToloka() as toloka:
     client = toloka.client()
     tf.run(client.get_requester())
 """
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)
+    assert run_script(code, warnings_are_errors=True).stderr == ""
 
 
 def test_cancellation_waits_for_shielded_work() -> None:
@@ -333,5 +334,5 @@ print(tf.run(asyncio.sleep(0, "a new loop")))
 
 
 def test_a_loop_that_fails_ends_what_waits_for_it_and_the_next_call_makes_another() -> None:
-    done = subprocess.run([sys.executable, "-c", LOST_LOOP], capture_output=True, text=True, timeout=60, check=True)
+    done = run_script(LOST_LOOP)
     assert done.stdout.split("\n") == ["LoopError LoopError", "LoopError True", "a new loop", ""]

@@ -9,8 +9,6 @@ import multiprocessing
 import os
 import pickle
 import ssl
-import subprocess
-import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 import pytest
+from support.forked_scripts import run_script
 from support.scripted_server import Scripted, reply
 
 import toloka_frames as tf
@@ -163,9 +162,7 @@ print("done")
 )
 def test_a_forked_process_opens_its_own_connections(scripted: Scripted, script: str, printed: list[str]) -> None:
     scripted.answers = [echo]
-    process = subprocess.run(
-        [sys.executable, "-c", script, scripted.url], capture_output=True, text=True, timeout=120, check=False
-    )
+    process = run_script(script, scripted.url)
     assert (process.stdout.split(), process.returncode) == (printed, 0), process.stderr
 
 

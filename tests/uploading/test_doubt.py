@@ -147,7 +147,8 @@ NAMES = ("tasks", "suites", "bonuses", "items", "batch")
 def chosen_statuses(name: str, body: str, moment: str) -> Sequence[int]:
     """Return the statuses of a case: all of them with ALL_CASES, or a third of them.
 
-    The thirds are chosen so that every pair of kind, body, moment and status occurs: what a status proves depends on the body, and what is done then on the kind.
+    The thirds are chosen so that every pair of kind, body, moment and status occurs: what a status proves depends
+    on the body, and what is done then on the kind.
     """
     statuses = BODIES[body][1]
     if ALL_CASES:

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.child_process import child_process
+from support.forked_scripts import run_script
 
 import toloka_frames as tf
 from toloka_frames._schema.bulk import CREATE_APP_ITEMS, CREATE_TASK_SUITES, CREATE_TASKS, CREATE_USER_BONUSES
@@ -495,7 +496,7 @@ except PermissionError:
 
 
 @pytest.mark.parametrize("mode", [0o555, 0o755], ids=["in a read-only folder", "in another folder"])
-def test_uploads_reads_a_file_that_it_cannot_write(mode: int, tmp_path: Path) -> None:
+def test_uploads_reads_a_file_that_it_cannot_write(mode: int) -> None:
     with TemporaryDirectory() as folder:  # another user has no access to the folder of the tests
         path = Path(folder) / "uploads.db"
         with Ledger(path) as ledger:
@@ -504,7 +505,7 @@ def test_uploads_reads_a_file_that_it_cannot_write(mode: int, tmp_path: Path) ->
         path.chmod(0o444)
         Path(folder).chmod(mode)
         before = path.read_bytes(), path.stat().st_mtime_ns
-        done = subprocess.run([sys.executable, "-c", READER, path], capture_output=True, text=True, check=False, cwd=tmp_path)
+        done = run_script(READER, path)
         Path(folder).chmod(0o755)
         assert done.stdout == "1\n", done.stderr
         assert (path.read_bytes(), path.stat().st_mtime_ns) == before

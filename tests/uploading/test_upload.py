@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.child_process import child_process
+from support.forked_scripts import run_script
 from support.scripted_server import reply
 from support.task_server import LONG_ROWS, TaskServer
 
@@ -487,8 +487,9 @@ def test_a_full_disk_stops_the_upload_without_losing_rows(service: TaskServer, t
     plenty, outputs = 100_000_000, []
     for limits in [(100_000, plenty), (3_200_000, plenty), (plenty, 0), (plenty, 0), (plenty, plenty)]:
         sent = service.posts
-        command = [sys.executable, "-c", FULL_DISK, service.url, tmp_path / "uploads.db", *map(str, limits)]
-        outputs.append(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout.strip())
+        done = run_script(FULL_DISK, service.url, tmp_path / "uploads.db", *map(str, limits))
+        outputs.append(done.stdout.strip())
+        assert done.returncode == 0, done.stderr
         assert not outputs[-1].startswith("nothing was sent") or service.posts == sent
     assert outputs[0] == outputs[1] == "nothing was sent, Free space"
     assert outputs[2] == "stopped by LedgerError 30 Free space"
