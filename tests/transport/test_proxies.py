@@ -315,7 +315,6 @@ def test_a_transport_has_its_own_proxy_and_certificates(monkeypatch: pytest.Monk
     tf.run(client.aclose())
 
 
-@pytest.mark.parametrize("certificates", ["default", "SSL_CERT_DIR"])
 def test_a_key_log_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = str(tmp_path / "none" / "keys")
     monkeypatch.setenv("SSLKEYLOGFILE", path)

@@ -20,6 +20,7 @@ from toloka_frames._errors import ConfigurationError
 SCHEMES = ("http", "https", "socks5", "socks5h")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 PORTS = range(1, 65_536)
+PORT_FAULT = "its port is not a number from 1 to 65535"
 PROXY_HINT = "For example 'http://proxy.example.com:3128'. Write special characters of a password in percent-encoding, as %2F."
 
 
@@ -63,9 +64,15 @@ def check_proxy(source: str, proxy: Any) -> httpx.Proxy:
     """
     if isinstance(proxy, httpx.Proxy):
         return proxy
-    if fault := _fault(str(proxy)):
+    fault, checked = _fault(str(proxy)), None
+    if not fault:
+        try:
+            checked = httpx.Proxy(str(proxy))
+        except ValueError:  # httpx 0.27 has no socks5h
+            fault = f"httpx {httpx.__version__} does not support its scheme"
+    if checked is None:
+        # not chained: httpx repeats the URL
         raise ConfigurationError(f"{source} is not the URL of a proxy: {fault}.", hint=PROXY_HINT)
-    checked = httpx.Proxy(str(proxy))
     if checked.url.scheme.startswith("socks") and find_spec("socksio") is None:
         raise ConfigurationError(
             f"{source} is a SOCKS proxy, which needs a package that is not installed.", hint="pip install 'httpx[socks]'"
@@ -83,16 +90,10 @@ def _fault(proxy: str) -> str:
     try:
         url = httpx.URL(proxy)
     except httpx.InvalidURL as error:
-        return "its port is not a number from 1 to 65535" if "port" in str(error) else "it is not a URL"
+        return PORT_FAULT if "port" in str(error) else "it is not a URL"
     if not url.host or "%" in url.host:  # httpx quotes what no host contains
-        return "it has no host" if not url.host else "its host is not valid"
-    if url.port is not None and url.port not in PORTS:
-        return "its port is not a number from 1 to 65535"
-    try:
-        httpx.Proxy(url)
-    except ValueError:  # httpx 0.27 has no socks5h
-        return f"httpx {httpx.__version__} does not support its scheme"
-    return ""
+        return "its host is not valid" if url.host else "it has no host"
+    return PORT_FAULT if url.port is not None and url.port not in PORTS else ""
 
 
 def _variable(scheme: str, value: str) -> str:
