@@ -108,7 +108,7 @@ def use_every_method(ledger: RecordingLedger) -> None:
     ledger_app_items.hold_chunk(ledger, entry.id, chunks[1].halves()[0])
     assert ledger_app_items.batch_of(ledger, entry.id) == "B"
     assert ledger.find_name("mine") == ledger.find_content(CREATE_APP_ITEMS, "hash")
-    assert ledger.uploads()["upload_id"] == ("mine",)
+    assert ledger.uploads()["upload_id"] == ["mine"]
     assert ledger.unsettled("mine")
     assert ledger.forget("mine", None, unsettled=True) == 1
 

@@ -43,14 +43,15 @@ class WorkerPool:
         """Run a job for each item.
 
         Args:
-            items: The items.
+            items: The items. A list is emptied as its items are taken, so that they can be freed.
             concurrency: The number of slots, each for one job at a time.
             job: The job. It may release its slot before it ends, so that the next one starts; at most `concurrency` more jobs
                 are then ending.
         """
         self._progress.chunks["waiting"] = len(items)
-        queue, slots = iter(items), asyncio.Semaphore(concurrency)
-        workers = [asyncio.create_task(self._work(queue, slots, job)) for _ in range(min(2 * concurrency, len(items)))]
+        slots, count = asyncio.Semaphore(concurrency), len(items)
+        queue = _emptied(items) if isinstance(items, list) else iter(items)
+        workers = [asyncio.create_task(self._work(queue, slots, job)) for _ in range(min(2 * concurrency, count))]
         try:
             await _wait(workers)
             self._note_errors(workers)
@@ -90,6 +91,11 @@ class WorkerPool:
             if worker.cancelled() or error is not None:
                 why = f"{type(error).__name__}: {error}" if error else "it was cancelled"
                 self.error = self.error or TolokaError(f"A request was not completed ({why}).")
+
+
+def _emptied(items: list[ItemT]) -> Iterator[ItemT]:
+    while items:
+        yield items.pop(0)
 
 
 async def _wait(workers: Sequence[asyncio.Task[None]], seconds: float | None = None) -> None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._schema.bulk import BULK_CREATIONS
 from toloka_frames._uploading.ledger import LedgerFile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-UPLOAD_SUMMARY = """
+UPLOAD_COLUMNS = (
+    *("id", "upload_id", "account", "url", "path", "destination", "pool_ids"),
+    *("rows", "created", "invalid", "failed", "begun", "ended"),
+)
+# uploads that are settled have these sums in their own row
+UNSETTLED = """
 select upload, group_concat(distinct pool_id) as pool_ids, sum(created) as created, sum(invalid) as invalid,
     sum(failed) as failed, sum(iif(state = 'begun', rows, 0)) as unknown, sum(iif(state = 'waiting', rows, 0)) as not_sent,
     iif(sum(state in ('refused', 'failed')), 'FAILED', 'UNFINISHED') as state
@@ -22,23 +28,24 @@ from chunks where upload in (select id from uploads where ended is null) group b
 class UploadList(LedgerFile):
     """The uploads of a ledger."""
 
-    def uploads(self) -> dict[str, Any]:
+    def uploads(self) -> dict[str, list[Any]]:
         """Return all uploads with the number of their rows in each state, oldest first, as columns."""
-        rows = self.read(
-            f"""
-            select upload_id, uploads.rows, coalesce(uploads.created, summary.created) as created,
-                coalesce(uploads.invalid, summary.invalid) as invalid, substr(begun, 1, 23) as begun,
-                substr(ended, 1, 23) as ended,
-                json_array(account, url, path, json_extract(destination, '$.app_project_id'),
-                    coalesce(uploads.pool_ids, summary.pool_ids), coalesce(uploads.failed, summary.failed),
-                    coalesce(unknown, 0), coalesce(not_sent, 0), iif(ended is null, state, 'DONE')) as common
-            from uploads left join ({UPLOAD_SUMMARY}) summary on upload = id order by id
-            """
-        )
-        names = ("upload_id", "rows", "created", "invalid", "begun", "ended", "common")
-        columns: dict[str, Any] = dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
-        columns |= _common_columns(columns.pop("common"))
-        return {**columns, "kind": [BULK_CREATIONS[path].name for path in columns.pop("path")]}
+        # one JSON text for each column: SQLite and json make it in half the time that rows of Python objects take
+        arrays = ", ".join(f"json_group_array({name})" for name in UPLOAD_COLUMNS)
+        with self.reading():
+            [texts] = self.rows(f"select {arrays} from (select * from uploads order by id)")
+            unsettled = self.rows(UNSETTLED)
+        columns: dict[str, list[Any]] = dict(zip(UPLOAD_COLUMNS, map(json.loads, texts), strict=True))
+        ids = columns.pop("id")
+        columns |= {"unknown": [0] * len(ids), "not_sent": [0] * len(ids), "state": ["DONE"] * len(ids)}
+        for summary in unsettled:
+            position = bisect_left(ids, summary["upload"])
+            for name in summary.keys()[1:]:
+                columns[name][position] = summary[name]
+        destinations = _decoded(columns.pop("destination"), json.loads)
+        columns["app_project_id"] = [destination.get("app_project_id") for destination in destinations]
+        columns["kind"] = _decoded(columns.pop("path"), lambda path: BULK_CREATIONS[path].name)
+        return columns
 
     def unsettled(self, upload_id: str) -> bool:
         """Return whether some of the rows of the uploads of this name are not settled."""
@@ -68,9 +75,7 @@ class UploadList(LedgerFile):
         return len(rows)
 
 
-def _common_columns(texts: Sequence[str]) -> dict[str, Sequence[Any]]:
-    """Return the columns of `UploadList.uploads` that are equal in many rows, from the JSON text of each row."""
-    values = {text: json.loads(text) for text in set(texts)}
-    rows = [values[text] for text in texts]
-    names = ("account", "url", "path", "app_project_id", "pool_ids", "failed", "unknown", "not_sent", "state")
-    return dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
+def _decoded(texts: Sequence[str], decode: Callable[[str], Any]) -> list[Any]:
+    """Return the decoded value of each text; texts that are equal are decoded once."""
+    values = {text: decode(text) for text in set(texts)}
+    return [values[text] for text in texts]

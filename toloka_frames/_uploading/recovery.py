@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from toloka_frames._errors import InputError
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._schema.bulk import CREATE_TASKS
-from toloka_frames._schema.pandas_values import TEXT_DTYPE
+from toloka_frames._schema.pandas_values import DEFAULT_DTYPES
 from toloka_frames._schema.timestamps import format_timestamp
 from toloka_frames._transport.connections import HOSTS, normal_url
 from toloka_frames._transport.http import account_unknown
@@ -172,9 +172,10 @@ def uploads(ledger: FilePath | None = None) -> pd.DataFrame:
         columns: dict[str, Any] = opened.open(read_only=True).uploads()
     environments = {normal_url(host): environment for environment, host in HOSTS.items()}
     columns["environment"] = [environments.get(url, "") for url in columns["url"]]
-    for name in ("begun", "ended"):  # pandas would parse one text after the other
-        columns[name] = pd.DatetimeIndex(np.array(columns[name], "datetime64[us]"), tz="UTC")
-    return pd.DataFrame({name: pd.Series(columns[name], dtype=dtype) for name, dtype in UPLOAD_DTYPES.items()})
+    # Arrow parses text and times in a tenth of the time that pandas takes
+    table = pa.table({name: pa.array(columns[name]).cast(dtype) for name, dtype in UPLOAD_TYPES.items()})
+    frame: pd.DataFrame = table.to_pandas(types_mapper=DEFAULT_DTYPES.get)
+    return frame
 
 
 def forget(
@@ -224,8 +225,10 @@ def forget(
     return count
 
 
-UPLOAD_DTYPES: dict[str, Any] = {
-    **dict.fromkeys(("upload_id", "account", "environment", "url", "kind", "state", "pool_ids", "app_project_id"), TEXT_DTYPE),
-    **dict.fromkeys(("rows", "created", "invalid", "failed", "unknown", "not_sent"), "Int64"),
-    **dict.fromkeys(("begun", "ended"), "datetime64[us, UTC]"),
+UPLOAD_TYPES = {
+    **dict.fromkeys(
+        ("upload_id", "account", "environment", "url", "kind", "state", "pool_ids", "app_project_id"), pa.large_string()
+    ),
+    **dict.fromkeys(("rows", "created", "invalid", "failed", "unknown", "not_sent"), pa.int64()),
+    **dict.fromkeys(("begun", "ended"), pa.timestamp("us", "UTC")),
 }

@@ -93,7 +93,7 @@ class UploadPlan:
         object_count: The number of objects.
         digests: A CRC-32 for each object, to name the objects that differ; empty unless the user named the upload, because
             only then can other rows come under the same name.
-        chunks: The requests.
+        chunks: The requests; `ChunkSender.send` removes those that it takes.
         object_of_row: The position of each input row's object.
         pools: The pools as the service returned them.
         destination: The app project, and the batch's id or name; empty for objects that name their pool.
@@ -106,7 +106,7 @@ class UploadPlan:
     content_hash: str
     object_count: int
     digests: array[int]
-    chunks: Sequence[Chunk]
+    chunks: list[Chunk]
     object_of_row: Sequence[int]
     pools: Sequence[Mapping[str, Any]] = ()
     destination: Mapping[str, str] = field(default_factory=dict)

@@ -83,8 +83,8 @@ class ChunkSender(ABC):
         """The first error, after which nothing new was sent."""
         return self._workers.error
 
-    async def send(self, chunks: Sequence[Chunk], concurrency: int) -> None:
-        """Send chunks, at most `concurrency` at once."""
+    async def send(self, chunks: list[Chunk], concurrency: int) -> None:
+        """Send chunks, at most `concurrency` at once, and remove them from the list: together they take much memory."""
         await self._workers.do(chunks, concurrency, self._create_or_follow)
 
     @abstractmethod
@@ -163,8 +163,8 @@ class OperationSender(ChunkSender):
         self._poller = OperationPoller(service)
         self._started: set[str] = set()
 
-    async def send(self, chunks: Sequence[Chunk], concurrency: int) -> None:
-        """Send chunks, at most `concurrency` at once."""
+    async def send(self, chunks: list[Chunk], concurrency: int) -> None:
+        """Send chunks, at most `concurrency` at once, and remove them from the list."""
         async with self._poller:
             await super().send(chunks, concurrency)
 

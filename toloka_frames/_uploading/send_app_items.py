@@ -71,16 +71,16 @@ class AppItemSender(ChunkSender):
         """The error for a chunk whose outcome is unknown, or else the first error that stopped the upload."""
         return self._unknown or self._workers.error
 
-    async def send(self, chunks: Sequence[Chunk], concurrency: int) -> None:
-        """Send chunks, at most `concurrency` at once; the first one alone if it creates the batch for the others."""
+    async def send(self, chunks: list[Chunk], concurrency: int) -> None:
+        """Send chunks as `ChunkSender.send` does; the first one alone if it creates the batch for the others."""
         if "ignore_errors" in self.flags:
             concurrency = 1  # a batch reports the errors of its latest request only
         self._batch_id = _batch_of(chunks)
-        chunks = sorted(chunks, key=lambda chunk: chunk.pending_operation_id is None)  # sent earlier: looked up first
-        alone = int(self._creates_batch)
-        await self._workers.do(chunks[:alone], 1, self._create_or_follow)
+        chunks.sort(key=lambda chunk: chunk.pending_operation_id is None)  # sent earlier: looked up first
+        if self._creates_batch and chunks:
+            await self._workers.do([chunks.pop(0)], 1, self._create_or_follow)
         if not self._creates_batch:
-            await self._workers.do(chunks[alone:], concurrency, self._create_or_follow)
+            await self._workers.do(chunks, concurrency, self._create_or_follow)
 
     async def look_up(self, chunks: Sequence[Chunk]) -> None:
         """Search for chunks that an earlier call sent, and send nothing."""

@@ -291,14 +291,14 @@ class UploadState:
     Attributes:
         flags: The flags of the call.
         request_flags: Those that its requests carry.
-        chunks: The chunks to send or to look up.
+        chunks: The chunks to send or to look up; `send` removes those that it takes.
         outcomes: Positions, and columns of the results for them; later ones take precedence.
         failed_operations: The operations that ended with FAIL and are not sent again by this call.
     """
 
     flags: Flags
     request_flags: Mapping[str, str]
-    chunks: Sequence[Chunk]
+    chunks: list[Chunk]
     outcomes: Sequence[tuple[Sequence[int], Mapping[str, Any]]] = ()
     failed_operations: Sequence[str] = ()
 
@@ -387,7 +387,7 @@ class Upload(RowJob):
     async def _send(self, ledger: Ledger, entry: LedgerEntry, state: UploadState, tracker: ProgressTracker) -> None:
         """Send what is not settled; then open the pools, or start the batch."""
         sender = self._sender(ledger, entry, state, tracker)
-        self._may_have_sent = True
+        self._may_have_sent, is_settled = True, bool(entry.ended and not state.chunks)
         await sender.send(state.chunks, self._concurrency)
         tracker.note = self._results.summary()
         if isinstance(sender.error, RowsAlreadyCreated) and set(self._results.counts()) == {"NOT_SENT"}:
@@ -400,7 +400,7 @@ class Upload(RowJob):
         self._raise_for_results(sender.error or earlier, ok_statuses, hint)
         if state.flags.get(entry.kind.open_flag):
             await self._open(ledger, entry, sender)
-        if entry.ended and not state.chunks:
+        if entry.ended and is_settled:
             tracker.note += f" All rows were settled on {entry.ended:%Y-%m-%d %H:%M} UTC; nothing was sent."
 
     def _sender(self, ledger: Ledger, entry: LedgerEntry, state: UploadState, tracker: ProgressTracker) -> ChunkSender:
