@@ -23,6 +23,7 @@ from support.forked_scripts import run_script
 
 import toloka_frames as tf
 from toloka_frames._schema.bulk import CREATE_APP_ITEMS, CREATE_TASK_SUITES, CREATE_TASKS, CREATE_USER_BONUSES
+from toloka_frames._schema.pandas_values import TEXT_DTYPE
 from toloka_frames._uploading import ledger_app_items, ledger_reading
 from toloka_frames._uploading.ledger import Ledger, place_of
 from toloka_frames._uploading.ledger_entry import ChunkTakenError
@@ -232,10 +233,9 @@ def test_uploads_counts_rows_by_outcome(ledger: Ledger) -> None:
     assert frame["state"].tolist() == ["FAILED", "UNFINISHED"]
     counts = frame.loc[0, ["rows", "created", "invalid", "failed", "unknown", "not_sent"]]
     assert counts.tolist() == [10, 3, 1, 3, 2, 1]
+    texts = ("upload_id", "account", "environment", "url", "kind", "state", "pool_ids", "app_project_id")
     assert frame.dtypes.astype(str).to_dict() == {
-        **dict.fromkeys(
-            ("upload_id", "account", "environment", "url", "kind", "state", "pool_ids", "app_project_id"), "string"
-        ),
+        **dict.fromkeys(texts, str(TEXT_DTYPE)),
         **dict.fromkeys(("rows", "created", "invalid", "failed", "unknown", "not_sent"), "Int64"),
         **dict.fromkeys(("begun", "ended"), "datetime64[us, UTC]"),
     }
