@@ -75,6 +75,11 @@ def change_manifest(folder: Path, change: Callable[[dict[str, Any]], object], *,
     (folder / "_manifest.json").write_text(json.dumps(content), "utf-8")
 
 
+def cut_manifest(folder: Path, length: int) -> None:
+    path = folder / "_manifest.json"
+    path.write_bytes(path.read_bytes()[:length])
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a part is missing": (lambda folder: (folder / "part-00000.parquet").unlink(), "part-00000.parquet is missing"),
     "a part that is not listed": (
@@ -92,18 +97,28 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: (folder / "loop").symlink_to(folder),
         r"lists: loop/part-00000\.parquet, loop/part-00001",
     ),
-    "a damaged manifest": (lambda folder: (folder / "_manifest.json").write_text("{"), "manifest of .* is damaged"),
-    "an empty manifest": (lambda folder: (folder / "_manifest.json").write_text(""), "manifest of .* is damaged"),
-    "no JSON object": (lambda folder: (folder / "_manifest.json").write_text("[1]"), "manifest of .* is damaged"),
-    "no UTF-8": (lambda folder: (folder / "_manifest.json").write_bytes(b"\xff\xfe"), "manifest of .* is damaged"),
+    "a manifest that ends early": (lambda folder: cut_manifest(folder, 100), "is damaged: it ends early, after 100 bytes, at "),
+    "an empty manifest": (lambda folder: cut_manifest(folder, 0), "manifest of .* is damaged: it is empty"),
+    "a manifest of zeros": (lambda folder: (folder / "_manifest.json").write_bytes(bytes(500)), "is damaged: it is empty"),
+    "no JSON": (lambda folder: (folder / "_manifest.json").write_text("rows: 3"), "is damaged: it is not JSON"),
+    "no JSON object": (lambda folder: (folder / "_manifest.json").write_text("[1]"), "damaged: it is a list, not an object"),
+    "no UTF-8": (
+        lambda folder: (folder / "_manifest.json").write_bytes(b'{"parts":[{"file":"\xff"}]}'),
+        r"is damaged: the byte 0xff at position 19 is not UTF-8, at parts\[0\]\.file",
+    ),
+    "nesting": (lambda folder: (folder / "_manifest.json").write_text("[" * 9_000 + "]" * 9_000), "nested 8,999 levels deep"),
+    "no checksum": (
+        lambda folder: (folder / "_manifest.json").write_text('{"format":1}'),
+        'damaged: it has no "checksum"',
+    ),
     "a changed cursor": (
         lambda folder: change_manifest(folder, lambda content: content.update(cursor="b")),
-        "manifest of .* is damaged",
+        "manifest of .* is damaged: its checksum is not that of its content",
     ),
     "a newer format": (lambda folder: change_manifest(folder, lambda content: content.update(format=2)), "newer version"),
     "an unknown format": (
         lambda folder: change_manifest(folder, lambda content: content.update(format="x")),
-        "manifest of .* is damaged",
+        "manifest of .* is damaged: its fields are not those of a manifest",
     ),
     "no manifest": (lambda folder: (folder / "_manifest.json").unlink(), "no manifest lists"),
 }

@@ -129,6 +129,45 @@ def test_a_body_that_is_not_an_export_is_a_bad_answer(scripted: Scripted, body: 
         read_body(scripted, body)
 
 
+LONG = "\n".join(["a\t1\tx\tAPPROVED\t2026-01-01\t"] * 40)
+FAULTS: dict[str, tuple[str | bytes, str, int]] = {
+    "a byte that is not UTF-8": (
+        f"{HEADER}\n{LONG}\ncaf".encode() + b"\xe9\t1\tx\tAPPROVED\t2026-01-01\t",
+        "the byte 0xe9 at position {position:,}, in line 42, is not UTF-8",
+        len(f"{HEADER}\n{LONG}\ncaf"),
+    ),
+    "the same after a byte order mark": (
+        f"\ufeff{HEADER}\ncaf".encode() + b"\xe9\t1\tx\tAPPROVED\t2026-01-01\t",
+        "the byte 0xe9 at position {position:,}, in line 2, is not UTF-8",
+        len(f"\ufeff{HEADER}\ncaf".encode()),
+    ),
+    "a byte of the header": (
+        f"{HEADER}\tx".encode() + b"\xe9\n",
+        "the byte 0xe9 at position {position:,}, in line 1, is not UTF-8",
+        len(f"{HEADER}\tx"),
+    ),
+    "too few cells": (f"{HEADER}\n{LONG}\nb\n{LONG}", "line 42 has 1 cell, and the header has 6", len(f"{HEADER}\n{LONG}\n")),
+    "too many cells": (
+        f'\ufeff{HEADER}\n"b\n"{chr(9) * 6}\n',
+        "line 3 has 7 cells, and the header has 6",
+        len(f"\ufeff{HEADER}\n".encode()) + 3,
+    ),
+    "a column twice": (f"{HEADER}\tINPUT:string\n", "it has more than one column 'INPUT:string'", 0),
+}
+
+
+@pytest.mark.parametrize(("body", "fault", "position"), FAULTS.values(), ids=FAULTS)
+def test_the_error_of_a_faulty_export_states_the_fault_and_its_line(
+    scripted: Scripted, body: str | bytes, fault: str, position: int
+) -> None:
+    with pytest.raises(tf.BadAnswer) as caught:
+        read_body(scripted, body)
+    fault = fault.format(position=position)
+    assert f"200: an export of assignments was expected (TSV), but {fault}: '" in str(caught.value)
+    assert (caught.value.fault, caught.value.position) == (fault, position)
+    assert caught.value.hint == "client.get_assignments(pool_id) gives the same answers, page by page."
+
+
 @pytest.mark.parametrize(
     "arguments",
     [{"status": "APPROVED"}, {"status": []}, {"field": "status"}, {"start_time_to": "soon"}, {"exclude_banned": 1}],

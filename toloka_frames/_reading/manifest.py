@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from toloka_frames._errors import CopyError
+from toloka_frames._transport.faults import SPACES, kind_of, syntax_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -193,7 +194,6 @@ def _unusable(folder: Path, error: Exception) -> CopyError:
 
 
 def _from_json(content: bytes, folder: Path) -> Manifest:
-    damaged = CopyError(f"The manifest of {folder} is damaged.", path=folder, hint=RESTORE_HINT)
     try:
         fields = json.loads(content)
         version, checksum = fields.pop("format"), fields.pop("checksum")
@@ -202,10 +202,28 @@ def _from_json(content: bytes, folder: Path) -> Manifest:
             message = f"{folder} was written by a newer version of toloka_frames."
             raise CopyError(message, path=folder, hint="Upgrade toloka_frames.")
         if checksum != _checksum(fields):
-            raise damaged
+            raise _damaged(folder, "its checksum is not that of its content")
         return Manifest(**{**fields, "parts": tuple(PartFile(**part) for part in fields["parts"])})
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise damaged from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise _damaged(folder, _fault(content, error)) from error
+
+
+def _damaged(folder: Path, fault: str) -> CopyError:
+    return CopyError(f"The manifest of {folder} is damaged: {fault} ({MANIFEST}).", path=folder, hint=RESTORE_HINT)
+
+
+def _fault(content: bytes, error: Exception) -> str:
+    """Return why the content is not a manifest."""
+    if not content.strip(b"\0" + SPACES):
+        return "it is empty"
+    fault = syntax_fault(content, error)
+    if fault is not None:
+        return f"{fault.reason}{fault.place}" if fault.reason else "it is not JSON"
+    fields = json.loads(content)
+    if not isinstance(fields, dict):
+        return f"it is {kind_of(fields)}, not an object"
+    missing = [name for name in ("format", "checksum") if name not in fields]
+    return f'it has no "{missing[0]}"' if missing else f"its fields are not those of a manifest ({error})"
 
 
 def _checksum(fields: Mapping[str, Any]) -> str:

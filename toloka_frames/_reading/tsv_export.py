@@ -6,6 +6,7 @@ Sources: Toloka-Kit 1.2.3 for the query parameters; exported files of the platfo
 from __future__ import annotations
 
 import csv
+import io
 from functools import reduce
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -18,6 +19,7 @@ from toloka_frames._schema.filters import some_of
 from toloka_frames._schema.json_rows import batch_of, json_text, parse_json
 from toloka_frames._schema.keywords import AssignmentField, AssignmentStatus
 from toloka_frames._schema.timestamps import format_timestamp
+from toloka_frames._transport.faults import Fault
 from toloka_frames._transport.responses import bad_answer
 from toloka_frames._validation import flag, one_of, validate
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from toloka_frames._errors import BadAnswer
     from toloka_frames._schema.timestamps import TimestampLike
 
+PAGES_HINT = "client.get_assignments(pool_id) gives the same answers, page by page."
+MAX_REASON_CHARS = 100
 VALUE_PREFIXES = ("INPUT:", "OUTPUT:", "GOLDEN:", "HINT:")
 STATUS = "ASSIGNMENT:status"
 # one status has another name in exports than in the API
@@ -100,9 +104,11 @@ def _read_cells(body: bytes) -> pa.Table:
             ),
         )
     except (ValueError, csv.Error) as error:  # Arrow's errors and Unicode errors are ValueErrors
-        raise _not_an_export(body) from error
-    if len(set(names)) < len(names) or not any(name.startswith("ASSIGNMENT:") for name in names):
-        raise _not_an_export(body)
+        raise _not_an_export(body, _fault(body, error)) from error
+    if not any(name.startswith("ASSIGNMENT:") for name in names):
+        raise _not_an_export(body, None)
+    if repeated := next((name for name in names if names.count(name) > 1), None):
+        raise _not_an_export(body, Fault(f"it has more than one column {repeated!r}"))
     return file.filter(reduce(pc.or_, (column.is_valid() for column in file.columns)))
 
 
@@ -134,5 +140,31 @@ def _value(cell: str, declared: pa.DataType) -> Any:
         return None
 
 
-def _not_an_export(body: bytes) -> BadAnswer:
-    return bad_answer(200, body, "an export of assignments was expected (TSV)")
+def _not_an_export(body: bytes, fault: Fault | None) -> BadAnswer:
+    return bad_answer(200, body, "an export of assignments was expected (TSV)", fault=fault, hint=PAGES_HINT if fault else None)
+
+
+def _fault(body: bytes, error: Exception) -> Fault | None:
+    """Return why a file cannot be read; None if it is not an export at all."""
+    if b"ASSIGNMENT:" not in body.partition(b"\n")[0]:
+        return None
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as undecodable:
+        return _encoding_fault(body, undecodable)
+    lines = io.StringIO(text, newline="").readlines()
+    rows = csv.reader(lines, delimiter="\t")
+    names = next(rows)
+    for row in rows:
+        if row and len(row) != len(names):
+            position = len(body) - len("".join(lines[rows.line_num - 1 :]).encode())
+            cells = f"{len(row)} {'cell' if len(row) == 1 else 'cells'}"
+            return Fault(f"line {rows.line_num:,} has {cells}, and the header has {len(names)}", position)
+    return Fault(f"it cannot be read ({str(error)[:MAX_REASON_CHARS]})")
+
+
+def _encoding_fault(body: bytes, error: UnicodeDecodeError) -> Fault:
+    # the decoder does not count a byte order mark
+    position = error.start + len(body) - len(error.object)
+    line = body.count(b"\n", 0, position) + 1
+    return Fault(f"the byte 0x{body[position]:02x} at position {position:,}, in line {line:,}, is not UTF-8", position)

@@ -46,6 +46,11 @@ class Fault:
     is_whole: bool = False
     ends_early: bool = False
 
+    @property
+    def place(self) -> str:
+        """The path, as the end of a clause: ", at items[3].input_values.text"."""
+        return f", at {path_text(self.path)}" if self.path else ""
+
 
 @dataclass(frozen=True)
 class Member:

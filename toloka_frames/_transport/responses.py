@@ -18,7 +18,7 @@ from toloka_frames._errors import (
     TooLarge,
     ValidationFailed,
 )
-from toloka_frames._transport.faults import Fault, excerpt, kind_of, path_text, shape_fault, syntax_fault
+from toloka_frames._transport.faults import Fault, excerpt, kind_of, shape_fault, syntax_fault
 from toloka_frames._transport.redirects import redirection
 from toloka_frames._transport.retries import INTERVAL_SECONDS
 
@@ -99,7 +99,7 @@ def _body_of_error(content: bytes) -> str:
     fault = syntax_fault(content)
     if fault is None or fault.is_whole:
         return excerpt(content)
-    return f"the details cannot be read, because {fault.reason}: {excerpt(content, fault.position)}"
+    return f"the details cannot be read, because {fault.reason}{fault.place}: {excerpt(content, fault.position)}"
 
 
 def used_up(what: str, interval: str | None, seconds: float) -> QuotaExceeded:
@@ -196,11 +196,10 @@ def bad_answer(
 
 def _place_of(fault: Fault, row: tuple[int, str | None] | None) -> str:
     """Return where a fault is, as the end of a clause."""
-    path = f", at {path_text(fault.path)}" if fault.path else ""
     if row is None:
-        return path
+        return fault.place
     position, id_ = row
-    return f"{path}, in row {position + 1} of the page{'' if id_ is None else f' (id {id_!r})'}"
+    return f"{fault.place}, in row {position + 1} of the page{'' if id_ is None else f' (id {id_!r})'}"
 
 
 def _value_or_none(content: bytes) -> Any:
