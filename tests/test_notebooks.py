@@ -290,14 +290,14 @@ def test_each_upload_has_a_card_of_its_own(execute: Callable[[NotebookNode], Exe
 def test_await_and_ordinary_calls_mix_in_a_cell_and_the_card_of_a_long_pull_is_saved(
     execute: Callable[[NotebookNode], Executed], tmp_path: Path
 ) -> None:
-    mixed = execute(notebook_of(POOL, SCAN.format(rows=600), *MIXED, END))
+    mixed = execute(notebook_of(POOL, SCAN.format(rows=300), *MIXED, END))
     assert_clean(mixed.notebook)
-    assert results(mixed.notebook) == ["(600, True)", "True", "True", "True", "True", "[(600, True), (600, True)]", "600"]
+    assert results(mixed.notebook) == ["(300, True)", "True", "True", "True", "True", "[(300, True), (300, True)]", "300"]
     ((bar, text),) = cards(mixed.notebook)
-    assert (bar["value"], bar["max"], bar["bar_style"]) == (600, 600, "success")
+    assert (bar["value"], bar["max"], bar["bar_style"]) == (300, 300, "success")
     (data,) = displayed(saved_without_widgets(mixed.notebook, tmp_path))
     assert data["text/plain"] == text
-    assert text.startswith("tasks: 600 rows · ")
+    assert text.startswith("tasks: 300 rows · ")
 
 
 @pytest.mark.parametrize("code", PULLS.values(), ids=PULLS)

@@ -135,8 +135,7 @@ def test_each_existing_row_is_returned_once_while_rows_are_added_and_changed(sha
     assert fetched == sorted(set(fetched), key=int)
 
 
-@pytest.mark.parametrize("concurrency", [8, 16])
-@pytest.mark.parametrize("shape", ["evenly", "all in one second"])
+@pytest.mark.parametrize(("shape", "concurrency"), [("evenly", 16), ("all in one second", 8)])
 def test_100_pages_take_at_most_130_requests(shape: str, concurrency: int) -> None:
     bonuses = BonusList(SHAPES[shape](seeded(1), 100 * PAGE))
     assert fetched_ids(bonuses, concurrency, latency=LATENCY) == expected_ids(bonuses)

@@ -182,8 +182,7 @@ for _ in range(100):
 
 
 def test_a_ctrl_c_at_the_first_moment_of_the_work_is_not_lost_inside_a_running_loop() -> None:
-    with child_process([sys.executable, "-c", AT_ONCE]) as process:
-        assert process.communicate(timeout=60)[0].splitlines() == ["stopped"] * 100
+    assert run_script(AT_ONCE).stdout.splitlines() == ["stopped"] * 100
 
 
 @pytest.mark.parametrize("runner", ["asyncio.run", "uvloop.run"])

@@ -108,9 +108,10 @@ def test_filter_returns_the_rows_with_its_value(service: FilledService, name: st
 
 @every_list
 def test_comparison_returns_the_rows_that_compare_as_its_name_says(service: FilledService, name: str) -> None:
-    fixture = service.fixtures[name]
+    fixture, cursor = service.fixtures[name], RESOURCES[name].cursor
     for key, value, compare in fixture.comparisons:
-        assert service.pull(name, **{key: value}) == fixture.comparing(key, value, compare), (key, value)
+        found = [row[cursor] for row in service.find(name, **{key: value})]
+        assert sorted(found) == sorted(fixture.comparing(key, value, compare)), (key, value)
 
 
 @every_list
@@ -128,7 +129,7 @@ def test_page_is_sorted_by_every_key_in_both_directions(service: FilledService, 
 def test_after_id_returns_the_rows_that_follow_in_the_sort_order(service: FilledService, name: str) -> None:
     for sort in service.fixtures[name].resource.sort:
         ids = [row["id"] for row in service.find(name, sort=sort)]
-        for position, row_id in enumerate(ids):
+        for position, row_id in list(enumerate(ids))[::5]:
             assert [row["id"] for row in service.find(name, sort=sort, after_id=row_id)] == ids[position + 1 :], sort
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import operator
 import random
 import string
+from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -99,6 +101,21 @@ class BatchList(BonusList):
     def __init__(self, ids: Iterable[str], *, ignores: Iterable[str] = ()) -> None:
         super().__init__([], ignores=ignores)
         self.rows = dict.fromkeys(ids, 0)
+        self._sorted_ids: list[str] = []
+
+    def matching(self, query: Mapping[str, str]) -> list[str]:
+        """Do the same for lists of many thousand rows: only rows between the bounds of the id are compared."""
+        key = self._keys()["id"]
+        if len(self._sorted_ids) != len(self.rows):
+            self._sorted_ids = sorted(self.rows, key=key)
+        ids, low, high = self._sorted_ids, 0, len(self._sorted_ids)
+        if "id_gt" in query:
+            low = bisect_right(ids, key(query["id_gt"]), key=key)
+        if "id_lte" in query:
+            high = bisect_right(ids, key(query["id_lte"]), key=key)
+        rest = {name: value for name, value in query.items() if name not in ("id_gt", "id_lte")}
+        filters = [self._filter(name, value) for name, value in rest.items() if name.rpartition("_")[2] in COMPARISONS]
+        return [id_ for id_ in ids[low:high] if all(matches(id_) for matches in filters)] if filters else ids[low:high]
 
     def _keys(self) -> dict[str, Callable[[str], Any]]:
         return {"id": str, "created": self.rows.__getitem__}
@@ -113,6 +130,7 @@ def app_ids(rows: int, seed: int = 0) -> list[str]:
     return ["".join(generator.choices(string.digits + string.ascii_letters, k=20)) for _ in range(rows)]
 
 
+@lru_cache(maxsize=10_000)
 def format_created(microseconds: int) -> str:
     """Format microseconds since EPOCH as the service does."""
     return f"{EPOCH + timedelta(microseconds=microseconds):%Y-%m-%dT%H:%M:%S.%f}"

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 POINTS = int(os.environ.get("SOAK_POINTS", "12"))
 ROWS = 4_000 if "SOAK_POINTS" in os.environ else 600
 MANY_ROWS = 4_000 if "SOAK_POINTS" in os.environ else 2_000
-SERVICE_KILLS = 20 if "SOAK_POINTS" in os.environ else 3
+SERVICE_KILLS = 20 if "SOAK_POINTS" in os.environ else 2
 SEED = int(os.environ.get("SOAK_SEED", "0"))
 PATHS = {"tasks": "tasks", "task suites": "task-suites", "bonuses": "user-bonuses"}
 FAULTS: list[list[Callable[[Faults, str], Fault]]] = [

@@ -110,20 +110,20 @@ def test_rows_are_added_to_an_existing_batch(
     check_each_once(long_pairs(25), results, items(client, project_id, batch_id=batch_id))
 
 
-def test_a_batch_of_25_000_rows_is_created_filled_and_started_once(
+def test_a_batch_of_more_rows_than_a_request_may_have_is_created_filled_and_started_once(
     client: tf.AsyncTolokaClient, project_id: str, toloka: LocalToloka
 ) -> None:
     options = {"name": "Monday", "priority_order": "ONE", "start": True, "progress": False}
-    results = pairs(25_000).pipe(tf.create_app_batch, client, project_id, **options)
+    results = pairs(10_050).pipe(tf.create_app_batch, client, project_id, **options)
     batches = client.get_app_batches(project_id).to_dataframe(progress=False)
-    assert batches[["name", "priority_order", "items_count"]].to_numpy().tolist() == [["Monday", "ONE", 25_000]]
+    assert batches[["name", "priority_order", "items_count"]].to_numpy().tolist() == [["Monday", "ONE", 10_050]]
     assert results["batch_id"].unique().tolist() == batches["id"].tolist()
     assert batches["status"][0] != "NEW"
-    check_each_once(pairs(25_000), results, items(client, project_id))
-    pairs(25_000).pipe(tf.create_app_batch, client, project_id, **options)
-    assert posts(toloka)[-4:] == ["batches", "bulk", "bulk", "start"]
+    check_each_once(pairs(10_050), results, items(client, project_id))
+    pairs(10_050).pipe(tf.create_app_batch, client, project_id, **options)
+    assert posts(toloka)[-3:] == ["batches", "bulk", "start"]
     assert tf.uploads()[["kind", "state", "pool_ids", "created"]].to_numpy().tolist() == [
-        ["app batch items", "DONE", batches["id"][0], 25_000]
+        ["app batch items", "DONE", batches["id"][0], 10_050]
     ]
 
 

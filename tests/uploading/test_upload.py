@@ -63,7 +63,7 @@ def test_the_results_have_the_frames_index(
 def test_a_large_upload_reports_every_row_within_all_limits(
     client: tf.AsyncTolokaClient, pool_id: str, toloka: LocalToloka
 ) -> None:
-    rows = 25_000
+    rows = 12_000
     random = np.random.default_rng(0)
     frame = pd.DataFrame(
         {
@@ -76,7 +76,7 @@ def test_a_large_upload_reports_every_row_within_all_limits(
     frame.loc[missing, "image"] = None
     frame.loc[bad_url, "image"] = "no address"
     frame.loc[unknown, "undeclared"] = "?"
-    frame.loc[12_345, "text"] = "ж" * 500_000
+    frame.loc[10_345, "text"] = "ж" * 500_000
     bad = {int(row) for part in (missing, bad_url, unknown) for row in part}
 
     results = upload(frame, client, pool_id, skip_invalid_items=True)
