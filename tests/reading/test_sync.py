@@ -434,8 +434,9 @@ def test_rows_without_a_creation_time_are_added_and_counted_once_though_every_ra
     for round_, rows in enumerate((26, 25, 26)):
         assignments.add(ids(25, 25 * round_), "ACCEPTED")
         assignments.advance_clock(minutes=2)
-        shown: list[int] = []
-        result = tf.sync(scan_of(scripted), tmp_path / "copy", progress=lambda progress: shown.append(progress.rows))
+        shown = {0}
+        scan = scan_of(scripted)
+        result = tf.sync(scan, tmp_path / "copy", progress=lambda progress, shown=shown: shown.add(progress.rows))
         assert (result.added, max(shown)) == (rows, rows)
         undated = ["0-undated", *(["0-undated-too"] if round_ else [])]
     assert sorted(rows_of(tmp_path / "copy")) == sorted([*undated, *assignments.statuses])
