@@ -22,8 +22,9 @@ MAX_STEPS = 5
 MAX_VALUE_CHARS = 40
 # a string, which may lack its end; punctuation; anything else without spaces
 SYMBOL = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{},:]|[^\s"\[\]{},:]+', re.DOTALL)
-# The longest token of JSON besides strings and numbers is an escape, and the decoder reports a token by its start.
-MAX_TOKEN_LENGTH = 6
+# what the decoder leaves of a word or a number that is cut
+WORDS = ("true", "false", "null", "NaN", "-Infinity", "Infinity")
+NUMBER_END = re.compile(r"\.|[eE][+-]?")
 SPACES = b" \t\r\n"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -99,9 +100,7 @@ def _encoding_fault(body: bytes, error: UnicodeDecodeError) -> Fault:
 
 
 def _notation_fault(body: bytes, error: json.JSONDecodeError) -> Fault:
-    # an unterminated string is reported where it begins, everything else where it ends
-    is_near_end = error.pos > len(error.doc) - MAX_TOKEN_LENGTH and error.msg != "Extra data"
-    ends_early = is_near_end or error.msg.startswith("Unterminated string")
+    ends_early = _ends_early(error)
     if not _begins_like_json(body):
         return Fault("", ends_early=ends_early)
     # the decoder did not get a byte order mark
@@ -109,6 +108,16 @@ def _notation_fault(body: bytes, error: json.JSONDecodeError) -> Fault:
     if ends_early:
         return Fault(f"it ends early, after {len(body):,} bytes", position, ends_early=True)
     return Fault(f"it is not JSON from position {position:,} on ({error.msg.removesuffix(' at')})", position)
+
+
+def _ends_early(error: json.JSONDecodeError) -> bool:
+    """Return whether text is the beginning of JSON: a part of the response is missing."""
+    rest = error.doc[error.pos :]
+    if error.msg.startswith("Invalid \\uXXXX"):
+        return '"' not in rest
+    is_cut = not rest or NUMBER_END.fullmatch(rest) is not None or any(word.startswith(rest) for word in WORDS)
+    # an unterminated string is reported where it begins
+    return error.msg.startswith("Unterminated string") or (is_cut and error.msg != "Extra data")
 
 
 def _depth_fault(body: bytes) -> Fault:
