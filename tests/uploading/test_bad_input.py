@@ -521,7 +521,7 @@ INVALID_RESPONSES = {
     "HTML with 404": (reply(HTML, 404), tf.NotFound, 404, "<html>"),
     "HTML with 429": (reply(HTML, 429), tf.QuotaExceeded, 429, "<html>"),
     "HTML with 418": (reply(HTML, 418), tf.BadAnswer, 418, "<html>"),
-    "a redirect to a login page": (reply(b"", 302, Location="/login"), tf.BadAnswer, 302, "an empty body"),
+    "a redirect to a login page": (reply(b"", 302, Location="/login"), tf.BadAnswer, 302, "is redirected to http://127.0.0.1:"),
     "truncated JSON": (reply('{"id": "1", "na'), tf.BadAnswer, 200, '{"id": "1", "na'),
     "truncated JSON with 500": (reply('{"code": "INT', 500), tf.BadAnswer, 500, '{"code": "INT'),
     "an empty body": (reply(), tf.BadAnswer, 200, "an empty body"),
