@@ -134,3 +134,44 @@ def test_text_that_utf8_cannot_encode_is_replaced() -> None:
     results = Results(1, "task_id")
     results.mark_invalid(0, {"text": {"code": 5, "message": "a lone surrogate: \ud800"}})
     assert frame_of(results)[["error_code", "error_message"]].to_numpy().tolist() == [["5", "a lone surrogate: ?"]]
+
+
+IDS = {
+    "equally long": ["000016c290--64382dfc97aa9547ff8a2299", "000016c290--64382dfc97aa9547ff8a229a"],
+    "of other lengths": ["t0", "task 10"],
+    "longer in bytes than in characters": ["ж0", "ш1"],
+    "text that UTF-8 cannot encode": ["t\ud8000", "t\ud8001"],
+}
+
+
+@pytest.mark.parametrize("ids", IDS.values(), ids=IDS)
+@pytest.mark.parametrize("missing", [0, 1, 2])
+def test_ids_of_any_form_are_shown_and_kept_with_rows_that_have_none(ids: list[str], missing: int) -> None:
+    results = Results(2 + missing, "task_id")
+    results.put(range(2), status="CREATED", object_id=ids)
+    expected = [id_.replace("\ud800", "?") for id_ in ids]
+    assert frame_of(results)["task_id"].dropna().tolist() == expected
+    assert frame_of(results)["task_id"].isna().sum() == missing
+    assert results.for_ledger(range(2 + missing))[0] == expected + [None] * missing
+
+
+@pytest.mark.parametrize("ids", IDS.values(), ids=IDS)
+def test_a_frame_that_was_returned_does_not_change_with_later_outcomes(ids: list[str]) -> None:
+    results = Results(3, "task_id")
+    results.put(range(2), status="CREATED", object_id=ids)
+    before = frame_of(results)
+    shown = before.copy(deep=True).astype(object)
+    results.put([2, 0], status="CREATED", object_id=[ids[1], ids[1]])
+    pd.testing.assert_frame_equal(before.astype(object), shown)
+    assert len(set(frame_of(results)["task_id"])) == 1
+
+
+def test_texts_and_numbers_of_rows_without_any_have_their_dtypes() -> None:
+    results = Results(2, "task_id")
+    assert frame_of(results).dtypes.equals(frame_with_all(results).dtypes)
+
+
+def frame_with_all(results: Results) -> pd.DataFrame:
+    results.put([0], status="FAILED", error_field="f", error_code="c", error_message="m", operation_id="o", chunk=3)
+    results.put([1], status="CREATED", object_id="t1")
+    return frame_of(results)

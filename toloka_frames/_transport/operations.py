@@ -37,9 +37,9 @@ LOG_HINT = "The reasons are in its log: await client.get_operation_log(operation
 
 # Small operations end within a fraction of a second, large ones take minutes. The delay to the next poll is therefore a share
 # of the time waited so far: an end is noticed at most 5 % late, and a long operation costs a request every two seconds. The
-# first two polls are early, because an operation of ten rows ends within 50 ms.
+# first two polls are early: an operation of ten rows ends within 50 ms, which began before the waiting did.
 DELAY_SHARE = 0.05
-FIRST_POLLS = (0.027, 0.054)  # seconds since the waiting began
+FIRST_POLLS = (0.026, 0.051)  # seconds since the waiting began
 MIN_DELAY_SECONDS = 0.105
 MAX_DELAY_SECONDS = 2.0
 # the shortest delay between two polls around the time at which an end is expected

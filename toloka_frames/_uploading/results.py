@@ -39,10 +39,13 @@ class CodedColumn:
     Args:
         rows: The number of rows.
         dtype: The type of the values: text or whole numbers.
+
+    Attributes:
+        rows: The number of rows.
     """
 
     def __init__(self, rows: int, dtype: pa.DataType) -> None:
-        self._rows, self._dtype = rows, dtype
+        self.rows, self._dtype = rows, dtype
         self._codes: np.ndarray[Any, Any] | None = None
         self._code_of: dict[Any, int] = {None: 0}
 
@@ -52,7 +55,7 @@ class CodedColumn:
         if self._codes is None:
             if not np.any(codes):
                 return
-            self._codes = np.zeros(self._rows, np.int32)
+            self._codes = np.zeros(self.rows, np.int32)
         self._codes[where] = codes
 
     def get(self, where: Where) -> list[Any]:
@@ -70,8 +73,10 @@ class CodedColumn:
         counts = np.bincount(self.codes, minlength=len(self._code_of)).tolist()
         return Counter({value: count for value, count in zip(self._code_of, counts, strict=True) if count})
 
-    def to_arrow(self) -> pa.Array:
-        """Return the value of each row."""
+    def to_arrow(self, missing: pa.Array) -> pa.Array:
+        """Return the value of each row; `missing`, if it is of this type and no row has a value."""
+        if self._codes is None and missing.type == self._dtype:
+            return missing
         values = list(self._code_of)[1:]
         # half a surrogate is replaced: results are shown all the same
         array = pa.array(values if self._dtype == pa.int64() else list(map(to_text, values)), self._dtype)
@@ -80,7 +85,7 @@ class CodedColumn:
     @property
     def codes(self) -> np.ndarray[Any, Any]:
         """The number of each row's value, 0 for None."""
-        return np.zeros(self._rows, np.int32) if self._codes is None else self._codes
+        return np.zeros(self.rows, np.int32) if self._codes is None else self._codes
 
     def _code(self, value: Any) -> int:
         return self._code_of.setdefault(value, len(self._code_of))
@@ -91,23 +96,33 @@ class IdColumn:
 
     def __init__(self, rows: int) -> None:
         self._texts = np.zeros(rows, "S1")
+        self._is_shared = False  # with an array that `to_arrow` has returned
 
     def put(self, where: Where, ids: Any) -> None:
         """Set some rows to one id, or to a list with an id for each; None for rows without one."""
         listed = [ids] if isinstance(ids, str | None) else ids
         texts = np.array([(id_ or "").encode("utf-8", "replace") for id_ in listed], "S")
-        if texts.dtype.itemsize > self._texts.dtype.itemsize:
-            self._texts = self._texts.astype(texts.dtype)
+        if self._is_shared or texts.dtype.itemsize > self._texts.dtype.itemsize:
+            self._texts = self._texts.astype(max(texts.dtype, self._texts.dtype, key=lambda dtype: dtype.itemsize))
+            self._is_shared = False
         self._texts[where] = texts
 
     def get(self, where: Where) -> list[str | None]:
         """Return the ids of some rows."""
         return [text.decode() or None for text in self._texts[where].tolist()]
 
-    def to_arrow(self) -> pa.Array:
-        """Return the ids."""
-        texts = pa.array(self._texts, pa.large_binary(), mask=self._texts == b"")
-        return texts.cast(pa.large_string())
+    def to_arrow(self, missing: pa.Array) -> pa.Array:  # noqa: ARG002 -- as of `CodedColumn`
+        """Return the ids; without a copy of them if all are equally long, as Toloka's are."""
+        is_missing, width = self._texts == b"", self._texts.dtype.itemsize
+        last_bytes = self._texts.view(np.uint8)[width - 1 :: width]
+        if not (is_missing | (last_bytes != 0)).all():
+            return pa.array(self._texts, pa.large_binary(), mask=is_missing).cast(pa.large_string())
+        self._is_shared = True
+        offsets = np.arange(len(self._texts) + 1, dtype=np.int64) * width
+        validity = pa.array(~is_missing).buffers()[1]
+        return pa.LargeStringArray.from_buffers(
+            len(self._texts), pa.py_buffer(offsets), pa.py_buffer(self._texts.view(np.uint8)), validity
+        )
 
 
 class Results:
@@ -154,6 +169,8 @@ class Results:
         for position, output in log.errors.items():
             if position in rejected:
                 self.mark_invalid(position, output)
+        # what was read of the log is used up, and Arrow would keep its memory
+        pa.default_memory_pool().release_unused()
         unmentioned = where[self._status.equals("UNKNOWN", where)]
         if failed:
             self.put(unmentioned, status="FAILED", error_message="The request with this row ended with FAIL.")
@@ -171,7 +188,8 @@ class Results:
     def frame(self, index: pd.Index[Any], object_of_row: Sequence[int]) -> pd.DataFrame:
         """Return a row for each input row, with the input's index."""
         names = [self._request_id if name == "operation_id" else name for name in COLUMNS]
-        columns = {name: (self._ids if name == "object_id" else self._coded[name]).to_arrow() for name in names}
+        missing = pa.nulls(self._status.rows, pa.large_string())  # one for all columns without values
+        columns = {name: (self._ids if name == "object_id" else self._coded[name]).to_arrow(missing) for name in names}
         frame: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=DEFAULT_DTYPES.get)
         frame = frame.rename(columns={"object_id": self._object_id})
         # a range means that each row is an object, in the same order
