@@ -4,6 +4,8 @@ import time
 from typing import TYPE_CHECKING
 
 import httpx
+import pytest
+from support.raw_client import authorization
 
 if TYPE_CHECKING:
     from support.raw_client import RawClient
@@ -82,3 +84,42 @@ def test_a_body_nested_too_deeply_is_rejected(api: RawClient) -> None:
     body = f'{{"pool_id": "{pool_id}", "overlap": 1, "input_values": {{"image": "/x"}}, "localization_config": {deep}}}'
     response = api.http.post("/v1/tasks", content=body, headers={"Content-Type": "application/json"})
     assert (response.status_code, response.json()["code"]) == (400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
+def test_a_request_for_this_machine_is_accepted(toloka: LocalToloka, host: str) -> None:
+    headers = authorization(toloka) | {"Host": f"{host}:{httpx.URL(toloka.url).port}"}
+    assert httpx.get(f"{toloka.url}/api/v1/requester", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example.com",
+        "evil.example.com:{port}",
+        "127.0.0.1.example.com:{port}",
+        "localhost.example.com:{port}",
+        "user@localhost:{port}",
+        "localhost",
+        "127.0.0.1:1",
+        "0.0.0.0:{port}",
+        "[::2]:{port}",
+        "::1:{port}",
+        "localhost:{port}, evil.example.com",
+        "",
+    ],
+)
+def test_a_request_for_another_host_is_rejected(toloka: LocalToloka, host: str) -> None:
+    """A page whose name points to this machine (DNS rebinding) sends its own name, here with the right token."""
+    port = httpx.URL(toloka.url).port
+    toloka.faults.answer(503, "GET /v1/requester")
+    given = host.format(port=port)
+    response = httpx.get(f"{toloka.url}/api/v1/requester", headers=authorization(toloka) | {"Host": given})
+    assert response.status_code == 421
+    assert response.json()["code"] == "MISDIRECTED_REQUEST"
+    assert response.json()["message"] == (
+        f"Host is {given!r}, but this service is only at 127.0.0.1:{port}, localhost:{port}, [::1]:{port}; "
+        "send one of these in the Host header"
+    )
+    # a fault that was planned for the service's own requests is still there
+    assert httpx.get(f"{toloka.url}/api/v1/requester", headers=authorization(toloka)).status_code == 503

@@ -46,7 +46,13 @@ def project_names(api: RawClient) -> list[str]:
 def receive_raw(toloka: LocalToloka, path: str, method: str = "GET") -> tuple[bytes, bool]:
     """Send a request on a new socket; return everything received, and whether the connection ends with a reset."""
     url = httpx.URL(toloka.url)
-    lines = (f"{method} /api{path} HTTP/1.1", "Host: local", f"Authorization: ApiKey {toloka.token}", "", "")
+    lines = (
+        f"{method} /api{path} HTTP/1.1",
+        f"Host: {toloka.url.removeprefix('http://')}",
+        f"Authorization: ApiKey {toloka.token}",
+        "",
+        "",
+    )
     received = b""
     with socket.create_connection((url.host, url.port), A_WHILE) as pipe:
         pipe.sendall("\r\n".join(lines).encode())

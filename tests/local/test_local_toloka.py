@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -54,6 +55,24 @@ def test_a_file_serves_one_service_at_a_time(tmp_path: Path) -> None:
         assert httpx.get(f"{toloka.url}/api/v1/requester", headers=authorization(toloka)).status_code == 200
     with LocalToloka(path):
         pass
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+@pytest.mark.parametrize("existing", [[], ["toloka.db"], ["toloka.db", "toloka.db-wal"]], ids=str)
+def test_only_the_owner_can_read_the_state(tmp_path: Path, existing: list[str]) -> None:
+    before = os.umask(0)
+    try:
+        for name in existing:  # as an earlier version left them
+            (tmp_path / name).touch(0o666)
+        with LocalToloka(tmp_path / "toloka.db"):
+            assert modes(tmp_path) == dict.fromkeys(["toloka.db", "toloka.db-wal"], 0o600)
+    finally:
+        os.umask(before)
+    assert modes(tmp_path) == {"toloka.db": 0o600}
 
 
 def test_a_temporary_state_is_deleted_on_close() -> None:

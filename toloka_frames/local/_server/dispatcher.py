@@ -1,4 +1,4 @@
-"""Dispatch HTTP requests: authenticate, apply the rate limit and planned faults, call the handler, record the request."""
+"""Dispatch HTTP requests: check host and token, apply rate limit and planned faults, call the handler, record the request."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 _MAX_RECORDED_REQUESTS = 10_000
 _OPERATION_BEGUN = 202
+# names of this machine besides the address that the service listens at
+_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+_DEFAULT_PORT = 80
 _logger = logging.getLogger("toloka_frames.local")
 
 
@@ -60,6 +63,10 @@ class Dispatcher:
         return delivery
 
     async def _deliver(self, request: Request, http: HttpRequest, body: bytes) -> Delivery:
+        try:
+            _check_host(http)
+        except ServiceError as error:  # before planned faults, which are for requests of this service
+            return Delivery(Response(error.status, error.body()))
         delivery, ended = await self._plan.apply("before", request, Delivery())
         if ended:
             return delivery
@@ -102,3 +109,18 @@ class Dispatcher:
         if any(match is Match.PARTIAL for _, match, _ in matches):
             raise ServiceError(405, "METHOD_NOT_ALLOWED", f"{scope['path']} has no {scope['method']}")
         raise ServiceError(404, "NOT_FOUND", f"There is no {scope['path']}")
+
+
+def _check_host(http: HttpRequest) -> None:
+    """Reject a request for another host.
+
+    A page of the internet can let its own name point to this machine (DNS rebinding); its requests then come from the browser
+    of this machine, but have that name in their Host header.
+    """
+    address, port = http.scope["server"]
+    names = dict.fromkeys((*_HOSTS, address))
+    hosts = [f"{name}:{port}" for name in names]
+    given = http.headers.get("Host", "").lower()
+    if given not in hosts and not (port == _DEFAULT_PORT and given in names):
+        message = f"Host is {given!r}, but this service is only at {', '.join(hosts)}; send one of these in the Host header"
+        raise ServiceError(421, "MISDIRECTED_REQUEST", message)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sqlite3
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 _BUSY_SECONDS = 1
+_OWNER_ONLY = 0o600
+# SQLite's own files beside the database; it creates them with the permissions of the database
+_JOURNALS = ("-wal", "-shm", "-journal")
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Store:
     """The state of the service: one SQLite connection with one lock; the file is locked against other processes.
 
     Args:
-        path: The file; created if it does not exist.
+        path: The file; created if it does not exist. Only its owner can read it, because it has the token.
         operation_seconds: Duration of operations and of labelling, in seconds.
     """
 
@@ -45,6 +50,7 @@ class Store:
         self.operation_seconds = operation_seconds
         self.object_ids = ObjectIds()
         self.lock = threading.RLock()
+        _make_private(path)
         # transactions begin explicitly, because sqlite3 by itself begins one before a change but not before a read
         self._connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
@@ -179,3 +185,13 @@ class Store:
             (time.time(),),
         )
         return DueJob(found[0][0], found[0][1], orjson.loads(found[0][2])) if found else None
+
+
+def _make_private(path: str) -> None:
+    """Create the file if it does not exist, and let only its owner read it and its journals."""
+    with suppress(FileExistsError):
+        # an existing file is not opened: closing it would end the lock that another service in this process has on it
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _OWNER_ONLY))
+    for suffix in ("", *_JOURNALS):
+        with suppress(FileNotFoundError, PermissionError):  # a file of another user stays as it is
+            Path(f"{path}{suffix}").chmod(_OWNER_ONLY)
