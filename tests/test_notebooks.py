@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import queue
 import re
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import nbformat
 import pytest
 from jupyter_client.manager import start_new_kernel
+from jupyter_core.utils import ensure_event_loop
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -215,6 +217,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         # the first import lists the system's fonts, and logs a warning if that takes long
         subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], capture_output=True, check=True)
         yield home
+    # jupyter_client makes a loop for its calls, and leaves it open
+    ensure_event_loop().close()
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture(scope="module")

@@ -257,9 +257,7 @@ def test_async_iteration_left_open_at_the_end_of_its_loop_is_silent(
     scan: tf.Scan, leave: Callable[..., Any], caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept: list[Any] = []
-    # another test may have replaced asyncio.run by that of nest_asyncio, which cancels nothing and keeps the default loop
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        runner.run(leave(scan, kept))
+    asyncio.run(leave(scan, kept))
     kept.clear()
     gc.collect()
     assert [record.getMessage() for record in caplog.records if record.name == "asyncio" and record.levelname == "ERROR"] == []

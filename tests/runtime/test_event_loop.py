@@ -16,7 +16,7 @@ from support.forked_scripts import run_script
 from support.virtual_clock import run_virtual
 
 import toloka_frames as tf
-from toloka_frames._runtime.event_loop import AsyncItems, iterate, iterate_callers, on_tick, run, run_on_loop, shield_until_done
+from toloka_frames._runtime.event_loop import AsyncItems, iterate, on_tick, run, run_on_loop, shield_until_done
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -220,29 +220,42 @@ def test_an_async_iterator_on_the_package_loop_is_read_item_by_item_from_any_loo
     assert asyncio.run(read()) == [0, 0, 1, 0, 1, 2]
 
 
+# nest_asyncio replaces asyncio.run and the default loops of a whole process, so it is used in processes of their own
+NESTED = """
+import asyncio, sys
+import toloka_frames as tf
+
+loops = []
+
+async def rows():
+    loops.append(asyncio.get_running_loop())
+    for number in range(3):
+        await asyncio.sleep(0)
+        yield {"a": number}
+
+async def cell():
+    loops.append(asyncio.get_running_loop())
+    return tf.to_dataframe(rows())["a"].tolist()
+
+if sys.argv[1] == "asyncio":
+    print(asyncio.run(cell()), loops[0] is loops[1])
+    print(tf.to_dataframe(rows())["a"].tolist(), loops[2] is loops[0])
+else:
+    import uvloop
+    try:
+        uvloop.run(cell())
+    except tf.LoopError as error:
+        print(error)
+"""
+
+
 def test_an_async_generator_of_the_caller_is_read_on_the_loop_of_the_caller() -> None:
-    async def cell() -> list[int]:
-        loop = asyncio.get_running_loop()
-
-        async def rows() -> AsyncIterator[int]:
-            assert asyncio.get_running_loop() is loop
-            async for number in count(3):
-                yield number
-
-        return list(iterate_callers(rows()))
-
-    assert asyncio.run(cell()) == [0, 1, 2]
-    assert list(iterate_callers(count(3))) == [0, 1, 2]
+    assert run_script(NESTED, "asyncio").stdout.splitlines() == ["[0, 1, 2] True", "[0, 1, 2] False"]
 
 
 def test_a_loop_that_cannot_be_nested_raises_an_error_with_a_hint() -> None:
-    uvloop = pytest.importorskip("uvloop", reason="uvloop is not available on this system")
-
-    async def cell() -> None:
-        tf.to_dataframe({"a": number} async for number in count(3))
-
-    with pytest.raises(tf.LoopError, match=r"await tf\.aio\.to_dataframe"):
-        uvloop.new_event_loop().run_until_complete(cell())  # uvloop.run does not work after asyncio.run was replaced
+    pytest.importorskip("uvloop", reason="uvloop is not available on this system")
+    assert "await tf.aio.to_dataframe" in run_script(NESTED, "uvloop").stdout
 
 
 def test_importing_and_using_the_package_does_not_patch_asyncio() -> None:
