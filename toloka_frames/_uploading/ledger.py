@@ -231,6 +231,15 @@ class LedgerFile:
             hint = HINTS.get(code, OTHER_FILE_HINT)
             raise LedgerError(f"The ledger {self.path} {problem}: {error}.", path=self.path, hint=hint) from error
 
+    @contextlib.contextmanager
+    def decoding(self, what: str) -> Iterator[None]:
+        """Raise LedgerError if a block cannot decode a value of the file, which this package has then not written."""
+        try:
+            yield
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            message = f"The ledger {self.path} is damaged: {what} cannot be read ({type(error).__name__}: {error})."
+            raise LedgerError(message, path=self.path, hint=OTHER_FILE_HINT) from error
+
 
 class Ledger(LedgerFile):
     """The ledger's uploads, chunks and outcomes, as one call uses them.
@@ -257,19 +266,26 @@ class Ledger(LedgerFile):
         rows = self.read(
             "select * from uploads where upload_id = :upload_id and account = :account", account=account, upload_id=upload_id
         )
-        return _entry(rows[0]) if rows else None
+        return next(iter(self._entries(rows)), None)
 
     def find_name(self, upload_id: str) -> list[LedgerEntry]:
         """Return the uploads of this name, of any account."""
         rows = self.read("select * from uploads where upload_id = :upload_id order by id", upload_id=upload_id)
-        return list(map(_entry, rows))
+        return self._entries(rows)
 
     def find_content(self, kind: BulkCreation, content_hash: str) -> list[LedgerEntry]:
         """Return the uploads of these objects, of any account and name."""
         rows = self.read(
             "select * from uploads where content = :content and path = :path order by id", content=content_hash, path=kind.path
         )
-        return list(map(_entry, rows))
+        return self._entries(rows)
+
+    def _entries(self, rows: Iterable[sqlite3.Row]) -> list[LedgerEntry]:
+        entries = []
+        for row in rows:
+            with self.decoding(f"the upload {row['upload_id']!r}"):
+                entries.append(_entry(row))
+        return entries
 
     def add(self, plan: UploadPlan, flags: Flags, url: str | None = None) -> LedgerEntry | None:
         """Record an upload with all its chunks, and return its entry.
@@ -340,9 +356,10 @@ class Ledger(LedgerFile):
         if self.check_rows is None or version == self._data_version:
             return
         [(account, path, destination)] = self.rows("select account, path, destination from uploads where id = :id", id=upload)
-        kind, where = BULK_CREATIONS[path], json.loads(destination)
-        # '' is the account of an upload of version 3, whose account is not known
-        places = {place_of(kind, name, where, chunk.pool_id) for name in (account, "") for chunk in chunks}
+        with self.decoding("the destination of an upload"):
+            kind, where = BULK_CREATIONS[path], json.loads(destination)
+            # '' is the account of an upload of version 3, whose account is not known
+            places = {place_of(kind, name, where, chunk.pool_id) for name in (account, "") for chunk in chunks}
         if created := self._created_contents(places, account or None, upload):
             self.check_rows(chunks, created)
         self._data_version = version
@@ -358,10 +375,11 @@ class Ledger(LedgerFile):
             account=account,
             except_upload=except_upload,
         )
-        return [
-            CreatedRows(upload_id, datetime.fromisoformat(begun), place, _created_hashes(hashes, counts, ids))
-            for upload_id, begun, place, hashes, counts, ids in rows
-        ]
+        with self.decoding("the rows of another upload"):
+            return [
+                CreatedRows(upload_id, datetime.fromisoformat(begun), place, _created_hashes(hashes, counts, ids))
+                for upload_id, begun, place, hashes, counts, ids in rows
+            ]
 
     def begin_chunk(self, upload: int, chunk: Chunk, operation_id: str, flags: Mapping[str, str], at: datetime) -> None:
         """Record that a chunk is about to be sent as this operation, at a time by the service's clock.
@@ -466,7 +484,8 @@ class Ledger(LedgerFile):
         """Return the timestamp in the only row; raise `ChunkTakenError` if there is none."""
         if not rows or rows[0][0] is None:
             raise ChunkTakenError(chunk.operation_id)
-        return datetime.fromisoformat(rows[0][0])
+        with self.decoding("the timestamp of a request"):
+            return datetime.fromisoformat(rows[0][0])
 
 
 class UploadLock:

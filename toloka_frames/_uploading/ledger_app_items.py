@@ -57,7 +57,8 @@ def created_app_ids(ledger: Ledger, upload: int) -> set[str]:
         upload=upload,
         batches=CREATE_APP_BATCH.path,
     )
-    created = {id_ for ids, _ in rows if ids is not None for id_ in unpacked_ids(ids) if id_ is not None}
+    with ledger.decoding("the ids of created app items"):
+        created = {id_ for ids, _ in rows if ids is not None for id_ in unpacked_ids(ids) if id_ is not None}
     return created | {batch_id for _, batch_id in rows if batch_id is not None}
 
 

@@ -10,6 +10,7 @@ from toloka_frames._schema.bulk import BULK_CREATIONS
 from toloka_frames._uploading.ledger import LedgerFile
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Sequence
 
 UPLOAD_COLUMNS = (
@@ -35,17 +36,8 @@ class UploadList(LedgerFile):
         with self.reading():
             [texts] = self.rows(f"select {arrays} from (select * from uploads order by id)")
             unsettled = self.rows(UNSETTLED)
-        columns: dict[str, list[Any]] = dict(zip(UPLOAD_COLUMNS, map(json.loads, texts), strict=True))
-        ids = columns.pop("id")
-        columns |= {"unknown": [0] * len(ids), "not_sent": [0] * len(ids), "state": ["DONE"] * len(ids)}
-        for summary in unsettled:
-            position = bisect_left(ids, summary["upload"])
-            for name in summary.keys()[1:]:
-                columns[name][position] = summary[name]
-        destinations = _decoded(columns.pop("destination"), json.loads)
-        columns["app_project_id"] = [destination.get("app_project_id") for destination in destinations]
-        columns["kind"] = _decoded(columns.pop("path"), lambda path: BULK_CREATIONS[path].name)
-        return columns
+        with self.decoding("the list of uploads"):
+            return _listing(texts, unsettled)
 
     def unsettled(self, upload_id: str) -> bool:
         """Return whether some of the rows of the uploads of this name are not settled."""
@@ -73,6 +65,26 @@ class UploadList(LedgerFile):
             for table in ("chunks", "objects", "contents", "outcomes", "opened"):
                 sqlite.execute(f"delete from {table} where upload in (select value from json_each(:ids))", ids)
         return len(rows)
+
+
+def _listing(texts: Sequence[str], unsettled: Sequence[sqlite3.Row]) -> dict[str, list[Any]]:
+    """Return the columns of `UploadList.uploads`.
+
+    Args:
+        texts: The JSON text of each column of the table.
+        unsettled: The rows of UNSETTLED.
+    """
+    columns: dict[str, list[Any]] = dict(zip(UPLOAD_COLUMNS, map(json.loads, texts), strict=True))
+    ids = columns.pop("id")
+    columns |= {"unknown": [0] * len(ids), "not_sent": [0] * len(ids), "state": ["DONE"] * len(ids)}
+    for summary in unsettled:
+        position = bisect_left(ids, summary["upload"])
+        for name in summary.keys()[1:]:
+            columns[name][position] = summary[name]
+    destinations = _decoded(columns.pop("destination"), json.loads)
+    columns["app_project_id"] = [destination.get("app_project_id") for destination in destinations]
+    columns["kind"] = _decoded(columns.pop("path"), lambda path: BULK_CREATIONS[path].name)
+    return columns
 
 
 def _decoded(texts: Sequence[str], decode: Callable[[str], Any]) -> list[Any]:

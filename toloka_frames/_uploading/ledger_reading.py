@@ -62,19 +62,20 @@ def outcomes(ledger: Ledger, upload: int, number: int | None = None) -> list[tup
         upload=upload,
         number=number,
     )
-    known: list[tuple[Sequence[int], dict[str, Any]]] = [
-        (
-            positions_of(spans),
-            {
-                "status": status,
-                "object_id": None if ids is None else unpacked_ids(ids),
-                "operation_id": sent_as,
-                "batch_id": batch_id,
-                "chunk": chunk_number,
-            },
-        )
-        for spans, status, ids, sent_as, batch_id, chunk_number in chunks
-    ]
+    with ledger.decoding("the ids of created objects"):
+        known: list[tuple[Sequence[int], dict[str, Any]]] = [
+            (
+                positions_of(spans),
+                {
+                    "status": status,
+                    "object_id": None if ids is None else unpacked_ids(ids),
+                    "operation_id": sent_as,
+                    "batch_id": batch_id,
+                    "chunk": chunk_number,
+                },
+            )
+            for spans, status, ids, sent_as, batch_id, chunk_number in chunks
+        ]
     uncreated = ledger.read(
         f"select {', '.join(OUTCOME_COLUMNS)} from outcomes where upload = :upload and (:number is null or operation_id in"
         " (select operation_id from chunks where upload = :upload and number = :number))",
@@ -115,8 +116,9 @@ def read_chunk(ledger: Ledger, upload: int, operation_id: str) -> Chunk:
         upload=upload,
         operation_id=operation_id,
     )
-    [(number, pool_id, spans, text, key, hashes, counts)] = rows
-    return Chunk(number, pool_id, positions_of(spans), pack(text), key, contents=hashes, content_counts=counts or b"")
+    with ledger.decoding("a chunk that is not settled"):
+        [(number, pool_id, spans, text, key, hashes, counts)] = rows
+        return Chunk(number, pool_id, positions_of(spans), pack(text), key, contents=hashes, content_counts=counts or b"")
 
 
 def _within(rows: set[int], positions: Sequence[int], columns: Mapping[str, Any]) -> tuple[Sequence[int], dict[str, Any]]:

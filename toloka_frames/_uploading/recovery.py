@@ -170,10 +170,11 @@ def uploads(ledger: FilePath | None = None) -> pd.DataFrame:
     """
     with UploadList(ledger_path(ledger)) as opened:
         columns: dict[str, Any] = opened.open(read_only=True).uploads()
-    environments = {normal_url(host): environment for environment, host in HOSTS.items()}
-    columns["environment"] = [environments.get(url, "") for url in columns["url"]]
-    # Arrow parses text and times in a tenth of the time that pandas takes
-    table = pa.table({name: pa.array(columns[name]).cast(dtype) for name, dtype in UPLOAD_TYPES.items()})
+        environments = {normal_url(host): environment for environment, host in HOSTS.items()}
+        columns["environment"] = [environments.get(url, "") for url in columns["url"]]
+        # Arrow parses text and times in a tenth of the time that pandas takes
+        with opened.decoding("the list of uploads"):
+            table = pa.table({name: pa.array(columns[name]).cast(dtype) for name, dtype in UPLOAD_TYPES.items()})
     frame: pd.DataFrame = table.to_pandas(types_mapper=DEFAULT_DTYPES.get)
     return frame
 
