@@ -54,6 +54,7 @@ from toloka_frames._errors import (
     ValidationFailed,
     WriteFailed,
 )
+from toloka_frames._frames.excel_and_sql import plain
 from toloka_frames._frames.labels import explode, to_crowdkit, wide
 from toloka_frames._frames.plots import plot_progress, plot_workers
 from toloka_frames._frames.summaries import cost, progress_by_status, quality
@@ -126,6 +127,7 @@ __all__ = [
     "forget",
     "new_rows",
     "pending",
+    "plain",
     "plot_progress",
     "plot_workers",
     "progress_by_status",

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+from support.text_dtype import TEXT_NAME
 
 import toloka_frames as tf
 from toloka_frames._reading.manifest import Manifest
@@ -56,7 +57,7 @@ def test_verify_returns_a_row_per_part(folder: Path) -> None:
     assert frame["rows"].tolist() == frame["list_rows"].tolist() == [2, 1]
     assert frame["open_rows"].tolist() == [0, 1]
     assert frame["bytes"].tolist() == [(folder / name).stat().st_size for name in frame["file"]]
-    assert [str(dtype) for dtype in frame.dtypes] == ["string", "Int64", "Int64", "Int64", "Int64", "string"]
+    assert [str(dtype) for dtype in frame.dtypes] == [TEXT_NAME, "Int64", "Int64", "Int64", "Int64", TEXT_NAME]
 
 
 def test_rows_with_one_id_count_once_and_rows_of_unknown_status_are_open(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def explode(answers: pd.DataFrame, *, task: str = TASK_ID, worker: str = WORKER_
     Example:
         >>> answers = pd.DataFrame(
         ...     {
-        ...         "OUTPUT:tags": [["red", "round"], []],
+        ...         "OUTPUT:tags": [["red", "round"], ["red"]],
         ...         "OUTPUT:sure": [True, False],
         ...         "ASSIGNMENT:task_id": ["t1", "t1"],
         ...         "ASSIGNMENT:worker_id": ["anna", "boris"],
@@ -96,7 +96,7 @@ def explode(answers: pd.DataFrame, *, task: str = TASK_ID, worker: str = WORKER_
         0   t1   anna   tags    red
         1   t1   anna   tags  round
         2   t1   anna   sure   true
-        3   t1  boris   tags   <NA>
+        3   t1  boris   tags    red
         4   t1  boris   sure  false
 
     Source: Toloka API, "Create project" (types of fields, `array_*`).

@@ -17,6 +17,7 @@ from toloka_frames._reading.sinks import (
     Rebatcher,
     parquet,
     release_arrow_memory,
+    with_pandas_metadata,
 )
 from toloka_frames._validation import positive, validate
 
@@ -125,7 +126,8 @@ class ParquetFile:
     def _open(self) -> Iterator[None]:
         with self._output.opened() as file:
             with as_write_failed(self._output.shown):
-                self._writer = parquet().ParquetWriter(file, self._schema, **self._options.writer_arguments)
+                schema = with_pandas_metadata(self._schema)
+                self._writer = parquet().ParquetWriter(file, schema, **self._options.writer_arguments)
             try:
                 yield
                 for table in self._groups.rest():

@@ -27,7 +27,7 @@ from toloka_frames._reading.manifest import (
     verified_bytes,
 )
 from toloka_frames._reading.output_paths import resolve_path
-from toloka_frames._reading.sinks import PARQUET, parquet, release_arrow_memory, to_frame
+from toloka_frames._reading.sinks import PARQUET, parquet, release_arrow_memory, to_frame, with_pandas_metadata
 from toloka_frames._runtime.concurrency import FileLock
 from toloka_frames._schema.columns import INTEGER, TEXT
 from toloka_frames._transport.connections import normal_url
@@ -236,7 +236,7 @@ class CopyFolder:
     def _write_staged(self, file: str, table: pa.Table) -> PartFile:
         # in memory first, because the staged name contains the checksum
         sink = pa.BufferOutputStream()
-        parquet().write_table(table, sink, **PARQUET)
+        parquet().write_table(table.cast(with_pandas_metadata(table.schema)), sink, **PARQUET)
         content, ids = sink.getvalue(), table[self.lifecycle.id]
         list_rows, open_rows = len(pc.unique(ids)), len(pc.unique(ids.filter(is_open(table, self.lifecycle))))
         part = PartFile(file, len(table), list_rows, open_rows, content.size, hashlib.sha256(content).hexdigest())

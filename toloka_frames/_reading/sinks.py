@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -84,6 +85,20 @@ def _elements(lists: pa.ChunkedArray) -> list[Any]:
     to_list = elements.to_numpy().tolist if is_plain and not pa.types.is_temporal(elements.type) else elements.to_pylist
     values: list[Any] = to_list()
     return values
+
+
+def with_pandas_metadata(schema: pa.Schema) -> pa.Schema:
+    """Return a schema that shows `pandas.read_parquet` the dtypes of default frames.
+
+    Source: pandas, "Storing pandas DataFrame objects in Apache Parquet format".
+    """
+    frame = to_frame(schema.empty_table())
+    noted = pa.Schema.from_pandas(frame, preserve_index=False).pandas_metadata
+    for field, column in zip(schema, noted["columns"], strict=True):
+        if field.type == TEXT:
+            # pandas before 3 takes it for object
+            column.update(pandas_type="unicode", numpy_type="str")
+    return schema.with_metadata({**(schema.metadata or {}), b"pandas": json.dumps(noted).encode()})
 
 
 def check_dtype_backend(dtype_backend: str | None) -> None:
