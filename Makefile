@@ -24,9 +24,11 @@ check: .venv/installed
 interop: .venv/installed kit
 	$(BIN)/python -m pytest tests/interop
 
-# Hundreds of uploads and pulls that are killed, at random lines that are printed; `make soak SOAK_SEED=7` repeats them.
+# All random examples and all rows of the largest tables, and hundreds of uploads and pulls that are killed, at random lines that
+# are printed; `make soak SOAK_SEED=7` repeats them.
 soak: SOAK_SEED ?= $(shell date +%s)
 soak: .venv/installed
+	ALL_CASES=1 $(BIN)/python -m pytest $(PYTEST_OPTIONS)
 	SOAK_POINTS=200 SOAK_SEED=$(SOAK_SEED) $(BIN)/python -m pytest -s -v --timeout 0 tests/uploading/test_exactly_once.py tests/reading/test_sync.py
 
 # All of it takes ten minutes and writes benchmarks/results.*; `make bench BENCH='tasks --rounds 3'` prints some of it.
