@@ -6,15 +6,17 @@ import argparse
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from footprint import SINKS, STATUS, imports, streams
+from footprint import OWN, SINKS, STATUS, LargeUpload, imports, streams
+from ledgers import listing, lookup
 from pulls import DEFAULT, EIGHT, FLOOR, SEQUENTIAL, Pull
 from results import NO_LATENCY, machine, table, write
 from rows import LISTS, ListName
 from stages import stages
 from turns import DLT, KIT, Contender, Figures, in_turns, is_made, seconds, serving
-from uploads import IDEAL, Upload
+from uploads import IDEAL, SMALL_SECONDS, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 # for work that takes ten seconds and for memory: their figures hardly vary between rounds
 FEW_ROUNDS = 2
 LATENCY_MS = 100
+SMALL_ROWS, SMALL_OPERATION_MS = 10, 50
 MAX_REQUEST_RATIO = 1.3  # the target of this project, as are the limits of contenders
 # with larger pages, a list of 100,000 rows has too few of them to be pulled eight times as fast
 SMALL_PAGE_ROWS = 1_000
@@ -92,6 +95,36 @@ def upload(rows: int, rounds: int) -> Iterator[Figures]:
         yield from in_turns(f"{what}, operations of 2 s: total time", slowly.total(), few(rounds), base=IDEAL, rehearsal=False)
 
 
+def small(rows: int, rounds: int) -> Iterator[Figures]:
+    """Upload ten rows to a sink whose operations take 50 ms."""
+    del rows
+    with serving("sink.py") as server:
+        what = f"upload {SMALL_ROWS} rows, operation of {SMALL_OPERATION_MS} ms: total time"
+        small = Upload(server, SMALL_OPERATION_MS, SMALL_ROWS).small()
+        yield from in_turns(what, small, rounds**2, base=f"{SMALL_SECONDS:g} s", server=server)
+
+
+def ledger(rows: int, rounds: int) -> Iterator[Figures]:
+    """Find `rows` rows in a ledger of ten times as many, and list half as many uploads."""
+    with TemporaryDirectory() as folder:
+        what = f"find {rows:,} rows in a ledger of {rows * 10:,}: CPU"
+        yield from in_turns(what, lookup(Path(folder), rows, rows * 10), rounds, unit="s CPU")
+        yield from in_turns(f"list {rows // 2:,} uploads: CPU", listing(Path(folder), rows // 2), rounds, unit="s CPU")
+
+
+def large(rows: int, rounds: int) -> Iterator[Figures]:
+    """Measure the peak memory of an upload of ten times `rows` rows, and its ledger."""
+    del rounds
+    if not STATUS.exists():
+        print("large: skipped, only Linux reports the peak memory of a process")
+        return
+    with serving("sink.py") as server:
+        upload = LargeUpload(f"{server}/0", rows * 10)
+        what = f"upload {rows * 10:,} rows of ten fields"
+        yield from in_turns(f"{what}: peak memory", upload.memory(), 1, base=OWN, unit="MiB")
+        yield from in_turns(f"{what}: size of the ledger", upload.ledger(), 1, base=upload.ledger()[1].name, unit="MiB")
+
+
 def imported(rows: int, rounds: int) -> Iterator[Figures]:
     """Measure the import in a new process."""
     del rows
@@ -125,6 +158,9 @@ GROUPS: dict[str, Callable[[int, int], Iterator[Figures]]] = {
     **{name: partial(pull, name) for name in LISTS},
     "misfits": misfits,
     "upload": upload,
+    "small": small,
+    "large": large,
+    "ledger": ledger,
     "imports": imported,
     "memory": memory,
 }

@@ -1,6 +1,8 @@
-"""Measure the import time of the package and the peak memory of streams, each in a new process.
+"""Measure the import time of the package and the peak memory of streams and uploads, each in a new process.
 
-`footprint.py URL SINK` streams app items and prints the peak memory in MiB (Linux only).
+`footprint.py URL SINK` streams app items and prints the peak memory in MiB (Linux only). `footprint.py URL FILE ROWS` uploads
+the rows of a Feather file and prints the frame's own memory, the peak memory above that of the process without the frame, and
+the size of the ledger, in MiB.
 """
 
 from __future__ import annotations
@@ -9,9 +11,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rows import APP_PROJECT
+import pandas as pd
+from rows import APP_PROJECT, POOL, ten_values
 from turns import Contender
 
 if TYPE_CHECKING:
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
     import toloka_frames as tf
 
 STATUS = Path("/proc/self/status")
+MIB = 2**20
+BLOCK_ROWS = 20_000
+UPLOADED, OWN, LEDGER = "tf.create_tasks", "the frame", "the ledger, all rows settled"
+LEDGER_ROW_BYTES = 60
 IMPORT_FLOOR = "import pandas, pyarrow, httpx"
 TIMED = "import time; started = time.perf_counter(); {}; print(time.perf_counter() - started)"
 
@@ -38,6 +45,39 @@ def streams(sink: str, few: str, many: str, rows: int) -> list[Contender]:
         Contender(f"{rows:,} rows", lambda: _printed(__file__, few, sink)),
         Contender(f"{rows * 10:,} rows", lambda: _printed(__file__, many, sink), limit=1.1),
     ]
+
+
+class LargeUpload:
+    """The upload of a frame of ten fields by a process of its own, in MiB, after `peak` has run it."""
+
+    def __init__(self, server: str, rows: int) -> None:
+        self._server, self._rows = server, rows
+        self._folder = tempfile.TemporaryDirectory()
+        self._own = self._ledger = 0.0
+
+    def memory(self) -> list[Contender]:
+        """Return the peak memory of the upload, and the memory of the frame."""
+        return [Contender(UPLOADED, self.peak, limit=2.5), Contender(OWN, lambda: self._own)]
+
+    def ledger(self) -> list[Contender]:
+        """Return the size of the ledger after the last upload, and what it may be."""
+        allowed = self._rows * LEDGER_ROW_BYTES / MIB
+        return [
+            Contender(LEDGER, lambda: self._ledger, limit=1.0),
+            Contender(f"{LEDGER_ROW_BYTES} bytes a row", lambda: allowed),
+        ]
+
+    def peak(self) -> float:
+        """Upload the frame; return the peak memory, and remember the rest."""
+        file = Path(self._folder.name) / "rows.feather"
+        if not file.exists():
+            blocks = range(0, self._rows, BLOCK_ROWS)
+            rows = (pd.DataFrame(map(ten_values, range(start, min(start + BLOCK_ROWS, self._rows)))) for start in blocks)
+            pd.concat(rows, ignore_index=True).to_feather(file, compression="uncompressed")
+        command = [sys.executable, __file__, self._server, str(file), str(self._rows)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+        self._own, peak, self._ledger = map(float, done.stdout.split())
+        return peak
 
 
 def _printed(*arguments: str) -> float:
@@ -76,9 +116,33 @@ def _measure(url: str, sink: str) -> None:
     scan = tf.AsyncTolokaClient("token", url=url).get_app_items(APP_PROJECT)
     with tempfile.TemporaryDirectory() as folder:
         assert SINKS[sink](scan, Path(folder)) > 0
-    peak = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
-    print(int(peak.split()[1]) / 1024)
+    print(_memory("VmHWM:"))
+
+
+def _measure_upload(url: str, file: str, rows: str) -> None:
+    import toloka_frames as tf  # noqa: PLC0415 -- as in `_measure`
+    from toloka_frames._transport import rate_limits  # noqa: PLC0415
+
+    # the quota of a minute would make the upload of a million rows wait ten minutes
+    rate_limits.RATES["tasks"] = ((int(rows) * 2, rate_limits.MINUTE_MS),)
+    client = tf.AsyncTolokaClient("token", url=url)
+    options: dict[str, Any] = {"pool_id": POOL, "allow_defaults": True, "progress": False}
+    with tempfile.TemporaryDirectory() as folder:
+        # loads all modules, and opens connections
+        tf.create_tasks(pd.DataFrame([ten_values(-1)]), client, ledger=Path(folder) / "first.db", **options)
+        before = _memory("VmRSS:")
+        frame = pd.read_feather(file)
+        results = tf.create_tasks(frame, client, ledger=Path(folder) / "uploads.db", **options)
+        ledger = (Path(folder) / "uploads.db").stat().st_size
+    assert results["status"].eq("CREATED").sum() == int(rows)
+    print(frame.memory_usage(deep=True).sum() / MIB, _memory("VmHWM:") - before, ledger / MIB)
+
+
+def _memory(name: str) -> float:
+    """Return a figure of this process's memory in MiB."""
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(name))
+    return int(line.split()[1]) / 1024
 
 
 if __name__ == "__main__":
-    _measure(*sys.argv[1:])
+    (_measure if len(sys.argv) == len(("script", "url", "sink")) else _measure_upload)(*sys.argv[1:])

@@ -34,6 +34,10 @@ SENT_FLOOR = "floor: columns zipped to dicts + orjson.dumps, POSTed"
 CREATED = "tf.create_tasks: ledger, requests, operations, logs, a result for each row"
 IDEAL = "t · n / concurrency"
 TOTAL = f"tf.create_tasks(concurrency={CONCURRENCY})"
+SMALL = "tf.create_tasks"
+SMALL_FLOOR = "floor: pool, project, POST, the operation after its end, its log, by httpx"
+# what a short cell may take, with an operation of 50 ms, until a user notices that it takes time
+SMALL_SECONDS = 0.09
 
 
 class Upload:
@@ -44,7 +48,8 @@ class Upload:
         self._frame = pd.DataFrame([ten_values(number) for number in range(rows)])
         # an account's tasks are limited per minute, so each upload uses an account of its own
         self._tokens = (f"token-{number}" for number in itertools.count())
-        self._chunks = 0
+        self._chunks = self._uploads = 0
+        self._client, self._folder = self.client(), tempfile.TemporaryDirectory()
 
     def chunks(self) -> list[Contender]:
         """Return the ways from the frame to the bytes of the requests, without sending them."""
@@ -65,6 +70,14 @@ class Upload:
     def total(self) -> list[Contender]:
         """Return the upload to a slow service, and the time in which that service could do it if it was never idle."""
         return [Contender(TOTAL, self.created_in, limit=1.15), Contender(IDEAL, self.ideal)]
+
+    def small(self) -> list[Contender]:
+        """Return the upload of the rows to a ledger that exists, what is necessary for it, and the seconds that it may take."""
+        return [
+            Contender(SMALL, self.created_again, limit=1.0),
+            Contender(SMALL_FLOOR, lambda: asyncio.run(self.done_once())),
+            Contender(f"{SMALL_SECONDS:g} s", lambda: SMALL_SECONDS),
+        ]
 
     def dumped(self) -> Iterator[bytes]:
         """Yield the JSON of chunks of rows, without checks."""
@@ -115,6 +128,29 @@ class Upload:
         took = time.perf_counter() - started
         self._chunks = tally(self._server)["creations"]
         return took
+
+    def created_again(self) -> float:
+        """Upload rows that no earlier upload had, by the same client and with the same ledger; return the seconds."""
+        self._uploads += 1
+        frame = self._frame.assign(text_0=f"upload {self._uploads}")
+        options: dict[str, Any] = {"pool_id": POOL, "allow_defaults": True, "ledger": Path(self._folder.name) / "uploads.db"}
+        started = time.perf_counter()
+        tf.create_tasks(frame, self._client, progress=False, **options)
+        return time.perf_counter() - started
+
+    async def done_once(self) -> float:
+        """Make the requests of a small upload one after another; return the seconds."""
+        async with httpx.AsyncClient(base_url=f"{self._url}/api/v1", headers={"Content-Type": "application/json"}) as client:
+            started = time.perf_counter()
+            pool = (await client.get(f"/pools/{POOL}")).json()
+            await client.get(f"/projects/{pool['project_id']}")
+            id_ = str(uuid.uuid4())
+            (body,) = self.dumped()
+            await client.post("/tasks", params={"operation_id": id_, "async_mode": "true"}, content=body)
+            await asyncio.sleep(self._seconds)
+            assert (await client.get(f"/operations/{id_}")).json()["status"] == "SUCCESS"
+            await client.get(f"/operations/{id_}/log")
+            return time.perf_counter() - started
 
     def ideal(self) -> float:
         """Return the seconds in which a service that is never idle completes all chunks, `CONCURRENCY` at a time."""
