@@ -78,8 +78,10 @@ class CodedColumn:
         if self._codes is None and missing.type == self._dtype:
             return missing
         values = list(self._code_of)[1:]
-        # half a surrogate is replaced: results are shown all the same
-        array = pa.array(values if self._dtype == pa.int64() else list(map(to_text, values)), self._dtype)
+        try:
+            array = pa.array(values, self._dtype)
+        except (pa.ArrowException, ValueError):  # half a surrogate: results are shown all the same
+            array = pa.array(list(map(to_text, values)), self._dtype)
         return array.take(pa.array(self.codes - 1, mask=self.codes == 0))
 
     @property
