@@ -340,16 +340,18 @@ def test_a_dripping_response_on_a_socket_is_ended_and_the_client_continues() -> 
 
         async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             head = await reader.readuntil(b"\r\n\r\n")
-            if b"/pools/2" in head:
-                writer.write(reply({"id": "2"}))
-                return
-            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            is_endless = b"/pools/1" in head
+            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" if is_endless else reply({"id": "2"}))
             with suppress(ConnectionError):
-                while True:
+                while is_endless:
                     writer.write(DRIP_SERVER_CHUNK)
                     await writer.drain()
                     await asyncio.sleep(0.01)
-            ended.set()
+            with suppress(ConnectionError):
+                writer.close()
+                await writer.wait_closed()
+            if is_endless:
+                ended.set()
 
         async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
