@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ROWS = [
     {"id": f"id-{number}", "name": f"the name of row {number} is long enough for an excerpt to be cut"} for number in range(9)
 ]
-DEEP = "[" * 5_000 + "]" * 5_000
+DEEP = "[" * 50_000 + "]" * 50_000
 
 
 def page_with(row: str | bytes, *, key: str = "items", has_more: str = "false") -> bytes:
@@ -98,7 +98,7 @@ ROW_FAULTS: dict[str, tuple[str | bytes, bytes, str, str, str | None, list[str]]
     "nesting": (
         f'{{"id":"id-3","in":{{"meta":{DEEP}}}}}',
         b"[]",
-        "a value is nested 5,003 levels deep, too deep to be parsed",
+        "a value is nested 50,003 levels deep, too deep to be parsed",
         "items[3].in.meta[0]",
         "id-3",
         BY_ID,

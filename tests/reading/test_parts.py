@@ -107,7 +107,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: (folder / "_manifest.json").write_bytes(b'{"parts":[{"file":"\xff"}]}'),
         r"is damaged: the byte 0xff at position 19 is not UTF-8, at parts\[0\]\.file",
     ),
-    "nesting": (lambda folder: (folder / "_manifest.json").write_text("[" * 9_000 + "]" * 9_000), "nested 8,999 levels deep"),
+    "nesting": (
+        lambda folder: (folder / "_manifest.json").write_text("[" * 100_000 + "]" * 100_000),
+        "nested 99,999 levels deep",
+    ),
     "no checksum": (
         lambda folder: (folder / "_manifest.json").write_text('{"format":1}'),
         'damaged: it has no "checksum"',

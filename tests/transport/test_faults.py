@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Call = Callable[[tf.AsyncTolokaClient], object]
 
-DEEP = "[" * 5_000 + "]" * 5_000
+DEEP = "[" * 50_000 + "]" * 50_000
 LONG = "x" * 300
 FOREIGN = "A proxy between you and Toloka may have sent it: check url= and proxy=."
 FAULTY = "If it happens again, send this message to Toloka's support."
@@ -77,8 +77,8 @@ CASES: dict[str, tuple[Call, bytes | str, str, int | None, str]] = {
     "a pool that is nested too deep": (
         get_pool,
         f'{{"a":"{LONG}","b":{DEEP}}}',
-        "but a value is nested 5,000 levels deep, too deep to be parsed, at b[0][0][0][0]: '…[[[[",
-        5_311,
+        "but a value is nested 50,000 levels deep, too deep to be parsed, at b[0][0][0][0]: '…[[[[",
+        50_311,
         FAULTY,
     ),
     "a pool with a number of too many digits": (
@@ -164,7 +164,7 @@ ENVELOPES: dict[str, tuple[bytes | str, str]] = {
     "a message that is an object": ('{"code":"C","message":{"a":1}}', "400 C: {'a': 1}"),
     "no message": ('{"code":"C"}', "400 C: Reason"),
     "odd details": ('{"code":"C","message":"m","request_id":5,"payload":["x"]}', "400 C: m"),
-    "details that are nested too deep": (f'{{"code":"C","payload":{DEEP}}}', "because a value is nested 5,000 levels deep"),
+    "details that are nested too deep": (f'{{"code":"C","payload":{DEEP}}}', "because a value is nested 50,000 levels deep"),
     "a page of a proxy": ("<html>", "400 : '<html>'"),
     "text": ('"no"', "400 : '\"no\"'"),
     "nothing": ("", "400 : an empty body"),

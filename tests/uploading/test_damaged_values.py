@@ -50,7 +50,7 @@ DAMAGES: dict[str, tuple[str, list[Call], str]] = {
     "object_ids": ("update chunks set object_ids = '[1,'", [send_again, resume], "the ids of created objects"),
     "packed object_ids": ("update chunks set object_ids = x'ff'", [send_again, resume], "the ids of created objects"),
     "spans": ("update chunks set spans = 'x'", [send_again, resume], "the ids of created objects"),
-    "spans that are nested": ("update chunks set spans = printf('%.*c', 5000, '[')", [resume], "the ids of created objects"),
+    "spans that are nested": ("update chunks set spans = printf('%.*c', 100000, '[')", [resume], "the ids of created objects"),
     "hashes": ("update contents set hashes = x'ff'", [send_more], "the rows of another upload"),
 }
 CASES = [
