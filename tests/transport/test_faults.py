@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 DEEP = "[" * 50_000 + "]" * 50_000
 LONG = "x" * 300
-FOREIGN = "A proxy between you and Toloka may have sent it: check url= and proxy=."
+FOREIGN = (
+    "A proxy between you and Toloka may have sent it: check url= and proxy=, or the variables that take their place "
+    "(TOLOKA_URL, HTTPS_PROXY)."
+)
 FAULTY = "If it happens again, send this message to Toloka's support."
 
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 REQUESTED = "https://toloka.example.com/api/v1/pools/1?secret=1"
 OTHER = "The token was not sent there. If you trust this address and it is the API that you want, make the client with "
-NO_API = "That is not an address of the API; it may be the login page of a proxy. Check url= and proxy=."
-SAME = "That is the address that was requested: check url= and proxy=."
+CHECK = "check url= and proxy=, or the variables that take their place (TOLOKA_URL, HTTPS_PROXY)."
+NO_API = f"That is not an address of the API, it may be the login page of a proxy: {CHECK}"
+SAME = f"That is the address that was requested: {CHECK}"
 # the requested URL, the Location, what is shown of it, the hint
 LOCATIONS = {
     "another host": (REQUESTED, "https://b.com/api/v1/pools/1", "https://b.com/api/v1/pools/1", f"{OTHER}url='https://b.com'."),
@@ -50,7 +51,7 @@ LOCATIONS = {
         REQUESTED,
         "http://toloka.example.com/api/v1/pools/1",
         "http://toloka.example.com/api/v1/pools/1",
-        "The token was not sent there, because it would not be encrypted: check url= and proxy=.",
+        f"The token was not sent there, because it would not be encrypted: {CHECK}",
     ),
     "credentials and a query": (
         REQUESTED,

@@ -9,9 +9,10 @@ from toloka_frames._errors import BadAnswer
 API = "/api/"
 REDIRECTS = range(300, 400)
 MAX_LOCATION_CHARS = 300
-ELSEWHERE_HINT = "That is not an address of the API; it may be the login page of a proxy. Check url= and proxy=."
-SAME_HINT = "That is the address that was requested: check url= and proxy=."
-UNENCRYPTED_HINT = "The token was not sent there, because it would not be encrypted: check url= and proxy=."
+CHECK = "check url= and proxy=, or the variables that take their place (TOLOKA_URL, HTTPS_PROXY)."
+ELSEWHERE_HINT = f"That is not an address of the API, it may be the login page of a proxy: {CHECK}"
+SAME_HINT = f"That is the address that was requested: {CHECK}"
+UNENCRYPTED_HINT = f"The token was not sent there, because it would not be encrypted: {CHECK}"
 OTHER_HINT = (
     "The token was not sent there. If you trust this address and it is the API that you want, make the client with {url}."
 )

@@ -19,7 +19,7 @@ from toloka_frames._errors import (
     ValidationFailed,
 )
 from toloka_frames._transport.faults import Fault, excerpt, kind_of, shape_fault, syntax_fault
-from toloka_frames._transport.redirects import redirection
+from toloka_frames._transport.redirects import CHECK, redirection
 from toloka_frames._transport.retries import INTERVAL_SECONDS
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ HINTS = {
     429: "Come back at {retry_at}, or let the client wait: retries=tf.Retries(wait_for=('MIN', 'HOUR', 'DAY')).",
 }
 
-FOREIGN_HINT = "A proxy between you and Toloka may have sent it: check url= and proxy=."
+FOREIGN_HINT = f"A proxy between you and Toloka may have sent it: {CHECK}"
 # it does not advise to repeat the call, which may have created something
 FAULTY_HINT = "If it happens again, send this message to Toloka's support."
 NO_PROOF_HINT = "It may have taken effect all the same: a response without the service's own form can be that of a proxy."
