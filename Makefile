@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # without compiling: modules are compiled when they are first imported, and most of them never are
 INSTALL := -m pip install --quiet --no-compile
+# where it is set, each process of the tests would compile again what it imports, which takes more than half of their time
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST_OPTIONS := -n logical --dist worksteal
 
 .PHONY: demo test test-all check interop soak bench
