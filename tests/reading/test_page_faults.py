@@ -225,12 +225,17 @@ def test_a_page_that_ends_early_is_requested_again_and_then_named(scripted: Scri
     assert "batch_size=" in caught.value.hint
 
 
-def test_the_token_is_in_no_excerpt(scripted: Scripted) -> None:
-    def echo(head: str) -> bytes:
-        header = next(line[15:] for line in head.splitlines() if line.lower().startswith("authorization: "))
-        return reply(page_with(b'{"header":"%b","text":"\xff"}' % header.encode()))
-
-    scripted.answers = [echo]
-    with pytest.raises(tf.BadAnswer, match="0xff") as caught:
-        scripted.client(retries=1).get_skills().to_dataframe(progress=False)
+@pytest.mark.parametrize("form", ["OAuth {}", "{}", "[{}]", "https://e.com?token={}"])
+@pytest.mark.parametrize("way", sorted(WAYS.keys() - {"columns"}))  # which does not read the field
+def test_the_token_is_in_no_excerpt(scripted: Scripted, way: str, form: str) -> None:
+    header = form.format(scripted.token)
+    scripted.answers = [reply(page_with(b'{"id":"id-3","header":"%b","text":"\xff"}' % header.encode()))]
+    with pytest.raises(tf.BadAnswer, match=r"0xff.*\(id 'id-3'\).*\*\*\*") as caught:
+        WAYS[way](scripted.client(retries=1))
     assert scripted.token not in str(caught.value)
+
+
+def test_rows_that_hold_the_token_are_kept(scripted: Scripted) -> None:
+    scripted.answers = [reply({"items": [{"id": scripted.token}], "has_more": False})]
+    assert list(scripted.client().get_skills()) == [{"id": scripted.token}]
+    assert scripted.client().get_skills().to_arrow(progress=False)["id"].to_pylist() == [scripted.token]

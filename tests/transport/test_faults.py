@@ -157,6 +157,14 @@ def test_error_states_the_fault(
     assert len(str(caught.value)) < EXCERPT_BYTES + 300
 
 
+@pytest.mark.parametrize("call", [get_pool, create_project, get_operation, get_log])
+def test_the_token_is_not_shown(scripted: Scripted, call: Call) -> None:
+    scripted.answers = [reply(f'{{"token":"{scripted.token}","id":7')]
+    with pytest.raises(tf.BadAnswer) as caught:
+        call(scripted.client(retries=1))
+    assert scripted.token not in str(caught.value)
+
+
 ENVELOPES: dict[str, tuple[bytes | str, str]] = {
     "a byte that is not UTF-8": (
         b'{"code":"VALIDATION_ERROR","message":"caf\xe9"}',

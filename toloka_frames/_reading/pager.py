@@ -18,9 +18,12 @@ from toloka_frames._errors import ApiError, ScanInterrupted, TolokaError
 from toloka_frames._reading.id_ranges import between, split_after
 from toloka_frames._reading.page import last_id
 from toloka_frames._runtime.event_loop import in_thread, shield_until_done
+from toloka_frames._transport.auth import shown_content
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+
+    import httpx
 
     from toloka_frames._reading.id_ranges import IdRangeSplitter
     from toloka_frames._schema.columns import Layout
@@ -172,7 +175,11 @@ def interruption(why: str, rows: int, handover: Handover, key: str, cursor: str 
 
 
 async def parse_whole(
-    service: ApiClient, path: str, query: Mapping[str, str], body: bytes, parse: Callable[[bytes], Awaitable[ParsedT]]
+    service: ApiClient,
+    path: str,
+    query: Mapping[str, str],
+    response: httpx.Response,
+    parse: Callable[[bytes], Awaitable[ParsedT]],
 ) -> ParsedT:
     """Parse a page. If its JSON ends early, request it again, as often as after a cut connection.
 
@@ -181,9 +188,11 @@ async def parse_whole(
     """
     async for attempt in service.attempts():
         if attempt.retry_state.attempt_number > 1:
-            body = (await service.send("GET", path, query=query, repeatable=True)).content
+            response = await service.send("GET", path, query=query, repeatable=True)
         with attempt:
-            parsed = await parse(body)
+            if (shown := shown_content(response)) is not response.content:
+                await parse(shown)  # if it is not a page, its error does not show the token
+            parsed = await parse(response.content)
     return parsed
 
 
@@ -363,15 +372,15 @@ class Prefetcher(Generic[PageT]):
         async with self._connections:
             response = await self._request.service.send("GET", self._request.path, query=query, repeatable=True)
         self._concurrency.record(response.extensions.get("waited", 0.0))
-        body = response.content
-        return _FetchedPage(last_id(body, self._request.layout), asyncio.create_task(self._parse(query, body)))
+        cursor = last_id(response.content, self._request.layout)
+        return _FetchedPage(cursor, asyncio.create_task(self._parse(query, response)))
 
-    async def _parse(self, query: Mapping[str, str], body: bytes) -> PageT:
+    async def _parse(self, query: Mapping[str, str], response: httpx.Response) -> PageT:
         async def parse(body: bytes) -> PageT:
             async with self._readers:
                 return await in_thread(self._request.read, body, self._request.layout)
 
-        return await parse_whole(self._request.service, self._request.path, query, body, parse)
+        return await parse_whole(self._request.service, self._request.path, query, response, parse)
 
 
 async def _ended(pending: Sequence[_PendingPage[PageT]]) -> None:

@@ -150,8 +150,8 @@ class _TimePull:
                 return await in_thread(self._read, request, body, layout)
 
         service, path, query = self._source.service, self._source.request.path, {**self._source.query(), **filters}
-        body = (await service.send("GET", path, query=query, repeatable=True)).content
-        return await parse_whole(service, path, query, body, parse)
+        response = await service.send("GET", path, query=query, repeatable=True)
+        return await parse_whole(service, path, query, response, parse)
 
     def _read(self, request: RangeRequest, body: bytes, layout: Layout) -> tuple[Page, Any]:
         page = read_page(body, layout)

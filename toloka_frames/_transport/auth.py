@@ -119,20 +119,30 @@ def remove_token(request: httpx.Request) -> None:
 def redact(response: httpx.Response) -> httpx.Response:
     """Return the response without the token, which a page or a redirect that repeats it would bring into a message.
 
-    In a response of 2xx only the header's whole value counts: a token may be a word that occurs in somebody's data.
+    In a response of 2xx only the header's whole value counts: a token may be a word that occurs in somebody's data. Messages
+    show such a body by `shown_content`.
     """
     value = response.request.headers["Authorization"].encode()
-    secret = value if response.is_success else value.partition(b" ")[2]
-    location = response.extensions.get("location", "")
-    if secret not in response.content and secret.decode() not in location:
+    token = value.partition(b" ")[2]
+    secret, location = value if response.is_success else token, response.extensions.get("location", "")
+    if token not in response.content and token.decode() not in location:
         return response
     content = response.content.replace(secret, b"***")
+    # of the same length, so that positions stay
+    extensions = {"shown": content.replace(token, b"*" * len(token))} if token in content else {}
+    if location:
+        extensions["location"] = location.replace(token.decode(), "***")
     # the other headers describe the body as it was: httpx would decompress this one again by its Content-Encoding
     headers = {name: text for name, text in response.headers.items() if name in ("date", "retry-after")}
-    extensions = {"location": location.replace(secret.decode(), "***")} if location else {}
     return httpx.Response(
         response.status_code, headers=headers, content=content, request=response.request, extensions=extensions
     )
+
+
+def shown_content(response: httpx.Response) -> bytes:
+    """Return the body of a response as a message may show it: without the token."""
+    content: bytes = response.extensions.get("shown", response.content)
+    return content
 
 
 def without_frames(error: ErrorT) -> ErrorT:

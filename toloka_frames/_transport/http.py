@@ -25,7 +25,7 @@ import pyarrow.json as pa_json
 
 from toloka_frames._errors import AccessDenied, ConfigurationError, InputError, NotFound, QuotaExceeded, TolokaError
 from toloka_frames._runtime.event_loop import in_thread, start
-from toloka_frames._transport.auth import TokenAuth, redact, remove_token, without_frames
+from toloka_frames._transport.auth import TokenAuth, redact, remove_token, shown_content, without_frames
 from toloka_frames._transport.connections import (
     ACT_UNDER,
     WEB_HOSTS,
@@ -299,8 +299,10 @@ class ApiClient:
             return None
         requester = decode_json(response, dict).get("id")
         if not isinstance(requester, str) or not requester:
-            fault = field_fault(response.content, decode_json(response, dict), {"id": "text"})
-            raise bad_answer(response.status_code, response.content, "the requester with its id was expected", fault=fault)
+            fault = field_fault(shown_content(response), decode_json(response, dict), {"id": "text"})
+            raise bad_answer(
+                response.status_code, shown_content(response), "the requester with its id was expected", fault=fault
+            )
         return requester
 
     async def _exchange(
@@ -599,9 +601,9 @@ def decode_object(response: httpx.Response, returns: Sequence[str] = ("id",), **
     has_fields = all(isinstance(body[name], str) if name in OPERATION else True for name in returns if name in body)
     if not has_fields or not body.keys() >= set(returns) or any(body.get(name) != value for name, value in values.items()):
         kinds = {name: "text" if name in OPERATION else "" for name in returns} | {name: repr(values[name]) for name in values}
-        fault = field_fault(response.content, body, kinds)
+        fault = field_fault(shown_content(response), body, kinds)
         fields = ", ".join([*returns, *(f"{name}={value!r}" for name, value in values.items())])
-        error = bad_answer(response.status_code, response.content, f"an object with {fields} was expected", fault=fault)
+        error = bad_answer(response.status_code, shown_content(response), f"an object with {fields} was expected", fault=fault)
         error.may_have_taken_effect = True
         raise error
     return body

@@ -18,6 +18,7 @@ from toloka_frames._errors import (
     TooLarge,
     ValidationFailed,
 )
+from toloka_frames._transport.auth import shown_content
 from toloka_frames._transport.faults import Fault, excerpt, kind_of, shape_fault, syntax_fault
 from toloka_frames._transport.redirects import CHECK, redirection
 from toloka_frames._transport.retries import INTERVAL_SECONDS
@@ -128,7 +129,7 @@ def decode_ids(response: httpx.Response, count: int | None = None) -> list[str]:
     ids = _value_or_none(response.content)
     if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids) or count not in (None, len(ids)):
         fault = syntax_fault(response.content) or _ids_fault(ids, count)
-        error = bad_answer(response.status_code, response.content, "a list of ids was expected", fault=fault)
+        error = bad_answer(response.status_code, shown_content(response), "a list of ids was expected", fault=fault)
         error.may_have_taken_effect = True
         raise error
     return ids
@@ -144,8 +145,9 @@ def not_json(response: httpx.Response, shape: type, retry_after: float | None, c
         cause: The error of parsing it, if there was one.
     """
     status, expected = response.status_code, "an object" if shape is dict else "a list of objects"
-    fault = syntax_fault(response.content, cause) or shape_fault(response.content, shape)
-    error = bad_answer(status, response.content, f"JSON was expected ({expected})", fault=fault, retryable=status in RETRYABLE)
+    body = shown_content(response)
+    fault = syntax_fault(body, cause) or shape_fault(body, shape)
+    error = bad_answer(status, body, f"JSON was expected ({expected})", fault=fault, retryable=status in RETRYABLE)
     error.retry_after = retry_after
     error.may_have_taken_effect = _may_have_taken_effect(response, has_envelope=False)
     return error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from toloka_frames._errors import ApiError, Conflict, ConnectionFailed, InputError, NotFound, TolokaError, ValidationFailed
 from toloka_frames._runtime.concurrency import WorkerPool
 from toloka_frames._runtime.progress import ProgressArg, track_progress
+from toloka_frames._transport.auth import shown_content
 from toloka_frames._transport.http import decode_json
 from toloka_frames._transport.responses import bad_answer
 from toloka_frames._uploading.fixed_columns import convert_objects, read_columns, reject_duplicates
@@ -352,7 +353,9 @@ class PerRowJob(RowJob):
         response = await self._service.send(call.method, call.path, content=call.content, repeatable=True)
         changed = decode_json(response, dict)
         if not _has(changed, call.fields):
-            error = bad_answer(response.status_code, response.content, f"an object with {dict(call.fields)} was expected")
+            error = bad_answer(
+                response.status_code, shown_content(response), f"an object with {dict(call.fields)} was expected"
+            )
             error.may_have_taken_effect = True
             raise error
         return str(changed["id"])
