@@ -26,18 +26,20 @@ TIMEOUT_SECONDS = 120
 one_at_a_time = threading.Lock()
 
 
-def run_script(script: str, *arguments: str | Path, warnings_are_errors: bool = False) -> subprocess.CompletedProcess[str]:
-    """Run a script; return its exit code and its output."""
+def run_script(
+    script: str, *arguments: str | Path, folder: Path | None = None, warnings_are_errors: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run a script in a folder, by default the current one; return its exit code and its output."""
     arguments = tuple(map(str, arguments))
     if not hasattr(os, "fork"):
         options = ["-W", "error"] if warnings_are_errors else []
         command = [sys.executable, *options, "-c", script, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
+        return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=TIMEOUT_SECONDS, check=False)
     request = {
         "script": script,
         "arguments": arguments,
         "environment": dict(os.environ),
-        "folder": str(Path.cwd()),
+        "folder": str(folder or Path.cwd()),
         "warnings_are_errors": warnings_are_errors,
     }
     with one_at_a_time:
