@@ -76,9 +76,10 @@ def _plain_column(column: pd.Series[Any]) -> pd.Series[Any]:
     values = plain_values(column)
     kinds = set(map(type, values)) - {type(None)}
     if kinds and all(issubclass(kind, datetime) for kind in kinds):
-        # pandas converts timestamps with and without a zone only alone
+        unit = "ns" if any(getattr(value, "nanosecond", 0) for value in values) else "us"
         timestamps = [None if value is None else _in_utc(value) for value in values]
-        return pd.Series(pd.to_datetime(pd.Series(timestamps, column.index)))
+        # not pandas.to_datetime, which before pandas 3 rejects years that nanoseconds do not reach
+        return pd.Series(np.array(timestamps, dtype=f"datetime64[{unit}]"), column.index)
     is_wide = any(type(value) is int and value not in INT64 for value in values)
     cells = pd.Series([_plain_cell(value, is_wide=is_wide) for value in values], column.index, dtype=object)
     is_text = all(value is None or isinstance(value, str) for value in cells)
