@@ -23,11 +23,9 @@ from toloka_frames._transport.auth import shown_content
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
-    import httpx
-
     from toloka_frames._reading.id_ranges import IdRangeSplitter
     from toloka_frames._schema.columns import Layout
-    from toloka_frames._transport.http import ApiClient
+    from toloka_frames._transport.http import ApiClient, Response
 
 # Ascending by accident: the ids of 20 rows in random order do so once in 20! lists.
 MIN_ROWS_FOR_ORDER = 20
@@ -178,7 +176,7 @@ async def parse_whole(
     service: ApiClient,
     path: str,
     query: Mapping[str, str],
-    response: httpx.Response,
+    response: Response,
     parse: Callable[[bytes], Awaitable[ParsedT]],
 ) -> ParsedT:
     """Parse a page. If its JSON ends early, request it again, as often as after a cut connection.
@@ -375,7 +373,7 @@ class Prefetcher(Generic[PageT]):
         cursor = last_id(response.content, self._request.layout)
         return _FetchedPage(cursor, asyncio.create_task(self._parse(query, response)))
 
-    async def _parse(self, query: Mapping[str, str], response: httpx.Response) -> PageT:
+    async def _parse(self, query: Mapping[str, str], response: Response) -> PageT:
         async def parse(body: bytes) -> PageT:
             async with self._readers:
                 return await in_thread(self._request.read, body, self._request.layout)

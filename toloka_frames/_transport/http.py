@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, TypeAlias, TypeVar, cast
 
 import anyio
 import httpx
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 # the fields that every operation has
 OPERATION = ("id", "status")
 NO_CONTENT = 204
+Response: TypeAlias = httpx.Response
 JsonT = TypeVar("JsonT", dict[str, Any], list[dict[str, Any]])
 
 # every other part of a path is an id: /v1/pools/1080020/open
