@@ -113,7 +113,7 @@ class IdColumn:
         """Return the ids of some rows."""
         return [text.decode() or None for text in self._texts[where].tolist()]
 
-    def to_arrow(self, missing: pa.Array) -> pa.Array:  # noqa: ARG002 -- as of `CodedColumn`
+    def to_arrow(self) -> pa.Array:
         """Return the ids; without a copy of them if all are equally long, as Toloka's are."""
         is_missing, width = self._texts == b"", self._texts.dtype.itemsize
         last_bytes = self._texts.view(np.uint8)[width - 1 :: width]
@@ -171,8 +171,6 @@ class Results:
         for position, output in log.errors.items():
             if position in rejected:
                 self.mark_invalid(position, output)
-        # what was read of the log is used up, and Arrow would keep its memory
-        pa.default_memory_pool().release_unused()
         unmentioned = where[self._status.equals("UNKNOWN", where)]
         if failed:
             self.put(unmentioned, status="FAILED", error_message="The request with this row ended with FAIL.")
@@ -189,11 +187,15 @@ class Results:
 
     def frame(self, index: pd.Index[Any], object_of_row: Sequence[int]) -> pd.DataFrame:
         """Return a row for each input row, with the input's index."""
-        names = [self._request_id if name == "operation_id" else name for name in COLUMNS]
         missing = pa.nulls(self._status.rows, pa.large_string())  # one for all columns without values
-        columns = {name: (self._ids if name == "object_id" else self._coded[name]).to_arrow(missing) for name in names}
+        columns = {}
+        for name in COLUMNS:
+            if name == "object_id":
+                columns[self._object_id] = self._ids.to_arrow()
+            else:
+                shown = self._request_id if name == "operation_id" else name
+                columns[shown] = self._coded[shown].to_arrow(missing)
         frame: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=DEFAULT_DTYPES.get)
-        frame = frame.rename(columns={"object_id": self._object_id})
         # a range means that each row is an object, in the same order
         return (frame if isinstance(object_of_row, range) else frame.take(np.asarray(object_of_row))).set_axis(index)
 
