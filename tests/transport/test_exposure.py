@@ -20,6 +20,16 @@ UNCHECKED.verify_mode = ssl.CERT_NONE
 TRANSPORT = httpx.MockTransport(lambda _: httpx.Response(200, json={"id": "1"}))
 UNENCRYPTED, NOT_CHECKED = "is sent unencrypted to", r"certificate of .* is not checked \(verify=\)"
 
+
+def name_of(options: Any) -> str | None:
+    """Return the name of a test, without the addresses of objects, which differ between the processes that run the tests."""
+    if not isinstance(options, dict):
+        return None
+    return " ".join(
+        f"{name}={value if isinstance(value, str | bool) else type(value).__name__}" for name, value in options.items()
+    )
+
+
 EXPOSED: list[tuple[dict[str, Any], str]] = [
     ({"url": "http://toloka.example.com"}, UNENCRYPTED),
     ({"url": "HTTP://toloka.example.com:8080/"}, UNENCRYPTED),
@@ -34,7 +44,7 @@ EXPOSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("options", "message"), EXPOSED, ids=str)
+@pytest.mark.parametrize(("options", "message"), EXPOSED, ids=name_of)
 def test_a_client_that_exposes_its_token_warns_once_at_the_line_that_makes_it(options: dict[str, Any], message: str) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -68,7 +78,7 @@ PRIVATE: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("options", PRIVATE, ids=str)
+@pytest.mark.parametrize("options", PRIVATE, ids=name_of)
 def test_no_other_client_warns(options: dict[str, Any]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
