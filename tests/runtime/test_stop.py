@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from support.scripted_server import Scripted
 
-ROWS = 45
+ROWS = 25
 PAGE = 10
 
 READS: dict[str, Callable[[tf.Scan, Path], object]] = {
