@@ -18,9 +18,10 @@ from support.scripted_server import Scripted, reply
 from support.wire_rows import ANY_TEXT, columns_of, rows_of
 
 import toloka_frames as tf
+from toloka_frames._reading.column_selection import selected_names
 from toloka_frames._reading.page import _read_fast, read_page
 from toloka_frames._schema.columns import Layout
-from toloka_frames._schema.lists import APP_ITEMS, ASSIGNMENTS, TASKS
+from toloka_frames._schema.lists import APP_ITEMS, ASSIGNMENTS, TASK_SUITES, TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,6 +110,47 @@ def test_a_wrong_selection_is_rejected_before_the_first_request(
         sink(scan, columns, tmp_path)
     assert caught.value.column == "columns"
     assert scripted.requests == []
+
+
+@pytest.mark.parametrize(
+    ("resource", "names"),
+    [
+        (
+            ASSIGNMENTS,
+            {
+                "id": "ASSIGNMENT:assignment_id",
+                "user_id": "ASSIGNMENT:worker_id",
+                "created": "ASSIGNMENT:started",
+                "tasks.id": "ASSIGNMENT:task_id",
+                "tasks.input_values.image": "INPUT:image",
+                "solutions.output_values.result": "OUTPUT:result",
+            },
+        ),
+        (TASK_SUITES, {"id": "SUITE:id", "tasks.id": "TASK:id", "overlap": "SUITE:overlap"}),
+        (TASKS, {"input_values.image": "INPUT:image", "message_on_unknown_solution": "HINT:text"}),
+        (APP_ITEMS, {"input_data.image": "INPUT:image"}),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_the_names_of_the_api_select_columns_too(resource: Resource, names: dict[str, str]) -> None:
+    layout = layout_of(resource)
+    for api_name, name in names.items():
+        assert selected_names([api_name], layout.schema.names, layout.api_names) == [name]
+        assert selected_names([api_name, name], layout.schema.names, layout.api_names) == [name]
+    assert not layout.api_names.keys() & set(layout.schema.names)
+
+
+def test_a_column_of_assignments_is_selected_by_the_name_of_the_api(scripted: Scripted, tmp_path: Path) -> None:
+    project = {"task_spec": {"input_spec": {}, "output_spec": {}}}
+    page = reply({"items": [{"id": "a", "user_id": "u", "tasks": [{"id": "t"}]}], "has_more": False})
+    scripted.answers = [reply({"id": "1", "project_id": "2"}), reply(project), page, page, page]
+    scan = scripted.client().get_assignments("1")
+    assert scan.to_dataframe(columns=["id"]).to_dict("list") == {"ASSIGNMENT:assignment_id": ["a"]}
+    file = scan.to_parquet(tmp_path / "x.parquet", columns=["user_id", "ASSIGNMENT:task_id"])
+    assert pd.read_parquet(file).to_dict("list") == {"ASSIGNMENT:task_id": ["t"], "ASSIGNMENT:worker_id": ["u"]}
+    assert list(scan.head(columns=["id"])) == ["ASSIGNMENT:assignment_id"]
+    with pytest.raises(tf.InputError, match="no column 'usr_id'; the nearest is 'user_id'"):
+        scan.head(columns=["usr_id"])
 
 
 def test_the_columns_of_an_empty_list_are_typed(scripted: Scripted) -> None:

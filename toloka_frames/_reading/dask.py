@@ -6,8 +6,8 @@ import sys
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
-from toloka_frames._reading.column_selection import select_columns, selected_names
-from toloka_frames._reading.scan import check_scan
+from toloka_frames._reading.column_selection import select_columns
+from toloka_frames._reading.scan import check_scan, column_names
 from toloka_frames._reading.sinks import check_dtype_backend, to_frame
 from toloka_frames._validation import positive, validate
 
@@ -61,7 +61,7 @@ def to_dask(
     except ImportError as error:
         raise ImportError("tf.to_dask needs Dask: pip install 'toloka_frames[dask]'") from error
     validate("npartitions", positive, npartitions)
-    names = selected_names(columns, scan.schema.names) if columns is not None else None
+    names = column_names(scan, columns) if columns is not None else None
     partitions = scan.partitions(npartitions, workers=_worker_processes() if workers is None else workers)
     meta = to_frame(select_columns(partitions[0].schema.empty_table(), names), dtype_backend)
     # a unique name: with equal names Dask would reuse rows that an earlier frame left in the cluster

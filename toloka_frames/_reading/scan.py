@@ -116,7 +116,8 @@ class Scan:
 
         Args:
             columns: Names, or a function of a name, as `usecols` of `pandas.read_csv`. Only these columns are parsed, which
-                saves time and memory; they are in the order of the frame. With `extra` all of them have to be parsed.
+                saves time and memory; they are in the order of the frame. With `extra` all of them have to be parsed. The API's
+                own name of a value selects its column, too: `id` of assignments is `ASSIGNMENT:assignment_id`.
             dtype_backend: None gives dtypes that all functions of pandas, NumPy and crowd-kit take: text in pandas' own dtype
                 (`str` since pandas 3, object before), Int64, float64, datetime64[us, UTC], bool (object with True, False and
                 None if a value is missing), and lists as tuples in object columns, because tuples have a hash.
@@ -336,6 +337,17 @@ class Scan:
             raise interrupted
 
 
+def column_names(scan: Scan, columns: Columns | None) -> list[str]:
+    """Return the names of the selected columns of a scan, in the order of its frame.
+
+    Raises:
+        InputError: If a column is unknown.
+    """
+    source = run(scan._source.selected(columns))  # noqa: SLF001 -- of this module
+    names: list[str] = run(source.schema()).names
+    return names
+
+
 class Source:
     """The rows of a list, which can be requested any number of times.
 
@@ -367,7 +379,7 @@ class Source:
         if columns is None:
             return self
         layout, resource, selected = await self.layout(), self.request.resource, copy_of(self)
-        names = selected_names(columns, layout.schema.names)
+        names = selected_names(columns, layout.schema.names, layout.api_names)
         # rows that arrive in any order are sorted by the id, and ranges follow from the creation time
         keys = [resource.life.id, *(resource.creation_key or ())[1:]]
         vars(selected).update(_names=names, _layout=layout.narrowed({*names, *keys}))

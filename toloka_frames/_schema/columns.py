@@ -120,6 +120,16 @@ class Layout:
         return self.all_columns is None
 
     @cached_property
+    def api_names(self) -> Mapping[str, str]:
+        """The column of a value by its own name in the API, if one column has that value and no column is called so."""
+        names: dict[str, list[str]] = {}
+        for column in self.columns:
+            if column.link is None:
+                names.setdefault(".".join(step for step in column.path if isinstance(step, str)), []).append(column.name)
+        own = {column.name for column in self.columns}
+        return {path: columns[0] for path, columns in names.items() if len(columns) == 1 and path not in own}
+
+    @cached_property
     def schema(self) -> pa.Schema:
         """The schema of every batch: the columns, then `extra`, JSON text of everything that fits no column."""
         extra = [(EXTRA, TEXT)] if self.has_extra else []
