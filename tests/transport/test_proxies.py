@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
+import ssl
 import subprocess
 import sys
+import threading
 import traceback
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +23,14 @@ import toloka_frames as tf
 from toloka_frames._transport.proxies import find_proxy, is_this_machine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from toloka_frames.local import LocalToloka
 
 HOST = "https://toloka.example.com"
 PROXY = "http://proxy.example.com:3128"
 PASSWORD = "pass-that-nobody-may-see"  # noqa: S105 -- not a real password
+DAY = timedelta(days=1)
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
@@ -297,6 +305,77 @@ def test_a_file_without_certificates_is_an_error_that_names_the_variable(
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
     with pytest.raises(tf.ConfigurationError, match=r"^SSL_CERT_FILE=.* cannot be read as certificates \(.*\)\.\n"):
         tf.AsyncTolokaClient("token", url=HOST)
+
+
+@pytest.fixture
+def tls_server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the URL of a server with TLS, and the file of the only certificate that signs it."""
+    x509 = pytest.importorskip("cryptography.x509", reason="cryptography, which moto brings, makes the certificate")
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 -- as above
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 -- as above
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - DAY, now + DAY)
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    certificate = (
+        builder.add_extension(names, critical=False).sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    )
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / "certificate.pem").write_bytes(certificate)
+    (tmp_path / "both.pem").write_bytes(key.private_bytes(*form) + certificate)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "both.pem")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve_tls, args=(listener, context), daemon=True)
+        thread.start()
+        yield f"https://localhost:{listener.getsockname()[1]}", tmp_path / "certificate.pem"
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def serve_tls(listener: socket.socket, context: ssl.SSLContext) -> None:
+    """Send the same response on each connection."""
+    while True:
+        try:
+            accepted, _ = listener.accept()
+        except OSError:  # the test has ended
+            return
+        with accepted, suppress(OSError), context.wrap_socket(accepted, server_side=True) as connection:
+            connection.recv(65_536)
+            connection.sendall(reply({"id": "1"}, Connection="close"))
+
+
+def test_the_certificates_of_a_variable_are_trusted(tls_server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    url, certificate = tls_server
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    client = tf.AsyncTolokaClient("token", url=url, retries=1)
+    assert tf.run(client.get_pool("1")) == {"id": "1"}
+    tf.run(client.aclose())
+
+
+@pytest.mark.parametrize(
+    ("variable", "hint"),
+    [
+        ("SSL_CERT_DIR", "The certificates to trust are those of SSL_CERT_DIR: check that they include the host's authority."),
+        (
+            None,
+            "If the host has an authority of its own, pass verify=ssl.create_default_context(cafile=...) or set SSL_CERT_FILE.",
+        ),
+    ],
+)
+def test_an_error_of_certificates_names_where_they_are_from(
+    tls_server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str | None, hint: str
+) -> None:
+    monkeypatch.delenv("SSL_CERT_DIR")
+    if variable:
+        monkeypatch.setenv(variable, str(tmp_path))  # without the names that OpenSSL looks for
+    client = tf.AsyncTolokaClient("token", url=tls_server[0], retries=1)
+    with pytest.raises(tf.ConnectionFailed, match="CERTIFICATE_VERIFY_FAILED") as caught:
+        tf.run(client.get_pool("1"))
+    assert caught.value.hint == hint
+    tf.run(client.aclose())
 
 
 def test_certificates_are_not_read_for_a_host_without_tls(monkeypatch: pytest.MonkeyPatch, scripted: Scripted) -> None:
