@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import numpy as np
+
 from toloka_frames._errors import InputError
 from toloka_frames._reading import field_specs
 from toloka_frames._runtime.event_loop import both
 from toloka_frames._schema.bulk import CREATE_APP_BATCH, CREATE_APP_ITEMS
 from toloka_frames._uploading.cells import check_fields, column_roles, convert_rows
 from toloka_frames._uploading.ledger import place_of
-from toloka_frames._uploading.requests import PoolObjects, content_hashes, make_plan, number_array
+from toloka_frames._uploading.requests import FRAME_BLOCK_ROWS, PoolObjects, content_hashes, make_plan, number_array
 from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, FrameUpload, check_flags, upload_verb
 from toloka_frames._validation import check_frame, one_of, path_part, text, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -164,13 +166,7 @@ class ItemRows(FrameRows):
         """Convert each row to an app item."""
         account, specification = await both(service.account(), field_specs.of_app_project(service, self._project))
         rows = range(len(self.frame))
-        converted = self._converted(specification)
-        # The position is not sent. In the ledger it makes rows of equal input different objects.
-        objects = ['{"__item_idx":"', number_array(rows), '","input_data":', *converted.texts]
-        # the Apps API documents no limit of bytes for items, so the limit of tasks applies
-        batch, hashes = self.destination.get("batch_id", ""), self._hashes(converted)
-        group = PoolObjects(batch, rows, objects, converted.input_bytes, hashes)
-        return make_plan(self.kind, account, [group], rows, self.upload_id, destination=self.destination)
+        return make_plan(self.kind, account, self._groups(specification), rows, self.upload_id, destination=self.destination)
 
     def new_rows_call(self) -> str:
         """Return the code that chooses the rows that were not created yet."""
@@ -184,11 +180,22 @@ class ItemRows(FrameRows):
         """Return a hash of each row's project and input."""
         specification = await field_specs.of_app_project(service, self._project)
         check_fields(self.roles.inputs, specification.input, "input")
-        return self._hashes(self._converted(specification))
+        return np.concatenate([self._hashes(converted) for _, converted in self._blocks(specification)])
 
-    def _converted(self, specification: Specification) -> ConvertedRows:
-        rows = range(len(self.frame))
-        return convert_rows(self.frame, self.roles, specification, overlap=None, positions=rows, strict=self.strict)
+    def _groups(self, specification: Specification) -> Iterator[PoolObjects]:
+        # the Apps API documents no limit of bytes for items, so the limit of tasks applies
+        batch = self.destination.get("batch_id", "")
+        for rows, converted in self._blocks(specification):
+            # The position is not sent. In the ledger it makes rows of equal input different objects.
+            objects = ['{"__item_idx":"', number_array(rows), '","input_data":', *converted.texts]
+            yield PoolObjects(batch, rows, objects, converted.input_bytes, self._hashes(converted))
+
+    def _blocks(self, specification: Specification) -> Iterator[tuple[range, ConvertedRows]]:
+        """Convert the rows in blocks, so that few rows are in memory in every form at once."""
+        for start in range(0, len(self.frame), FRAME_BLOCK_ROWS):
+            part = self.frame.iloc[start : start + FRAME_BLOCK_ROWS]
+            rows = range(start, start + len(part))
+            yield rows, convert_rows(part, self.roles, specification, overlap=None, positions=rows, strict=self.strict)
 
     def _hashes(self, converted: ConvertedRows) -> Hashes:
         return content_hashes(f"app project {self._project}", converted.inputs)
