@@ -188,6 +188,22 @@ def test_error_names_the_row_of_every_list(resource: Any) -> None:
     assert re.findall(r"\w+_[lg]te='\w'", caught.value.hint) == [f"{resource.cursor}_lte='a'", f"{resource.cursor}_gte='c'"]
 
 
+@pytest.mark.parametrize("ids", [["b", None, "a"], ["9", None, "7"]])
+def test_the_hint_for_a_row_without_id_needs_a_page_in_the_order_of_ids(ids: list[str | None]) -> None:
+    layout = Layout("items", "id", ())
+    for order, is_sorted in ((ids, True), (sorted(filter(None, ids)), False)):
+        rows = [{} if id_ is None else {"id": id_} for id_ in ([order[0], None, order[-1]])]
+        with pytest.raises(tf.BadAnswer, match='it has no "id"') as caught:
+            read_page(json.dumps({"items": rows, "has_more": False}).encode(), layout, is_sorted_by_id=is_sorted)
+        assert "id_" not in caught.value.hint
+
+
+def test_a_truncated_page_of_partitions_is_requested_again(scripted: Scripted) -> None:
+    page = reply({"items": [{"id": "1", "created": "2026-01-01T00:00:00"}], "has_more": False})
+    scripted.answers = [reply('{"items":[{"id"'), page]
+    assert len(scripted.client(retries=2).get_user_bonuses().partitions(2)) == 1
+
+
 def faulty_list(head: str) -> bytes:
     """Return the rows that match the bounds of a request, the fourth without its id."""
     bounds = dict(re.findall(r"[?&]id_(\w+)=([^& ]+)", head))

@@ -77,20 +77,25 @@ class DictPage:
         return replace(self, rows=rows, ids=[row for row, want in zip(self.ids, wanted, strict=True) if want])
 
 
-def read_page(body: bytes, layout: Layout) -> Page:
+def read_page(body: bytes, layout: Layout, *, is_sorted_by_id: bool = True) -> Page:
     """Parse a page into a record batch of the layout's schema.
+
+    Args:
+        body: The body.
+        layout: How to read it.
+        is_sorted_by_id: Whether the page was requested in the order of the cursor, which the hint of an error depends on.
 
     Raises:
         BadAnswer: If the body is not a page of a list.
     """
     try:
-        return _read_fast(body, layout) or _read_exactly(body, layout)
+        return _read_fast(body, layout) or _read_exactly(body, layout, is_sorted_by_id=is_sorted_by_id)
     except RecursionError as error:  # of text that is made from a value
-        raise not_a_page(body, layout, error) from error
+        raise not_a_page(body, layout, error, is_sorted_by_id=is_sorted_by_id) from error
 
 
-def read_dicts(body: bytes, layout: Layout) -> DictPage:
-    """Parse a page into dicts.
+def read_dicts(body: bytes, layout: Layout, *, is_sorted_by_id: bool = True) -> DictPage:
+    """Parse a page into dicts; arguments as in `read_page`.
 
     Raises:
         BadAnswer: If the body is not a page of a list.
@@ -101,9 +106,9 @@ def read_dicts(body: bytes, layout: Layout) -> DictPage:
         ids = [row[layout.cursor] for row in rows]
         "\n".join(ids).encode()  # an id must be text that a query can hold
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise not_a_page(body, layout, error) from error
+        raise not_a_page(body, layout, error, is_sorted_by_id=is_sorted_by_id) from error
     if not isinstance(rows, list) or not isinstance(has_more, bool):
-        raise not_a_page(body, layout)
+        raise not_a_page(body, layout, is_sorted_by_id=is_sorted_by_id)
     return DictPage(ids, has_more, rows)
 
 
@@ -233,8 +238,9 @@ def _first(lists: pa.ListArray) -> pa.Array:
     return lists.values.take(pa.array(lists.offsets.to_numpy()[:-1], mask=lengths == 0))
 
 
-def _read_exactly(body: bytes, layout: Layout) -> Page:
-    page, to_batch = read_dicts(body, layout), batch_of if layout.has_extra else batch_without_extra
+def _read_exactly(body: bytes, layout: Layout, *, is_sorted_by_id: bool = True) -> Page:
+    page = read_dicts(body, layout, is_sorted_by_id=is_sorted_by_id)
+    to_batch = batch_of if layout.has_extra else batch_without_extra
     if not layout.exploded_lists:
         return Page(page.ids, page.has_more, to_batch(page.rows, layout.columns))
     heights = [_height(row, layout.exploded_lists) for row in page.rows]

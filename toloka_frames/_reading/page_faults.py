@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 EARLY_HINT = "Make the same call again; if it ends early again, request fewer rows at once with batch_size=."
 
 
-def not_a_page(body: bytes, layout: Layout, cause: Exception | None = None) -> BadAnswer:
+def not_a_page(body: bytes, layout: Layout, cause: Exception | None = None, *, is_sorted_by_id: bool = True) -> BadAnswer:
     """Return the error of a body that is not a page of a list.
 
     Args:
         body: The body.
         layout: The names of the rows and of the cursor.
         cause: The error of parsing it, if there was one.
+        is_sorted_by_id: Whether the page was requested in the order of the cursor.
     """
     fault = syntax_fault(body, cause) or _page_fault(body, layout)
     row = fault.path[1] if fault.path[:1] == (layout.rows_key,) and len(fault.path) > 1 else None
@@ -31,7 +32,7 @@ def not_a_page(body: bytes, layout: Layout, cause: Exception | None = None) -> B
         body,
         f'a page {{"{layout.rows_key}": [...], "has_more": ...}} was expected',
         fault=fault,
-        hint=_hint(fault, row, ids, layout.cursor),
+        hint=_hint(fault, row, ids, layout.cursor, is_sorted=is_sorted_by_id and _is_ascending([*ids.values()])),
         row=(row, ids.get(row)) if isinstance(row, int) else None,
         retryable=fault.ends_early,
     )
@@ -77,14 +78,20 @@ def _row_ids(body: bytes, layout: Layout) -> dict[int, str]:
     return {row: id_ for row, id_ in ids.items() if _is_encodable(id_)}
 
 
-def _hint(fault: Fault, row: int | str | None, ids: dict[int, str], cursor: str) -> str | None:
-    """Return how to pull the list without a row that is faulty each time; None if no row is known to be."""
+def _is_ascending(ids: list[str]) -> bool:
+    return sorted(ids) == ids or sorted(ids, key=lambda id_: (len(id_), id_)) == ids
+
+
+def _hint(fault: Fault, row: int | str | None, ids: dict[int, str], cursor: str, *, is_sorted: bool) -> str | None:
+    """Return how to pull the list without a row that is faulty each time; None if that is not known."""
     if fault.ends_early and not fault.is_whole:
         return EARLY_HINT
     if not isinstance(row, int):
         return None
     if row in ids:
         ways = [f"{cursor}_lt={ids[row]!r} gives those before it", f"{cursor}_gt={ids[row]!r} those after it"]
+    elif not is_sorted:  # its neighbours on the page are not those in the order of ids
+        return None
     else:
         ways = [f"{cursor}_lte={ids[row - 1]!r} gives those before it"] if row - 1 in ids else []
         ways += [f"{cursor}_gte={ids[row + 1]!r} gives those after it"] if row + 1 in ids else []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from toloka_frames._reading.page import read_page
+from toloka_frames._reading.pager import parse_whole
+from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._schema.columns import TEXT, Column, Layout
 from toloka_frames._schema.timestamps import (
     EPOCH,
@@ -161,9 +164,11 @@ class _Prober:
         query = {name: value for name, value in request.query.items() if name != "after_id"}
         query |= _range_filters(self._key, start, end)
         query |= {"sort": f"-{self._key}" if descending else self._key, "limit": str(min(limit, request.resource.max_limit))}
+        service, layout = self._source.service, Layout(request.resource.rows_key, request.resource.cursor, self._columns)
         async with self._semaphore:
-            body = (await self._source.service.send("GET", request.path, query=query, repeatable=True)).content
-        page = read_page(body, Layout(request.resource.rows_key, request.resource.cursor, self._columns))
+            response = await service.send("GET", request.path, query=query, repeatable=True)
+            parse = partial(in_thread, partial(read_page, layout=layout, is_sorted_by_id=False))
+            page = await parse_whole(service, request.path, query, response, parse)
         created = page.batch[1].drop_null().cast(pa.int64()).to_pylist()
         return _ProbedRange(end or 0, tuple(created), page.has_more and bool(created))
 

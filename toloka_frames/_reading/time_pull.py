@@ -154,7 +154,7 @@ class _TimePull:
         return await parse_whole(service, path, query, response, parse)
 
     def _read(self, request: RangeRequest, body: bytes, layout: Layout) -> tuple[Page, Any]:
-        page = read_page(body, layout)
+        page = read_page(body, layout, is_sorted_by_id=False)
         timestamps = self._axis.ordered_timestamps(page, request)
         if len(set(page.ids)) < len(page.ids):
             first_row = {id_: row for row, id_ in reversed([*enumerate(page.ids)])}
