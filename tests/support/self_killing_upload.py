@@ -30,6 +30,7 @@ MODULES = {
     for name in (
         *("_runtime/concurrency", "_transport/http", "_transport/operations"),
         *("_uploading/requests", "_uploading/upload", "_uploading/ledger", "_uploading/results"),
+        *("_uploading/ledger_reading", "_uploading/ledger_app_items", "_uploading/like_rows"),
         *("_uploading/send", "_uploading/send_app_items"),
     )
 }
