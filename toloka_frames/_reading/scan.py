@@ -47,7 +47,8 @@ class Scan:
     It can be used any number of times and requests its rows anew each time. Any Arrow consumer reads it as a stream (DuckDB,
     Polars, pyarrow: `__arrow_c_stream__`). Columns and types are known before the first page and are the same for every page:
     fixed fields are declared; `INPUT:`, `OUTPUT:` and `GOLDEN:` fields come from the specification of the project or app, which
-    is requested once per scan. The last column, `extra` (string), holds as JSON text what fits no column.
+    is requested once per scan. The last column, `extra` (string), holds as JSON text what fits no column. If
+    the specification cannot be read any more, the values of these fields are there too, and a warning says so.
     """
 
     def __init__(self, service: ApiClient, resource: Resource, given: Mapping[str, Any]) -> None:
