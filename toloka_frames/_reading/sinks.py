@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -67,10 +68,11 @@ def _tuples(lists: pa.ChunkedArray) -> np.ndarray[Any, Any] | None:
     lengths = pc.list_value_length(lists).to_numpy()  # NaN for nulls
     cells = np.full(len(lists), None, dtype=object)
     cells[lengths == 0] = NO_ELEMENTS
-    elements, start = _elements(lists), 0
-    for row in np.flatnonzero(lengths > 0).tolist():
-        stop = start + int(lengths[row])
-        cells[row], start = tuple(elements[start:stop]), stop
+    rows = np.flatnonzero(lengths > 0)
+    stops = lengths[rows].cumsum().astype(np.int64).tolist()
+    elements = tuple(_elements(lists))
+    tuples = [elements[start:stop] for start, stop in pairwise([0, *stops])]
+    cells[rows] = np.fromiter(tuples, object, len(tuples))
     return cells
 
 
