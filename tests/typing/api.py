@@ -22,6 +22,7 @@ def scans(client: tf.AsyncTolokaClient) -> None:
     assert_type(scan.partitions(8, workers=2), list[tf.Scan])
     assert_type(tf.to_dask(scan, 8), dd.DataFrame)
     tf.AsyncTolokaClient(lambda: "token", "SANDBOX")
+    tf.AsyncTolokaClient("token", "SANDBOX", max_response_seconds=60, max_response_bytes=None)
     tf.AsyncTolokaClient(lambda: 5, "SANDBOX")  # type: ignore[arg-type,return-value]
     assert_type(scan.head(3, columns=["id"]), pd.DataFrame)
     assert_type(scan.to_dataframe(columns=lambda name: name != "extra"), pd.DataFrame)

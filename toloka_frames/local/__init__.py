@@ -54,10 +54,12 @@ __all__ = ["Fault", "Faults", "LocalToloka", "Request"]
 class LocalToloka:
     """A local Toloka service, for trials and tests without an account or money; nothing leaves this machine.
 
-    Use it as `with LocalToloka() as toloka: client = toloka.client()`, or call `start()` and `close()`.
+    Use it as `with LocalToloka() as toloka: client = toloka.client()`, or call `start()` and `close()`. It responds
+    only to requests whose Host header is its own: 127.0.0.1, localhost or [::1] with its port.
 
     Args:
-        path: A file for the state, which then survives a restart. By default a temporary file, deleted at the end.
+        path: A file for the state, which then survives a restart; only its owner can read it. By default a temporary file,
+            deleted at the end.
         port: The port on 127.0.0.1; with 0 the system chooses one.
         token: The token that clients must send. By default the one stored in the file, or a new one.
         operation_seconds: Duration of operations and of labelling, in seconds.
@@ -126,7 +128,10 @@ class LocalToloka:
         return list(self._service.dispatcher.requests)
 
     def client(self, **options: Any) -> AsyncTolokaClient:
-        """Return a client of this service, which `close()` closes too; `options` are those of `AsyncTolokaClient`."""
+        """Return a client of this service, which `close()` closes too; `options` are those of `AsyncTolokaClient`.
+
+        Without `proxy=` it never uses a proxy, whatever the variables of the machine say.
+        """
         from toloka_frames._client.client import AsyncTolokaClient  # noqa: PLC0415  # the service works without the client
 
         client = AsyncTolokaClient(**({"token": self.token, "url": self.url} | options))
