@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from toloka_frames._schema.lists import Resource
 
-KILLS = int(os.environ.get("SOAK_POINTS", "4"))
+KILLS = int(os.environ.get("SOAK_POINTS", "3"))
 NO_LAG = timedelta(0)
 
 
