@@ -282,6 +282,29 @@ def test_an_error_without_a_proxy_names_none(scripted: Scripted) -> None:
     tf.run(client.aclose())
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [
+        ("TOLOKA_URL", "ftp://toloka", "is not the URL of a host"),
+        ("TOLOKA_URL", "http://a:port", "is not a URL"),
+        ("TOLOKA_ENVIRONMENT", "MOON", "is neither 'SANDBOX' nor 'PRODUCTION'"),
+    ],
+)
+def test_an_error_of_the_host_names_the_variable_or_the_argument(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, fault: str
+) -> None:
+    argument = name.removeprefix("TOLOKA_").lower()
+    for other in ("TOLOKA_URL", "TOLOKA_ENVIRONMENT"):
+        monkeypatch.delenv(other, raising=False)
+    with pytest.raises(tf.ConfigurationError) as caught:
+        tf.AsyncTolokaClient("token", **{argument: value})  # type: ignore[arg-type]
+    assert str(caught.value).startswith(f"{argument}={value!r} {fault}.")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(tf.ConfigurationError) as caught:
+        tf.AsyncTolokaClient("token")
+    assert str(caught.value).startswith(f"{name}={value!r} {fault}.")
+
+
 # -- certificates
 
 

@@ -56,7 +56,9 @@ def find_host(url: str | None, environment: str | None) -> tuple[str, str]:
     Raises:
         ConfigurationError: If not exactly one of `url` and `environment` is given, or it is not valid.
     """
+    names = ("url", "environment")
     if not url and not environment:
+        names = ("TOLOKA_URL", "TOLOKA_ENVIRONMENT")
         url, environment = os.environ.get("TOLOKA_URL"), os.environ.get("TOLOKA_ENVIRONMENT")
     if bool(url) == bool(environment):
         raise ConfigurationError(
@@ -64,9 +66,9 @@ def find_host(url: str | None, environment: str | None) -> tuple[str, str]:
             hint='environment is "SANDBOX" or "PRODUCTION" (or TOLOKA_ENVIRONMENT); url is another host (or TOLOKA_URL).',
         )
     if url:
-        return _checked_url(url), WEB_HOSTS["PRODUCTION"]
+        return _checked_url(url, names[0]), WEB_HOSTS["PRODUCTION"]
     if environment not in HOSTS:
-        raise ConfigurationError(f"environment={environment!r} is neither 'SANDBOX' nor 'PRODUCTION'.")
+        raise ConfigurationError(f"{names[1]}={environment!r} is neither 'SANDBOX' nor 'PRODUCTION'.")
     return HOSTS[environment], WEB_HOSTS[environment]
 
 
@@ -192,16 +194,16 @@ def unpicklable(options: Mapping[str, Any]) -> list[str]:
     return [name for name, is_there in found.items() if is_there]
 
 
-def _checked_url(url: str) -> str:
+def _checked_url(url: str, name: str) -> str:
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError):
         # not chained: the text before an @ may be a password
         shown = url.rpartition("@")[2] if isinstance(url, str) else url
-        raise ConfigurationError(f"url={shown!r} is not a URL.", hint=URL_HINT) from None
+        raise ConfigurationError(f"{name}={shown!r} is not a URL.", hint=URL_HINT) from None
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo or parsed.query or parsed.fragment:
         shown = str(parsed).replace(f"{parsed.userinfo.decode()}@", "")
-        raise ConfigurationError(f"url={shown!r} is not the URL of a host.", hint=URL_HINT)
+        raise ConfigurationError(f"{name}={shown!r} is not the URL of a host.", hint=URL_HINT)
     return url.rstrip("/")
 
 
