@@ -91,6 +91,9 @@ def test_every_output_has_the_same_rows(scan: tf.Scan, tmp_path: Path) -> None:
     assert pq.read_table(path).equals(table)
     assert [file.name for file in folder.iterdir()] == ["tasks.parquet"]
     assert pq.read_table(scan.to_parquet(folder / "parts", resume=True)).equals(table)
+    dtypes = scan.to_dataframe(progress=False).dtypes
+    for written in (folder / "tasks.parquet", folder / "parts"):
+        assert pd.read_parquet(written).dtypes.tolist() == dtypes.tolist()
     frames = list(scan.iter_dataframes(100))
     assert [len(frame) for frame in frames] == [100, 100, 50]
     pd.testing.assert_frame_equal(pd.concat(frames, ignore_index=True), scan.to_dataframe(progress=False))
