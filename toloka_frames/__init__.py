@@ -24,7 +24,7 @@ README.md lists every function and call, docs/ explains them, and CONTRIBUTING.m
 """
 
 from toloka_frames import aio
-from toloka_frames._client.client import AsyncTolokaClient
+from toloka_frames._client.client import AsyncTolokaClient, TolokaClient
 from toloka_frames._client.tasks import Task
 from toloka_frames._errors import (
     AccessDenied,
@@ -106,6 +106,7 @@ __all__ = [
     "ScanInterrupted",
     "Synced",
     "Task",
+    "TolokaClient",
     "TolokaError",
     "TooLarge",
     "UploadCancelled",

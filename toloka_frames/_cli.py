@@ -21,7 +21,7 @@ from toloka_frames._version import __version__
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toloka_frames._client.client import AsyncTolokaClient
+    from toloka_frames._client.client import BaseClient
     from toloka_frames.local import LocalToloka
 
 MAX_PORT = 65_535
@@ -125,7 +125,7 @@ def read_frame(path: Path) -> pd.DataFrame:
     raise InputError(f"{path} is neither .tsv, .csv nor .parquet.")
 
 
-def pull_batches(client: AsyncTolokaClient) -> pd.DataFrame:
+def pull_batches(client: BaseClient) -> pd.DataFrame:
     """Create an app project with batches, start labelling half of them, and pull the list of batches."""
     app = run(client.find_apps(limit=1))["content"][0]
     project = run(client.create_app_project({"app_id": app["id"], "name": "Demo", "parameters": {}}))
@@ -157,7 +157,7 @@ def load_export(frame: pd.DataFrame, toloka: LocalToloka) -> str:
         raise InputError(f"This pool-result export is not complete: {error}") from error
 
 
-def upload(frame: pd.DataFrame, client: AsyncTolokaClient, toloka: LocalToloka) -> str:
+def upload(frame: pd.DataFrame, client: BaseClient, toloka: LocalToloka) -> str:
     """Create a project and a pool, upload the frame, let simulated Tolokers answer, and return the pool's id."""
     project = run(client.create_project(project_for(frame)))
     if frame.filter(like="GOLDEN:").notna().any(axis=1).all():
@@ -232,6 +232,6 @@ def serve(path: Path | None, port: int) -> None:
 
     with LocalToloka(path, port=port) as toloka:
         print(f"Toloka's API is served at {toloka.url}, its state is in {path or 'a temporary file'}. Ctrl-C stops it.")
-        print(f"tf.AsyncTolokaClient({toloka.token!r}, url={toloka.url!r})")
+        print(f"tf.TolokaClient({toloka.token!r}, url={toloka.url!r})")
         print(f"or in the shell: export TOLOKA_TOKEN={toloka.token} TOLOKA_URL={toloka.url}", flush=True)
         threading.Event().wait()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from toloka_frames._client.client import AsyncTolokaClient
+    from toloka_frames._client.client import BaseClient
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._reading.outputs import Destination
     from toloka_frames._runtime.progress import ProgressArg
@@ -129,7 +129,7 @@ async def sync(scan: Scan, folder: FilePath, *, lag: timedelta = DEFAULT_LAG, pr
 
 async def new_rows(
     df: pd.DataFrame,
-    client: AsyncTolokaClient,
+    client: BaseClient,
     pool_id: str | None = None,
     *,
     app_project_id: str | None = None,

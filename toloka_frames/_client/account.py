@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._client.base_calls import BaseCalls
+from toloka_frames._client.call import api_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 class AccountCalls(BaseCalls):
     """Calls about the account and its webhook subscriptions."""
 
+    @api_call
     async def get_requester(self) -> dict[str, Any]:
         """Return the account of the token.
 
@@ -23,6 +25,7 @@ class AccountCalls(BaseCalls):
         """
         return await self._get("/v1/requester")
 
+    @api_call
     async def get_webhook_subscription(self, webhook_subscription_id: str) -> dict[str, Any]:
         """Return a subscription to events.
 
@@ -39,6 +42,7 @@ class AccountCalls(BaseCalls):
         """
         return await self._get("/v1/webhook-subscriptions/{}", webhook_subscription_id)
 
+    @api_call
     async def upsert_webhook_subscriptions(self, subscriptions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Subscribe to events, or change existing subscriptions.
 
@@ -56,6 +60,7 @@ class AccountCalls(BaseCalls):
         """
         return await self._put("/v1/webhook-subscriptions", body=list(subscriptions), returns=("items",))
 
+    @api_call
     async def send_test_webhook(self, webhook_subscription_id: str) -> dict[str, Any]:
         """Have the service send a test notification to the URL of a subscription.
 
@@ -73,6 +78,7 @@ class AccountCalls(BaseCalls):
         """
         return await self._post("/v1/webhook-subscriptions/{}/test", webhook_subscription_id, returns=("success",))
 
+    @api_call
     async def delete_webhook_subscription(self, webhook_subscription_id: str) -> None:
         """Delete a subscription.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._client.base_calls import BaseCalls, build_path
+from toloka_frames._client.call import api_call
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._transport.http import json_body
 from toloka_frames._transport.responses import decode_ids
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 class AppCalls(BaseCalls):
     """Calls of the Apps API."""
 
+    @api_call
     async def get_app(self, app_id: str, lang: str | None = None) -> dict[str, Any]:
         """Return an app, the ready-made solution that app projects are created from.
 
@@ -37,6 +39,7 @@ class AppCalls(BaseCalls):
         query = None if lang is None else {"lang": validate("lang", text, lang)}
         return await self._get("/app/v0/apps/{}", app_id, query=query)
 
+    @api_call
     async def get_app_project(self, app_project_id: str) -> dict[str, Any]:
         """Return an app project.
 
@@ -53,6 +56,7 @@ class AppCalls(BaseCalls):
         """
         return await self._get("/app/v0/app-projects/{}", app_project_id)
 
+    @api_call
     async def create_app_project(self, app_project: Mapping[str, Any]) -> dict[str, Any]:
         """Create an app project.
 
@@ -72,6 +76,7 @@ class AppCalls(BaseCalls):
         """
         return await self._post("/app/v0/app-projects", body=app_project)
 
+    @api_call
     async def archive_app_project(self, app_project_id: str) -> None:
         """Archive an app project.
 
@@ -86,6 +91,7 @@ class AppCalls(BaseCalls):
         """
         await self._run_action("/app/v0/app-projects/{}/archive", app_project_id, returns=())
 
+    @api_call
     async def unarchive_app_project(self, app_project_id: str) -> None:
         """Restore an archived app project.
 
@@ -100,6 +106,7 @@ class AppCalls(BaseCalls):
         """
         await self._run_action("/app/v0/app-projects/{}/unarchive", app_project_id, returns=())
 
+    @api_call
     async def get_app_item(self, app_project_id: str, app_item_id: str) -> dict[str, Any]:
         """Return an item of an app project.
 
@@ -117,6 +124,7 @@ class AppCalls(BaseCalls):
         """
         return await self._get("/app/v0/app-projects/{}/items/{}", app_project_id, app_item_id)
 
+    @api_call
     async def create_app_item(self, app_project_id: str, app_item: Mapping[str, Any]) -> dict[str, Any]:
         """Submit one item for labelling.
 
@@ -135,6 +143,7 @@ class AppCalls(BaseCalls):
         """
         return await self._post("/app/v0/app-projects/{}/items", app_project_id, body=app_item)
 
+    @api_call
     async def create_app_items(self, app_project_id: str, app_items: Mapping[str, Any]) -> list[str]:
         """Submit several items for labelling in one request.
 
@@ -158,6 +167,7 @@ class AppCalls(BaseCalls):
         path = build_path("/app/v0/app-projects/{}/items/bulk", app_project_id)
         return await run_on_loop(_create_items(self.service, path, json_body(app_items)))
 
+    @api_call
     async def get_app_batch(self, app_project_id: str, batch_id: str) -> dict[str, Any]:
         """Return a batch of an app project.
 
@@ -175,6 +185,7 @@ class AppCalls(BaseCalls):
         """
         return await self._get("/app/v0/app-projects/{}/batches/{}", app_project_id, batch_id)
 
+    @api_call
     async def create_app_batch(self, app_project_id: str, batch: Mapping[str, Any]) -> dict[str, Any]:
         """Create a batch with its items.
 
@@ -195,6 +206,7 @@ class AppCalls(BaseCalls):
         """
         return await self._post("/app/v0/app-projects/{}/batches", app_project_id, body=batch)
 
+    @api_call
     async def start_sync_batch_processing(self, app_project_id: str, batch: Mapping[str, Any]) -> dict[str, Any]:
         """Label a batch and return its results in the same request. Only for apps with the synchronous protocol.
 
@@ -214,6 +226,7 @@ class AppCalls(BaseCalls):
         """
         return await self._post("/app/v0/app-projects/{}/batches/sync", app_project_id, body=batch, returns=("batch", "items"))
 
+    @api_call
     async def patch_app_batch(self, app_project_id: str, batch_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
         """Change the name or the priority of a batch.
 
@@ -232,6 +245,7 @@ class AppCalls(BaseCalls):
         """
         return await self._patch("/app/v0/app-projects/{}/batches/{}", app_project_id, batch_id, body=patch)
 
+    @api_call
     async def start_app_batch(self, app_project_id: str, batch_id: str) -> None:
         """Start labelling the items of a batch.
 
@@ -247,6 +261,7 @@ class AppCalls(BaseCalls):
         """
         await self._run_action("/app/v0/app-projects/{}/batches/{}/start", app_project_id, batch_id, returns=())
 
+    @api_call
     async def stop_app_batch(self, app_project_id: str, batch_id: str) -> None:
         """Stop labelling the items of a batch.
 
@@ -262,6 +277,7 @@ class AppCalls(BaseCalls):
         """
         await self._run_action("/app/v0/app-projects/{}/batches/{}/stop", app_project_id, batch_id, returns=())
 
+    @api_call
     async def resume_app_batch(self, app_project_id: str, batch_id: str) -> None:
         """Continue labelling the items of a stopped batch.
 
@@ -277,6 +293,7 @@ class AppCalls(BaseCalls):
         """
         await self._run_action("/app/v0/app-projects/{}/batches/{}/resume", app_project_id, batch_id, returns=())
 
+    @api_call
     async def archive_app_batch(self, app_project_id: str, batch_id: str) -> None:
         """Archive a batch that is not being labelled.
 
@@ -292,6 +309,7 @@ class AppCalls(BaseCalls):
         """
         await self._run_action("/app/v0/app-projects/{}/batches/{}/archive", app_project_id, batch_id, returns=())
 
+    @api_call
     async def unarchive_app_batch(self, app_project_id: str, batch_id: str) -> None:
         """Restore an archived batch, with the status that it had.
 

@@ -1,4 +1,4 @@
-"""The client of one Toloka account: a method for each list and each call of the API."""
+"""The clients of one Toloka account: a method for each list and each call of the API, synchronous or as a coroutine."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from toloka_frames._client import cloning
 from toloka_frames._client.account import AccountCalls
 from toloka_frames._client.apps import AppCalls
+from toloka_frames._client.call import SynchronousCalls, api_call
 from toloka_frames._client.lists import Lists
 from toloka_frames._client.operations import OperationCalls
 from toloka_frames._client.people import PeopleCalls
@@ -38,50 +39,8 @@ if TYPE_CHECKING:
     from toloka_frames._transport.retries import Retries
 
 
-class AsyncTolokaClient(
-    Lists, ProjectCalls, PoolCalls, TrainingCalls, TaskCalls, PeopleCalls, AppCalls, OperationCalls, AccountCalls
-):
-    """A client of one Toloka account.
-
-    A list method such as `get_app_batches` returns a `Scan`, which sends its requests when its rows are read, for example by
-    `.to_dataframe()`. Every other call is a coroutine and returns dicts as in the API: `await` it in a notebook or in async
-    code, or use `tf.run(...)`.
-
-    One client can be used from all threads and event loops: its requests run on the package's own event loop and share their
-    connections. A forked process opens its own connections. A pickled client does not contain its token: where it is unpickled,
-    the token comes from TOLOKA_TOKEN or from the callable.
-
-    Besides the errors listed with it, each call can raise `InputError` (an id is not a non-empty string), `ConnectionFailed`
-    (no response), `BadAnswer` (the response is not valid), `AuthenticationFailed`, `AccessDenied` and `QuotaExceeded`.
-
-    Args:
-        token: An API key or OAuth token, or a callable that returns one, for example from a secret store; None for
-            TOLOKA_TOKEN. A callable is called in a thread before each request, so it should cache what is slow to get
-            (`functools.cache`). It is pickled with the client, so it must not hold the token.
-        environment: "SANDBOX" or "PRODUCTION"; TOLOKA_ENVIRONMENT if neither it nor `url` is given.
-        url: Another host, for example "http://127.0.0.1:8080"; TOLOKA_URL if neither it nor `environment` is given.
-        act_under_account_id: The requester id of an account that has shared its access.
-        timeout: Seconds for each read, write and connect, or an `httpx.Timeout`; None waits without a limit.
-        max_response_seconds: Seconds for each response as a whole, from sending its request until its last byte; None for no
-            limit. A request that takes longer has failed like one whose `timeout` has passed.
-        max_response_bytes: The size of a response's body, decompressed; None for no limit. A larger one raises `BadAnswer`
-            before more of it is decompressed.
-        retries: Maximum number of attempts for each request, or a `tf.Retries`.
-        verify: TLS verification as in httpx: True, False or an `ssl.SSLContext`. True trusts the certificates in
-            SSL_CERT_FILE or SSL_CERT_DIR, or those of certifi.
-        proxy: URL of a proxy. By default that of HTTPS_PROXY (HTTP_PROXY for `http://`) or ALL_PROXY, unless NO_PROXY names the
-            host; this machine itself is then never reached through a proxy.
-        transport: An httpx transport to use instead of the default one.
-
-    Raises:
-        ConfigurationError: If there is no token, or not exactly one of `environment` and `url`, or an argument or a variable
-            of the machine is not valid.
-
-    Warns:
-        UserWarning: If others can read the token: `http://` or unchecked certificates (`verify=False`), to another machine.
-
-    Source: Toloka-Kit 1.2.3 for names, hosts and the choice of the authorisation scheme.
-    """
+class BaseClient(Lists, ProjectCalls, PoolCalls, TrainingCalls, TaskCalls, PeopleCalls, AppCalls, OperationCalls, AccountCalls):
+    """What the two clients of an account share: the constructor, the lists, and the calls, which are written as coroutines."""
 
     def __init__(
         self,
@@ -119,17 +78,7 @@ class AsyncTolokaClient(
 
     def __repr__(self) -> str:
         # a traceback that shows local variables also shows a client whose constructor failed
-        return f"<AsyncTolokaClient of {self.service.url}>" if vars(self) else "<AsyncTolokaClient>"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await run_on_loop(self.service.aclose())
+        return f"<{type(self).__name__}{f' of {self.service.url}' if vars(self) else ''}>"
 
     def quota(self) -> pd.DataFrame:
         """Return the account's rate limits and how much of them this process has used. Sends no request.
@@ -150,6 +99,7 @@ class AsyncTolokaClient(
         """
         return run(self.service.rate_limiter.frame())
 
+    @api_call
     async def clone_project(self, project_id: str, reuse_controllers: bool = True) -> dict[str, Any]:
         """Create a copy of a project with its trainings and pools, archived ones included, all without their tasks.
 
@@ -169,3 +119,86 @@ class AsyncTolokaClient(
         Source: Toloka-Kit 1.2.3; Toloka API, "Rate limiting" (20 a minute, 100 a day each of projects, trainings, pools).
         """
         return await cloning.clone_project(self, project_id, reuse_controllers)
+
+
+class TolokaClient(SynchronousCalls, BaseClient):
+    """A client of one Toloka account.
+
+    A list method such as `get_app_batches` returns a `Scan`, which sends its requests when its rows are read, for example by
+    `.to_dataframe()`. Every other call returns the API's object as a dict. It works in a script, in a notebook cell, inside any
+    running event loop and in any thread. `AsyncTolokaClient` has the same methods as coroutines.
+
+    One client can be used from all threads: its requests run on the package's own event loop and share their connections. A
+    forked process opens its own connections. A pickled client does not contain its token: where it is unpickled, the token
+    comes from TOLOKA_TOKEN or from the callable.
+
+    Besides the errors listed with it, each call can raise `InputError` (an id is not a non-empty string), `ConnectionFailed`
+    (no response), `BadAnswer` (the response is not valid), `AuthenticationFailed`, `AccessDenied` and `QuotaExceeded`.
+
+    Args:
+        token: An API key or OAuth token, or a callable that returns one, for example from a secret store; None for
+            TOLOKA_TOKEN. A callable is called in a thread before each request, so it should cache what is slow to get
+            (`functools.cache`). It is pickled with the client, so it must not hold the token.
+        environment: "SANDBOX" or "PRODUCTION"; TOLOKA_ENVIRONMENT if neither it nor `url` is given.
+        url: Another host, for example "http://127.0.0.1:8080"; TOLOKA_URL if neither it nor `environment` is given.
+        act_under_account_id: The requester id of an account that has shared its access.
+        timeout: Seconds for each read, write and connect, or an `httpx.Timeout`; None waits without a limit.
+        max_response_seconds: Seconds for each response as a whole, from sending its request until its last byte; None for no
+            limit. A request that takes longer has failed like one whose `timeout` has passed.
+        max_response_bytes: The size of a response's body, decompressed; None for no limit. A larger one raises `BadAnswer`
+            before more of it is decompressed.
+        retries: Maximum number of attempts for each request, or a `tf.Retries`.
+        verify: TLS verification as in httpx: True, False or an `ssl.SSLContext`. True trusts the certificates in
+            SSL_CERT_FILE or SSL_CERT_DIR, or those of certifi.
+        proxy: URL of a proxy. By default that of HTTPS_PROXY (HTTP_PROXY for `http://`) or ALL_PROXY, unless NO_PROXY names the
+            host; this machine itself is then never reached through a proxy.
+        transport: An httpx transport to use instead of the default one.
+
+    Raises:
+        ConfigurationError: If there is no token, or not exactly one of `environment` and `url`, or an argument or a variable
+            of the machine is not valid.
+
+    Warns:
+        UserWarning: If others can read the token: `http://` or unchecked certificates (`verify=False`), to another machine.
+
+    Source: Toloka-Kit 1.2.3 for names, hosts and the choice of the authorisation scheme.
+    """
+
+    @property
+    def calls(self) -> AsyncTolokaClient:
+        """A client of the same account, with the same connections, whose calls are coroutines."""
+        client = AsyncTolokaClient.__new__(AsyncTolokaClient)
+        client.service = self.service
+        return client
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        run(self.service.aclose())
+
+
+class AsyncTolokaClient(BaseClient):
+    """A client of one Toloka account whose calls are coroutines.
+
+    A list method such as `get_app_batches` returns a `Scan`, as with `TolokaClient`. Every other call is a coroutine: `await`
+    it in a notebook or in async code, or use `tf.run(...)`. Arguments of the constructor, results and errors are those of
+    `TolokaClient`.
+
+    One client can be used from all threads and event loops: its requests run on the package's own event loop and share their
+    connections.
+    """
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await run_on_loop(self.service.aclose())

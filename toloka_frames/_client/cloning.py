@@ -9,7 +9,7 @@ from toloka_frames._errors import CloneInterrupted, TolokaError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from toloka_frames._client.client import AsyncTolokaClient
+    from toloka_frames._client.client import BaseClient
 
 Row: TypeAlias = dict[str, Any]
 
@@ -17,7 +17,7 @@ Row: TypeAlias = dict[str, Any]
 SET_BY_SERVICE = ("id", "owner", "type", "status", "created", "last_started", "last_stopped", "last_close_reason")
 
 
-async def clone_project(client: AsyncTolokaClient, project_id: str, reuse_controllers: bool) -> Row:
+async def clone_project(client: BaseClient, project_id: str, reuse_controllers: bool) -> Row:
     """Create a copy of a project; parameters, result and errors as in `AsyncTolokaClient.clone_project`."""
     # everything is read before anything is created
     project = await client.get_project(project_id)
@@ -33,7 +33,7 @@ async def clone_project(client: AsyncTolokaClient, project_id: str, reuse_contro
 
 
 async def _clone_trainings_and_pools(
-    client: AsyncTolokaClient, created: Row, project: Row, trainings: list[Row], pools: list[Row], reuse_controllers: bool
+    client: BaseClient, created: Row, project: Row, trainings: list[Row], pools: list[Row], reuse_controllers: bool
 ) -> None:
     """Create the trainings and pools and add each to `created`, which after an error shows what exists."""
     new_id = created["project"]["id"]

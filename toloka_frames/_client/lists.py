@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from toloka_frames._client.call import api_call
 from toloka_frames._client.signatures import with_list_signature
 from toloka_frames._reading.scan import Scan, list_request
 from toloka_frames._runtime.event_loop import run_on_loop
@@ -38,7 +39,7 @@ from toloka_frames._schema.lists import (
 from toloka_frames._validation import nearest_hint, page_size, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Mapping
     from typing import Unpack
 
     from toloka_frames._schema import keywords
@@ -57,9 +58,9 @@ class Lists:
         _check_names(f"get_{resource.name}", resource, filters)
         return Scan(self.service, resource, {**positional, **filters, "batch_size": batch_size})
 
-    def _find(
+    async def _find(
         self, resource: Resource, sort: Sort, limit: int | None, filters: Mapping[str, Any], **positional: str | None
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         _check_names(f"find_{resource.name}", resource, filters)
         request = list_request(resource, {**positional, **filters})
         query = dict(request.query)
@@ -67,7 +68,7 @@ class Lists:
             query["sort"] = validate("sort", sorting(resource.sort), sort)
         if limit is not None:
             query["limit"] = validate("limit", page_size(resource.max_limit), limit)
-        return run_on_loop(self.service.get(request.path, query=query))
+        return await run_on_loop(self.service.get(request.path, query=query))
 
     @with_list_signature(PROJECTS)
     def get_projects(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Projects]) -> Scan:
@@ -77,12 +78,13 @@ class Lists:
         """
         return self._scan(PROJECTS, batch_size, filters)
 
+    @api_call
     @with_list_signature(PROJECTS)
-    def find_projects(
+    async def find_projects(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Projects]
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """One page of projects."""
-        return self._find(PROJECTS, sort, limit, filters)
+        return await self._find(PROJECTS, sort, limit, filters)
 
     @with_list_signature(POOLS)
     def get_pools(
@@ -94,12 +96,13 @@ class Lists:
         """
         return self._scan(POOLS, batch_size, filters, project_id=project_id)
 
+    @api_call
     @with_list_signature(POOLS)
-    def find_pools(
+    async def find_pools(
         self, project_id: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Pools]
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """One page of pools."""
-        return self._find(POOLS, sort, limit, filters, project_id=project_id)
+        return await self._find(POOLS, sort, limit, filters, project_id=project_id)
 
     @with_list_signature(TRAININGS)
     def get_trainings(
@@ -111,17 +114,18 @@ class Lists:
         """
         return self._scan(TRAININGS, batch_size, filters, project_id=project_id)
 
+    @api_call
     @with_list_signature(TRAININGS)
-    def find_trainings(
+    async def find_trainings(
         self,
         project_id: str | None = None,
         *,
         sort: Sort = None,
         limit: int | None = None,
         **filters: Unpack[keywords.Trainings],
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """One page of trainings."""
-        return self._find(TRAININGS, sort, limit, filters, project_id=project_id)
+        return await self._find(TRAININGS, sort, limit, filters, project_id=project_id)
 
     @with_list_signature(TASKS)
     def get_tasks(self, pool_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.Tasks]) -> Scan:
@@ -134,12 +138,13 @@ class Lists:
         """
         return self._scan(TASKS, batch_size, filters, pool_id=pool_id)
 
+    @api_call
     @with_list_signature(TASKS)
-    def find_tasks(
+    async def find_tasks(
         self, pool_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Tasks]
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """One page of tasks."""
-        return self._find(TASKS, sort, limit, filters, pool_id=pool_id)
+        return await self._find(TASKS, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(TASK_SUITES)
     def get_task_suites(
@@ -154,12 +159,13 @@ class Lists:
         """
         return self._scan(TASK_SUITES, batch_size, filters, pool_id=pool_id)
 
+    @api_call
     @with_list_signature(TASK_SUITES)
-    def find_task_suites(
+    async def find_task_suites(
         self, pool_id: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.TaskSuites]
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """One page of task suites."""
-        return self._find(TASK_SUITES, sort, limit, filters, pool_id=pool_id)
+        return await self._find(TASK_SUITES, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(ASSIGNMENTS)
     def get_assignments(
@@ -174,17 +180,18 @@ class Lists:
         """
         return self._scan(ASSIGNMENTS, batch_size, filters, pool_id=pool_id)
 
+    @api_call
     @with_list_signature(ASSIGNMENTS)
-    def find_assignments(
+    async def find_assignments(
         self,
         pool_id: str | None = None,
         *,
         sort: Sort = None,
         limit: int | None = None,
         **filters: Unpack[keywords.Assignments],
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """One page of assignments."""
-        return self._find(ASSIGNMENTS, sort, limit, filters, pool_id=pool_id)
+        return await self._find(ASSIGNMENTS, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(AGGREGATED_SOLUTIONS)
     def get_aggregated_solutions(
@@ -198,12 +205,13 @@ class Lists:
         """
         return self._scan(AGGREGATED_SOLUTIONS, batch_size, filters, operation_id=operation_id)
 
+    @api_call
     @with_list_signature(AGGREGATED_SOLUTIONS)
-    def find_aggregated_solutions(
+    async def find_aggregated_solutions(
         self, operation_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AggregatedSolutions]
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """One page of aggregated solutions."""
-        return self._find(AGGREGATED_SOLUTIONS, sort, limit, filters, operation_id=operation_id)
+        return await self._find(AGGREGATED_SOLUTIONS, sort, limit, filters, operation_id=operation_id)
 
     @with_list_signature(ATTACHMENTS)
     def get_attachments(
@@ -215,17 +223,18 @@ class Lists:
         """
         return self._scan(ATTACHMENTS, batch_size, filters, pool_id=pool_id)
 
+    @api_call
     @with_list_signature(ATTACHMENTS)
-    def find_attachments(
+    async def find_attachments(
         self,
         pool_id: str | None = None,
         *,
         sort: Sort = None,
         limit: int | None = None,
         **filters: Unpack[keywords.Attachments],
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """One page of attachments."""
-        return self._find(ATTACHMENTS, sort, limit, filters, pool_id=pool_id)
+        return await self._find(ATTACHMENTS, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(SKILLS)
     def get_skills(self, name: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.Skills]) -> Scan:
@@ -235,12 +244,13 @@ class Lists:
         """
         return self._scan(SKILLS, batch_size, filters, name=name)
 
+    @api_call
     @with_list_signature(SKILLS)
-    def find_skills(
+    async def find_skills(
         self, name: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Skills]
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """One page of skills."""
-        return self._find(SKILLS, sort, limit, filters, name=name)
+        return await self._find(SKILLS, sort, limit, filters, name=name)
 
     @with_list_signature(USER_SKILLS)
     def get_user_skills(
@@ -254,12 +264,13 @@ class Lists:
         """
         return self._scan(USER_SKILLS, batch_size, filters, user_id=user_id)
 
+    @api_call
     @with_list_signature(USER_SKILLS)
-    def find_user_skills(
+    async def find_user_skills(
         self, user_id: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserSkills]
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """One page of user skills."""
-        return self._find(USER_SKILLS, sort, limit, filters, user_id=user_id)
+        return await self._find(USER_SKILLS, sort, limit, filters, user_id=user_id)
 
     @with_list_signature(USER_RESTRICTIONS)
     def get_user_restrictions(
@@ -271,17 +282,18 @@ class Lists:
         """
         return self._scan(USER_RESTRICTIONS, batch_size, filters, user_id=user_id)
 
+    @api_call
     @with_list_signature(USER_RESTRICTIONS)
-    def find_user_restrictions(
+    async def find_user_restrictions(
         self,
         user_id: str | None = None,
         *,
         sort: Sort = None,
         limit: int | None = None,
         **filters: Unpack[keywords.UserRestrictions],
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """One page of user restrictions."""
-        return self._find(USER_RESTRICTIONS, sort, limit, filters, user_id=user_id)
+        return await self._find(USER_RESTRICTIONS, sort, limit, filters, user_id=user_id)
 
     @with_list_signature(USER_BONUSES)
     def get_user_bonuses(
@@ -295,17 +307,18 @@ class Lists:
         """
         return self._scan(USER_BONUSES, batch_size, filters, user_id=user_id)
 
+    @api_call
     @with_list_signature(USER_BONUSES)
-    def find_user_bonuses(
+    async def find_user_bonuses(
         self,
         user_id: str | None = None,
         *,
         sort: Sort = None,
         limit: int | None = None,
         **filters: Unpack[keywords.UserBonuses],
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """One page of user bonuses."""
-        return self._find(USER_BONUSES, sort, limit, filters, user_id=user_id)
+        return await self._find(USER_BONUSES, sort, limit, filters, user_id=user_id)
 
     @with_list_signature(MESSAGE_THREADS)
     def get_message_threads(self, *, batch_size: int | None = None, **filters: Unpack[keywords.MessageThreads]) -> Scan:
@@ -317,12 +330,13 @@ class Lists:
         """
         return self._scan(MESSAGE_THREADS, batch_size, filters)
 
+    @api_call
     @with_list_signature(MESSAGE_THREADS)
-    def find_message_threads(
+    async def find_message_threads(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.MessageThreads]
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """One page of message threads."""
-        return self._find(MESSAGE_THREADS, sort, limit, filters)
+        return await self._find(MESSAGE_THREADS, sort, limit, filters)
 
     @with_list_signature(OPERATIONS)
     def get_operations(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Operations]) -> Scan:
@@ -332,12 +346,13 @@ class Lists:
         """
         return self._scan(OPERATIONS, batch_size, filters)
 
+    @api_call
     @with_list_signature(OPERATIONS)
-    def find_operations(
+    async def find_operations(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Operations]
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """One page of operations."""
-        return self._find(OPERATIONS, sort, limit, filters)
+        return await self._find(OPERATIONS, sort, limit, filters)
 
     @with_list_signature(WEBHOOK_SUBSCRIPTIONS)
     def get_webhook_subscriptions(
@@ -349,17 +364,18 @@ class Lists:
         """
         return self._scan(WEBHOOK_SUBSCRIPTIONS, batch_size, filters, pool_id=pool_id)
 
+    @api_call
     @with_list_signature(WEBHOOK_SUBSCRIPTIONS)
-    def find_webhook_subscriptions(
+    async def find_webhook_subscriptions(
         self,
         pool_id: str | None = None,
         *,
         sort: Sort = None,
         limit: int | None = None,
         **filters: Unpack[keywords.WebhookSubscriptions],
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """One page of webhook subscriptions."""
-        return self._find(WEBHOOK_SUBSCRIPTIONS, sort, limit, filters, pool_id=pool_id)
+        return await self._find(WEBHOOK_SUBSCRIPTIONS, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(APPS)
     def get_apps(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Apps]) -> Scan:
@@ -369,12 +385,13 @@ class Lists:
         """
         return self._scan(APPS, batch_size, filters)
 
+    @api_call
     @with_list_signature(APPS)
-    def find_apps(
+    async def find_apps(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Apps]
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """One page of apps."""
-        return self._find(APPS, sort, limit, filters)
+        return await self._find(APPS, sort, limit, filters)
 
     @with_list_signature(APP_PROJECTS)
     def get_app_projects(
@@ -386,12 +403,13 @@ class Lists:
         """
         return self._scan(APP_PROJECTS, batch_size, filters, app_id=app_id)
 
+    @api_call
     @with_list_signature(APP_PROJECTS)
-    def find_app_projects(
+    async def find_app_projects(
         self, app_id: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppProjects]
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """One page of app projects."""
-        return self._find(APP_PROJECTS, sort, limit, filters, app_id=app_id)
+        return await self._find(APP_PROJECTS, sort, limit, filters, app_id=app_id)
 
     @with_list_signature(APP_ITEMS)
     def get_app_items(
@@ -405,12 +423,13 @@ class Lists:
         """
         return self._scan(APP_ITEMS, batch_size, filters, app_project_id=app_project_id)
 
+    @api_call
     @with_list_signature(APP_ITEMS)
-    def find_app_items(
+    async def find_app_items(
         self, app_project_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppItems]
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """One page of app items."""
-        return self._find(APP_ITEMS, sort, limit, filters, app_project_id=app_project_id)
+        return await self._find(APP_ITEMS, sort, limit, filters, app_project_id=app_project_id)
 
     @with_list_signature(APP_BATCHES)
     def get_app_batches(
@@ -425,12 +444,13 @@ class Lists:
         """
         return self._scan(APP_BATCHES, batch_size, filters, app_project_id=app_project_id)
 
+    @api_call
     @with_list_signature(APP_BATCHES)
-    def find_app_batches(
+    async def find_app_batches(
         self, app_project_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppBatches]
-    ) -> Coroutine[Any, Any, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """One page of app batches."""
-        return self._find(APP_BATCHES, sort, limit, filters, app_project_id=app_project_id)
+        return await self._find(APP_BATCHES, sort, limit, filters, app_project_id=app_project_id)
 
 
 def _check_names(method: str, resource: Resource, filters: Mapping[str, Any]) -> None:

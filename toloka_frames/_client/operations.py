@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._client.base_calls import BaseCalls
+from toloka_frames._client.call import api_call
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._transport import operations
 from toloka_frames._validation import text, validate
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 class OperationCalls(BaseCalls):
     """Calls about operations."""
 
+    @api_call
     async def get_operation(self, operation_id: str) -> dict[str, Any]:
         """Return an operation as it is now.
 
@@ -35,6 +37,7 @@ class OperationCalls(BaseCalls):
         """
         return await self._get("/v1/operations/{}", operation_id)
 
+    @api_call
     async def get_operation_log(self, operation_id: str) -> list[dict[str, Any]]:
         """Return the log of a bulk creation. The service keeps it for a month.
 
@@ -52,6 +55,7 @@ class OperationCalls(BaseCalls):
         """
         return await run_on_loop(operations.get_log_entries(self.service, validate("operation_id", text, operation_id)))
 
+    @api_call
     async def wait_operation(
         self,
         operation: Mapping[str, Any] | str | None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._client.base_calls import BaseCalls, build_path
+from toloka_frames._client.call import api_call
 from toloka_frames._errors import NotFound
 from toloka_frames._reading.atomic_write import as_write_failed, atomic_path
 from toloka_frames._reading.output_paths import FilePath, check_output_file
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 class PeopleCalls(BaseCalls):
     """Calls about Tolokers: metadata, skills, bans, bonuses, messages and the files that they sent."""
 
+    @api_call
     async def get_user(self, user_id: str) -> dict[str, Any]:
         """Return the metadata of a Toloker.
 
@@ -39,6 +41,7 @@ class PeopleCalls(BaseCalls):
         """
         return await self._get("/v1/user-metadata/{}", user_id)
 
+    @api_call
     async def get_skill(self, skill_id: str) -> dict[str, Any]:
         """Return a skill.
 
@@ -55,6 +58,7 @@ class PeopleCalls(BaseCalls):
         """
         return await self._get("/v1/skills/{}", skill_id)
 
+    @api_call
     async def create_skill(self, skill: Mapping[str, Any]) -> dict[str, Any]:
         """Create a skill.
 
@@ -74,6 +78,7 @@ class PeopleCalls(BaseCalls):
         """
         return await self._post("/v1/skills", body=skill)
 
+    @api_call
     async def update_skill(self, skill_id: str, skill: Mapping[str, Any]) -> dict[str, Any]:
         """Replace a skill.
 
@@ -92,6 +97,7 @@ class PeopleCalls(BaseCalls):
         """
         return await self._put("/v1/skills/{}", skill_id, body=skill)
 
+    @api_call
     async def get_user_skill(self, user_skill_id: str) -> dict[str, Any]:
         """Return the value of a Toloker's skill.
 
@@ -108,6 +114,7 @@ class PeopleCalls(BaseCalls):
         """
         return await self._get("/v1/user-skills/{}", user_skill_id)
 
+    @api_call
     async def set_user_skill(self, *, skill_id: str, user_id: str, value: float, reason: str | None = None) -> dict[str, Any]:
         """Set a Toloker's skill to a value, whether or not the Toloker already has the skill.
 
@@ -128,6 +135,7 @@ class PeopleCalls(BaseCalls):
         body = {"skill_id": skill_id, "user_id": user_id, "value": value} | ({} if reason is None else {"reason": reason})
         return await self._put("/v1/user-skills", body=body)
 
+    @api_call
     async def delete_user_skill(self, user_skill_id: str) -> None:
         """Remove a skill from a Toloker.
 
@@ -141,6 +149,7 @@ class PeopleCalls(BaseCalls):
         """
         await self._delete("/v1/user-skills/{}", user_skill_id)
 
+    @api_call
     async def get_user_restriction(self, user_restriction_id: str) -> dict[str, Any]:
         """Return a ban.
 
@@ -157,6 +166,7 @@ class PeopleCalls(BaseCalls):
         """
         return await self._get("/v1/user-restrictions/{}", user_restriction_id)
 
+    @api_call
     async def set_user_restriction(self, user_restriction: Mapping[str, Any]) -> dict[str, Any]:
         """Ban a Toloker, or change an existing ban.
 
@@ -174,6 +184,7 @@ class PeopleCalls(BaseCalls):
         """
         return await self._put("/v1/user-restrictions", body=user_restriction)
 
+    @api_call
     async def delete_user_restriction(self, user_restriction_id: str) -> None:
         """Lift a ban.
 
@@ -187,6 +198,7 @@ class PeopleCalls(BaseCalls):
         """
         await self._delete("/v1/user-restrictions/{}", user_restriction_id)
 
+    @api_call
     async def create_user_bonuses_async(
         self,
         user_bonuses: Sequence[Mapping[str, Any]] | Mapping[str, Any],
@@ -222,6 +234,7 @@ class PeopleCalls(BaseCalls):
         flags = {"skip_invalid_items": skip_invalid_items}
         return await self._create_in_bulk(CREATE_USER_BONUSES, user_bonuses, operation_id, async_mode, flags)
 
+    @api_call
     async def get_user_bonus(self, user_bonus_id: str) -> dict[str, Any]:
         """Return a bonus.
 
@@ -238,6 +251,7 @@ class PeopleCalls(BaseCalls):
         """
         return await self._get("/v1/user-bonuses/{}", user_bonus_id)
 
+    @api_call
     async def get_attachment(self, attachment_id: str) -> dict[str, Any]:
         """Return the metadata of a file that a Toloker sent.
 
@@ -254,6 +268,7 @@ class PeopleCalls(BaseCalls):
         """
         return await self._get("/v1/attachments/{}", attachment_id)
 
+    @api_call
     async def download_attachment(self, attachment_id: str, path: FilePath) -> Path:
         """Download a file that a Toloker sent, with a constant amount of memory.
 
@@ -275,6 +290,7 @@ class PeopleCalls(BaseCalls):
         """
         return await run_on_loop(_download(self.service, build_path("/v1/attachments/{}/download", attachment_id), path))
 
+    @api_call
     async def get_message_thread(self, message_thread_id: str) -> dict[str, Any]:
         """Return a message thread with its messages.
 
@@ -295,6 +311,7 @@ class PeopleCalls(BaseCalls):
             return dict(thread)
         raise NotFound(f"There is no message thread {id_}.", status=404, hint="Check the id and the account.")
 
+    @api_call
     async def compose_message_thread(self, compose: Mapping[str, Any]) -> dict[str, Any]:
         """Send a message to Tolokers, in a new thread.
 
@@ -313,6 +330,7 @@ class PeopleCalls(BaseCalls):
         """
         return await self._post("/v1/message-threads/compose", body=compose)
 
+    @api_call
     async def reply_message_thread(self, message_thread_id: str, reply: Mapping[str, Any]) -> dict[str, Any]:
         """Reply in a message thread.
 
@@ -331,6 +349,7 @@ class PeopleCalls(BaseCalls):
         """
         return await self._post("/v1/message-threads/{}/reply", message_thread_id, body=reply)
 
+    @api_call
     async def add_message_thread_to_folders(self, message_thread_id: str, folders: Sequence[MessageFolder]) -> dict[str, Any]:
         """Add a message thread to folders.
 
@@ -349,6 +368,7 @@ class PeopleCalls(BaseCalls):
         path = "/v1/message-threads/{}/add-to-folders"
         return await self._post(path, message_thread_id, body={"folders": list(folders)})
 
+    @api_call
     async def remove_message_thread_from_folders(
         self, message_thread_id: str, folders: Sequence[MessageFolder]
     ) -> dict[str, Any]:

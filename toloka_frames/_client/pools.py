@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._client.base_calls import BaseCalls
+from toloka_frames._client.call import api_call
 from toloka_frames._errors import InputError
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._transport import operations
@@ -26,6 +27,7 @@ MAX_STATS = 10
 class PoolCalls(BaseCalls):
     """Calls about pools and their statistics."""
 
+    @api_call
     async def get_pool(self, pool_id: str) -> dict[str, Any]:
         """Return a pool.
 
@@ -42,6 +44,7 @@ class PoolCalls(BaseCalls):
         """
         return await self._get("/v1/pools/{}", pool_id)
 
+    @api_call
     async def create_pool(self, pool: Mapping[str, Any], tier: str | None = None) -> dict[str, Any]:
         """Create a pool.
 
@@ -63,6 +66,7 @@ class PoolCalls(BaseCalls):
         query = {} if tier is None else {"storage_key": validate("tier", text, tier)}
         return await self._post("/v1/pools", body=pool, query=query)
 
+    @api_call
     async def update_pool(self, pool_id: str, pool: Mapping[str, Any]) -> dict[str, Any]:
         """Replace a pool.
 
@@ -82,6 +86,7 @@ class PoolCalls(BaseCalls):
         """
         return await self._put("/v1/pools/{}", pool_id, body=pool)
 
+    @api_call
     async def patch_pool(self, pool_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
         """Change a pool's priority.
 
@@ -100,6 +105,7 @@ class PoolCalls(BaseCalls):
         """
         return await self._patch("/v1/pools/{}", pool_id, body=patch)
 
+    @api_call
     async def clone_pool(self, pool_id: str) -> dict[str, Any]:
         """Start cloning a pool without its tasks.
 
@@ -117,6 +123,7 @@ class PoolCalls(BaseCalls):
         """
         return await self._post("/v1/pools/{}/clone", pool_id, returns=OPERATION)
 
+    @api_call
     async def open_pool(self, pool_id: str) -> dict[str, Any] | None:
         """Open a pool.
 
@@ -134,6 +141,7 @@ class PoolCalls(BaseCalls):
         """
         return await self._run_action("/v1/pools/{}/open", pool_id)
 
+    @api_call
     async def close_pool(self, pool_id: str) -> dict[str, Any] | None:
         """Close a pool.
 
@@ -150,6 +158,7 @@ class PoolCalls(BaseCalls):
         """
         return await self._run_action("/v1/pools/{}/close", pool_id)
 
+    @api_call
     async def close_pool_for_update(self, pool_id: str) -> dict[str, Any] | None:
         """Close a pool for editing. The service opens it again after 15 minutes.
 
@@ -166,6 +175,7 @@ class PoolCalls(BaseCalls):
         """
         return await self._run_action("/v1/pools/{}/close-for-update", pool_id)
 
+    @api_call
     async def archive_pool(self, pool_id: str) -> dict[str, Any] | None:
         """Archive a closed pool.
 
@@ -183,6 +193,7 @@ class PoolCalls(BaseCalls):
         """
         return await self._run_action("/v1/pools/{}/archive", pool_id)
 
+    @api_call
     async def get_analytics(
         self, stats: Sequence[Mapping[str, Any]], *, progress: ProgressArg = "auto"
     ) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._client.base_calls import BaseCalls
+from toloka_frames._client.call import api_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 class ProjectCalls(BaseCalls):
     """Calls about projects."""
 
+    @api_call
     async def get_project(self, project_id: str) -> dict[str, Any]:
         """Return a project.
 
@@ -29,6 +31,7 @@ class ProjectCalls(BaseCalls):
         """
         return await self._get("/v1/projects/{}", project_id)
 
+    @api_call
     async def create_project(self, project: Mapping[str, Any]) -> dict[str, Any]:
         """Create a project.
 
@@ -48,6 +51,7 @@ class ProjectCalls(BaseCalls):
         """
         return await self._post("/v1/projects", body=project)
 
+    @api_call
     async def update_project(self, project_id: str, project: Mapping[str, Any]) -> dict[str, Any]:
         """Replace a project.
 
@@ -67,6 +71,7 @@ class ProjectCalls(BaseCalls):
         """
         return await self._put("/v1/projects/{}", project_id, body=project)
 
+    @api_call
     async def archive_project(self, project_id: str) -> dict[str, Any] | None:
         """Archive a project whose pools are all archived.
 
@@ -84,6 +89,7 @@ class ProjectCalls(BaseCalls):
         """
         return await self._run_action("/v1/projects/{}/archive", project_id)
 
+    @api_call
     async def check_update_project_for_major_version_change(
         self, project_id: str, project: Mapping[str, Any]
     ) -> dict[str, Any]:

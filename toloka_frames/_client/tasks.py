@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from toloka_frames._client.base_calls import BaseCalls, build_path
+from toloka_frames._client.call import api_call
 from toloka_frames._errors import ApiError, TolokaError
 from toloka_frames._reading import field_specs
 from toloka_frames._reading.scan import list_request
@@ -52,6 +53,7 @@ class Task(TypedDict, total=False):
 class TaskCalls(BaseCalls):
     """Calls about tasks, task suites, assignments and their aggregation."""
 
+    @api_call
     async def get_task(self, task_id: str) -> dict[str, Any]:
         """Return a task.
 
@@ -68,6 +70,7 @@ class TaskCalls(BaseCalls):
         """
         return await self._get("/v1/tasks/{}", task_id)
 
+    @api_call
     async def create_tasks_async(
         self,
         tasks: Sequence[Task] | Task,
@@ -105,6 +108,7 @@ class TaskCalls(BaseCalls):
         flags = {"allow_defaults": allow_defaults, "open_pool": open_pool, "skip_invalid_items": skip_invalid_items}
         return await self._create_in_bulk(CREATE_TASKS, tasks, operation_id, async_mode, flags)
 
+    @api_call
     async def patch_task(self, task_id: str, patch: Mapping[str, Any], *, open_pool: bool | None = None) -> dict[str, Any]:
         """Change the overlap or the baseline solutions of a task.
 
@@ -124,6 +128,7 @@ class TaskCalls(BaseCalls):
         """
         return await self._patch("/v1/tasks/{}", task_id, body=patch, open_pool=open_pool)
 
+    @api_call
     async def patch_task_overlap_or_min(self, task_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
         """Set the overlap of a task, but not below the number of answers that exist or are in progress.
 
@@ -142,6 +147,7 @@ class TaskCalls(BaseCalls):
         """
         return await self._patch("/v1/tasks/{}/set-overlap-or-min", task_id, body=patch)
 
+    @api_call
     async def get_task_suite(self, task_suite_id: str) -> dict[str, Any]:
         """Return a task suite.
 
@@ -158,6 +164,7 @@ class TaskCalls(BaseCalls):
         """
         return await self._get("/v1/task-suites/{}", task_suite_id)
 
+    @api_call
     async def create_task_suites_async(
         self,
         task_suites: Sequence[Mapping[str, Any]] | Mapping[str, Any],
@@ -195,6 +202,7 @@ class TaskCalls(BaseCalls):
         flags = {"allow_defaults": allow_defaults, "open_pool": open_pool, "skip_invalid_items": skip_invalid_items}
         return await self._create_in_bulk(CREATE_TASK_SUITES, task_suites, operation_id, async_mode, flags)
 
+    @api_call
     async def patch_task_suite(
         self, task_suite_id: str, patch: Mapping[str, Any], *, open_pool: bool | None = None
     ) -> dict[str, Any]:
@@ -216,6 +224,7 @@ class TaskCalls(BaseCalls):
         """
         return await self._patch("/v1/task-suites/{}", task_suite_id, body=patch, open_pool=open_pool)
 
+    @api_call
     async def patch_task_suite_overlap_or_min(self, task_suite_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
         """Set the overlap of a task suite, but not below the number of answers that exist or are in progress.
 
@@ -234,6 +243,7 @@ class TaskCalls(BaseCalls):
         """
         return await self._patch("/v1/task-suites/{}/set-overlap-or-min", task_suite_id, body=patch)
 
+    @api_call
     async def get_assignment(self, assignment_id: str) -> dict[str, Any]:
         """Return an assignment.
 
@@ -250,6 +260,7 @@ class TaskCalls(BaseCalls):
         """
         return await self._get("/v1/assignments/{}", assignment_id)
 
+    @api_call
     async def patch_assignment(self, assignment_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
         """Accept or reject an assignment, or change its comment.
 
@@ -280,6 +291,7 @@ class TaskCalls(BaseCalls):
                     return assignment
             raise
 
+    @api_call
     async def accept_assignment(self, assignment_id: str, public_comment: str) -> dict[str, Any]:
         """Accept an assignment, which pays its reward.
 
@@ -299,6 +311,7 @@ class TaskCalls(BaseCalls):
         """
         return await self.patch_assignment(assignment_id, {"status": "ACCEPTED", "public_comment": public_comment})
 
+    @api_call
     async def reject_assignment(self, assignment_id: str, public_comment: str) -> dict[str, Any]:
         """Reject an assignment.
 
@@ -318,6 +331,7 @@ class TaskCalls(BaseCalls):
         """
         return await self.patch_assignment(assignment_id, {"status": "REJECTED", "public_comment": public_comment})
 
+    @api_call
     async def get_assignments_df(
         self,
         pool_id: str,
@@ -357,6 +371,7 @@ class TaskCalls(BaseCalls):
         path = build_path("/new/requester/pools/{}/assignments.tsv", pool_id)
         return await run_on_loop(_export(self.service, pool_id, path, query))
 
+    @api_call
     async def aggregate_solutions_by_pool(
         self,
         *,
@@ -385,6 +400,7 @@ class TaskCalls(BaseCalls):
         body = _aggregation(type=type, pool_id=pool_id, fields=fields, answer_weight_skill_id=answer_weight_skill_id)
         return await self._post("/v1/aggregated-solutions/aggregate-by-pool", body=body, returns=OPERATION)
 
+    @api_call
     async def aggregate_solutions_by_task(
         self,
         *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._client.base_calls import BaseCalls
+from toloka_frames._client.call import api_call
 from toloka_frames._transport.http import OPERATION
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 class TrainingCalls(BaseCalls):
     """Calls about trainings."""
 
+    @api_call
     async def get_training(self, training_id: str) -> dict[str, Any]:
         """Return a training.
 
@@ -30,6 +32,7 @@ class TrainingCalls(BaseCalls):
         """
         return await self._get("/v1/trainings/{}", training_id)
 
+    @api_call
     async def create_training(self, training: Mapping[str, Any]) -> dict[str, Any]:
         """Create a training.
 
@@ -49,6 +52,7 @@ class TrainingCalls(BaseCalls):
         """
         return await self._post("/v1/trainings", body=training)
 
+    @api_call
     async def update_training(self, training_id: str, training: Mapping[str, Any]) -> dict[str, Any]:
         """Replace a training.
 
@@ -68,6 +72,7 @@ class TrainingCalls(BaseCalls):
         """
         return await self._put("/v1/trainings/{}", training_id, body=training)
 
+    @api_call
     async def clone_training(self, training_id: str) -> dict[str, Any]:
         """Start cloning a training.
 
@@ -85,6 +90,7 @@ class TrainingCalls(BaseCalls):
         """
         return await self._post("/v1/trainings/{}/clone", training_id, returns=OPERATION)
 
+    @api_call
     async def open_training(self, training_id: str) -> dict[str, Any] | None:
         """Open a training.
 
@@ -102,6 +108,7 @@ class TrainingCalls(BaseCalls):
         """
         return await self._run_action("/v1/trainings/{}/open", training_id)
 
+    @api_call
     async def close_training(self, training_id: str) -> dict[str, Any] | None:
         """Close a training.
 
@@ -118,6 +125,7 @@ class TrainingCalls(BaseCalls):
         """
         return await self._run_action("/v1/trainings/{}/close", training_id)
 
+    @api_call
     async def close_training_for_update(self, training_id: str) -> dict[str, Any] | None:
         """Close a training for editing. The service opens it again after 15 minutes.
 
@@ -134,6 +142,7 @@ class TrainingCalls(BaseCalls):
         """
         return await self._run_action("/v1/trainings/{}/close-for-update", training_id)
 
+    @api_call
     async def archive_training(self, training_id: str) -> dict[str, Any] | None:
         """Archive a closed training.
 

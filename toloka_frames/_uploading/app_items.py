@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from toloka_frames._client.client import AsyncTolokaClient
+    from toloka_frames._client.client import BaseClient
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._schema.columns import Specification
@@ -36,7 +36,7 @@ PriorityOrder: TypeAlias = Literal["ONE", "TWO", "THREE", "FOUR", "FIVE"]
 @upload_verb
 def create_app_items(
     df: pd.DataFrame,
-    client: AsyncTolokaClient,
+    client: BaseClient,
     app_project_id: str,
     *,
     batch_id: str | None = None,
@@ -90,7 +90,7 @@ def create_app_items(
 @upload_verb
 def create_app_batch(
     df: pd.DataFrame,
-    client: AsyncTolokaClient,
+    client: BaseClient,
     app_project_id: str,
     *,
     name: str | None = None,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from toloka_frames._client.client import AsyncTolokaClient
+    from toloka_frames._client.client import BaseClient
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._transport.http import ApiClient
@@ -41,7 +41,7 @@ MIN_AMOUNT, MAX_AMOUNT = 0.005, 100.0  # US dollars (Toloka API, UserBonus.amoun
 @upload_verb
 def create_user_bonuses(
     df: pd.DataFrame,
-    client: AsyncTolokaClient,
+    client: BaseClient,
     *,
     public_title: str | Mapping[str, str] | None = None,
     public_message: str | Mapping[str, str] | None = None,

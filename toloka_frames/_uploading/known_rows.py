@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from toloka_frames._client.client import AsyncTolokaClient
+    from toloka_frames._client.client import BaseClient
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._uploading.ledger_entry import CreatedRows
@@ -34,7 +34,7 @@ SKIP_INVALID = {CREATE_TASKS.skip_flag: True, CREATE_APP_ITEMS.skip_flag: True}
 
 def new_rows(
     df: pd.DataFrame,
-    client: AsyncTolokaClient,
+    client: BaseClient,
     pool_id: str | None = None,
     *,
     app_project_id: str | None = None,
@@ -77,7 +77,7 @@ def new_rows(
 
 async def chosen_rows(
     df: pd.DataFrame,
-    client: AsyncTolokaClient,
+    client: BaseClient,
     pool_id: str | None,
     app_project_id: str | None,
     input_columns: Sequence[str] | None,

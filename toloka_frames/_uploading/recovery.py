@@ -22,7 +22,7 @@ from toloka_frames._uploading.upload import CONCURRENCY, Upload, begin_call, upl
 from toloka_frames._validation import flag, text, validate
 
 if TYPE_CHECKING:
-    from toloka_frames._client.client import AsyncTolokaClient
+    from toloka_frames._client.client import BaseClient
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._runtime.progress import ProgressArg, ProgressTracker
     from toloka_frames._schema.timestamps import TimestampLike
@@ -36,7 +36,7 @@ LIST_HINT = "tf.uploads() lists all; give another ledger with ledger=..."
 @upload_verb
 def resume(
     upload_id: str,
-    client: AsyncTolokaClient,
+    client: BaseClient,
     *,
     ledger: FilePath | None = None,
     concurrency: int = CONCURRENCY,
@@ -68,7 +68,7 @@ def resume(
 @upload_verb
 def reconcile(
     upload_id: str,
-    client: AsyncTolokaClient,
+    client: BaseClient,
     *,
     ledger: FilePath | None = None,
     progress: ProgressArg = "auto",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from toloka_frames._client.client import AsyncTolokaClient
+    from toloka_frames._client.client import BaseClient
     from toloka_frames._runtime.progress import ProgressTracker
 
 # short calls; an account may make 300 requests a second (Toloka API, "Rate limiting")
@@ -32,7 +32,7 @@ CONCURRENCY = 8
 @upload_verb
 def set_user_skills(
     df: pd.DataFrame,
-    client: AsyncTolokaClient,
+    client: BaseClient,
     *,
     skip_invalid_items: bool | None = None,
     concurrency: int = CONCURRENCY,
@@ -68,7 +68,7 @@ def set_user_skills(
 @upload_verb
 def set_user_restrictions(
     df: pd.DataFrame,
-    client: AsyncTolokaClient,
+    client: BaseClient,
     *,
     skip_invalid_items: bool | None = None,
     concurrency: int = CONCURRENCY,
@@ -99,7 +99,7 @@ def set_user_restrictions(
 @upload_verb
 def accept_assignments(
     df: pd.DataFrame,
-    client: AsyncTolokaClient,
+    client: BaseClient,
     *,
     public_comment: str | None = None,
     skip_invalid_items: bool | None = None,
@@ -131,7 +131,7 @@ def accept_assignments(
 @upload_verb
 def reject_assignments(
     df: pd.DataFrame,
-    client: AsyncTolokaClient,
+    client: BaseClient,
     *,
     public_comment: str | None = None,
     skip_invalid_items: bool | None = None,
@@ -295,7 +295,7 @@ class PerRowJob(RowJob):
         calls: Sequence[RowCall],
         index: pd.Index[int],
         skip_invalid_items: bool | None,
-        client: AsyncTolokaClient,
+        client: BaseClient,
         concurrency: int,
         progress: ProgressArg,
         timeout: float | None,

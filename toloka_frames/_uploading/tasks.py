@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from toloka_frames._client.client import AsyncTolokaClient
+    from toloka_frames._client.client import BaseClient
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._schema.bulk import BulkCreation
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 @upload_verb
 def create_tasks(
     df: pd.DataFrame,
-    client: AsyncTolokaClient,
+    client: BaseClient,
     pool_id: str | None = None,
     *,
     allow_defaults: bool | None = None,
@@ -132,7 +132,7 @@ def create_tasks(
 @upload_verb
 def create_task_suites(
     df: pd.DataFrame,
-    client: AsyncTolokaClient,
+    client: BaseClient,
     pool_id: str | None = None,
     *,
     suite_column: str | None = None,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import pandas as pd
 
-from toloka_frames._client.client import AsyncTolokaClient
+from toloka_frames._client.client import BaseClient
 from toloka_frames._errors import InputError, RowsAlreadyCreated, TolokaError, UploadCancelled, UploadError, UploadInterrupted
 from toloka_frames._runtime.event_loop import both, in_thread, run, run_on_loop
 from toloka_frames._runtime.progress import ProgressArg, ProgressTracker, track_progress
@@ -115,8 +115,8 @@ def snapshot(frame: pd.DataFrame) -> pd.DataFrame:
 
 def check_client(client: Any) -> None:
     """Raise InputError if an argument is not a client."""
-    if not isinstance(client, AsyncTolokaClient):
-        raise InputError(f"client is a {type(client).__name__}, not an AsyncTolokaClient.", column="client")
+    if not isinstance(client, BaseClient):
+        raise InputError(f"client is a {type(client).__name__}, not a TolokaClient or AsyncTolokaClient.", column="client")
 
 
 class RowJob(ABC):
@@ -128,7 +128,7 @@ class RowJob(ABC):
 
     _results: Results
 
-    def __init__(self, client: AsyncTolokaClient, concurrency: int, progress: ProgressArg, timeout: float | None) -> None:
+    def __init__(self, client: BaseClient, concurrency: int, progress: ProgressArg, timeout: float | None) -> None:
         check_client(client)
         validate("concurrency", positive, concurrency)
         validate("timeout", seconds_or_none, timeout)
@@ -308,7 +308,7 @@ class Upload(RowJob):
 
     def __init__(
         self,
-        client: AsyncTolokaClient,
+        client: BaseClient,
         ledger: FilePath | None,
         concurrency: int,
         progress: ProgressArg,
