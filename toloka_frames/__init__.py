@@ -66,6 +66,7 @@ from toloka_frames._reading.scan import Scan
 from toloka_frames._reading.sync import Synced, sync
 from toloka_frames._runtime.event_loop import run
 from toloka_frames._runtime.progress import Progress
+from toloka_frames._schema.row import Row
 from toloka_frames._transport.retries import Retries
 from toloka_frames._uploading.app_items import create_app_batch, create_app_items
 from toloka_frames._uploading.bonuses import create_user_bonuses
@@ -101,6 +102,7 @@ __all__ = [
     "Progress",
     "QuotaExceeded",
     "Retries",
+    "Row",
     "RowsAlreadyCreated",
     "Scan",
     "ScanInterrupted",

@@ -30,7 +30,7 @@ def scans(client: tf.AsyncTolokaClient) -> None:
     for frame in scan.iter_dataframes(10):
         assert_type(frame, pd.DataFrame)
     for row in scan:
-        assert_type(row, dict[str, Any])
+        assert_type(row, tf.Row)
     client.get_app_batches("P", status="new")  # type: ignore[arg-type]
     client.get_app_batches("P", statsu="NEW")  # type: ignore[call-arg]
     client.get_assignments(pool_id="1", status=["ACCEPTED", "REJECTED"])
@@ -46,23 +46,37 @@ def scans(client: tf.AsyncTolokaClient) -> None:
     tf.to_dataframe({"a": number} for number in range(3))
 
 
+def calls(client: tf.TolokaClient) -> None:
+    """Calls that return their results."""
+    assert_type(client.get_pool("1"), tf.Row)
+    assert_type(client.get_pool("1").status, Any)
+    assert_type(client.find_pools(sort="-created", limit=5), tf.Row)
+    client.find_pools(sort="-created", limits=5)  # type: ignore[call-arg]
+    client.get_pool(1)  # type: ignore[arg-type]
+    assert_type(client.close_pool("1"), tf.Row | None)
+    assert_type(client.get_app_batches("P", status="NEW"), tf.Scan)
+    with tf.TolokaClient("token", "SANDBOX") as other:
+        for row in other.get_pools():
+            assert_type(row, tf.Row)
+
+
 async def awaited_calls(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> None:
     """Coroutines of the client and of `tf.aio`."""
-    assert_type(await client.get_pool("1"), dict[str, Any])
-    assert_type(await client.find_pools(sort="-created", limit=5), dict[str, Any])
-    assert_type(await client.find_user_bonuses(user_id="a", sort=["-created", "id"]), dict[str, Any])
+    assert_type(await client.get_pool("1"), tf.Row)
+    assert_type(await client.find_pools(sort="-created", limit=5), tf.Row)
+    assert_type(await client.find_user_bonuses(user_id="a", sort=["-created", "id"]), tf.Row)
     await client.find_pools(sort="-created", limits=5)  # type: ignore[call-arg]
-    assert_type(await client.close_pool("1"), dict[str, Any] | None)
-    assert_type(await client.set_user_skill(skill_id="1", user_id="a", value=87.5), dict[str, Any])
+    assert_type(await client.close_pool("1"), tf.Row | None)
+    assert_type(await client.set_user_skill(skill_id="1", user_id="a", value=87.5), tf.Row)
     assert_type(await client.download_attachment("a", "x.png"), Path)
     assert_type(await client.get_assignments_df("1", status="ACCEPTED", field=["ASSIGNMENT:status"]), pd.DataFrame)
     await client.get_assignments_df("1", status="APPROVED")  # type: ignore[arg-type]
     stats = [{"name": "spent_budget", "subject": "POOL", "subject_id": "1"}]
-    assert_type(await client.get_analytics(stats, progress=False), list[dict[str, Any]])
-    assert_type(await client.clone_project("1", reuse_controllers=False), dict[str, Any])
+    assert_type(await client.get_analytics(stats, progress=False), list[tf.Row])
+    assert_type(await client.clone_project("1", reuse_controllers=False), tf.Row)
     assert_type(await client.create_app_items("P", {"items": [{}]}), list[str])
     aggregation = await client.aggregate_solutions_by_pool(type="DAWID_SKENE", pool_id="1", fields=[{"name": "result"}])
-    assert_type(await client.wait_operation(aggregation), dict[str, Any] | None)
+    assert_type(await client.wait_operation(aggregation), tf.Row | None)
     await client.aggregate_solutions_by_pool(type="DAWID", pool_id="1", fields=[])  # type: ignore[arg-type]
     task = tf.Task(input_values={"image": "https://example.com/1.jpg"}, pool_id="1080020")
     operation = await client.create_tasks_async([task], operation_id="0b8f5b0e-4b42-4d4e-9f2b-0d7c6a5b4c3d")
@@ -71,7 +85,7 @@ async def awaited_calls(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> No
     assert_type(await tf.aio.create_app_items(frame, client, "P"), pd.DataFrame)
     async with tf.AsyncTolokaClient("token", "SANDBOX", retries=tf.Retries(3, ("MIN", "HOUR"))) as other:
         async for row in other.get_pools():
-            assert_type(row, dict[str, Any])
+            assert_type(row, tf.Row)
 
 
 def uploads(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> None:
@@ -85,7 +99,7 @@ def uploads(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> None:
     assert_type(frame.pipe(tf.create_app_items, client, "P", batch_id="B", ignore_errors=True), pd.DataFrame)
     assert_type(tf.create_app_batch(frame, client, "P", name="Monday", priority_order="ONE", start=True), pd.DataFrame)
     tf.create_app_batch(frame, client, "P", priority_order="SIX")  # type: ignore[arg-type]
-    assert_type(tf.run(client.get_operation("x")), dict[str, Any])
+    assert_type(tf.run(client.get_operation("x")), tf.Row)
 
 
 def local_service() -> None:

@@ -10,12 +10,14 @@ from toloka_frames._client.call import api_call
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from toloka_frames._schema.row import Row
+
 
 class AccountCalls(BaseCalls):
     """Calls about the account and its webhook subscriptions."""
 
     @api_call
-    async def get_requester(self) -> dict[str, Any]:
+    async def get_requester(self) -> Row:
         """Return the account of the token.
 
         Returns:
@@ -26,7 +28,7 @@ class AccountCalls(BaseCalls):
         return await self._get("/v1/requester")
 
     @api_call
-    async def get_webhook_subscription(self, webhook_subscription_id: str) -> dict[str, Any]:
+    async def get_webhook_subscription(self, webhook_subscription_id: str) -> Row:
         """Return a subscription to events.
 
         Args:
@@ -43,7 +45,7 @@ class AccountCalls(BaseCalls):
         return await self._get("/v1/webhook-subscriptions/{}", webhook_subscription_id)
 
     @api_call
-    async def upsert_webhook_subscriptions(self, subscriptions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    async def upsert_webhook_subscriptions(self, subscriptions: Sequence[Mapping[str, Any]]) -> Row:
         """Subscribe to events, or change existing subscriptions.
 
         Args:
@@ -61,7 +63,7 @@ class AccountCalls(BaseCalls):
         return await self._put("/v1/webhook-subscriptions", body=list(subscriptions), returns=("items",))
 
     @api_call
-    async def send_test_webhook(self, webhook_subscription_id: str) -> dict[str, Any]:
+    async def send_test_webhook(self, webhook_subscription_id: str) -> Row:
         """Have the service send a test notification to the URL of a subscription.
 
         Args:

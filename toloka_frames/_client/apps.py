@@ -14,6 +14,7 @@ from toloka_frames._validation import text, validate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from toloka_frames._schema.row import Row
     from toloka_frames._transport.http import ApiClient
 
 
@@ -21,7 +22,7 @@ class AppCalls(BaseCalls):
     """Calls of the Apps API."""
 
     @api_call
-    async def get_app(self, app_id: str, lang: str | None = None) -> dict[str, Any]:
+    async def get_app(self, app_id: str, lang: str | None = None) -> Row:
         """Return an app, the ready-made solution that app projects are created from.
 
         Args:
@@ -40,7 +41,7 @@ class AppCalls(BaseCalls):
         return await self._get("/app/v0/apps/{}", app_id, query=query)
 
     @api_call
-    async def get_app_project(self, app_project_id: str) -> dict[str, Any]:
+    async def get_app_project(self, app_project_id: str) -> Row:
         """Return an app project.
 
         Args:
@@ -57,7 +58,7 @@ class AppCalls(BaseCalls):
         return await self._get("/app/v0/app-projects/{}", app_project_id)
 
     @api_call
-    async def create_app_project(self, app_project: Mapping[str, Any]) -> dict[str, Any]:
+    async def create_app_project(self, app_project: Mapping[str, Any]) -> Row:
         """Create an app project.
 
         The call has no idempotency key: after `OutcomeUnknown`, check the list of app projects before you call it again.
@@ -107,7 +108,7 @@ class AppCalls(BaseCalls):
         await self._run_action("/app/v0/app-projects/{}/unarchive", app_project_id, returns=())
 
     @api_call
-    async def get_app_item(self, app_project_id: str, app_item_id: str) -> dict[str, Any]:
+    async def get_app_item(self, app_project_id: str, app_item_id: str) -> Row:
         """Return an item of an app project.
 
         Args:
@@ -125,7 +126,7 @@ class AppCalls(BaseCalls):
         return await self._get("/app/v0/app-projects/{}/items/{}", app_project_id, app_item_id)
 
     @api_call
-    async def create_app_item(self, app_project_id: str, app_item: Mapping[str, Any]) -> dict[str, Any]:
+    async def create_app_item(self, app_project_id: str, app_item: Mapping[str, Any]) -> Row:
         """Submit one item for labelling.
 
         Args:
@@ -168,7 +169,7 @@ class AppCalls(BaseCalls):
         return await run_on_loop(_create_items(self.service, path, json_body(app_items)))
 
     @api_call
-    async def get_app_batch(self, app_project_id: str, batch_id: str) -> dict[str, Any]:
+    async def get_app_batch(self, app_project_id: str, batch_id: str) -> Row:
         """Return a batch of an app project.
 
         Args:
@@ -186,7 +187,7 @@ class AppCalls(BaseCalls):
         return await self._get("/app/v0/app-projects/{}/batches/{}", app_project_id, batch_id)
 
     @api_call
-    async def create_app_batch(self, app_project_id: str, batch: Mapping[str, Any]) -> dict[str, Any]:
+    async def create_app_batch(self, app_project_id: str, batch: Mapping[str, Any]) -> Row:
         """Create a batch with its items.
 
         To submit each row of a DataFrame exactly once, use `tf.create_app_batch`.
@@ -207,7 +208,7 @@ class AppCalls(BaseCalls):
         return await self._post("/app/v0/app-projects/{}/batches", app_project_id, body=batch)
 
     @api_call
-    async def start_sync_batch_processing(self, app_project_id: str, batch: Mapping[str, Any]) -> dict[str, Any]:
+    async def start_sync_batch_processing(self, app_project_id: str, batch: Mapping[str, Any]) -> Row:
         """Label a batch and return its results in the same request. Only for apps with the synchronous protocol.
 
         Args:
@@ -227,7 +228,7 @@ class AppCalls(BaseCalls):
         return await self._post("/app/v0/app-projects/{}/batches/sync", app_project_id, body=batch, returns=("batch", "items"))
 
     @api_call
-    async def patch_app_batch(self, app_project_id: str, batch_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+    async def patch_app_batch(self, app_project_id: str, batch_id: str, patch: Mapping[str, Any]) -> Row:
         """Change the name or the priority of a batch.
 
         Args:

@@ -13,6 +13,7 @@ from toloka_frames._validation import flag, flag_or_none, path_part, text, valid
 
 if TYPE_CHECKING:
     from toloka_frames._schema.bulk import BulkCreation
+    from toloka_frames._schema.row import Row
     from toloka_frames._transport.http import ApiClient
 
 
@@ -21,7 +22,7 @@ class BaseCalls:
 
     service: ApiClient
 
-    async def _get(self, path: str, *ids: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+    async def _get(self, path: str, *ids: str, query: Mapping[str, str] | None = None) -> Row:
         return await run_on_loop(self.service.get(build_path(path, *ids), query=query))
 
     async def _post(
@@ -32,7 +33,7 @@ class BaseCalls:
         query: Mapping[str, str] | None = None,
         repeatable: bool = False,
         returns: Sequence[str] = ("id",),
-    ) -> dict[str, Any]:
+    ) -> Row:
         return await self._send("POST", build_path(path, *ids), body, query, repeatable, returns)
 
     async def _put(
@@ -41,11 +42,11 @@ class BaseCalls:
         *ids: str,
         body: Mapping[str, Any] | Sequence[Mapping[str, Any]],
         returns: Sequence[str] = ("id",),
-    ) -> dict[str, Any]:
+    ) -> Row:
         values = {"id": ids[-1]} if ids else {}
         return await self._send("PUT", build_path(path, *ids), body, None, True, returns, **values)
 
-    async def _patch(self, path: str, *ids: str, body: Mapping[str, Any], open_pool: bool | None = None) -> dict[str, Any]:
+    async def _patch(self, path: str, *ids: str, body: Mapping[str, Any], open_pool: bool | None = None) -> Row:
         path = build_path(path, *ids)
         query = {} if open_pool is None else {"open_pool": validate("open_pool", flag, open_pool)}
         values = {name: body[name] for name in ("status",) if name in body}
@@ -60,13 +61,13 @@ class BaseCalls:
         repeatable: bool,
         returns: Sequence[str],
         **values: Any,
-    ) -> dict[str, Any]:
+    ) -> Row:
         """Send a request that changes something, and return the object of the response; it has these fields and values."""
         content = None if body is None else json_body(body)
         request = {"method": method, "path": path, "query": query, "content": content, "repeatable": repeatable}
         return await run_on_loop(_decoded(self.service, request, returns, values))
 
-    async def _run_action(self, path: str, *ids: str, returns: Sequence[str] = OPERATION) -> dict[str, Any] | None:
+    async def _run_action(self, path: str, *ids: str, returns: Sequence[str] = OPERATION) -> Row | None:
         """POST without a body; return the operation that was started, or None if there is nothing to do."""
         return await run_on_loop(self.service.act(build_path(path, *ids), returns))
 
@@ -80,7 +81,7 @@ class BaseCalls:
         operation_id: str | None,
         async_mode: bool,
         flags: Mapping[str, bool | None],
-    ) -> dict[str, Any]:
+    ) -> Row:
         """Create one object or a list of objects in one request."""
         flags = {"async_mode": async_mode, **flags}
         query = {name: validate(name, flag_or_none, value) for name, value in flags.items() if value is not None}
@@ -107,9 +108,7 @@ def build_path(path: str, *ids: str) -> str:
     return path.format(*(validate("id", path_part, id_) for id_ in ids))
 
 
-async def _decoded(
-    service: ApiClient, request: Mapping[str, Any], returns: Sequence[str], values: Mapping[str, Any]
-) -> dict[str, Any]:
+async def _decoded(service: ApiClient, request: Mapping[str, Any], returns: Sequence[str], values: Mapping[str, Any]) -> Row:
     return decode_object(await service.send(**request), returns, **values)
 
 
@@ -121,7 +120,7 @@ async def _create_in_bulk(
     body: bytes,
     repeatable: bool,
     is_list: bool,
-) -> dict[str, Any]:
+) -> Row:
     if kind.quota is not None:
         await service.rate_limiter.objects(kind.quota, count)
     if repeatable:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import httpx
     import pandas as pd
 
+    from toloka_frames._schema.row import Row
     from toloka_frames._transport.retries import Retries
 
 
@@ -100,7 +101,7 @@ class BaseClient(Lists, ProjectCalls, PoolCalls, TrainingCalls, TaskCalls, Peopl
         return run(self.service.rate_limiter.frame())
 
     @api_call
-    async def clone_project(self, project_id: str, reuse_controllers: bool = True) -> dict[str, Any]:
+    async def clone_project(self, project_id: str, reuse_controllers: bool = True) -> Row:
         """Create a copy of a project with its trainings and pools, archived ones included, all without their tasks.
 
         Args:

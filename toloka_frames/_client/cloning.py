@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from toloka_frames._errors import CloneInterrupted, TolokaError
+from toloka_frames._schema.row import Row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toloka_frames._client.client import BaseClient
-
-Row: TypeAlias = dict[str, Any]
 
 # a project, training or pool has these only because the service set them; a request to create one must not hold them
 SET_BY_SERVICE = ("id", "owner", "type", "status", "created", "last_started", "last_stopped", "last_close_reason")
@@ -24,7 +23,7 @@ async def clone_project(client: BaseClient, project_id: str, reuse_controllers: 
     trainings = [row async for row in client.get_trainings(project_id=project_id)]
     pools = [row async for row in client.get_pools(project_id=project_id)]
     new_project = await client.create_project(_settings(project, "quality_control"))
-    created: Row = {"project": new_project, "trainings": [], "pools": []}
+    created = Row(project=new_project, trainings=[], pools=[])
     try:
         await _clone_trainings_and_pools(client, created, project, trainings, pools, reuse_controllers)
     except TolokaError as error:
@@ -50,14 +49,14 @@ async def _clone_trainings_and_pools(
         created["pools"].append(await client.create_pool(settings))
 
 
-def _settings(row: Row, *without: str) -> Row:
+def _settings(row: Row, *without: str) -> dict[str, Any]:
     """Return the fields of a project, training or pool that its owner has set."""
     return {name: value for name, value in row.items() if name not in (*SET_BY_SERVICE, *without)}
 
 
-def _quality_control(row: Row, new_training_ids: Mapping[str, str], reuse_controllers: bool) -> Row | None:
+def _quality_control(row: Row, new_training_ids: Mapping[str, str], reuse_controllers: bool) -> dict[str, Any] | None:
     """Return the quality control for a copy of a row, with the ids of its trainings replaced by those of their copies."""
-    old: Row | None = row.get("quality_control")
+    old: dict[str, Any] | None = row.get("quality_control")
     if old is None:
         return None
     rules = dict(old)
@@ -71,7 +70,7 @@ def _quality_control(row: Row, new_training_ids: Mapping[str, str], reuse_contro
     return rules
 
 
-def _without_uuid(collector: Row) -> Row:
+def _without_uuid(collector: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in collector.items() if name != "uuid"}
 
 

@@ -39,11 +39,12 @@ from toloka_frames._schema.lists import (
 from toloka_frames._validation import nearest_hint, page_size, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
     from typing import Unpack
 
     from toloka_frames._schema import keywords
     from toloka_frames._schema.lists import Resource
+    from toloka_frames._schema.row import Row
     from toloka_frames._transport.http import ApiClient
 
 Sort: TypeAlias = str | Sequence[str] | None
@@ -58,9 +59,9 @@ class Lists:
         _check_names(f"get_{resource.name}", resource, filters)
         return Scan(self.service, resource, {**positional, **filters, "batch_size": batch_size})
 
-    async def _find(
+    def _find(
         self, resource: Resource, sort: Sort, limit: int | None, filters: Mapping[str, Any], **positional: str | None
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         _check_names(f"find_{resource.name}", resource, filters)
         request = list_request(resource, {**positional, **filters})
         query = dict(request.query)
@@ -68,7 +69,7 @@ class Lists:
             query["sort"] = validate("sort", sorting(resource.sort), sort)
         if limit is not None:
             query["limit"] = validate("limit", page_size(resource.max_limit), limit)
-        return await run_on_loop(self.service.get(request.path, query=query))
+        return run_on_loop(self.service.get(request.path, query=query))
 
     @with_list_signature(PROJECTS)
     def get_projects(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Projects]) -> Scan:
@@ -80,11 +81,11 @@ class Lists:
 
     @api_call
     @with_list_signature(PROJECTS)
-    async def find_projects(
+    def find_projects(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Projects]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         """One page of projects."""
-        return await self._find(PROJECTS, sort, limit, filters)
+        return self._find(PROJECTS, sort, limit, filters)
 
     @with_list_signature(POOLS)
     def get_pools(
@@ -98,11 +99,11 @@ class Lists:
 
     @api_call
     @with_list_signature(POOLS)
-    async def find_pools(
+    def find_pools(
         self, project_id: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Pools]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         """One page of pools."""
-        return await self._find(POOLS, sort, limit, filters, project_id=project_id)
+        return self._find(POOLS, sort, limit, filters, project_id=project_id)
 
     @with_list_signature(TRAININGS)
     def get_trainings(
@@ -116,16 +117,16 @@ class Lists:
 
     @api_call
     @with_list_signature(TRAININGS)
-    async def find_trainings(
+    def find_trainings(
         self,
         project_id: str | None = None,
         *,
         sort: Sort = None,
         limit: int | None = None,
         **filters: Unpack[keywords.Trainings],
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         """One page of trainings."""
-        return await self._find(TRAININGS, sort, limit, filters, project_id=project_id)
+        return self._find(TRAININGS, sort, limit, filters, project_id=project_id)
 
     @with_list_signature(TASKS)
     def get_tasks(self, pool_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.Tasks]) -> Scan:
@@ -140,11 +141,11 @@ class Lists:
 
     @api_call
     @with_list_signature(TASKS)
-    async def find_tasks(
+    def find_tasks(
         self, pool_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Tasks]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         """One page of tasks."""
-        return await self._find(TASKS, sort, limit, filters, pool_id=pool_id)
+        return self._find(TASKS, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(TASK_SUITES)
     def get_task_suites(
@@ -161,11 +162,11 @@ class Lists:
 
     @api_call
     @with_list_signature(TASK_SUITES)
-    async def find_task_suites(
+    def find_task_suites(
         self, pool_id: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.TaskSuites]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         """One page of task suites."""
-        return await self._find(TASK_SUITES, sort, limit, filters, pool_id=pool_id)
+        return self._find(TASK_SUITES, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(ASSIGNMENTS)
     def get_assignments(
@@ -182,16 +183,16 @@ class Lists:
 
     @api_call
     @with_list_signature(ASSIGNMENTS)
-    async def find_assignments(
+    def find_assignments(
         self,
         pool_id: str | None = None,
         *,
         sort: Sort = None,
         limit: int | None = None,
         **filters: Unpack[keywords.Assignments],
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         """One page of assignments."""
-        return await self._find(ASSIGNMENTS, sort, limit, filters, pool_id=pool_id)
+        return self._find(ASSIGNMENTS, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(AGGREGATED_SOLUTIONS)
     def get_aggregated_solutions(
@@ -207,11 +208,11 @@ class Lists:
 
     @api_call
     @with_list_signature(AGGREGATED_SOLUTIONS)
-    async def find_aggregated_solutions(
+    def find_aggregated_solutions(
         self, operation_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AggregatedSolutions]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         """One page of aggregated solutions."""
-        return await self._find(AGGREGATED_SOLUTIONS, sort, limit, filters, operation_id=operation_id)
+        return self._find(AGGREGATED_SOLUTIONS, sort, limit, filters, operation_id=operation_id)
 
     @with_list_signature(ATTACHMENTS)
     def get_attachments(
@@ -225,16 +226,16 @@ class Lists:
 
     @api_call
     @with_list_signature(ATTACHMENTS)
-    async def find_attachments(
+    def find_attachments(
         self,
         pool_id: str | None = None,
         *,
         sort: Sort = None,
         limit: int | None = None,
         **filters: Unpack[keywords.Attachments],
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         """One page of attachments."""
-        return await self._find(ATTACHMENTS, sort, limit, filters, pool_id=pool_id)
+        return self._find(ATTACHMENTS, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(SKILLS)
     def get_skills(self, name: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.Skills]) -> Scan:
@@ -246,11 +247,11 @@ class Lists:
 
     @api_call
     @with_list_signature(SKILLS)
-    async def find_skills(
+    def find_skills(
         self, name: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Skills]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         """One page of skills."""
-        return await self._find(SKILLS, sort, limit, filters, name=name)
+        return self._find(SKILLS, sort, limit, filters, name=name)
 
     @with_list_signature(USER_SKILLS)
     def get_user_skills(
@@ -266,11 +267,11 @@ class Lists:
 
     @api_call
     @with_list_signature(USER_SKILLS)
-    async def find_user_skills(
+    def find_user_skills(
         self, user_id: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserSkills]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         """One page of user skills."""
-        return await self._find(USER_SKILLS, sort, limit, filters, user_id=user_id)
+        return self._find(USER_SKILLS, sort, limit, filters, user_id=user_id)
 
     @with_list_signature(USER_RESTRICTIONS)
     def get_user_restrictions(
@@ -284,16 +285,16 @@ class Lists:
 
     @api_call
     @with_list_signature(USER_RESTRICTIONS)
-    async def find_user_restrictions(
+    def find_user_restrictions(
         self,
         user_id: str | None = None,
         *,
         sort: Sort = None,
         limit: int | None = None,
         **filters: Unpack[keywords.UserRestrictions],
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         """One page of user restrictions."""
-        return await self._find(USER_RESTRICTIONS, sort, limit, filters, user_id=user_id)
+        return self._find(USER_RESTRICTIONS, sort, limit, filters, user_id=user_id)
 
     @with_list_signature(USER_BONUSES)
     def get_user_bonuses(
@@ -309,16 +310,16 @@ class Lists:
 
     @api_call
     @with_list_signature(USER_BONUSES)
-    async def find_user_bonuses(
+    def find_user_bonuses(
         self,
         user_id: str | None = None,
         *,
         sort: Sort = None,
         limit: int | None = None,
         **filters: Unpack[keywords.UserBonuses],
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         """One page of user bonuses."""
-        return await self._find(USER_BONUSES, sort, limit, filters, user_id=user_id)
+        return self._find(USER_BONUSES, sort, limit, filters, user_id=user_id)
 
     @with_list_signature(MESSAGE_THREADS)
     def get_message_threads(self, *, batch_size: int | None = None, **filters: Unpack[keywords.MessageThreads]) -> Scan:
@@ -332,11 +333,11 @@ class Lists:
 
     @api_call
     @with_list_signature(MESSAGE_THREADS)
-    async def find_message_threads(
+    def find_message_threads(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.MessageThreads]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         """One page of message threads."""
-        return await self._find(MESSAGE_THREADS, sort, limit, filters)
+        return self._find(MESSAGE_THREADS, sort, limit, filters)
 
     @with_list_signature(OPERATIONS)
     def get_operations(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Operations]) -> Scan:
@@ -348,11 +349,11 @@ class Lists:
 
     @api_call
     @with_list_signature(OPERATIONS)
-    async def find_operations(
+    def find_operations(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Operations]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         """One page of operations."""
-        return await self._find(OPERATIONS, sort, limit, filters)
+        return self._find(OPERATIONS, sort, limit, filters)
 
     @with_list_signature(WEBHOOK_SUBSCRIPTIONS)
     def get_webhook_subscriptions(
@@ -366,16 +367,16 @@ class Lists:
 
     @api_call
     @with_list_signature(WEBHOOK_SUBSCRIPTIONS)
-    async def find_webhook_subscriptions(
+    def find_webhook_subscriptions(
         self,
         pool_id: str | None = None,
         *,
         sort: Sort = None,
         limit: int | None = None,
         **filters: Unpack[keywords.WebhookSubscriptions],
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         """One page of webhook subscriptions."""
-        return await self._find(WEBHOOK_SUBSCRIPTIONS, sort, limit, filters, pool_id=pool_id)
+        return self._find(WEBHOOK_SUBSCRIPTIONS, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(APPS)
     def get_apps(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Apps]) -> Scan:
@@ -387,11 +388,11 @@ class Lists:
 
     @api_call
     @with_list_signature(APPS)
-    async def find_apps(
+    def find_apps(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Apps]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         """One page of apps."""
-        return await self._find(APPS, sort, limit, filters)
+        return self._find(APPS, sort, limit, filters)
 
     @with_list_signature(APP_PROJECTS)
     def get_app_projects(
@@ -405,11 +406,11 @@ class Lists:
 
     @api_call
     @with_list_signature(APP_PROJECTS)
-    async def find_app_projects(
+    def find_app_projects(
         self, app_id: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppProjects]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         """One page of app projects."""
-        return await self._find(APP_PROJECTS, sort, limit, filters, app_id=app_id)
+        return self._find(APP_PROJECTS, sort, limit, filters, app_id=app_id)
 
     @with_list_signature(APP_ITEMS)
     def get_app_items(
@@ -425,11 +426,11 @@ class Lists:
 
     @api_call
     @with_list_signature(APP_ITEMS)
-    async def find_app_items(
+    def find_app_items(
         self, app_project_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppItems]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         """One page of app items."""
-        return await self._find(APP_ITEMS, sort, limit, filters, app_project_id=app_project_id)
+        return self._find(APP_ITEMS, sort, limit, filters, app_project_id=app_project_id)
 
     @with_list_signature(APP_BATCHES)
     def get_app_batches(
@@ -446,11 +447,11 @@ class Lists:
 
     @api_call
     @with_list_signature(APP_BATCHES)
-    async def find_app_batches(
+    def find_app_batches(
         self, app_project_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppBatches]
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, Row]:
         """One page of app batches."""
-        return await self._find(APP_BATCHES, sort, limit, filters, app_project_id=app_project_id)
+        return self._find(APP_BATCHES, sort, limit, filters, app_project_id=app_project_id)
 
 
 def _check_names(method: str, resource: Resource, filters: Mapping[str, Any]) -> None:

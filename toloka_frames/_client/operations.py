@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toloka_frames._runtime.progress import ProgressArg
+    from toloka_frames._schema.row import Row
 
 
 class OperationCalls(BaseCalls):
     """Calls about operations."""
 
     @api_call
-    async def get_operation(self, operation_id: str) -> dict[str, Any]:
+    async def get_operation(self, operation_id: str) -> Row:
         """Return an operation as it is now.
 
         Args:
@@ -38,7 +39,7 @@ class OperationCalls(BaseCalls):
         return await self._get("/v1/operations/{}", operation_id)
 
     @api_call
-    async def get_operation_log(self, operation_id: str) -> list[dict[str, Any]]:
+    async def get_operation_log(self, operation_id: str) -> list[Row]:
         """Return the log of a bulk creation. The service keeps it for a month.
 
         Args:
@@ -62,7 +63,7 @@ class OperationCalls(BaseCalls):
         timeout: float | None = None,
         *,
         progress: ProgressArg = "auto",
-    ) -> dict[str, Any] | None:
+    ) -> Row | None:
         """Wait until an operation has ended, showing its progress.
 
         Args:

@@ -11,6 +11,7 @@ from toloka_frames._reading.atomic_write import as_write_failed, atomic_path
 from toloka_frames._reading.output_paths import FilePath, check_output_file
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._schema.bulk import CREATE_USER_BONUSES
+from toloka_frames._schema.row import Row
 from toloka_frames._validation import text, validate
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class PeopleCalls(BaseCalls):
     """Calls about Tolokers: metadata, skills, bans, bonuses, messages and the files that they sent."""
 
     @api_call
-    async def get_user(self, user_id: str) -> dict[str, Any]:
+    async def get_user(self, user_id: str) -> Row:
         """Return the metadata of a Toloker.
 
         Args:
@@ -42,7 +43,7 @@ class PeopleCalls(BaseCalls):
         return await self._get("/v1/user-metadata/{}", user_id)
 
     @api_call
-    async def get_skill(self, skill_id: str) -> dict[str, Any]:
+    async def get_skill(self, skill_id: str) -> Row:
         """Return a skill.
 
         Args:
@@ -59,7 +60,7 @@ class PeopleCalls(BaseCalls):
         return await self._get("/v1/skills/{}", skill_id)
 
     @api_call
-    async def create_skill(self, skill: Mapping[str, Any]) -> dict[str, Any]:
+    async def create_skill(self, skill: Mapping[str, Any]) -> Row:
         """Create a skill.
 
         The call has no idempotency key: after `OutcomeUnknown`, check the list of skills before you call it again.
@@ -79,7 +80,7 @@ class PeopleCalls(BaseCalls):
         return await self._post("/v1/skills", body=skill)
 
     @api_call
-    async def update_skill(self, skill_id: str, skill: Mapping[str, Any]) -> dict[str, Any]:
+    async def update_skill(self, skill_id: str, skill: Mapping[str, Any]) -> Row:
         """Replace a skill.
 
         Args:
@@ -98,7 +99,7 @@ class PeopleCalls(BaseCalls):
         return await self._put("/v1/skills/{}", skill_id, body=skill)
 
     @api_call
-    async def get_user_skill(self, user_skill_id: str) -> dict[str, Any]:
+    async def get_user_skill(self, user_skill_id: str) -> Row:
         """Return the value of a Toloker's skill.
 
         Args:
@@ -115,7 +116,7 @@ class PeopleCalls(BaseCalls):
         return await self._get("/v1/user-skills/{}", user_skill_id)
 
     @api_call
-    async def set_user_skill(self, *, skill_id: str, user_id: str, value: float, reason: str | None = None) -> dict[str, Any]:
+    async def set_user_skill(self, *, skill_id: str, user_id: str, value: float, reason: str | None = None) -> Row:
         """Set a Toloker's skill to a value, whether or not the Toloker already has the skill.
 
         Args:
@@ -150,7 +151,7 @@ class PeopleCalls(BaseCalls):
         await self._delete("/v1/user-skills/{}", user_skill_id)
 
     @api_call
-    async def get_user_restriction(self, user_restriction_id: str) -> dict[str, Any]:
+    async def get_user_restriction(self, user_restriction_id: str) -> Row:
         """Return a ban.
 
         Args:
@@ -167,7 +168,7 @@ class PeopleCalls(BaseCalls):
         return await self._get("/v1/user-restrictions/{}", user_restriction_id)
 
     @api_call
-    async def set_user_restriction(self, user_restriction: Mapping[str, Any]) -> dict[str, Any]:
+    async def set_user_restriction(self, user_restriction: Mapping[str, Any]) -> Row:
         """Ban a Toloker, or change an existing ban.
 
         Args:
@@ -205,7 +206,7 @@ class PeopleCalls(BaseCalls):
         operation_id: str | None = None,
         async_mode: bool = True,
         skip_invalid_items: bool | None = None,
-    ) -> dict[str, Any]:
+    ) -> Row:
         """Pay bonuses in one request.
 
         To pay each row of a DataFrame exactly once, use `tf.create_user_bonuses`.
@@ -235,7 +236,7 @@ class PeopleCalls(BaseCalls):
         return await self._create_in_bulk(CREATE_USER_BONUSES, user_bonuses, operation_id, async_mode, flags)
 
     @api_call
-    async def get_user_bonus(self, user_bonus_id: str) -> dict[str, Any]:
+    async def get_user_bonus(self, user_bonus_id: str) -> Row:
         """Return a bonus.
 
         Args:
@@ -252,7 +253,7 @@ class PeopleCalls(BaseCalls):
         return await self._get("/v1/user-bonuses/{}", user_bonus_id)
 
     @api_call
-    async def get_attachment(self, attachment_id: str) -> dict[str, Any]:
+    async def get_attachment(self, attachment_id: str) -> Row:
         """Return the metadata of a file that a Toloker sent.
 
         Args:
@@ -291,7 +292,7 @@ class PeopleCalls(BaseCalls):
         return await run_on_loop(_download(self.service, build_path("/v1/attachments/{}/download", attachment_id), path))
 
     @api_call
-    async def get_message_thread(self, message_thread_id: str) -> dict[str, Any]:
+    async def get_message_thread(self, message_thread_id: str) -> Row:
         """Return a message thread with its messages.
 
         Args:
@@ -308,11 +309,11 @@ class PeopleCalls(BaseCalls):
         id_ = validate("id", text, message_thread_id)
         page = await self._get("/v1/message-threads", query={"id_gte": id_, "id_lte": id_})
         for thread in page.get("items") or ():
-            return dict(thread)
+            return Row(thread)
         raise NotFound(f"There is no message thread {id_}.", status=404, hint="Check the id and the account.")
 
     @api_call
-    async def compose_message_thread(self, compose: Mapping[str, Any]) -> dict[str, Any]:
+    async def compose_message_thread(self, compose: Mapping[str, Any]) -> Row:
         """Send a message to Tolokers, in a new thread.
 
         Args:
@@ -331,7 +332,7 @@ class PeopleCalls(BaseCalls):
         return await self._post("/v1/message-threads/compose", body=compose)
 
     @api_call
-    async def reply_message_thread(self, message_thread_id: str, reply: Mapping[str, Any]) -> dict[str, Any]:
+    async def reply_message_thread(self, message_thread_id: str, reply: Mapping[str, Any]) -> Row:
         """Reply in a message thread.
 
         Args:
@@ -350,7 +351,7 @@ class PeopleCalls(BaseCalls):
         return await self._post("/v1/message-threads/{}/reply", message_thread_id, body=reply)
 
     @api_call
-    async def add_message_thread_to_folders(self, message_thread_id: str, folders: Sequence[MessageFolder]) -> dict[str, Any]:
+    async def add_message_thread_to_folders(self, message_thread_id: str, folders: Sequence[MessageFolder]) -> Row:
         """Add a message thread to folders.
 
         Args:
@@ -369,9 +370,7 @@ class PeopleCalls(BaseCalls):
         return await self._post(path, message_thread_id, body={"folders": list(folders)})
 
     @api_call
-    async def remove_message_thread_from_folders(
-        self, message_thread_id: str, folders: Sequence[MessageFolder]
-    ) -> dict[str, Any]:
+    async def remove_message_thread_from_folders(self, message_thread_id: str, folders: Sequence[MessageFolder]) -> Row:
         """Remove a message thread from folders.
 
         Args:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toloka_frames._runtime.progress import ProgressArg
+    from toloka_frames._schema.row import Row
     from toloka_frames._transport.http import ApiClient
 
 # the maximum in one request (Toloka-Kit 1.2.3)
@@ -28,7 +29,7 @@ class PoolCalls(BaseCalls):
     """Calls about pools and their statistics."""
 
     @api_call
-    async def get_pool(self, pool_id: str) -> dict[str, Any]:
+    async def get_pool(self, pool_id: str) -> Row:
         """Return a pool.
 
         Args:
@@ -45,7 +46,7 @@ class PoolCalls(BaseCalls):
         return await self._get("/v1/pools/{}", pool_id)
 
     @api_call
-    async def create_pool(self, pool: Mapping[str, Any], tier: str | None = None) -> dict[str, Any]:
+    async def create_pool(self, pool: Mapping[str, Any], tier: str | None = None) -> Row:
         """Create a pool.
 
         The call has no idempotency key: after `OutcomeUnknown`, check the list of pools before you call it again.
@@ -67,7 +68,7 @@ class PoolCalls(BaseCalls):
         return await self._post("/v1/pools", body=pool, query=query)
 
     @api_call
-    async def update_pool(self, pool_id: str, pool: Mapping[str, Any]) -> dict[str, Any]:
+    async def update_pool(self, pool_id: str, pool: Mapping[str, Any]) -> Row:
         """Replace a pool.
 
         Args:
@@ -87,7 +88,7 @@ class PoolCalls(BaseCalls):
         return await self._put("/v1/pools/{}", pool_id, body=pool)
 
     @api_call
-    async def patch_pool(self, pool_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+    async def patch_pool(self, pool_id: str, patch: Mapping[str, Any]) -> Row:
         """Change a pool's priority.
 
         Args:
@@ -106,7 +107,7 @@ class PoolCalls(BaseCalls):
         return await self._patch("/v1/pools/{}", pool_id, body=patch)
 
     @api_call
-    async def clone_pool(self, pool_id: str) -> dict[str, Any]:
+    async def clone_pool(self, pool_id: str) -> Row:
         """Start cloning a pool without its tasks.
 
         Args:
@@ -124,7 +125,7 @@ class PoolCalls(BaseCalls):
         return await self._post("/v1/pools/{}/clone", pool_id, returns=OPERATION)
 
     @api_call
-    async def open_pool(self, pool_id: str) -> dict[str, Any] | None:
+    async def open_pool(self, pool_id: str) -> Row | None:
         """Open a pool.
 
         Args:
@@ -142,7 +143,7 @@ class PoolCalls(BaseCalls):
         return await self._run_action("/v1/pools/{}/open", pool_id)
 
     @api_call
-    async def close_pool(self, pool_id: str) -> dict[str, Any] | None:
+    async def close_pool(self, pool_id: str) -> Row | None:
         """Close a pool.
 
         Args:
@@ -159,7 +160,7 @@ class PoolCalls(BaseCalls):
         return await self._run_action("/v1/pools/{}/close", pool_id)
 
     @api_call
-    async def close_pool_for_update(self, pool_id: str) -> dict[str, Any] | None:
+    async def close_pool_for_update(self, pool_id: str) -> Row | None:
         """Close a pool for editing. The service opens it again after 15 minutes.
 
         Args:
@@ -176,7 +177,7 @@ class PoolCalls(BaseCalls):
         return await self._run_action("/v1/pools/{}/close-for-update", pool_id)
 
     @api_call
-    async def archive_pool(self, pool_id: str) -> dict[str, Any] | None:
+    async def archive_pool(self, pool_id: str) -> Row | None:
         """Archive a closed pool.
 
         Args:
@@ -194,9 +195,7 @@ class PoolCalls(BaseCalls):
         return await self._run_action("/v1/pools/{}/archive", pool_id)
 
     @api_call
-    async def get_analytics(
-        self, stats: Sequence[Mapping[str, Any]], *, progress: ProgressArg = "auto"
-    ) -> list[dict[str, Any]]:
+    async def get_analytics(self, stats: Sequence[Mapping[str, Any]], *, progress: ProgressArg = "auto") -> list[Row]:
         """Return statistics of pools as computed by the service. Wait for the operation, showing its progress.
 
         Args:
@@ -223,7 +222,7 @@ class PoolCalls(BaseCalls):
         return await run_on_loop(_analytics(self.service, json_body(list(stats)), progress))
 
 
-async def _analytics(service: ApiClient, body: bytes, progress: ProgressArg) -> list[dict[str, Any]]:
+async def _analytics(service: ApiClient, body: bytes, progress: ProgressArg) -> list[Row]:
     # computing statistics twice changes nothing, so the request is repeated if its response is lost
     started = await service.post("/staging/analytics-2", {}, body, repeatable=True)
     ended = await operations.wait(service, operations.check_operation(started), None, progress)

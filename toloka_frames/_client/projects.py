@@ -10,12 +10,14 @@ from toloka_frames._client.call import api_call
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from toloka_frames._schema.row import Row
+
 
 class ProjectCalls(BaseCalls):
     """Calls about projects."""
 
     @api_call
-    async def get_project(self, project_id: str) -> dict[str, Any]:
+    async def get_project(self, project_id: str) -> Row:
         """Return a project.
 
         Args:
@@ -32,7 +34,7 @@ class ProjectCalls(BaseCalls):
         return await self._get("/v1/projects/{}", project_id)
 
     @api_call
-    async def create_project(self, project: Mapping[str, Any]) -> dict[str, Any]:
+    async def create_project(self, project: Mapping[str, Any]) -> Row:
         """Create a project.
 
         The call has no idempotency key: after `OutcomeUnknown`, check the list of projects before you call it again.
@@ -52,7 +54,7 @@ class ProjectCalls(BaseCalls):
         return await self._post("/v1/projects", body=project)
 
     @api_call
-    async def update_project(self, project_id: str, project: Mapping[str, Any]) -> dict[str, Any]:
+    async def update_project(self, project_id: str, project: Mapping[str, Any]) -> Row:
         """Replace a project.
 
         Args:
@@ -72,7 +74,7 @@ class ProjectCalls(BaseCalls):
         return await self._put("/v1/projects/{}", project_id, body=project)
 
     @api_call
-    async def archive_project(self, project_id: str) -> dict[str, Any] | None:
+    async def archive_project(self, project_id: str) -> Row | None:
         """Archive a project whose pools are all archived.
 
         Args:
@@ -90,9 +92,7 @@ class ProjectCalls(BaseCalls):
         return await self._run_action("/v1/projects/{}/archive", project_id)
 
     @api_call
-    async def check_update_project_for_major_version_change(
-        self, project_id: str, project: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    async def check_update_project_for_major_version_change(self, project_id: str, project: Mapping[str, Any]) -> Row:
         """Check what `update_project` would change, without changing it.
 
         Args:

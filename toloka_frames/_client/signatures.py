@@ -64,7 +64,9 @@ def _signature(method: Callable[..., Any], hints: Mapping[str, Any]) -> inspect.
         for name, hint in hints.items()
         if name not in names
     ]
-    return written.replace(parameters=[*positional, *keys, *own[len(positional) :]])
+    # as that of a coroutine function, which shows the type of its result
+    returned = written.return_annotation.removeprefix("Coroutine[Any, Any, ").removesuffix("]")
+    return written.replace(parameters=[*positional, *keys, *own[len(positional) :]], return_annotation=returned)
 
 
 def _doc(method: Callable[..., Any], resource: Resource, hints: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toloka_frames._schema.keywords import AssignmentField, AssignmentStatus
+    from toloka_frames._schema.row import Row
     from toloka_frames._schema.timestamps import TimestampLike
     from toloka_frames._transport.http import ApiClient
 
@@ -54,7 +55,7 @@ class TaskCalls(BaseCalls):
     """Calls about tasks, task suites, assignments and their aggregation."""
 
     @api_call
-    async def get_task(self, task_id: str) -> dict[str, Any]:
+    async def get_task(self, task_id: str) -> Row:
         """Return a task.
 
         Args:
@@ -79,7 +80,7 @@ class TaskCalls(BaseCalls):
         allow_defaults: bool | None = None,
         open_pool: bool | None = None,
         skip_invalid_items: bool | None = None,
-    ) -> dict[str, Any]:
+    ) -> Row:
         """Create tasks in one request.
 
         To upload a whole DataFrame, use `tf.create_tasks`: it splits the rows into requests, waits and reports row by row.
@@ -109,7 +110,7 @@ class TaskCalls(BaseCalls):
         return await self._create_in_bulk(CREATE_TASKS, tasks, operation_id, async_mode, flags)
 
     @api_call
-    async def patch_task(self, task_id: str, patch: Mapping[str, Any], *, open_pool: bool | None = None) -> dict[str, Any]:
+    async def patch_task(self, task_id: str, patch: Mapping[str, Any], *, open_pool: bool | None = None) -> Row:
         """Change the overlap or the baseline solutions of a task.
 
         Args:
@@ -129,7 +130,7 @@ class TaskCalls(BaseCalls):
         return await self._patch("/v1/tasks/{}", task_id, body=patch, open_pool=open_pool)
 
     @api_call
-    async def patch_task_overlap_or_min(self, task_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+    async def patch_task_overlap_or_min(self, task_id: str, patch: Mapping[str, Any]) -> Row:
         """Set the overlap of a task, but not below the number of answers that exist or are in progress.
 
         Args:
@@ -148,7 +149,7 @@ class TaskCalls(BaseCalls):
         return await self._patch("/v1/tasks/{}/set-overlap-or-min", task_id, body=patch)
 
     @api_call
-    async def get_task_suite(self, task_suite_id: str) -> dict[str, Any]:
+    async def get_task_suite(self, task_suite_id: str) -> Row:
         """Return a task suite.
 
         Args:
@@ -173,7 +174,7 @@ class TaskCalls(BaseCalls):
         allow_defaults: bool | None = None,
         open_pool: bool | None = None,
         skip_invalid_items: bool | None = None,
-    ) -> dict[str, Any]:
+    ) -> Row:
         """Create task suites in one request.
 
         To upload a whole DataFrame, use `tf.create_task_suites`: it splits the rows into requests, waits and reports row by
@@ -203,9 +204,7 @@ class TaskCalls(BaseCalls):
         return await self._create_in_bulk(CREATE_TASK_SUITES, task_suites, operation_id, async_mode, flags)
 
     @api_call
-    async def patch_task_suite(
-        self, task_suite_id: str, patch: Mapping[str, Any], *, open_pool: bool | None = None
-    ) -> dict[str, Any]:
+    async def patch_task_suite(self, task_suite_id: str, patch: Mapping[str, Any], *, open_pool: bool | None = None) -> Row:
         """Change the overlap or the priority of a task suite.
 
         Args:
@@ -225,7 +224,7 @@ class TaskCalls(BaseCalls):
         return await self._patch("/v1/task-suites/{}", task_suite_id, body=patch, open_pool=open_pool)
 
     @api_call
-    async def patch_task_suite_overlap_or_min(self, task_suite_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+    async def patch_task_suite_overlap_or_min(self, task_suite_id: str, patch: Mapping[str, Any]) -> Row:
         """Set the overlap of a task suite, but not below the number of answers that exist or are in progress.
 
         Args:
@@ -244,7 +243,7 @@ class TaskCalls(BaseCalls):
         return await self._patch("/v1/task-suites/{}/set-overlap-or-min", task_suite_id, body=patch)
 
     @api_call
-    async def get_assignment(self, assignment_id: str) -> dict[str, Any]:
+    async def get_assignment(self, assignment_id: str) -> Row:
         """Return an assignment.
 
         Args:
@@ -261,7 +260,7 @@ class TaskCalls(BaseCalls):
         return await self._get("/v1/assignments/{}", assignment_id)
 
     @api_call
-    async def patch_assignment(self, assignment_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+    async def patch_assignment(self, assignment_id: str, patch: Mapping[str, Any]) -> Row:
         """Accept or reject an assignment, or change its comment.
 
         Args:
@@ -292,7 +291,7 @@ class TaskCalls(BaseCalls):
             raise
 
     @api_call
-    async def accept_assignment(self, assignment_id: str, public_comment: str) -> dict[str, Any]:
+    async def accept_assignment(self, assignment_id: str, public_comment: str) -> Row:
         """Accept an assignment, which pays its reward.
 
         Args:
@@ -312,7 +311,7 @@ class TaskCalls(BaseCalls):
         return await self.patch_assignment(assignment_id, {"status": "ACCEPTED", "public_comment": public_comment})
 
     @api_call
-    async def reject_assignment(self, assignment_id: str, public_comment: str) -> dict[str, Any]:
+    async def reject_assignment(self, assignment_id: str, public_comment: str) -> Row:
         """Reject an assignment.
 
         Args:
@@ -379,7 +378,7 @@ class TaskCalls(BaseCalls):
         pool_id: str,
         fields: Sequence[Mapping[str, Any]],
         answer_weight_skill_id: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> Row:
         """Start aggregating the answers of a pool at the service.
 
         Args:
@@ -409,7 +408,7 @@ class TaskCalls(BaseCalls):
         fields: Sequence[Mapping[str, Any]],
         answer_weight_skill_id: str | None = None,
         type: Literal["WEIGHTED_DYNAMIC_OVERLAP", "DAWID_SKENE"] = "WEIGHTED_DYNAMIC_OVERLAP",
-    ) -> dict[str, Any]:
+    ) -> Row:
         """Aggregate the answers to one task at the service.
 
         Args:

@@ -11,12 +11,14 @@ from toloka_frames._transport.http import OPERATION
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from toloka_frames._schema.row import Row
+
 
 class TrainingCalls(BaseCalls):
     """Calls about trainings."""
 
     @api_call
-    async def get_training(self, training_id: str) -> dict[str, Any]:
+    async def get_training(self, training_id: str) -> Row:
         """Return a training.
 
         Args:
@@ -33,7 +35,7 @@ class TrainingCalls(BaseCalls):
         return await self._get("/v1/trainings/{}", training_id)
 
     @api_call
-    async def create_training(self, training: Mapping[str, Any]) -> dict[str, Any]:
+    async def create_training(self, training: Mapping[str, Any]) -> Row:
         """Create a training.
 
         The call has no idempotency key: after `OutcomeUnknown`, check the list of trainings before you call it again.
@@ -53,7 +55,7 @@ class TrainingCalls(BaseCalls):
         return await self._post("/v1/trainings", body=training)
 
     @api_call
-    async def update_training(self, training_id: str, training: Mapping[str, Any]) -> dict[str, Any]:
+    async def update_training(self, training_id: str, training: Mapping[str, Any]) -> Row:
         """Replace a training.
 
         Args:
@@ -73,7 +75,7 @@ class TrainingCalls(BaseCalls):
         return await self._put("/v1/trainings/{}", training_id, body=training)
 
     @api_call
-    async def clone_training(self, training_id: str) -> dict[str, Any]:
+    async def clone_training(self, training_id: str) -> Row:
         """Start cloning a training.
 
         Args:
@@ -91,7 +93,7 @@ class TrainingCalls(BaseCalls):
         return await self._post("/v1/trainings/{}/clone", training_id, returns=OPERATION)
 
     @api_call
-    async def open_training(self, training_id: str) -> dict[str, Any] | None:
+    async def open_training(self, training_id: str) -> Row | None:
         """Open a training.
 
         Args:
@@ -109,7 +111,7 @@ class TrainingCalls(BaseCalls):
         return await self._run_action("/v1/trainings/{}/open", training_id)
 
     @api_call
-    async def close_training(self, training_id: str) -> dict[str, Any] | None:
+    async def close_training(self, training_id: str) -> Row | None:
         """Close a training.
 
         Args:
@@ -126,7 +128,7 @@ class TrainingCalls(BaseCalls):
         return await self._run_action("/v1/trainings/{}/close", training_id)
 
     @api_call
-    async def close_training_for_update(self, training_id: str) -> dict[str, Any] | None:
+    async def close_training_for_update(self, training_id: str) -> Row | None:
         """Close a training for editing. The service opens it again after 15 minutes.
 
         Args:
@@ -143,7 +145,7 @@ class TrainingCalls(BaseCalls):
         return await self._run_action("/v1/trainings/{}/close-for-update", training_id)
 
     @api_call
-    async def archive_training(self, training_id: str) -> dict[str, Any] | None:
+    async def archive_training(self, training_id: str) -> Row | None:
         """Archive a closed training.
 
         Args:

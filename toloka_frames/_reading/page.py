@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from toloka_frames._reading.page_faults import not_a_page
 from toloka_frames._schema.columns import FLOAT, TIMESTAMP, Column, Layout, PathStep, ValuePath, in_datetime_range
 from toloka_frames._schema.json_rows import batch_of, batch_without_extra, parse_json
+from toloka_frames._schema.row import Row
 from toloka_frames._transport.http import decode_arrow
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class DictPage:
 
     ids: list[str]
     has_more: bool
-    rows: list[dict[str, Any]]
+    rows: list[Row]
 
     def keep(self, wanted: Sequence[bool]) -> DictPage:
         """Return the page with the wanted rows only."""
@@ -101,7 +102,7 @@ def read_dicts(body: bytes, layout: Layout, *, is_sorted_by_id: bool = True) -> 
         BadAnswer: If the body is not a page of a list.
     """
     try:
-        page = parse_json(body)
+        page = parse_json(body, Row)
         rows, has_more = page[layout.rows_key], page["has_more"]
         ids = [row[layout.cursor] for row in rows]
         "\n".join(ids).encode()  # an id must be text that a query can hold

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from toloka_frames._runtime.progress import ProgressTracker
     from toloka_frames._schema.lists import Resource
+    from toloka_frames._schema.row import Row
     from toloka_frames._transport.http import ApiClient
 
 RowsT = TypeVar("RowsT", pa.RecordBatch, pa.Table)
@@ -264,7 +265,7 @@ class Scan:
         validate("chunk_rows", positive, chunk_rows)
         return self._frames(chunk_rows, columns, dtype_backend)
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[Row]:
         """Iterate over the rows as dicts, as in the API.
 
         Raises:
@@ -274,7 +275,7 @@ class Scan:
         for rows in iterate(self._source.rows()):
             yield from rows
 
-    def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
+    def __aiter__(self) -> AsyncIterator[Row]:
         """Iterate over the rows as dicts, as in the API, in async code of any event loop; errors as in iteration."""
         return AsyncItems(self._source.rows())
 
@@ -465,7 +466,7 @@ class Source:
             pages if self._unreadable is None else self._unreadable.report_with(pages, self.request, is_filtered=bool(filters))
         )
 
-    async def rows(self) -> AsyncGenerator[list[dict[str, Any]], None]:
+    async def rows(self) -> AsyncGenerator[list[Row], None]:
         """Yield the rows of each page as dicts as in the API."""
         layout = Layout(self.request.resource.rows_key, self.request.resource.cursor, ())
         request = PageRequest(self.service, self.request.path, self.query(), layout, read_dicts)

@@ -71,15 +71,19 @@ class NotJsonError(ValueError):
         self.value, self.path, self.row = value, path, row
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes, objects: type[Row] | None = None) -> Any:
     """Return the value of JSON text; numbers that no finite float represents are a `BeyondFloat`.
+
+    Args:
+        text: The text.
+        objects: The type of objects; None for dict.
 
     Raises:
         ValueError: If it is not JSON.
         RecursionError: If it is nested too deeply.
     """
     # not orjson, which turns integers beyond 64 bits into floats
-    return json.loads(text, parse_float=_parse_float, parse_constant=_parse_constant)
+    return json.loads(text, parse_float=_parse_float, parse_constant=_parse_constant, object_hook=objects)
 
 
 def _parse_float(text: str) -> float:

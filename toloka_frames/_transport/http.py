@@ -25,6 +25,7 @@ import pyarrow.json as pa_json
 
 from toloka_frames._errors import AccessDenied, ConfigurationError, InputError, NotFound, QuotaExceeded, TolokaError
 from toloka_frames._runtime.event_loop import in_thread, start
+from toloka_frames._schema.row import Row
 from toloka_frames._transport.auth import TokenAuth, redact, remove_token, shown_content, without_frames
 from toloka_frames._transport.connections import (
     ACT_UNDER,
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 OPERATION = ("id", "status")
 NO_CONTENT = 204
 Response: TypeAlias = httpx.Response
-JsonT = TypeVar("JsonT", dict[str, Any], list[dict[str, Any]])
+JsonT = TypeVar("JsonT", Row, list[Row])
 
 # every other part of a path is an id: /v1/pools/1080020/open
 ID = re.compile(r"(/[a-z-]+)/(?!v\d/)[^/]+")
@@ -190,16 +191,16 @@ class ApiClient:
                 self._requester = await self._fetch_requester()
         return self._requester
 
-    async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+    async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> Row:
         """Request an object.
 
         Raises:
             ApiError: If the service rejects the request, or its response is not an object.
             ConnectionFailed: If no response arrives.
         """
-        return decode_json(await self.send("GET", path, query=query, repeatable=True), dict)
+        return decode_json(await self.send("GET", path, query=query, repeatable=True), Row)
 
-    async def get_all(self, path: str) -> list[dict[str, Any]]:
+    async def get_all(self, path: str) -> list[Row]:
         """Request a list that has no pages; errors as in `get`."""
         return decode_json(await self.send("GET", path, repeatable=True), list)
 
@@ -207,7 +208,7 @@ class ApiClient:
         """Write the body of a response to a file, chunk by chunk; errors as in `get`."""
         await self.send("GET", path, repeatable=True, into=file)
 
-    async def post(self, path: str, query: Mapping[str, str], content: bytes, *, repeatable: bool) -> dict[str, Any]:
+    async def post(self, path: str, query: Mapping[str, str], content: bytes, *, repeatable: bool) -> Row:
         """Create an object.
 
         Raises:
@@ -215,9 +216,9 @@ class ApiClient:
             ConnectionFailed: If no response arrives.
             OutcomeUnknown: If no response arrives to a request that must not be repeated.
         """
-        return decode_json(await self.send("POST", path, query=query, content=content, repeatable=repeatable), dict)
+        return decode_json(await self.send("POST", path, query=query, content=content, repeatable=repeatable), Row)
 
-    async def act(self, path: str, returns: Sequence[str] = OPERATION) -> dict[str, Any] | None:
+    async def act(self, path: str, returns: Sequence[str] = OPERATION) -> Row | None:
         """Start an action; return None if there is nothing to do (204).
 
         Args:
@@ -230,7 +231,7 @@ class ApiClient:
         response = await self.send("POST", path, repeatable=False)
         if not response.content and (response.status_code == NO_CONTENT or not returns):
             return None
-        return decode_object(response, returns) if returns else decode_json(response, dict)
+        return decode_object(response, returns) if returns else decode_json(response, Row)
 
     async def send(
         self,
@@ -298,9 +299,9 @@ class ApiClient:
             if error.code is None:  # something between responded, which knows nothing of the account
                 raise
             return None
-        requester = decode_json(response, dict).get("id")
+        requester = decode_json(response, Row).get("id")
         if not isinstance(requester, str) or not requester:
-            fault = field_fault(shown_content(response), decode_json(response, dict), {"id": "text"})
+            fault = field_fault(shown_content(response), decode_json(response, Row), {"id": "text"})
             raise bad_answer(
                 response.status_code, shown_content(response), "the requester with its id was expected", fault=fault
             )
@@ -577,7 +578,7 @@ def decode_json(response: httpx.Response, shape: type[JsonT]) -> JsonT:
         BadAnswer: If the body is not JSON, or of another shape.
     """
     try:
-        value = json.loads(response.content)
+        value = json.loads(response.content, object_hook=Row)
         if SURROGATE.search(response.content):
             value = encodable(value)
     except (ValueError, RecursionError) as error:
@@ -587,7 +588,7 @@ def decode_json(response: httpx.Response, shape: type[JsonT]) -> JsonT:
     return value
 
 
-def decode_object(response: httpx.Response, returns: Sequence[str] = ("id",), **values: Any) -> dict[str, Any]:
+def decode_object(response: httpx.Response, returns: Sequence[str] = ("id",), **values: Any) -> Row:
     """Return the object of a response that has changed something.
 
     Args:
@@ -598,7 +599,7 @@ def decode_object(response: httpx.Response, returns: Sequence[str] = ("id",), **
     Raises:
         BadAnswer: If it is not this object; the request may have taken effect.
     """
-    body = decode_json(response, dict)
+    body = decode_json(response, Row)
     has_fields = all(isinstance(body[name], str) if name in OPERATION else True for name in returns if name in body)
     if not has_fields or not body.keys() >= set(returns) or any(body.get(name) != value for name, value in values.items()):
         kinds = {name: "text" if name in OPERATION else "" for name in returns} | {name: repr(values[name]) for name in values}

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from toloka_frames._errors import Conflict, InputError, OperationFailed, OperationTimeout, TolokaError
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._runtime.progress import ProgressArg, ProgressTracker, current_progress, track_progress
+from toloka_frames._schema.row import Row
 from toloka_frames._transport.faults import Fault, field_fault, shape_fault, syntax_fault
 from toloka_frames._transport.http import OPERATION, decode_arrow
 from toloka_frames._transport.responses import bad_answer, to_text
@@ -61,7 +62,7 @@ BETWEEN = re.compile(r"\s*,\s*(?={)|\s*(?=\])")
 CLOSING = re.compile(r"\]\s*\Z")
 
 
-async def start(service: ApiClient, path: str, query: Mapping[str, str], content: bytes) -> dict[str, Any]:
+async def start(service: ApiClient, path: str, query: Mapping[str, str], content: bytes) -> Row:
     """Start an operation whose id the caller chose, and return it.
 
     If a retry is rejected because an earlier attempt has started the operation, return that operation.
@@ -84,16 +85,14 @@ async def start(service: ApiClient, path: str, query: Mapping[str, str], content
         raise
 
 
-async def wait(
-    service: ApiClient, operation: Mapping[str, Any] | str, timeout: float | None, progress: ProgressArg
-) -> dict[str, Any]:
+async def wait(service: ApiClient, operation: Mapping[str, Any] | str, timeout: float | None, progress: ProgressArg) -> Row:
     """Wait until an operation ends, show its progress, and return it.
 
     Raises:
         OperationFailed: If it ends with FAIL.
         OperationTimeout: If it does not end within `timeout` seconds.
     """
-    operation = await get(service, operation) if isinstance(operation, str) else dict(operation)
+    operation = await get(service, operation) if isinstance(operation, str) else Row(operation)
     if not isinstance(operation.get("id"), str):
         raise InputError(
             "This is not an operation: it has no id.", hint="Give the operation that the call returned, or its id."
@@ -106,12 +105,12 @@ async def wait(
     return ended
 
 
-async def get(service: ApiClient, operation_id: str) -> dict[str, Any]:
+async def get(service: ApiClient, operation_id: str) -> Row:
     """Return an operation in its current state (Toloka API, "Get operation by ID")."""
     return check_operation(await service.get(_path(operation_id)), operation_id)
 
 
-async def get_log_entries(service: ApiClient, operation_id: str) -> list[dict[str, Any]]:
+async def get_log_entries(service: ApiClient, operation_id: str) -> list[Row]:
     """Return the entries of an operation's log, in no promised order (Toloka API, "Get operation log")."""
     return await service.get_all(f"{_path(operation_id)}/log")
 
@@ -123,7 +122,7 @@ async def read_log(service: ApiClient, operation_id: str, object_id: str, sample
     return await in_thread(parse_log, body, object_id, sample)
 
 
-def check_operation(operation: dict[str, Any], operation_id: str | None = None, *, starting: bool = False) -> dict[str, Any]:
+def check_operation(operation: Row, operation_id: str | None = None, *, starting: bool = False) -> Row:
     """Return a response body if it is an operation.
 
     Args:
@@ -172,9 +171,7 @@ def _path(operation_id: str) -> str:
     return f"/v1/operations/{validate('operation_id', path_part, operation_id)}"
 
 
-async def _ended_within(
-    service: ApiClient, operation: dict[str, Any], timeout: float | None, tracker: ProgressTracker
-) -> dict[str, Any]:
+async def _ended_within(service: ApiClient, operation: Row, timeout: float | None, tracker: ProgressTracker) -> Row:
     try:
         async with OperationPoller(service) as poller, asyncio.timeout(timeout):
             return await poller.ended(operation, tracker)
@@ -199,7 +196,7 @@ class Waiter:
 
     operation: Mapping[str, Any]
     since: float
-    polled: asyncio.Future[dict[str, Any]]
+    polled: asyncio.Future[Row]
 
 
 class OperationPoller:
@@ -221,7 +218,7 @@ class OperationPoller:
         self._polling.cancel()
         await asyncio.wait({self._polling})
 
-    async def ended(self, operation: Mapping[str, Any], tracker: ProgressTracker | None = None) -> dict[str, Any]:
+    async def ended(self, operation: Mapping[str, Any], tracker: ProgressTracker | None = None) -> Row:
         """Return an operation once it has ended, with SUCCESS or FAIL.
 
         Args:
@@ -231,7 +228,7 @@ class OperationPoller:
         Raises:
             TolokaError: If the operation cannot be requested.
         """
-        since, polled = asyncio.get_running_loop().time(), dict(operation)
+        since, polled = asyncio.get_running_loop().time(), Row(operation)
         while not has_ended(polled):
             with current_progress().wait(f"the operation, {polled.get('status')}"):
                 polled = await self._next_poll(operation, since)
@@ -239,7 +236,7 @@ class OperationPoller:
                 tracker.rows = _percent(polled.get("progress"))
         return polled
 
-    async def _next_poll(self, operation: Mapping[str, Any], since: float) -> dict[str, Any]:
+    async def _next_poll(self, operation: Mapping[str, Any], since: float) -> Row:
         waiter = Waiter(operation, since, asyncio.get_running_loop().create_future())
         if self._polling.done():
             raise _polling_ended(self._polling)
@@ -275,7 +272,7 @@ class OperationPoller:
         listed = await self._list(waiters) if self._can_list and len(waiters) > 1 else {}
         await asyncio.gather(*(self._report(waiter, listed.get(waiter.operation["id"])) for waiter in waiters))
 
-    async def _list(self, waiters: Sequence[Waiter]) -> dict[str, dict[str, Any]]:
+    async def _list(self, waiters: Sequence[Waiter]) -> dict[str, Row]:
         """Request these operations as one list and return them by id (Toloka API, "Get list of operations")."""
         types = {str(waiter.operation.get("type")) for waiter in waiters}
         submitted = [waiter.operation.get("submitted") for waiter in waiters]
@@ -290,7 +287,7 @@ class OperationPoller:
         self._can_list = isinstance(rows, list)
         return {row["id"]: row for row in rows or () if is_operation(row)} if self._can_list else {}
 
-    async def _report(self, waiter: Waiter, operation: dict[str, Any] | None) -> None:
+    async def _report(self, waiter: Waiter, operation: Row | None) -> None:
         """Hand an operation to its waiter; request it by id if the list did not show it."""
         try:
             operation = operation or await get(self._service, waiter.operation["id"])

@@ -217,7 +217,7 @@ def encodable(value: Any) -> Any:
     if isinstance(value, str):
         return to_text(value)
     if isinstance(value, dict):
-        return {to_text(name): encodable(member) for name, member in value.items()}
+        return type(value)((to_text(name), encodable(member)) for name, member in value.items())
     return list(map(encodable, value)) if isinstance(value, list) else value
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from toloka_frames._errors import ApiError, Conflict, ConnectionFailed, InputError, NotFound, TolokaError, ValidationFailed
 from toloka_frames._runtime.concurrency import WorkerPool
 from toloka_frames._runtime.progress import ProgressArg, track_progress
+from toloka_frames._schema.row import Row
 from toloka_frames._transport.auth import shown_content
 from toloka_frames._transport.http import decode_json
 from toloka_frames._transport.responses import bad_answer
@@ -351,7 +352,7 @@ class PerRowJob(RowJob):
     async def _send(self, call: RowCall) -> str:
         """Make a call; return the id of the object that it has changed."""
         response = await self._service.send(call.method, call.path, content=call.content, repeatable=True)
-        changed = decode_json(response, dict)
+        changed = decode_json(response, Row)
         if not _has(changed, call.fields):
             error = bad_answer(
                 response.status_code, shown_content(response), f"an object with {dict(call.fields)} was expected"

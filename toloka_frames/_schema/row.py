@@ -1,0 +1,40 @@
+"""Rows of lists and single objects of the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Row(dict[str, Any]):
+    """A JSON object of the API: a dict whose keys are also attributes, as are those of the objects in it.
+
+    `row.status` is `row["status"]`, and can be set and deleted. The names of dict's own methods (`items`, `keys`, `values`,
+    `get`, `pop`, `update`, `copy`, `clear`, `setdefault`, `popitem`) stay dict's: use `row["items"]` for a key of such a name.
+
+    Examples:
+        >>> row = Row(status="NEW", etd=None)
+        >>> row.status
+        'NEW'
+        >>> row == {"status": "NEW", "etd": None}
+        True
+    """
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            # name and obj make Python suggest the nearest key
+            raise AttributeError(f"this object of the API has no {name!r}", name=name, obj=self) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        if name not in self:
+            raise AttributeError(f"this object of the API has no {name!r}", name=name, obj=self)
+        del self[name]
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *filter(str.isidentifier, self)]
