@@ -118,7 +118,8 @@ class IdColumn:
         is_missing, width = self._texts == b"", self._texts.dtype.itemsize
         last_bytes = self._texts.view(np.uint8)[width - 1 :: width]
         if not (is_missing | (last_bytes != 0)).all():
-            return pa.array(self._texts, pa.large_binary(), mask=is_missing).cast(pa.large_string())
+            # in two steps: pyarrow 17 makes no large_binary of a NumPy array
+            return pa.array(self._texts, pa.binary(), mask=is_missing).cast(pa.large_binary()).cast(pa.large_string())
         self._is_shared = True
         offsets = np.arange(len(self._texts) + 1, dtype=np.int64) * width
         validity = pa.array(~is_missing).buffers()[1]
