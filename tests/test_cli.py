@@ -53,7 +53,7 @@ def serving(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[st
     with child_process([COMMAND, "serve", *arguments], cwd=folder) as process:
         assert process.stdout is not None
         first_line, client_line = process.stdout.readline(), process.stdout.readline()
-        match = re.fullmatch(r"tf\.AsyncTolokaClient\('(.+)', url='(.+)'\)\n", client_line)
+        match = re.fullmatch(r"tf\.TolokaClient\('(.+)', url='(.+)'\)\n", client_line)
         assert match is not None
         client = tf.AsyncTolokaClient(match[1], url=match[2])
         yield process, first_line, client

@@ -68,7 +68,7 @@ def test_a_parquet_file_keeps_its_types(tmp_path: Path, capsys: pytest.CaptureFi
     columns = ["INPUT:number", "INPUT:share", "INPUT:flag"]
     tasks_read = answers[columns].drop_duplicates().sort_values("INPUT:number").reset_index(drop=True)
     assert tasks_read.astype(object).to_numpy().tolist() == tasks.astype(object).to_numpy().tolist()
-    assert [str(dtype) for dtype in tasks_read.dtypes] == ["int64", "float64", "bool"]
+    assert [str(dtype) for dtype in tasks_read.dtypes] == ["Int64", "float64", "bool"]
 
 
 def test_known_solutions_make_control_tasks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -250,7 +250,10 @@ def sort_value(row: dict[str, Any], name: str) -> tuple[int, Any]:
         return (0, "")
     if isinstance(value, int) or (name == "id" and value.isdecimal()):
         return (1, int(value))
-    return (1, value.ljust(26, "0") if name not in {"id", "task_id"} else value)
+    if name in {"id", "task_id"}:
+        return (1, value)
+    seconds, _, fraction = value.partition(".")  # there is none in a timestamp of a whole second
+    return (1, f"{seconds}.{fraction:0<6}")
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -175,7 +175,7 @@ def served(db: Path, port: int) -> Iterator[str]:
     with child_process(command) as process:
         assert process.stdout is not None
         output = process.stdout.readline() + process.stdout.readline()
-        yield re.findall(r"AsyncTolokaClient\('(.+?)'", output)[0]
+        yield re.findall(r"TolokaClient\('(.+?)'", output)[0]
 
 
 def free_port() -> int:

@@ -140,13 +140,13 @@ def not_json(response: httpx.Response, shape: type, retry_after: float | None, c
 
     Args:
         response: The response.
-        shape: dict, or list for a list of objects.
+        shape: A type of dict, or list for a list of objects.
         retry_after: The seconds in its Retry-After header, or None.
         cause: The error of parsing it, if there was one.
     """
-    status, expected = response.status_code, "an object" if shape is dict else "a list of objects"
-    body = shown_content(response)
-    fault = syntax_fault(body, cause) or shape_fault(body, shape)
+    status, is_object, body = response.status_code, issubclass(shape, dict), shown_content(response)
+    expected = "an object" if is_object else "a list of objects"
+    fault = syntax_fault(body, cause) or shape_fault(body, dict if is_object else list)
     error = bad_answer(status, body, f"JSON was expected ({expected})", fault=fault, retryable=status in RETRYABLE)
     error.retry_after = retry_after
     error.may_have_taken_effect = _may_have_taken_effect(response, has_envelope=False)
