@@ -64,6 +64,10 @@ def other_token(toloka: LocalToloka) -> str:
     return toloka.token[::-1]
 
 
+# Dask 2025.1 warns of a scheduler in this process while a cluster is open
+in_this_process = pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler:UserWarning")
+
+
 def computed_by_id(frame: dd.DataFrame) -> pd.DataFrame:
     computed: pd.DataFrame = frame.compute()
     return computed.sort_values("id", ignore_index=True)
@@ -101,6 +105,7 @@ def test_dtypes_are_known_without_reading_rows(toloka: LocalToloka, tasks: tf.Sc
     pd.testing.assert_frame_equal(computed_by_id(frame), expected)
 
 
+@in_this_process
 @in_a_cluster
 def test_selected_columns_are_known_and_requested_alone(tasks: tf.Scan) -> None:
     frame = tf.to_dask(tasks, 4, columns=["overlap", "id"])
@@ -143,6 +148,7 @@ def test_a_new_frame_requests_rows_again_even_if_an_earlier_one_is_persisted(tol
     assert tf.to_dask(scan, 1).compute()["name"].tolist() == ["Cats and dogs"]
 
 
+@in_this_process
 def test_without_a_cluster_threads_of_this_process_read_the_list(tasks: tf.Scan) -> None:
     frame = tf.to_dask(tasks, 3)
     computed = frame.compute(scheduler="threads").sort_values("id", ignore_index=True)

@@ -158,7 +158,7 @@ def test_missing_values_alone_have_the_dtype_that_they_show(value: Any, dtype: s
     assert frame.isna().all(axis=None)
 
 
-MISSING = [None, pd.NA, pd.NaT, float("nan"), np.float64("nan"), np.datetime64("NaT")]
+MISSING = [None, pd.NA, pd.NaT, float("nan"), np.float64("nan"), np.datetime64("NaT", "us")]
 
 
 @pytest.mark.parametrize("first", ["x", 1, True, 1.5, pd.Timestamp("2022-01-01"), Decimal(1), [1]], ids=repr)

@@ -230,7 +230,7 @@ INVALID: dict[str, tuple[Callable[..., Any], dict[str, Any], str]] = {
     "no pool": (tf.set_user_restrictions, {"user_id": ["u"], "scope": ["POOL"]}, "pool_id"),
     "a number of thousands of digits": (
         tf.set_user_skills,
-        {"user_id": ["u"], "skill_id": ["s"], "value": [10**5_000]},
+        {"user_id": ["u"], "skill_id": ["s"], "value": pd.Series([10**5_000], dtype=object)},
         r"rows 0: the value is not a number from 0 to 100 \(as '\.\.\.', int\)",
     ),
     "no such scope": (tf.set_user_restrictions, {"user_id": ["u"], "scope": ["SYSTEM"]}, "not one of"),
