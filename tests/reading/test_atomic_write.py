@@ -56,6 +56,12 @@ def test_a_fifo_is_written_to(fifo: Path) -> None:
     assert stat.S_ISFIFO(fifo.stat().st_mode)
 
 
+def test_a_fifo_that_nobody_reads_is_an_error_and_stays(fifo: Path) -> None:
+    with pytest.raises(tf.WriteFailed, match="no process has opened this FIFO for reading"):
+        tf.to_parquet(ROWS, fifo)
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+
+
 def test_the_reader_of_a_fifo_gets_no_complete_file_if_the_rows_end_with_an_error(fifo: Path) -> None:
     def rows() -> Iterator[dict[str, int]]:
         for number in range(25_000):
@@ -145,6 +151,7 @@ import resource, sys
 import toloka_frames as tf
 
 path, limit = sys.argv[1:]
+sys.dont_write_bytecode = True  # Python does not notice that it writes a part of a module only
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
 try:
     tf.to_parquet(({"a": f"{number}-{number * 7919}"} for number in range(250_000)), path)

@@ -166,9 +166,10 @@ def test_a_missing_bucket_is_an_error_of_the_package_that_shows_no_secret(s3_ser
 
 
 FULL_TEMPORARY_FOLDER = """
-import resource
+import resource, sys
 import toloka_frames as tf
 
+sys.dont_write_bytecode = True  # Python does not notice that it writes a part of a module only
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
 try:
     tf.to_parquet(({"a": f"{number}-{number * 7919}"} for number in range(250_000)), "memory://key:password@bucket/x.parquet")

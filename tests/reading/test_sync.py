@@ -877,6 +877,7 @@ import resource, sys
 import toloka_frames as tf
 
 url, folder, limit, resume = sys.argv[1:]
+sys.dont_write_bytecode = True  # Python does not notice that it writes a part of a module only
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
 scan = tf.AsyncTolokaClient("token-that-nobody-may-see", url=url).get_assignments(pool_id="1", batch_size=2_500)
 try:

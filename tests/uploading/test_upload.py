@@ -470,6 +470,7 @@ def fill_the_disk(progress):
 
 client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=url)
 frame = pd.DataFrame({"image": [f"https://example.com/{row:03}/{'x' * 100_000}" for row in range(30)]})
+sys.dont_write_bytecode = True  # Python does not notice that it writes a part of a module only
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
 try:
     tf.create_tasks(frame, client, "1", allow_defaults=True, ledger=ledger, concurrency=1, progress=fill_the_disk)

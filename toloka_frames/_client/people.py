@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from toloka_frames._client.base_calls import BaseCalls, build_path
 from toloka_frames._client.call import api_call
 from toloka_frames._errors import NotFound
-from toloka_frames._reading.atomic_write import as_write_failed, atomic_path
+from toloka_frames._reading.atomic_write import as_write_failed, atomic_path, open_to_write
 from toloka_frames._reading.output_paths import FilePath, check_output_file
-from toloka_frames._runtime.event_loop import run_on_loop
+from toloka_frames._runtime.event_loop import in_thread, run_on_loop
 from toloka_frames._schema.bulk import CREATE_USER_BONUSES
 from toloka_frames._schema.row import Row
 from toloka_frames._validation import text, validate
@@ -391,6 +391,10 @@ class PeopleCalls(BaseCalls):
 
 async def _download(service: ApiClient, url_path: str, path: FilePath) -> Path:
     destination = check_output_file(path)
-    with as_write_failed(destination), atomic_path(destination) as temporary, temporary.open("wb") as file:
+    with (
+        as_write_failed(destination),
+        atomic_path(destination) as temporary,
+        await in_thread(open_to_write, temporary) as file,
+    ):
         await service.download(url_path, file)
     return destination

@@ -7,10 +7,12 @@ link stays, and the file it points to is replaced. The new file has the owner an
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, BinaryIO
 
 from toloka_frames._errors import TolokaError, WriteFailed
 
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
+
+# A reader that is started together with the writer has opened the FIFO by then.
+READER_SECONDS = 5.0
+POLL_SECONDS = 0.02
 
 
 @contextlib.contextmanager
@@ -57,6 +63,31 @@ def is_special(path: Path) -> bool:
     except OSError:
         return False
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def open_to_write(path: Path) -> BinaryIO:
+    """Open a file, device or FIFO for writing.
+
+    Raises:
+        OSError: If it cannot be opened, or no process has opened a FIFO for reading within READER_SECONDS.
+    """
+    if not is_special(path):
+        return path.open("wb")
+    deadline = time.monotonic() + READER_SECONDS
+    while True:
+        try:
+            # blocking, it would wait without end for a reader
+            descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+        except OSError as error:
+            if error.errno != errno.ENXIO or not stat.S_ISFIFO(path.stat().st_mode):
+                raise
+            if time.monotonic() > deadline:
+                raise OSError(errno.ENXIO, "no process has opened this FIFO for reading") from None
+            time.sleep(POLL_SECONDS)
+        else:
+            if hasattr(os, "O_NONBLOCK"):
+                os.set_blocking(descriptor, True)
+            return os.fdopen(descriptor, "wb")
 
 
 @contextlib.contextmanager

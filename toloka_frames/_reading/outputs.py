@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias
 import pyarrow as pa
 
 from toloka_frames._errors import InputError
-from toloka_frames._reading.atomic_write import as_write_failed, atomic_path, is_special
+from toloka_frames._reading.atomic_write import as_write_failed, atomic_path, is_special, open_to_write
 from toloka_frames._reading.output_paths import FilePath, check_output_file, is_url, local_path
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class LocalOutput:
         """Yield the file to write."""
         with atomic_path(self.name) as path:
             with as_write_failed(self.name):
-                file = SequentialFile(path.open("wb")) if is_special(path) else pa.OSFile(str(path), "wb")
+                file = SequentialFile(open_to_write(path)) if is_special(path) else pa.OSFile(str(path), "wb")
             with _closing(file, self.name):
                 yield file
 
