@@ -25,16 +25,21 @@ class Row(dict[str, Any]):
         try:
             return self[name]
         except KeyError:
-            # name and obj make Python suggest the nearest key
-            raise AttributeError(f"this object of the API has no {name!r}", name=name, obj=self) from None
+            raise _unknown(self, name) from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value
 
     def __delattr__(self, name: str) -> None:
-        if name not in self:
-            raise AttributeError(f"this object of the API has no {name!r}", name=name, obj=self)
-        del self[name]
+        try:
+            del self[name]
+        except KeyError:
+            raise _unknown(self, name) from None
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *filter(str.isidentifier, self)]
+
+
+def _unknown(row: Row, name: str) -> AttributeError:
+    # name and obj make Python suggest the nearest key
+    return AttributeError(f"this object of the API has no {name!r}", name=name, obj=row)
