@@ -112,7 +112,7 @@ def toloka() -> Iterator[LocalToloka]:
 
 @pytest.fixture
 def client(toloka: LocalToloka) -> Iterator[tf.AsyncTolokaClient]:
-    client = toloka.client()
+    client = toloka.async_client()
     yield client
     tf.run(client.aclose())
 

@@ -107,7 +107,8 @@ def test_local_service_shares_no_code_with_the_client() -> None:
     imports = {(path, name) for path in LOCAL_FILES for name in imports_of(path) if name.startswith("toloka_frames.")}
     shared = {(path, name) for path, name in imports if not name.startswith("toloka_frames.local.")}
     assert {(name_of(path), name) for path, name in shared} == {
-        ("local/__init__.py", "toloka_frames._client.client.AsyncTolokaClient")
+        ("local/__init__.py", f"toloka_frames._client.client.{name}")
+        for name in ("AsyncTolokaClient", "BaseClient", "TolokaClient")
     }
 
 

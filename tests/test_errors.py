@@ -144,7 +144,7 @@ CHAINS: dict[str, tuple[list[bytes], Call, Kind, Kind]] = {
 @pytest.mark.parametrize(("responses", "call", "kind", "cause"), CHAINS.values(), ids=CHAINS)
 def test_error_has_its_cause(scripted: Scripted, responses: list[bytes], call: Call, kind: Kind, cause: Kind) -> None:
     scripted.answers = list(responses)
-    client = scripted.client(retries=1)
+    client = scripted.async_client(retries=1)
     with pytest.raises(kind) as caught:
         call(client)
     assert type(caught.value) is kind
@@ -155,7 +155,7 @@ def test_error_has_its_cause(scripted: Scripted, responses: list[bytes], call: C
 def test_error_has_the_failed_operation(scripted: Scripted) -> None:
     operation = {"id": "1", "type": "POOL.OPEN", "status": "FAIL", "details": {"why": "empty"}}
     scripted.answers = [reply(operation)]
-    client = scripted.client()
+    client = scripted.async_client()
     with pytest.raises(tf.OperationFailed, match=r"POOL\.OPEN(.|\n)*get_operation_log") as caught:
         tf.run(client.wait_operation("1", progress=False))
     assert caught.value.operation == operation
@@ -164,7 +164,7 @@ def test_error_has_the_failed_operation(scripted: Scripted) -> None:
 
 def test_timeout_error_has_the_operation(scripted: Scripted) -> None:
     scripted.answers = [reply({"id": "1", "status": "RUNNING"})]
-    client = scripted.client()
+    client = scripted.async_client()
     with pytest.raises(TimeoutError, match=r"0\.01 s(.|\n)*continues at the service") as caught:
         tf.run(client.wait_operation("1", timeout=0.01, progress=False))
     assert isinstance(caught.value, tf.OperationTimeout)
@@ -174,7 +174,7 @@ def test_timeout_error_has_the_operation(scripted: Scripted) -> None:
 
 def test_interrupted_pull_reports_its_cursor(scripted: Scripted) -> None:
     scripted.answers = [PAGE, REJECTED]
-    client = scripted.client(retries=1)
+    client = scripted.async_client(retries=1)
     with pytest.raises(tf.ScanInterrupted, match="id_gt='1'") as caught:
         list(client.get_pools())
     assert (caught.value.cursor, caught.value.rows) == ("1", 1)

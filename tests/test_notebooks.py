@@ -71,7 +71,7 @@ def pictures(count):
 # a client sends at most 300 requests a second, so a scan of single-row pages is slow on every machine
 SCAN = """
 toloka = LocalToloka().start()
-client = toloka.client()
+client = toloka.async_client()
 pool_id = new_pool(client)
 created = pictures({rows}).pipe(tf.create_tasks, client, pool_id=pool_id, allow_defaults=True, progress=False)
 scan = client.get_tasks(pool_id=pool_id, batch_size=1)
@@ -136,7 +136,7 @@ assert tf.run(client.get_pool(pool_id)) == pool
 """
 SLOW = """
 slow = LocalToloka(operation_seconds=600).start()
-slow_client = slow.client()
+slow_client = slow.async_client()
 slow_pool = new_pool(slow_client)
 """
 END = "tf.run(client.aclose()); toloka.close()"

@@ -2,17 +2,17 @@
 
 A list method of the client, such as `get_tasks`, returns a `Scan`, which requests its rows when they are read.
 `df.pipe(tf.create_tasks, client, ...)` creates a task from each row and returns a result for each row; the same call again
-continues where it ended and creates no task twice. Every other call of the API is a coroutine: await it, or use `tf.run`.
-`tf.aio` has the same functions for async code.
+continues where it ended and creates no task twice. Every other call of the API returns its object, a dict
+whose keys are attributes too. `AsyncTolokaClient` and `tf.aio` have the same methods and functions as coroutines.
 
 Example:
     >>> import pandas as pd
     >>> import toloka_frames as tf
     >>> from toloka_frames.local import LocalToloka
     >>> toloka = LocalToloka().start()  # Toloka's API in this process
-    >>> client = toloka.client()  # with an account: tf.AsyncTolokaClient(token, "PRODUCTION")
+    >>> client = toloka.client()  # with an account: tf.TolokaClient(token)
     >>> app_id = client.get_apps().to_dataframe().set_index("name")["id"]["Image classification"]
-    >>> cats = tf.run(client.create_app_project({"app_id": app_id, "name": "Cats", "parameters": {"name": "Cats"}}))
+    >>> cats = client.create_app_project({"app_id": app_id, "name": "Cats", "parameters": {"name": "Cats"}})
     >>> photos = pd.DataFrame({"image_url": [f"https://example.com/{number}.jpg" for number in range(3)]})
     >>> photos.pipe(tf.create_app_batch, client, cats["id"], name="Monday", start=True, progress=False)["status"].tolist()
     ['CREATED', 'CREATED', 'CREATED']

@@ -14,14 +14,13 @@ import pandas as pd
 
 from toloka_frames._errors import InputError, TolokaError
 from toloka_frames._reading.output_paths import check_output_file
-from toloka_frames._runtime.event_loop import run
 from toloka_frames._uploading.tasks import create_tasks
 from toloka_frames._version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toloka_frames._client.client import BaseClient
+    from toloka_frames._client.client import TolokaClient
     from toloka_frames.local import LocalToloka
 
 MAX_PORT = 65_535
@@ -125,18 +124,18 @@ def read_frame(path: Path) -> pd.DataFrame:
     raise InputError(f"{path} is neither .tsv, .csv nor .parquet.")
 
 
-def pull_batches(client: BaseClient) -> pd.DataFrame:
+def pull_batches(client: TolokaClient) -> pd.DataFrame:
     """Create an app project with batches, start labelling half of them, and pull the list of batches."""
-    app = run(client.find_apps(limit=1))["content"][0]
-    project = run(client.create_app_project({"app_id": app["id"], "name": "Demo", "parameters": {}}))
-    fields = run(client.get_app(app["id"]))["input_spec"]
-    while run(client.get_app_project(project["id"]))["status"] != "READY":
+    app = client.find_apps(limit=1)["content"][0]
+    project = client.create_app_project({"app_id": app["id"], "name": "Demo", "parameters": {}})
+    fields = client.get_app(app["id"])["input_spec"]
+    while client.get_app_project(project["id"])["status"] != "READY":
         time.sleep(POLL_SECONDS)
     for number in range(DEMO_BATCHES):
         item = dict.fromkeys(fields, f"https://example.com/{number}.jpg")
-        batch = run(client.create_app_batch(project["id"], {"name": f"Batch {number}", "items": [item] * 5}))
+        batch = client.create_app_batch(project["id"], {"name": f"Batch {number}", "items": [item] * 5})
         if number < DEMO_BATCHES // 2:
-            run(client.start_app_batch(project["id"], batch["id"]))
+            client.start_app_batch(project["id"], batch["id"])
     return client.get_app_batches(project["id"]).to_dataframe()
 
 
@@ -157,13 +156,13 @@ def load_export(frame: pd.DataFrame, toloka: LocalToloka) -> str:
         raise InputError(f"This pool-result export is not complete: {error}") from error
 
 
-def upload(frame: pd.DataFrame, client: BaseClient, toloka: LocalToloka) -> str:
+def upload(frame: pd.DataFrame, client: TolokaClient, toloka: LocalToloka) -> str:
     """Create a project and a pool, upload the frame, let simulated Tolokers answer, and return the pool's id."""
-    project = run(client.create_project(project_for(frame)))
+    project = client.create_project(project_for(frame))
     if frame.filter(like="GOLDEN:").notna().any(axis=1).all():
         print("All rows are control tasks. The demo uploads them as ordinary tasks, so that they are answered.\n")
         frame = frame.filter(like="INPUT:")
-    pool_id = str(run(client.create_pool(pool_for(project["id"], frame)))["id"])
+    pool_id = str(client.create_pool(pool_for(project["id"], frame))["id"])
     with TemporaryDirectory() as folder:  # a demo must not write into the user's ledger
         ledger = f"{folder}/uploads.db"
         results = frame.pipe(create_tasks, client, pool_id, allow_defaults=True, open_pool=True, ledger=ledger, progress="text")

@@ -45,7 +45,7 @@ def test_a_batch_is_changed_archived_and_restored(client: tf.AsyncTolokaClient, 
 @pytest.mark.parametrize("body", [b"", b"{}"], ids=["no body", "an empty object"])
 def test_an_action_on_a_batch_returns_none(scripted: Scripted, action: str, body: bytes) -> None:
     scripted.answers = [reply(body)]
-    call = getattr(scripted.client(), f"{action}_app_batch")
+    call = getattr(scripted.async_client(), f"{action}_app_batch")
     assert tf.run(call("P", "B")) is None
     assert scripted.requests == [f"POST /api/app/v0/app-projects/P/batches/B/{action}"]
 
@@ -78,7 +78,7 @@ def test_several_items_are_created_in_one_request_and_their_ids_are_in_order(
 def test_a_response_without_ids_is_a_bad_answer_and_the_items_may_exist(scripted: Scripted, body: str) -> None:
     scripted.answers = [reply(body)]
     with pytest.raises(tf.BadAnswer) as caught:
-        tf.run(scripted.client().create_app_items("P", {"items": []}))
+        tf.run(scripted.async_client().create_app_items("P", {"items": []}))
     assert caught.value.may_have_taken_effect
     assert scripted.requests == ["POST /api/app/v0/app-projects/P/items/bulk"]
 

@@ -37,59 +37,59 @@ def export_with_submitted_assignment() -> pd.DataFrame:
 
 def test_ids_are_percent_encoded(scripted: Scripted) -> None:
     scripted.answers = [reply({"id": "a/b?x=1 {c}"})]
-    tf.run(scripted.client().update_skill("a/b?x=1 {c}", {"name": "a"}))
+    tf.run(scripted.async_client().update_skill("a/b?x=1 {c}", {"name": "a"}))
     assert scripted.requests == ["PUT /api/v1/skills/a%2Fb%3Fx%3D1%20%7Bc%7D"]
     assert json.loads(scripted.bodies[0]) == {"name": "a"}
 
 
 def test_a_put_is_repeated_if_its_response_is_lost(scripted: Scripted) -> None:
     scripted.answers = [b"", reply({"id": "1", "value": 5}, 201)]
-    assert tf.run(scripted.client().set_user_skill(skill_id="1", user_id="a", value=5))["value"] == 5
+    assert tf.run(scripted.async_client().set_user_skill(skill_id="1", user_id="a", value=5))["value"] == 5
     assert scripted.requests == ["PUT /api/v1/user-skills"] * 2
     assert json.loads(scripted.bodies[0]) == {"skill_id": "1", "user_id": "a", "value": 5}
 
 
 def test_a_deletion_succeeds_if_only_its_response_was_lost(scripted: Scripted) -> None:
     scripted.answers = [b"", NOT_FOUND]
-    tf.run(scripted.client().delete_user_skill("1"))
+    tf.run(scripted.async_client().delete_user_skill("1"))
     assert scripted.requests == ["DELETE /api/v1/user-skills/1"] * 2
 
 
 def test_deleting_what_does_not_exist_is_an_error(scripted: Scripted) -> None:
     scripted.answers = [NOT_FOUND]
     with pytest.raises(tf.NotFound):
-        tf.run(scripted.client().delete_webhook_subscription("1"))
+        tf.run(scripted.async_client().delete_webhook_subscription("1"))
 
 
 def test_the_response_to_a_deletion_may_be_empty(scripted: Scripted) -> None:
     scripted.answers = [b"HTTP/1.1 204 No Content\r\n\r\n"]
-    tf.run(scripted.client(retries=1).delete_user_restriction("1"))
+    tf.run(scripted.async_client(retries=1).delete_user_restriction("1"))
     assert scripted.requests == ["DELETE /api/v1/user-restrictions/1"]
 
 
 def test_a_clone_is_not_requested_again_if_its_response_is_lost(scripted: Scripted) -> None:
     scripted.answers = [b""]
     with pytest.raises(tf.OutcomeUnknown):
-        tf.run(scripted.client().clone_pool("1"))
+        tf.run(scripted.async_client().clone_pool("1"))
     assert scripted.requests == ["POST /api/v1/pools/1/clone"]
 
 
 def test_a_clone_without_an_operation_is_a_bad_answer(scripted: Scripted) -> None:
     scripted.answers = [reply(b"", 202)]
     with pytest.raises(tf.BadAnswer):
-        tf.run(scripted.client().clone_training("1"))
+        tf.run(scripted.async_client().clone_training("1"))
 
 
 def test_a_conflict_without_a_body_is_a_conflict(scripted: Scripted) -> None:
     scripted.answers = [reply(b"", 409)]
     with pytest.raises(tf.Conflict):
-        tf.run(scripted.client().patch_pool("1", {"priority": 3}))
+        tf.run(scripted.async_client().patch_pool("1", {"priority": 3}))
 
 
 def test_accepting_succeeds_if_only_the_response_was_lost(toloka: LocalToloka) -> None:
     pool_id = toloka.load_export(export_with_submitted_assignment())
     lost = toloka.faults.lose_reply("PATCH /v1/assignments/*", times=1)
-    client = toloka.client()
+    client = toloka.async_client()
     assignment = tf.run(client.accept_assignment("one", "Thank you"))
     assert lost.struck == 1
     assert (assignment["status"], assignment["public_comment"]) == ("ACCEPTED", "Thank you")
@@ -99,14 +99,14 @@ def test_accepting_succeeds_if_only_the_response_was_lost(toloka: LocalToloka) -
 def test_after_a_lost_response_another_status_is_a_conflict(scripted: Scripted) -> None:
     scripted.answers = [b"", WRONG_STATUS, reply({"id": "1", "status": "ACCEPTED", "public_comment": "By another"})]
     with pytest.raises(tf.Conflict):
-        tf.run(scripted.client().reject_assignment("1", "Too late"))
+        tf.run(scripted.async_client().reject_assignment("1", "Too late"))
     assert [request.partition(" ")[0] for request in scripted.requests] == ["PATCH", "PATCH", "GET"]
 
 
 def test_a_rejected_change_of_an_assignment_is_not_checked_again(scripted: Scripted) -> None:
     scripted.answers = [WRONG_STATUS]
     with pytest.raises(tf.Conflict):
-        tf.run(scripted.client().accept_assignment("1", ""))
+        tf.run(scripted.async_client().accept_assignment("1", ""))
     assert len(scripted.requests) == 1
 
 
@@ -154,7 +154,7 @@ NEVER: list[Any] = [{}, {"status": "SUBMITTED"}, {"id": 1}, {"id": None, "status
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_is_done_only_if_the_response_shows_its_object(name: str, scripted: Scripted) -> None:
     call, accepted, rejected = CHANGES[name]
-    client = scripted.client(retries=1)
+    client = scripted.async_client(retries=1)
 
     def respond(body: Any) -> None:
         scripted.answers = [reply(b"", 204) if body == EMPTY else reply(body)]

@@ -39,7 +39,7 @@ def first_requests() -> set[str]:
     """Call each method of the client and return the first request of each."""
     with Scripted() as scripted:
         scripted.answers = [NOT_FOUND]
-        client = scripted.client(retries=1)
+        client = scripted.async_client(retries=1)
         requests = []
         for name, method in inspect.getmembers(client, inspect.ismethod):
             if name.startswith("find_") or (

@@ -94,7 +94,7 @@ def test_the_positional_argument_is_the_keyword_of_its_name(name: str, scripted:
     if not resource.positional:
         return
     scripted.answers = [reply({resource.rows_key: [], "has_more": False})]
-    client = scripted.client()
+    client = scripted.async_client()
     for verb in ("get", "find"):
         method = getattr(client, f"{verb}_{name}")
         for call in (method("1"), method(**{POSITIONAL[name]: "1"})):
@@ -227,7 +227,7 @@ def example(resource: Resource, keyword: str, annotation: Any) -> Any:
 def test_every_filter_is_sent_under_its_own_name(name: str, scripted: Scripted) -> None:
     resource = RESOURCES[name]
     scripted.answers = [reply({resource.rows_key: [], "has_more": False})]
-    client = scripted.client()
+    client = scripted.async_client()
     arguments = {
         key: example(resource, key, parameter.annotation)
         for key, parameter in parameters_of(f"find_{name}").items()
@@ -258,7 +258,7 @@ def test_a_scan_requests_pages_of_its_size_in_order_of_the_cursor(
     resource = RESOURCES[name]
     options, limit = size(resource)
     scripted.answers = [reply({resource.rows_key: [], "has_more": False})]
-    client = scripted.client()
+    client = scripted.async_client()
     required = dict.fromkeys(resource.required or resource.one_of[:1], "1")
     assert list(getattr(client, f"get_{name}")(**required, **options)) == []
     query = dict(parse_qsl(urlsplit(scripted.requests[0]).query))

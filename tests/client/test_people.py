@@ -92,7 +92,7 @@ def test_bonuses_are_paid_once_even_if_a_response_is_lost(toloka: LocalToloka, c
 
 def test_a_bonus_is_returned_with_its_amount(scripted: Scripted) -> None:
     scripted.answers = [reply({"id": "1", "amount": 0.0700})]
-    assert tf.run(scripted.client().get_user_bonus("1"))["amount"] == 0.07
+    assert tf.run(scripted.async_client().get_user_bonus("1"))["amount"] == 0.07
 
 
 DATA = bytes(range(256)) * 4_000
@@ -134,7 +134,7 @@ def test_a_download_that_breaks_off_is_repeated(
 
 def test_no_file_is_left_if_every_attempt_breaks_off(toloka: LocalToloka, file_id: str, tmp_path: Path) -> None:
     toloka.faults.cut("GET /v1/attachments/*/download")
-    client = toloka.client(retries=2)
+    client = toloka.async_client(retries=2)
     with pytest.raises(tf.ConnectionFailed):
         tf.run(client.download_attachment(file_id, tmp_path / "cat.png"))
     assert list(tmp_path.iterdir()) == []
@@ -149,7 +149,7 @@ def test_a_file_that_does_not_exist_is_not_found(client: tf.AsyncTolokaClient, t
 def test_a_missing_folder_is_an_error_before_anything_is_sent(scripted: Scripted, tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nowhere" / "cat.png"):
         with pytest.raises(tf.InputError):
-            tf.run(scripted.client().download_attachment("1", path))
+            tf.run(scripted.async_client().download_attachment("1", path))
     assert scripted.requests == []
 
 

@@ -52,7 +52,7 @@ def test_an_open_pool_is_closed_for_an_update(
 
 def test_the_tier_of_a_new_pool_is_sent_as_its_storage_key(scripted: Scripted) -> None:
     scripted.answers = [reply({"id": "1"}, 201)]
-    tf.run(scripted.client().create_pool({}, tier="default"))
+    tf.run(scripted.async_client().create_pool({}, tier="default"))
     assert scripted.requests == ["POST /api/v1/pools?storage_key=default"]
 
 
@@ -89,7 +89,7 @@ def test_statistics_of_a_pool_agree_with_its_answers(
 @pytest.mark.parametrize("stats", [[], [{}] * 11, {"name": "spent_budget"}], ids=["none", "eleven", "not a list"])
 def test_at_most_ten_statistics_are_requested_at_a_time(scripted: Scripted, stats: Any) -> None:
     with pytest.raises(tf.InputError):
-        tf.run(scripted.client().get_analytics(stats))
+        tf.run(scripted.async_client().get_analytics(stats))
     assert scripted.requests == []
 
 
@@ -102,11 +102,11 @@ def test_an_unknown_statistic_is_rejected(client: tf.AsyncTolokaClient) -> None:
 def test_the_request_for_statistics_is_repeated_if_its_response_is_lost(scripted: Scripted) -> None:
     ended = {"id": "o", "status": "SUCCESS", "details": {"value": [{"result": 1}]}}
     scripted.answers = [b"", reply(ended, 202)]
-    assert tf.run(scripted.client().get_analytics([{}], progress=False)) == [{"result": 1}]
+    assert tf.run(scripted.async_client().get_analytics([{}], progress=False)) == [{"result": 1}]
     assert scripted.requests == ["POST /api/staging/analytics-2"] * 2
 
 
 def test_an_operation_without_statistics_is_a_bad_answer(scripted: Scripted) -> None:
     scripted.answers = [reply({"id": "o", "status": "SUCCESS"}, 202)]
     with pytest.raises(tf.BadAnswer):
-        tf.run(scripted.client().get_analytics([{}], progress=False))
+        tf.run(scripted.async_client().get_analytics([{}], progress=False))

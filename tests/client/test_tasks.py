@@ -55,7 +55,7 @@ def test_with_an_operation_id_a_lost_response_is_followed_by_the_operation(scrip
     exists = reply({"code": "OPERATION_ALREADY_EXISTS", "message": "again"}, 409)
     running = {"id": "op", "status": "RUNNING"}
     scripted.answers = [b"", exists, reply(running)]
-    assert tf.run(scripted.client().create_tasks_async([TASK], "op")) == running
+    assert tf.run(scripted.async_client().create_tasks_async([TASK], "op")) == running
     assert [request.split("?")[0] for request in scripted.requests] == ["POST /api/v1/tasks"] * 2 + [
         "GET /api/v1/operations/op"
     ]
@@ -72,7 +72,7 @@ def test_a_synchronous_request_returns_the_tasks(client: tf.AsyncTolokaClient, p
 
 def test_tasks_of_single_requests_count_against_the_rate_limit(scripted: Scripted) -> None:
     scripted.answers = [reply({"id": "op", "status": "RUNNING"})]
-    client = scripted.client()
+    client = scripted.async_client()
     for tasks in ([TASK] * 7, TASK, []):
         tf.run(client.create_tasks_async(tasks))
     assert client.quota()["used"].tolist() == [3, 8, 8, 0, 0]

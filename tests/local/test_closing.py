@@ -38,13 +38,13 @@ def request(url):
 CLOSED = {
     "with": """
 with LocalToloka() as toloka:
-    client = toloka.client()
+    client = toloka.async_client()
     client.get_projects().to_dataframe()
-    tf.run(toloka.client().get_requester())
+    tf.run(toloka.async_client().get_requester())
 """,
     "start and close": """
 toloka = LocalToloka().start()
-client = toloka.client()
+client = toloka.async_client()
 tf.run(client.get_requester())
 toloka.close()
 """,
@@ -52,7 +52,7 @@ toloka.close()
 toloka = LocalToloka()
 for _ in range(2):
     toloka.start()
-    client = toloka.client()
+    client = toloka.async_client()
     tf.run(client.get_requester())
     tf.run(client.aclose())
     toloka.close()
@@ -61,7 +61,7 @@ toloka.close()
     "in a coroutine": """
 async def work():
     with LocalToloka() as toloka:
-        client = toloka.client()
+        client = toloka.async_client()
         await client.get_requester()
     return client
 
@@ -70,7 +70,7 @@ client = asyncio.run(work())
     "on the package's own loop": """
 async def work():
     with LocalToloka() as toloka:
-        return toloka.client()
+        return toloka.async_client()
 
 client = tf.run(work())
 """,
@@ -86,7 +86,7 @@ waiting.join()
 """,
     "restart": """
 with LocalToloka() as toloka:
-    client = toloka.client()
+    client = toloka.async_client()
     tf.run(client.get_requester())
     toloka.faults.restart("GET /v1/requester", seconds=0.1, times=1)
     tf.run(client.get_requester())
@@ -117,17 +117,17 @@ for connection in idle:
 NEVER_CLOSED = {
     "never closed": """
 toloka = LocalToloka().start()
-client = toloka.client()
+client = toloka.async_client()
 tf.run(client.get_requester())
 """,
     "forgotten": """
-client = LocalToloka().start().client()
+client = LocalToloka().start().async_client()
 tf.run(client.get_requester())
 tf.run(client.aclose())
 """,
     "after a fork": """
 toloka = LocalToloka().start()
-client = toloka.client()
+client = toloka.async_client()
 tf.run(client.get_requester())
 if child := os.fork():
     assert os.waitpid(child, 0)[1] == 0

@@ -45,7 +45,7 @@ def scan(scripted: Scripted) -> tf.Scan:
         return reply({"items": after[:PAGE], "has_more": len(after) > PAGE})
 
     scripted.answers = [serve]
-    return scripted.client().get_skills(batch_size=PAGE)
+    return scripted.async_client().get_skills(batch_size=PAGE)
 
 
 def awaited(coroutine: Any) -> Any:
@@ -144,7 +144,7 @@ def test_a_column_of_assignments_is_selected_by_the_name_of_the_api(scripted: Sc
     project = {"task_spec": {"input_spec": {}, "output_spec": {}}}
     page = reply({"items": [{"id": "a", "user_id": "u", "tasks": [{"id": "t"}]}], "has_more": False})
     scripted.answers = [reply({"id": "1", "project_id": "2"}), reply(project), page, page, page]
-    scan = scripted.client().get_assignments("1")
+    scan = scripted.async_client().get_assignments("1")
     assert scan.to_dataframe(columns=["id"]).to_dict("list") == {"ASSIGNMENT:assignment_id": ["a"]}
     file = scan.to_parquet(tmp_path / "x.parquet", columns=["user_id", "ASSIGNMENT:task_id"])
     assert pd.read_parquet(file).to_dict("list") == {"ASSIGNMENT:task_id": ["t"], "ASSIGNMENT:worker_id": ["u"]}
@@ -155,8 +155,8 @@ def test_a_column_of_assignments_is_selected_by_the_name_of_the_api(scripted: Sc
 
 def test_the_columns_of_an_empty_list_are_typed(scripted: Scripted) -> None:
     scripted.answers = [reply({"items": [], "has_more": False})]
-    frame = scripted.client().get_skills().to_dataframe(columns=["hidden", "created", "id"])
-    assert frame.dtypes.equals(scripted.client().get_skills().to_dataframe().dtypes[["id", "hidden", "created"]])
+    frame = scripted.async_client().get_skills().to_dataframe(columns=["hidden", "created", "id"])
+    assert frame.dtypes.equals(scripted.async_client().get_skills().to_dataframe().dtypes[["id", "hidden", "created"]])
     assert len(frame) == 0
 
 
@@ -174,7 +174,7 @@ def test_rows_of_another_source_have_the_selected_columns() -> None:
 
 def test_several_connections_return_the_selected_columns(scripted: Scripted) -> None:
     scripted.answers = [bonuses := BonusList(range(0, 300 * 10**6, 10**6))]
-    scan = scripted.client().get_user_bonuses(batch_size=20)
+    scan = scripted.async_client().get_user_bonuses(batch_size=20)
     assert scan.to_arrow(columns=["user_id"], concurrency=4).to_pydict() == {"user_id": ["a"] * 300}
     assert {"created", "-created"} <= {query["sort"] for query in bonuses.queries}
 

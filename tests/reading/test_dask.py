@@ -34,7 +34,7 @@ def toloka() -> Iterator[LocalToloka]:
 @pytest.fixture(scope="module")
 def tasks(toloka: LocalToloka) -> tf.Scan:
     """Tasks created by three uploads."""
-    client = toloka.client()
+    client = toloka.async_client()
     pool_id = create_pool(client)
     for part in range(3):
         numbers = range(part * ROWS // 3, (part + 1) * ROWS // 3)
@@ -133,13 +133,13 @@ def test_workers_call_the_callable_for_the_token(toloka: LocalToloka, monkeypatc
 
 @in_a_cluster
 def test_an_empty_list_is_a_frame_with_all_columns(toloka: LocalToloka) -> None:
-    scan = toloka.client().get_skills(name="no such skill")
+    scan = toloka.async_client().get_skills(name="no such skill")
     pd.testing.assert_frame_equal(tf.to_dask(scan, 4).compute(), scan.to_dataframe())
 
 
 @in_a_cluster
 def test_a_new_frame_requests_rows_again_even_if_an_earlier_one_is_persisted(toloka: LocalToloka) -> None:
-    client = toloka.client()
+    client = toloka.async_client()
     skill = tf.run(client.create_skill({"name": "Dogs"}))
     scan = client.get_skills(created_lt="2099-01-01")
     persisted = tf.to_dask(scan, 1).persist()

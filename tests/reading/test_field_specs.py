@@ -34,19 +34,19 @@ def test_assignments_of_a_task_or_suite_have_the_fields_of_its_pool(
 
 
 def test_a_list_without_field_columns_requests_no_specification(scripted: Scripted) -> None:
-    assert "items_per_state.NEW" in scripted.client().get_app_batches("P").schema.names
+    assert "items_per_state.NEW" in scripted.async_client().get_app_batches("P").schema.names
     assert scripted.requests == []
 
 
 def test_a_pool_that_is_not_an_object_is_a_bad_answer(scripted: Scripted) -> None:
     scripted.answers = [reply([1])]
     with pytest.raises(tf.BadAnswer, match="an object"):
-        tf.run(tf.aio.to_arrow(scripted.client().get_tasks("1")))
+        tf.run(tf.aio.to_arrow(scripted.async_client().get_tasks("1")))
 
 
 def test_a_project_without_a_specification_has_no_field_columns(scripted: Scripted) -> None:
     scripted.answers = [reply({"id": "1", "project_id": "2"}), reply({"id": "2", "task_spec": None})]
-    assert [name for name in scripted.client().get_tasks("1").schema.names if ":" in name] == [
+    assert [name for name in scripted.async_client().get_tasks("1").schema.names if ":" in name] == [
         "HINT:text",
         "HINT:default_language",
     ]
@@ -56,7 +56,7 @@ def test_aggregated_solutions_have_the_fields_of_the_operations_pool(scripted: S
     operation = {"id": "op", "status": "SUCCESS", "parameters": {"pool_id": "1"}}
     spec = {"output_spec": {"result": {"type": "string"}, "sure": {"type": "float"}}}
     scripted.answers = [reply(operation), reply({"id": "1", "project_id": "2"}), reply({"id": "2", "task_spec": spec})]
-    names = scripted.client().get_aggregated_solutions("op").schema.names
+    names = scripted.async_client().get_aggregated_solutions("op").schema.names
     assert names == ["task_id", "pool_id", "OUTPUT:result", "OUTPUT:sure", "confidence", "extra"]
     assert [request.partition("/v1/")[2] for request in scripted.requests] == ["operations/op", "pools/1", "projects/2"]
 
@@ -65,7 +65,7 @@ def test_task_suites_of_a_task_have_the_fields_of_its_pool(scripted: Scripted) -
     spec = {"input_spec": {"image": {"type": "url"}}}
     task = {"id": "t", "pool_id": "1"}
     scripted.answers = [reply(task), reply({"id": "1", "project_id": "2"}), reply({"id": "2", "task_spec": spec})]
-    assert "INPUT:image" in scripted.client().get_task_suites(task_id="t").schema.names
+    assert "INPUT:image" in scripted.async_client().get_task_suites(task_id="t").schema.names
 
 
 # -- Odd specifications: the list is pulled, and fields without a type are in `extra`
@@ -164,7 +164,7 @@ def test_a_list_of_an_odd_specification_has_untyped_fields_in_extra(
     scripted.answers = [
         service_of([row], {half: spec} if half_is_odd else (spec if not isinstance(spec, dict) else {half: spec}))
     ]
-    (read,) = scan_of(scripted.client()).to_arrow(progress=False).to_pylist()
+    (read,) = scan_of(scripted.async_client()).to_arrow(progress=False).to_pylist()
     typed = {field: read.get(f"{prefix}:{field}") for field in VALUES if read.get(f"{prefix}:{field}") is not None}
     assert typed == expected
     assert untyped_values(read["extra"]) == {field: value for field, value in VALUES.items() if field not in expected}
@@ -206,7 +206,7 @@ def test_a_list_is_pulled_without_field_columns_if_their_specification_cannot_be
     scan_of, row, key, half, prefix = FIELD_LISTS[name]
     service = service_of([row], {half: {"image": {"type": "url"}}}, **{kind: REFUSALS[refusal]})
     scripted.answers = [service]
-    scan = scan_of(scripted.client(retries=1))
+    scan = scan_of(scripted.async_client(retries=1))
     with pytest.warns(UserWarning, match="specification of the fields cannot be read") as warned:
         frame, again = [scan.to_arrow(progress=False) for _ in range(2)]
     assert frame.equals(again)
@@ -225,7 +225,7 @@ def test_a_list_is_pulled_if_its_operation_names_no_pool(scripted: Scripted, par
     operation = reply({"id": "op", "status": "SUCCESS", "parameters": parameters})
     scripted.answers = [operation, REFUSALS["404"], rows]
     with pytest.warns(UserWarning, match="cannot be read"):
-        frame = scripted.client().get_aggregated_solutions("op").to_arrow(progress=False)
+        frame = scripted.async_client().get_aggregated_solutions("op").to_arrow(progress=False)
     assert untyped_values(frame["extra"][0].as_py()) == VALUES
     assert scripted.requests[1] == "GET /api/v1/pools/None"
 
@@ -243,16 +243,16 @@ def test_every_way_warns_once_of_an_unreadable_specification(scripted: Scripted,
     service = service_of([{"id": "a", "input_values": VALUES}], pools=REFUSALS["404"])
     scripted.answers = [lambda head: reply({"id": "me"}) if "/requester" in head else service(head)]
     with pytest.warns(UserWarning, match="cannot be read") as warned:
-        ways[way](scripted.client().get_tasks("1"))
+        ways[way](scripted.async_client().get_tasks("1"))
     assert len(warned) == 1
 
 
 def test_an_empty_list_of_a_pool_that_does_not_exist_raises_the_error_of_the_pool(scripted: Scripted) -> None:
     scripted.answers = [service_of([], pools=REFUSALS["404"])]
     with pytest.raises(tf.NotFound, match="Not here"):
-        scripted.client().get_tasks("1").to_dataframe(progress=False)
+        scripted.async_client().get_tasks("1").to_dataframe(progress=False)
     # with a filter, an empty list is no sign of a wrong id
-    assert scripted.client().get_tasks("1", created_gt="2026-01-01").to_arrow(progress=False).num_rows == 0
+    assert scripted.async_client().get_tasks("1", created_gt="2026-01-01").to_arrow(progress=False).num_rows == 0
 
 
 @pytest.mark.parametrize("status", [401, 429, 500])
@@ -260,13 +260,13 @@ def test_other_refusals_of_the_specification_are_raised(scripted: Scripted, stat
     refusal = reply({"code": "NO", "message": "no", "payload": {"interval": "DAY"}}, status)
     scripted.answers = [service_of([{"id": "a"}], pools=refusal)]
     with pytest.raises(tf.ApiError) as caught:
-        scripted.client(retries=1).get_tasks("1").to_dataframe(progress=False)
+        scripted.async_client(retries=1).get_tasks("1").to_dataframe(progress=False)
     assert caught.value.status == status
 
 
 def test_dicts_need_no_specification(scripted: Scripted) -> None:
     scripted.answers = [service_of([{"id": "a"}], pools=REFUSALS["404"])]
-    assert list(scripted.client().get_tasks("1")) == [{"id": "a"}]
+    assert list(scripted.async_client().get_tasks("1")) == [{"id": "a"}]
 
 
 def test_an_export_of_an_unreadable_pool_has_text_columns(scripted: Scripted) -> None:
@@ -274,5 +274,5 @@ def test_an_export_of_an_unreadable_pool_has_text_columns(scripted: Scripted) ->
     service = service_of([], pools=REFUSALS["403"])
     scripted.answers = [lambda head: table if "assignments.tsv" in head else service(head)]
     with pytest.warns(UserWarning, match=r"Not yours.*their columns are text"):
-        frame = tf.run(scripted.client().get_assignments_df("1"))
+        frame = tf.run(scripted.async_client().get_assignments_df("1"))
     assert (frame["INPUT:image"].tolist(), frame["INPUT:number"].tolist()) == (["u"], ["7"])

@@ -162,7 +162,7 @@ def test_following_the_hint_of_an_error_gives_each_row_once(
     sink: Callable[..., Any], page: int, scripted: Scripted, tmp_path: Path
 ) -> None:
     scripted.answers = [BreakingList(page)]
-    pull = Pull().run(scripted.client(), sink, tmp_path)
+    pull = Pull().run(scripted.async_client(), sink, tmp_path)
     assert pull.ids == IDS
     assert len(pull.errors) == 1
     assert "id_gt=None" not in str(pull.errors[0])
@@ -174,7 +174,7 @@ def test_a_sink_that_hands_over_piece_by_piece_hands_over_all_rows_before_the_cu
     sink: Callable[..., Any], page: int, scripted: Scripted, tmp_path: Path
 ) -> None:
     scripted.answers = [BreakingList(page)]
-    error = Pull().run(scripted.client(), sink, tmp_path).errors[0]
+    error = Pull().run(scripted.async_client(), sink, tmp_path).errors[0]
     if page == 1:
         assert isinstance(error, tf.AccessDenied)
     else:
@@ -187,7 +187,7 @@ def test_an_error_of_a_sink_that_hands_over_nothing_has_no_cursor(
     sink: Callable[..., Any], scripted: Scripted, tmp_path: Path
 ) -> None:
     scripted.answers = [BreakingList(3)]
-    (error,) = Pull().run(scripted.client(), sink, tmp_path).errors
+    (error,) = Pull().run(scripted.async_client(), sink, tmp_path).errors
     assert isinstance(error, tf.ScanInterrupted)
     assert (error.cursor, error.rows) == (None, 2 * PAGE)
     assert "make the same call again" in error.hint
@@ -211,7 +211,7 @@ CUTS: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
 def test_a_truncated_page_is_requested_again(cut: Callable[[bytes], bytes], page: int, scripted: Scripted) -> None:
     scripted.answers = [served := BreakingList(page, lambda body: reply(cut(body)))]
-    scan = scripted.client().get_skills(batch_size=PAGE)
+    scan = scripted.async_client().get_skills(batch_size=PAGE)
     assert [row["id"] for row in scan] == IDS
     assert served.queries[page - 1] in served.queries[page:]
 
@@ -219,7 +219,7 @@ def test_a_truncated_page_is_requested_again(cut: Callable[[bytes], bytes], page
 def test_a_page_that_is_always_truncated_is_requested_as_often_as_after_a_cut_connection(scripted: Scripted) -> None:
     scripted.answers = [reply(b'{"items": [{"id": ')]
     with pytest.raises(tf.BadAnswer, match="a page"):
-        scripted.client(retries=2).get_skills().to_dataframe()
+        scripted.async_client(retries=2).get_skills().to_dataframe()
     assert len(scripted.requests) == 2
 
 
@@ -227,7 +227,7 @@ def test_a_page_that_is_always_truncated_is_requested_as_often_as_after_a_cut_co
 def test_a_whole_response_that_is_not_a_page_is_not_requested_again(body: bytes, scripted: Scripted) -> None:
     scripted.answers = [reply(body)]
     with pytest.raises(tf.BadAnswer, match="a page"):
-        scripted.client().get_skills().to_dataframe()
+        scripted.async_client().get_skills().to_dataframe()
     assert len(scripted.requests) == 1
 
 
@@ -237,7 +237,7 @@ def test_an_empty_first_page_with_has_more_names_no_cursor(
 ) -> None:
     scripted.answers = [reply({"items": [], "has_more": True})]
     with pytest.raises(Exception, match="no new row") as caught:
-        list(sink(scripted.client().get_skills(), tmp_path))
+        list(sink(scripted.async_client().get_skills(), tmp_path))
     assert "id_gt" not in str(caught.value)
     assert "make the same call again" in str(caught.value)
 
@@ -252,4 +252,4 @@ def test_a_list_whose_numeric_ids_are_sorted_as_text_is_pulled_whatever_the_page
             return reply({"items": [{"id": id_} for id_ in after[:page_rows]], "has_more": len(after) > page_rows})
 
         scripted.answers = [serve]
-        assert [row["id"] for row in scripted.client(retries=1).get_skills(batch_size=page_rows)] == ids
+        assert [row["id"] for row in scripted.async_client(retries=1).get_skills(batch_size=page_rows)] == ids

@@ -88,7 +88,7 @@ def test_the_first_batch_is_available_after_the_first_page() -> None:
     specification = reply({"id": "1", "project_id": "1", "task_spec": {}})
     with Scripted() as scripted:
         scripted.answers = [specification, specification, *(reply(page % number) for number in range(100, 200))]
-        reader = scripted.client().get_tasks(pool_id="1").to_reader()
+        reader = scripted.async_client().get_tasks(pool_id="1").to_reader()
         assert reader.read_next_batch()["id"].to_pylist() == ["100"]
         # the second page may have been prefetched
         assert sum("/tasks" in request for request in scripted.requests) <= 2

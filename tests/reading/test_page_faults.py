@@ -133,7 +133,7 @@ def test_error_names_the_row_and_its_fault(scripted: Scripted, case: str, way: s
     position = position_of(body, text) if text != b"[]" else body.index(b"[]")
     scripted.answers = [reply(body)]
     with pytest.raises(tf.BadAnswer) as caught:
-        WAYS[way](scripted.client(retries=1))
+        WAYS[way](scripted.async_client(retries=1))
     error = caught.value
     assert (error.status, error.row, error.row_id, error.retryable) == (200, 3, id_, False)
     assert (error.fault, error.position) == (fault.format(position=position), position)
@@ -171,7 +171,7 @@ PAGE_FAULTS = {
 def test_error_of_a_page_states_the_fault(scripted: Scripted, body: str, sentence: str, is_foreign: bool, way: str) -> None:
     scripted.answers = [reply(body)]
     with pytest.raises(tf.BadAnswer) as caught:
-        WAYS[way](scripted.client(retries=1))
+        WAYS[way](scripted.async_client(retries=1))
     assert sentence in str(caught.value)
     assert (caught.value.row, caught.value.row_id) == (None, None)
     assert ("check url= and proxy=" in caught.value.hint) == is_foreign
@@ -201,7 +201,7 @@ def test_the_hint_for_a_row_without_id_needs_a_page_in_the_order_of_ids(ids: lis
 def test_a_truncated_page_of_partitions_is_requested_again(scripted: Scripted) -> None:
     page = reply({"items": [{"id": "1", "created": "2026-01-01T00:00:00"}], "has_more": False})
     scripted.answers = [reply('{"items":[{"id"'), page]
-    assert len(scripted.client(retries=2).get_user_bonuses().partitions(2)) == 1
+    assert len(scripted.async_client(retries=2).get_user_bonuses().partitions(2)) == 1
 
 
 def faulty_list(head: str) -> bytes:
@@ -214,7 +214,7 @@ def faulty_list(head: str) -> bytes:
 
 def test_following_the_hint_gives_all_rows_but_the_faulty_one(scripted: Scripted) -> None:
     scripted.answers = [faulty_list]
-    client = scripted.client(retries=1)
+    client = scripted.async_client(retries=1)
     with pytest.raises(tf.BadAnswer) as caught:
         client.get_skills().to_dataframe(progress=False)
     bounds = re.findall(r"(id_\w+)='([^']+)'", caught.value.hint)
@@ -226,7 +226,7 @@ def test_error_on_a_later_page_keeps_the_rows_before_and_names_the_row(scripted:
     first = reply({"items": [{"id": "a"}], "has_more": True})
     scripted.answers = [first, reply(page_with("null"))]
     with pytest.raises(tf.ScanInterrupted, match="a row is null, not an object, at items\\[3\\], in row 4") as caught:
-        list(scripted.client(retries=1).get_skills())
+        list(scripted.async_client(retries=1).get_skills())
     assert isinstance(caught.value.__cause__, tf.BadAnswer)
     assert (caught.value.cursor, caught.value.__cause__.row) == ("a", 3)
 
@@ -235,7 +235,7 @@ def test_a_page_that_ends_early_is_requested_again_and_then_named(scripted: Scri
     body = page_with('{"id":"id-3"}')[:400]
     scripted.answers = [reply(body)]
     with pytest.raises(tf.BadAnswer) as caught:
-        scripted.client(retries=tf.Retries(2)).get_skills().to_dataframe(progress=False)
+        scripted.async_client(retries=tf.Retries(2)).get_skills().to_dataframe(progress=False)
     assert len(scripted.requests) == 2
     assert caught.value.fault == "it ends early, after 400 bytes"
     assert "batch_size=" in caught.value.hint
@@ -247,11 +247,11 @@ def test_the_token_is_in_no_excerpt(scripted: Scripted, way: str, form: str) -> 
     header = form.format(scripted.token)
     scripted.answers = [reply(page_with(b'{"id":"id-3","header":"%b","text":"\xff"}' % header.encode()))]
     with pytest.raises(tf.BadAnswer, match=r"0xff.*\(id 'id-3'\).*\*\*\*") as caught:
-        WAYS[way](scripted.client(retries=1))
+        WAYS[way](scripted.async_client(retries=1))
     assert scripted.token not in str(caught.value)
 
 
 def test_rows_that_hold_the_token_are_kept(scripted: Scripted) -> None:
     scripted.answers = [reply({"items": [{"id": scripted.token}], "has_more": False})]
-    assert list(scripted.client().get_skills()) == [{"id": scripted.token}]
-    assert scripted.client().get_skills().to_arrow(progress=False)["id"].to_pylist() == [scripted.token]
+    assert list(scripted.async_client().get_skills()) == [{"id": scripted.token}]
+    assert scripted.async_client().get_skills().to_arrow(progress=False)["id"].to_pylist() == [scripted.token]

@@ -26,7 +26,7 @@ def page(*ids: str, has_more: bool = False) -> bytes:
 
 def projects_of(scripted: Scripted, *answers: bytes | Callable[[str], bytes], **filters: Any) -> list[str]:
     scripted.answers = list(answers)
-    return [row["id"] for row in scripted.client(retries=1).get_projects(**filters)]
+    return [row["id"] for row in scripted.async_client(retries=1).get_projects(**filters)]
 
 
 def cursors(scripted: Scripted) -> list[str | None]:
@@ -123,7 +123,7 @@ def test_the_cursor_of_aggregated_solutions_is_the_task_id(scripted: Scripted) -
     scripted.answers = [solutions("a", "b", has_more=True), solutions("c", has_more=True), server_error]
     rows = []
     with pytest.raises(tf.ScanInterrupted, match="task_id_gt='c'"):
-        rows.extend(row["task_id"] for row in scripted.client(retries=1).get_aggregated_solutions("op"))
+        rows.extend(row["task_id"] for row in scripted.async_client(retries=1).get_aggregated_solutions("op"))
     assert rows == ["a", "b", "c"]
     queries = [parse_qs(urlsplit(request.split(" ")[1]).query) for request in scripted.requests]
     assert [query.get("task_id_gt") for query in queries] == [None, ["b"], ["c"]]
@@ -153,7 +153,7 @@ SPECS = reply({"id": "1", "project_id": "1", "task_spec": {"input_spec": FIELDS,
 def test_every_batch_of_any_pages_has_the_schema_and_every_row_is_returned_once(pages: list[tuple[list[Any], bool]]) -> None:
     with Scripted() as scripted:
         scripted.answers = [SPECS, SPECS, *(reply({"items": rows, "has_more": more}) for rows, more in pages)]
-        scan = scripted.client(retries=1).get_tasks(pool_id="1")
+        scan = scripted.async_client(retries=1).get_tasks(pool_id="1")
         schema, batches = scan.schema, []
         with contextlib.suppress(tf.ScanInterrupted, tf.BadAnswer):
             batches.extend(scan.to_reader())
@@ -171,7 +171,7 @@ def test_any_list_ends_and_no_row_is_returned_twice(pages: list[tuple[list[str],
     with Scripted() as scripted:
         answers = [page(*ids, has_more=has_more) for ids, has_more in pages]
         scripted.answers = list(answers)
-        scan = scripted.client(retries=1).get_projects()
+        scan = scripted.async_client(retries=1).get_projects()
         seen: list[str] = []
         try:
             seen.extend(row["id"] for row in scan)

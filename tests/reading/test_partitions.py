@@ -255,5 +255,5 @@ def test_the_default_number_of_workers_is_at_most_the_requests_per_second_of_the
 def test_invalid_numbers_are_rejected_before_the_first_request(scripted: Scripted, n: Any, workers: Any) -> None:
     scripted.answers = [reply({"items": [], "has_more": False})]
     with pytest.raises(tf.InputError, match="whole number"):
-        scripted.client().get_pools().partitions(n, workers=workers)
+        scripted.async_client().get_pools().partitions(n, workers=workers)
     assert scripted.requests == []

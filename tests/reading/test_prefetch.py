@@ -204,7 +204,7 @@ def test_existing_rows_are_returned_once_while_rows_are_added() -> None:
 def test_a_slow_consumer_has_a_bounded_number_of_prefetched_pages(scripted: Scripted) -> None:
     batches = BatchList(app_ids(80 * PAGE))
     scripted.answers = [batches]
-    source = scripted.client().get_app_batches("1", batch_size=PAGE)._source
+    source = scripted.async_client().get_app_batches("1", batch_size=PAGE)._source
 
     async def read() -> None:
         pages = await source.pages(concurrency=Concurrency(4))
@@ -273,7 +273,7 @@ def test_no_request_is_left_running_after_a_keyboard_interrupt_and_the_same_call
             released.wait(120)
 
     batches.on_request, scripted.answers = stop, [batches]
-    client = scripted.client()
+    client = scripted.async_client()
     scan = client.get_app_batches("1", batch_size=PAGE)
     with pytest.raises(KeyboardInterrupt):
         pull(scan)

@@ -137,7 +137,7 @@ def test_batch_size_is_the_limit_of_every_page(scan: tf.Scan, toloka: LocalTolok
 def test_a_pull_that_fails_leaves_no_file(scripted: Scripted, tmp_path: Path) -> None:
     scripted.answers = [reply({"items": [{"id": "a"}], "has_more": True}), reply({"code": "X", "message": "no"}, 403)]
     with pytest.raises(tf.ScanInterrupted):
-        scripted.client().get_projects().to_parquet(tmp_path / "p.parquet")
+        scripted.async_client().get_projects().to_parquet(tmp_path / "p.parquet")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -37,14 +37,14 @@ def scan(scripted: Scripted) -> tf.Scan:
         return reply({"items": [{"id": "2" if "id_gt=1" in head else "1", "new": 1}], "has_more": "id_gt" not in head})
 
     scripted.answers = [serve]
-    return scripted.client().get_skills(batch_size=1)
+    return scripted.async_client().get_skills(batch_size=1)
 
 
 @pytest.mark.parametrize("name", RESOURCES)
 def test_text_has_at_most_80_characters_a_line_and_names_filters_and_columns(name: str, scripted: Scripted) -> None:
     resource = RESOURCES[name]
     given = dict.fromkeys(resource.required or resource.one_of[:1], HARD)
-    shown = repr(getattr(scripted.client(), f"get_{name}")(**given))
+    shown = repr(getattr(scripted.async_client(), f"get_{name}")(**given))
     assert max(map(len, shown.splitlines())) <= 80
     words = " ".join(shown.split())
     assert all(f"{key}=" in words for key in given)
@@ -57,7 +57,7 @@ def test_text_has_at_most_80_characters_a_line_and_names_filters_and_columns(nam
 @pytest.mark.parametrize("name", RESOURCES)
 def test_html_is_well_formed_and_escaped(name: str, scripted: Scripted) -> None:
     resource = RESOURCES[name]
-    scan = getattr(scripted.client(), f"get_{name}")(**dict.fromkeys(resource.required or resource.one_of[:1], HARD))
+    scan = getattr(scripted.async_client(), f"get_{name}")(**dict.fromkeys(resource.required or resource.one_of[:1], HARD))
     markup, opened = scan._repr_html_(), list[str]()
 
     class Parser(HTMLParser):
@@ -168,5 +168,5 @@ def test_arrow_consumers_and_loops_read_a_scan(scan: tf.Scan, read: Callable[[An
 
 
 def test_a_name_of_a_list_is_shown_as_given(scripted: Scripted) -> None:
-    shown = " ".join(repr(scripted.client().get_app_batches("Q2d", status="NEW", created_gte="2026-01-01")).split())
+    shown = " ".join(repr(scripted.async_client().get_app_batches("Q2d", status="NEW", created_gte="2026-01-01")).split())
     assert re.search(r"filters: app_project_id='Q2d', status='NEW', created_gte='2026-01-01T00:00:00' columns", shown)

@@ -58,7 +58,7 @@ def scan(scripted: Scripted, assignments: AssignmentList) -> tf.Scan:
 
 
 def scan_of(scripted: Scripted, batch_size: int = 10, **filters: Any) -> tf.Scan:
-    return scripted.client(retries=1).get_assignments(pool_id="1", batch_size=batch_size, **filters)
+    return scripted.async_client(retries=1).get_assignments(pool_id="1", batch_size=batch_size, **filters)
 
 
 def ids(count: int, start: int = 0) -> list[str]:
@@ -120,7 +120,7 @@ def test_a_part_ends_early_if_rows_are_large(scripted: Scripted, tmp_path: Path)
     rows = [{"id": str(number), "public_name": f"{number:08}" * 2_000_000} for number in range(1, 8)]
     pages = [reply({"items": [row], "has_more": row is not rows[-1]}) for row in rows]
     scripted.answers = [reply({"id": "me"}), *pages]
-    folder = scripted.client().get_projects(batch_size=1).to_parquet(tmp_path / "copy", resume=True)
+    folder = scripted.async_client().get_projects(batch_size=1).to_parquet(tmp_path / "copy", resume=True)
     assert tf.verify(folder)["rows"].tolist() == [5, 2]
 
 
@@ -201,7 +201,7 @@ def test_a_pull_keeps_a_given_upper_bound(scripted: Scripted, assignments: Assig
 
 def test_a_list_without_creation_times_can_be_pulled_into_parts(scripted: Scripted, tmp_path: Path) -> None:
     scripted.answers = [reply({"id": "me"}), reply({"content": [{"id": "a"}, {"id": "b"}], "has_more": False})]
-    folder = scripted.client().get_apps().to_parquet(tmp_path / "copy", resume=True)
+    folder = scripted.async_client().get_apps().to_parquet(tmp_path / "copy", resume=True)
     assert pq.read_table(folder)["id"].to_pylist() == ["a", "b"]
     assert all("created" not in request for request in scripted.requests)
 
@@ -240,7 +240,7 @@ def test_a_copy_of_something_else_is_rejected_and_left_unchanged(
     with pytest.raises(tf.CopyError, match="its made_by is 'to_parquet'"):
         tf.sync(scan, folder)
     with pytest.raises(tf.CopyError, match="its list is 'assignments'"):
-        scripted.client().get_pools().to_parquet(folder, resume=True)
+        scripted.async_client().get_pools().to_parquet(folder, resume=True)
     assignments.fields = {"text": {"type": "integer"}, "more": {"type": "string"}}
     with pytest.raises(tf.CopyError, match=r"its columns differ in INPUT:more, INPUT:text"):
         scan_of(scripted).to_parquet(tmp_path / "unfinished", resume=True)
@@ -268,7 +268,7 @@ def test_a_copy_waits_until_its_account_is_known(
             make_copy(kind, scan_of(scripted), tmp_path / "copy")
         assert "act_under_account_id=" in caught.value.hint
         assert not (tmp_path / "copy").exists()
-    client = scripted.client(act_under_account_id="requester-1")
+    client = scripted.async_client(act_under_account_id="requester-1")
     make_copy(kind, client.get_assignments(pool_id="1"), tmp_path / "copy")
     assignments.account = "requester-1"
     make_copy(kind, scan_of(scripted), tmp_path / "copy")
@@ -523,7 +523,7 @@ def test_the_time_of_the_response_does_not_count_as_a_change(scripted: Scripted,
         return reply(body, Date="Thu, 01 Jan 2026 00:00:00 GMT")
 
     scripted.answers = [batches]
-    scan = scripted.client().get_app_batches("p")
+    scan = scripted.async_client().get_app_batches("p")
     assert tf.sync(scan, tmp_path / "copy").added == 1
     assert tf.sync(scan, tmp_path / "copy").changed == 0
     assert "created_gte" in requests[-2]
@@ -606,7 +606,7 @@ def test_new_rows_are_added_before_open_rows_are_refreshed(
     tf.sync(scan, folder)
     assignments.add(ids(10, 95))
     assignments.advance_clock(minutes=2)
-    requester = scripted.client(retries=1)
+    requester = scripted.async_client(retries=1)
     scripted.answers = failing_after(assignments, 6)  # the requester, pool, project, the new rows and two pages
     with pytest.raises(tf.ScanInterrupted):
         tf.sync(requester.get_assignments(pool_id="1", batch_size=10), folder)
@@ -658,7 +658,7 @@ def test_the_error_for_created_gt_suggests_created_gte(scripted: Scripted, tmp_p
 
 def test_app_projects_of_a_scope_can_be_synced(scripted: Scripted, tmp_path: Path) -> None:
     scripted.answers = [reply({"id": "me", "content": [], "has_more": False})]
-    scan = scripted.client().get_app_projects(scope="REQUESTER_LIST", requester_ids=["a", "b"])
+    scan = scripted.async_client().get_app_projects(scope="REQUESTER_LIST", requester_ids=["a", "b"])
     assert tf.sync(scan, tmp_path / "copy").rows == 0
 
 
@@ -714,7 +714,7 @@ def test_a_relative_path_refers_to_the_working_directory_at_the_time_of_the_call
 
 
 def test_lists_without_a_filter_by_creation_time_cannot_be_synced(scripted: Scripted, tmp_path: Path) -> None:
-    for scan in (scripted.client().get_apps(), scripted.client().get_operations()):
+    for scan in (scripted.async_client().get_apps(), scripted.async_client().get_operations()):
         with pytest.raises(tf.InputError, match="creation time"):
             tf.sync(scan, tmp_path / "copy")
     assert scripted.requests == []
@@ -732,7 +732,7 @@ def test_a_pull_of_aggregated_solutions_resumes_after_the_last_task(scripted: Sc
     failed: list[tf.ScanInterrupted] = []
     server_error = reply({"code": "INTERNAL_ERROR", "message": "oops"}, 500)
     scripted.answers = [answer]
-    scan = scripted.client(retries=1).get_aggregated_solutions("op")
+    scan = scripted.async_client(retries=1).get_aggregated_solutions("op")
     with pytest.raises(tf.ScanInterrupted) as caught:
         scan.to_parquet(tmp_path / "copy", resume=True, progress=False)
     failed.append(caught.value)
@@ -742,7 +742,7 @@ def test_a_pull_of_aggregated_solutions_resumes_after_the_last_task(scripted: Sc
 
 
 def test_lists_whose_rows_change_without_a_status_cannot_be_synced(scripted: Scripted, tmp_path: Path) -> None:
-    client = scripted.client()
+    client = scripted.async_client()
     untracked = [client.get_skills(), client.get_user_skills(), client.get_user_restrictions()]
     for scan in [*untracked, client.get_message_threads(), client.get_webhook_subscriptions()]:
         with pytest.raises(tf.InputError, match="without a change of status"):

@@ -78,7 +78,7 @@ def test_rows_and_order_are_those_of_one_connection_however_rows_are_distributed
     bonuses = BonusList(SHAPES[shape](seeded(seed), rows), digits=digits)
     with Scripted() as scripted:
         scripted.answers = [bonuses]
-        scan = scripted.client().get_user_bonuses(batch_size=PAGE)
+        scan = scripted.async_client().get_user_bonuses(batch_size=PAGE)
         table = scan.to_arrow(concurrency=concurrency, progress=False)
         assert table.equals(scan.to_arrow(concurrency=1, progress=False))
     assert table["id"].to_pylist() == expected_ids(bonuses)
@@ -100,7 +100,7 @@ def test_the_filters_of_the_user_apply(bounds: dict[str, int], ids: dict[str, in
     }
     with Scripted() as scripted:
         scripted.answers = [bonuses]
-        scan = scripted.client().get_user_bonuses(batch_size=PAGE, **filters)  # type: ignore[arg-type]
+        scan = scripted.async_client().get_user_bonuses(batch_size=PAGE, **filters)  # type: ignore[arg-type]
         assert ids_of(scan, 5) == expected_ids(bonuses, **filters)
     for query in bonuses.queries:
         assert {name for name in filters if name not in query} == set()
@@ -130,7 +130,7 @@ def test_each_existing_row_is_returned_once_while_rows_are_added_and_changed(sha
     bonuses.on_request = change_rows
     with Scripted() as scripted:
         scripted.answers = [bonuses]
-        fetched = ids_of(scripted.client().get_user_bonuses(batch_size=PAGE), concurrency)
+        fetched = ids_of(scripted.async_client().get_user_bonuses(batch_size=PAGE), concurrency)
     assert before <= set(fetched) <= set(bonuses.rows)
     assert fetched == sorted(set(fetched), key=int)
 
@@ -177,7 +177,7 @@ def test_the_count_of_rows_never_goes_back_and_never_exceeds_the_list(shape: str
 
 def test_a_short_list_is_pulled_in_one_request(scripted: Scripted) -> None:
     scripted.answers = [bonuses := BonusList(range(0, PAGE * SECOND, SECOND))]
-    assert ids_of(scripted.client().get_user_bonuses(batch_size=PAGE), 8) == expected_ids(bonuses)
+    assert ids_of(scripted.async_client().get_user_bonuses(batch_size=PAGE), 8) == expected_ids(bonuses)
     assert [query["sort"] for query in bonuses.queries] == ["id"]
 
 
@@ -204,7 +204,7 @@ IGNORING = {
 @pytest.mark.parametrize("bonuses", IGNORING.values(), ids=IGNORING)
 def test_a_list_is_fetched_page_by_page_if_the_service_ignores_the_request(scripted: Scripted, bonuses: BonusList) -> None:
     scripted.answers = [bonuses]
-    assert ids_of(scripted.client().get_user_bonuses(batch_size=PAGE), 8) == expected_ids(bonuses)
+    assert ids_of(scripted.async_client().get_user_bonuses(batch_size=PAGE), 8) == expected_ids(bonuses)
     sorts = [query["sort"] for query in bonuses.queries]
     assert {"created", "-created"} & set(sorts)
     assert sorts[-1] == "id"
@@ -219,7 +219,7 @@ def test_the_count_of_rows_never_goes_back_after_a_split_that_failed(bonuses: Bo
 def test_rows_without_a_creation_time_are_fetched_page_by_page(scripted: Scripted, created: str | None) -> None:
     rows = [{"id": f"{number}", "created": created} for number in range(100, 100 + PAGE)]
     scripted.answers = [reply({"items": rows, "has_more": False})]
-    assert len(ids_of(scripted.client().get_user_bonuses(batch_size=PAGE), 8)) == PAGE
+    assert len(ids_of(scripted.async_client().get_user_bonuses(batch_size=PAGE), 8)) == PAGE
     assert "sort=id" in scripted.requests[-1]
 
 
@@ -231,7 +231,7 @@ def test_a_row_repeated_in_a_page_is_returned_once(scripted: Scripted) -> None:
         return reply({**page, "items": [row for row in page["items"] for _ in range(2)]})
 
     scripted.answers = [lambda head: bonuses(head) if "sort=id" in head else with_duplicates(head)]
-    assert ids_of(scripted.client().get_user_bonuses(batch_size=PAGE), 8) == expected_ids(bonuses)
+    assert ids_of(scripted.async_client().get_user_bonuses(batch_size=PAGE), 8) == expected_ids(bonuses)
     assert "created" in {query["sort"] for query in bonuses.queries}
 
 
@@ -239,7 +239,7 @@ def test_a_list_is_fetched_page_by_page_if_the_service_rejects_the_sort_order(sc
     bonuses = BonusList(range(0, 100 * SECOND, SECOND))
     rejection = reply({"code": "VALIDATION_ERROR", "message": "no such sort key"}, 400)
     scripted.answers = [lambda head: bonuses(head) if "sort=id" in head else rejection]
-    assert ids_of(scripted.client().get_user_bonuses(batch_size=PAGE), 8) == expected_ids(bonuses)
+    assert ids_of(scripted.async_client().get_user_bonuses(batch_size=PAGE), 8) == expected_ids(bonuses)
 
 
 UNSPLITTABLE: dict[str, Callable[[tf.AsyncTolokaClient], tf.Scan]] = {
@@ -255,14 +255,14 @@ def test_lists_that_cannot_be_split_are_fetched_page_by_page(
     scripted: Scripted, scan: Callable[[tf.AsyncTolokaClient], tf.Scan]
 ) -> None:
     scripted.answers = [reply({"items": [], "content": [], "has_more": False, "id": "1", "app_id": "1"})]
-    scan(scripted.client()).to_arrow(concurrency=8)
+    scan(scripted.async_client()).to_arrow(concurrency=8)
     assert "sort=-" not in "".join(scripted.requests)
     assert "sort=" in scripted.requests[-1]
 
 
 @pytest.mark.parametrize("concurrency", [0, -1, 1.5, True, "8"])
 def test_an_invalid_concurrency_is_rejected_before_the_first_request(scripted: Scripted, concurrency: Any) -> None:
-    scan = scripted.client().get_user_bonuses()
+    scan = scripted.async_client().get_user_bonuses()
     with pytest.raises(tf.InputError, match="concurrency") as caught:
         scan.to_dataframe(concurrency=concurrency)
     assert caught.value.column == "concurrency"
@@ -273,7 +273,7 @@ def test_an_invalid_concurrency_is_rejected_before_the_first_request(scripted: S
 
 def test_every_function_passes_the_concurrency_on(scripted: Scripted) -> None:
     scripted.answers = [bonuses := BonusList(range(0, 300 * SECOND, SECOND))]
-    scan = scripted.client().get_user_bonuses(batch_size=PAGE)
+    scan = scripted.async_client().get_user_bonuses(batch_size=PAGE)
     pulls: list[Callable[[], Any]] = [
         lambda: scan.to_dataframe(concurrency=4)["id"],
         lambda: tf.to_dataframe(scan, concurrency=4)["id"],
@@ -314,7 +314,7 @@ DENIED = reply({"code": "ACCESS_DENIED", "message": "no"}, 403)
 def test_an_error_of_the_first_page_is_raised_as_it_is(scripted: Scripted) -> None:
     scripted.answers = [DENIED]
     with pytest.raises(tf.AccessDenied):
-        scripted.client().get_user_bonuses().to_arrow(concurrency=8)
+        scripted.async_client().get_user_bonuses().to_arrow(concurrency=8)
 
 
 @pytest.mark.parametrize("shape", ["evenly", "at a few timestamps"])
@@ -322,7 +322,7 @@ def test_an_error_of_the_first_page_is_raised_as_it_is(scripted: Scripted) -> No
 def test_no_request_is_left_running_after_an_error(scripted: Scripted, shape: str, request_number: int) -> None:
     bonuses = BonusList(SHAPES[shape](seeded(1), 600))
     scripted.answers = [lambda head: DENIED if len(bonuses.queries) >= request_number else bonuses(head)]
-    client = scripted.client()
+    client = scripted.async_client()
     with pytest.raises(tf.ScanInterrupted, match=r"The pull ended after [\d,]+ rows: 403 ACCESS_DENIED") as caught:
         client.get_user_bonuses(batch_size=PAGE).to_arrow(concurrency=4)
     assert caught.value.cursor is None
@@ -347,7 +347,7 @@ def test_no_request_is_left_running_after_a_keyboard_interrupt_and_the_same_call
 
     bonuses.on_request = stop
     scripted.answers = [bonuses]
-    client = scripted.client()
+    client = scripted.async_client()
     scan = client.get_user_bonuses(batch_size=PAGE)
     with pytest.raises(KeyboardInterrupt):
         scan.to_dataframe(concurrency=4)

@@ -27,7 +27,7 @@ HEADER = "INPUT:string\tINPUT:integer\tOUTPUT:result\tASSIGNMENT:status\tASSIGNM
 
 def read_body(scripted: Scripted, body: bytes | str, **arguments: Any) -> pd.DataFrame:
     scripted.answers = [reply(POOL), reply(PROJECT), reply(body)]
-    return tf.run(scripted.client(retries=1).get_assignments_df("1", **arguments))
+    return tf.run(scripted.async_client(retries=1).get_assignments_df("1", **arguments))
 
 
 @pytest.mark.parametrize("name", EXPORTS)

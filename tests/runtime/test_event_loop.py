@@ -287,7 +287,7 @@ def test_a_script_with_open_connections_exits_at_once() -> None:
 import toloka_frames as tf
 from toloka_frames.local import LocalToloka
 with LocalToloka() as toloka:
-    client = toloka.client()
+    client = toloka.async_client()
     tf.run(client.get_requester())
 """
     assert run_script(code, warnings_are_errors=True).stderr == ""

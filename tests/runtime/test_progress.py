@@ -190,7 +190,7 @@ def test_reading_a_list_shows_retries_and_waits(scripted: Scripted) -> None:
         return reply({"items": [], "has_more": False}) if waited else reply({}, 503)
 
     scripted.answers = [answer]
-    scripted.client(retries=50).get_pools().to_arrow(progress=updates.append)
+    scripted.async_client(retries=50).get_pools().to_arrow(progress=updates.append)
     assert {progress.waiting.split(",")[0] for progress in updates} >= {"the service"}
     assert (updates[-1].retries, updates[-1].waiting, updates[-1].state) == (len(scripted.requests) - 1, "", "done")
 
@@ -212,7 +212,7 @@ def test_an_upload_shows_rows_and_chunks(
 def test_waiting_for_an_operation_shows_its_progress(make_frame: Callable[[int], object]) -> None:
     updates: list[tf.Progress] = []
     with LocalToloka(operation_seconds=0.5) as toloka:  # shorter ones are not shown
-        client = toloka.client()
+        client = toloka.async_client()
         pool_id = create_pool(client)
         tf.create_tasks(make_frame(3), client, pool_id, allow_defaults=True, progress=False)  # type: ignore[arg-type]
         tf.run(client.wait_operation(tf.run(client.open_pool(pool_id)), progress=updates.append))

@@ -70,10 +70,10 @@ def test_ctrl_c_at_each_request_leaves_nothing_and_the_same_call_works_again(
     scripted.answers = [assignments]
     whole = tmp_path / "whole"
     whole.mkdir()
-    result = read(scripted.client().get_assignments(pool_id="1", batch_size=PAGE), whole)
+    result = read(scripted.async_client().get_assignments(pool_id="1", batch_size=PAGE), whole)
     requests, before = len(scripted.requests), threads()
     for at in range(1, requests + 1):
-        client = scripted.client()
+        client = scripted.async_client()
         scan, folder = client.get_assignments(pool_id="1", batch_size=PAGE), tmp_path / str(at)
         folder.mkdir()
         scripted.answers = [interrupt := InterruptAtRequest(assignments, at)]

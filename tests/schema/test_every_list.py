@@ -36,7 +36,7 @@ class FilledService:
 
     def __init__(self, toloka: LocalToloka) -> None:
         self._toloka = toloka
-        self.client = toloka.client()
+        self.client = toloka.async_client()
         self.fixtures = {name: ListFixture(name) for name in RESOURCES}
         for name, fixture in self.fixtures.items():
             store = toloka._service.store

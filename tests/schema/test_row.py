@@ -36,7 +36,7 @@ READERS: dict[str, Callable[[tf.AsyncTolokaClient], Any]] = {
 @pytest.mark.parametrize("reader", READERS)
 def test_keys_are_attributes_at_every_depth(reader: str, scripted: Scripted) -> None:
     scripted.answers = [lambda head: reply(PAGE["items"][0] if "/skills/1" in head else PAGE)]  # type: ignore[index]
-    row = READERS[reader](scripted.client())
+    row = READERS[reader](scripted.async_client())
     assert (row.id, row.status, row.owner.id, row.owner.companies[0].name) == ("1", "NEW", "a", "A")
     assert row["items"] == 3
     assert next(iter(row.items())) == ("id", "1")

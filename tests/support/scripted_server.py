@@ -55,7 +55,7 @@ class Scripted:
         self._thread.join()
         self._loop.close()
 
-    def client(self, **options: Any) -> tf.AsyncTolokaClient:
+    def async_client(self, **options: Any) -> tf.AsyncTolokaClient:
         return tf.AsyncTolokaClient(self.token, url=self.url, **options)
 
     async def _stop(self) -> None:

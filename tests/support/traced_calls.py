@@ -105,7 +105,7 @@ def forward(frame: FrameType, event: str, argument: object) -> None:
 def main() -> None:
     threading.setprofile(forward)
     with LocalToloka(operation_seconds=0.05) as toloka, tempfile.TemporaryDirectory() as folder:
-        client = toloka.client()
+        client = toloka.async_client()
         pool_id = create_pool(client, {"image": {"type": "url"}})
         app = client.get_apps().to_dataframe().set_index("name")["id"]["Image classification"]
         project = tf.run(client.create_app_project({"app_id": app, "name": "Cats", "parameters": {"name": "Cats"}}))

@@ -88,5 +88,5 @@ def test_no_other_client_warns(options: dict[str, Any]) -> None:
 def test_a_client_of_the_local_service_does_not_warn(toloka: LocalToloka) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        client = toloka.client(verify=False)
+        client = toloka.async_client(verify=False)
     tf.run(client.aclose())

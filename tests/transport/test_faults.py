@@ -149,7 +149,7 @@ def test_error_states_the_fault(
 ) -> None:
     scripted.answers = [reply(body)]
     with pytest.raises(tf.BadAnswer) as caught:
-        call(scripted.client(retries=1))
+        call(scripted.async_client(retries=1))
     assert message in str(caught.value)
     assert caught.value.fault in str(caught.value)
     assert (caught.value.position, caught.value.hint) == (position, hint)
@@ -161,7 +161,7 @@ def test_error_states_the_fault(
 def test_the_token_is_not_shown(scripted: Scripted, call: Call) -> None:
     scripted.answers = [reply(f'{{"token":"{scripted.token}","id":7')]
     with pytest.raises(tf.BadAnswer) as caught:
-        call(scripted.client(retries=1))
+        call(scripted.async_client(retries=1))
     assert scripted.token not in str(caught.value)
 
 
@@ -186,7 +186,7 @@ ENVELOPES: dict[str, tuple[bytes | str, str]] = {
 def test_a_rejection_whose_details_are_faulty_is_a_rejection(scripted: Scripted, body: bytes | str, message: str) -> None:
     scripted.answers = [reply(body, 400)]
     with pytest.raises(tf.ValidationFailed) as caught:
-        get_pool(scripted.client(retries=1))
+        get_pool(scripted.async_client(retries=1))
     assert message in str(caught.value)
     assert type(caught.value.request_id) in (str, type(None))
 

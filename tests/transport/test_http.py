@@ -79,7 +79,7 @@ def closing() -> Iterator[Callable[[Client], Client]]:
 
 @pytest.fixture
 def client_of(scripted: Scripted, closing: Callable[[Client], Client]) -> Callable[..., Client]:
-    return lambda **options: closing(scripted.client(verify=TLS, **options))
+    return lambda **options: closing(scripted.async_client(verify=TLS, **options))
 
 
 # -- which requests are repeated
@@ -593,6 +593,7 @@ def set_variables(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) ->
 
 HERE = "http://127.0.0.1:8080"
 TARGETS: dict[str, tuple[dict[str, str], dict[str, Any], str]] = {
+    "production by default": ({}, {}, "https://toloka.dev"),
     "the sandbox": ({}, {"environment": "SANDBOX"}, "https://sandbox.toloka.dev"),
     "production": ({}, {"environment": "PRODUCTION"}, "https://toloka.dev"),
     "a url with a trailing slash": ({}, {"url": f"{HERE}/"}, HERE),
@@ -638,7 +639,7 @@ def test_a_token_argument_overrides_the_environment_variable(monkeypatch: pytest
 
 @pytest.mark.parametrize(
     "variables",
-    [{}, {"TOKEN": "a"}, {"ENVIRONMENT": "SANDBOX"}, {"TOKEN": "a", "URL": HERE, "ENVIRONMENT": "SANDBOX"}, {"TOKEN": ""}],
+    [{}, {"ENVIRONMENT": "SANDBOX"}, {"TOKEN": "a", "URL": HERE, "ENVIRONMENT": "SANDBOX"}, {"TOKEN": ""}],
 )
 def test_missing_or_conflicting_variables_raise(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
     set_variables(monkeypatch, variables)

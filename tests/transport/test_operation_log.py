@@ -90,7 +90,7 @@ BAD += ["[],[]", '[],"x":1', '[]]}\n{"logs":[[]', "null", "[null]"]
 def test_a_log_that_is_not_an_array_of_objects_raises_bad_answer(body: Any, scripted: Scripted) -> None:
     scripted.answers = [reply(body)]
     with pytest.raises(tf.BadAnswer, match="a list of objects"):
-        tf.run(operations.read_log(scripted.client(retries=1).service, "op", "task_id"))
+        tf.run(operations.read_log(scripted.async_client(retries=1).service, "op", "task_id"))
 
 
 def test_bytes_that_are_not_utf8_are_replaced() -> None:

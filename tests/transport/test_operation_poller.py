@@ -59,7 +59,7 @@ def wait_for(scripted: Scripted, service: PolledService, operations: Sequence[Ma
     scripted.answers = [service]
 
     async def wait() -> list[Any]:
-        async with OperationPoller(scripted.client(retries=1).service) as poller:
+        async with OperationPoller(scripted.async_client(retries=1).service) as poller:
             return await asyncio.gather(*map(poller.ended, operations), return_exceptions=True)
 
     return tf.run(wait())
@@ -144,7 +144,7 @@ def test_a_cancelled_wait_is_not_polled_and_no_task_is_left_running(scripted: Sc
 
     async def cancel_one_wait() -> tuple[Any, int]:
         before = asyncio.all_tasks()
-        async with OperationPoller(scripted.client().service) as poller:
+        async with OperationPoller(scripted.async_client().service) as poller:
             cancelled, other = (asyncio.create_task(poller.ended(operation)) for operation in OPERATIONS[:2])
             await asyncio.sleep(0)
             cancelled.cancel()
@@ -161,7 +161,7 @@ def test_waiting_ends_with_an_error_if_polling_ends(how: str, scripted: Scripted
     scripted.answers = [reply(OPERATIONS[0])]
 
     async def wait() -> list[Any]:
-        async with OperationPoller(scripted.client().service) as poller:
+        async with OperationPoller(scripted.async_client().service) as poller:
             waits = [asyncio.create_task(poller.ended(operation)) for operation in OPERATIONS[:1] * 2]
             await asyncio.sleep(0)
             if how == "cancelled":
@@ -179,7 +179,7 @@ def test_waiting_ends_with_an_error_if_polling_ends(how: str, scripted: Scripted
 @pytest.mark.parametrize("progress", [None, "half", [], {}, -1, 1e300, True, "9" * 5_000, 55.5])
 def test_an_absurd_progress_does_not_disturb_the_waiting(progress: Any, scripted: Scripted) -> None:
     scripted.answers = [reply(OPERATIONS[0] | {"progress": progress}), reply(ENDED[0])]
-    assert tf.run(scripted.client().wait_operation(OPERATIONS[0], progress=False)) == ENDED[0]
+    assert tf.run(scripted.async_client().wait_operation(OPERATIONS[0], progress=False)) == ENDED[0]
 
 
 def poll_times(ends: float, shortest: float | None) -> list[float]:

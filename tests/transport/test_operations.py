@@ -17,7 +17,7 @@ LOST = b""
 
 def start(scripted: Scripted, *responses: bytes) -> dict[str, object]:
     scripted.answers = list(responses)
-    service = scripted.client(retries=len(responses)).service
+    service = scripted.async_client(retries=len(responses)).service
     return tf.run(operations.start(service, "/v1/tasks", {"operation_id": "op"}, b"[]"))
 
 
@@ -41,12 +41,12 @@ def test_a_response_that_is_not_an_operation_may_have_taken_effect(scripted: Scr
         start(scripted, reply({"id": "op"}))
     assert caught.value.may_have_taken_effect
     with pytest.raises(tf.BadAnswer) as requested:
-        tf.run(operations.get(scripted.client().service, "op"))
+        tf.run(operations.get(scripted.async_client().service, "op"))
     assert not requested.value.may_have_taken_effect
 
 
 def wait(scripted: Scripted, *, timeout: float | None = None) -> dict[str, object] | None:
-    return tf.run(scripted.client(retries=1).wait_operation(RUNNING, timeout, progress=False))
+    return tf.run(scripted.async_client(retries=1).wait_operation(RUNNING, timeout, progress=False))
 
 
 def test_an_operation_is_polled_until_it_ends(scripted: Scripted) -> None:
@@ -74,13 +74,13 @@ def test_a_timeout_says_how_to_wait_again(scripted: Scripted) -> None:
 
 def test_an_ended_operation_is_not_requested(scripted: Scripted) -> None:
     ended = RUNNING | {"status": "SUCCESS"}
-    assert tf.run(scripted.client().wait_operation(ended, progress=False)) == ended
+    assert tf.run(scripted.async_client().wait_operation(ended, progress=False)) == ended
     assert scripted.requests == []
 
 
 def test_an_operation_can_be_given_by_id_or_be_none(scripted: Scripted) -> None:
     scripted.answers = [reply(RUNNING | {"status": "SUCCESS"})]
-    client = scripted.client()
+    client = scripted.async_client()
     assert tf.run(client.wait_operation("op", progress=False)) == RUNNING | {"status": "SUCCESS"}
     assert tf.run(client.wait_operation(None)) is None
 
@@ -90,5 +90,5 @@ def test_an_operation_can_be_given_by_id_or_be_none(scripted: Scripted) -> None:
 )
 def test_an_invalid_operation_is_rejected(operation: Any, message: str, scripted: Scripted) -> None:
     with pytest.raises(tf.InputError, match=message):
-        tf.run(scripted.client().wait_operation(operation))
+        tf.run(scripted.async_client().wait_operation(operation))
     assert scripted.requests == []

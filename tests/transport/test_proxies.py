@@ -190,7 +190,7 @@ def test_the_local_service_is_reached_directly_whatever_the_variables_are(
     for value in BAD_VALUES:
         set_all(monkeypatch, dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"), value))
         set_all(monkeypatch, {"NO_PROXY": entries, "SSL_CERT_FILE": str(tmp_path / "none"), "SSLKEYLOGFILE": "/no/folder/x"})
-        client = toloka.client(retries=1)
+        client = toloka.async_client(retries=1)
         assert tf.run(client.get_requester())["id"]
         tf.run(client.aclose())
 
@@ -199,7 +199,7 @@ IN_A_PROCESS = """
 import toloka_frames as tf
 from toloka_frames.local import LocalToloka
 with LocalToloka() as toloka:
-    print(len(toloka.client().get_projects().to_dataframe()))
+    print(len(toloka.async_client().get_projects().to_dataframe()))
 """
 
 
@@ -275,7 +275,7 @@ def test_an_error_of_the_proxy_names_where_it_is_from(
 
 def test_an_error_without_a_proxy_names_none(scripted: Scripted) -> None:
     scripted.answers = [b""]
-    client = scripted.client(retries=1)
+    client = scripted.async_client(retries=1)
     with pytest.raises(tf.ConnectionFailed) as caught:
         tf.run(client.get_pool("1"))
     assert caught.value.hint == "Check the network and the host."
@@ -287,7 +287,7 @@ def test_an_error_without_a_proxy_names_none(scripted: Scripted) -> None:
     [
         ("TOLOKA_URL", "ftp://toloka", "is not the URL of a host"),
         ("TOLOKA_URL", "http://a:port", "is not a URL"),
-        ("TOLOKA_ENVIRONMENT", "MOON", "is neither 'SANDBOX' nor 'PRODUCTION'"),
+        ("TOLOKA_ENVIRONMENT", "MOON", "is neither 'PRODUCTION' nor 'SANDBOX'"),
     ],
 )
 def test_an_error_of_the_host_names_the_variable_or_the_argument(
@@ -404,7 +404,7 @@ def test_an_error_of_certificates_names_where_they_are_from(
 def test_certificates_are_not_read_for_a_host_without_tls(monkeypatch: pytest.MonkeyPatch, scripted: Scripted) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/none")
     scripted.answers = [reply({"id": "1"})]
-    client = scripted.client()
+    client = scripted.async_client()
     assert tf.run(client.get_pool("1")) == {"id": "1"}
     tf.run(client.aclose())
 

@@ -360,7 +360,7 @@ def test_a_real_client_keeps_the_limit(scripted: Scripted) -> None:
         await asyncio.gather(*(client.get_pool("1") for _ in range(REQUESTS_PER_SECOND + 1)))
 
     scripted.answers = [response]
-    client = scripted.client()
+    client = scripted.async_client()
     started = time.monotonic()
     asyncio.run(send_all(client))
     assert len(arrivals) == REQUESTS_PER_SECOND + 1
@@ -434,7 +434,7 @@ def test_closed_until_is_missing_for_a_limit_that_is_open_again() -> None:
 
 
 def test_the_frame_is_available_inside_a_running_event_loop(scripted: Scripted) -> None:
-    client = scripted.client()
+    client = scripted.async_client()
 
     async def cell() -> pd.DataFrame:
         return client.quota()

@@ -96,7 +96,7 @@ def test_every_call_states_where_it_is_redirected(scripted: Scripted, status: in
         lambda head: reply("<html>", status, Location=f"https://b.com/api{head.split('/api')[1].split(' ')[0]}")
     ]
     with pytest.raises(tf.BadAnswer, match=r"is redirected to https://b\.com/api/v1/") as caught:
-        WAYS[way](scripted.client())
+        WAYS[way](scripted.async_client())
     assert (caught.value.status, caught.value.retryable, len(scripted.requests)) == (status, False, 1)
     assert caught.value.hint.startswith(f"{OTHER}url='https://b.com'.")
     assert caught.value.may_have_taken_effect == (way == "a creation")
@@ -108,7 +108,7 @@ def test_a_client_made_as_the_hint_says_gets_the_response(scripted: Scripted) ->
         target.answers = [reply({"id": "1"})]
         scripted.answers = [reply(status=308, Location=f"{target.url}/prefix/api/v1/pools/1")]
         with pytest.raises(tf.BadAnswer) as caught:
-            tf.run(scripted.client().get_pool("1"))
+            tf.run(scripted.async_client().get_pool("1"))
         url = re.search("url='(.*)'", caught.value.hint)
         assert url is not None
         assert tf.run(tf.AsyncTolokaClient(scripted.token, url=url[1]).get_pool("1")) == {"id": "1"}
@@ -118,7 +118,7 @@ def test_a_client_made_as_the_hint_says_gets_the_response(scripted: Scripted) ->
 def test_a_status_of_3xx_without_location_is_a_bad_answer(scripted: Scripted) -> None:
     scripted.answers = [reply("moved", 302)]
     with pytest.raises(tf.BadAnswer, match=r"302: JSON was expected .*but the response was 'moved'") as caught:
-        tf.run(scripted.client().get_pool("1"))
+        tf.run(scripted.async_client().get_pool("1"))
     assert caught.value.location is None
 
 
@@ -126,12 +126,12 @@ def test_a_status_of_3xx_without_location_is_a_bad_answer(scripted: Scripted) ->
 def test_a_location_that_httpx_cannot_read_is_a_redirect_all_the_same(scripted: Scripted, location: str) -> None:
     scripted.answers = [b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location.encode("latin-1") + b"\r\n\r\n"]
     with pytest.raises(tf.BadAnswer, match=r"is redirected to .*, which is not followed") as caught:
-        tf.run(scripted.client().get_pool("1"))
+        tf.run(scripted.async_client().get_pool("1"))
     assert (len(scripted.requests), "password" in str(caught.value)) == (1, False)
 
 
 def test_the_token_in_a_location_is_not_shown(scripted: Scripted) -> None:
     scripted.answers = [reply(status=302, Location=f"https://b.com/login/{scripted.token}")]
     with pytest.raises(tf.BadAnswer, match=r"b\.com/login/\*\*\*") as caught:
-        tf.run(scripted.client().get_pool("1"))
+        tf.run(scripted.async_client().get_pool("1"))
     assert scripted.token not in str(caught.value)

@@ -77,7 +77,7 @@ def client_of(scripted: Scripted) -> Iterator[Callable[..., tf.AsyncTolokaClient
     clients: list[tf.AsyncTolokaClient] = []
 
     def make(**options: Any) -> tf.AsyncTolokaClient:
-        clients.append(scripted.client(**{"retries": 1} | options))
+        clients.append(scripted.async_client(**{"retries": 1} | options))
         return clients[-1]
 
     yield make
@@ -255,7 +255,7 @@ def bomb(encodings):
 
 bombs = [reply(bomb(encodings), Content_Encoding=encodings) for encodings in sys.argv[2:]]
 with Scripted() as server:
-    client = server.client(retries=1, max_response_bytes=5_000_000)
+    client = server.async_client(retries=1, max_response_bytes=5_000_000)
     server.answers = [reply({"id": "1"}), *bombs]
     tf.run(client.get_pool("1"))
     before, errors = peak(), []
@@ -381,7 +381,7 @@ def test_an_upload_checks_what_a_dripping_response_has_made(
 ) -> None:
     """The first response arrives in two halves, with a pause between them that is longer than the limit."""
     toloka.faults.slow("POST /v1/tasks", seconds=3_600, times=1)
-    client = toloka.client(max_response_seconds=2)
+    client = toloka.async_client(max_response_seconds=2)
     results = tf.create_tasks(make_frame(5), client, pool_id, allow_defaults=True, progress=False)
     assert results["status"].tolist() == ["CREATED"] * 5
     tasks = client.get_tasks(pool_id=pool_id).to_dataframe(progress=False)

@@ -105,7 +105,7 @@ def uploads(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> None:
 def local_service() -> None:
     """The local service."""
     with LocalToloka() as toloka:
-        assert_type(toloka.client(retries=1), tf.AsyncTolokaClient)
+        assert_type(toloka.async_client(retries=1), tf.AsyncTolokaClient)
         assert_type(toloka.load_export("export.tsv"), str)
         assert_type(toloka.answer("1", workers=5), int)
 

@@ -47,7 +47,7 @@ def apps() -> Iterator[AppServer]:
 
 def test_input_fields_are_sent_unchanged_without_missing_cells(apps: AppServer) -> None:
     frame = pd.DataFrame({"text": ["007", "NA"], "share": [0.5, None], "tags": [None, ["a", "b"]]}, index=["a", "a"])
-    results = frame.pipe(tf.create_app_items, apps.client(), "P", progress=False)
+    results = frame.pipe(tf.create_app_items, apps.async_client(), "P", progress=False)
     assert apps.posted == [{"items": [{"share": 0.5, "text": "007"}, {"tags": ["a", "b"], "text": "NA"}]}]
     assert results.index.tolist() == ["a", "a"]
     assert results["item_id"].tolist() == ["item 0", "item 1"]
@@ -55,13 +55,13 @@ def test_input_fields_are_sent_unchanged_without_missing_cells(apps: AppServer) 
 
 def test_columns_may_be_named_as_in_the_platforms_files(apps: AppServer) -> None:
     frame = pd.DataFrame({"INPUT:id": ["1"], "INPUT:text": ["a"]})
-    frame.pipe(tf.create_app_items, apps.client(), "P", progress=False)
+    frame.pipe(tf.create_app_items, apps.async_client(), "P", progress=False)
     assert apps.posted == [{"items": [{"id": "1", "text": "a"}]}]
 
 
 def test_options_are_sent_next_to_the_items(apps: AppServer) -> None:
     options = {"batch_id": "B", "ignore_errors": True, "force_new_original": True, "progress": False}
-    pd.DataFrame({"text": ["a"]}).pipe(tf.create_app_items, apps.client(), "P/1", **options)
+    pd.DataFrame({"text": ["a"]}).pipe(tf.create_app_items, apps.async_client(), "P/1", **options)
     assert apps.posted == [{"items": [{"text": "a"}], "batch_id": "B", "ignore_errors": True, "force_new_original": True}]
     assert apps.requests[-1] == "POST /api/app/v0/app-projects/P%2F1/items/bulk"
 
@@ -87,19 +87,19 @@ def test_rows_that_cannot_be_sent_are_rejected(
     columns: dict[str, list[Any]], options: dict[str, Any], message: str, apps: AppServer
 ) -> None:
     with pytest.raises(tf.InputError, match=message):
-        tf.create_app_items(pd.DataFrame(columns), apps.client(), "P", **{"progress": False} | options)
+        tf.create_app_items(pd.DataFrame(columns), apps.async_client(), "P", **{"progress": False} | options)
     assert apps.posted == []
 
 
 @pytest.mark.parametrize("options", [{"priority_order": "SIX"}, {"name": ""}, {"name": 1}, {"start": "yes"}])
 def test_invalid_options_of_a_batch_are_rejected(options: dict[str, Any], apps: AppServer) -> None:
     with pytest.raises(tf.InputError, match=next(iter(options))):
-        tf.create_app_batch(pd.DataFrame({"text": ["a"]}), apps.client(), "P", **options, progress=False)
+        tf.create_app_batch(pd.DataFrame({"text": ["a"]}), apps.async_client(), "P", **options, progress=False)
     assert apps.requests == []
 
 
 @pytest.mark.parametrize("project", ["", None, ".", 7])
 def test_an_invalid_app_project_id_is_rejected(project: Any, apps: AppServer) -> None:
     with pytest.raises(tf.InputError, match="app_project_id"):
-        tf.create_app_items(pd.DataFrame({"text": ["a"]}), apps.client(), project, progress=False)
+        tf.create_app_items(pd.DataFrame({"text": ["a"]}), apps.async_client(), project, progress=False)
     assert apps.requests == []

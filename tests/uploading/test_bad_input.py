@@ -36,7 +36,7 @@ def toloka() -> Iterator[LocalToloka]:
 
 @pytest.fixture(scope="module")
 def client(toloka: LocalToloka) -> Iterator[Client]:
-    client = toloka.client()
+    client = toloka.async_client()
     yield client
     tf.run(client.aclose())
 
@@ -59,10 +59,9 @@ CLIENTS = {
     "a token beyond ASCII": (("secret\u2013word", "SANDBOX"), {}, "characters that no token has"),
     "a token as bytes": ((b"secret", "SANDBOX"), {}, "token"),
     "a token as a number": ((5, "SANDBOX"), {}, "token"),
-    "neither environment nor url": (("secret",), {}, "Exactly one of environment and url"),
-    "both environment and url": (("secret", "SANDBOX"), {"url": "https://example.com"}, "Exactly one of environment and url"),
-    "an unknown environment": (("secret", "STAGING"), {}, "'STAGING' is neither 'SANDBOX' nor 'PRODUCTION'"),
-    "an environment in small letters": (("secret", "sandbox"), {}, "'sandbox' is neither 'SANDBOX' nor 'PRODUCTION'"),
+    "both environment and url": (("secret", "SANDBOX"), {"url": "https://example.com"}, "url and environment are both given"),
+    "an unknown environment": (("secret", "STAGING"), {}, "'STAGING' is neither 'PRODUCTION' nor 'SANDBOX'"),
+    "an environment in small letters": (("secret", "sandbox"), {}, "'sandbox' is neither 'PRODUCTION' nor 'SANDBOX'"),
     "a url without scheme": (("secret",), {"url": "127.0.0.1:8080"}, "url='127.0.0.1:8080'"),
     "a host and a port without scheme": (("secret",), {"url": "localhost:8080"}, "url='localhost:8080'"),
     "a url of another scheme": (("secret",), {"url": "ftp://example.com"}, "url='ftp://example.com'"),
@@ -500,7 +499,7 @@ def test_an_api_error_has_all_details_of_the_response(
     scripted: Scripted, status: int, kind: type[tf.ApiError], retryable: bool, says: str
 ) -> None:
     scripted.answers = [reply(ERROR_BODY, status)]
-    client = scripted.client(retries=1, verify=TLS)
+    client = scripted.async_client(retries=1, verify=TLS)
     with pytest.raises(tf.ApiError) as caught:
         tf.run(client.get_pool("1"))
     error = caught.value
@@ -554,7 +553,7 @@ def test_a_response_that_is_not_from_the_api_is_described_by_its_content(
     scripted: Scripted, response: bytes, kind: type[tf.TolokaError], status: int | None, says: str
 ) -> None:
     scripted.answers = [response]
-    client = scripted.client(retries=1, verify=TLS)
+    client = scripted.async_client(retries=1, verify=TLS)
     with pytest.raises(kind) as caught:
         tf.run(client.get_pool("1"))
     assert says in str(caught.value)
@@ -585,7 +584,7 @@ PAGES = {
 @pytest.mark.parametrize("read", [lambda scan: scan.to_arrow(progress=False), list], ids=["as a table", "as JSON rows"])
 def test_an_invalid_page_raises_bad_answer(scripted: Scripted, body: str, read: Callable[[tf.Scan], object]) -> None:
     scripted.answers = [reply(body)]
-    client = scripted.client(retries=1, verify=TLS)
+    client = scripted.async_client(retries=1, verify=TLS)
     with pytest.raises(tf.BadAnswer) as caught:
         read(client.get_pools())
     assert caught.value.status == 200
@@ -596,7 +595,7 @@ def test_an_invalid_page_raises_bad_answer(scripted: Scripted, body: str, read: 
 @pytest.mark.parametrize("body", [HTML, "", "[]", "null"])
 def test_an_invalid_page_of_a_find_method_raises_bad_answer(scripted: Scripted, body: str) -> None:
     scripted.answers = [reply(body)]
-    client = scripted.client(retries=1, verify=TLS)
+    client = scripted.async_client(retries=1, verify=TLS)
     with pytest.raises(tf.BadAnswer):
         tf.run(client.find_pools())
     tf.run(client.aclose())
@@ -605,7 +604,7 @@ def test_an_invalid_page_of_a_find_method_raises_bad_answer(scripted: Scripted, 
 @pytest.mark.parametrize("body", ["", "[]", "null", '"1"'])
 def test_a_created_project_without_an_object_raises_bad_answer(scripted: Scripted, body: str) -> None:
     scripted.answers = [reply(body, 201)]
-    client = scripted.client(retries=1, verify=TLS)
+    client = scripted.async_client(retries=1, verify=TLS)
     with pytest.raises(tf.BadAnswer) as caught:
         tf.run(client.create_project({"public_name": "Animals"}))
     assert caught.value.status == 201
@@ -633,7 +632,7 @@ INVALID_UPLOAD_RESPONSES = {
 @pytest.mark.parametrize("responses", INVALID_UPLOAD_RESPONSES.values(), ids=INVALID_UPLOAD_RESPONSES)
 def test_an_upload_reports_every_row_if_the_response_is(scripted: Scripted, responses: list[bytes]) -> None:
     scripted.answers = list(responses)
-    client = scripted.client(retries=1, verify=TLS)
+    client = scripted.async_client(retries=1, verify=TLS)
     with pytest.raises(tf.UploadError) as caught:
         tf.create_tasks(with_images(), client, "1", overlap=1, progress=False)
     assert caught.value.results["status"].tolist() == ["UNKNOWN", "UNKNOWN"]

@@ -84,7 +84,7 @@ def toloka() -> Iterator[LocalToloka]:
 
 @pytest.fixture(scope="module")
 def kinds(toloka: LocalToloka) -> dict[str, Kind]:
-    client = toloka.client()
+    client = toloka.async_client()
     tasks, suites = create_pool(client), create_pool(client, mixer_config=None)
     streamed, batched = (
         tf.run(client.create_app_project({"app_id": APP, "name": name, "parameters": {}}))["id"] for name in "ab"
@@ -179,7 +179,7 @@ def test_each_row_is_created_once_or_unknown(
     uploads = {}
     for status in statuses:
         mark = f"{name}-{body}-{moment}-{status}"
-        client = toloka.client(retries=1, transport=OneOddResponse(kind.requests, status, moment, content))
+        client = toloka.async_client(retries=1, transport=OneOddResponse(kind.requests, status, moment, content))
         options = {"name": mark} if name == "batch" else {}
         uploads[mark] = partial(kind.upload, kind.frame(mark), client, ledger=tmp_path / mark, progress=False, **options)
     first, made = tf.run(call_all(uploads)), created(kind, toloka)
@@ -218,7 +218,7 @@ async def statuses_of(call: Any) -> list[str]:
 
 def created(kind: Kind, toloka: LocalToloka) -> Counter[str]:
     """Return how often each row exists."""
-    return Counter(re.findall(r"https://example\.com/[\w-]+/\d", json.dumps(list(kind.objects(toloka.client())))))
+    return Counter(re.findall(r"https://example\.com/[\w-]+/\d", json.dumps(list(kind.objects(toloka.async_client())))))
 
 
 def check(mark: str, statuses: list[str], made: Counter[str]) -> None:

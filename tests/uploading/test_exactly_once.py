@@ -59,7 +59,12 @@ def lines(uploads: Uploads, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     with LocalToloka(operation_seconds=0.02) as toloka:
         return {
             kind: uploads.run(
-                toloka.url, toloka.token, destination(kind, toloka.client()), ROWS, tmp_path_factory.mktemp("whole"), kind=kind
+                toloka.url,
+                toloka.token,
+                destination(kind, toloka.async_client()),
+                ROWS,
+                tmp_path_factory.mktemp("whole"),
+                kind=kind,
             ).lines
             for kind in PATHS
         }
@@ -131,7 +136,7 @@ def kill_and_repeat(
     kind: str, uploads: Uploads, number: int, kill_at: int, toloka: LocalToloka, home: Path
 ) -> tuple[int, set[str]]:
     """Kill an upload at a line, repeat the call until done, check; return the exit code and the states at the kill."""
-    client = toloka.client()
+    client = toloka.async_client()
     pool_id = destination(kind, client)
     for plan in FAULTS[number % len(FAULTS)]:
         plan(toloka.faults, f"POST /v1/{PATHS[kind]}")
@@ -200,7 +205,7 @@ def test_each_row_is_created_once_if_the_service_is_killed_and_restarted(
 
 @pytest.mark.parametrize("seed", range(SERVICE_KILLS if "SOAK_POINTS" in os.environ else 1))
 def test_each_row_is_created_once_whatever_fails_on_the_network(seed: int, toloka: LocalToloka) -> None:
-    client = toloka.client(retries=tf.Retries(attempts=12))
+    client = toloka.async_client(retries=tf.Retries(attempts=12))
     pool_id = create_pool(client)
     planned = [
         toloka.faults.lose_reply("POST /v1/tasks", share=0.3, seed=seed),
@@ -224,7 +229,7 @@ def test_each_row_is_created_once_whatever_fails_on_the_network(seed: int, tolok
 
 
 def test_an_existing_operation_that_failed_is_reported_as_failed(toloka: LocalToloka) -> None:
-    client = toloka.client()
+    client = toloka.async_client()
     pool_id = create_pool(client)
     toloka.faults.fail_operation("POST /v1/tasks", nth=1)
     toloka.faults.lose_reply("POST /v1/tasks", nth=1)

@@ -44,7 +44,7 @@ def service() -> Iterator[LocalToloka]:
 
 @pytest.fixture(scope="module")
 def shared_client(service: LocalToloka) -> Client:
-    return service.client()
+    return service.async_client()
 
 
 class Kind:
@@ -267,7 +267,7 @@ def test_control_tasks_of_suites_are_shown_again(shared_client: Client) -> None:
 def test_rows_in_doubt_are_rejected_and_failed_rows_are_not() -> None:
     images = pd.DataFrame({"image": [f"https://example.com/{row}" for row in range(4)]})
     with TaskServer() as server:
-        client = server.client(retries=1)
+        client = server.async_client(retries=1)
         upload = partial(tf.create_tasks, client=client, pool_id="1", progress=False, allow_defaults=True)
         server.respond = lambda *_: REFUSED
         with pytest.raises(tf.UploadError):
@@ -365,7 +365,7 @@ def test_an_upload_is_found_under_every_spelling_of_its_account(
 
 def test_a_new_upload_waits_until_its_account_is_known(kind: Kind, service: LocalToloka) -> None:
     service.faults.answer(404, "GET /v1/requester", times=2)
-    client, sent = service.client(), posts(service)
+    client, sent = service.async_client(), posts(service)
     with pytest.raises(tf.ConfigurationError, match="nothing was sent") as caught:
         kind.create(kind.rows, client)
     assert "Make the same call again" in caught.value.hint
@@ -379,7 +379,7 @@ def test_a_proxys_refusal_tells_nothing_about_the_account(kind: Kind, service: L
     service.faults.html("GET /v1/requester", status=403)
     sent = posts(service)
     with pytest.raises(tf.ApiError):
-        kind.create(kind.rows, service.client(retries=1))
+        kind.create(kind.rows, service.async_client(retries=1))
     service.faults.clear()
     assert posts(service) == sent
 
@@ -466,7 +466,7 @@ def test_rows_that_cannot_be_compared_are_an_error(
 
 @pytest.mark.parametrize("change", ["grows", "is overwritten"])
 def test_the_frame_is_taken_when_the_function_is_called(kind: Kind, change: str, service: LocalToloka) -> None:
-    frame, client = kind.rows, service.client()
+    frame, client = kind.rows, service.async_client()
     expected = frame.copy()
 
     def change_frame(_: Any) -> None:
@@ -505,7 +505,7 @@ def task_server() -> Iterator[TaskServer]:
 def test_rows_that_are_equal_in_pandas_are_not_created_twice(
     task_server: TaskServer, tmp_path_factory: pytest.TempPathFactory, values: list[Any], data: st.DataObject
 ) -> None:
-    ledger, client = tmp_path_factory.mktemp("ledger") / "uploads.db", task_server.client()
+    ledger, client = tmp_path_factory.mktemp("ledger") / "uploads.db", task_server.async_client()
     frame = pd.DataFrame({"share": pd.Series(values, dtype=object), "meta": [{"a": value, "b": [value]} for value in values]})
     options: dict[str, Any] = {"allow_defaults": True, "ledger": ledger, "progress": False}
     tf.create_tasks(frame, client, "1", **options)

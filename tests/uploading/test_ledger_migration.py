@@ -97,9 +97,9 @@ def test_uploads_of_version_3_continue(with_frame: bool, old_ledger: Path, servi
             options["retry_failed"] = True
         if with_frame:
             options |= {"allow_defaults": True, "upload_id": "monday" if name == "named" else None}
-            results = tf.create_tasks(frame, service.client(), "1", **options)
+            results = tf.create_tasks(frame, service.async_client(), "1", **options)
         else:
-            results = tf.resume(names[name], service.client(), **options)
+            results = tf.resume(names[name], service.async_client(), **options)
         statuses[name] = results["status"].tolist()
         if name in ("settled", "named"):
             assert results["task_id"].tolist() == IDS
@@ -124,7 +124,7 @@ def test_rows_of_version_3_that_may_exist_are_known_by_content(old_ledger: Path,
     """Rows of a request that ended cannot be known: version 3 has deleted them."""
     shuffled = FRAMES["begun"].iloc[::-1]
     with pytest.raises(tf.RowsAlreadyCreated):
-        tf.create_tasks(shuffled, service.client(), "1", allow_defaults=True, ledger=old_ledger, progress=False)
+        tf.create_tasks(shuffled, service.async_client(), "1", allow_defaults=True, ledger=old_ledger, progress=False)
     suites = pd.DataFrame({"image": [f"https://example.com/suite/{row}.jpg" for row in range(4)]})
     with Ledger(old_ledger) as ledger:
         [found] = [rows for rows in ledger.open().created_contents(["pool 1"], "me") if len(rows.hashes) == len(suites)]

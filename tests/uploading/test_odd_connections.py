@@ -60,7 +60,7 @@ class OddConnection(httpx.AsyncHTTPTransport):
 @pytest.fixture(scope="module")
 def calls(toloka: LocalToloka, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Callable[..., Any]]:
     """The calls by name; each takes a client, a mark of its rows and a ledger."""
-    client = toloka.client()
+    client = toloka.async_client()
     pool_id, suites = create_pool(client), create_pool(client, mixer_config=None)
     project_id = tf.run(client.create_app_project({"app_id": APP, "name": "a", "parameters": {}}))["id"]
     skill_id = tf.run(client.create_skill({"name": "careful"}))["id"]
@@ -113,12 +113,12 @@ def test_every_call_ends_whatever_a_connection_raises(
     name: str, calls: dict[str, Callable[..., Any]], toloka: LocalToloka, tmp_path: Path
 ) -> None:
     call, normal = calls[name], OddConnection()
-    tf.run(call(toloka.client(transport=normal), f"{name}-normal", tmp_path / "normal"))
+    tf.run(call(toloka.async_client(transport=normal), f"{name}-normal", tmp_path / "normal"))
     pairs = product(sorted(set(normal.seen)), ERRORS)
     cases = {f"{name}-{number}": pair for number, pair in enumerate(pairs)}
 
     async def call_all() -> list[Any]:
-        clients = [toloka.client(retries=1, transport=OddConnection(*case)) for case in cases.values()]
+        clients = [toloka.async_client(retries=1, transport=OddConnection(*case)) for case in cases.values()]
         work = (call(client, mark, tmp_path / mark) for mark, client in zip(cases, clients, strict=True))
         return await asyncio.gather(*work, return_exceptions=True)
 
@@ -147,7 +147,7 @@ def test_no_header_disturbs_a_call(
 
     async def call_all() -> list[Any]:
         marks = [f"{name}-headers-{number}" for number in range(len(cases))]
-        clients = [toloka.client(transport=OddConnection(headers=headers)) for headers in cases]
+        clients = [toloka.async_client(transport=OddConnection(headers=headers)) for headers in cases]
         return await asyncio.gather(
             *(calls[name](client, mark, tmp_path / mark) for client, mark in zip(clients, marks, strict=True))
         )
@@ -173,4 +173,4 @@ def test_absurd_headers_of_rejections_are_errors_of_this_package(status: int, sc
 def test_an_absurd_length_is_a_failed_connection(length: str, scripted: Scripted) -> None:
     scripted.answers = [f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{{}}".encode()]
     with pytest.raises(tf.ConnectionFailed):
-        tf.run(scripted.client(retries=1).get_project("1"))
+        tf.run(scripted.async_client(retries=1).get_project("1"))

@@ -27,7 +27,7 @@ def toloka() -> Iterator[LocalToloka]:
 
 @pytest.fixture(scope="module")
 def pools(toloka: LocalToloka) -> dict[str, str]:
-    client = toloka.client()
+    client = toloka.async_client()
     return {"tasks": create_pool(client), "suites": create_pool(client, mixer_config=None)}
 
 
@@ -91,7 +91,7 @@ def test_a_log_that_is_not_there_yet_is_read_again(
 ) -> None:
     for kind in ("tasks", "suites", "bonuses"):
         logs = OddLogs(NOT_YET[name], times=2)
-        results = upload(kind, name.replace(" ", "-"), toloka.client(transport=logs, retries=1), pools, tmp_path / kind)
+        results = upload(kind, name.replace(" ", "-"), toloka.async_client(transport=logs, retries=1), pools, tmp_path / kind)
         assert results["status"].eq("CREATED").all()
         assert logs.reads == 3
 
@@ -120,7 +120,7 @@ def test_ids_of_a_log_that_names_other_rows_are_not_used(
 ) -> None:
     for kind in ("tasks", "suites", "bonuses"):
         logs, mark = OddLogs(changed(LIES[name]), times=1), name.replace(" ", "-")
-        client = toloka.client(transport=logs, retries=1)
+        client = toloka.async_client(transport=logs, retries=1)
         with pytest.raises(tf.UploadError, match="The log of the operation") as caught:
             upload(kind, mark, client, pools, tmp_path / kind)
         assert set(caught.value.results["status"]) == {"UNKNOWN"}

@@ -198,7 +198,7 @@ def service() -> Iterator[TaskServer]:
 @pytest.fixture(scope="module")
 def client(service: TaskServer) -> Iterator[Client]:
     """A client of the task server."""
-    client = service.client()
+    client = service.async_client()
     yield client
     tf.run(client.aclose())
 
@@ -389,7 +389,7 @@ def test_ids_depend_on_account_pool_name_and_overlap_but_not_on_the_token(servic
         elsewhere.answers = [lambda head: reply({"id": "you"}) if "requester" in head else service._route(head)]
         plans = [
             base,
-            plan_of(elsewhere.client(), frame),
+            plan_of(elsewhere.async_client(), frame),
             plan_of(client, frame, "2"),
             plan_of(client, frame, upload_id="again"),
             plan_of(client, frame, upload_id="None"),

@@ -101,7 +101,7 @@ def toloka() -> Iterator[LocalToloka]:
 
 @pytest.fixture(scope="module")
 def client(toloka: LocalToloka) -> Iterator[tf.AsyncTolokaClient]:
-    client = toloka.client()
+    client = toloka.async_client()
     yield client
     tf.run(client.aclose())
 

@@ -156,7 +156,7 @@ PAGES += [reply("<html>", 404), reply(b"", 409), reply({"code": 5}, 409), reply(
 @pytest.mark.parametrize("name", UPDATES)
 def test_a_row_is_done_only_if_the_object_shows_it(name: str, scripted: Scripted) -> None:
     verb, columns, done, others, is_listed = UPDATES[name]
-    client = scripted.client(retries=1)
+    client = scripted.async_client(retries=1)
 
     def call(changed: bytes, found: bytes) -> tuple[str, str | None]:
         scripted.answers = [lambda head: found if head.startswith("GET") else changed]
@@ -186,7 +186,7 @@ def test_the_object_of_an_odd_response_is_looked_up_in_the_list_of_its_user(skil
             return response if request.method == "GET" else httpx.Response(200, content=b"{}", request=request)
 
     frame = pd.DataFrame({"user_id": USERS[:3], "skill_id": skill_id, "value": [1.0, 2.0, 3.5]})
-    odd = toloka.client(transport=NothingInResponses())
+    odd = toloka.async_client(transport=NothingInResponses())
     assert tf.set_user_skills(frame, odd, progress=False)["status"].tolist() == ["DONE"] * 3
 
 
@@ -194,7 +194,7 @@ def test_a_server_error_leaves_rows_unknown_or_not_sent(scripted: Scripted) -> N
     scripted.answers = [lambda _: user_skill(scripted), reply("<html>", 502)]
     frame = pd.DataFrame({"user_id": USERS, "skill_id": "1", "value": 1})
     with pytest.raises(tf.UploadError) as caught:
-        tf.set_user_skills(frame, scripted.client(retries=1), concurrency=1, progress=False)
+        tf.set_user_skills(frame, scripted.async_client(retries=1), concurrency=1, progress=False)
     assert caught.value.results["status"].tolist() == ["DONE", "UNKNOWN"] + ["NOT_SENT"] * 28
 
 
@@ -209,7 +209,7 @@ def test_a_stopped_call_keeps_known_results(scripted: Scripted) -> None:
 
         scripted.answers = [respond]
         frame = pd.DataFrame({"user_id": [f"{row:032x}" for row in range(5_000)], "skill_id": "1", "value": 1})
-        work = tf.aio.set_user_skills(frame, scripted.client(), concurrency=2, progress=False)
+        work = tf.aio.set_user_skills(frame, scripted.async_client(), concurrency=2, progress=False)
         task = asyncio.ensure_future(work)
         with pytest.raises(tf.UploadCancelled, match="Run the same cell again") as caught:
             await task
@@ -246,5 +246,5 @@ def test_invalid_rows_are_rejected_before_anything_is_sent(
     verb: Callable[..., Any], columns: dict[str, Any], message: str, scripted: Scripted
 ) -> None:
     with pytest.raises(tf.InputError, match=message):
-        verb(pd.DataFrame(columns), scripted.client(), progress=False)
+        verb(pd.DataFrame(columns), scripted.async_client(), progress=False)
     assert scripted.requests == []

@@ -42,10 +42,10 @@ def counts(results: pd.DataFrame) -> dict[str, int]:
 
 
 def test_a_completed_upload_is_returned_without_sending(service: TaskServer) -> None:
-    first = upload(IMAGES, service.client())
+    first = upload(IMAGES, service.async_client())
     sent = len(service.requests)
     notes: list[tf.Progress] = []
-    pd.testing.assert_frame_equal(upload(IMAGES, service.client(), progress=notes.append), first)
+    pd.testing.assert_frame_equal(upload(IMAGES, service.async_client(), progress=notes.append), first)
     assert [request for request in service.requests[sent:] if "operations" in request or "POST" in request] == []
     assert "nothing was sent" in str(notes[-1])
     assert notes[-1].rows == notes[-1].total == 25_000
@@ -54,10 +54,10 @@ def test_a_completed_upload_is_returned_without_sending(service: TaskServer) -> 
 def test_a_call_continues_with_unsettled_rows(service: TaskServer) -> None:
     service.respond = lambda number, _: FORBIDDEN if number == 2 else None
     with pytest.raises(tf.UploadError) as caught:
-        upload(IMAGES, service.client(), concurrency=1)
+        upload(IMAGES, service.async_client(), concurrency=1)
     assert counts(caught.value.results) == {"CREATED": 10_000, "FAILED": 10_000, "NOT_SENT": 5_000}
     service.respond = lambda *_: None
-    assert counts(upload(IMAGES, service.client())) == {"CREATED": 25_000}
+    assert counts(upload(IMAGES, service.async_client())) == {"CREATED": 25_000}
     assert service.posts == 4
     assert service.created == IMAGES["image"].tolist()
 
@@ -65,32 +65,32 @@ def test_a_call_continues_with_unsettled_rows(service: TaskServer) -> None:
 def test_an_operation_without_a_response_is_looked_up_and_not_sent_again(service: TaskServer) -> None:
     service.respond = lambda *_: b"LOST"
     with pytest.raises(tf.UploadError) as caught:
-        upload(IMAGES.head(5), service.client(retries=1))
+        upload(IMAGES.head(5), service.async_client(retries=1))
     assert counts(caught.value.results) == {"UNKNOWN": 5}
     assert caught.value.results["operation_id"].notna().all()
-    assert counts(upload(IMAGES.head(5), service.client())) == {"CREATED": 5}
+    assert counts(upload(IMAGES.head(5), service.async_client())) == {"CREATED": 5}
     assert service.posts == 1
 
 
 def test_an_invalid_response_makes_the_operation_looked_up_at_once(service: TaskServer) -> None:
     service.respond = lambda *_: b"LOST" + BROKEN
-    assert counts(upload(IMAGES.head(5), service.client(retries=1))) == {"CREATED": 5}
+    assert counts(upload(IMAGES.head(5), service.async_client(retries=1))) == {"CREATED": 5}
     assert service.posts == 1
 
 
 def test_a_request_that_never_arrived_is_sent_with_the_same_operation_id(service: TaskServer) -> None:
     service.respond = lambda *_: BROKEN
     with pytest.raises(tf.UploadError) as caught:
-        upload(IMAGES.head(5), service.client(retries=1))
+        upload(IMAGES.head(5), service.async_client(retries=1))
     assert counts(caught.value.results) == {"UNKNOWN": 5}
     service.respond = lambda *_: None
-    results = upload(IMAGES.head(5), service.client())
+    results = upload(IMAGES.head(5), service.async_client())
     assert counts(results) == {"CREATED": 5}
     assert results["operation_id"].tolist() == caught.value.results["operation_id"].tolist()
 
 
 def test_a_failed_connection_before_the_ledger_records_nothing(service: TaskServer) -> None:
-    client = service.client(retries=1)
+    client = service.async_client(retries=1)
     tf.run(client.get_requester())
     upload(IMAGES.head(1), client)
     nobody = tf.AsyncTolokaClient("token-that-nobody-may-see", url="http://127.0.0.1:9", retries=1)
@@ -102,7 +102,7 @@ def test_a_failed_connection_before_the_ledger_records_nothing(service: TaskServ
 def test_an_exhausted_daily_quota_leaves_rows_not_sent(service: TaskServer) -> None:
     service.respond = lambda number, _: QUOTA if number > 1 else None
     with pytest.raises(tf.UploadError) as caught:
-        upload(IMAGES, service.client(), concurrency=1)
+        upload(IMAGES, service.async_client(), concurrency=1)
     assert counts(caught.value.results) == {"NOT_SENT": 15_000, "CREATED": 10_000}
     assert isinstance(caught.value.__cause__, tf.QuotaExceeded)
     assert tf.uploads()[["created", "unknown", "not_sent"]].iloc[0].tolist() == [10_000, 0, 15_000]
@@ -116,7 +116,7 @@ def test_a_failed_operation_is_reported_as_failed_on_every_call(service: TaskSer
     service.respond = fail
     for _ in range(2):
         with pytest.raises(tf.UploadError) as caught:
-            upload(IMAGES.head(5), service.client())
+            upload(IMAGES.head(5), service.async_client())
         assert counts(caught.value.results) == {"FAILED": 5}
         assert isinstance(caught.value.__cause__, tf.OperationFailed)
     assert service.posts == 1
@@ -132,7 +132,7 @@ def test_a_failed_operation_does_not_hold_up_other_rows_in_the_next_call(service
     seen = []
     for _ in range(3):
         with pytest.raises(tf.UploadError) as caught:
-            upload(IMAGES, service.client(), concurrency=1)
+            upload(IMAGES, service.async_client(), concurrency=1)
         seen.append(counts(caught.value.results))
     again = {"CREATED": 15_000, "FAILED": 10_000}
     assert seen == [{"FAILED": 10_000, "NOT_SENT": 15_000}, again, again]
@@ -149,7 +149,7 @@ def test_text_of_the_service_that_nothing_can_encode_is_shown_without_it(service
         content = b"{%b}" % b",".join(b'"%b":"%b"' % item for item in body.items())
         service.respond = lambda *_, content=content: reply(content, 400)  # type: ignore[misc]
         with pytest.raises(tf.UploadError) as caught:
-            upload(IMAGES.head(2), service.client(), upload_id=field.decode() + repr(half))
+            upload(IMAGES.head(2), service.async_client(), upload_id=field.decode() + repr(half))
         assert counts(caught.value.results) == {"FAILED": 2}
         f"{caught.value} {caught.value.results.to_dict()}".encode()
         assert tf.uploads()["failed"].iloc[-1] == 2
@@ -217,9 +217,9 @@ def test_reconcile_reports_a_failed_operation(service: TaskServer) -> None:
 
     service.respond = fail
     with pytest.raises(tf.UploadError) as caught:
-        upload(IMAGES.head(5), service.client(retries=1))
+        upload(IMAGES.head(5), service.async_client(retries=1))
     assert counts(caught.value.results) == {"UNKNOWN": 5}
-    assert counts(tf.reconcile(caught.value.upload_id, service.client(), progress=False)) == {"FAILED": 5}
+    assert counts(tf.reconcile(caught.value.upload_id, service.async_client(), progress=False)) == {"FAILED": 5}
 
 
 def test_an_existing_failed_operation_is_reported_without_the_ledger(service: TaskServer, tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_an_existing_failed_operation_is_reported_without_the_ledger(service: Ta
     service.respond = fail
     for ledger in ("one.db", "other.db"):
         with pytest.raises(tf.UploadError) as caught:
-            upload(IMAGES.head(5), service.client(), ledger=tmp_path / ledger)
+            upload(IMAGES.head(5), service.async_client(), ledger=tmp_path / ledger)
         assert counts(caught.value.results) == {"FAILED": 5}
     assert service.posts == 2
     assert service.created == []
@@ -241,24 +241,24 @@ def operation_of(service: TaskServer) -> str:
 
 
 def test_a_lost_ledger_creates_nothing_twice(service: TaskServer, tmp_path: Path) -> None:
-    first = upload(IMAGES, service.client(), ledger=tmp_path / "one.db")
-    pd.testing.assert_frame_equal(upload(IMAGES, service.client(), ledger=tmp_path / "other.db"), first)
+    first = upload(IMAGES, service.async_client(), ledger=tmp_path / "one.db")
+    pd.testing.assert_frame_equal(upload(IMAGES, service.async_client(), ledger=tmp_path / "other.db"), first)
     assert service.created == IMAGES["image"].tolist()
 
 
 def test_the_halves_of_a_chunk_are_recorded(service: TaskServer) -> None:
     service.respond = lambda number, tasks: TOO_LARGE if len(tasks) > 6_000 else FORBIDDEN if number > 2 else None
     with pytest.raises(tf.UploadError):
-        upload(IMAGES, service.client(), concurrency=1)
+        upload(IMAGES, service.async_client(), concurrency=1)
     service.respond = lambda *_: None  # whole chunks would be accepted now
-    assert counts(upload(IMAGES, service.client())) == {"CREATED": 25_000}
+    assert counts(upload(IMAGES, service.async_client())) == {"CREATED": 25_000}
     assert service.created == IMAGES["image"].tolist()
 
 
 def test_a_single_row_that_is_too_large_is_an_error(service: TaskServer) -> None:
     service.respond = lambda *_: TOO_LARGE
     with pytest.raises(tf.UploadError) as caught:
-        upload(IMAGES.head(4), service.client())
+        upload(IMAGES.head(4), service.async_client())
     assert counts(caught.value.results) == {"NOT_SENT": 3, "FAILED": 1}
     assert isinstance(caught.value.__cause__, tf.TooLarge)
     assert service.posts == 3
@@ -268,10 +268,10 @@ def test_a_row_missing_from_the_log_is_looked_up_by_the_next_call(service: TaskS
     whole_log: Callable[[str], list[Any]] = service._log
     service._log = lambda operation_id: whole_log(operation_id)[1:]  # type: ignore[method-assign]
     with pytest.raises(tf.UploadError) as caught:
-        upload(IMAGES.head(5), service.client())
+        upload(IMAGES.head(5), service.async_client())
     assert counts(caught.value.results) == {"CREATED": 4, "UNKNOWN": 1}
     service._log = whole_log  # type: ignore[method-assign]
-    assert counts(upload(IMAGES.head(5), service.client())) == {"CREATED": 5}
+    assert counts(upload(IMAGES.head(5), service.async_client())) == {"CREATED": 5}
     assert service.posts == 1
 
 
@@ -295,20 +295,20 @@ def test_other_flags_find_the_effective_attempt_without_the_ledger(
 
 
 def test_a_404_from_a_proxy_proves_nothing(service: TaskServer) -> None:
-    upload(IMAGES.head(5), service.client(), upload_id="mine")
+    upload(IMAGES.head(5), service.async_client(), upload_id="mine")
     page, respond = reply("<html>not here</html>", 404), service.answers[0]
     service.answers = [lambda head: page if "/requester" in head else respond(head)]  # type: ignore[operator]
     with pytest.raises(tf.NotFound, match="not here"):
-        upload(IMAGES.head(5), service.client(), upload_id="mine")
+        upload(IMAGES.head(5), service.async_client(), upload_id="mine")
     service.answers = [lambda head: page if "GET /api/v1/operations" in head else respond(head)]  # type: ignore[operator]
     service.respond = lambda *_: b"LOST"
     with pytest.raises(tf.UploadError) as caught:
-        upload(IMAGES.tail(9), service.client(retries=1))
+        upload(IMAGES.tail(9), service.async_client(retries=1))
     assert counts(caught.value.results) == {"UNKNOWN": 9}
     with pytest.raises(tf.NotFound, match="not here"):
-        tf.reconcile(caught.value.upload_id, service.client(retries=1), progress=False)
+        tf.reconcile(caught.value.upload_id, service.async_client(retries=1), progress=False)
     service.answers = [respond]
-    assert counts(tf.reconcile(caught.value.upload_id, service.client(), progress=False)) == {"CREATED": 9}
+    assert counts(tf.reconcile(caught.value.upload_id, service.async_client(), progress=False)) == {"CREATED": 9}
     assert service.posts == 2
 
 
@@ -321,10 +321,10 @@ def test_a_lost_response_stays_unknown_if_its_operation_cannot_be_looked_up(serv
     service._operation = lambda _: response  # type: ignore[method-assign]
     service.respond = lambda number, _: b"LOST" if number == 1 else None
     with pytest.raises(tf.UploadError) as caught:
-        upload(IMAGES.head(5), service.client(retries=2))
+        upload(IMAGES.head(5), service.async_client(retries=2))
     assert counts(caught.value.results) == {"UNKNOWN": 5}
     service._operation = show_operation  # type: ignore[method-assign]
-    assert counts(upload(IMAGES.head(5), service.client())) == {"CREATED": 5}
+    assert counts(upload(IMAGES.head(5), service.async_client())) == {"CREATED": 5}
     assert len(service.created) == 5
 
 
@@ -357,7 +357,7 @@ class SlowLogServer(TaskServer):
 def test_a_log_is_read_while_the_next_request_is_sent_but_no_more_than_one() -> None:
     with SlowLogServer() as service:
         rows = pd.concat([IMAGES] * 2, ignore_index=True)
-        assert counts(upload(rows, service.client(), concurrency=1)) == {"CREATED": 50_000}
+        assert counts(upload(rows, service.async_client(), concurrency=1)) == {"CREATED": 50_000}
         assert max(service.unread) == 2
 
 
@@ -367,10 +367,10 @@ def test_a_chunk_that_may_have_arrived_is_not_halved(service: TaskServer) -> Non
     service.respond = lambda number, _: b"LOST" if number == 1 else None
     service.repeated = TOO_LARGE
     with pytest.raises(tf.UploadError) as caught:
-        upload(IMAGES.head(6), service.client(retries=2))
+        upload(IMAGES.head(6), service.async_client(retries=2))
     assert counts(caught.value.results) == {"UNKNOWN": 6}
     service._operation, service.repeated = show_operation, None  # type: ignore[method-assign]
-    assert counts(upload(IMAGES.head(6), service.client())) == {"CREATED": 6}
+    assert counts(upload(IMAGES.head(6), service.async_client())) == {"CREATED": 6}
     assert len(service.created) == 6
 
 
@@ -379,7 +379,7 @@ def test_rejected_chunks_do_not_hold_up_the_others(service: TaskServer) -> None:
     seen = []
     for _ in range(2):
         with pytest.raises(tf.UploadError) as caught:
-            upload(IMAGES, service.client(), concurrency=1)
+            upload(IMAGES, service.async_client(), concurrency=1)
         seen.append(counts(caught.value.results))
     assert seen == [{"NOT_SENT": 15_000, "FAILED": 10_000}, {"CREATED": 15_000, "FAILED": 10_000}]
 
@@ -396,9 +396,9 @@ def test_rows_that_are_all_invalid_give_the_same_results_on_every_call(
 
 
 def test_added_rows_make_a_new_upload_if_it_is_named(service: TaskServer) -> None:
-    first = upload(IMAGES.head(15_000), service.client())
+    first = upload(IMAGES.head(15_000), service.async_client())
     with pytest.raises(tf.RowsAlreadyCreated, match="15,000 of 16,000 rows"):
-        upload(IMAGES.head(16_000), service.client())
-    more = upload(IMAGES.head(16_000), service.client(), upload_id="all again")
+        upload(IMAGES.head(16_000), service.async_client())
+    more = upload(IMAGES.head(16_000), service.async_client(), upload_id="all again")
     assert not set(first["operation_id"]) & set(more["operation_id"])
     assert len(service.created) == 31_000

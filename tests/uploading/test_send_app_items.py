@@ -438,7 +438,7 @@ def test_an_implausible_response_leaves_rows_unknown(response: Any, scripted: Sc
 
     scripted.answers = [respond]
     with pytest.raises(tf.UploadError) as caught:
-        tf.create_app_items(pd.DataFrame({"text": ["x", "y", "z"]}), scripted.client(), "P", progress=False)
+        tf.create_app_items(pd.DataFrame({"text": ["x", "y", "z"]}), scripted.async_client(), "P", progress=False)
     assert counts(caught.value.results) == {"UNKNOWN": 3}
     assert [json.loads(body)["items"][0] for body in scripted.bodies if body] == [{"text": "x"}]
 
@@ -456,7 +456,7 @@ def test_a_batch_with_other_items_leaves_rows_unknown(response: Any, scripted: S
 
     scripted.answers = [respond]
     with pytest.raises(tf.UploadError) as caught:
-        tf.create_app_batch(pd.DataFrame({"text": ["x", "y"]}), scripted.client(), "P", progress=False)
+        tf.create_app_batch(pd.DataFrame({"text": ["x", "y"]}), scripted.async_client(), "P", progress=False)
     assert counts(caught.value.results) == {"UNKNOWN": 2}
     assert len([body for body in scripted.bodies if body]) == 1
 
@@ -471,7 +471,7 @@ def uploads() -> Iterator[Uploads]:
 def test_an_upload_killed_at_any_line_resumes_and_creates_each_row_once(
     kind: str, uploads: Uploads, toloka: LocalToloka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = toloka.client()
+    client = toloka.async_client()
     frame = frame_of(300).rename(columns={"image": "image_url"})
     create = tf.create_app_items if kind == "app items" else tf.create_app_batch
     lines, exit_codes, statuses = 0, [], set()

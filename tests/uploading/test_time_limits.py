@@ -54,7 +54,7 @@ def test_every_function_that_sends_rows_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), "5", True])
 def test_a_timeout_that_is_not_a_number_of_seconds_is_rejected(timeout: Any, scripted: Scripted) -> None:
-    client = scripted.client()
+    client = scripted.async_client()
     for name, (verb, rows) in VERBS.items():
         with pytest.raises(tf.InputError, match="timeout="):
             verb(*rows, client, **OPTIONS.get(name, {}), timeout=timeout)
@@ -66,7 +66,7 @@ def test_a_call_to_a_service_that_does_not_respond_ends(name: str, toloka: Local
     toloka.faults.call("* /*", lambda _: time.sleep(30))
     verb, rows = VERBS[name]
     with pytest.raises(tf.UploadError, match=r"did not end in 0\.1 s") as caught:
-        verb(*rows, toloka.client(), **OPTIONS.get(name, {}), timeout=0.1, progress=False)
+        verb(*rows, toloka.async_client(), **OPTIONS.get(name, {}), timeout=0.1, progress=False)
     error = caught.value
     assert set(error.results["status"]) <= {"UNKNOWN", "NOT_SENT"}
     assert "The same call again" in error.hint
@@ -76,7 +76,7 @@ def test_a_call_to_a_service_that_does_not_respond_ends(name: str, toloka: Local
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 def test_the_same_call_continues_after_a_timeout(is_async: bool, pool_id: str, toloka: LocalToloka) -> None:
     options: dict[str, Any] = {"allow_defaults": True, "progress": False}
-    client = toloka.client()
+    client = toloka.async_client()
     # the tasks are created, and the operation is never seen to end
     slow = toloka.faults.call("GET /v1/operations/*", lambda _: time.sleep(30))
     call = partial(tf.aio.create_tasks if is_async else tf.create_tasks, FRAME, client, pool_id, timeout=1, **options)
@@ -86,7 +86,7 @@ def test_the_same_call_continues_after_a_timeout(is_async: bool, pool_id: str, t
     assert caught.value.upload_id
     assert slow.struck
     toloka.faults.clear()
-    assert tf.create_tasks(FRAME, toloka.client(), pool_id, **options)["status"].tolist() == ["CREATED"] * 4
+    assert tf.create_tasks(FRAME, toloka.async_client(), pool_id, **options)["status"].tolist() == ["CREATED"] * 4
     assert len(client.get_tasks(pool_id).to_dataframe(progress=False)) == 4
 
 

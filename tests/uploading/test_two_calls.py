@@ -101,7 +101,7 @@ def test_threads_with_two_names_of_a_ledger_create_each_task_once(
     with locks_deleted(tmp_path):
         calls = [
             lambda path=path: results_of(
-                tf.create_tasks, TASKS, slow_toloka.client(), pool_id, allow_defaults=True, ledger=path
+                tf.create_tasks, TASKS, slow_toloka.async_client(), pool_id, allow_defaults=True, ledger=path
             )
             for path in ledgers
         ]
@@ -120,7 +120,7 @@ def test_threads_with_two_names_of_a_ledger_create_each_app_item_once(
     ledgers = [ledger, name(ledger)]
     with locks_deleted(tmp_path):
         calls = [
-            lambda path=path: results_of(tf.create_app_items, ITEMS, slow_toloka.client(), project_id, ledger=path)
+            lambda path=path: results_of(tf.create_app_items, ITEMS, slow_toloka.async_client(), project_id, ledger=path)
             for path in ledgers
         ]
         frames = both(calls)

@@ -204,7 +204,7 @@ IMAGES = pd.DataFrame({"image": [f"https://example.com/{row:05}" for row in rang
 def test_a_lost_response_is_requested_again_and_nothing_is_created_twice() -> None:
     with TaskServer() as service:
         service.respond = lambda number, _: b"LOST" if number % 2 else None
-        results = upload(IMAGES, service.client())
+        results = upload(IMAGES, service.async_client())
         assert results["status"].eq("CREATED").all()
         assert service.created == IMAGES["image"].tolist()
 
@@ -214,7 +214,7 @@ def test_a_request_that_is_too_large_is_halved() -> None:
         service.respond = lambda _, tasks: (
             reply({"code": "ENTITY_TOO_LARGE", "message": "!"}, 413) if len(tasks) > 3_000 else None
         )
-        results = upload(IMAGES, service.client())
+        results = upload(IMAGES, service.async_client())
         assert results["status"].eq("CREATED").all()
         assert results["task_id"].tolist() == [f"t{row}" for row in range(len(IMAGES))]
         assert service.created == IMAGES["image"].tolist()
@@ -225,7 +225,7 @@ def test_a_rejection_stops_the_upload_and_reports_unsent_rows() -> None:
     with TaskServer() as service:
         service.respond = lambda number, _: reply({"code": "ACCESS_DENIED", "message": "no"}, 403) if number > 1 else None
         with pytest.raises(tf.UploadError, match="403 ACCESS_DENIED") as caught:
-            upload(IMAGES, service.client(), concurrency=1)
+            upload(IMAGES, service.async_client(), concurrency=1)
         assert isinstance(caught.value.__cause__, tf.AccessDenied)
         assert caught.value.results["status"].value_counts().to_dict() == {
             "CREATED": 10_000,
@@ -233,7 +233,7 @@ def test_a_rejection_stops_the_upload_and_reports_unsent_rows() -> None:
             "NOT_SENT": 5_000,
         }
         service.respond = lambda *_: None
-        assert upload(IMAGES, service.client())["status"].eq("CREATED").all()
+        assert upload(IMAGES, service.async_client())["status"].eq("CREATED").all()
         assert service.created == IMAGES["image"].tolist()
 
 
@@ -241,11 +241,11 @@ def test_rows_with_an_unknown_outcome_are_unknown() -> None:
     with TaskServer() as service:
         service.respond = lambda *_: b"LOST"
         with pytest.raises(tf.UploadError) as caught:
-            upload(IMAGES.head(5), service.client(retries=1))
+            upload(IMAGES.head(5), service.async_client(retries=1))
         assert caught.value.results["status"].tolist() == ["UNKNOWN"] * 5
         assert caught.value.results["operation_id"].notna().all()
         assert isinstance(caught.value.__cause__, tf.ConnectionFailed)
-        assert upload(IMAGES.head(5), service.client())["status"].eq("CREATED").all()
+        assert upload(IMAGES.head(5), service.async_client())["status"].eq("CREATED").all()
         assert service.created == IMAGES["image"].tolist()[:5]
 
 
@@ -277,7 +277,7 @@ class CountingServer(TaskServer):
 @pytest.mark.parametrize("concurrency", [1, 2, 3])
 def test_concurrency_is_the_number_of_requests_in_flight(concurrency: int) -> None:
     with CountingServer(concurrency) as service:
-        upload(LONG_ROWS, service.client(), concurrency=concurrency)
+        upload(LONG_ROWS, service.async_client(), concurrency=concurrency)
         assert service.max_in_flight == concurrency
 
 
@@ -297,7 +297,7 @@ def test_a_cancelled_upload_keeps_known_results() -> None:
             if progress.rows:
                 some_are_created.set()
 
-        call = tf.aio.create_tasks(IMAGES, service.client(), "1", allow_defaults=True, concurrency=1, progress=show)
+        call = tf.aio.create_tasks(IMAGES, service.async_client(), "1", allow_defaults=True, concurrency=1, progress=show)
         task = asyncio.create_task(call)
         await some_are_created.wait()
         task.cancel()
@@ -310,7 +310,7 @@ def test_a_cancelled_upload_keeps_known_results() -> None:
         results = asyncio.run(stop_when_some_are_created(service))
         assert results["status"].eq("CREATED").sum() >= 10_000
         assert len(results) == 25_000
-        assert upload(IMAGES, service.client())["status"].eq("CREATED").all()
+        assert upload(IMAGES, service.async_client())["status"].eq("CREATED").all()
         assert service.created == IMAGES["image"].tolist()
 
 
@@ -379,29 +379,29 @@ def test_other_rows_under_an_existing_upload_id_are_rejected_with_the_difference
 def test_an_upload_resumes_without_its_frame(service: TaskServer) -> None:
     service.respond = lambda number, _: reply({"code": "ACCESS_DENIED", "message": "no"}, 403) if number > 1 else None
     with pytest.raises(tf.UploadError) as caught:
-        upload(IMAGES.set_index("image", drop=False), service.client(), concurrency=1)
+        upload(IMAGES.set_index("image", drop=False), service.async_client(), concurrency=1)
     service.respond = lambda *_: None
-    results = tf.resume(caught.value.upload_id, service.client(), progress=False)
+    results = tf.resume(caught.value.upload_id, service.async_client(), progress=False)
     assert results["status"].eq("CREATED").all()
     assert results.index.equals(pd.RangeIndex(25_000))
     assert service.created == IMAGES["image"].tolist()
-    pd.testing.assert_frame_equal(tf.resume(caught.value.upload_id, service.client(), progress=False), results)
+    pd.testing.assert_frame_equal(tf.resume(caught.value.upload_id, service.async_client(), progress=False), results)
     assert service.posts == 4
 
 
 @pytest.mark.parametrize("verb", [tf.resume, tf.reconcile])
 def test_an_upload_that_the_account_does_not_have_is_an_error(verb: Callable[..., Any], service: TaskServer) -> None:
     with pytest.raises(tf.InputError, match="no upload 'mine'"):
-        verb("mine", service.client())
+        verb("mine", service.async_client())
 
 
 def test_unknown_rows_are_looked_up_without_sending(service: TaskServer) -> None:
     service.respond = lambda number, _: b"LOST" if number == 1 else reply("<html>", 502, Retry_After="0")
     with pytest.raises(tf.UploadError) as caught:
-        upload(IMAGES, service.client(retries=1), concurrency=2)
+        upload(IMAGES, service.async_client(retries=1), concurrency=2)
     assert set(caught.value.results["status"]) <= {"UNKNOWN", "NOT_SENT"}
     sent = service.posts
-    results = tf.reconcile(caught.value.upload_id, service.client(), progress=False)
+    results = tf.reconcile(caught.value.upload_id, service.async_client(), progress=False)
     assert results["status"].value_counts().to_dict() == {"NOT_SENT": 15_000, "CREATED": 10_000}
     assert service.posts == sent
     state = tf.uploads().iloc[0]
@@ -410,7 +410,7 @@ def test_unknown_rows_are_looked_up_without_sending(service: TaskServer) -> None
 
 def test_the_async_functions_resume_and_reconcile(service: TaskServer) -> None:
     async def both() -> list[pd.DataFrame]:
-        client = service.client()
+        client = service.async_client()
         first = await tf.aio.create_tasks(IMAGES, client, "1", allow_defaults=True, upload_id="mine", progress=False)
         return [
             first,
@@ -443,7 +443,7 @@ def test_results_of_a_completed_upload_are_returned_although_its_pool_is_archive
 
 
 def test_a_renewed_token_is_the_same_account(service: TaskServer) -> None:
-    first = upload(IMAGES.head(5), service.client())
+    first = upload(IMAGES.head(5), service.async_client())
     renewed = tf.AsyncTolokaClient("another-token", url=service.url)
     pd.testing.assert_frame_equal(upload(IMAGES.head(5), renewed), first)
     assert service.posts == 1
@@ -453,7 +453,7 @@ def test_without_a_ledger_nothing_is_sent(service: TaskServer, tmp_path: Path) -
     (tmp_path / "uploads.db").write_text("not a database " * 100)
     for ledger in (tmp_path / "uploads.db", tmp_path, tmp_path / "missing" / "uploads.db"):
         with pytest.raises(tf.LedgerError):
-            upload(IMAGES.head(5), service.client(), ledger=ledger)
+            upload(IMAGES.head(5), service.async_client(), ledger=ledger)
     assert service.posts == 0
 
 
@@ -519,7 +519,7 @@ def test_two_processes_that_upload_the_same_rows_send_them_once(service: TaskSer
 
 def test_two_threads_that_upload_the_same_rows_send_them_once(service: TaskServer) -> None:
     with ThreadPoolExecutor(2) as pool:
-        one, other = pool.map(lambda client: upload(LONG_ROWS, client), [service.client(), service.client()])
+        one, other = pool.map(lambda client: upload(LONG_ROWS, client), [service.async_client(), service.async_client()])
     pd.testing.assert_frame_equal(one, other)
     assert service.posts == 3
 
@@ -529,7 +529,9 @@ def stopped_at(number: int, service: TaskServer, shown: list[tf.Progress]) -> tf
 
     async def upload_and_stop() -> pd.DataFrame:
         task = asyncio.ensure_future(
-            tf.aio.create_tasks(LONG_ROWS, service.client(), "1", allow_defaults=True, concurrency=2, progress=shown.append)
+            tf.aio.create_tasks(
+                LONG_ROWS, service.async_client(), "1", allow_defaults=True, concurrency=2, progress=shown.append
+            )
         )
         loop, respond = asyncio.get_running_loop(), service.answers[0]
 
@@ -572,13 +574,13 @@ def test_a_stop_at_any_request_keeps_known_results_and_leaves_no_task_running(nu
         assert set(results["status"]) <= {"CREATED", "UNKNOWN", "NOT_SENT"}
         assert results["status"].eq("CREATED").sum() <= len(service.created)
         assert results["status"].ne("NOT_SENT").sum() >= len(service.created)
-    assert upload(LONG_ROWS, service.client())["status"].eq("CREATED").all()
+    assert upload(LONG_ROWS, service.async_client())["status"].eq("CREATED").all()
     assert service.created == LONG_ROWS["image"].tolist()
     assert service.posts <= 5
 
 
 def test_a_stop_before_the_ledger_is_read_leaves_rows_unknown(service: TaskServer) -> None:
-    upload(LONG_ROWS, service.client())
+    upload(LONG_ROWS, service.async_client())
     service.requests.clear()
     stopped = stopped_at(2, service, [])
     assert stopped is not None

@@ -140,7 +140,8 @@ class TolokaClient(SynchronousCalls, BaseClient):
         token: An API key or OAuth token, or a callable that returns one, for example from a secret store; None for
             TOLOKA_TOKEN. A callable is called in a thread before each request, so it should cache what is slow to get
             (`functools.cache`). It is pickled with the client, so it must not hold the token.
-        environment: "SANDBOX" or "PRODUCTION"; TOLOKA_ENVIRONMENT if neither it nor `url` is given.
+        environment: "PRODUCTION", or "SANDBOX", which Toloka closed on 2024-07-01. Without it and `url`: TOLOKA_ENVIRONMENT, or
+            "PRODUCTION".
         url: Another host, for example "http://127.0.0.1:8080"; TOLOKA_URL if neither it nor `environment` is given.
         act_under_account_id: The requester id of an account that has shared its access.
         timeout: Seconds for each read, write and connect, or an `httpx.Timeout`; None waits without a limit.
@@ -156,7 +157,7 @@ class TolokaClient(SynchronousCalls, BaseClient):
         transport: An httpx transport to use instead of the default one.
 
     Raises:
-        ConfigurationError: If there is no token, or not exactly one of `environment` and `url`, or an argument or a variable
+        ConfigurationError: If there is no token, if both `environment` and `url` are given, or if an argument or a variable
             of the machine is not valid.
 
     Warns:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Environment: TypeAlias = Literal["SANDBOX", "PRODUCTION"]
 
+# Toloka closed its sandbox on 2024-07-01
 HOSTS = {"SANDBOX": "https://sandbox.toloka.dev", "PRODUCTION": "https://toloka.dev"}
 WEB_HOSTS = {"SANDBOX": "https://sandbox.toloka.yandex.com", "PRODUCTION": "https://platform.toloka.ai"}
 ACT_UNDER = "X-Act-Under-Account-ID"
@@ -51,24 +52,25 @@ URL_HINT = "For example 'https://toloka.example.com'."
 def find_host(url: str | None, environment: str | None) -> tuple[str, str]:
     """Return the host of the API and the host of the web interface.
 
-    Without arguments both come from TOLOKA_URL or TOLOKA_ENVIRONMENT.
+    Without arguments both come from TOLOKA_URL or TOLOKA_ENVIRONMENT, and without these from PRODUCTION.
 
     Raises:
-        ConfigurationError: If not exactly one of `url` and `environment` is given, or it is not valid.
+        ConfigurationError: If both `url` and `environment` are given, or one is not valid.
     """
     names = ("url", "environment")
     if not url and not environment:
         names = ("TOLOKA_URL", "TOLOKA_ENVIRONMENT")
         url, environment = os.environ.get("TOLOKA_URL"), os.environ.get("TOLOKA_ENVIRONMENT")
-    if bool(url) == bool(environment):
+    if url and environment:
         raise ConfigurationError(
-            "Exactly one of environment and url is needed.",
-            hint='environment is "SANDBOX" or "PRODUCTION" (or TOLOKA_ENVIRONMENT); url is another host (or TOLOKA_URL).',
+            f"{names[0]} and {names[1]} are both given.",
+            hint=f"{names[1]} is for Toloka's own hosts, {names[0]} for another one: give one of them.",
         )
     if url:
         return _checked_url(url, names[0]), WEB_HOSTS["PRODUCTION"]
+    environment = environment or "PRODUCTION"
     if environment not in HOSTS:
-        raise ConfigurationError(f"{names[1]}={environment!r} is neither 'SANDBOX' nor 'PRODUCTION'.")
+        raise ConfigurationError(f"{names[1]}={environment!r} is neither 'PRODUCTION' nor 'SANDBOX'.")
     return HOSTS[environment], WEB_HOSTS[environment]
 
 

@@ -46,7 +46,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from toloka_frames._client.client import AsyncTolokaClient
+    from toloka_frames._client.client import AsyncTolokaClient, BaseClient, TolokaClient
+
 
 __all__ = ["Fault", "Faults", "LocalToloka", "Request"]
 
@@ -127,11 +128,19 @@ class LocalToloka:
         """The latest 10,000 requests since the start, oldest first, including those whose response a fault suppressed."""
         return list(self._service.dispatcher.requests)
 
-    def client(self, **options: Any) -> AsyncTolokaClient:
-        """Return a client of this service, which `close()` closes too; `options` are those of `AsyncTolokaClient`.
+    def client(self, **options: Any) -> TolokaClient:
+        """Return a client of this service, which `close()` closes too; `options` are those of `TolokaClient`.
 
         Without `proxy=` it never uses a proxy, whatever the variables of the machine say.
         """
+        from toloka_frames._client.client import TolokaClient  # noqa: PLC0415  # the service works without the client
+
+        client = TolokaClient(**({"token": self.token, "url": self.url} | options))
+        self._service.clients.add(client)
+        return client
+
+    def async_client(self, **options: Any) -> AsyncTolokaClient:
+        """Return a client of this service whose calls are coroutines; otherwise as `client`."""
         from toloka_frames._client.client import AsyncTolokaClient  # noqa: PLC0415  # the service works without the client
 
         client = AsyncTolokaClient(**({"token": self.token, "url": self.url} | options))
@@ -207,7 +216,7 @@ class _RunningService:
     ) -> None:
         self._process = os.getpid()
         self._folder = None if path else tempfile.mkdtemp(prefix="toloka-local-")
-        self.clients = weakref.WeakSet["AsyncTolokaClient"]()
+        self.clients = weakref.WeakSet["BaseClient"]()
         try:
             self.store = _open_store(path or Path(self._folder or "") / "toloka.db", operation_seconds)
             self._serve(port, token, plan)
@@ -264,9 +273,9 @@ def _open_store(path: str | os.PathLike[str], operation_seconds: float) -> Store
         raise OSError(f"{path} cannot hold the state: {why}") from error
 
 
-async def _close_all(clients: Iterable[AsyncTolokaClient]) -> None:
+async def _close_all(clients: Iterable[BaseClient]) -> None:
     for client in clients:
-        await client.aclose()
+        await client.service.aclose()
 
 
 _running_services: set[_RunningService] = set()
