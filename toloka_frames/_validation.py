@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, get_args
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, TypeAlias, get_args
 from urllib.parse import quote
+from uuid import UUID
 
 import pandas as pd
 import pyarrow as pa
@@ -16,6 +19,17 @@ from toloka_frames._errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+
+class HasId(Protocol):
+    """An object with an id, such as a pool of Toloka-Kit."""
+
+    @property
+    def id(self) -> Any:
+        """The id."""
+
+
+# an id, or what has one: text, a whole number (also NumPy's), a UUID, an enum of these, a row, an object
+Id: TypeAlias = str | SupportsIndex | UUID | Enum | Mapping[str, Any] | HasId
 # checks a value and returns it as text for a path or a query; raises ValueError with what is needed instead
 Check: TypeAlias = Callable[[Any], str]
 
@@ -128,9 +142,9 @@ def validate(name: str, check: Check, value: Any) -> str:
 
 
 def text(value: Any) -> str:
-    """Check an id or a name, which is text that is not empty."""
+    """Check a name or another text, which is not empty."""
     if not isinstance(value, str) or not value:
-        raise ValueError("text that is not empty is needed, such as '1080020'")
+        raise ValueError("text that is not empty is needed")
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -138,24 +152,61 @@ def text(value: Any) -> str:
     return value
 
 
+def identifier(value: Any) -> str:
+    """Check an id, in any form of `Id`, and return it as text."""
+    id_ = _id_of(value)
+    if isinstance(id_, Enum):
+        id_ = id_.value
+    if isinstance(id_, UUID) or (is_whole(id_) and id_ >= 0):
+        return str(id_)
+    if isinstance(id_, Real) and not isinstance(id_, Integral):
+        raise ValueError("an id is text or a whole number, not a float: convert it with int(), a column with .astype('Int64')")  # noqa: TRY004
+    if not isinstance(id_, str) or not id_:
+        raise ValueError("an id that is not empty is needed: text as '1080020', a whole number, a UUID or a row with an id")
+    # quoting keeps these two, and httpx resolves them like folders: the request would go to another path
+    if id_ in (".", ".."):
+        raise ValueError(f"{id_} is not an id")
+    return text(id_)
+
+
+def _id_of(value: Any) -> Any:
+    """Return the id of a row or of an object that has one, and any other value as it is."""
+    if isinstance(value, Mapping):
+        return value.get("id")
+    # an enum can have members and attributes of any name
+    return value if isinstance(value, Enum) else getattr(value, "id", value)
+
+
+def is_whole(value: Any) -> bool:
+    """Return whether a value is a whole number, of Python or NumPy."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def id_text(name: str, value: Any) -> str:
+    """Return an id as text; errors as in `validate`."""
+    return validate(name, identifier, value)
+
+
+def id_or_none(name: str, value: Any) -> str | None:
+    """Return an id as text, or None if it is not given; errors as in `validate`."""
+    return None if value is None else id_text(name, value)
+
+
 def path_part(value: Any) -> str:
     """Check an id in a path, and quote it."""
-    # quoting keeps these two, and httpx resolves them like folders: the request would go to another path
-    if value in (".", ".."):
-        raise ValueError(f"{value} is not an id")
-    return quote(text(value), safe="")
+    return quote(identifier(value), safe="")
 
 
 def integer(value: Any) -> str:
     """Check a whole number."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError("a whole number is needed")  # noqa: TRY004 -- `validate` handles ValueError only
+    if not is_whole(value):
+        raise ValueError("a whole number is needed")
     return str(value)
 
 
 def positive(value: Any) -> str:
     """Check a whole number of at least 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not is_whole(value) or value < 1:
         raise ValueError("a positive whole number is needed")
     return str(value)
 
@@ -172,7 +223,7 @@ def page_size(maximum: int) -> Check:
     """Return a check of a number of rows per page, from 1 to the maximum of a list."""
 
     def check(value: Any) -> str:
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= maximum:
+        if not is_whole(value) or not 1 <= value <= maximum:
             raise ValueError(f"a whole number from 1 to {maximum:,} is needed")
         return str(value)
 
@@ -198,7 +249,8 @@ def one_of(literal: Any) -> Check:
     values = get_args(literal)
 
     def check(value: Any) -> str:
-        if value not in values:
+        value = value.value if isinstance(value, Enum) else value
+        if not isinstance(value, str) or value not in values:
             raise ValueError(f"one of {', '.join(values)} is needed{nearest_hint(str(value), values)}")
         return str(value)
 

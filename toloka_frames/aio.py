@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._reading.outputs import Destination
     from toloka_frames._runtime.progress import ProgressArg
+    from toloka_frames._validation import Id
 
 __all__ = [
     "accept_assignments",
@@ -130,9 +131,9 @@ async def sync(scan: Scan, folder: FilePath, *, lag: timedelta = DEFAULT_LAG, pr
 async def new_rows(
     df: pd.DataFrame,
     client: BaseClient,
-    pool_id: str | None = None,
+    pool_id: Id | None = None,
     *,
-    app_project_id: str | None = None,
+    app_project_id: Id | None = None,
     input_columns: Sequence[str] | None = None,
     ledger: FilePath | None = None,
 ) -> pd.DataFrame:

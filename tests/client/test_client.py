@@ -50,7 +50,7 @@ def test_the_repr_of_a_client_is_its_url(scripted: Scripted) -> None:
     assert repr(tf.AsyncTolokaClient("token", "SANDBOX")) == "<AsyncTolokaClient of https://sandbox.toloka.dev>"
 
 
-@pytest.mark.parametrize("value", ["", None, 5])
+@pytest.mark.parametrize("value", ["", None, 5.0])
 def test_an_id_that_is_not_valid_is_rejected(value: object, scripted: Scripted) -> None:
     with pytest.raises(tf.InputError, match="id="):
         tf.run(scripted.async_client().get_pool(value))  # type: ignore[arg-type]

@@ -23,6 +23,7 @@ NOT_FOUND = reply({"code": "DOES_NOT_EXIST", "message": "no"}, 404)
 # an argument for each annotation; every id is 1
 ARGUMENTS = {
     "str": "1",
+    "Id": "1",
     "float": 1.0,
     "Mapping[str, Any]": {},
     "Sequence[Mapping[str, Any]]": [{}],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence  # noqa: TC003 -- types of keywords are read at run time
+from collections.abc import Collection  # noqa: TC003 -- types of keywords are read at run time
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_type_hints
 
@@ -13,7 +13,7 @@ import pytest
 import toloka_frames as tf
 from toloka_frames._schema.filters import filters_of, some_of, sorting
 from toloka_frames._schema.timestamps import TimestampLike, format_timestamp
-from toloka_frames._validation import flag, integer, one_of, page_size, text, validate
+from toloka_frames._validation import Id, flag, identifier, integer, one_of, page_size, text, validate
 
 if TYPE_CHECKING:
     from toloka_frames._validation import Check
@@ -41,6 +41,8 @@ ACCEPTED: dict[str, tuple[Check, Any, str]] = {
     "a datetime in another zone": (format_timestamp, datetime(2026, 1, 31, 2, 30, tzinfo=MOSCOW), "2026-01-30T23:30:00"),
     "a date": (format_timestamp, date(2026, 1, 31), "2026-01-31T00:00:00"),
     "a pandas Timestamp": (format_timestamp, pd.Timestamp("2026-01-31 12:00", tz="Europe/Paris"), "2026-01-31T11:00:00"),
+    "a NumPy datetime64": (format_timestamp, np.datetime64("2026-01-31T12:00"), "2026-01-31T12:00:00"),
+    "a NumPy month": (format_timestamp, np.datetime64("2026-01"), "2026-01-01T00:00:00"),
     "one of several names": (one_of(Colour), "RED", "RED"),
     "a single value where several are possible": (some_of(one_of(Colour)), "RED", "RED"),
     "a list of values": (some_of(one_of(Colour)), ["RED", "GREEN"], "RED,GREEN"),
@@ -75,7 +77,12 @@ REJECTED: dict[str, tuple[Check, Any, str]] = {
     "a date without hyphens": (format_timestamp, "20260131", "timestamp"),
     "nanoseconds": (format_timestamp, "2026-01-31T12:00:00.000000001", "timestamp"),
     "a number for a timestamp": (format_timestamp, 1769817600, "timestamp"),
-    "a NumPy datetime64": (format_timestamp, np.datetime64("2026-01-31"), "timestamp"),
+    "a NumPy NaT": (format_timestamp, np.datetime64("NaT"), "timestamp"),
+    "a NumPy datetime64 finer than a microsecond": (
+        format_timestamp,
+        np.datetime64("2026-01-31T12:00:00.000000001"),
+        "timestamp",
+    ),
     "an unknown name": (one_of(Colour), "BLUE", "one of RED, GREEN, DARK_GREEN is needed"),
     "a misspelt name": (one_of(Colour), "GREN", "the nearest is 'GREEN'"),
     "a name in lower case": (one_of(Colour), "dark_green", "the nearest is 'DARK_GREEN'"),
@@ -119,8 +126,10 @@ class Keywords(TypedDict, total=False):
     overlap_gte: int | None
     hidden: bool | None
     colour: Colour | None
-    colours: Colour | Sequence[Colour] | None
-    names: str | Sequence[str] | None
+    colours: Colour | Collection[Colour] | None
+    names: str | Collection[str] | None
+    id: Id | None
+    ids: Id | Collection[Id] | None
     since: TimestampLike | None
 
 
@@ -135,6 +144,8 @@ def test_check_of_a_keyword_follows_from_its_type() -> None:
     assert filters["colour"]("RED") == "RED"
     assert filters["colours"](["RED", "GREEN"]) == "RED,GREEN"
     assert filters["names"](["a", "b"]) == "a,b"
-    for name, wrong in {"colour": "RED,GREEN", "colours": ["RED", "BLUE"], "names": [3]}.items():
+    assert filters["id"] is identifier
+    assert filters["ids"](["a", 3]) == "a,3"
+    for name, wrong in {"colour": "RED,GREEN", "colours": ["RED", "BLUE"], "names": [3], "id": [3], "ids": [3.0]}.items():
         with pytest.raises(tf.InputError, match=name):
             validate(name, filters[name], wrong)

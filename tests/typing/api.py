@@ -38,7 +38,7 @@ def scans(client: tf.AsyncTolokaClient) -> None:
     client.get_tasks("1", overlap_gte="3")  # type: ignore[arg-type]
     client.get_tasks()  # type: ignore[call-arg]
     assert_type(client.get_assignments("1", status="ACCEPTED"), tf.Scan)
-    client.get_assignments(1)  # type: ignore[arg-type]
+    client.get_assignments(1.0)  # type: ignore[arg-type]
     client.get_task_suites(task_id="t", created_gte="2026-01-01")
     client.get_skills(global_=True)
     client.get_message_threads(folder=["INBOX", "UNREAD"], folder_ne="IMPORTANT")
@@ -52,7 +52,7 @@ def calls(client: tf.TolokaClient) -> None:
     assert_type(client.get_pool("1").status, Any)
     assert_type(client.find_pools(sort="-created", limit=5), tf.Row)
     client.find_pools(sort="-created", limits=5)  # type: ignore[call-arg]
-    client.get_pool(1)  # type: ignore[arg-type]
+    client.get_pool(1.0)  # type: ignore[arg-type]
     assert_type(client.close_pool("1"), tf.Row | None)
     assert_type(client.get_app_batches("P", status="NEW"), tf.Scan)
     with tf.TolokaClient("token", "SANDBOX") as other:

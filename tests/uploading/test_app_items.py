@@ -98,7 +98,7 @@ def test_invalid_options_of_a_batch_are_rejected(options: dict[str, Any], apps: 
     assert apps.requests == []
 
 
-@pytest.mark.parametrize("project", ["", None, ".", 7])
+@pytest.mark.parametrize("project", ["", None, ".", 7.0])
 def test_an_invalid_app_project_id_is_rejected(project: Any, apps: AppServer) -> None:
     with pytest.raises(tf.InputError, match="app_project_id"):
         tf.create_app_items(pd.DataFrame({"text": ["a"]}), apps.async_client(), project, progress=False)

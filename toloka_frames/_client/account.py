@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from toloka_frames._schema.row import Row
+    from toloka_frames._validation import Id
 
 
 class AccountCalls(BaseCalls):
@@ -28,7 +29,7 @@ class AccountCalls(BaseCalls):
         return await self._get("/v1/requester")
 
     @api_call
-    async def get_webhook_subscription(self, webhook_subscription_id: str) -> Row:
+    async def get_webhook_subscription(self, webhook_subscription_id: Id) -> Row:
         """Return a subscription to events.
 
         Args:
@@ -63,7 +64,7 @@ class AccountCalls(BaseCalls):
         return await self._put("/v1/webhook-subscriptions", body=list(subscriptions), returns=("items",))
 
     @api_call
-    async def send_test_webhook(self, webhook_subscription_id: str) -> Row:
+    async def send_test_webhook(self, webhook_subscription_id: Id) -> Row:
         """Have the service send a test notification to the URL of a subscription.
 
         Args:
@@ -81,7 +82,7 @@ class AccountCalls(BaseCalls):
         return await self._post("/v1/webhook-subscriptions/{}/test", webhook_subscription_id, returns=("success",))
 
     @api_call
-    async def delete_webhook_subscription(self, webhook_subscription_id: str) -> None:
+    async def delete_webhook_subscription(self, webhook_subscription_id: Id) -> None:
         """Delete a subscription.
 
         Args:

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
     from toloka_frames._schema.row import Row
     from toloka_frames._transport.http import ApiClient
+    from toloka_frames._validation import Id
 
 
 class AppCalls(BaseCalls):
     """Calls of the Apps API."""
 
     @api_call
-    async def get_app(self, app_id: str, lang: str | None = None) -> Row:
+    async def get_app(self, app_id: Id, lang: str | None = None) -> Row:
         """Return an app, the ready-made solution that app projects are created from.
 
         Args:
@@ -41,7 +42,7 @@ class AppCalls(BaseCalls):
         return await self._get("/app/v0/apps/{}", app_id, query=query)
 
     @api_call
-    async def get_app_project(self, app_project_id: str) -> Row:
+    async def get_app_project(self, app_project_id: Id) -> Row:
         """Return an app project.
 
         Args:
@@ -78,7 +79,7 @@ class AppCalls(BaseCalls):
         return await self._post("/app/v0/app-projects", body=app_project)
 
     @api_call
-    async def archive_app_project(self, app_project_id: str) -> None:
+    async def archive_app_project(self, app_project_id: Id) -> None:
         """Archive an app project.
 
         Args:
@@ -93,7 +94,7 @@ class AppCalls(BaseCalls):
         await self._run_action("/app/v0/app-projects/{}/archive", app_project_id, returns=())
 
     @api_call
-    async def unarchive_app_project(self, app_project_id: str) -> None:
+    async def unarchive_app_project(self, app_project_id: Id) -> None:
         """Restore an archived app project.
 
         Args:
@@ -108,7 +109,7 @@ class AppCalls(BaseCalls):
         await self._run_action("/app/v0/app-projects/{}/unarchive", app_project_id, returns=())
 
     @api_call
-    async def get_app_item(self, app_project_id: str, app_item_id: str) -> Row:
+    async def get_app_item(self, app_project_id: Id, app_item_id: Id) -> Row:
         """Return an item of an app project.
 
         Args:
@@ -126,7 +127,7 @@ class AppCalls(BaseCalls):
         return await self._get("/app/v0/app-projects/{}/items/{}", app_project_id, app_item_id)
 
     @api_call
-    async def create_app_item(self, app_project_id: str, app_item: Mapping[str, Any]) -> Row:
+    async def create_app_item(self, app_project_id: Id, app_item: Mapping[str, Any]) -> Row:
         """Submit one item for labelling.
 
         Args:
@@ -145,7 +146,7 @@ class AppCalls(BaseCalls):
         return await self._post("/app/v0/app-projects/{}/items", app_project_id, body=app_item)
 
     @api_call
-    async def create_app_items(self, app_project_id: str, app_items: Mapping[str, Any]) -> list[str]:
+    async def create_app_items(self, app_project_id: Id, app_items: Mapping[str, Any]) -> list[str]:
         """Submit several items for labelling in one request.
 
         To submit each row of a DataFrame exactly once, use `tf.create_app_items`.
@@ -169,7 +170,7 @@ class AppCalls(BaseCalls):
         return await run_on_loop(_create_items(self.service, path, json_body(app_items)))
 
     @api_call
-    async def get_app_batch(self, app_project_id: str, batch_id: str) -> Row:
+    async def get_app_batch(self, app_project_id: Id, batch_id: Id) -> Row:
         """Return a batch of an app project.
 
         Args:
@@ -187,7 +188,7 @@ class AppCalls(BaseCalls):
         return await self._get("/app/v0/app-projects/{}/batches/{}", app_project_id, batch_id)
 
     @api_call
-    async def create_app_batch(self, app_project_id: str, batch: Mapping[str, Any]) -> Row:
+    async def create_app_batch(self, app_project_id: Id, batch: Mapping[str, Any]) -> Row:
         """Create a batch with its items.
 
         To submit each row of a DataFrame exactly once, use `tf.create_app_batch`.
@@ -208,7 +209,7 @@ class AppCalls(BaseCalls):
         return await self._post("/app/v0/app-projects/{}/batches", app_project_id, body=batch)
 
     @api_call
-    async def start_sync_batch_processing(self, app_project_id: str, batch: Mapping[str, Any]) -> Row:
+    async def start_sync_batch_processing(self, app_project_id: Id, batch: Mapping[str, Any]) -> Row:
         """Label a batch and return its results in the same request. Only for apps with the synchronous protocol.
 
         Args:
@@ -228,7 +229,7 @@ class AppCalls(BaseCalls):
         return await self._post("/app/v0/app-projects/{}/batches/sync", app_project_id, body=batch, returns=("batch", "items"))
 
     @api_call
-    async def patch_app_batch(self, app_project_id: str, batch_id: str, patch: Mapping[str, Any]) -> Row:
+    async def patch_app_batch(self, app_project_id: Id, batch_id: Id, patch: Mapping[str, Any]) -> Row:
         """Change the name or the priority of a batch.
 
         Args:
@@ -247,7 +248,7 @@ class AppCalls(BaseCalls):
         return await self._patch("/app/v0/app-projects/{}/batches/{}", app_project_id, batch_id, body=patch)
 
     @api_call
-    async def start_app_batch(self, app_project_id: str, batch_id: str) -> None:
+    async def start_app_batch(self, app_project_id: Id, batch_id: Id) -> None:
         """Start labelling the items of a batch.
 
         Args:
@@ -263,7 +264,7 @@ class AppCalls(BaseCalls):
         await self._run_action("/app/v0/app-projects/{}/batches/{}/start", app_project_id, batch_id, returns=())
 
     @api_call
-    async def stop_app_batch(self, app_project_id: str, batch_id: str) -> None:
+    async def stop_app_batch(self, app_project_id: Id, batch_id: Id) -> None:
         """Stop labelling the items of a batch.
 
         Args:
@@ -279,7 +280,7 @@ class AppCalls(BaseCalls):
         await self._run_action("/app/v0/app-projects/{}/batches/{}/stop", app_project_id, batch_id, returns=())
 
     @api_call
-    async def resume_app_batch(self, app_project_id: str, batch_id: str) -> None:
+    async def resume_app_batch(self, app_project_id: Id, batch_id: Id) -> None:
         """Continue labelling the items of a stopped batch.
 
         Args:
@@ -295,7 +296,7 @@ class AppCalls(BaseCalls):
         await self._run_action("/app/v0/app-projects/{}/batches/{}/resume", app_project_id, batch_id, returns=())
 
     @api_call
-    async def archive_app_batch(self, app_project_id: str, batch_id: str) -> None:
+    async def archive_app_batch(self, app_project_id: Id, batch_id: Id) -> None:
         """Archive a batch that is not being labelled.
 
         Args:
@@ -311,7 +312,7 @@ class AppCalls(BaseCalls):
         await self._run_action("/app/v0/app-projects/{}/batches/{}/archive", app_project_id, batch_id, returns=())
 
     @api_call
-    async def unarchive_app_batch(self, app_project_id: str, batch_id: str) -> None:
+    async def unarchive_app_batch(self, app_project_id: Id, batch_id: Id) -> None:
         """Restore an archived batch, with the status that it had.
 
         Args:

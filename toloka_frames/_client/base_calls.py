@@ -9,12 +9,13 @@ from toloka_frames._errors import InputError, NotFound
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._transport import operations
 from toloka_frames._transport.http import OPERATION, decode_object, json_body
-from toloka_frames._validation import flag, flag_or_none, path_part, text, validate
+from toloka_frames._validation import flag, flag_or_none, id_text, path_part, validate
 
 if TYPE_CHECKING:
     from toloka_frames._schema.bulk import BulkCreation
     from toloka_frames._schema.row import Row
     from toloka_frames._transport.http import ApiClient
+    from toloka_frames._validation import Id
 
 
 class BaseCalls:
@@ -22,13 +23,13 @@ class BaseCalls:
 
     service: ApiClient
 
-    async def _get(self, path: str, *ids: str, query: Mapping[str, str] | None = None) -> Row:
+    async def _get(self, path: str, *ids: Id, query: Mapping[str, str] | None = None) -> Row:
         return await run_on_loop(self.service.get(build_path(path, *ids), query=query))
 
     async def _post(
         self,
         path: str,
-        *ids: str,
+        *ids: Id,
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
         repeatable: bool = False,
@@ -39,14 +40,14 @@ class BaseCalls:
     async def _put(
         self,
         path: str,
-        *ids: str,
+        *ids: Id,
         body: Mapping[str, Any] | Sequence[Mapping[str, Any]],
         returns: Sequence[str] = ("id",),
     ) -> Row:
         values = {"id": ids[-1]} if ids else {}
         return await self._send("PUT", build_path(path, *ids), body, None, True, returns, **values)
 
-    async def _patch(self, path: str, *ids: str, body: Mapping[str, Any], open_pool: bool | None = None) -> Row:
+    async def _patch(self, path: str, *ids: Id, body: Mapping[str, Any], open_pool: bool | None = None) -> Row:
         path = build_path(path, *ids)
         query = {} if open_pool is None else {"open_pool": validate("open_pool", flag, open_pool)}
         values = {name: body[name] for name in ("status",) if name in body}
@@ -67,18 +68,18 @@ class BaseCalls:
         request = {"method": method, "path": path, "query": query, "content": content, "repeatable": repeatable}
         return await run_on_loop(_decoded(self.service, request, returns, values))
 
-    async def _run_action(self, path: str, *ids: str, returns: Sequence[str] = OPERATION) -> Row | None:
+    async def _run_action(self, path: str, *ids: Id, returns: Sequence[str] = OPERATION) -> Row | None:
         """POST without a body; return the operation that was started, or None if there is nothing to do."""
         return await run_on_loop(self.service.act(build_path(path, *ids), returns))
 
-    async def _delete(self, path: str, *ids: str) -> None:
+    async def _delete(self, path: str, *ids: Id) -> None:
         await run_on_loop(_delete(self.service, build_path(path, *ids)))
 
     async def _create_in_bulk(
         self,
         kind: BulkCreation,
         objects: Any,
-        operation_id: str | None,
+        operation_id: Id | None,
         async_mode: bool,
         flags: Mapping[str, bool | None],
     ) -> Row:
@@ -86,7 +87,7 @@ class BaseCalls:
         flags = {"async_mode": async_mode, **flags}
         query = {name: validate(name, flag_or_none, value) for name, value in flags.items() if value is not None}
         if operation_id is not None:
-            query["operation_id"] = validate("operation_id", text, operation_id)
+            query["operation_id"] = id_text("operation_id", operation_id)
         rows = [objects] if isinstance(objects, Mapping) else objects
         if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
             raise InputError(
@@ -99,11 +100,11 @@ class BaseCalls:
         return await run_on_loop(_create_in_bulk(self.service, kind, len(rows), query, json_body(objects), repeatable, is_list))
 
 
-def build_path(path: str, *ids: str) -> str:
+def build_path(path: str, *ids: Id) -> str:
     """Fill the placeholders of a path with percent-encoded ids.
 
     Raises:
-        InputError: If an id is not a non-empty string, or is "." or "..".
+        InputError: If an id is not valid.
     """
     return path.format(*(validate("id", path_part, id_) for id_ in ids))
 

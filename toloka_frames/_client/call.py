@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+import inspect
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from toloka_frames._runtime.event_loop import run
+from toloka_frames._validation import id_or_none, id_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -31,7 +34,7 @@ class api_call(Generic[P, T]):  # noqa: N801 -- a decorator of methods, like pro
     """
 
     def __init__(self, method: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]) -> None:
-        self._method = method
+        self._method = with_text_ids(method)
         self.__doc__ = method.__doc__
 
     @overload
@@ -51,3 +54,24 @@ class api_call(Generic[P, T]):  # noqa: N801 -- a decorator of methods, like pro
 
         vars(call).pop("__signature__", None)  # it has `self`; without it, the method's own is shown
         return call
+
+
+def with_text_ids(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Make a coroutine method take ids in every form: parameters whose annotation is `Id` reach it as text.
+
+    It raises InputError if an id is not valid; the error names the parameter.
+    """
+    parameters = inspect.signature(method).parameters
+    checks: dict[str, Callable[[str, Any], Any]] = {"Id": id_text, "Id | None": id_or_none}
+    ids = {name: checks[item.annotation] for name, item in parameters.items() if item.annotation in checks}
+    if not ids:
+        return method
+
+    @functools.wraps(method)
+    async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        named = zip_longest(args, list(parameters)[: len(args)])
+        texts: Any = [ids[name](name, value) if name in ids else value for value, name in named]
+        keywords: Any = {name: ids[name](name, value) if name in ids else value for name, value in kwargs.items()}
+        return await method(*texts, **keywords)
+
+    return call

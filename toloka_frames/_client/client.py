@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from toloka_frames._schema.row import Row
     from toloka_frames._transport.retries import Retries
+    from toloka_frames._validation import Id
 
 
 class BaseClient(Lists, ProjectCalls, PoolCalls, TrainingCalls, TaskCalls, PeopleCalls, AppCalls, OperationCalls, AccountCalls):
@@ -101,7 +102,7 @@ class BaseClient(Lists, ProjectCalls, PoolCalls, TrainingCalls, TaskCalls, Peopl
         return run(self.service.rate_limiter.frame())
 
     @api_call
-    async def clone_project(self, project_id: str, reuse_controllers: bool = True) -> Row:
+    async def clone_project(self, project_id: Id, reuse_controllers: bool = True) -> Row:
         """Create a copy of a project with its trainings and pools, archived ones included, all without their tasks.
 
         Args:

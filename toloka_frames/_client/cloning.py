@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toloka_frames._client.client import BaseClient
+    from toloka_frames._validation import Id
 
 # a project, training or pool has these only because the service set them; a request to create one must not hold them
 SET_BY_SERVICE = ("id", "owner", "type", "status", "created", "last_started", "last_stopped", "last_close_reason")
 
 
-async def clone_project(client: BaseClient, project_id: str, reuse_controllers: bool) -> Row:
+async def clone_project(client: BaseClient, project_id: Id, reuse_controllers: bool) -> Row:
     """Create a copy of a project; parameters, result and errors as in `AsyncTolokaClient.clone_project`."""
     # everything is read before anything is created
     project = await client.get_project(project_id)
@@ -74,7 +75,7 @@ def _without_uuid(collector: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in collector.items() if name != "uuid"}
 
 
-def _interrupted(project_id: str, created: Row, error: TolokaError) -> CloneInterrupted:
+def _interrupted(project_id: Id, created: Row, error: TolokaError) -> CloneInterrupted:
     names = [
         f"project {created['project']['id']}",
         *(f"training {row['id']}" for row in created["trainings"]),

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from toloka_frames._schema.lists import Resource
     from toloka_frames._schema.row import Row
     from toloka_frames._transport.http import ApiClient
+    from toloka_frames._validation import Id
 
 Sort: TypeAlias = str | Sequence[str] | None
 
@@ -55,12 +56,12 @@ class Lists:
 
     service: ApiClient
 
-    def _scan(self, resource: Resource, batch_size: int | None, filters: Mapping[str, Any], **positional: str | None) -> Scan:
+    def _scan(self, resource: Resource, batch_size: int | None, filters: Mapping[str, Any], **positional: Id | None) -> Scan:
         _check_names(f"get_{resource.name}", resource, filters)
         return Scan(self.service, resource, {**positional, **filters, "batch_size": batch_size})
 
     def _find(
-        self, resource: Resource, sort: Sort, limit: int | None, filters: Mapping[str, Any], **positional: str | None
+        self, resource: Resource, sort: Sort, limit: int | None, filters: Mapping[str, Any], **positional: Id | None
     ) -> Coroutine[Any, Any, Row]:
         _check_names(f"find_{resource.name}", resource, filters)
         request = list_request(resource, {**positional, **filters})
@@ -89,7 +90,7 @@ class Lists:
 
     @with_list_signature(POOLS)
     def get_pools(
-        self, project_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.Pools]
+        self, project_id: Id | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.Pools]
     ) -> Scan:
         """Pools, as a scan that requests its rows when they are wanted.
 
@@ -100,14 +101,14 @@ class Lists:
     @api_call
     @with_list_signature(POOLS)
     def find_pools(
-        self, project_id: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Pools]
+        self, project_id: Id | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Pools]
     ) -> Coroutine[Any, Any, Row]:
         """One page of pools."""
         return self._find(POOLS, sort, limit, filters, project_id=project_id)
 
     @with_list_signature(TRAININGS)
     def get_trainings(
-        self, project_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.Trainings]
+        self, project_id: Id | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.Trainings]
     ) -> Scan:
         """Trainings (training pools), as a scan that requests its rows when they are wanted.
 
@@ -119,7 +120,7 @@ class Lists:
     @with_list_signature(TRAININGS)
     def find_trainings(
         self,
-        project_id: str | None = None,
+        project_id: Id | None = None,
         *,
         sort: Sort = None,
         limit: int | None = None,
@@ -129,7 +130,7 @@ class Lists:
         return self._find(TRAININGS, sort, limit, filters, project_id=project_id)
 
     @with_list_signature(TASKS)
-    def get_tasks(self, pool_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.Tasks]) -> Scan:
+    def get_tasks(self, pool_id: Id, *, batch_size: int | None = None, **filters: Unpack[keywords.Tasks]) -> Scan:
         """Tasks of a pool, as a scan that requests its rows when they are wanted.
 
         Columns: `INPUT:*`, `GOLDEN:*` (the first known solution), `HINT:text`, `HINT:default_language`, and the task's own
@@ -142,14 +143,14 @@ class Lists:
     @api_call
     @with_list_signature(TASKS)
     def find_tasks(
-        self, pool_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Tasks]
+        self, pool_id: Id, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Tasks]
     ) -> Coroutine[Any, Any, Row]:
         """One page of tasks."""
         return self._find(TASKS, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(TASK_SUITES)
     def get_task_suites(
-        self, pool_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.TaskSuites]
+        self, pool_id: Id | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.TaskSuites]
     ) -> Scan:
         """Task suites, a row for each task of each as in the platform's files, as a scan.
 
@@ -163,14 +164,14 @@ class Lists:
     @api_call
     @with_list_signature(TASK_SUITES)
     def find_task_suites(
-        self, pool_id: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.TaskSuites]
+        self, pool_id: Id | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.TaskSuites]
     ) -> Coroutine[Any, Any, Row]:
         """One page of task suites."""
         return self._find(TASK_SUITES, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(ASSIGNMENTS)
     def get_assignments(
-        self, pool_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.Assignments]
+        self, pool_id: Id | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.Assignments]
     ) -> Scan:
         """Assignments, a row for each task of each, as a scan that requests its rows when they are wanted.
 
@@ -185,7 +186,7 @@ class Lists:
     @with_list_signature(ASSIGNMENTS)
     def find_assignments(
         self,
-        pool_id: str | None = None,
+        pool_id: Id | None = None,
         *,
         sort: Sort = None,
         limit: int | None = None,
@@ -196,7 +197,7 @@ class Lists:
 
     @with_list_signature(AGGREGATED_SOLUTIONS)
     def get_aggregated_solutions(
-        self, operation_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.AggregatedSolutions]
+        self, operation_id: Id, *, batch_size: int | None = None, **filters: Unpack[keywords.AggregatedSolutions]
     ) -> Scan:
         """Aggregated solutions of a pool's tasks, as a scan that requests its rows when they are wanted.
 
@@ -209,14 +210,14 @@ class Lists:
     @api_call
     @with_list_signature(AGGREGATED_SOLUTIONS)
     def find_aggregated_solutions(
-        self, operation_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AggregatedSolutions]
+        self, operation_id: Id, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AggregatedSolutions]
     ) -> Coroutine[Any, Any, Row]:
         """One page of aggregated solutions."""
         return self._find(AGGREGATED_SOLUTIONS, sort, limit, filters, operation_id=operation_id)
 
     @with_list_signature(ATTACHMENTS)
     def get_attachments(
-        self, pool_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.Attachments]
+        self, pool_id: Id | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.Attachments]
     ) -> Scan:
         """Files that Tolokers sent (`download_attachment` fetches one), as a scan that requests its rows when they are wanted.
 
@@ -228,7 +229,7 @@ class Lists:
     @with_list_signature(ATTACHMENTS)
     def find_attachments(
         self,
-        pool_id: str | None = None,
+        pool_id: Id | None = None,
         *,
         sort: Sort = None,
         limit: int | None = None,
@@ -255,7 +256,7 @@ class Lists:
 
     @with_list_signature(USER_SKILLS)
     def get_user_skills(
-        self, user_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.UserSkills]
+        self, user_id: Id | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.UserSkills]
     ) -> Scan:
         """Values of Tolokers' skills, as a scan that requests its rows when they are wanted.
 
@@ -268,14 +269,14 @@ class Lists:
     @api_call
     @with_list_signature(USER_SKILLS)
     def find_user_skills(
-        self, user_id: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserSkills]
+        self, user_id: Id | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserSkills]
     ) -> Coroutine[Any, Any, Row]:
         """One page of user skills."""
         return self._find(USER_SKILLS, sort, limit, filters, user_id=user_id)
 
     @with_list_signature(USER_RESTRICTIONS)
     def get_user_restrictions(
-        self, user_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.UserRestrictions]
+        self, user_id: Id | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.UserRestrictions]
     ) -> Scan:
         """Bans of Tolokers, as a scan that requests its rows when they are wanted.
 
@@ -287,7 +288,7 @@ class Lists:
     @with_list_signature(USER_RESTRICTIONS)
     def find_user_restrictions(
         self,
-        user_id: str | None = None,
+        user_id: Id | None = None,
         *,
         sort: Sort = None,
         limit: int | None = None,
@@ -298,7 +299,7 @@ class Lists:
 
     @with_list_signature(USER_BONUSES)
     def get_user_bonuses(
-        self, user_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.UserBonuses]
+        self, user_id: Id | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.UserBonuses]
     ) -> Scan:
         """Bonuses that were paid, as a scan that requests its rows when they are wanted.
 
@@ -312,7 +313,7 @@ class Lists:
     @with_list_signature(USER_BONUSES)
     def find_user_bonuses(
         self,
-        user_id: str | None = None,
+        user_id: Id | None = None,
         *,
         sort: Sort = None,
         limit: int | None = None,
@@ -357,7 +358,7 @@ class Lists:
 
     @with_list_signature(WEBHOOK_SUBSCRIPTIONS)
     def get_webhook_subscriptions(
-        self, pool_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.WebhookSubscriptions]
+        self, pool_id: Id | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.WebhookSubscriptions]
     ) -> Scan:
         """Subscriptions to events, as a scan that requests its rows when they are wanted.
 
@@ -369,7 +370,7 @@ class Lists:
     @with_list_signature(WEBHOOK_SUBSCRIPTIONS)
     def find_webhook_subscriptions(
         self,
-        pool_id: str | None = None,
+        pool_id: Id | None = None,
         *,
         sort: Sort = None,
         limit: int | None = None,
@@ -396,7 +397,7 @@ class Lists:
 
     @with_list_signature(APP_PROJECTS)
     def get_app_projects(
-        self, app_id: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.AppProjects]
+        self, app_id: Id | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.AppProjects]
     ) -> Scan:
         """App projects, as a scan that requests its rows when they are wanted.
 
@@ -407,15 +408,13 @@ class Lists:
     @api_call
     @with_list_signature(APP_PROJECTS)
     def find_app_projects(
-        self, app_id: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppProjects]
+        self, app_id: Id | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppProjects]
     ) -> Coroutine[Any, Any, Row]:
         """One page of app projects."""
         return self._find(APP_PROJECTS, sort, limit, filters, app_id=app_id)
 
     @with_list_signature(APP_ITEMS)
-    def get_app_items(
-        self, app_project_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.AppItems]
-    ) -> Scan:
+    def get_app_items(self, app_project_id: Id, *, batch_size: int | None = None, **filters: Unpack[keywords.AppItems]) -> Scan:
         """Items of an app project, as a scan that requests its rows when they are wanted.
 
         Columns: `INPUT:*` and `OUTPUT:*` from the app's specification, and the item's own fields under their names.
@@ -427,14 +426,14 @@ class Lists:
     @api_call
     @with_list_signature(APP_ITEMS)
     def find_app_items(
-        self, app_project_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppItems]
+        self, app_project_id: Id, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppItems]
     ) -> Coroutine[Any, Any, Row]:
         """One page of app items."""
         return self._find(APP_ITEMS, sort, limit, filters, app_project_id=app_project_id)
 
     @with_list_signature(APP_BATCHES)
     def get_app_batches(
-        self, app_project_id: str, *, batch_size: int | None = None, **filters: Unpack[keywords.AppBatches]
+        self, app_project_id: Id, *, batch_size: int | None = None, **filters: Unpack[keywords.AppBatches]
     ) -> Scan:
         """Batches of an app project, as a scan that requests its rows when they are wanted.
 
@@ -448,7 +447,7 @@ class Lists:
     @api_call
     @with_list_signature(APP_BATCHES)
     def find_app_batches(
-        self, app_project_id: str, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppBatches]
+        self, app_project_id: Id, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppBatches]
     ) -> Coroutine[Any, Any, Row]:
         """One page of app batches."""
         return self._find(APP_BATCHES, sort, limit, filters, app_project_id=app_project_id)

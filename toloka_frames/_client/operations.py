@@ -8,20 +8,21 @@ from toloka_frames._client.base_calls import BaseCalls
 from toloka_frames._client.call import api_call
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._transport import operations
-from toloka_frames._validation import text, validate
+from toloka_frames._validation import id_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._schema.row import Row
+    from toloka_frames._validation import Id
 
 
 class OperationCalls(BaseCalls):
     """Calls about operations."""
 
     @api_call
-    async def get_operation(self, operation_id: str) -> Row:
+    async def get_operation(self, operation_id: Id) -> Row:
         """Return an operation as it is now.
 
         Args:
@@ -39,7 +40,7 @@ class OperationCalls(BaseCalls):
         return await self._get("/v1/operations/{}", operation_id)
 
     @api_call
-    async def get_operation_log(self, operation_id: str) -> list[Row]:
+    async def get_operation_log(self, operation_id: Id) -> list[Row]:
         """Return the log of a bulk creation. The service keeps it for a month.
 
         Args:
@@ -54,7 +55,7 @@ class OperationCalls(BaseCalls):
 
         Source: Toloka API, "Get operation log" (kept for a month).
         """
-        return await run_on_loop(operations.get_log_entries(self.service, validate("operation_id", text, operation_id)))
+        return await run_on_loop(operations.get_log_entries(self.service, id_text("operation_id", operation_id)))
 
     @api_call
     async def wait_operation(

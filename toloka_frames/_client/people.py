@@ -12,7 +12,7 @@ from toloka_frames._reading.output_paths import FilePath, check_output_file
 from toloka_frames._runtime.event_loop import in_thread, run_on_loop
 from toloka_frames._schema.bulk import CREATE_USER_BONUSES
 from toloka_frames._schema.row import Row
-from toloka_frames._validation import text, validate
+from toloka_frames._validation import id_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
     from toloka_frames._schema.keywords import MessageFolder
     from toloka_frames._transport.http import ApiClient
+    from toloka_frames._validation import Id
 
 
 class PeopleCalls(BaseCalls):
     """Calls about Tolokers: metadata, skills, bans, bonuses, messages and the files that they sent."""
 
     @api_call
-    async def get_user(self, user_id: str) -> Row:
+    async def get_user(self, user_id: Id) -> Row:
         """Return the metadata of a Toloker.
 
         Args:
@@ -43,7 +44,7 @@ class PeopleCalls(BaseCalls):
         return await self._get("/v1/user-metadata/{}", user_id)
 
     @api_call
-    async def get_skill(self, skill_id: str) -> Row:
+    async def get_skill(self, skill_id: Id) -> Row:
         """Return a skill.
 
         Args:
@@ -80,7 +81,7 @@ class PeopleCalls(BaseCalls):
         return await self._post("/v1/skills", body=skill)
 
     @api_call
-    async def update_skill(self, skill_id: str, skill: Mapping[str, Any]) -> Row:
+    async def update_skill(self, skill_id: Id, skill: Mapping[str, Any]) -> Row:
         """Replace a skill.
 
         Args:
@@ -99,7 +100,7 @@ class PeopleCalls(BaseCalls):
         return await self._put("/v1/skills/{}", skill_id, body=skill)
 
     @api_call
-    async def get_user_skill(self, user_skill_id: str) -> Row:
+    async def get_user_skill(self, user_skill_id: Id) -> Row:
         """Return the value of a Toloker's skill.
 
         Args:
@@ -116,7 +117,7 @@ class PeopleCalls(BaseCalls):
         return await self._get("/v1/user-skills/{}", user_skill_id)
 
     @api_call
-    async def set_user_skill(self, *, skill_id: str, user_id: str, value: float, reason: str | None = None) -> Row:
+    async def set_user_skill(self, *, skill_id: Id, user_id: Id, value: float, reason: str | None = None) -> Row:
         """Set a Toloker's skill to a value, whether or not the Toloker already has the skill.
 
         Args:
@@ -137,7 +138,7 @@ class PeopleCalls(BaseCalls):
         return await self._put("/v1/user-skills", body=body)
 
     @api_call
-    async def delete_user_skill(self, user_skill_id: str) -> None:
+    async def delete_user_skill(self, user_skill_id: Id) -> None:
         """Remove a skill from a Toloker.
 
         Args:
@@ -151,7 +152,7 @@ class PeopleCalls(BaseCalls):
         await self._delete("/v1/user-skills/{}", user_skill_id)
 
     @api_call
-    async def get_user_restriction(self, user_restriction_id: str) -> Row:
+    async def get_user_restriction(self, user_restriction_id: Id) -> Row:
         """Return a ban.
 
         Args:
@@ -186,7 +187,7 @@ class PeopleCalls(BaseCalls):
         return await self._put("/v1/user-restrictions", body=user_restriction)
 
     @api_call
-    async def delete_user_restriction(self, user_restriction_id: str) -> None:
+    async def delete_user_restriction(self, user_restriction_id: Id) -> None:
         """Lift a ban.
 
         Args:
@@ -203,7 +204,7 @@ class PeopleCalls(BaseCalls):
     async def create_user_bonuses_async(
         self,
         user_bonuses: Sequence[Mapping[str, Any]] | Mapping[str, Any],
-        operation_id: str | None = None,
+        operation_id: Id | None = None,
         async_mode: bool = True,
         skip_invalid_items: bool | None = None,
     ) -> Row:
@@ -236,7 +237,7 @@ class PeopleCalls(BaseCalls):
         return await self._create_in_bulk(CREATE_USER_BONUSES, user_bonuses, operation_id, async_mode, flags)
 
     @api_call
-    async def get_user_bonus(self, user_bonus_id: str) -> Row:
+    async def get_user_bonus(self, user_bonus_id: Id) -> Row:
         """Return a bonus.
 
         Args:
@@ -253,7 +254,7 @@ class PeopleCalls(BaseCalls):
         return await self._get("/v1/user-bonuses/{}", user_bonus_id)
 
     @api_call
-    async def get_attachment(self, attachment_id: str) -> Row:
+    async def get_attachment(self, attachment_id: Id) -> Row:
         """Return the metadata of a file that a Toloker sent.
 
         Args:
@@ -270,7 +271,7 @@ class PeopleCalls(BaseCalls):
         return await self._get("/v1/attachments/{}", attachment_id)
 
     @api_call
-    async def download_attachment(self, attachment_id: str, path: FilePath) -> Path:
+    async def download_attachment(self, attachment_id: Id, path: FilePath) -> Path:
         """Download a file that a Toloker sent, with a constant amount of memory.
 
         Args:
@@ -292,7 +293,7 @@ class PeopleCalls(BaseCalls):
         return await run_on_loop(_download(self.service, build_path("/v1/attachments/{}/download", attachment_id), path))
 
     @api_call
-    async def get_message_thread(self, message_thread_id: str) -> Row:
+    async def get_message_thread(self, message_thread_id: Id) -> Row:
         """Return a message thread with its messages.
 
         Args:
@@ -306,7 +307,7 @@ class PeopleCalls(BaseCalls):
 
         Source: Toloka API, "Get list of message threads" (there is no call for a single thread).
         """
-        id_ = validate("id", text, message_thread_id)
+        id_ = id_text("message_thread_id", message_thread_id)
         page = await self._get("/v1/message-threads", query={"id_gte": id_, "id_lte": id_})
         for thread in page.get("items") or ():
             return Row(thread)
@@ -332,7 +333,7 @@ class PeopleCalls(BaseCalls):
         return await self._post("/v1/message-threads/compose", body=compose)
 
     @api_call
-    async def reply_message_thread(self, message_thread_id: str, reply: Mapping[str, Any]) -> Row:
+    async def reply_message_thread(self, message_thread_id: Id, reply: Mapping[str, Any]) -> Row:
         """Reply in a message thread.
 
         Args:
@@ -351,7 +352,7 @@ class PeopleCalls(BaseCalls):
         return await self._post("/v1/message-threads/{}/reply", message_thread_id, body=reply)
 
     @api_call
-    async def add_message_thread_to_folders(self, message_thread_id: str, folders: Sequence[MessageFolder]) -> Row:
+    async def add_message_thread_to_folders(self, message_thread_id: Id, folders: Sequence[MessageFolder]) -> Row:
         """Add a message thread to folders.
 
         Args:
@@ -370,7 +371,7 @@ class PeopleCalls(BaseCalls):
         return await self._post(path, message_thread_id, body={"folders": list(folders)})
 
     @api_call
-    async def remove_message_thread_from_folders(self, message_thread_id: str, folders: Sequence[MessageFolder]) -> Row:
+    async def remove_message_thread_from_folders(self, message_thread_id: Id, folders: Sequence[MessageFolder]) -> Row:
         """Remove a message thread from folders.
 
         Args:

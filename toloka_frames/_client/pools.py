@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._schema.row import Row
     from toloka_frames._transport.http import ApiClient
+    from toloka_frames._validation import Id
 
 # the maximum in one request (Toloka-Kit 1.2.3)
 MAX_STATS = 10
@@ -29,7 +30,7 @@ class PoolCalls(BaseCalls):
     """Calls about pools and their statistics."""
 
     @api_call
-    async def get_pool(self, pool_id: str) -> Row:
+    async def get_pool(self, pool_id: Id) -> Row:
         """Return a pool.
 
         Args:
@@ -68,7 +69,7 @@ class PoolCalls(BaseCalls):
         return await self._post("/v1/pools", body=pool, query=query)
 
     @api_call
-    async def update_pool(self, pool_id: str, pool: Mapping[str, Any]) -> Row:
+    async def update_pool(self, pool_id: Id, pool: Mapping[str, Any]) -> Row:
         """Replace a pool.
 
         Args:
@@ -88,7 +89,7 @@ class PoolCalls(BaseCalls):
         return await self._put("/v1/pools/{}", pool_id, body=pool)
 
     @api_call
-    async def patch_pool(self, pool_id: str, patch: Mapping[str, Any]) -> Row:
+    async def patch_pool(self, pool_id: Id, patch: Mapping[str, Any]) -> Row:
         """Change a pool's priority.
 
         Args:
@@ -107,7 +108,7 @@ class PoolCalls(BaseCalls):
         return await self._patch("/v1/pools/{}", pool_id, body=patch)
 
     @api_call
-    async def clone_pool(self, pool_id: str) -> Row:
+    async def clone_pool(self, pool_id: Id) -> Row:
         """Start cloning a pool without its tasks.
 
         Args:
@@ -125,7 +126,7 @@ class PoolCalls(BaseCalls):
         return await self._post("/v1/pools/{}/clone", pool_id, returns=OPERATION)
 
     @api_call
-    async def open_pool(self, pool_id: str) -> Row | None:
+    async def open_pool(self, pool_id: Id) -> Row | None:
         """Open a pool.
 
         Args:
@@ -143,7 +144,7 @@ class PoolCalls(BaseCalls):
         return await self._run_action("/v1/pools/{}/open", pool_id)
 
     @api_call
-    async def close_pool(self, pool_id: str) -> Row | None:
+    async def close_pool(self, pool_id: Id) -> Row | None:
         """Close a pool.
 
         Args:
@@ -160,7 +161,7 @@ class PoolCalls(BaseCalls):
         return await self._run_action("/v1/pools/{}/close", pool_id)
 
     @api_call
-    async def close_pool_for_update(self, pool_id: str) -> Row | None:
+    async def close_pool_for_update(self, pool_id: Id) -> Row | None:
         """Close a pool for editing. The service opens it again after 15 minutes.
 
         Args:
@@ -177,7 +178,7 @@ class PoolCalls(BaseCalls):
         return await self._run_action("/v1/pools/{}/close-for-update", pool_id)
 
     @api_call
-    async def archive_pool(self, pool_id: str) -> Row | None:
+    async def archive_pool(self, pool_id: Id) -> Row | None:
         """Archive a closed pool.
 
         Args:

@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toloka_frames._schema.row import Row
+    from toloka_frames._validation import Id
 
 
 class ProjectCalls(BaseCalls):
     """Calls about projects."""
 
     @api_call
-    async def get_project(self, project_id: str) -> Row:
+    async def get_project(self, project_id: Id) -> Row:
         """Return a project.
 
         Args:
@@ -54,7 +55,7 @@ class ProjectCalls(BaseCalls):
         return await self._post("/v1/projects", body=project)
 
     @api_call
-    async def update_project(self, project_id: str, project: Mapping[str, Any]) -> Row:
+    async def update_project(self, project_id: Id, project: Mapping[str, Any]) -> Row:
         """Replace a project.
 
         Args:
@@ -74,7 +75,7 @@ class ProjectCalls(BaseCalls):
         return await self._put("/v1/projects/{}", project_id, body=project)
 
     @api_call
-    async def archive_project(self, project_id: str) -> Row | None:
+    async def archive_project(self, project_id: Id) -> Row | None:
         """Archive a project whose pools are all archived.
 
         Args:
@@ -92,7 +93,7 @@ class ProjectCalls(BaseCalls):
         return await self._run_action("/v1/projects/{}/archive", project_id)
 
     @api_call
-    async def check_update_project_for_major_version_change(self, project_id: str, project: Mapping[str, Any]) -> Row:
+    async def check_update_project_for_major_version_change(self, project_id: Id, project: Mapping[str, Any]) -> Row:
         """Check what `update_project` would change, without changing it.
 
         Args:

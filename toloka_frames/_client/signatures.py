@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from uuid import UUID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,17 +57,25 @@ def _signature(method: Callable[..., Any], hints: Mapping[str, Any]) -> inspect.
     positional = [parameter for parameter in own if parameter.kind is not inspect.Parameter.KEYWORD_ONLY]
     names = {parameter.name for parameter in positional}
     positional = [
-        parameter.replace(annotation=hints[parameter.name].__origin__) if parameter.name in hints else parameter
+        parameter.replace(annotation=_shown(hints[parameter.name].__origin__)) if parameter.name in hints else parameter
         for parameter in positional
     ]
     keys = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint.__origin__)
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_shown(hint.__origin__))
         for name, hint in hints.items()
         if name not in names
     ]
     # as that of a coroutine function, which shows the type of its result
     returned = written.return_annotation.removeprefix("Coroutine[Any, Any, ").removesuffix("]")
     return written.replace(parameters=[*positional, *keys, *own[len(positional) :]], return_annotation=returned)
+
+
+def _shown(hint: Any) -> Any:
+    """Return the type to show for a keyword: by name for ids, whose forms are too many to list."""
+    if UUID not in get_args(hint):
+        return hint
+    origins = [get_origin(member) for member in get_args(hint)]
+    return "Id | Collection[Id] | None" if Collection in origins else "Id | None"
 
 
 def _doc(method: Callable[..., Any], resource: Resource, hints: Mapping[str, Any]) -> str:

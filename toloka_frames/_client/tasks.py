@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from toloka_frames._schema.row import Row
     from toloka_frames._schema.timestamps import TimestampLike
     from toloka_frames._transport.http import ApiClient
+    from toloka_frames._validation import Id
 
 
 class Task(TypedDict, total=False):
@@ -55,7 +56,7 @@ class TaskCalls(BaseCalls):
     """Calls about tasks, task suites, assignments and their aggregation."""
 
     @api_call
-    async def get_task(self, task_id: str) -> Row:
+    async def get_task(self, task_id: Id) -> Row:
         """Return a task.
 
         Args:
@@ -75,7 +76,7 @@ class TaskCalls(BaseCalls):
     async def create_tasks_async(
         self,
         tasks: Sequence[Task] | Task,
-        operation_id: str | None = None,
+        operation_id: Id | None = None,
         async_mode: bool = True,
         allow_defaults: bool | None = None,
         open_pool: bool | None = None,
@@ -110,7 +111,7 @@ class TaskCalls(BaseCalls):
         return await self._create_in_bulk(CREATE_TASKS, tasks, operation_id, async_mode, flags)
 
     @api_call
-    async def patch_task(self, task_id: str, patch: Mapping[str, Any], *, open_pool: bool | None = None) -> Row:
+    async def patch_task(self, task_id: Id, patch: Mapping[str, Any], *, open_pool: bool | None = None) -> Row:
         """Change the overlap or the baseline solutions of a task.
 
         Args:
@@ -130,7 +131,7 @@ class TaskCalls(BaseCalls):
         return await self._patch("/v1/tasks/{}", task_id, body=patch, open_pool=open_pool)
 
     @api_call
-    async def patch_task_overlap_or_min(self, task_id: str, patch: Mapping[str, Any]) -> Row:
+    async def patch_task_overlap_or_min(self, task_id: Id, patch: Mapping[str, Any]) -> Row:
         """Set the overlap of a task, but not below the number of answers that exist or are in progress.
 
         Args:
@@ -149,7 +150,7 @@ class TaskCalls(BaseCalls):
         return await self._patch("/v1/tasks/{}/set-overlap-or-min", task_id, body=patch)
 
     @api_call
-    async def get_task_suite(self, task_suite_id: str) -> Row:
+    async def get_task_suite(self, task_suite_id: Id) -> Row:
         """Return a task suite.
 
         Args:
@@ -169,7 +170,7 @@ class TaskCalls(BaseCalls):
     async def create_task_suites_async(
         self,
         task_suites: Sequence[Mapping[str, Any]] | Mapping[str, Any],
-        operation_id: str | None = None,
+        operation_id: Id | None = None,
         async_mode: bool = True,
         allow_defaults: bool | None = None,
         open_pool: bool | None = None,
@@ -204,7 +205,7 @@ class TaskCalls(BaseCalls):
         return await self._create_in_bulk(CREATE_TASK_SUITES, task_suites, operation_id, async_mode, flags)
 
     @api_call
-    async def patch_task_suite(self, task_suite_id: str, patch: Mapping[str, Any], *, open_pool: bool | None = None) -> Row:
+    async def patch_task_suite(self, task_suite_id: Id, patch: Mapping[str, Any], *, open_pool: bool | None = None) -> Row:
         """Change the overlap or the priority of a task suite.
 
         Args:
@@ -224,7 +225,7 @@ class TaskCalls(BaseCalls):
         return await self._patch("/v1/task-suites/{}", task_suite_id, body=patch, open_pool=open_pool)
 
     @api_call
-    async def patch_task_suite_overlap_or_min(self, task_suite_id: str, patch: Mapping[str, Any]) -> Row:
+    async def patch_task_suite_overlap_or_min(self, task_suite_id: Id, patch: Mapping[str, Any]) -> Row:
         """Set the overlap of a task suite, but not below the number of answers that exist or are in progress.
 
         Args:
@@ -243,7 +244,7 @@ class TaskCalls(BaseCalls):
         return await self._patch("/v1/task-suites/{}/set-overlap-or-min", task_suite_id, body=patch)
 
     @api_call
-    async def get_assignment(self, assignment_id: str) -> Row:
+    async def get_assignment(self, assignment_id: Id) -> Row:
         """Return an assignment.
 
         Args:
@@ -260,7 +261,7 @@ class TaskCalls(BaseCalls):
         return await self._get("/v1/assignments/{}", assignment_id)
 
     @api_call
-    async def patch_assignment(self, assignment_id: str, patch: Mapping[str, Any]) -> Row:
+    async def patch_assignment(self, assignment_id: Id, patch: Mapping[str, Any]) -> Row:
         """Accept or reject an assignment, or change its comment.
 
         Args:
@@ -291,7 +292,7 @@ class TaskCalls(BaseCalls):
             raise
 
     @api_call
-    async def accept_assignment(self, assignment_id: str, public_comment: str) -> Row:
+    async def accept_assignment(self, assignment_id: Id, public_comment: str) -> Row:
         """Accept an assignment, which pays its reward.
 
         Args:
@@ -311,7 +312,7 @@ class TaskCalls(BaseCalls):
         return await self.patch_assignment(assignment_id, {"status": "ACCEPTED", "public_comment": public_comment})
 
     @api_call
-    async def reject_assignment(self, assignment_id: str, public_comment: str) -> Row:
+    async def reject_assignment(self, assignment_id: Id, public_comment: str) -> Row:
         """Reject an assignment.
 
         Args:
@@ -333,7 +334,7 @@ class TaskCalls(BaseCalls):
     @api_call
     async def get_assignments_df(
         self,
-        pool_id: str,
+        pool_id: Id,
         *,
         status: AssignmentStatus | Sequence[AssignmentStatus] | None = None,
         start_time_from: TimestampLike | None = None,
@@ -375,9 +376,9 @@ class TaskCalls(BaseCalls):
         self,
         *,
         type: Literal["WEIGHTED_DYNAMIC_OVERLAP", "DAWID_SKENE"],
-        pool_id: str,
+        pool_id: Id,
         fields: Sequence[Mapping[str, Any]],
-        answer_weight_skill_id: str | None = None,
+        answer_weight_skill_id: Id | None = None,
     ) -> Row:
         """Start aggregating the answers of a pool at the service.
 
@@ -403,10 +404,10 @@ class TaskCalls(BaseCalls):
     async def aggregate_solutions_by_task(
         self,
         *,
-        task_id: str,
-        pool_id: str,
+        task_id: Id,
+        pool_id: Id,
         fields: Sequence[Mapping[str, Any]],
-        answer_weight_skill_id: str | None = None,
+        answer_weight_skill_id: Id | None = None,
         type: Literal["WEIGHTED_DYNAMIC_OVERLAP", "DAWID_SKENE"] = "WEIGHTED_DYNAMIC_OVERLAP",
     ) -> Row:
         """Aggregate the answers to one task at the service.
@@ -437,7 +438,7 @@ def _aggregation(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-async def _export(service: ApiClient, pool_id: str, path: str, query: Mapping[str, str]) -> pd.DataFrame:
+async def _export(service: ApiClient, pool_id: Id, path: str, query: Mapping[str, str]) -> pd.DataFrame:
     specification, unreadable = await field_specs.of_list(service, list_request(ASSIGNMENTS, {"pool_id": pool_id}))
     response = await service.send("GET", path, query=query, repeatable=True)
     if unreadable is not None:

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toloka_frames._schema.row import Row
+    from toloka_frames._validation import Id
 
 
 class TrainingCalls(BaseCalls):
     """Calls about trainings."""
 
     @api_call
-    async def get_training(self, training_id: str) -> Row:
+    async def get_training(self, training_id: Id) -> Row:
         """Return a training.
 
         Args:
@@ -55,7 +56,7 @@ class TrainingCalls(BaseCalls):
         return await self._post("/v1/trainings", body=training)
 
     @api_call
-    async def update_training(self, training_id: str, training: Mapping[str, Any]) -> Row:
+    async def update_training(self, training_id: Id, training: Mapping[str, Any]) -> Row:
         """Replace a training.
 
         Args:
@@ -75,7 +76,7 @@ class TrainingCalls(BaseCalls):
         return await self._put("/v1/trainings/{}", training_id, body=training)
 
     @api_call
-    async def clone_training(self, training_id: str) -> Row:
+    async def clone_training(self, training_id: Id) -> Row:
         """Start cloning a training.
 
         Args:
@@ -93,7 +94,7 @@ class TrainingCalls(BaseCalls):
         return await self._post("/v1/trainings/{}/clone", training_id, returns=OPERATION)
 
     @api_call
-    async def open_training(self, training_id: str) -> Row | None:
+    async def open_training(self, training_id: Id) -> Row | None:
         """Open a training.
 
         Args:
@@ -111,7 +112,7 @@ class TrainingCalls(BaseCalls):
         return await self._run_action("/v1/trainings/{}/open", training_id)
 
     @api_call
-    async def close_training(self, training_id: str) -> Row | None:
+    async def close_training(self, training_id: Id) -> Row | None:
         """Close a training.
 
         Args:
@@ -128,7 +129,7 @@ class TrainingCalls(BaseCalls):
         return await self._run_action("/v1/trainings/{}/close", training_id)
 
     @api_call
-    async def close_training_for_update(self, training_id: str) -> Row | None:
+    async def close_training_for_update(self, training_id: Id) -> Row | None:
         """Close a training for editing. The service opens it again after 15 minutes.
 
         Args:
@@ -145,7 +146,7 @@ class TrainingCalls(BaseCalls):
         return await self._run_action("/v1/trainings/{}/close-for-update", training_id)
 
     @api_call
-    async def archive_training(self, training_id: str) -> Row | None:
+    async def archive_training(self, training_id: Id) -> Row | None:
         """Archive a closed training.
 
         Args:

@@ -23,7 +23,7 @@ from toloka_frames._runtime.event_loop import AsyncItems, in_thread, iterate, ru
 from toloka_frames._runtime.progress import ProgressArg, track_progress
 from toloka_frames._schema.columns import Column, Layout, SpecFields, expand_columns
 from toloka_frames._transport.rate_limits import REQUESTS_PER_SECOND
-from toloka_frames._validation import flag_or_none, page_size, path_part, positive, validate
+from toloka_frames._validation import flag_or_none, id_text, page_size, path_part, positive, validate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
@@ -519,9 +519,7 @@ def list_request(resource: Resource, given: Mapping[str, Any]) -> ListRequest:
         InputError: If the list does not take a value, or one that it needs is missing.
     """
     filters = resource.filters
-    path_params = {name: value for name, value in given.items() if name not in filters}
-    for name, value in path_params.items():
-        validate(name, path_part, value)
+    path_params = {name: id_text(name, value) for name, value in given.items() if name not in filters}
     query = {
         # the underscore only keeps a name from being a keyword of Python
         name.rstrip("_"): validate(name, filters[name], value)

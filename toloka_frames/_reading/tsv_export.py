@@ -24,7 +24,8 @@ from toloka_frames._transport.responses import bad_answer
 from toloka_frames._validation import flag, one_of, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from enum import Enum
 
     from toloka_frames._errors import BadAnswer
     from toloka_frames._schema.timestamps import TimestampLike
@@ -38,11 +39,11 @@ API_STATUS, FILE_STATUS = "ACCEPTED", "APPROVED"
 
 
 def export_query(
-    status: AssignmentStatus | Sequence[AssignmentStatus] | None,
+    status: AssignmentStatus | Enum | Collection[AssignmentStatus | Enum] | None,
     start_time_from: TimestampLike | None,
     start_time_to: TimestampLike | None,
     exclude_banned: bool,
-    field: AssignmentField | Sequence[AssignmentField] | None,
+    field: AssignmentField | Enum | Collection[AssignmentField | Enum] | None,
 ) -> dict[str, str]:
     """Check the arguments and return the query of the request, whose parameters have other names.
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import date
+from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
+from uuid import UUID
 
 from toloka_frames._schema.timestamps import format_timestamp
-from toloka_frames._validation import Check, flag, integer, nearest_hint, one_of, text
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from toloka_frames._validation import Check, flag, identifier, integer, nearest_hint, one_of, text
 
 
 def filters_of(hints: Mapping[str, Any]) -> Mapping[str, Check]:
@@ -27,12 +27,21 @@ def some_of(check_one: Check) -> Check:
     """Return a check of one or several values: a list, or text with commas; the API takes them joined by commas."""
 
     def check(value: Any) -> str:
-        values = value.split(",") if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
-        if not values:
+        texts = list(map(check_one, _items(value)))
+        if not texts:
             raise ValueError("at least one value is needed")
-        return ",".join(map(check_one, values))
+        # the order of a set differs from process to process
+        return ",".join(sorted(texts) if isinstance(value, AbstractSet) else texts)
 
     return check
+
+
+def _items(value: Any) -> Iterable[Any]:
+    """Return the values of a list, of text with commas, or a value that is a single one."""
+    if isinstance(value, str) and not isinstance(value, Enum):
+        return value.split(",")
+    # a row is a single id
+    return value if isinstance(value, Iterable) and not isinstance(value, Mapping | bytes | str) else [value]
 
 
 def sorting(keys: tuple[str, ...]) -> Check:
@@ -55,5 +64,7 @@ def _filter_of(hint: Any) -> Check:
     # the union with None dissolves TimestampLike into its members
     if date in others:
         return format_timestamp
-    check = one_of(one) if get_origin(one) is Literal else {str: text, int: integer, bool: flag}[one]
-    return some_of(check) if any(get_origin(other) is Sequence for other in others) else check
+    # so does the union with Id
+    checks = {str: identifier if UUID in others else text, int: integer, bool: flag}
+    check = one_of(one) if get_origin(one) is Literal else checks[one]
+    return some_of(check) if any(get_origin(other) is Collection for other in others) else check

@@ -4,10 +4,12 @@ Source: the query parameters of the lists in the OpenAPI documents of the Toloka
 in Toloka's Java SDK.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
+from enum import Enum
 from typing import Annotated, Literal, TypeAlias, TypedDict
 
 from toloka_frames._schema.timestamps import TimestampLike
+from toloka_frames._validation import Id
 
 ProjectStatus: TypeAlias = Literal["ACTIVE", "ARCHIVED"]
 PoolStatus: TypeAlias = Literal["OPEN", "CLOSED", "ARCHIVED", "LOCKED"]
@@ -80,19 +82,19 @@ AppBatchStatus: TypeAlias = Literal[
 class ById(TypedDict, total=False):
     """Comparisons by id."""
 
-    id_gt: Annotated[str | None, "Ids greater than this one."]
-    id_gte: Annotated[str | None, "Ids greater than or equal to this one."]
-    id_lt: Annotated[str | None, "Ids less than this one."]
-    id_lte: Annotated[str | None, "Ids less than or equal to this one."]
+    id_gt: Annotated[Id | None, "Ids greater than this one."]
+    id_gte: Annotated[Id | None, "Ids greater than or equal to this one."]
+    id_lt: Annotated[Id | None, "Ids less than this one."]
+    id_lte: Annotated[Id | None, "Ids less than or equal to this one."]
 
 
 class ByTaskId(TypedDict, total=False):
     """Comparisons by task id."""
 
-    task_id_gt: Annotated[str | None, "Task ids greater than this one."]
-    task_id_gte: Annotated[str | None, "Task ids greater than or equal to this one."]
-    task_id_lt: Annotated[str | None, "Task ids less than this one."]
-    task_id_lte: Annotated[str | None, "Task ids less than or equal to this one."]
+    task_id_gt: Annotated[Id | None, "Task ids greater than this one."]
+    task_id_gte: Annotated[Id | None, "Task ids greater than or equal to this one."]
+    task_id_lt: Annotated[Id | None, "Task ids less than this one."]
+    task_id_lte: Annotated[Id | None, "Task ids less than or equal to this one."]
 
 
 class ByCreated(TypedDict, total=False):
@@ -197,27 +199,27 @@ class ByOverlap(TypedDict, total=False):
 class ByOwner(TypedDict, total=False):
     """Filters by owner. Source: Toloka's Java SDK; the API's document does not have them for every list."""
 
-    owner_id: Annotated[str | None, "Only rows that belong to this requester."]
-    owner_company_id: Annotated[str | None, "Only rows that belong to this company."]
+    owner_id: Annotated[Id | None, "Only rows that belong to this requester."]
+    owner_company_id: Annotated[Id | None, "Only rows that belong to this company."]
 
 
 class Projects(ById, ByCreated, ByOwner, total=False):
     """Keywords of projects."""
 
-    status: Annotated[ProjectStatus | None, "Only projects in this status."]
-    owner: Annotated[str | None, "Only projects of this requester: an id, or 'MY'."]
+    status: Annotated[ProjectStatus | Enum | None, "Only projects in this status."]
+    owner: Annotated[Id | None, "Only projects of this requester: an id, or 'MY'."]
 
 
 class Pools(ById, ByCreated, ByLastStarted, ByOwner, total=False):
     """Keywords of pools."""
 
-    status: Annotated[PoolStatus | None, "Only pools in this status."]
+    status: Annotated[PoolStatus | Enum | None, "Only pools in this status."]
 
 
 class Trainings(ById, ByCreated, ByLastStarted, total=False):
     """Keywords of trainings."""
 
-    status: Annotated[PoolStatus | None, "Only trainings in this status."]
+    status: Annotated[PoolStatus | Enum | None, "Only trainings in this status."]
 
 
 class Tasks(ById, ByCreated, ByOverlap, ByOwner, total=False):
@@ -229,19 +231,20 @@ class Tasks(ById, ByCreated, ByOverlap, ByOwner, total=False):
 class TaskSuites(ById, ByCreated, ByOverlap, ByOwner, total=False):
     """Keywords of task suites."""
 
-    task_id: Annotated[str | None, "Only task suites with this task."]
+    task_id: Annotated[Id | None, "Only task suites with this task."]
     overlap: Annotated[int | None, "Only task suites with this overlap."]
 
 
 class Assignments(ById, ByCreated, BySubmitted, ByAccepted, ByRejected, BySkipped, ByExpired, total=False):
     """Keywords of assignments."""
 
-    task_id: Annotated[str | None, "Only assignments with this task."]
-    task_suite_id: Annotated[str | None, "Only assignments of this task suite."]
+    task_id: Annotated[Id | None, "Only assignments with this task."]
+    task_suite_id: Annotated[Id | None, "Only assignments of this task suite."]
     status: Annotated[
-        AssignmentStatus | Sequence[AssignmentStatus] | None, "Only assignments in this status, or in one of these."
+        AssignmentStatus | Enum | Collection[AssignmentStatus | Enum] | None,
+        "Only assignments in this status, or in one of these.",
     ]
-    user_id: Annotated[str | None, "Only assignments of this Toloker."]
+    user_id: Annotated[Id | None, "Only assignments of this Toloker."]
 
 
 class AggregatedSolutions(ByTaskId, total=False):
@@ -251,10 +254,10 @@ class AggregatedSolutions(ByTaskId, total=False):
 class Attachments(ById, ByCreated, ByOwner, total=False):
     """Keywords of attachments."""
 
-    assignment_id: Annotated[str | None, "Only files of this assignment."]
+    assignment_id: Annotated[Id | None, "Only files of this assignment."]
     name: Annotated[str | None, "Only files of this name."]
-    type: Annotated[AttachmentType | None, "Only files of this type."]
-    user_id: Annotated[str | None, "Only files of this Toloker."]
+    type: Annotated[AttachmentType | Enum | None, "Only files of this type."]
+    user_id: Annotated[Id | None, "Only files of this Toloker."]
 
 
 class Skills(ById, ByCreated, ByModified, ByOwner, total=False):
@@ -266,71 +269,71 @@ class Skills(ById, ByCreated, ByModified, ByOwner, total=False):
 class UserSkills(ById, ByCreated, ByModified, total=False):
     """Keywords of user skills."""
 
-    skill_id: Annotated[str | None, "Only values of this skill."]
+    skill_id: Annotated[Id | None, "Only values of this skill."]
 
 
 class UserRestrictions(ById, ByCreated, total=False):
     """Keywords of user restrictions."""
 
-    scope: Annotated[RestrictionScope | None, "Only bans of this scope. PROJECT needs project_id, POOL needs pool_id."]
-    project_id: Annotated[str | None, "Only bans from this project."]
-    pool_id: Annotated[str | None, "Only bans from this pool."]
+    scope: Annotated[RestrictionScope | Enum | None, "Only bans of this scope. PROJECT needs project_id, POOL needs pool_id."]
+    project_id: Annotated[Id | None, "Only bans from this project."]
+    pool_id: Annotated[Id | None, "Only bans from this pool."]
 
 
 class UserBonuses(ById, ByCreated, total=False):
     """Keywords of user bonuses."""
 
-    assignment_id: Annotated[str | None, "Only bonuses for this assignment."]
+    assignment_id: Annotated[Id | None, "Only bonuses for this assignment."]
     private_comment: Annotated[str | None, "Only bonuses with this comment."]
 
 
 class MessageThreads(ById, ByCreated, total=False):
     """Keywords of message threads."""
 
-    folder: Annotated[MessageFolder | Sequence[MessageFolder] | None, "Only threads in these folders."]
-    folder_ne: Annotated[MessageFolder | Sequence[MessageFolder] | None, "Only threads outside these folders."]
+    folder: Annotated[MessageFolder | Enum | Collection[MessageFolder | Enum] | None, "Only threads in these folders."]
+    folder_ne: Annotated[MessageFolder | Enum | Collection[MessageFolder | Enum] | None, "Only threads outside these folders."]
 
 
 class Operations(ById, BySubmitted, ByFinished, total=False):
     """Keywords of operations."""
 
-    type: Annotated[OperationType | None, "Only operations of this type."]
-    status: Annotated[OperationStatus | None, "Only operations in this status."]
+    type: Annotated[OperationType | Enum | None, "Only operations of this type."]
+    status: Annotated[OperationStatus | Enum | None, "Only operations in this status."]
 
 
 class WebhookSubscriptions(ById, ByCreated, total=False):
     """Keywords of webhook subscriptions."""
 
-    event_type: Annotated[WebhookEventType | None, "Only subscriptions to events of this type."]
+    event_type: Annotated[WebhookEventType | Enum | None, "Only subscriptions to events of this type."]
 
 
 class AppProjects(ById, ByName, ByCreated, total=False):
     """Keywords of app projects."""
 
-    parent_app_project_id: Annotated[str | None, "Only clones of this project."]
-    status: Annotated[AppProjectStatus | None, "Only projects in this status."]
-    scope: Annotated[AppProjectScope | None, "Whose projects: 'MY', 'COMPANY' or 'REQUESTER_LIST'."]
-    requester_ids: Annotated[str | Sequence[str] | None, "Whose projects, with scope 'REQUESTER_LIST'."]
-    after_id: Annotated[str | None, "Only projects after this one, in the order of the sort keys."]
+    parent_app_project_id: Annotated[Id | None, "Only clones of this project."]
+    status: Annotated[AppProjectStatus | Enum | None, "Only projects in this status."]
+    scope: Annotated[AppProjectScope | Enum | None, "Whose projects: 'MY', 'COMPANY' or 'REQUESTER_LIST'."]
+    requester_ids: Annotated[Id | Collection[Id] | None, "Whose projects, with scope 'REQUESTER_LIST'."]
+    after_id: Annotated[Id | None, "Only projects after this one, in the order of the sort keys."]
 
 
 class Apps(ById, total=False):
     """Keywords of apps."""
 
     lang: Annotated[str | None, "The language of names and descriptions, such as 'EN'."]
-    after_id: Annotated[str | None, "Only apps after this one, in the order of the sort keys."]
+    after_id: Annotated[Id | None, "Only apps after this one, in the order of the sort keys."]
 
 
 class AppItems(ById, ByCreated, ByFinished, total=False):
     """Keywords of app items."""
 
-    batch_id: Annotated[str | None, "Only items of this batch."]
-    status: Annotated[AppItemStatus | None, "Only items in this status."]
-    after_id: Annotated[str | None, "Only items after this one, in the order of the sort keys."]
+    batch_id: Annotated[Id | None, "Only items of this batch."]
+    status: Annotated[AppItemStatus | Enum | None, "Only items in this status."]
+    after_id: Annotated[Id | None, "Only items after this one, in the order of the sort keys."]
 
 
 class AppBatches(ById, ByName, ByCreated, total=False):
     """Keywords of app batches."""
 
-    status: Annotated[AppBatchStatus | None, "Only batches in this status."]
-    after_id: Annotated[str | None, "Only batches after this one, in the order of the sort keys."]
+    status: Annotated[AppBatchStatus | Enum | None, "Only batches in this status."]
+    after_id: Annotated[Id | None, "Only batches after this one, in the order of the sort keys."]

@@ -23,7 +23,7 @@ from toloka_frames._schema.columns import (
     ValuePath,
 )
 from toloka_frames._schema.filters import filters_of
-from toloka_frames._validation import text
+from toloka_frames._validation import Id, identifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -108,14 +108,16 @@ class Resource:
     creation_key: tuple[str, str] | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        first = {} if self.first is None else {self.first[0]: Annotated[str | None, self.first[1]]}
+        # skills are requested by their name
+        first_type = Id | None if self.first and self.first[0].endswith("_id") else str | None
+        first = {} if self.first is None else {self.first[0]: Annotated[first_type, self.first[1]]}
         hints: dict[str, Any] = {**first, **get_type_hints(self.keywords, include_extras=True)}
         path_params = tuple(name for _, name, _, _ in Formatter().parse(self.path) if name)
         required = path_params or (self.one_of if len(self.one_of) == 1 else ())
         derived = {
             "keyword_hints": hints,
             "filters": {
-                **dict.fromkeys(self.one_of, text),
+                **dict.fromkeys(self.one_of, identifier),
                 **filters_of({name: hint.__origin__ for name, hint in hints.items()}),
             },
             "path_params": path_params,

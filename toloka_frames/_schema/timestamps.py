@@ -6,7 +6,10 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeAlias
 
-TimestampLike: TypeAlias = str | date
+import numpy as np
+import pandas as pd
+
+TimestampLike: TypeAlias = str | date | np.datetime64
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -34,7 +37,7 @@ def format_timestamp(value: Any) -> str:
     """Format a timestamp for a filter: ISO 8601 in UTC without a zone.
 
     Args:
-        value: ISO 8601 text, a datetime, or a date, which is its first moment in UTC.
+        value: ISO 8601 text, a datetime of Python, pandas or NumPy, or a date, which is its first moment in UTC.
 
     Raises:
         ValueError: If `value` is not one of these.
@@ -42,6 +45,7 @@ def format_timestamp(value: Any) -> str:
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time(), UTC)
     try:
+        value = pd.Timestamp(value) if isinstance(value, np.datetime64) else value
         return parse_timestamp(value).replace(tzinfo=None).isoformat()
     except (ValueError, OverflowError):
         raise ValueError("a timestamp is needed, such as '2026-01-31', '2026-01-31T12:00:00' or a datetime") from None

@@ -15,10 +15,11 @@ from toloka_frames._uploading.cells import check_fields, column_roles, convert_r
 from toloka_frames._uploading.ledger import place_of
 from toloka_frames._uploading.requests import FRAME_BLOCK_ROWS, PoolObjects, content_hashes, make_plan, number_array
 from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, FrameUpload, check_flags, upload_verb
-from toloka_frames._validation import check_frame, one_of, path_part, text, validate
+from toloka_frames._validation import check_frame, id_or_none, id_text, one_of, text, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from enum import Enum
 
     import pandas as pd
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._uploading.cells import ColumnRoles, ConvertedRows
     from toloka_frames._uploading.requests import Hashes, UploadPlan
+    from toloka_frames._validation import Id
 
 PriorityOrder: TypeAlias = Literal["ONE", "TWO", "THREE", "FOUR", "FIVE"]
 
@@ -37,12 +39,12 @@ PriorityOrder: TypeAlias = Literal["ONE", "TWO", "THREE", "FOUR", "FIVE"]
 def create_app_items(
     df: pd.DataFrame,
     client: BaseClient,
-    app_project_id: str,
+    app_project_id: Id,
     *,
-    batch_id: str | None = None,
+    batch_id: Id | None = None,
     ignore_errors: bool | None = None,
     force_new_original: bool | None = None,
-    upload_id: str | None = None,
+    upload_id: Id | None = None,
     ledger: FilePath | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
@@ -79,10 +81,12 @@ def create_app_items(
     Source: Apps API, "Add items in bulk" (at most 10,000 items a request; one that is not valid has all refused).
     """
     df = check_frame(df)
-    flags = check_flags(upload_id, ignore_errors=ignore_errors, force_new_original=force_new_original)
+    upload_id = id_or_none("upload_id", upload_id)
+    flags = check_flags(ignore_errors=ignore_errors, force_new_original=force_new_original)
     if ignore_errors and batch_id is None:
         raise InputError("ignore_errors=True is for items of a batch only.", column="ignore_errors", hint="Give batch_id=.")
-    destination = _destination(app_project_id, batch_id=batch_id)
+    batch = {} if batch_id is None else {"batch_id": id_text("batch_id", batch_id)}
+    destination = {"app_project_id": id_text("app_project_id", app_project_id)} | batch
     rows = ItemRows(CREATE_APP_ITEMS, df, flags, upload_id, item_roles(df), destination)
     return FrameUpload(rows, client, ledger, concurrency, progress, timeout)
 
@@ -91,14 +95,14 @@ def create_app_items(
 def create_app_batch(
     df: pd.DataFrame,
     client: BaseClient,
-    app_project_id: str,
+    app_project_id: Id,
     *,
     name: str | None = None,
-    priority_order: PriorityOrder | None = None,
+    priority_order: PriorityOrder | Enum | None = None,
     start: bool = False,
     ignore_errors: bool | None = None,
     force_new_original: bool | None = None,
-    upload_id: str | None = None,
+    upload_id: Id | None = None,
     ledger: FilePath | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
@@ -134,20 +138,14 @@ def create_app_batch(
     Source: Apps API, "Create batch with items", "Add items in bulk", "Start batch processing".
     """
     df = check_frame(df)
-    flags = check_flags(upload_id, start=start, ignore_errors=ignore_errors, force_new_original=force_new_original)
-    if priority_order is not None:
-        validate("priority_order", one_of(PriorityOrder), priority_order)
-    flags["priority_order"] = priority_order
-    destination = _destination(app_project_id, name=name)
+    upload_id = id_or_none("upload_id", upload_id)
+    flags = check_flags(start=start, ignore_errors=ignore_errors, force_new_original=force_new_original)
+    check = one_of(PriorityOrder)
+    flags["priority_order"] = None if priority_order is None else validate("priority_order", check, priority_order)
+    batch = {} if name is None else {"name": validate("name", text, name)}
+    destination = {"app_project_id": id_text("app_project_id", app_project_id)} | batch
     rows = ItemRows(CREATE_APP_BATCH, df, flags, upload_id, item_roles(df), destination)
     return FrameUpload(rows, client, ledger, concurrency, progress, timeout)
-
-
-def _destination(app_project_id: str, **batch: str | None) -> dict[str, str]:
-    """Return the app project and the batch's id or name, checked."""
-    validate("app_project_id", path_part, app_project_id)
-    given = {name: validate(name, text, value) for name, value in batch.items() if value is not None}
-    return {"app_project_id": app_project_id} | given
 
 
 @dataclass(frozen=True)

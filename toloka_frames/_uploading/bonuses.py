@@ -11,7 +11,7 @@ from toloka_frames._uploading.fixed_columns import convert_objects, read_columns
 from toloka_frames._uploading.ledger import place_of
 from toloka_frames._uploading.requests import PoolObjects, content_hashes, make_plan, text_array
 from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, FrameUpload, check_flags, upload_verb
-from toloka_frames._validation import check_frame, reject_rows
+from toloka_frames._validation import check_frame, id_or_none, reject_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._uploading.requests import Hashes, UploadPlan
+    from toloka_frames._validation import Id
 
 # Toloka API, UserBonus
 MEMBER_TYPES = {
@@ -46,7 +47,7 @@ def create_user_bonuses(
     public_title: str | Mapping[str, str] | None = None,
     public_message: str | Mapping[str, str] | None = None,
     skip_invalid_items: bool | None = None,
-    upload_id: str | None = None,
+    upload_id: Id | None = None,
     ledger: FilePath | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
@@ -83,7 +84,8 @@ def create_user_bonuses(
     Source: Toloka API, "Issue bonuses" (at most 10,000 requests a day).
     """
     df = check_frame(df)
-    flags = check_flags(upload_id, skip_invalid_items=skip_invalid_items)
+    upload_id = id_or_none("upload_id", upload_id)
+    flags = check_flags(skip_invalid_items=skip_invalid_items)
     objects = bonus_objects(df, {"public_title": public_title, "public_message": public_message})
     rows = BonusRows(CREATE_USER_BONUSES, df, flags, upload_id, objects, payments(df))
     return FrameUpload(rows, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed)

@@ -10,7 +10,7 @@ from toloka_frames._errors import InputError
 from toloka_frames._schema.pandas_values import plain_values
 from toloka_frames._uploading.cells import ColumnReader
 from toloka_frames._uploading.requests import json_objects, text_list
-from toloka_frames._validation import check_column_names, check_frame, nearest_hint, reject_rows
+from toloka_frames._validation import check_column_names, check_frame, identifier, nearest_hint, reject_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,11 +37,30 @@ def read_columns(frame: Any, types: Mapping[str, str], required: Sequence[str]) 
             hint = f"The columns are {', '.join(types)}; choose them: df[[...]]."
             raise InputError(f"Column {name!r} has no meaning here{similar}.", column=str(name), hint=hint)
     values = {name: plain_values(frame[name]) for name in frame.columns}
+    values |= {name: _ids(name, cells) for name, cells in values.items() if name.endswith("_id")}
     for name in required:
         if name not in values:
             raise InputError(f"Column {name!r} is required.", column=name)
         reject_rows(name, values[name], lambda value: value is None or value == "", "is missing")
     return values
+
+
+def _ids(column: str, cells: Sequence[Any]) -> list[Any]:
+    """Return the ids of a column as text, None where they are missing."""
+    # missing values turn a column of whole numbers into floats
+    has_floats = any(isinstance(cell, float) for cell in cells)
+    hint = f"Convert the column first: df[{column!r}] = df[{column!r}].astype('Int64')" if has_floats else ""
+    reject_rows(column, cells, lambda cell: not (cell in (None, "") or is_id(cell)), "is not an id", hint)
+    return [cell if cell in (None, "") else identifier(cell) for cell in cells]
+
+
+def is_id(value: Any) -> bool:
+    """Return whether a value is an id."""
+    try:
+        identifier(value)
+    except ValueError:
+        return False
+    return True
 
 
 def reject_duplicates(column: str, values: Sequence[Any], what: str, hint: str) -> None:

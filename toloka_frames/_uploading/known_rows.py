@@ -14,7 +14,7 @@ from toloka_frames._uploading.ledger import Ledger, ledger_path
 from toloka_frames._uploading.like_rows import find_like_rows
 from toloka_frames._uploading.tasks import DefaultOverlap, TaskRows
 from toloka_frames._uploading.upload import check_client, snapshot
-from toloka_frames._validation import check_frame, path_part, validate
+from toloka_frames._validation import check_frame, id_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._uploading.ledger_entry import CreatedRows
     from toloka_frames._uploading.upload import FrameRows
+    from toloka_frames._validation import Id
 
 # Values that are not valid are compared as they are sent with this flag, so that the other rows can be chosen.
 SKIP_INVALID = {CREATE_TASKS.skip_flag: True, CREATE_APP_ITEMS.skip_flag: True}
@@ -35,9 +36,9 @@ SKIP_INVALID = {CREATE_TASKS.skip_flag: True, CREATE_APP_ITEMS.skip_flag: True}
 def new_rows(
     df: pd.DataFrame,
     client: BaseClient,
-    pool_id: str | None = None,
+    pool_id: Id | None = None,
     *,
-    app_project_id: str | None = None,
+    app_project_id: Id | None = None,
     input_columns: Sequence[str] | None = None,
     ledger: FilePath | None = None,
 ) -> pd.DataFrame:
@@ -78,8 +79,8 @@ def new_rows(
 async def chosen_rows(
     df: pd.DataFrame,
     client: BaseClient,
-    pool_id: str | None,
-    app_project_id: str | None,
+    pool_id: Id | None,
+    app_project_id: Id | None,
     input_columns: Sequence[str] | None,
     ledger: FilePath | None,
 ) -> pd.DataFrame:
@@ -96,13 +97,12 @@ async def chosen_rows(
     return df.loc[~known]
 
 
-def _rows_of(
-    df: pd.DataFrame, pool_id: str | None, app_project_id: str | None, input_columns: Sequence[str] | None
-) -> FrameRows:
+def _rows_of(df: pd.DataFrame, pool_id: Id | None, app_project_id: Id | None, input_columns: Sequence[str] | None) -> FrameRows:
+    pool_id, app_project_id = id_or_none("pool_id", pool_id), id_or_none("app_project_id", app_project_id)
     if app_project_id is not None:
         if pool_id is not None:
             raise InputError("pool_id and app_project_id exclude each other.", column="app_project_id")
-        destination = {"app_project_id": validate("app_project_id", path_part, app_project_id)}
+        destination = {"app_project_id": app_project_id}
         return ItemRows(CREATE_APP_ITEMS, df, SKIP_INVALID, None, item_roles(df, input_columns), destination)
     if pool_id is None and {"user_id", "amount"} <= set(df.columns) and "pool_id" not in df.columns:
         return BonusRows(CREATE_USER_BONUSES, df, {}, None, [], payments(df))

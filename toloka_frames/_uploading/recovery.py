@@ -19,7 +19,7 @@ from toloka_frames._uploading.ledger import ledger_path
 from toloka_frames._uploading.ledger_listing import UploadList
 from toloka_frames._uploading.like_rows import reject_created_rows
 from toloka_frames._uploading.upload import CONCURRENCY, Upload, begin_call, upload_verb
-from toloka_frames._validation import flag, text, validate
+from toloka_frames._validation import flag, id_or_none, id_text, validate
 
 if TYPE_CHECKING:
     from toloka_frames._client.client import BaseClient
@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     from toloka_frames._uploading.ledger import Ledger
     from toloka_frames._uploading.ledger_entry import LedgerEntry
     from toloka_frames._uploading.upload import Caller, UploadState
+    from toloka_frames._validation import Id
 
 LIST_HINT = "tf.uploads() lists all; give another ledger with ledger=..."
 
 
 @upload_verb
 def resume(
-    upload_id: str,
+    upload_id: Id,
     client: BaseClient,
     *,
     ledger: FilePath | None = None,
@@ -61,13 +62,14 @@ def resume(
     Raises:
         InputError: If this account has no upload with this name in the ledger.
     """
-    validate("upload_id", text, upload_id)
-    return RecordedUpload(upload_id, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed)
+    return RecordedUpload(
+        id_text("upload_id", upload_id), client, ledger, concurrency, progress, timeout, retry_failed=retry_failed
+    )
 
 
 @upload_verb
 def reconcile(
-    upload_id: str,
+    upload_id: Id,
     client: BaseClient,
     *,
     ledger: FilePath | None = None,
@@ -92,8 +94,7 @@ def reconcile(
         InputError: If this account has no upload with this name in the ledger.
         ApiError: If the service rejects a request.
     """
-    validate("upload_id", text, upload_id)
-    return RecordedUpload(upload_id, client, ledger, CONCURRENCY, progress, timeout, only_check=True)
+    return RecordedUpload(id_text("upload_id", upload_id), client, ledger, CONCURRENCY, progress, timeout, only_check=True)
 
 
 class RecordedUpload(Upload):
@@ -180,7 +181,7 @@ def uploads(ledger: FilePath | None = None) -> pd.DataFrame:
 
 
 def forget(
-    upload_id: str | None = None,
+    upload_id: Id | None = None,
     *,
     before: TimestampLike | None = None,
     unsettled: bool = False,
@@ -208,8 +209,7 @@ def forget(
     """
     if (upload_id is None) == (before is None):
         raise InputError("Exactly one of upload_id and before is needed.")
-    if upload_id is not None:
-        validate("upload_id", text, upload_id)
+    upload_id = id_or_none("upload_id", upload_id)
     begun_before = None if before is None else validate("before", format_timestamp, before)
     validate("unsettled", flag, unsettled)
     with UploadList(ledger_path(ledger)) as opened:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._errors import ApiError, Conflict, ConnectionFailed, InputError, NotFound, TolokaError, ValidationFailed
@@ -235,6 +236,7 @@ def skill_calls(frame: pd.DataFrame) -> list[RowCall]:
 def restriction_calls(frame: pd.DataFrame) -> list[RowCall]:
     """Return the call of each row that bans a user; errors as in `skill_calls`."""
     values = read_columns(frame, RESTRICTION_TYPES, ("user_id", "scope"))
+    values["scope"] = [scope.value if isinstance(scope, Enum) else scope for scope in values["scope"]]
     why = f"is not one of {', '.join(REQUIRED_BY_SCOPE)}"
     reject_rows("scope", values["scope"], lambda scope: scope not in REQUIRED_BY_SCOPE, why)
     for scope, required in REQUIRED_BY_SCOPE.items():
@@ -251,7 +253,6 @@ def verdict_calls(frame: pd.DataFrame, status: str, comment: str | None) -> list
     frame = frame.rename(columns={"ASSIGNMENT:assignment_id": "assignment_id"})
     values = read_columns(frame, VERDICT_TYPES, ("assignment_id",))
     ids = values["assignment_id"]
-    reject_rows("assignment_id", ids, lambda value: not _is_id(value), "is not the id of an assignment")
     hint = "An assignment has a row for each of its tasks: df.drop_duplicates('assignment_id')."
     reject_duplicates("assignment_id", ids, "assignment", hint)
     members = {"public_comment": values.get("public_comment", [comment] * len(ids)), "status": [status] * len(ids)}
@@ -272,14 +273,6 @@ def _put_calls(
 
 def _is_skill_value(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_SKILL
-
-
-def _is_id(value: Any) -> bool:
-    try:
-        path_part(value)
-    except ValueError:
-        return False
-    return True
 
 
 REPEAT_HINT = "`.results` of this error has a row for each input row; the same call again does not change rows that are DONE."

@@ -30,7 +30,7 @@ from toloka_frames._uploading.requests import (
 )
 from toloka_frames._uploading.task_members import MAX_OVERLAP, OVERLAP_HINT, is_overlap
 from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, FrameUpload, check_flags, upload_verb
-from toloka_frames._validation import check_column_names, check_frame, path_part, positive, reject_rows, validate
+from toloka_frames._validation import check_column_names, check_frame, id_or_none, identifier, positive, reject_rows, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,13 +45,14 @@ if TYPE_CHECKING:
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._uploading.cells import ColumnRoles, ConvertedRows
     from toloka_frames._uploading.requests import Hashes, RowTexts, UploadPlan
+    from toloka_frames._validation import Id
 
 
 @upload_verb
 def create_tasks(
     df: pd.DataFrame,
     client: BaseClient,
-    pool_id: str | None = None,
+    pool_id: Id | None = None,
     *,
     allow_defaults: bool | None = None,
     open_pool: bool | None = None,
@@ -59,7 +60,7 @@ def create_tasks(
     overlap: int | None = None,
     infinite_overlap: bool | None = None,
     input_columns: Sequence[str] | None = None,
-    upload_id: str | None = None,
+    upload_id: Id | None = None,
     ledger: FilePath | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
@@ -122,7 +123,8 @@ def create_tasks(
     operation_id is refused a second time; Toloka-Kit 1.2.3: at most 10,000 tasks.
     """
     df = check_frame(df)
-    flags = check_flags(upload_id, allow_defaults=allow_defaults, open_pool=open_pool, skip_invalid_items=skip_invalid_items)
+    pool_id, upload_id = id_or_none("pool_id", pool_id), id_or_none("upload_id", upload_id)
+    flags = check_flags(allow_defaults=allow_defaults, open_pool=open_pool, skip_invalid_items=skip_invalid_items)
     roles = column_roles(df, input_columns, has_pool=pool_id is not None)
     default = _check_overlap(overlap, infinite_overlap, allow_defaults, roles.members)
     rows = TaskRows(CREATE_TASKS, df, flags, upload_id, roles, pool_id, default)
@@ -133,7 +135,7 @@ def create_tasks(
 def create_task_suites(
     df: pd.DataFrame,
     client: BaseClient,
-    pool_id: str | None = None,
+    pool_id: Id | None = None,
     *,
     suite_column: str | None = None,
     rows_per_suite: int | None = None,
@@ -143,7 +145,7 @@ def create_task_suites(
     overlap: int | None = None,
     infinite_overlap: bool | None = None,
     input_columns: Sequence[str] | None = None,
-    upload_id: str | None = None,
+    upload_id: Id | None = None,
     ledger: FilePath | None = None,
     concurrency: int = CONCURRENCY,
     progress: ProgressArg = "auto",
@@ -189,7 +191,8 @@ def create_task_suites(
     """
     df = check_frame(df)
     check_column_names(df)
-    flags = check_flags(upload_id, allow_defaults=allow_defaults, open_pool=open_pool, skip_invalid_items=skip_invalid_items)
+    pool_id, upload_id = id_or_none("pool_id", pool_id), id_or_none("upload_id", upload_id)
+    flags = check_flags(allow_defaults=allow_defaults, open_pool=open_pool, skip_invalid_items=skip_invalid_items)
     if suite_column is None and rows_per_suite is None and "SUITE:id" in df.columns:
         suite_column = "SUITE:id"
     suites = _suite_of_each_row(df, suite_column, rows_per_suite)
@@ -329,7 +332,6 @@ class TaskRows(FrameRows):
 
     def _rows_by_pool(self) -> Mapping[str, Sequence[int]]:
         if self.pool_id is not None:
-            validate("pool_id", path_part, self.pool_id)
             return {self.pool_id: range(len(self.frame))}
         pools: dict[str, list[int]] = {}
         for position, pool_id in enumerate(plain_values(self.frame[self.roles.pool])):
@@ -406,10 +408,9 @@ def _check_pool(pool: Mapping[str, Any], kind: BulkCreation) -> None:
 
 def _checked_pool_id(pool_id: Any, position: int) -> str:
     try:
-        path_part(pool_id)
+        return identifier(pool_id)
     except ValueError as error:
         raise InputError(f"pool_id={pool_id!r} in row {position}: {error}.", column="pool_id", rows=[position]) from error
-    return str(pool_id)
 
 
 def _task_texts(pool: _Pool, converted: ConvertedRows) -> RowTexts:

@@ -28,7 +28,7 @@ from toloka_frames._uploading.like_rows import reject_created_rows
 from toloka_frames._uploading.results import Results
 from toloka_frames._uploading.send import OperationSender, upload_operation_failed
 from toloka_frames._uploading.send_app_items import AppItemSender
-from toloka_frames._validation import flag, flag_or_none, format_rows, positive, seconds_or_none, text, validate
+from toloka_frames._validation import flag, flag_or_none, format_rows, positive, seconds_or_none, validate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
@@ -232,16 +232,14 @@ class FrameRows(ABC):
         """Return a hash of each row, equal for rows that must not be created twice; errors as in `plan`."""
 
 
-def check_flags(upload_id: str | None, **flags: bool | None) -> dict[str, bool | str | None]:
+def check_flags(**flags: bool | None) -> dict[str, bool | str | None]:
     """Return the flags.
 
     Raises:
-        InputError: If a flag is not True, False or None, or `upload_id` is not a valid name.
+        InputError: If a flag is not True, False or None.
     """
     for name, value in flags.items():
         validate(name, flag_or_none, value)
-    if upload_id is not None:
-        validate("upload_id", text, upload_id)
     return dict(flags)
 
 
