@@ -46,7 +46,7 @@ HOMES = {
     "matplotlib": {"_frames/plots.py"},
     "nest_asyncio": {"_runtime/event_loop.py"},
     "orjson": {"_uploading/requests.py", "local"},  # the client and the local service share no code
-    "platformdirs": {"_uploading/ledger.py"},
+    "platformdirs": {"_runtime/user_data.py"},
     "pyrate_limiter": {"_transport/rate_limits.py"},
     "sniffio": {"_runtime/event_loop.py"},
     "starlette": {"local/_server"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -15,12 +16,17 @@ from typing import TYPE_CHECKING
 import pytest
 from support.child_process import child_process
 from support.forked_scripts import run_script
+from support.scripted_server import reply
 
 import toloka_frames as tf
 from toloka_frames._cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from support.scripted_server import Scripted
+
+    from toloka_frames.local import LocalToloka
 
 COMMAND = str(Path(sysconfig.get_path("scripts")) / "toloka-frames")
 COMMANDS = {"toloka-frames": [COMMAND], "python -m toloka_frames": [sys.executable, "-m", "toloka_frames"]}
@@ -71,7 +77,7 @@ def test_the_command_prints_its_version(name: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{tf.__version__}\n", "")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"], ["serve", "--help"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["--help"], ["doctor", "--help"], ["demo", "--help"], ["serve", "--help"]], ids=" ".join)
 def test_help_is_printed(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as exited:
         main(arguments)
@@ -84,6 +90,12 @@ WRONG_ARGUMENTS = {
     "a misspelled command": ["dmeo"],
     "a port that is not a number": ["serve", "--port", "many"],
     "an unknown option": ["demo", "--rows", "5"],
+    "an unknown environment": ["doctor", "--environment", "TEST"],
+    "an environment and a url": ["doctor", "--environment", "PRODUCTION", "--url", "http://127.0.0.1"],
+    "a token on the command line": ["doctor", "--token", "T"],
+    "no time": ["doctor", "--timeout", "0"],
+    "endless time": ["doctor", "--timeout", "inf"],
+    "a time that is text": ["doctor", "--timeout", "soon"],
 }
 
 
@@ -93,6 +105,83 @@ def test_a_wrong_command_line_prints_the_usage(capsys: pytest.CaptureFixture[str
         main(arguments)
     assert exited.value.code == 2
     assert capsys.readouterr().err.startswith("usage: toloka-frames")
+
+
+def doctor(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str, **variables: str
+) -> tuple[int, str]:
+    """Run `doctor` with these variables of Toloka's; return its exit status and what it prints."""
+    for name in ("TOLOKA_TOKEN", "TOLOKA_URL", "TOLOKA_ENVIRONMENT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    status = main(["doctor", *arguments])
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    return status, printed.out
+
+
+def test_doctor_prints_its_report(
+    toloka: LocalToloka, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, variables in [(["--url", toloka.url], {}), ([], {"TOLOKA_URL": toloka.url})]:
+        status, text = doctor(monkeypatch, capsys, *arguments, TOLOKA_TOKEN=toloka.token, **variables)
+        assert status == 0
+        assert text.startswith("toloka-frames doctor, ")
+        assert text.endswith("\nNo check failed.\n")
+        assert f"{toloka.url} responded in " in text
+        assert "TOLOKA_TOKEN is set" in text
+        assert toloka.token not in text
+    assert {request.method for request in toloka.requests} == {"GET"}
+
+
+def test_doctor_fails_if_a_check_fails(
+    toloka: LocalToloka, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toloka.faults.answer(403, "GET /v1/skills")
+    status, text = doctor(monkeypatch, capsys, "--url", toloka.url, TOLOKA_TOKEN=toloka.token)
+    assert status == 1
+    assert text.endswith("\n1 of these checks failed.\n")
+    assert "  FAIL skills " in text
+
+
+NOT_SENT = {
+    "no token": ([], {}, "TOLOKA_TOKEN is not set"),
+    "a token that cannot be sent": ([], {"TOLOKA_TOKEN": "to ken\u00e9"}, "The token is not text"),
+    "a url that is not one": (["--url", "toloka"], {"TOLOKA_TOKEN": "T"}, "is not the URL of a host"),
+    "a variable that is not a url": ([], {"TOLOKA_TOKEN": "T", "TOLOKA_URL": "toloka"}, "TOLOKA_URL='toloka'"),
+    "certificates that do not exist": (
+        [],
+        {"TOLOKA_TOKEN": "T", "SSL_CERT_FILE": "missing.pem"},
+        "SSL_CERT_FILE='missing.pem'",
+    ),
+    "a proxy that is not one": ([], {"TOLOKA_TOKEN": "T", "HTTPS_PROXY": "ftp://p"}, "HTTPS_PROXY is not the URL of a proxy"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "variables", "message"), NOT_SENT.values(), ids=NOT_SENT)
+def test_doctor_reports_what_prevents_a_client(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    variables: dict[str, str],
+    message: str,
+) -> None:
+    monkeypatch.delenv("https_proxy", raising=False)
+    status, text = doctor(monkeypatch, capsys, *arguments, **variables)
+    assert status == 1
+    assert message in text
+    assert "  ok   Python " in text
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_doctor_prints_text_of_the_service_in_any_encoding(scripted: Scripted, encoding: str, tmp_path: Path) -> None:
+    scripted.answers = [reply({"code": "X", "message": "нет доступа"}, 403)]
+    environment = os.environ | {"TOLOKA_TOKEN": scripted.token, "PYTHONIOENCODING": encoding}
+    command = [*COMMANDS["toloka-frames"], "doctor", "--url", scripted.url]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=TIMEOUT_SECONDS, check=False)
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert "403 X" in done.stdout.decode(encoding)
 
 
 @on_posix

@@ -25,6 +25,8 @@ README.md lists every function and call, docs/ explains them, and CONTRIBUTING.m
 
 from toloka_frames import aio
 from toloka_frames._client.client import AsyncTolokaClient, TolokaClient
+from toloka_frames._client.doctor import doctor
+from toloka_frames._client.doctor_report import DoctorReport
 from toloka_frames._client.tasks import Task
 from toloka_frames._errors import (
     AccessDenied,
@@ -92,6 +94,7 @@ __all__ = [
     "Conflict",
     "ConnectionFailed",
     "CopyError",
+    "DoctorReport",
     "InputError",
     "LedgerError",
     "LoopError",
@@ -125,6 +128,7 @@ __all__ = [
     "create_task_suites",
     "create_tasks",
     "create_user_bonuses",
+    "doctor",
     "explode",
     "failed",
     "forget",

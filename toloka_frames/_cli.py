@@ -1,29 +1,44 @@
-"""The command `toloka-frames`: `demo` shows a pull and an upload without an account, `serve` runs the local service."""
+"""The command `toloka-frames`: check an account and this machine, show a demo without an account, run the local service."""
 
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import sys
 import threading
 import time
+from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from toloka_frames._errors import InputError, TolokaError
+from toloka_frames._client.client import TolokaClient
+from toloka_frames._client.doctor import CHECK_SECONDS
+from toloka_frames._client.doctor import doctor as check_account
+from toloka_frames._client.doctor_report import Finding, Level, failure, report
+from toloka_frames._client.machine import check_machine
+from toloka_frames._errors import ConfigurationError, InputError, TolokaError
 from toloka_frames._reading.output_paths import check_output_file
+from toloka_frames._transport.connections import HOSTS
 from toloka_frames._uploading.tasks import create_tasks
 from toloka_frames._version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toloka_frames._client.client import TolokaClient
+    from toloka_frames._client.doctor_report import DoctorReport
+    from toloka_frames._transport.connections import Environment
     from toloka_frames.local import LocalToloka
 
 MAX_PORT = 65_535
+NOT_SET = (
+    "TOLOKA_TOKEN is not set. Put the token there, in a shell by: read -rs TOLOKA_TOKEN && export TOLOKA_TOKEN. "
+    "Command lines are visible to other users of a machine, so the token is not an argument."
+)
 
 # the demo's own data: this number of tasks, one in GOLDEN_EVERY a control task, and this number of app batches
 DEMO_TASKS = 5_000
@@ -40,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `toloka-frames` and return its exit status."""
     options = _make_parser().parse_args(arguments)
     try:
+        if options.command == "doctor":
+            return 0 if doctor(options.environment, options.url, options.timeout) else 1
         if options.command == "demo":
             demo(options.data, options.out)
         else:
@@ -56,6 +73,18 @@ def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="toloka-frames", description="Toloka's lists as DataFrames, and back.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
+    doctor_options = commands.add_parser(
+        "doctor",
+        help="check an account, the service and this machine; sends only GET requests",
+        description="Check the account of TOLOKA_TOKEN, the service and this machine, and print a report for an issue, without "
+        "the token and without values of rows. Only GET requests are sent.",
+    )
+    host_options = doctor_options.add_mutually_exclusive_group()
+    host_options.add_argument(
+        "--environment", choices=HOSTS, help="the service; by default TOLOKA_ENVIRONMENT or TOLOKA_URL, or PRODUCTION"
+    )
+    host_options.add_argument("--url", help="another host")
+    doctor_options.add_argument("--timeout", type=_seconds, default=CHECK_SECONDS, help="seconds for each check (%(default)g)")
     demo_options = commands.add_parser("demo", help="show a pull and an upload on a local service; needs no account")
     demo_options.add_argument("--data", type=Path, help="your own TSV, CSV or Parquet file of tasks, or a pool-result export")
     demo_options.add_argument(
@@ -71,6 +100,38 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > MAX_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port: it must be a number from 0 to {MAX_PORT}")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        if 0 < float(text) < math.inf:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+
+
+def doctor(environment: Environment | None, url: str | None, timeout: float) -> bool:
+    """Check the account of TOLOKA_TOKEN and print the report; return whether no check failed.
+
+    Args:
+        environment: As in `TolokaClient`.
+        url: As in `TolokaClient`.
+        timeout: Seconds for each check.
+    """
+    result = _examine(environment, url, timeout)
+    if isinstance(sys.stdout, TextIOWrapper):  # a Windows console does not have every character
+        sys.stdout.reconfigure(errors="replace")
+    print(result)
+    return result.is_well
+
+
+def _examine(environment: Environment | None, url: str | None, timeout: float) -> DoctorReport:
+    if not os.environ.get("TOLOKA_TOKEN"):
+        return report(this_machine=check_machine(), service=[Finding("token", NOT_SET, Level.FAIL)])
+    try:
+        with TolokaClient(environment=environment, url=url) as client:
+            return check_account(client, timeout=timeout)
+    except ConfigurationError as error:
+        return report(this_machine=check_machine(), service=[failure("client", error)])
 
 
 def demo(data: Path | None, out: Path) -> None:

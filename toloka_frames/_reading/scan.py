@@ -357,6 +357,7 @@ class Source:
         service: The client of the API.
         request: What is requested.
         limit: Rows per page.
+        unreadable: Why the specification of the fields cannot be read; None if it can, or was not requested yet.
     """
 
     def __init__(self, service: ApiClient, request: ListRequest, limit: str) -> None:
@@ -364,7 +365,7 @@ class Source:
         self.request = request
         self.limit = limit
         self._layout: Layout | None = None
-        self._unreadable: field_specs.UnreadableSpecification | None = None
+        self.unreadable: field_specs.UnreadableSpecification | None = None
         self._names: list[str] | None = None
 
     @property
@@ -398,7 +399,7 @@ class Source:
             resource = self.request.resource
             columns = tuple(column for column in resource.columns if isinstance(column, Column) and not column.link)
             if len(columns) < len(resource.columns):
-                specification, self._unreadable = await field_specs.of_list(self.service, self.request)
+                specification, self.unreadable = await field_specs.of_list(self.service, self.request)
                 columns = tuple(expand_columns(resource.columns, specification, self.service.web_url))
             self._layout = Layout(resource.rows_key, resource.cursor, columns)
         return self._layout
@@ -462,9 +463,7 @@ class Source:
         layout = await self.layout()
         request = PageRequest(self.service, self.request.path, self.query(filters), layout, read_page, handover)
         pages = pages_of(request, concurrency or Concurrency())
-        return (
-            pages if self._unreadable is None else self._unreadable.report_with(pages, self.request, is_filtered=bool(filters))
-        )
+        return pages if self.unreadable is None else self.unreadable.report_with(pages, self.request, is_filtered=bool(filters))
 
     async def rows(self) -> AsyncGenerator[list[Row], None]:
         """Yield the rows of each page as dicts as in the API."""

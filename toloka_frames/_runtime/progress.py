@@ -201,7 +201,7 @@ def choose(progress: ProgressArg) -> Display:
         InputError: If it is not a way to show progress.
     """
     if progress == "auto":
-        progress = "notebook" if _in_notebook() else "text" if sys.stderr.isatty() else False
+        progress = "notebook" if in_notebook() else "text" if sys.stderr.isatty() else False
     if progress is False:
         return _NoDisplay()
     if callable(progress):
@@ -315,7 +315,8 @@ def _static(progress: Progress) -> str:
     return f'<div style="border-left:4px solid {colour};padding:2px 8px">{html.escape(str(progress))}</div>'
 
 
-def _in_notebook() -> bool:
+def in_notebook() -> bool:
+    """Return whether this process is the kernel of a notebook."""
     # not imported: a process that has not loaded it is not a notebook
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None

@@ -88,6 +88,9 @@ class ApiClient:
         workers: The number of processes that send requests at the same time, each with its share of the rate limits.
         limits: The limits of each response.
         options: timeout, verify, proxy and transport of httpx.
+
+    Attributes:
+        clock_skew: The service's clock minus this computer's, by the Date header of the last response that had one.
     """
 
     def __init__(
@@ -112,7 +115,7 @@ class ApiClient:
         self._connections = Connections(token, base_url, headers, options)
         self.rate_limiter = RateLimiter(token, base_url, headers.get(ACT_UNDER, ""), self._retries, workers)
         self._requester: str | None = None
-        self._clock_skew = timedelta()
+        self.clock_skew: timedelta | None = None
         self._account_locks: dict[int, asyncio.Lock] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -138,13 +141,26 @@ class ApiClient:
         vars(shared).update(vars(self), rate_limiter=limiter)
         return shared
 
+    def with_retries(self, retries: Retries) -> ApiClient:
+        """Return this client, over the same connections, with other attempts for each request."""
+        client = ApiClient.__new__(ApiClient)
+        limiter = replace(self.rate_limiter, retries=retries)
+        vars(client).update(vars(self), rate_limiter=limiter, _retries=retries)
+        vars(client).pop("_attempts", None)
+        return client
+
+    @property
+    def sources(self) -> Sources:
+        """The arguments and variables that the connections depend on."""
+        return self._connections.sources
+
     def now(self) -> datetime:
         """Return the time by the service's clock (UTC), never ahead of it.
 
         Until the service has responded, it is the time of this computer.
         """
         # the Date header is cut to a second and as old as its way here, so this clock can be late, but not early
-        return datetime.now(UTC) + self._clock_skew
+        return datetime.now(UTC) + (self.clock_skew or timedelta())
 
     def latest_now(self) -> datetime:
         """Return the time by the later of the service's clock and this computer's (UTC), rounded up to a whole second.
@@ -320,7 +336,7 @@ class ApiClient:
                     response.extensions["waited"] = clock() - begin
                     response = await _receive(response, into, self._limits.bytes)
                 if date := _http_date(response.headers.get("Date", "")):
-                    self._clock_skew = date - datetime.now(UTC)
+                    self.clock_skew = date - datetime.now(UTC)
                 return response if into is not None and response.is_success else redact(response)
             except UNREACHED as error:
                 raise no_response(request, error, self._connections.sources) from without_frames(error)

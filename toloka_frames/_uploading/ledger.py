@@ -25,6 +25,7 @@ import numpy as np
 
 from toloka_frames._errors import InputError, LedgerError
 from toloka_frames._runtime.concurrency import FileLock
+from toloka_frames._runtime.user_data import default_ledger_path
 from toloka_frames._schema.bulk import BULK_CREATIONS, CREATE_USER_BONUSES
 from toloka_frames._uploading.ledger_entry import ChunkTakenError, CreatedRows, LedgerEntry
 from toloka_frames._uploading.ledger_schema import APPLICATION_ID, MIGRATED_VERSION, SCHEMA, SCHEMA_VERSION
@@ -524,9 +525,7 @@ def ledger_path(ledger: Any) -> Path | None:
 
 
 def _default_path() -> Path:
-    import platformdirs  # noqa: PLC0415 -- only an upload needs it
-
-    path = platformdirs.user_data_path("toloka_frames", appauthor=False) / "uploads.db"
+    path = default_ledger_path()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
