@@ -95,14 +95,16 @@ def read_page(body: bytes, layout: Layout, *, is_sorted_by_id: bool = True) -> P
         raise not_a_page(body, layout, error, is_sorted_by_id=is_sorted_by_id) from error
 
 
-def read_dicts(body: bytes, layout: Layout, *, is_sorted_by_id: bool = True) -> DictPage:
-    """Parse a page into dicts; arguments as in `read_page`.
+def read_dicts(
+    body: bytes, layout: Layout, *, is_sorted_by_id: bool = True, objects: type[dict[str, Any]] | None = Row
+) -> DictPage:
+    """Parse a page into rows of type `objects`, None for dict; other arguments as in `read_page`.
 
     Raises:
         BadAnswer: If the body is not a page of a list.
     """
     try:
-        page = parse_json(body, Row)
+        page = parse_json(body, objects)
         rows, has_more = page[layout.rows_key], page["has_more"]
         ids = [row[layout.cursor] for row in rows]
         "\n".join(ids).encode()  # an id must be text that a query can hold
@@ -240,7 +242,7 @@ def _first(lists: pa.ListArray) -> pa.Array:
 
 
 def _read_exactly(body: bytes, layout: Layout, *, is_sorted_by_id: bool = True) -> Page:
-    page = read_dicts(body, layout, is_sorted_by_id=is_sorted_by_id)
+    page = read_dicts(body, layout, is_sorted_by_id=is_sorted_by_id, objects=None)
     to_batch = batch_of if layout.has_extra else batch_without_extra
     if not layout.exploded_lists:
         return Page(page.ids, page.has_more, to_batch(page.rows, layout.columns))
