@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+from support.all_cases import ALL_CASES
 from support.child_process import child_process
 
 import toloka_frames as tf
@@ -30,9 +31,9 @@ PULLS = (
     "Scan.to_dataframe()",
 )
 # The start of a group's works in the table, and some of their contenders. The groups of the lists differ in the rows of their
-# page server: two of them run here, and the pages of the others are pulled by a test of their own.
-OTHER_LISTS = ("app_batches", "tasks")
-LISTS = {name: (f"pull 1,000 {name.replace('_', ' ')}", PULLS) for name in ("app_items", "assignments")}
+# page server only: one of them runs here, and the pages of the others are pulled by a test of their own.
+OTHER_LISTS = ("app_batches", "assignments", "tasks")
+LISTS = {name: (f"pull 1,000 {name.replace('_', ' ')}", PULLS) for name in ("app_items", *(OTHER_LISTS if ALL_CASES else ()))}
 OTHERS = {
     "misfits": ("pages with an unknown field", ("0 % of the pages", "100 % of the pages")),
     "upload": ("upload", ("tf.create_tasks up to its chunks", "tf.create_tasks: ledger", "t · n / concurrency")),
@@ -116,8 +117,13 @@ def url() -> Iterator[str]:
 def test_the_pages_of_each_list_are_pulled_completely(name: str) -> None:
     with pages_of(name) as url:
         client = tf.AsyncTolokaClient("token", url=f"{url}/0/0")
-        scan = client.get_tasks(pool_id="36502086") if name == "tasks" else client.get_app_batches("8lvN9kBN4wwsj47ZqNal")
-        assert len(scan.to_dataframe(progress=False)) == ROWS
+        scan = {
+            "app_batches": lambda: client.get_app_batches("8lvN9kBN4wwsj47ZqNal"),
+            "assignments": lambda: client.get_assignments(pool_id="36502086"),
+            "tasks": lambda: client.get_tasks(pool_id="36502086"),
+        }[name]()
+        tasks_each = 5 if name == "assignments" else 1
+        assert len(scan.to_dataframe(progress=False)) == ROWS * tasks_each
         tf.run(client.aclose())
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 ALL_CASES = bool(os.environ.get("ALL_CASES"))
-SHARE = 3
-MIN_EXAMPLES = 10
+SHARE = 5
+MIN_EXAMPLES = 5
 
 
 def examples(count: int) -> int:
-    """Return the number of random examples of a property: a third of `count`, or `count` with ALL_CASES.
+    """Return the number of random examples of a property: a fifth of `count`, or `count` with ALL_CASES.
 
     The first examples find most faults, and most of these tests run for every list or every type.
     """

@@ -19,7 +19,15 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-import toloka_frames.local  # noqa: F401 -- what the scripts import
+# what the scripts import, and what they would import at their first request
+import anyio.to_thread  # noqa: F401
+import filelock  # noqa: F401
+import httpcore  # noqa: F401
+import pyarrow.parquet  # noqa: F401
+import pyrate_limiter  # noqa: F401
+import tenacity.asyncio  # noqa: F401
+
+import toloka_frames.local  # noqa: F401
 
 TIMEOUT_SECONDS = 120
 

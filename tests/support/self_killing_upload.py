@@ -17,7 +17,13 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+# all but pandas are imported at the first request, which takes long in each traced child
+import anyio.to_thread  # noqa: F401
+import filelock  # noqa: F401
+import httpcore  # noqa: F401
 import pandas as pd
+import pyrate_limiter  # noqa: F401
+import tenacity.asyncio  # noqa: F401
 
 import toloka_frames as tf
 
