@@ -149,7 +149,8 @@ def text(value: Any) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise ValueError("text that UTF-8 can encode is needed") from None
-    return value
+    # text of NumPy and other subclasses as plain text, which orjson and SQLite take
+    return str.__str__(value)
 
 
 def identifier(value: Any) -> str:

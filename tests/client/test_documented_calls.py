@@ -29,9 +29,9 @@ ARGUMENTS = {
     "Sequence[Mapping[str, Any]]": [{}],
     "Sequence[Task] | Task": {},
     "Sequence[Mapping[str, Any]] | Mapping[str, Any]": {},
-    "Sequence[MessageFolder]": ["UNREAD"],
-    "Mapping[str, Any] | str | None": "1",
-    "Literal['WEIGHTED_DYNAMIC_OVERLAP', 'DAWID_SKENE']": "DAWID_SKENE",
+    "MessageFolder | Enum | Collection[MessageFolder | Enum]": ["UNREAD"],
+    "Mapping[str, Any] | Id | None": "1",
+    "AggregationType | Enum": "DAWID_SKENE",
 }
 
 

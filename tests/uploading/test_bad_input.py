@@ -148,7 +148,7 @@ VALUES: dict[str, tuple[Call, str | None, str]] = {
     "an object with a float for an id": (lambda c: tf.run(c.get_pool(1080020.0)), "pool_id", "float"),
     "an object with an id of two dots": (lambda c: tf.run(c.get_pool("..")), "pool_id", ".."),
     "an object with an id that is not Unicode": (lambda c: tf.run(c.get_pool(LONE_SURROGATE)), "pool_id", "text"),
-    "an operation without id": (lambda c: tf.run(c.wait_operation({"status": "RUNNING"})), None, "not an operation"),
+    "an operation without id": (lambda c: tf.run(c.wait_operation({"status": "RUNNING"})), "operation", "not an operation"),
     "a backend that pandas does not have": (
         lambda c: c.get_pools().to_dataframe(dtype_backend="polars"),
         None,

@@ -60,7 +60,7 @@ class OperationCalls(BaseCalls):
     @api_call
     async def wait_operation(
         self,
-        operation: Mapping[str, Any] | str | None,
+        operation: Mapping[str, Any] | Id | None,
         timeout: float | None = None,
         *,
         progress: ProgressArg = "auto",

@@ -11,16 +11,20 @@ from toloka_frames._reading.atomic_write import as_write_failed, atomic_path, op
 from toloka_frames._reading.output_paths import FilePath, check_output_file
 from toloka_frames._runtime.event_loop import in_thread, run_on_loop
 from toloka_frames._schema.bulk import CREATE_USER_BONUSES
+from toloka_frames._schema.filters import some_of
+from toloka_frames._schema.keywords import MessageFolder
 from toloka_frames._schema.row import Row
-from toloka_frames._validation import id_text
+from toloka_frames._validation import id_text, one_of, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+    from enum import Enum
     from pathlib import Path
 
-    from toloka_frames._schema.keywords import MessageFolder
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._validation import Id
+
+FOLDERS = some_of(one_of(MessageFolder))
 
 
 class PeopleCalls(BaseCalls):
@@ -352,7 +356,9 @@ class PeopleCalls(BaseCalls):
         return await self._post("/v1/message-threads/{}/reply", message_thread_id, body=reply)
 
     @api_call
-    async def add_message_thread_to_folders(self, message_thread_id: Id, folders: Sequence[MessageFolder]) -> Row:
+    async def add_message_thread_to_folders(
+        self, message_thread_id: Id, folders: MessageFolder | Enum | Collection[MessageFolder | Enum]
+    ) -> Row:
         """Add a message thread to folders.
 
         Args:
@@ -368,10 +374,12 @@ class PeopleCalls(BaseCalls):
         Source: Toloka API, "Add message thread".
         """
         path = "/v1/message-threads/{}/add-to-folders"
-        return await self._post(path, message_thread_id, body={"folders": list(folders)})
+        return await self._post(path, message_thread_id, body={"folders": validate("folders", FOLDERS, folders).split(",")})
 
     @api_call
-    async def remove_message_thread_from_folders(self, message_thread_id: Id, folders: Sequence[MessageFolder]) -> Row:
+    async def remove_message_thread_from_folders(
+        self, message_thread_id: Id, folders: MessageFolder | Enum | Collection[MessageFolder | Enum]
+    ) -> Row:
         """Remove a message thread from folders.
 
         Args:
@@ -387,7 +395,7 @@ class PeopleCalls(BaseCalls):
         Source: Toloka API, "Remove message thread".
         """
         path = "/v1/message-threads/{}/remove-from-folders"
-        return await self._post(path, message_thread_id, body={"folders": list(folders)})
+        return await self._post(path, message_thread_id, body={"folders": validate("folders", FOLDERS, folders).split(",")})
 
 
 async def _download(service: ApiClient, url_path: str, path: FilePath) -> Path:

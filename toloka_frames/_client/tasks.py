@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from toloka_frames._client.base_calls import BaseCalls, build_path
 from toloka_frames._client.call import api_call
@@ -15,11 +15,14 @@ from toloka_frames._reading.tsv_export import export_columns, export_query, read
 from toloka_frames._runtime.event_loop import in_thread, run_on_loop
 from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS
 from toloka_frames._schema.columns import expand_columns
+from toloka_frames._schema.keywords import AggregationType
 from toloka_frames._schema.lists import ASSIGNMENTS
 from toloka_frames._transport.http import OPERATION
+from toloka_frames._validation import one_of, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+    from enum import Enum
 
     import pandas as pd
 
@@ -336,11 +339,11 @@ class TaskCalls(BaseCalls):
         self,
         pool_id: Id,
         *,
-        status: AssignmentStatus | Sequence[AssignmentStatus] | None = None,
+        status: AssignmentStatus | Enum | Collection[AssignmentStatus | Enum] | None = None,
         start_time_from: TimestampLike | None = None,
         start_time_to: TimestampLike | None = None,
         exclude_banned: bool = False,
-        field: AssignmentField | Sequence[AssignmentField] | None = None,
+        field: AssignmentField | Enum | Collection[AssignmentField | Enum] | None = None,
     ) -> pd.DataFrame:
         """Return the answers of a pool as a DataFrame, in one request, from the export of the web interface.
 
@@ -375,7 +378,7 @@ class TaskCalls(BaseCalls):
     async def aggregate_solutions_by_pool(
         self,
         *,
-        type: Literal["WEIGHTED_DYNAMIC_OVERLAP", "DAWID_SKENE"],
+        type: AggregationType | Enum,
         pool_id: Id,
         fields: Sequence[Mapping[str, Any]],
         answer_weight_skill_id: Id | None = None,
@@ -408,7 +411,7 @@ class TaskCalls(BaseCalls):
         pool_id: Id,
         fields: Sequence[Mapping[str, Any]],
         answer_weight_skill_id: Id | None = None,
-        type: Literal["WEIGHTED_DYNAMIC_OVERLAP", "DAWID_SKENE"] = "WEIGHTED_DYNAMIC_OVERLAP",
+        type: AggregationType | Enum = "WEIGHTED_DYNAMIC_OVERLAP",
     ) -> Row:
         """Aggregate the answers to one task at the service.
 
@@ -434,8 +437,9 @@ class TaskCalls(BaseCalls):
         return await self._post("/v1/aggregated-solutions/aggregate-by-task", body=body, returns=("task_id",))
 
 
-def _aggregation(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
+def _aggregation(type: Any, **fields: Any) -> dict[str, Any]:
+    method = validate("type", one_of(AggregationType), type)
+    return {"type": method} | {name: value for name, value in fields.items() if value is not None}
 
 
 async def _export(service: ApiClient, pool_id: Id, path: str, query: Mapping[str, str]) -> pd.DataFrame:

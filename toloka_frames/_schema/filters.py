@@ -40,8 +40,9 @@ def _items(value: Any) -> Iterable[Any]:
     """Return the values of a list, of text with commas, or a value that is a single one."""
     if isinstance(value, str) and not isinstance(value, Enum):
         return value.split(",")
-    # a row is a single id
-    return value if isinstance(value, Iterable) and not isinstance(value, Mapping | bytes | str) else [value]
+    # a row is a single id, also as a Series or a named tuple
+    is_single = isinstance(value, Mapping | bytes | str) or hasattr(value, "id") or not isinstance(value, Iterable)
+    return [value] if is_single else value
 
 
 def sorting(keys: tuple[str, ...]) -> Check:

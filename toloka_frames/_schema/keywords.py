@@ -61,6 +61,7 @@ WebhookEventType: TypeAlias = Literal[
     "ASSIGNMENT_REJECTED",
     "TEST_EVENT",
 ]
+AggregationType: TypeAlias = Literal["WEIGHTED_DYNAMIC_OVERLAP", "DAWID_SKENE"]
 AppProjectStatus: TypeAlias = Literal["CREATING", "READY", "ARCHIVED", "ARCHIVE", "ERROR"]
 AppProjectScope: TypeAlias = Literal["MY", "COMPANY", "REQUESTER_LIST"]
 AppItemStatus: TypeAlias = Literal["NEW", "PROCESSING", "COMPLETED", "ERROR", "CANCELLED", "ARCHIVE", "NO_MONEY", "STOPPED"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,12 +25,13 @@ from toloka_frames._schema.row import Row
 from toloka_frames._transport.faults import Fault, field_fault, shape_fault, syntax_fault
 from toloka_frames._transport.http import OPERATION, decode_arrow
 from toloka_frames._transport.responses import bad_answer, to_text
-from toloka_frames._validation import path_part, validate
+from toloka_frames._validation import id_text, path_part, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from toloka_frames._transport.http import ApiClient
+    from toloka_frames._validation import Id
 
 
 FINAL_STATUSES = ("SUCCESS", "FAIL")
@@ -85,17 +87,19 @@ async def start(service: ApiClient, path: str, query: Mapping[str, str], content
         raise
 
 
-async def wait(service: ApiClient, operation: Mapping[str, Any] | str, timeout: float | None, progress: ProgressArg) -> Row:
+async def wait(service: ApiClient, operation: Mapping[str, Any] | Id, timeout: float | None, progress: ProgressArg) -> Row:
     """Wait until an operation ends, show its progress, and return it.
 
     Raises:
         OperationFailed: If it ends with FAIL.
         OperationTimeout: If it does not end within `timeout` seconds.
     """
-    operation = await get(service, operation) if isinstance(operation, str) else Row(operation)
+    operation = Row(operation) if isinstance(operation, Mapping) else await get(service, id_text("operation", operation))
     if not isinstance(operation.get("id"), str):
         raise InputError(
-            "This is not an operation: it has no id.", hint="Give the operation that the call returned, or its id."
+            "This is not an operation: it has no id.",
+            column="operation",
+            hint="Give the operation that the call returned, or its id.",
         )
     title = f"{operation.get('type', 'operation')}"
     with track_progress(progress, title, total=100, unit="%", quiet=MIN_DELAY_SECONDS) as tracker:
