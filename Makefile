@@ -21,6 +21,7 @@ check: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 # The official client, Toloka-Kit, at work on the local service.
 interop: .venv/installed kit

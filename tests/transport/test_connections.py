@@ -472,7 +472,6 @@ def test_no_timeout_of_a_wait_shows_the_token(client_of: Callable[..., Client]) 
 @pytest.mark.parametrize(
     "options",
     [
-        {"environment": None},
         {"environment": "MOON"},
         {"environment": None, "url": "ftp://toloka"},
         {"retries": 0},
