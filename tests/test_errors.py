@@ -120,8 +120,8 @@ Call: TypeAlias = "Callable[[tf.AsyncTolokaClient], object]"
 
 CHAINS: dict[str, tuple[list[bytes], Call, Kind, Kind]] = {
     "a broken connection": ([b""], lambda c: tf.run(c.get_pool("1")), tf.ConnectionFailed, httpx.TransportError),
-    "a lost response": ([b""], lambda c: tf.run(c.open_pool("1")), tf.OutcomeUnknown, httpx.TransportError),
-    "a failing gateway": ([reply(b"", 502)], lambda c: tf.run(c.open_pool("1")), tf.OutcomeUnknown, tf.BadAnswer),
+    "a lost response": ([b""], lambda c: tf.run(c.open_pool_async("1")), tf.OutcomeUnknown, httpx.TransportError),
+    "a failing gateway": ([reply(b"", 502)], lambda c: tf.run(c.open_pool_async("1")), tf.OutcomeUnknown, tf.BadAnswer),
     "invalid JSON": ([reply("{")], lambda c: tf.run(c.get_pool("1")), tf.BadAnswer, ValueError),
     "an invalid page": ([reply("{")], lambda c: c.get_pools().to_arrow(progress=False), tf.BadAnswer, ValueError),
     "a rejected second page": (

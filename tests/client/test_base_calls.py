@@ -70,14 +70,14 @@ def test_the_response_to_a_deletion_may_be_empty(scripted: Scripted) -> None:
 def test_a_clone_is_not_requested_again_if_its_response_is_lost(scripted: Scripted) -> None:
     scripted.answers = [b""]
     with pytest.raises(tf.OutcomeUnknown):
-        tf.run(scripted.async_client().clone_pool("1"))
+        tf.run(scripted.async_client().clone_pool_async("1"))
     assert scripted.requests == ["POST /api/v1/pools/1/clone"]
 
 
 def test_a_clone_without_an_operation_is_a_bad_answer(scripted: Scripted) -> None:
     scripted.answers = [reply(b"", 202)]
     with pytest.raises(tf.BadAnswer):
-        tf.run(scripted.async_client().clone_training("1"))
+        tf.run(scripted.async_client().clone_training_async("1"))
 
 
 def test_a_conflict_without_a_body_is_a_conflict(scripted: Scripted) -> None:
@@ -124,7 +124,7 @@ CHANGES: dict[str, tuple[Callable[[tf.AsyncTolokaClient], Any], list[Any], list[
     "create_app_batch": (lambda client: client.create_app_batch("p", {}), [{"id": "1"}], [EMPTY]),
     "create_task": (lambda client: client.create_tasks_async({}, async_mode=False), [{"id": "1"}], [EMPTY, {"items": {}}]),
     "create_tasks": (lambda client: client.create_tasks_async([{}], async_mode=False), [{"items": {}}], [EMPTY, {"id": "1"}]),
-    "create_tasks_async": (lambda client: client.create_tasks_async([{}]), [OPERATION], [EMPTY, {"id": "1"}]),
+    "create_tasks_async": (lambda client: client.create_tasks_async([{}], "5"), [OPERATION], [EMPTY, {"id": "1"}]),
     "compose_message_thread": (lambda client: client.compose_message_thread({}), [{"id": "1"}], [EMPTY]),
     "upsert_webhook_subscriptions": (
         lambda client: client.upsert_webhook_subscriptions([{}]),
@@ -141,12 +141,12 @@ CHANGES: dict[str, tuple[Callable[[tf.AsyncTolokaClient], Any], list[Any], list[
         [{"id": "1", **ACCEPT}],
         [EMPTY, {"id": "2", **ACCEPT}, {"id": "1", "status": "SUBMITTED"}],
     ),
-    "open_pool": (lambda client: client.open_pool("1"), [OPERATION, EMPTY], [{"id": "1"}]),
-    "close_pool": (lambda client: client.close_pool("1"), [OPERATION, EMPTY], [{"id": "1"}]),
-    "archive_pool": (lambda client: client.archive_pool("1"), [OPERATION, EMPTY], [{"id": "1"}]),
-    "archive_project": (lambda client: client.archive_project("1"), [OPERATION, EMPTY], [{"id": "1"}]),
-    "open_training": (lambda client: client.open_training("1"), [OPERATION, EMPTY], [{"id": "1"}]),
-    "clone_pool": (lambda client: client.clone_pool("1"), [OPERATION], [EMPTY, {"id": "1"}]),
+    "open_pool_async": (lambda client: client.open_pool_async("1"), [OPERATION, EMPTY], [{"id": "1"}]),
+    "close_pool_async": (lambda client: client.close_pool_async("1"), [OPERATION, EMPTY], [{"id": "1"}]),
+    "archive_pool_async": (lambda client: client.archive_pool_async("1"), [OPERATION, EMPTY], [{"id": "1"}]),
+    "archive_project_async": (lambda client: client.archive_project_async("1"), [OPERATION, EMPTY], [{"id": "1"}]),
+    "open_training_async": (lambda client: client.open_training_async("1"), [OPERATION, EMPTY], [{"id": "1"}]),
+    "clone_pool_async": (lambda client: client.clone_pool_async("1"), [OPERATION], [EMPTY, {"id": "1"}]),
 }
 NEVER: list[Any] = [{}, {"status": "SUBMITTED"}, {"id": 1}, {"id": None, "status": None}, [], b"null", b"", b"<html>"]
 

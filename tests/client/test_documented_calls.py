@@ -24,14 +24,16 @@ NOT_FOUND = reply({"code": "DOES_NOT_EXIST", "message": "no"}, 404)
 ARGUMENTS = {
     "str": "1",
     "Id": "1",
-    "float": 1.0,
-    "Mapping[str, Any]": {},
-    "Sequence[Mapping[str, Any]]": [{}],
-    "Sequence[Task] | Task": {},
-    "Sequence[Mapping[str, Any]] | Mapping[str, Any]": {},
-    "MessageFolder | Enum | Collection[MessageFolder | Enum]": ["UNREAD"],
+    "JsonObject": {},
+    "JsonObject | None": {},
+    "JsonObject | int | None": {},
+    "Task | JsonObject": {},
+    "Sequence[JsonObject]": [{}],
+    "Sequence[Task] | Sequence[JsonObject]": [{}],
+    "Sequence[Task] | Sequence[JsonObject] | Task | JsonObject": {},
+    "Sequence[JsonObject] | JsonObject": {},
+    "MessageFolder | Enum | Collection[MessageFolder | Enum] | Unstructurable": ["UNREAD"],
     "Mapping[str, Any] | Id | None": "1",
-    "AggregationType | Enum": "DAWID_SKENE",
 }
 
 
@@ -55,10 +57,14 @@ def first_requests() -> set[str]:
 
 def arguments(method: Any) -> Iterator[tuple[str, Any]]:
     for name, parameter in inspect.signature(method).parameters.items():
+        annotation = str(parameter.annotation)
+        is_body = (
+            annotation.startswith("JsonObject") and parameter.kind is parameter.POSITIONAL_OR_KEYWORD and name != "parameters"
+        )
         if name == "path":
             yield name, "unused"
-        elif parameter.default is inspect.Parameter.empty:
-            yield name, ARGUMENTS[str(parameter.annotation).replace('"', "'")]
+        elif parameter.default is parameter.empty or is_body:
+            yield name, ARGUMENTS[annotation]
         elif name == "pool_id":  # some lists need one of several filters
             yield name, "1"
 

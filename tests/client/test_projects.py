@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from support.operations import wait_until_ended
 
 import toloka_frames as tf
 
@@ -14,9 +13,9 @@ def test_a_project_is_updated_and_archived(client: tf.AsyncTolokaClient, pool_id
     assert tf.run(client.update_project(project_id, project | {"public_name": "Pets"}))["public_name"] == "Pets"
     with pytest.raises(tf.Conflict):
         tf.run(client.archive_project(project_id))
-    wait_until_ended(client, tf.run(client.archive_pool(pool_id)))
-    assert tf.run(client.archive_pool(pool_id)) is None
-    assert wait_until_ended(client, tf.run(client.archive_project(project_id)))["type"] == "PROJECT.ARCHIVE"
+    assert tf.run(client.archive_pool(pool_id)).status == "ARCHIVED"
+    assert tf.run(client.archive_pool_async(pool_id)) is None
+    assert tf.run(client.archive_project(project_id)).status == "ARCHIVED"
     assert client.get_projects(status="ARCHIVED").to_dataframe()["id"].tolist() == [project_id]
 
 

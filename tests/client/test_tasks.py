@@ -74,7 +74,7 @@ def test_tasks_of_single_requests_count_against_the_rate_limit(scripted: Scripte
     scripted.answers = [reply({"id": "op", "status": "RUNNING"})]
     client = scripted.async_client()
     for tasks in ([TASK] * 7, TASK, []):
-        tf.run(client.create_tasks_async(tasks))
+        tf.run(client.create_tasks_async(tasks, "op"))
     assert client.quota()["used"].tolist() == [3, 8, 8, 0, 0]
 
 
@@ -120,7 +120,7 @@ def test_suites_are_created_by_a_synchronous_request_or_by_an_operation(
 
 
 def test_answers_are_aggregated_and_pulled_as_a_frame(client: tf.AsyncTolokaClient, answered: str) -> None:
-    tf.run(client.wait_operation(tf.run(client.close_pool(answered)), progress=False))
+    tf.run(client.close_pool(answered, progress=False))
     operation = tf.run(client.aggregate_solutions_by_pool(type="DAWID_SKENE", pool_id=answered, fields=[{"name": "result"}]))
     wait_until_ended(client, operation)
     scan = client.get_aggregated_solutions(operation["id"], batch_size=3)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from support.operations import wait_until_ended
 
 import toloka_frames as tf
 
@@ -15,13 +14,14 @@ def test_a_training_is_updated_cloned_and_archived(client: tf.AsyncTolokaClient,
     training = tf.run(client.create_training({"project_id": project_id} | TRAINING))
     id_ = training["id"]
     assert tf.run(client.update_training(id_, training | {"private_name": "Second steps"}))["private_name"] == "Second steps"
-    clone = wait_until_ended(client, tf.run(client.clone_training(id_)))["details"]["training_id"]
-    assert tf.run(client.get_training(clone))["private_name"] == "Second steps"
+    clone = tf.run(client.clone_training(id_))
+    assert clone.private_name == "Second steps"
     with pytest.raises(tf.Conflict):
         tf.run(client.open_training(id_))
-    assert tf.run(client.close_training(id_)) is None
-    assert tf.run(client.close_training_for_update(id_)) is None
-    wait_until_ended(client, tf.run(client.archive_training(id_)))
+    assert tf.run(client.close_training_async(id_)) is None
+    assert tf.run(client.close_training_for_update_async(id_)) is None
+    assert tf.run(client.close_training(id_)).status == "CLOSED"
+    assert tf.run(client.archive_training(id_)).status == "ARCHIVED"
     trainings = client.get_trainings(project_id=project_id).to_dataframe()
-    assert dict(zip(trainings["id"], trainings["status"], strict=True)) == {id_: "ARCHIVED", clone: "CLOSED"}
+    assert dict(zip(trainings["id"], trainings["status"], strict=True)) == {id_: "ARCHIVED", clone.id: "CLOSED"}
     assert trainings["training_tasks_in_task_suite_count"].tolist() == [2, 2]

@@ -129,7 +129,7 @@ def argument(parameter: inspect.Parameter) -> Any:
     if values := values_of(parameter):
         return [values[0]] if takes_several(parameter) else values[0]
     annotation = str(parameter.annotation)
-    if "Mapping" in annotation or "Task" in annotation:
+    if re.search("Mapping|Task|JsonObject", annotation):
         return [{}] if annotation.startswith("Sequence") else {}
     return "1" if kind_of(parameter) == "id" else OTHERS[annotation]
 
@@ -138,7 +138,13 @@ def required(name: str) -> dict[str, Any]:
     """Return what a call needs; some lists need one of several filters, and pool_id is one of them."""
     parameters = parameters_of(name).items()
     empty = inspect.Parameter.empty
-    return {key: argument(item) for key, item in parameters if item.default is empty or key == "pool_id"}
+    return {key: argument(item) for key, item in parameters if item.default is empty or key == "pool_id" or is_body(item)}
+
+
+def is_body(parameter: inspect.Parameter) -> bool:
+    """Return whether a parameter is the dict that a call takes in place of keywords."""
+    annotation, kinds = str(parameter.annotation), (parameter.POSITIONAL_OR_KEYWORD,)
+    return annotation.startswith("JsonObject") and parameter.kind in kinds and parameter.name != "parameters"
 
 
 class Calls:

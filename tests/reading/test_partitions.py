@@ -196,7 +196,7 @@ def test_an_assignment_is_in_one_partition_with_all_its_tasks(
     client: tf.AsyncTolokaClient, toloka: LocalToloka, pool_id: str, tasks: tf.Scan
 ) -> None:
     assert len(tasks.to_arrow()) == 200
-    tf.run(client.wait_operation(tf.run(client.open_pool(pool_id)), progress=False))
+    tf.run(client.open_pool(pool_id, progress=False))
     toloka.answer(pool_id)
     assignments = client.get_assignments(pool_id=pool_id)
     partitions = assignments.partitions(3, workers=1)

@@ -215,5 +215,5 @@ def test_waiting_for_an_operation_shows_its_progress(make_frame: Callable[[int],
         client = toloka.async_client()
         pool_id = create_pool(client)
         tf.create_tasks(make_frame(3), client, pool_id, allow_defaults=True, progress=False)  # type: ignore[arg-type]
-        tf.run(client.wait_operation(tf.run(client.open_pool(pool_id)), progress=updates.append))
+        tf.run(client.open_pool(pool_id, progress=updates.append))
     assert (updates[-1].title, updates[-1].unit, updates[-1].state) == ("POOL.OPEN", "%", "done")

@@ -41,7 +41,7 @@ def poll_operation(client: tf.AsyncTolokaClient) -> object:
 
 
 def open_pool(client: tf.AsyncTolokaClient) -> object:
-    return tf.run(client.open_pool("1"))
+    return tf.run(client.open_pool_async("1"))
 
 
 def create_project(client: tf.AsyncTolokaClient) -> object:

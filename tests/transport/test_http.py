@@ -120,9 +120,8 @@ UNKEYED: dict[str, Call] = {
     "an app project": lambda client: client.create_app_project({"app_id": "1"}),
     "an app batch": lambda client: client.create_app_batch("1", {"items": []}),
     "starting an app batch": lambda client: client.start_app_batch("1", "2"),
-    "opening a pool": lambda client: client.open_pool("1"),
-    "closing a pool": lambda client: client.close_pool("1"),
-    "tasks without a key": lambda client: client.create_tasks_async([TASK]),
+    "opening a pool": lambda client: client.open_pool_async("1"),
+    "closing a pool": lambda client: client.close_pool_async("1"),
     "tasks in synchronous mode": lambda client: client.create_tasks_async([TASK], KEY, async_mode=False),
 }
 
@@ -163,8 +162,8 @@ def test_a_request_without_a_key_is_repeated_after_429(scripted: Scripted, clien
 @pytest.mark.parametrize("call", KEYED.values(), ids=KEYED)
 @pytest.mark.parametrize(
     "response",
-    [NO_RESPONSE, HALF_A_BODY, rejection(429, Retry_After="0"), rejection(503)],
-    ids=["no response", "half a body", "429", "503"],
+    [NO_RESPONSE, HALF_A_BODY, rejection(429, Retry_After="0"), rejection(500), rejection(503)],
+    ids=["no response", "half a body", "429", "500", "503"],
 )
 def test_a_request_with_a_key_is_repeated_with_the_same_key(
     scripted: Scripted, client_of: Callable[..., Client], call: Call, response: bytes
@@ -296,8 +295,8 @@ def test_only_a_rejection_in_the_service_s_own_form_proves_that_nothing_was_made
             tf.run(call(client_of(retries=1)))
         is_proof = body not in bodies and status not in (304, 408) and 400 <= status < 500
         assert caught.value.may_have_taken_effect is not is_proof
-    # a request that must not be repeated was sent once, whatever limit a proxy reports
-    assert len(scripted.requests) == len(bodies) + 1
+    # a request that must not be repeated was sent once, whatever limit a proxy reports; one with a key is followed by a GET
+    assert len([request for request in scripted.requests if request.startswith("POST ")]) == len(bodies) + 1
 
 
 def test_a_429_of_a_proxy_is_not_repeated_without_a_key(scripted: Scripted, client_of: Callable[..., Client]) -> None:
@@ -508,7 +507,7 @@ def test_a_body_is_sent_as_json_with_its_content_type(scripted: Scripted, client
     tf.run(client_of().create_project({"public_name": "Zw\u00f6lf \U0001f408"}))
     assert heads.header("Content-Type") == "application/json"
     assert scripted.bodies == ['{"public_name":"Zw\u00f6lf \U0001f408"}'.encode()]
-    tf.run(client_of().open_pool("1"))
+    tf.run(client_of().open_pool_async("1"))
     assert heads.header("Content-Type") is None
     assert scripted.bodies[-1] == b""
 
@@ -525,7 +524,7 @@ PATHS: dict[str, tuple[Call, str]] = {
     "a fragment and a percent": (lambda c: c.get_task("a#b%2F"), "GET /api/v1/tasks/a%23b%252F"),
     "a space and a non-ASCII letter": (lambda c: c.get_assignment("a \u00f6"), "GET /api/v1/assignments/a%20%C3%B6"),
     "two ids": (lambda c: c.get_app_item("p/1", "i/2"), "GET /api/app/v0/app-projects/p%2F1/items/i%2F2"),
-    "an id before an action": (lambda c: c.open_pool("1/close?"), "POST /api/v1/pools/1%2Fclose%3F/open"),
+    "an id before an action": (lambda c: c.open_pool_async("1/close?"), "POST /api/v1/pools/1%2Fclose%3F/open"),
     "an operation": (lambda c: c.get_operation("a/b"), "GET /api/v1/operations/a%2Fb"),
     "an operation log": (lambda c: c.get_operation_log("a/b"), "GET /api/v1/operations/a%2Fb/log"),
     "an id in the path of a list": (
@@ -549,8 +548,8 @@ def test_an_id_is_quoted_as_one_segment_of_the_path(
 QUERIES: dict[str, tuple[Call, dict[str, str]]] = {
     "no parameters": (lambda c: c.find_pools(), {}),
     "flags": (
-        lambda c: c.create_tasks_async([TASK], allow_defaults=True, open_pool=False, skip_invalid_items=None),
-        {"async_mode": "true", "allow_defaults": "true", "open_pool": "false"},
+        lambda c: c.create_tasks_async([TASK], KEY, allow_defaults=True, open_pool=False, skip_invalid_items=None),
+        {"async_mode": "true", "allow_defaults": "true", "open_pool": "false", "operation_id": KEY},
     ),
     "a key": (
         lambda c: c.create_tasks_async([TASK], KEY, async_mode=False),
@@ -577,7 +576,7 @@ QUERIES: dict[str, tuple[Call, dict[str, str]]] = {
 def test_arguments_become_the_query(
     scripted: Scripted, client_of: Callable[..., Client], call: Call, query: dict[str, str]
 ) -> None:
-    scripted.answers = [reply({"items": [], "has_more": False, "id": "1", "status": "RUNNING"})]
+    scripted.answers = [reply({"items": [], "has_more": False, "id": KEY, "status": "RUNNING"})]
     tf.run(call(client_of()))
     assert dict(httpx.URL(scripted.url + scripted.requests[0].split(" ")[1]).params) == query
 

@@ -122,7 +122,7 @@ CALLS: dict[str, Callable[[tf.AsyncTolokaClient], Any]] = {
     "the first rows": lambda client: tf.aio.head(client.get_pools()),
     "the log of an operation": lambda client: client.get_operation_log("1"),
     "an export": lambda client: client.get_assignments_df("1"),
-    "an action": lambda client: client.open_pool("1"),
+    "an action": lambda client: client.open_pool_async("1"),
     "a creation": lambda client: client.create_project({}),
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import uuid
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -11,6 +13,14 @@ import pandas as pd
 
 import toloka_frames as tf
 from toloka_frames.local import LocalToloka
+
+
+class KitPool:
+    """An object of Toloka-Kit."""
+
+    def unstructure(self) -> dict[str, Any]:
+        """Return the object as in the API's JSON."""
+        return {}
 
 
 def scans(client: tf.AsyncTolokaClient) -> None:
@@ -53,7 +63,19 @@ def calls(client: tf.TolokaClient) -> None:
     assert_type(client.find_pools(sort="-created", limit=5), tf.Row)
     client.find_pools(sort="-created", limits=5)  # type: ignore[call-arg]
     client.get_pool(1.0)  # type: ignore[arg-type]
-    assert_type(client.close_pool("1"), tf.Row | None)
+    assert_type(client.close_pool("1", timeout=timedelta(minutes=5), progress=False), tf.Row)
+    assert_type(client.close_pool_async("1"), tf.Row | None)
+    assert_type(client.clone_training("1"), tf.Row)
+    assert_type(client.clone_training_async("1"), tf.Row)
+    assert_type(client.archive_project_async("1"), tf.Row | None)
+    assert_type(client.create_tasks([tf.Task(pool_id="1")], operation_id=uuid.uuid4(), open_pool=True), tf.Row)
+    client.create_task(tf.Task(pool_id="1"), skip_invalid_items=True)  # type: ignore[call-arg]
+    assert_type(client.create_user_bonus({"user_id": "a", "amount": Decimal("0.05")}), tf.Row)
+    assert_type(client.patch_task("1", overlap=3), tf.Row)
+    client.patch_task("1", overlap="3")  # type: ignore[arg-type]
+    assert_type(client.create_skill(name="cats"), tf.Row)
+    client.create_skill(nam="cats")  # type: ignore[call-arg]
+    assert_type(client.create_pool(KitPool()), tf.Row)
     assert_type(client.get_app_batches("P", status="NEW"), tf.Scan)
     with tf.TolokaClient("token", "SANDBOX") as other:
         for row in other.get_pools():
@@ -66,11 +88,14 @@ async def awaited_calls(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> No
     assert_type(await client.find_pools(sort="-created", limit=5), tf.Row)
     assert_type(await client.find_user_bonuses(user_id="a", sort=["-created", "id"]), tf.Row)
     await client.find_pools(sort="-created", limits=5)  # type: ignore[call-arg]
-    assert_type(await client.close_pool("1"), tf.Row | None)
+    assert_type(await client.close_pool("1"), tf.Row)
+    assert_type(await client.close_pool_async("1"), tf.Row | None)
+    assert_type(await client.create_user_bonuses_async([{}], uuid.uuid4()), tf.Row)
     assert_type(await client.set_user_skill(skill_id="1", user_id="a", value=87.5), tf.Row)
     assert_type(await client.download_attachment("a", "x.png"), Path)
     assert_type(await client.get_assignments_df("1", status="ACCEPTED", field=["ASSIGNMENT:status"]), pd.DataFrame)
-    await client.get_assignments_df("1", status="APPROVED")  # type: ignore[arg-type]
+    await client.get_assignments_df("1", status=["APPROVED", "REJECTED"])
+    await client.get_assignments_df("1", status="APROVED")  # type: ignore[arg-type]
     stats = [{"name": "spent_budget", "subject": "POOL", "subject_id": "1"}]
     assert_type(await client.get_analytics(stats, progress=False), list[tf.Row])
     assert_type(await client.clone_project("1", reuse_controllers=False), tf.Row)

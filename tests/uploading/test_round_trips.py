@@ -148,7 +148,7 @@ def test_task_suites_arrive_equal(client: tf.AsyncTolokaClient, dtype_backend: A
 
 
 def test_tasks_of_assignments_arrive_equal(client: tf.AsyncTolokaClient, toloka: LocalToloka, task_pool: str) -> None:
-    tf.run(client.wait_operation(tf.run(client.open_pool(task_pool)), progress=False))
+    tf.run(client.open_pool(task_pool, progress=False))
     toloka.answer(task_pool, workers=3)
     answers = client.get_assignments(pool_id=task_pool).to_dataframe(progress=False)
     copy = new_pool(client)

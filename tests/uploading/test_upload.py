@@ -427,7 +427,7 @@ def test_the_pool_is_opened_once_for_an_upload(
     client: tf.AsyncTolokaClient, pool_id: str, make_frame: Callable[[int], pd.DataFrame]
 ) -> None:
     upload(make_frame(3), client, pool_id, open_pool=True)
-    tf.run(client.wait_operation(tf.run(client.close_pool(pool_id))))
+    tf.run(client.close_pool(pool_id))
     upload(make_frame(3), client, pool_id, open_pool=True)
     assert tf.run(client.get_pool(pool_id))["status"] == "CLOSED"
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toloka_frames._client.base_calls import BaseCalls
 from toloka_frames._client.call import api_call
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from toloka_frames._schema.row import Row
+    from toloka_frames._transport.bodies import JsonObject
     from toloka_frames._validation import Id
 
 
@@ -46,7 +47,7 @@ class AccountCalls(BaseCalls):
         return await self._get("/v1/webhook-subscriptions/{}", webhook_subscription_id)
 
     @api_call
-    async def upsert_webhook_subscriptions(self, subscriptions: Sequence[Mapping[str, Any]]) -> Row:
+    async def upsert_webhook_subscriptions(self, subscriptions: Sequence[JsonObject]) -> Row:
         """Subscribe to events, or change existing subscriptions.
 
         Args:

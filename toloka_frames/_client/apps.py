@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames._client.base_calls import BaseCalls, build_path
+from toloka_frames._client.base_calls import BaseCalls, build_path, choice, merge_fields
 from toloka_frames._client.call import api_call
 from toloka_frames._runtime.event_loop import run_on_loop
-from toloka_frames._transport.http import json_body
+from toloka_frames._schema.keywords import PriorityOrder
+from toloka_frames._transport.bodies import json_body
 from toloka_frames._transport.responses import decode_ids
 from toloka_frames._validation import text, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from enum import Enum
 
     from toloka_frames._schema.row import Row
+    from toloka_frames._transport.bodies import JsonObject
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._validation import Id
 
@@ -59,7 +62,7 @@ class AppCalls(BaseCalls):
         return await self._get("/app/v0/app-projects/{}", app_project_id)
 
     @api_call
-    async def create_app_project(self, app_project: Mapping[str, Any]) -> Row:
+    async def create_app_project(self, app_project: JsonObject) -> Row:
         """Create an app project.
 
         The call has no idempotency key: after `OutcomeUnknown`, check the list of app projects before you call it again.
@@ -79,34 +82,42 @@ class AppCalls(BaseCalls):
         return await self._post("/app/v0/app-projects", body=app_project)
 
     @api_call
-    async def archive_app_project(self, app_project_id: Id) -> None:
+    async def archive_app_project(self, app_project_id: Id) -> Row:
         """Archive an app project.
 
         Args:
             app_project_id: The app project's id.
 
+        Returns:
+            The app project as it is now.
+
         Raises:
             NotFound: If the app project does not exist.
             Conflict: If the app project's state does not allow it.
 
-        Source: Apps API, "Archive project".
+        Source: Apps API, "Archive project"; Toloka-Kit 1.2.3 for the result.
         """
         await self._run_action("/app/v0/app-projects/{}/archive", app_project_id, returns=())
+        return await self.get_app_project(app_project_id)
 
     @api_call
-    async def unarchive_app_project(self, app_project_id: Id) -> None:
+    async def unarchive_app_project(self, app_project_id: Id) -> Row:
         """Restore an archived app project.
 
         Args:
             app_project_id: The app project's id.
 
+        Returns:
+            The app project as it is now.
+
         Raises:
             NotFound: If the app project does not exist.
             Conflict: If the app project's state does not allow it.
 
-        Source: Apps API, "Unarchive project".
+        Source: Apps API, "Unarchive project"; Toloka-Kit 1.2.3 for the result.
         """
         await self._run_action("/app/v0/app-projects/{}/unarchive", app_project_id, returns=())
+        return await self.get_app_project(app_project_id)
 
     @api_call
     async def get_app_item(self, app_project_id: Id, app_item_id: Id) -> Row:
@@ -127,12 +138,23 @@ class AppCalls(BaseCalls):
         return await self._get("/app/v0/app-projects/{}/items/{}", app_project_id, app_item_id)
 
     @api_call
-    async def create_app_item(self, app_project_id: Id, app_item: Mapping[str, Any]) -> Row:
+    async def create_app_item(
+        self,
+        app_project_id: Id,
+        app_item: JsonObject | None = None,
+        *,
+        batch_id: Id | None = None,
+        input_data: Mapping[str, Any] | None = None,
+        force_new_original: bool | None = None,
+    ) -> Row:
         """Submit one item for labelling.
 
         Args:
             app_project_id: The app project's id.
-            app_item: `{"input_data": {...}}`, with `batch_id` to add it to a batch.
+            app_item: The item by name, in place of keywords or beside them.
+            batch_id: The batch to add it to.
+            input_data: The input data, as the app's `input_spec` describes it.
+            force_new_original: Whether the item is labelled even if an equal one was labelled before.
 
         Returns:
             The new item as in `get_app_item`.
@@ -143,18 +165,33 @@ class AppCalls(BaseCalls):
 
         Source: Apps API, "Add new item".
         """
-        return await self._post("/app/v0/app-projects/{}/items", app_project_id, body=app_item)
+        body = merge_fields(
+            "app_item", app_item, batch_id=batch_id, input_data=input_data, force_new_original=force_new_original
+        )
+        return await self._post("/app/v0/app-projects/{}/items", app_project_id, body=body)
 
     @api_call
-    async def create_app_items(self, app_project_id: Id, app_items: Mapping[str, Any]) -> list[str]:
+    async def create_app_items(
+        self,
+        app_project_id: Id,
+        app_items: JsonObject | None = None,
+        *,
+        items: Sequence[Mapping[str, Any]] | None = None,
+        batch_id: Id | None = None,
+        force_new_original: bool | None = None,
+        ignore_errors: bool | None = None,
+    ) -> list[str]:
         """Submit several items for labelling in one request.
 
         To submit each row of a DataFrame exactly once, use `tf.create_app_items`.
 
         Args:
             app_project_id: The app project's id.
-            app_items: `{"items": [{...}, ...]}` (at most 10,000 dicts of input data), with `batch_id` to add them to a batch.
-                With `ignore_errors` items that are not valid are skipped; the response does not say which.
+            app_items: The parameters by name, in place of keywords or beside them.
+            items: The input data of each item, at most 10,000 dicts.
+            batch_id: The batch to add them to.
+            force_new_original: Whether an item is labelled even if an equal one was labelled before.
+            ignore_errors: Whether to skip items that are not valid; the response does not say which.
 
         Returns:
             The ids of the new items, in the order of the items.
@@ -167,7 +204,15 @@ class AppCalls(BaseCalls):
         Source: Apps API, "Add items in bulk".
         """
         path = build_path("/app/v0/app-projects/{}/items/bulk", app_project_id)
-        return await run_on_loop(_create_items(self.service, path, json_body(app_items)))
+        body = merge_fields(
+            "app_items",
+            app_items,
+            items=items,
+            batch_id=batch_id,
+            force_new_original=force_new_original,
+            ignore_errors=ignore_errors,
+        )
+        return await run_on_loop(_create_items(self.service, path, json_body(body)))
 
     @api_call
     async def get_app_batch(self, app_project_id: Id, batch_id: Id) -> Row:
@@ -188,14 +233,29 @@ class AppCalls(BaseCalls):
         return await self._get("/app/v0/app-projects/{}/batches/{}", app_project_id, batch_id)
 
     @api_call
-    async def create_app_batch(self, app_project_id: Id, batch: Mapping[str, Any]) -> Row:
+    async def create_app_batch(
+        self,
+        app_project_id: Id,
+        batch: JsonObject | None = None,
+        *,
+        items: Sequence[Mapping[str, Any]] | None = None,
+        name: str | None = None,
+        priority_order: PriorityOrder | Enum | None = None,
+        force_new_original: bool | None = None,
+        ignore_errors: bool | None = None,
+    ) -> Row:
         """Create a batch with its items.
 
         To submit each row of a DataFrame exactly once, use `tf.create_app_batch`.
 
         Args:
             app_project_id: The app project's id.
-            batch: `{"items": [{...}, ...], "name": ...}`, at most 10,000 dicts of input data.
+            batch: The batch by name, in place of keywords or beside them.
+            items: The input data of each item, at most 10,000 dicts.
+            name: The batch's name.
+            priority_order: "ONE", the highest, to "FIVE".
+            force_new_original: Whether an item is labelled even if an equal one was labelled before.
+            ignore_errors: Whether to skip items that are not valid.
 
         Returns:
             The new batch as in `get_app_batch`.
@@ -206,15 +266,33 @@ class AppCalls(BaseCalls):
 
         Source: Apps API, "Create batch with items".
         """
-        return await self._post("/app/v0/app-projects/{}/batches", app_project_id, body=batch)
+        body = merge_fields(
+            "batch",
+            batch,
+            items=items,
+            name=name,
+            priority_order=choice("priority_order", PriorityOrder, priority_order),
+            force_new_original=force_new_original,
+            ignore_errors=ignore_errors,
+        )
+        return await self._post("/app/v0/app-projects/{}/batches", app_project_id, body=body)
 
     @api_call
-    async def start_sync_batch_processing(self, app_project_id: Id, batch: Mapping[str, Any]) -> Row:
+    async def start_sync_batch_processing(
+        self,
+        app_project_id: Id,
+        batch: JsonObject | None = None,
+        *,
+        items: Sequence[Mapping[str, Any]] | None = None,
+        name: str | None = None,
+    ) -> Row:
         """Label a batch and return its results in the same request. Only for apps with the synchronous protocol.
 
         Args:
             app_project_id: The app project's id.
-            batch: `{"items": [{...}, ...], "name": ...}`.
+            batch: The batch by name, in place of keywords or beside them.
+            items: The input data of each item.
+            name: The batch's name.
 
         Returns:
             `{"batch": {...}, "items": [...]}`, the items with their `output_data`.
@@ -226,16 +304,27 @@ class AppCalls(BaseCalls):
 
         Source: Apps API, "Start sync batch processing".
         """
-        return await self._post("/app/v0/app-projects/{}/batches/sync", app_project_id, body=batch, returns=("batch", "items"))
+        body = merge_fields("batch", batch, items=items, name=name)
+        return await self._post("/app/v0/app-projects/{}/batches/sync", app_project_id, body=body, returns=("batch", "items"))
 
     @api_call
-    async def patch_app_batch(self, app_project_id: Id, batch_id: Id, patch: Mapping[str, Any]) -> Row:
+    async def patch_app_batch(
+        self,
+        app_project_id: Id,
+        batch_id: Id,
+        patch: JsonObject | None = None,
+        *,
+        name: str | None = None,
+        priority_order: PriorityOrder | Enum | None = None,
+    ) -> Row:
         """Change the name or the priority of a batch.
 
         Args:
             app_project_id: The app project's id.
             batch_id: The batch's id.
-            patch: The new values: `name`, `priority_order` ("ONE", the highest, to "FIVE").
+            patch: The new values by name, in place of keywords or beside them.
+            name: The new name.
+            priority_order: "ONE", the highest, to "FIVE".
 
         Returns:
             The batch as it is now.
@@ -245,7 +334,8 @@ class AppCalls(BaseCalls):
 
         Source: Apps API, "Update batch".
         """
-        return await self._patch("/app/v0/app-projects/{}/batches/{}", app_project_id, batch_id, body=patch)
+        body = merge_fields("patch", patch, name=name, priority_order=choice("priority_order", PriorityOrder, priority_order))
+        return await self._patch("/app/v0/app-projects/{}/batches/{}", app_project_id, batch_id, body=body)
 
     @api_call
     async def start_app_batch(self, app_project_id: Id, batch_id: Id) -> None:

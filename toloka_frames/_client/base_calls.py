@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._errors import InputError, NotFound
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._transport import operations
-from toloka_frames._transport.http import OPERATION, decode_object, json_body
-from toloka_frames._validation import flag, flag_or_none, id_text, path_part, validate
+from toloka_frames._transport.bodies import as_dict, as_json, json_body
+from toloka_frames._transport.http import OPERATION, decode_object
+from toloka_frames._transport.responses import bad_answer
+from toloka_frames._validation import flag, one_of, path_part, validate
 
 if TYPE_CHECKING:
-    from toloka_frames._schema.bulk import BulkCreation
+    from collections.abc import Mapping, Sequence
+
+    from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._schema.row import Row
+    from toloka_frames._transport.bodies import JsonObject
     from toloka_frames._transport.http import ApiClient
+    from toloka_frames._transport.operations import Timeout
     from toloka_frames._validation import Id
 
 
@@ -30,7 +35,7 @@ class BaseCalls:
         self,
         path: str,
         *ids: Id,
-        body: Mapping[str, Any] | None = None,
+        body: JsonObject | None = None,
         query: Mapping[str, str] | None = None,
         repeatable: bool = False,
         returns: Sequence[str] = ("id",),
@@ -41,7 +46,7 @@ class BaseCalls:
         self,
         path: str,
         *ids: Id,
-        body: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        body: JsonObject | Sequence[JsonObject],
         returns: Sequence[str] = ("id",),
     ) -> Row:
         values = {"id": ids[-1]} if ids else {}
@@ -50,7 +55,8 @@ class BaseCalls:
     async def _patch(self, path: str, *ids: Id, body: Mapping[str, Any], open_pool: bool | None = None) -> Row:
         path = build_path(path, *ids)
         query = {} if open_pool is None else {"open_pool": validate("open_pool", flag, open_pool)}
-        values = {name: body[name] for name in ("status",) if name in body}
+        # the status as JSON has it, because it may be an enum
+        values = {name: as_json(body[name]) for name in ("status",) if name in body}
         return await self._send("PATCH", path, body, query, True, ("id",), id=ids[-1], **values)
 
     async def _send(
@@ -75,29 +81,21 @@ class BaseCalls:
     async def _delete(self, path: str, *ids: Id) -> None:
         await run_on_loop(_delete(self.service, build_path(path, *ids)))
 
-    async def _create_in_bulk(
-        self,
-        kind: BulkCreation,
-        objects: Any,
-        operation_id: Id | None,
-        async_mode: bool,
-        flags: Mapping[str, bool | None],
+    async def _after(
+        self, operation: Row | None, timeout: Timeout, progress: ProgressArg, path: str, id_: Id | None = None
     ) -> Row:
-        """Create one object or a list of objects in one request."""
-        flags = {"async_mode": async_mode, **flags}
-        query = {name: validate(name, flag_or_none, value) for name, value in flags.items() if value is not None}
-        if operation_id is not None:
-            query["operation_id"] = id_text("operation_id", operation_id)
-        rows = [objects] if isinstance(objects, Mapping) else objects
-        if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
-            raise InputError(
-                f"The {kind.name} must be a dict or a list of dicts, not a {type(objects).__name__}.",
-                hint=f"To upload a DataFrame, use df.pipe(tf.create_{kind.name.replace(' ', '_')}, client, ...).",
-            )
-        # the service ignores the operation_id of a synchronous request (Toloka API, "Create single/multiple tasks")
-        repeatable = operation_id is not None and async_mode
-        is_list = rows is objects
-        return await run_on_loop(_create_in_bulk(self.service, kind, len(rows), query, json_body(objects), repeatable, is_list))
+        """Wait for an operation and return an object as it is then.
+
+        Args:
+            operation: The operation; None if there was nothing to do.
+            timeout: As in `wait_operation`.
+            progress: As in `wait_operation`.
+            path: The path of the object.
+            id_: Its id; None for the object that the operation has created, whose id is in `details`.
+        """
+        if operation is not None:
+            operation = await run_on_loop(operations.wait(self.service, operation, timeout, progress))
+        return await self._get(path, _created_id(operation) if id_ is None else id_)
 
 
 def build_path(path: str, *ids: Id) -> str:
@@ -109,25 +107,56 @@ def build_path(path: str, *ids: Id) -> str:
     return path.format(*(validate("id", path_part, id_) for id_ in ids))
 
 
+def merge_fields(name: str, fields: JsonObject | None, /, **keywords: Any) -> dict[str, Any]:
+    """Return the fields of an object of the API, which a call takes as a dict, as keywords, or as both.
+
+    Args:
+        name: The parameter of the dict.
+        fields: The dict, or an object of Toloka-Kit; None if there are only keywords.
+        keywords: Fields by name; None for those that are not sent.
+
+    Raises:
+        InputError: If there are no fields, or a field is in the dict and also a keyword.
+    """
+    sent = {key: value for key, value in keywords.items() if value is not None}
+    if fields is None:
+        if not sent:
+            raise InputError(f"Nothing to send: give {name}=, or {', '.join(f'{key}=' for key in keywords)}.", column=name)
+        return sent
+    body = as_dict(name, fields)
+    if repeated := [key for key in sent if key in body]:
+        raise InputError(f"{repeated[0]} is given twice: in {name} and as {repeated[0]}=.", column=repeated[0])
+    return body | sent
+
+
+def choice(name: str, values: Any, value: Any) -> str | None:
+    """Return a value of an enumeration as text, or None if it is not given.
+
+    Args:
+        name: The parameter.
+        values: The enumeration, a Literal type.
+        value: The value: text or an enum.
+
+    Raises:
+        InputError: If it is not one of the values.
+    """
+    return None if value is None else validate(name, one_of(values), value)
+
+
+def _created_id(operation: Row | None) -> str:
+    """Return the id of the pool or training that an ended operation has created."""
+    details = None if operation is None else operation.get("details")
+    ids = [details.get(name) for name in ("pool_id", "training_id")] if isinstance(details, dict) else []
+    for id_ in ids:
+        if isinstance(id_, str):
+            return id_
+    error = bad_answer(200, operation, "an operation with the id of the clone in its details was expected")
+    error.may_have_taken_effect = True
+    raise error
+
+
 async def _decoded(service: ApiClient, request: Mapping[str, Any], returns: Sequence[str], values: Mapping[str, Any]) -> Row:
     return decode_object(await service.send(**request), returns, **values)
-
-
-async def _create_in_bulk(
-    service: ApiClient,
-    kind: BulkCreation,
-    count: int,
-    query: Mapping[str, str],
-    body: bytes,
-    repeatable: bool,
-    is_list: bool,
-) -> Row:
-    if kind.quota is not None:
-        await service.rate_limiter.objects(kind.quota, count)
-    if repeatable:
-        return await operations.start(service, kind.path, query, body)
-    returns = OPERATION if query.get("async_mode") == "true" else ("items",) if is_list else ("id",)
-    return decode_object(await service.send("POST", kind.path, query=query, content=body, repeatable=False), returns)
 
 
 async def _delete(service: ApiClient, path: str) -> None:

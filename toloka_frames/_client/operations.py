@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._schema.row import Row
+    from toloka_frames._transport.operations import Timeout
     from toloka_frames._validation import Id
 
 
@@ -61,7 +62,7 @@ class OperationCalls(BaseCalls):
     async def wait_operation(
         self,
         operation: Mapping[str, Any] | Id | None,
-        timeout: float | None = None,
+        timeout: Timeout = None,
         *,
         progress: ProgressArg = "auto",
     ) -> Row | None:
@@ -69,7 +70,7 @@ class OperationCalls(BaseCalls):
 
         Args:
             operation: The operation or its id; None, which a call returns if it had nothing to do, is returned at once.
-            timeout: Maximum seconds to wait; None waits without a limit.
+            timeout: Maximum seconds to wait, or a timedelta; None waits without a limit.
             progress: "auto", "notebook", "text", "log", False or a callable that gets a `tf.Progress`.
 
         Returns:

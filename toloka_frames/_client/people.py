@@ -4,30 +4,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames._client.base_calls import BaseCalls, build_path
+from toloka_frames._client.base_calls import build_path, choice, merge_fields
 from toloka_frames._client.call import api_call
+from toloka_frames._client.creations import CreationCalls, Parameters
 from toloka_frames._errors import NotFound
 from toloka_frames._reading.atomic_write import as_write_failed, atomic_path, open_to_write
 from toloka_frames._reading.output_paths import FilePath, check_output_file
 from toloka_frames._runtime.event_loop import in_thread, run_on_loop
 from toloka_frames._schema.bulk import CREATE_USER_BONUSES
 from toloka_frames._schema.filters import some_of
-from toloka_frames._schema.keywords import MessageFolder
+from toloka_frames._schema.keywords import MessageFolder, RecipientsSelectType, RestrictionScope
 from toloka_frames._schema.row import Row
-from toloka_frames._validation import id_text, one_of, validate
+from toloka_frames._schema.timestamps import format_timestamp
+from toloka_frames._transport.bodies import Unstructurable, as_dict
+from toloka_frames._validation import id_text, identifier, one_of, validate
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from decimal import Decimal
     from enum import Enum
     from pathlib import Path
 
+    from toloka_frames._runtime.progress import ProgressArg
+    from toloka_frames._schema.timestamps import TimestampLike
+    from toloka_frames._transport.bodies import JsonObject
     from toloka_frames._transport.http import ApiClient
+    from toloka_frames._transport.operations import Timeout
     from toloka_frames._validation import Id
 
 FOLDERS = some_of(one_of(MessageFolder))
+IDS = some_of(identifier)
 
 
-class PeopleCalls(BaseCalls):
+class PeopleCalls(CreationCalls):
     """Calls about Tolokers: metadata, skills, bans, bonuses, messages and the files that they sent."""
 
     @api_call
@@ -65,13 +74,31 @@ class PeopleCalls(BaseCalls):
         return await self._get("/v1/skills/{}", skill_id)
 
     @api_call
-    async def create_skill(self, skill: Mapping[str, Any]) -> Row:
+    async def create_skill(
+        self,
+        skill: JsonObject | None = None,
+        *,
+        name: str | None = None,
+        private_comment: str | None = None,
+        hidden: bool | None = None,
+        skill_ttl_hours: int | None = None,
+        training: bool | None = None,
+        public_name: Mapping[str, str] | None = None,
+        public_requester_description: Mapping[str, str] | None = None,
+    ) -> Row:
         """Create a skill.
 
         The call has no idempotency key: after `OutcomeUnknown`, check the list of skills before you call it again.
 
         Args:
-            skill: The skill as in the API, at least `{"name": ...}`.
+            skill: The skill as in the API, at least `{"name": ...}`, in place of keywords or beside them.
+            name: The name that you see.
+            private_comment: A comment that only you see.
+            hidden: Whether Tolokers do not see the value; by default they see it.
+            skill_ttl_hours: Hours after which a value that did not change is deleted.
+            training: Whether the skill comes from a training.
+            public_name: The name that Tolokers see, by language, as `{"EN": ...}`.
+            public_requester_description: The description that Tolokers see, by language.
 
         Returns:
             The new skill, with its `id`.
@@ -82,10 +109,21 @@ class PeopleCalls(BaseCalls):
 
         Source: Toloka API, "Create skill" (10 a minute, 100 a day).
         """
-        return await self._post("/v1/skills", body=skill)
+        body = merge_fields(
+            "skill",
+            skill,
+            name=name,
+            private_comment=private_comment,
+            hidden=hidden,
+            skill_ttl_hours=skill_ttl_hours,
+            training=training,
+            public_name=public_name,
+            public_requester_description=public_requester_description,
+        )
+        return await self._post("/v1/skills", body=body)
 
     @api_call
-    async def update_skill(self, skill_id: Id, skill: Mapping[str, Any]) -> Row:
+    async def update_skill(self, skill_id: Id, skill: JsonObject) -> Row:
         """Replace a skill.
 
         Args:
@@ -121,10 +159,19 @@ class PeopleCalls(BaseCalls):
         return await self._get("/v1/user-skills/{}", user_skill_id)
 
     @api_call
-    async def set_user_skill(self, *, skill_id: Id, user_id: Id, value: float, reason: str | None = None) -> Row:
+    async def set_user_skill(
+        self,
+        request: JsonObject | None = None,
+        *,
+        skill_id: Id | None = None,
+        user_id: Id | None = None,
+        value: float | Decimal | None = None,
+        reason: str | None = None,
+    ) -> Row:
         """Set a Toloker's skill to a value, whether or not the Toloker already has the skill.
 
         Args:
+            request: The parameters by name, in place of keywords or beside them.
             skill_id: The skill's id.
             user_id: The Toloker's id.
             value: 0 to 100; fractions are allowed.
@@ -138,7 +185,7 @@ class PeopleCalls(BaseCalls):
 
         Source: Toloka API, "Set skill" (100,000 a day).
         """
-        body = {"skill_id": skill_id, "user_id": user_id, "value": value} | ({} if reason is None else {"reason": reason})
+        body = merge_fields("request", request, skill_id=skill_id, user_id=user_id, value=value, reason=reason)
         return await self._put("/v1/user-skills", body=body)
 
     @api_call
@@ -173,12 +220,27 @@ class PeopleCalls(BaseCalls):
         return await self._get("/v1/user-restrictions/{}", user_restriction_id)
 
     @api_call
-    async def set_user_restriction(self, user_restriction: Mapping[str, Any]) -> Row:
+    async def set_user_restriction(
+        self,
+        user_restriction: JsonObject | None = None,
+        *,
+        scope: RestrictionScope | Enum | None = None,
+        user_id: Id | None = None,
+        project_id: Id | None = None,
+        pool_id: Id | None = None,
+        private_comment: str | None = None,
+        will_expire: TimestampLike | None = None,
+    ) -> Row:
         """Ban a Toloker, or change an existing ban.
 
         Args:
-            user_restriction: `{"scope": "POOL", "user_id": ..., "pool_id": ...}`. Scope PROJECT needs `project_id` instead of
-                `pool_id`, ALL_PROJECTS needs neither. `private_comment` and `will_expire` (UTC) are optional.
+            user_restriction: The ban by name, in place of keywords or beside them.
+            scope: POOL, PROJECT or ALL_PROJECTS.
+            user_id: The Toloker's id.
+            project_id: The project, for the scope PROJECT.
+            pool_id: The pool, for the scope POOL.
+            private_comment: A comment that only you see.
+            will_expire: When the ban ends (UTC); by default never.
 
         Returns:
             The ban as in `get_user_restriction`.
@@ -188,7 +250,17 @@ class PeopleCalls(BaseCalls):
 
         Source: Toloka API, "Block access to tasks".
         """
-        return await self._put("/v1/user-restrictions", body=user_restriction)
+        body = merge_fields(
+            "user_restriction",
+            user_restriction,
+            scope=choice("scope", RestrictionScope, scope),
+            user_id=user_id,
+            project_id=project_id,
+            pool_id=pool_id,
+            private_comment=private_comment,
+            will_expire=None if will_expire is None else validate("will_expire", format_timestamp, will_expire),
+        )
+        return await self._put("/v1/user-restrictions", body=body)
 
     @api_call
     async def delete_user_restriction(self, user_restriction_id: Id) -> None:
@@ -205,40 +277,146 @@ class PeopleCalls(BaseCalls):
         await self._delete("/v1/user-restrictions/{}", user_restriction_id)
 
     @api_call
-    async def create_user_bonuses_async(
+    async def create_user_bonus(
         self,
-        user_bonuses: Sequence[Mapping[str, Any]] | Mapping[str, Any],
+        user_bonus: JsonObject,
+        parameters: Parameters = None,
+        *,
+        operation_id: Id | None = None,
+        async_mode: bool = True,
+        timeout: Timeout = None,
+        progress: ProgressArg = "auto",
+    ) -> Row:
+        """Pay one bonus, and return it.
+
+        Args:
+            user_bonus: `{"user_id": ..., "amount": ...}` (US dollars) with either `public_title` and
+                `public_message`, or `without_message`.
+            parameters: The parameters below as a dict or as Toloka-Kit's object; text or a UUID is the `operation_id`.
+            operation_id: A UUID for the operation; None for a new one. The request is sent again if its response is lost, and
+                creates nothing twice.
+            async_mode: Whether to start an operation. False pays the bonuses before the service responds; then a lost
+                response raises `OutcomeUnknown`.
+            timeout: Maximum seconds to wait for the operation, or a timedelta; None waits without a limit.
+            progress: "auto", "notebook", "text", "log", False or a callable that gets a `tf.Progress`.
+
+        Returns:
+            The bonus, with its `id`.
+
+        Raises:
+            InputError: If an argument is not valid; nothing was sent.
+            ValidationFailed: If the bonus is not valid; `.payload` says why.
+            Conflict: If an operation with this operation_id already exists (code OPERATION_ALREADY_EXISTS).
+            OperationFailed: If the operation ended with FAIL for another reason.
+            OperationTimeout: If the operation did not end in time; it continues at the service.
+
+        Source: Toloka API, "Issue bonuses" (10,000 requests a day); Toloka-Kit 1.2.3 for the result.
+        """
+        return await self._create(
+            CREATE_USER_BONUSES,
+            user_bonus,
+            parameters,
+            timeout,
+            progress,
+            is_list=False,
+            operation_id=operation_id,
+            async_mode=async_mode,
+        )
+
+    @api_call
+    async def create_user_bonuses(
+        self,
+        user_bonuses: Sequence[JsonObject],
+        parameters: Parameters = None,
+        *,
         operation_id: Id | None = None,
         async_mode: bool = True,
         skip_invalid_items: bool | None = None,
+        timeout: Timeout = None,
+        progress: ProgressArg = "auto",
     ) -> Row:
-        """Pay bonuses in one request.
+        """Pay bonuses in one request, and wait until they exist.
 
         To pay each row of a DataFrame exactly once, use `tf.create_user_bonuses`.
 
         Args:
-            user_bonuses: One bonus or a list of them, at most 100 with async_mode=False. A bonus is
-                `{"user_id": ..., "amount": ...}` (US dollars) with either `public_title` and `public_message`, or
-                `without_message`.
-            operation_id: A UUID that makes the request safe to repeat: it is sent again if its response is lost.
-            async_mode: Whether to start an operation; False pays the bonuses before the service responds.
+            user_bonuses: A list of bonuses, each as in `create_user_bonus`.
+            parameters: The parameters below as a dict or as Toloka-Kit's object; text or a UUID is the `operation_id`.
+            operation_id: A UUID for the operation; None for a new one. The request is sent again if its response is lost, and
+                creates nothing twice.
+            async_mode: Whether to start an operation. False pays the bonuses before the service responds; then a lost
+                response raises `OutcomeUnknown`.
+            skip_invalid_items: Whether to pay the valid bonuses if others are not valid.
+            timeout: Maximum seconds to wait for the operation, or a timedelta; None waits without a limit.
+            progress: "auto", "notebook", "text", "log", False or a callable that gets a `tf.Progress`.
+
+        Returns:
+            `{"items": {"0": {...}}, "validation_errors": {"1": {...}}}`, by position in the list.
+
+        Raises:
+            InputError: If an argument is not valid; nothing was sent.
+            ValidationFailed: If nothing was created, because the bonuses in `.payload` are not valid.
+            Conflict: If an operation with this operation_id already exists (code OPERATION_ALREADY_EXISTS).
+            TooLarge: If there are too many rows or bytes for one request.
+            OperationFailed: If the operation ended with FAIL for another reason.
+            OperationTimeout: If the operation did not end in time; it continues at the service.
+
+        Source: Toloka API, "Issue bonuses" (10,000 requests a day); Toloka-Kit 1.2.3 for the result.
+        """
+        return await self._create(
+            CREATE_USER_BONUSES,
+            user_bonuses,
+            parameters,
+            timeout,
+            progress,
+            is_list=True,
+            operation_id=operation_id,
+            async_mode=async_mode,
+            skip_invalid_items=skip_invalid_items,
+        )
+
+    @api_call
+    async def create_user_bonuses_async(
+        self,
+        user_bonuses: Sequence[JsonObject] | JsonObject,
+        parameters: Parameters = None,
+        *,
+        operation_id: Id | None = None,
+        async_mode: bool = True,
+        skip_invalid_items: bool | None = None,
+    ) -> Row:
+        """Start paying bonuses, in one request.
+
+        Args:
+            user_bonuses: One bonus or a list of them, each as in `create_user_bonus`; at most 100
+                with async_mode=False.
+            parameters: The parameters below as a dict or as Toloka-Kit's object; text or a UUID is the `operation_id`.
+            operation_id: A UUID for the operation; None for a new one. The request is sent again if its response is lost, and
+                creates nothing twice.
+            async_mode: Whether to start an operation. False pays the bonuses before the service responds; then a lost
+                response raises `OutcomeUnknown`.
             skip_invalid_items: Whether to pay the valid bonuses if others are not valid.
 
         Returns:
-            The operation, for `wait_operation`. With async_mode=False: the bonus, or for a list
-            `{"items": {position: bonus}, "validation_errors": {position: {...}}}`.
+            The operation, for `wait_operation`. With async_mode=False: the bonus, or for a list the result of
+            `create_user_bonuses`, whose `validation_errors` may be missing.
 
         Raises:
-            InputError: If `user_bonuses` is neither a dict nor a list of dicts; nothing was sent.
+            InputError: If an argument is not valid; nothing was sent.
             ValidationFailed: If the request is malformed, or with async_mode=False if a bonus is not valid.
             Conflict: If an operation with this operation_id already exists (code OPERATION_ALREADY_EXISTS).
-            TooLarge: If there are too many bonuses for one request.
-            OutcomeUnknown: If the response was lost and there is no operation_id; the bonuses may have been paid.
+            TooLarge: If there are too many rows or bytes for one request.
 
         Source: Toloka API, "Issue bonuses" (10,000 requests a day).
         """
-        flags = {"skip_invalid_items": skip_invalid_items}
-        return await self._create_in_bulk(CREATE_USER_BONUSES, user_bonuses, operation_id, async_mode, flags)
+        return await self._start(
+            CREATE_USER_BONUSES,
+            user_bonuses,
+            parameters,
+            operation_id=operation_id,
+            async_mode=async_mode,
+            skip_invalid_items=skip_invalid_items,
+        )
 
     @api_call
     async def get_user_bonus(self, user_bonus_id: Id) -> Row:
@@ -318,12 +496,27 @@ class PeopleCalls(BaseCalls):
         raise NotFound(f"There is no message thread {id_}.", status=404, hint="Check the id and the account.")
 
     @api_call
-    async def compose_message_thread(self, compose: Mapping[str, Any]) -> Row:
+    async def compose_message_thread(
+        self,
+        compose: JsonObject | None = None,
+        *,
+        recipients_select_type: RecipientsSelectType | Enum | None = None,
+        topic: Mapping[str, str] | None = None,
+        text: Mapping[str, str] | None = None,
+        answerable: bool | None = None,
+        recipients_ids: Id | Collection[Id] | None = None,
+        recipients_filter: JsonObject | None = None,
+    ) -> Row:
         """Send a message to Tolokers, in a new thread.
 
         Args:
-            compose: `{"recipients_select_type": "DIRECT", "recipients_ids": [...], "topic": {"EN": ...}, "text": {"EN": ...},
-                "answerable": True}`; or "FILTER" with `recipients_filter`, or "ALL".
+            compose: The message by name, in place of keywords or beside them.
+            recipients_select_type: DIRECT with `recipients_ids`, FILTER with `recipients_filter`, or ALL.
+            topic: The topic by language, as `{"EN": ...}`.
+            text: The text by language.
+            answerable: Whether Tolokers can answer.
+            recipients_ids: Ids of Tolokers.
+            recipients_filter: A filter of Tolokers, as that of a pool.
 
         Returns:
             The new thread as in `get_message_thread`.
@@ -334,10 +527,20 @@ class PeopleCalls(BaseCalls):
 
         Source: Toloka API, "Send message" (1 a day to all, 100,000 a day to some).
         """
-        return await self._post("/v1/message-threads/compose", body=compose)
+        body = merge_fields(
+            "compose",
+            compose,
+            recipients_select_type=choice("recipients_select_type", RecipientsSelectType, recipients_select_type),
+            topic=topic,
+            text=text,
+            answerable=answerable,
+            recipients_ids=None if recipients_ids is None else validate("recipients_ids", IDS, recipients_ids).split(","),
+            recipients_filter=recipients_filter,
+        )
+        return await self._post("/v1/message-threads/compose", body=body)
 
     @api_call
-    async def reply_message_thread(self, message_thread_id: Id, reply: Mapping[str, Any]) -> Row:
+    async def reply_message_thread(self, message_thread_id: Id, reply: JsonObject) -> Row:
         """Reply in a message thread.
 
         Args:
@@ -357,7 +560,7 @@ class PeopleCalls(BaseCalls):
 
     @api_call
     async def add_message_thread_to_folders(
-        self, message_thread_id: Id, folders: MessageFolder | Enum | Collection[MessageFolder | Enum]
+        self, message_thread_id: Id, folders: MessageFolder | Enum | Collection[MessageFolder | Enum] | Unstructurable
     ) -> Row:
         """Add a message thread to folders.
 
@@ -374,11 +577,11 @@ class PeopleCalls(BaseCalls):
         Source: Toloka API, "Add message thread".
         """
         path = "/v1/message-threads/{}/add-to-folders"
-        return await self._post(path, message_thread_id, body={"folders": validate("folders", FOLDERS, folders).split(",")})
+        return await self._post(path, message_thread_id, body=_folders(folders))
 
     @api_call
     async def remove_message_thread_from_folders(
-        self, message_thread_id: Id, folders: MessageFolder | Enum | Collection[MessageFolder | Enum]
+        self, message_thread_id: Id, folders: MessageFolder | Enum | Collection[MessageFolder | Enum] | Unstructurable
     ) -> Row:
         """Remove a message thread from folders.
 
@@ -395,7 +598,13 @@ class PeopleCalls(BaseCalls):
         Source: Toloka API, "Remove message thread".
         """
         path = "/v1/message-threads/{}/remove-from-folders"
-        return await self._post(path, message_thread_id, body={"folders": validate("folders", FOLDERS, folders).split(",")})
+        return await self._post(path, message_thread_id, body=_folders(folders))
+
+
+def _folders(folders: MessageFolder | Enum | Collection[MessageFolder | Enum] | Unstructurable) -> dict[str, Any]:
+    if isinstance(folders, Unstructurable):
+        return as_dict("folders", folders)
+    return {"folders": validate("folders", FOLDERS, folders).split(",")}
 
 
 async def _download(service: ApiClient, url_path: str, path: FilePath) -> Path:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from toloka_frames._client.base_calls import BaseCalls
+from toloka_frames._client.base_calls import BaseCalls, merge_fields
 from toloka_frames._client.call import api_call
 from toloka_frames._errors import InputError
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._transport import operations
-from toloka_frames._transport.http import OPERATION, json_body
+from toloka_frames._transport.bodies import json_body
+from toloka_frames._transport.http import OPERATION
 from toloka_frames._transport.responses import bad_answer
 from toloka_frames._validation import text, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._schema.row import Row
+    from toloka_frames._transport.bodies import JsonObject
     from toloka_frames._transport.http import ApiClient
+    from toloka_frames._transport.operations import Timeout
     from toloka_frames._validation import Id
-
-# the maximum in one request (Toloka-Kit 1.2.3)
-MAX_STATS = 10
 
 
 class PoolCalls(BaseCalls):
@@ -47,7 +45,7 @@ class PoolCalls(BaseCalls):
         return await self._get("/v1/pools/{}", pool_id)
 
     @api_call
-    async def create_pool(self, pool: Mapping[str, Any], tier: str | None = None) -> Row:
+    async def create_pool(self, pool: JsonObject, tier: str | None = None) -> Row:
         """Create a pool.
 
         The call has no idempotency key: after `OutcomeUnknown`, check the list of pools before you call it again.
@@ -69,7 +67,7 @@ class PoolCalls(BaseCalls):
         return await self._post("/v1/pools", body=pool, query=query)
 
     @api_call
-    async def update_pool(self, pool_id: Id, pool: Mapping[str, Any]) -> Row:
+    async def update_pool(self, pool_id: Id, pool: JsonObject) -> Row:
         """Replace a pool.
 
         Args:
@@ -89,12 +87,13 @@ class PoolCalls(BaseCalls):
         return await self._put("/v1/pools/{}", pool_id, body=pool)
 
     @api_call
-    async def patch_pool(self, pool_id: Id, patch: Mapping[str, Any]) -> Row:
+    async def patch_pool(self, pool_id: Id, patch: JsonObject | int | None = None, *, priority: int | None = None) -> Row:
         """Change a pool's priority.
 
         Args:
             pool_id: The pool's id.
-            patch: The new value, as `{"priority": 50}` (0 to 100).
+            patch: `{"priority": 50}` or only the number, in place of the keyword.
+            priority: The new priority, 0 to 100.
 
         Returns:
             The pool as it is now.
@@ -105,10 +104,34 @@ class PoolCalls(BaseCalls):
 
         Source: Toloka API, "Change pool priority".
         """
-        return await self._patch("/v1/pools/{}", pool_id, body=patch)
+        fields = {"priority": patch} if isinstance(patch, int) else patch
+        return await self._patch("/v1/pools/{}", pool_id, body=merge_fields("patch", fields, priority=priority))
 
     @api_call
-    async def clone_pool(self, pool_id: Id) -> Row:
+    async def clone_pool(self, pool_id: Id, *, timeout: Timeout = None, progress: ProgressArg = "auto") -> Row:
+        """Clone a pool without its tasks, and wait until the clone exists.
+
+        Args:
+            pool_id: The pool's id.
+            timeout: Maximum seconds to wait, or a timedelta; None waits without a limit.
+            progress: "auto", "notebook", "text", "log", False or a callable that gets a `tf.Progress`.
+
+        Returns:
+            The new pool.
+
+        Raises:
+            NotFound: If the pool does not exist.
+            OutcomeUnknown: If the response was lost; a clone may have been started.
+            OperationFailed: If the operation ended with FAIL; `.operation` holds it.
+            OperationTimeout: If the operation did not end in time; it continues at the service.
+
+        Source: Toloka API, "Clone pool" (20 a minute, 100 a day); Toloka-Kit 1.2.3 for the result.
+        """
+        operation = await self.clone_pool_async(pool_id)
+        return await self._after(operation, timeout, progress, "/v1/pools/{}")
+
+    @api_call
+    async def clone_pool_async(self, pool_id: Id) -> Row:
         """Start cloning a pool without its tasks.
 
         Args:
@@ -126,8 +149,31 @@ class PoolCalls(BaseCalls):
         return await self._post("/v1/pools/{}/clone", pool_id, returns=OPERATION)
 
     @api_call
-    async def open_pool(self, pool_id: Id) -> Row | None:
-        """Open a pool.
+    async def open_pool(self, pool_id: Id, *, timeout: Timeout = None, progress: ProgressArg = "auto") -> Row:
+        """Open a pool, and wait until it is open.
+
+        Args:
+            pool_id: The pool's id.
+            timeout: Maximum seconds to wait, or a timedelta; None waits without a limit.
+            progress: "auto", "notebook", "text", "log", False or a callable that gets a `tf.Progress`.
+
+        Returns:
+            The pool as it is now.
+
+        Raises:
+            NotFound: If the pool does not exist.
+            Conflict: If the pool cannot be opened; `.code` says why, for example EMPTY_POOL.
+            OperationFailed: If the operation ended with FAIL; `.operation` holds it.
+            OperationTimeout: If the operation did not end in time; it continues at the service.
+
+        Source: Toloka API, "Open pool"; Toloka-Kit 1.2.3 for the result.
+        """
+        operation = await self.open_pool_async(pool_id)
+        return await self._after(operation, timeout, progress, "/v1/pools/{}", pool_id)
+
+    @api_call
+    async def open_pool_async(self, pool_id: Id) -> Row | None:
+        """Start opening a pool.
 
         Args:
             pool_id: The pool's id.
@@ -144,8 +190,30 @@ class PoolCalls(BaseCalls):
         return await self._run_action("/v1/pools/{}/open", pool_id)
 
     @api_call
-    async def close_pool(self, pool_id: Id) -> Row | None:
-        """Close a pool.
+    async def close_pool(self, pool_id: Id, *, timeout: Timeout = None, progress: ProgressArg = "auto") -> Row:
+        """Close a pool, and wait until it is closed.
+
+        Args:
+            pool_id: The pool's id.
+            timeout: Maximum seconds to wait, or a timedelta; None waits without a limit.
+            progress: "auto", "notebook", "text", "log", False or a callable that gets a `tf.Progress`.
+
+        Returns:
+            The pool as it is now.
+
+        Raises:
+            NotFound: If the pool does not exist.
+            OperationFailed: If the operation ended with FAIL; `.operation` holds it.
+            OperationTimeout: If the operation did not end in time; it continues at the service.
+
+        Source: Toloka API, "Close pool"; Toloka-Kit 1.2.3 for the result.
+        """
+        operation = await self.close_pool_async(pool_id)
+        return await self._after(operation, timeout, progress, "/v1/pools/{}", pool_id)
+
+    @api_call
+    async def close_pool_async(self, pool_id: Id) -> Row | None:
+        """Start closing a pool.
 
         Args:
             pool_id: The pool's id.
@@ -161,8 +229,30 @@ class PoolCalls(BaseCalls):
         return await self._run_action("/v1/pools/{}/close", pool_id)
 
     @api_call
-    async def close_pool_for_update(self, pool_id: Id) -> Row | None:
-        """Close a pool for editing. The service opens it again after 15 minutes.
+    async def close_pool_for_update(self, pool_id: Id, *, timeout: Timeout = None, progress: ProgressArg = "auto") -> Row:
+        """Close a pool for editing, and wait until it is closed. The service opens it again after 15 minutes.
+
+        Args:
+            pool_id: The pool's id.
+            timeout: Maximum seconds to wait, or a timedelta; None waits without a limit.
+            progress: "auto", "notebook", "text", "log", False or a callable that gets a `tf.Progress`.
+
+        Returns:
+            The pool as it is now.
+
+        Raises:
+            NotFound: If the pool does not exist.
+            OperationFailed: If the operation ended with FAIL; `.operation` holds it.
+            OperationTimeout: If the operation did not end in time; it continues at the service.
+
+        Source: Toloka API, "Close pool for editing"; Toloka-Kit 1.2.3 for the result.
+        """
+        operation = await self.close_pool_for_update_async(pool_id)
+        return await self._after(operation, timeout, progress, "/v1/pools/{}", pool_id)
+
+    @api_call
+    async def close_pool_for_update_async(self, pool_id: Id) -> Row | None:
+        """Start closing a pool for editing. The service opens it again after 15 minutes.
 
         Args:
             pool_id: The pool's id.
@@ -178,8 +268,31 @@ class PoolCalls(BaseCalls):
         return await self._run_action("/v1/pools/{}/close-for-update", pool_id)
 
     @api_call
-    async def archive_pool(self, pool_id: Id) -> Row | None:
-        """Archive a closed pool.
+    async def archive_pool(self, pool_id: Id, *, timeout: Timeout = None, progress: ProgressArg = "auto") -> Row:
+        """Archive a closed pool, and wait until it is archived.
+
+        Args:
+            pool_id: The pool's id.
+            timeout: Maximum seconds to wait, or a timedelta; None waits without a limit.
+            progress: "auto", "notebook", "text", "log", False or a callable that gets a `tf.Progress`.
+
+        Returns:
+            The pool as it is now.
+
+        Raises:
+            NotFound: If the pool does not exist.
+            Conflict: If the pool's state does not allow it.
+            OperationFailed: If the operation ended with FAIL; `.operation` holds it.
+            OperationTimeout: If the operation did not end in time; it continues at the service.
+
+        Source: Toloka API, "Archive pool"; Toloka-Kit 1.2.3 for the result.
+        """
+        operation = await self.archive_pool_async(pool_id)
+        return await self._after(operation, timeout, progress, "/v1/pools/{}", pool_id)
+
+    @api_call
+    async def archive_pool_async(self, pool_id: Id) -> Row | None:
+        """Start archiving a closed pool.
 
         Args:
             pool_id: The pool's id.
@@ -196,11 +309,11 @@ class PoolCalls(BaseCalls):
         return await self._run_action("/v1/pools/{}/archive", pool_id)
 
     @api_call
-    async def get_analytics(self, stats: Sequence[Mapping[str, Any]], *, progress: ProgressArg = "auto") -> list[Row]:
+    async def get_analytics(self, stats: Sequence[JsonObject], *, progress: ProgressArg = "auto") -> list[Row]:
         """Return statistics of pools as computed by the service. Wait for the operation, showing its progress.
 
         Args:
-            stats: 1 to 10 dicts such as `{"name": "completion_percentage", "subject": "POOL", "subject_id": pool_id}`. Names:
+            stats: At most 10 dicts, as `{"name": "completion_percentage", "subject": "POOL", "subject_id": pool_id}`. Names:
                 real_tasks_count, submitted_assignments_count, skipped_assignments_count, rejected_assignments_count,
                 approved_assignments_count, completion_percentage, avg_submit_assignment_millis, spent_budget (US dollars),
                 unique_workers_count, unique_submitters_count, active_workers_by_filter_count (with `interval_hours`),
@@ -212,14 +325,14 @@ class PoolCalls(BaseCalls):
             result is a number or `{"value": number, ...}`. `pd.json_normalize` makes a DataFrame of the list.
 
         Raises:
-            InputError: If `stats` is not a list of 1 to 10 dicts; nothing was sent.
-            ValidationFailed: If a dict is not valid; `.payload` says which.
+            InputError: If `stats` is not a list, or empty; nothing was sent.
+            ValidationFailed: If a dict is not valid, or there are too many; `.payload` says which.
             OperationFailed: If the operation ended with FAIL.
 
-        Source: Toloka-Kit 1.2.3 (the path is not in the API's document).
+        Source: Toloka-Kit 1.2.3 for the path, which is not in the API's document, and for the maximum.
         """
-        if isinstance(stats, str) or not isinstance(stats, Sequence) or not 1 <= len(stats) <= MAX_STATS:
-            raise InputError(f"stats must be a list of 1 to {MAX_STATS} dicts.", column="stats")
+        if isinstance(stats, str) or not isinstance(stats, Sequence) or not stats:
+            raise InputError("stats must be a list of dicts that is not empty.", column="stats")
         return await run_on_loop(_analytics(self.service, json_body(list(stats)), progress))
 
 

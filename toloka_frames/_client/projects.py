@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toloka_frames._client.base_calls import BaseCalls
 from toloka_frames._client.call import api_call
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._schema.row import Row
+    from toloka_frames._transport.bodies import JsonObject
+    from toloka_frames._transport.operations import Timeout
     from toloka_frames._validation import Id
 
 
@@ -35,7 +36,7 @@ class ProjectCalls(BaseCalls):
         return await self._get("/v1/projects/{}", project_id)
 
     @api_call
-    async def create_project(self, project: Mapping[str, Any]) -> Row:
+    async def create_project(self, project: JsonObject) -> Row:
         """Create a project.
 
         The call has no idempotency key: after `OutcomeUnknown`, check the list of projects before you call it again.
@@ -55,7 +56,7 @@ class ProjectCalls(BaseCalls):
         return await self._post("/v1/projects", body=project)
 
     @api_call
-    async def update_project(self, project_id: Id, project: Mapping[str, Any]) -> Row:
+    async def update_project(self, project_id: Id, project: JsonObject) -> Row:
         """Replace a project.
 
         Args:
@@ -75,8 +76,31 @@ class ProjectCalls(BaseCalls):
         return await self._put("/v1/projects/{}", project_id, body=project)
 
     @api_call
-    async def archive_project(self, project_id: Id) -> Row | None:
-        """Archive a project whose pools are all archived.
+    async def archive_project(self, project_id: Id, *, timeout: Timeout = None, progress: ProgressArg = "auto") -> Row:
+        """Archive a project whose pools are all archived, and wait until it is archived.
+
+        Args:
+            project_id: The project's id.
+            timeout: Maximum seconds to wait, or a timedelta; None waits without a limit.
+            progress: "auto", "notebook", "text", "log", False or a callable that gets a `tf.Progress`.
+
+        Returns:
+            The project as it is now.
+
+        Raises:
+            NotFound: If the project does not exist.
+            Conflict: If one of the project's pools is not archived.
+            OperationFailed: If the operation ended with FAIL; `.operation` holds it.
+            OperationTimeout: If the operation did not end in time; it continues at the service.
+
+        Source: Toloka API, "Archive project"; Toloka-Kit 1.2.3 for the result.
+        """
+        operation = await self.archive_project_async(project_id)
+        return await self._after(operation, timeout, progress, "/v1/projects/{}", project_id)
+
+    @api_call
+    async def archive_project_async(self, project_id: Id) -> Row | None:
+        """Start archiving a project whose pools are all archived.
 
         Args:
             project_id: The project's id.
@@ -93,7 +117,7 @@ class ProjectCalls(BaseCalls):
         return await self._run_action("/v1/projects/{}/archive", project_id)
 
     @api_call
-    async def check_update_project_for_major_version_change(self, project_id: Id, project: Mapping[str, Any]) -> Row:
+    async def check_update_project_for_major_version_change(self, project_id: Id, project: JsonObject) -> Row:
         """Check what `update_project` would change, without changing it.
 
         Args:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toloka_frames._client.base_calls import BaseCalls
 from toloka_frames._client.call import api_call
 from toloka_frames._transport.http import OPERATION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._schema.row import Row
+    from toloka_frames._transport.bodies import JsonObject
+    from toloka_frames._transport.operations import Timeout
     from toloka_frames._validation import Id
 
 
@@ -36,7 +37,7 @@ class TrainingCalls(BaseCalls):
         return await self._get("/v1/trainings/{}", training_id)
 
     @api_call
-    async def create_training(self, training: Mapping[str, Any]) -> Row:
+    async def create_training(self, training: JsonObject) -> Row:
         """Create a training.
 
         The call has no idempotency key: after `OutcomeUnknown`, check the list of trainings before you call it again.
@@ -56,7 +57,7 @@ class TrainingCalls(BaseCalls):
         return await self._post("/v1/trainings", body=training)
 
     @api_call
-    async def update_training(self, training_id: Id, training: Mapping[str, Any]) -> Row:
+    async def update_training(self, training_id: Id, training: JsonObject) -> Row:
         """Replace a training.
 
         Args:
@@ -76,7 +77,30 @@ class TrainingCalls(BaseCalls):
         return await self._put("/v1/trainings/{}", training_id, body=training)
 
     @api_call
-    async def clone_training(self, training_id: Id) -> Row:
+    async def clone_training(self, training_id: Id, *, timeout: Timeout = None, progress: ProgressArg = "auto") -> Row:
+        """Clone a training, and wait until the clone exists.
+
+        Args:
+            training_id: The training's id.
+            timeout: Maximum seconds to wait, or a timedelta; None waits without a limit.
+            progress: "auto", "notebook", "text", "log", False or a callable that gets a `tf.Progress`.
+
+        Returns:
+            The new training.
+
+        Raises:
+            NotFound: If the training does not exist.
+            OutcomeUnknown: If the response was lost; a clone may have been started.
+            OperationFailed: If the operation ended with FAIL; `.operation` holds it.
+            OperationTimeout: If the operation did not end in time; it continues at the service.
+
+        Source: Toloka API, "Clone training pool" (20 a minute, 100 a day); Toloka-Kit 1.2.3 for the result.
+        """
+        operation = await self.clone_training_async(training_id)
+        return await self._after(operation, timeout, progress, "/v1/trainings/{}")
+
+    @api_call
+    async def clone_training_async(self, training_id: Id) -> Row:
         """Start cloning a training.
 
         Args:
@@ -94,8 +118,31 @@ class TrainingCalls(BaseCalls):
         return await self._post("/v1/trainings/{}/clone", training_id, returns=OPERATION)
 
     @api_call
-    async def open_training(self, training_id: Id) -> Row | None:
-        """Open a training.
+    async def open_training(self, training_id: Id, *, timeout: Timeout = None, progress: ProgressArg = "auto") -> Row:
+        """Open a training, and wait until it is open.
+
+        Args:
+            training_id: The training's id.
+            timeout: Maximum seconds to wait, or a timedelta; None waits without a limit.
+            progress: "auto", "notebook", "text", "log", False or a callable that gets a `tf.Progress`.
+
+        Returns:
+            The training as it is now.
+
+        Raises:
+            NotFound: If the training does not exist.
+            Conflict: If the training's state does not allow it.
+            OperationFailed: If the operation ended with FAIL; `.operation` holds it.
+            OperationTimeout: If the operation did not end in time; it continues at the service.
+
+        Source: Toloka API, "Open training"; Toloka-Kit 1.2.3 for the result.
+        """
+        operation = await self.open_training_async(training_id)
+        return await self._after(operation, timeout, progress, "/v1/trainings/{}", training_id)
+
+    @api_call
+    async def open_training_async(self, training_id: Id) -> Row | None:
+        """Start opening a training.
 
         Args:
             training_id: The training's id.
@@ -112,8 +159,30 @@ class TrainingCalls(BaseCalls):
         return await self._run_action("/v1/trainings/{}/open", training_id)
 
     @api_call
-    async def close_training(self, training_id: Id) -> Row | None:
-        """Close a training.
+    async def close_training(self, training_id: Id, *, timeout: Timeout = None, progress: ProgressArg = "auto") -> Row:
+        """Close a training, and wait until it is closed.
+
+        Args:
+            training_id: The training's id.
+            timeout: Maximum seconds to wait, or a timedelta; None waits without a limit.
+            progress: "auto", "notebook", "text", "log", False or a callable that gets a `tf.Progress`.
+
+        Returns:
+            The training as it is now.
+
+        Raises:
+            NotFound: If the training does not exist.
+            OperationFailed: If the operation ended with FAIL; `.operation` holds it.
+            OperationTimeout: If the operation did not end in time; it continues at the service.
+
+        Source: Toloka API, "Close training"; Toloka-Kit 1.2.3 for the result.
+        """
+        operation = await self.close_training_async(training_id)
+        return await self._after(operation, timeout, progress, "/v1/trainings/{}", training_id)
+
+    @api_call
+    async def close_training_async(self, training_id: Id) -> Row | None:
+        """Start closing a training.
 
         Args:
             training_id: The training's id.
@@ -129,8 +198,32 @@ class TrainingCalls(BaseCalls):
         return await self._run_action("/v1/trainings/{}/close", training_id)
 
     @api_call
-    async def close_training_for_update(self, training_id: Id) -> Row | None:
-        """Close a training for editing. The service opens it again after 15 minutes.
+    async def close_training_for_update(
+        self, training_id: Id, *, timeout: Timeout = None, progress: ProgressArg = "auto"
+    ) -> Row:
+        """Close a training for editing, and wait until it is closed. The service opens it again after 15 minutes.
+
+        Args:
+            training_id: The training's id.
+            timeout: Maximum seconds to wait, or a timedelta; None waits without a limit.
+            progress: "auto", "notebook", "text", "log", False or a callable that gets a `tf.Progress`.
+
+        Returns:
+            The training as it is now.
+
+        Raises:
+            NotFound: If the training does not exist.
+            OperationFailed: If the operation ended with FAIL; `.operation` holds it.
+            OperationTimeout: If the operation did not end in time; it continues at the service.
+
+        Source: Toloka API, "Close training for editing"; Toloka-Kit 1.2.3 for the result.
+        """
+        operation = await self.close_training_for_update_async(training_id)
+        return await self._after(operation, timeout, progress, "/v1/trainings/{}", training_id)
+
+    @api_call
+    async def close_training_for_update_async(self, training_id: Id) -> Row | None:
+        """Start closing a training for editing. The service opens it again after 15 minutes.
 
         Args:
             training_id: The training's id.
@@ -146,8 +239,31 @@ class TrainingCalls(BaseCalls):
         return await self._run_action("/v1/trainings/{}/close-for-update", training_id)
 
     @api_call
-    async def archive_training(self, training_id: Id) -> Row | None:
-        """Archive a closed training.
+    async def archive_training(self, training_id: Id, *, timeout: Timeout = None, progress: ProgressArg = "auto") -> Row:
+        """Archive a closed training, and wait until it is archived.
+
+        Args:
+            training_id: The training's id.
+            timeout: Maximum seconds to wait, or a timedelta; None waits without a limit.
+            progress: "auto", "notebook", "text", "log", False or a callable that gets a `tf.Progress`.
+
+        Returns:
+            The training as it is now.
+
+        Raises:
+            NotFound: If the training does not exist.
+            Conflict: If the training's state does not allow it.
+            OperationFailed: If the operation ended with FAIL; `.operation` holds it.
+            OperationTimeout: If the operation did not end in time; it continues at the service.
+
+        Source: Toloka API, "Archive training pool"; Toloka-Kit 1.2.3 for the result.
+        """
+        operation = await self.archive_training_async(training_id)
+        return await self._after(operation, timeout, progress, "/v1/trainings/{}", training_id)
+
+    @api_call
+    async def archive_training_async(self, training_id: Id) -> Row | None:
+        """Start archiving a closed training.
 
         Args:
             training_id: The training's id.

@@ -8,12 +8,13 @@ from __future__ import annotations
 import csv
 import io
 from functools import reduce
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from toloka_frames._errors import InputError
 from toloka_frames._schema.columns import EXTRA, TEXT, TIMESTAMP, Column
 from toloka_frames._schema.filters import some_of
 from toloka_frames._schema.json_rows import batch_of, json_text, parse_json
@@ -36,13 +37,42 @@ VALUE_PREFIXES = ("INPUT:", "OUTPUT:", "GOLDEN:", "HINT:")
 STATUS = "ASSIGNMENT:status"
 # one status has another name in exports than in the API
 API_STATUS, FILE_STATUS = "ACCEPTED", "APPROVED"
+ExportStatus: TypeAlias = Literal[AssignmentStatus, "APPROVED"]
+# the default of Toloka-Kit 1.2.3
+EXPORT_FIELDS: tuple[AssignmentField, ...] = (
+    "ASSIGNMENT:link",
+    "ASSIGNMENT:assignment_id",
+    "ASSIGNMENT:worker_id",
+    "ASSIGNMENT:status",
+    "ASSIGNMENT:started",
+)
+# parameters of the request with another name
+ARGUMENTS = {
+    "startTimeFrom": "start_time_from",
+    "startTimeTo": "start_time_to",
+    "excludeBanned": "exclude_banned",
+}
+
+
+def export_arguments(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `export_query` in parameters by name, or in those of a request, as Toloka-Kit's object has them.
+
+    Raises:
+        InputError: If there is no parameter of a name.
+    """
+    named = {ARGUMENTS.get(name, name): value for name, value in parameters.items() if name != "addRowDelimiter"}
+    for name in named:
+        if name not in ("status", "field", *ARGUMENTS.values()):
+            raise InputError(f"parameters: there is no parameter {name!r}.", column=name)
+    lists = {name: named[name].split(",") for name in ("status", "field") if isinstance(named.get(name), str)}
+    return named | lists
 
 
 def export_query(
-    status: AssignmentStatus | Enum | Collection[AssignmentStatus | Enum] | None,
+    status: ExportStatus | Enum | Collection[ExportStatus | Enum] | None,
     start_time_from: TimestampLike | None,
     start_time_to: TimestampLike | None,
-    exclude_banned: bool,
+    exclude_banned: bool | None,
     field: AssignmentField | Enum | Collection[AssignmentField | Enum] | None,
 ) -> dict[str, str]:
     """Check the arguments and return the query of the request, whose parameters have other names.
@@ -50,13 +80,14 @@ def export_query(
     Raises:
         InputError: If a value is not valid.
     """
-    statuses = validate("status", some_of(one_of(AssignmentStatus)), get_args(AssignmentStatus) if status is None else status)
+    statuses = validate("status", some_of(one_of(ExportStatus)), get_args(AssignmentStatus) if status is None else status)
     query = {
-        "status": ",".join(FILE_STATUS if name == API_STATUS else name for name in statuses.split(",")),
+        "status": ",".join(dict.fromkeys(FILE_STATUS if name == API_STATUS else name for name in statuses.split(","))),
         "field": validate("field", some_of(one_of(AssignmentField)), get_args(AssignmentField) if field is None else field),
-        "excludeBanned": validate("exclude_banned", flag, exclude_banned),
-        "addRowDelimiter": "false",
     }
+    if exclude_banned is not None:
+        query["excludeBanned"] = validate("exclude_banned", flag, exclude_banned)
+    query["addRowDelimiter"] = "false"
     if start_time_from is not None:
         query["startTimeFrom"] = validate("start_time_from", format_timestamp, start_time_from)
     if start_time_to is not None:

@@ -30,6 +30,9 @@ AssignmentField: TypeAlias = Literal[
     "ASSIGNMENT:reward",
 ]
 AttachmentType: TypeAlias = Literal["ASSIGNMENT_ATTACHMENT"]
+RecipientsSelectType: TypeAlias = Literal["DIRECT", "FILTER", "ALL"]
+Verdict: TypeAlias = Literal["ACCEPTED", "REJECTED"]
+PriorityOrder: TypeAlias = Literal["ONE", "TWO", "THREE", "FOUR", "FIVE"]
 RestrictionScope: TypeAlias = Literal["SYSTEM", "ALL_PROJECTS", "PROJECT", "POOL"]
 MessageFolder: TypeAlias = Literal["INBOX", "OUTBOX", "AUTOMATIC_NOTIFICATION", "IMPORTANT", "UNREAD"]
 OperationStatus: TypeAlias = Literal["PENDING", "RUNNING", "SUCCESS", "FAIL"]

@@ -23,7 +23,7 @@ import httpx
 import pyarrow as pa
 import pyarrow.json as pa_json
 
-from toloka_frames._errors import AccessDenied, ConfigurationError, InputError, NotFound, QuotaExceeded, TolokaError
+from toloka_frames._errors import AccessDenied, ConfigurationError, NotFound, QuotaExceeded, TolokaError
 from toloka_frames._runtime.event_loop import in_thread, start
 from toloka_frames._schema.row import Row
 from toloka_frames._transport.auth import TokenAuth, redact, remove_token, shown_content, without_frames
@@ -648,21 +648,6 @@ def decode_arrow(body: bytes, schema: pa.Schema, *, unknown_fields: Literal["err
     )
     table.validate(full=True)  # the reader accepts bytes that are not UTF-8
     return table
-
-
-def json_body(body: Any) -> bytes:
-    """Return the JSON text of a request's body.
-
-    Raises:
-        InputError: If the body holds a value that JSON cannot express.
-    """
-    try:
-        # beyond ASCII a letter of two bytes would become six, and the service's limits are in bytes
-        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"The body cannot be sent as JSON: {error}.", hint="Use text, numbers, booleans, lists and dicts."
-        ) from error
 
 
 def _unpickled(source: Callable[[], str], url: str, headers: Mapping[str, str], options: Mapping[str, Any]) -> ApiClient:

@@ -12,7 +12,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._validation import Id
 
-
+# seconds, or a timedelta as in Toloka-Kit; None for no limit
+Timeout: TypeAlias = float | timedelta | None
 FINAL_STATUSES = ("SUCCESS", "FAIL")
 ALREADY_EXISTS = "OPERATION_ALREADY_EXISTS"
 LOG_HINT = "The reasons are in its log: await client.get_operation_log(operation_id)."
@@ -87,7 +89,7 @@ async def start(service: ApiClient, path: str, query: Mapping[str, str], content
         raise
 
 
-async def wait(service: ApiClient, operation: Mapping[str, Any] | Id, timeout: float | None, progress: ProgressArg) -> Row:
+async def wait(service: ApiClient, operation: Mapping[str, Any] | Id, timeout: Timeout, progress: ProgressArg) -> Row:
     """Wait until an operation ends, show its progress, and return it.
 
     Raises:
@@ -103,7 +105,8 @@ async def wait(service: ApiClient, operation: Mapping[str, Any] | Id, timeout: f
         )
     title = f"{operation.get('type', 'operation')}"
     with track_progress(progress, title, total=100, unit="%", quiet=MIN_DELAY_SECONDS) as tracker:
-        ended = await _ended_within(service, operation, timeout, tracker)
+        seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+        ended = await _ended_within(service, operation, seconds, tracker)
         if ended["status"] == "FAIL":
             raise operation_failed(ended)
     return ended

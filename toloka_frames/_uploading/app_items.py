@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from toloka_frames._errors import InputError
 from toloka_frames._reading import field_specs
 from toloka_frames._runtime.event_loop import both
 from toloka_frames._schema.bulk import CREATE_APP_BATCH, CREATE_APP_ITEMS
+from toloka_frames._schema.keywords import PriorityOrder
 from toloka_frames._uploading.cells import check_fields, column_roles, convert_rows
 from toloka_frames._uploading.ledger import place_of
 from toloka_frames._uploading.requests import FRAME_BLOCK_ROWS, PoolObjects, content_hashes, make_plan, number_array
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from toloka_frames._uploading.cells import ColumnRoles, ConvertedRows
     from toloka_frames._uploading.requests import Hashes, UploadPlan
     from toloka_frames._validation import Id
-
-PriorityOrder: TypeAlias = Literal["ONE", "TWO", "THREE", "FOUR", "FIVE"]
 
 
 @upload_verb
