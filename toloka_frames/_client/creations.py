@@ -130,8 +130,15 @@ def _query(parameters: Mapping[str, Any]) -> dict[str, str]:
 
 
 async def _start(service: ApiClient, creation: Creation) -> Row:
-    """Send the request and return the operation, or what it has created if it does not start one."""
-    return await _send(service, creation, creation.body())
+    """Send the request and return the operation, or what it has created if it does not start one.
+
+    Raises:
+        OperationFailed: If the operation has already ended with FAIL.
+    """
+    started = await _send(service, creation, creation.body())
+    if creation.is_async and started["status"] == "FAIL":
+        raise operations.operation_failed(started)
+    return started
 
 
 async def _create(service: ApiClient, creation: Creation, timeout: Timeout, progress: ProgressArg) -> Row:
