@@ -160,13 +160,13 @@ class Responses:
         return prefix + "*" + path[len(prefix) :].partition("/")[2] if self._own_id and path.startswith(prefix) else path
 
     def _body(self, exchange: dict[str, Any]) -> bytes:
-        text = (exchange["answer"] or "").encode("latin1").decode("utf-8")
-        value = json.loads(text) if text.startswith("{") else {}
+        body: bytes = (exchange["answer"] or "").encode("latin1")  # recorded byte by byte
+        value = json.loads(body) if body.startswith(b"{") else {}
         if "has_more" in value:
             return json.dumps(value | {"has_more": False}).encode()
         if self._own_id and "status" in value and "type" in value and not exchange["path"].endswith("/log"):
             return json.dumps(value | {"id": self._own_id}).encode()
-        return text.encode()
+        return body
 
 
 async def _call(call: Recorded, client: tf.AsyncTolokaClient, folder: Path) -> Any:
