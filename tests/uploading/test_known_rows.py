@@ -500,6 +500,14 @@ def task_server() -> Iterator[TaskServer]:
         yield server
 
 
+def test_the_largest_integer_that_every_float_equals_is_not_created_twice(task_server: TaskServer, tmp_path: Path) -> None:
+    client, options = task_server.async_client(), {"ledger": tmp_path / "uploads.db"}
+    integers = pd.DataFrame({"meta": [{"a": value} for value in (2**53, -(2**53))]})
+    floats = pd.DataFrame({"meta": [{"a": float(value)} for value in (2**53, -(2**53))]})
+    tf.create_tasks(integers, client, "1", allow_defaults=True, progress=False, **options)  # type: ignore[arg-type]
+    assert len(tf.new_rows(floats, client, "1", **options)) == 0  # type: ignore[arg-type]
+
+
 @settings(deadline=None, max_examples=examples(25), derandomize=True)
 @given(values=st.lists(VALUES, min_size=1, max_size=6), data=st.data())
 def test_rows_that_are_equal_in_pandas_are_not_created_twice(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from toloka_frames._schema.field_types import FieldType
 
 MAX_LEVELS = 200  # orjson writes 254 levels; a task adds some around its values
-MAX_EXACT_FLOAT = 2**53  # below it, a float represents every integer exactly
+MAX_EXACT_FLOAT = 2**53  # up to it, a float represents every integer exactly
 MAX_INTEGER = 2**64  # orjson writes integers below it
 JSON_TYPES = {str, bool, int, float, list, dict}
 JSON_START = r"^\s*(?:[\[{\"\d-]|true|false|null)"  # also for Arrow
@@ -200,7 +200,7 @@ def _with_integers(value: Any) -> Any:
 
 
 def _whole_as_integer(value: Any) -> Any:
-    is_whole = type(value) is float and -MAX_EXACT_FLOAT < value < MAX_EXACT_FLOAT and value.is_integer()
+    is_whole = type(value) is float and -MAX_EXACT_FLOAT <= value <= MAX_EXACT_FLOAT and value.is_integer()
     return int(value) if is_whole else value
 
 
