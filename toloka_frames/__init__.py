@@ -23,6 +23,8 @@ Example:
 README.md lists every function and call, docs/ explains them, and CONTRIBUTING.md describes how to work on the code.
 """
 
+from inspect import isfunction
+
 from toloka_frames import aio
 from toloka_frames._client.client import AsyncTolokaClient, TolokaClient
 from toloka_frames._client.doctor import doctor
@@ -66,7 +68,7 @@ from toloka_frames._reading.foreign_rows import to_arrow, to_dataframe, to_parqu
 from toloka_frames._reading.parts import verify
 from toloka_frames._reading.scan import Scan
 from toloka_frames._reading.sync import Synced, sync
-from toloka_frames._runtime.event_loop import run
+from toloka_frames._runtime.event_loop import public_call, public_class, run
 from toloka_frames._runtime.progress import Progress
 from toloka_frames._schema.row import Row
 from toloka_frames._transport.retries import Retries
@@ -157,5 +159,10 @@ __all__ = [
 ]
 
 for _name in __all__:
-    if getattr(globals()[_name], "__module__", "").startswith("toloka_frames._"):
-        globals()[_name].__module__ = "toloka_frames"
+    _public = globals()[_name]
+    if isinstance(_public, type) and not issubclass(_public, BaseException):
+        public_class(_public)
+    elif isfunction(_public):
+        _public = globals()[_name] = public_call(_public)
+    if getattr(_public, "__module__", "").startswith("toloka_frames._"):
+        _public.__module__ = "toloka_frames"

@@ -34,6 +34,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from toloka_frames._tracebacks import ShortTraceback
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
@@ -42,8 +44,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class TolokaError(Exception):
+class TolokaError(ShortTraceback, Exception):
     """The base class of the package's errors.
+
+    A printed traceback has the caller's lines and one line of this package, and not the cause, which the message states;
+    with the environment variable TOLOKA_FRAMES_TRACEBACK=full it has everything. `__cause__` is the cause in either case.
 
     Attributes:
         hint: What to do about it, or "".
@@ -59,7 +64,8 @@ class TolokaError(Exception):
         self.hint = hint
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self.args, self.__dict__)
+        # without the cause, as Python pickles errors
+        return _restore, (type(self), self.args, {name: value for name, value in vars(self).items() if name != "_cause"})
 
 
 def _restore(kind: type[TolokaError], args: tuple[Any, ...], attributes: dict[str, Any]) -> TolokaError:
@@ -297,7 +303,7 @@ class WriteFailed(TolokaError, OSError):
         self.errno = errno
 
 
-class _UploadOutcome(BaseException):
+class _UploadOutcome(ShortTraceback):
     """Mixin for errors with the results of an upload; `hint` is passed to `TolokaError`."""
 
     def __init__(self, message: str, *, results: pd.DataFrame, upload_id: str = "", **hint: str) -> None:

@@ -18,7 +18,7 @@ from toloka_frames._reading.parquet_file import ParquetFile, ParquetOptions
 from toloka_frames._reading.scan import Scan, check_scan
 from toloka_frames._reading.sinks import ROW_GROUP_ROWS, DtypeBackend, check_dtype_backend, to_frame
 from toloka_frames._reading.sync import DEFAULT_LAG, Synced, awaited_sync
-from toloka_frames._runtime.event_loop import run_on_loop
+from toloka_frames._runtime.event_loop import public_call, run_on_loop
 from toloka_frames._uploading import app_items, bonuses, known_rows, recovery, row_updates, tasks
 from toloka_frames._uploading.upload import awaited
 
@@ -152,3 +152,6 @@ accept_assignments = awaited(row_updates.accept_assignments)
 reject_assignments = awaited(row_updates.reject_assignments)
 resume = awaited(recovery.resume)
 reconcile = awaited(recovery.reconcile)
+
+for _name in __all__:
+    globals()[_name] = public_call(globals()[_name])

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 from itertools import zip_longest
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from toloka_frames._runtime.event_loop import run
+from toloka_frames._runtime.call_coroutine import CallCoroutine
+from toloka_frames._runtime.event_loop import arguments_checked, public_call, run
 from toloka_frames._validation import id_or_none, id_text
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+INSTEAD = "tf.TolokaClient, whose calls return their results"
 
 
 class SynchronousCalls:
@@ -34,8 +37,15 @@ class api_call(Generic[P, T]):  # noqa: N801 -- a decorator of methods, like pro
     """
 
     def __init__(self, method: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]) -> None:
-        self._method = with_text_ids(method)
+        make = with_text_ids(arguments_checked(method))
+
+        @public_call
+        @functools.wraps(method)
+        def run_call(client: Any, *args: P.args, **kwargs: P.kwargs) -> T:
+            return run(make(client.calls, *args, **kwargs))
+
         self.__doc__ = method.__doc__
+        self._run, self._await = run_call, AwaitedCall(method, make)
 
     @overload
     def __get__(self, client: None, owner: Any = None) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]: ...
@@ -44,16 +54,29 @@ class api_call(Generic[P, T]):  # noqa: N801 -- a decorator of methods, like pro
     @overload
     def __get__(self, client: object, owner: Any = None) -> Callable[P, Coroutine[Any, Any, T]]: ...
     def __get__(self, client: Any, owner: Any = None) -> Any:
-        if not isinstance(client, SynchronousCalls):
-            return self._method.__get__(client, owner)
-        method: Callable[P, Coroutine[Any, Any, T]] = self._method.__get__(client.calls)
+        function = self._run if issubclass(owner or type(client), SynchronousCalls) else self._await
+        return function if client is None else MethodType(function, client)
 
-        @functools.wraps(method)
-        def call(*args: P.args, **kwargs: P.kwargs) -> T:
-            return run(method(*args, **kwargs))
 
-        vars(call).pop("__signature__", None)  # it has `self`; without it, the method's own is shown
-        return call
+class AwaitedCall(Generic[P, T]):
+    """A coroutine method that returns a `CallCoroutine`; for `inspect` it is the method, and so a coroutine function.
+
+    Args:
+        method: The method.
+        make: Checks the arguments and returns the method's coroutine.
+    """
+
+    def __init__(self, method: Callable[..., Any], make: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]) -> None:
+        functools.update_wrapper(self, method)
+        # what inspect requires of a function that is not one of Python's
+        for name in ("__code__", "__defaults__", "__kwdefaults__"):
+            setattr(self, name, getattr(method, name))
+        self._make = make
+        self._name = f"client.{method.__name__}"
+
+    def __call__(self, client: Any, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
+        """Return the coroutine."""
+        return CallCoroutine(self._make(client, *args, **kwargs), self._name, INSTEAD)
 
 
 def with_text_ids(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
@@ -68,10 +91,10 @@ def with_text_ids(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Co
         return method
 
     @functools.wraps(method)
-    async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+    def call(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
         named = zip_longest(args, list(parameters)[: len(args)])
         texts: Any = [ids[name](name, value) if name in ids else value for value, name in named]
         keywords: Any = {name: ids[name](name, value) if name in ids else value for name, value in kwargs.items()}
-        return await method(*texts, **keywords)
+        return method(*texts, **keywords)
 
     return call

@@ -76,7 +76,7 @@ class BaseClient(Lists, ProjectCalls, PoolCalls, TrainingCalls, TaskCalls, Peopl
             proxy=proxy,
             transport=transport,
         )
-        warn_of_exposure(base_url, verify, transport, stacklevel=2)
+        warn_of_exposure(base_url, verify, transport, stacklevel=3)  # this method is a public_call
 
     def __repr__(self) -> str:
         # a traceback that shows local variables also shows a client whose constructor failed

@@ -36,6 +36,7 @@ from toloka_frames._schema.lists import (
     USER_SKILLS,
     WEBHOOK_SUBSCRIPTIONS,
 )
+from toloka_frames._tracebacks import shown_short
 from toloka_frames._validation import nearest_hint, page_size, validate
 
 if TYPE_CHECKING:
@@ -460,4 +461,4 @@ def _check_names(method: str, resource: Resource, filters: Mapping[str, Any]) ->
             method = method.replace(" ", "_")
             known = list(inspect.signature(getattr(Lists, method)).parameters)[1:]
             hint = nearest_hint(name, known) or f"; it takes {', '.join(known)}"
-            raise TypeError(f"{method}() got an unexpected keyword argument {name!r}{hint}")
+            raise shown_short(TypeError(f"{method}() got an unexpected keyword argument {name!r}{hint}"))

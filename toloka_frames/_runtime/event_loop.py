@@ -3,6 +3,8 @@
 Connections belong to the loop that opened them, so every request of the process runs on one loop, in a daemon thread. The
 caller that waits for it (a thread in `run`, a coroutine of another loop in `run_on_loop`) meanwhile calls the callbacks that
 the work passed to `on_tick`: a display is drawn by its caller, never by the loop's thread.
+
+Every public function and method is a `public_call`: its errors have short tracebacks, and wrong arguments are explained.
 """
 
 from __future__ import annotations
@@ -10,7 +12,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import difflib
+import functools
+import inspect
+import opcode
 import os
+import re
 import signal
 import sys
 import threading
@@ -20,10 +27,13 @@ import nest_asyncio
 import sniffio
 
 from toloka_frames._errors import InputError, LoopError
+from toloka_frames._tracebacks import is_full, is_shown_short, shorten, shown_short
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+    from types import FrameType, TracebackType
 
+AnyFunction = TypeVar("AnyFunction", bound="Callable[..., Any]")
 P = ParamSpec("P")
 T = TypeVar("T")
 Other = TypeVar("Other")
@@ -36,7 +46,111 @@ LOST_LOOP_HINT = (
     "Requests in flight may have taken effect. The next call starts another loop, for which a new client is needed."
 )
 
+LEAVE_OUT_AWAIT = (
+    "leave out `await`, or use a call of AsyncTolokaClient or a function of tf.aio, such as tf.aio.to_dataframe(scan)"
+)
+UNEXPECTED = re.compile(r"got (?:an unexpected|some positional-only arguments passed as) keyword arguments? '(\w+)'")
+
 _ticks: contextvars.ContextVar[list[Callable[[], None]] | None] = contextvars.ContextVar("ticks", default=None)
+
+
+class ShortTracebacks(contextlib.ContextDecorator):
+    """Shorten the tracebacks of errors of this package that leave the block; the frame of the block itself is left out too.
+
+    Args:
+        is_inside: Whether the caller of the block is a function of this package too, whose line is the one to show.
+    """
+
+    def __init__(self, *, is_inside: bool = False) -> None:
+        self._is_inside = is_inside
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if error is not None and traceback is not None:
+            # the frame of the block holds the arguments, of which one may be the token
+            error.__traceback__ = traceback.tb_next
+            if is_shown_short(error):
+                # Python adds no entry for the frame of a `with` that lets an error pass
+                shorten(error, None if self._is_inside and not is_full() else traceback.tb_next)
+
+
+class _ArgumentCheck(ShortTracebacks):
+    """Name the nearest parameter where a keyword is unknown."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self._function = function
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if isinstance(error, TypeError) and traceback is not None and traceback.tb_next is None:
+            # the call itself has failed, before the function began
+            explain_keyword(error, self._function)
+        super().__exit__(kind, error, traceback)
+
+
+class _OrdinaryCall(_ArgumentCheck):
+    """Reject a call that is awaited although it returns its result, before anything is sent."""
+
+    def __enter__(self) -> Self:
+        caller = sys._getframe(2)  # noqa: SLF001 -- after this function and the decorator's own
+        if caller.f_code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR) and _awaits_result(caller):
+            # in one line, because the frames of this method and of the decorator are shown too
+            raise InputError(f"{self._function.__name__}() is not a coroutine: {LEAVE_OUT_AWAIT}.")
+        return self
+
+
+def public_call(function: AnyFunction) -> AnyFunction:
+    """Make a function one that users call: shorten the tracebacks of its errors, and explain wrong arguments."""
+    if inspect.iscoroutinefunction(function):
+        return cast("AnyFunction", _awaited(function))
+    return _OrdinaryCall(function)(function)
+
+
+def arguments_checked(function: AnyFunction) -> AnyFunction:
+    """Make a function explain wrong arguments; it may be awaited."""
+    return _ArgumentCheck(function)(function)
+
+
+def public_class(cls: type) -> None:
+    """Make the methods of a class, and of its bases in this package, public calls."""
+    for base in cls.__mro__:
+        if base.__module__.partition(".")[0] != __name__.partition(".")[0]:
+            continue
+        for name, value in list(vars(base).items()):
+            if inspect.isfunction(value) and not hasattr(value, "__wrapped__") and (name[0] != "_" or name == "__init__"):
+                setattr(base, name, public_call(value))
+            elif isinstance(value, property) and value.fget and not hasattr(value.fget, "__wrapped__"):
+                setattr(base, name, property(public_call(value.fget), value.fset, value.fdel, value.__doc__))
+
+
+def _awaited(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    check = _ArgumentCheck(function)
+
+    @functools.wraps(function)
+    async def awaited_call(*args: P.args, **kwargs: P.kwargs) -> T:
+        with check:
+            return await function(*args, **kwargs)
+
+    return awaited_call
+
+
+def explain_keyword(error: TypeError, function: Callable[..., Any]) -> None:
+    """Add the nearest parameter of a function to the error of an unknown keyword."""
+    shown_short(error)
+    if (unknown := UNEXPECTED.search(str(error))) and "Did you mean" not in str(error):
+        known = [name for name in inspect.signature(function).parameters if name != "self"]
+        nearest = difflib.get_close_matches(unknown[1].lower(), known, n=1, cutoff=0.5)
+        error.args = (f"{error}; " + (f"the nearest is {nearest[0]!r}" if nearest else f"it takes {', '.join(known)}"),)
+
+
+def _awaits_result(frame: FrameType) -> bool:
+    """Return whether a frame awaits the result of the call that it is making."""
+    code, position = frame.f_code.co_code, frame.f_lasti + 2
+    while code[position] == opcode.opmap["CACHE"]:
+        position += 2
+    return code[position] == opcode.opmap["GET_AWAITABLE"]
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -157,7 +271,11 @@ def start(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
 def iterate(items: AsyncIterator[T]) -> Iterator[T]:
     """Read an async iterator on our loop, item by item; closing the iterator closes it there too."""
     try:
-        while (item := run(_next(items))) is not _END:
+        while True:
+            with ShortTracebacks(is_inside=True):
+                item = run(_next(items))
+            if item is _END:
+                return
             yield item  # type: ignore[misc]
     finally:
         if _is_on_our_loop():  # collected there, as garbage
@@ -184,7 +302,8 @@ class AsyncItems(Generic[T]):
     async def __anext__(self) -> T:
         while (item := next(self._items, _END)) is _END:
             try:
-                chunk = await run_on_loop(_next(self._chunks))
+                with ShortTracebacks():
+                    chunk = await run_on_loop(_next(self._chunks))
             except BaseException:
                 await self.aclose()  # it may not have begun to continue when it was cancelled
                 raise

@@ -18,7 +18,7 @@ import pandas as pd
 
 from toloka_frames._client.client import BaseClient
 from toloka_frames._errors import InputError, RowsAlreadyCreated, TolokaError, UploadCancelled, UploadError, UploadInterrupted
-from toloka_frames._runtime.event_loop import both, in_thread, run, run_on_loop
+from toloka_frames._runtime.event_loop import arguments_checked, both, in_thread, run, run_on_loop
 from toloka_frames._runtime.progress import ProgressArg, ProgressTracker, track_progress
 from toloka_frames._schema.bulk import CREATE_USER_BONUSES
 from toloka_frames._transport.http import account_unknown
@@ -73,6 +73,7 @@ RETRY_APP_ITEMS_HINT = (
 
 def upload_verb(prepare: Callable[Parameters, RowJob]) -> Callable[Parameters, pd.DataFrame]:
     """Make a function that prepares a job also run it and return its results."""
+    prepare = arguments_checked(prepare)
 
     @wraps(prepare)
     def verb(*args: Parameters.args, **kwargs: Parameters.kwargs) -> pd.DataFrame:
@@ -87,7 +88,7 @@ def upload_verb(prepare: Callable[Parameters, RowJob]) -> Callable[Parameters, p
 
 def awaited(verb: Callable[Parameters, pd.DataFrame]) -> Callable[Parameters, Coroutine[Any, Any, pd.DataFrame]]:
     """Return the async version of an `upload_verb`."""
-    prepare: Callable[Parameters, RowJob] = inspect.unwrap(verb)
+    prepare: Callable[Parameters, RowJob] = arguments_checked(inspect.unwrap(verb))
 
     @wraps(prepare)
     async def async_verb(*args: Parameters.args, **kwargs: Parameters.kwargs) -> pd.DataFrame:
