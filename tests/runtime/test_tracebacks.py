@@ -45,7 +45,7 @@ for name, code in CALLS.items():
     try:
         exec(compile(lines, "script.py", "exec"))
     except BaseException as error:
-        sys.excepthook(type(error), error, error.__traceback__.tb_next)
+        sys.excepthook(type(error), error.with_traceback(error.__traceback__.tb_next), None)
 toloka.close()
 """
 )
@@ -63,8 +63,8 @@ def sections(text: str) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def shown_by_python(folder: Path, **more: str) -> dict[str, str]:
-    code = f"CALLS = {CALLS!r}\n{SCRIPT}"
+def shown_by_python(folder: Path, calls: dict[str, str] = CALLS, **more: str) -> dict[str, str]:
+    code = f"CALLS = {calls!r}\n{SCRIPT}"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder, env=environment(**more)
     )
@@ -158,7 +158,8 @@ def test_no_traceback_shows_a_token(front_end: str, shown: dict[str, dict[str, s
 
 
 def test_all_frames_and_causes_are_shown_on_request(tmp_path: Path) -> None:
-    full = shown_by_python(tmp_path, TOLOKA_FRAMES_TRACEBACK="full")
+    calls = {name: CALLS[name] for name in ("ConnectionFailed", "AuthenticationFailed")}
+    full = shown_by_python(tmp_path, calls, TOLOKA_FRAMES_TRACEBACK="full")
     refused = full["ConnectionFailed"]
     assert len(refused.splitlines()) > 3 * MAX_LINES
     assert "httpx.ConnectError" in refused
