@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # Toloka-Kit's parameters object, a dict, or only an operation id
 Parameters: TypeAlias = JsonObject | UUID | str | None
 RESOURCES = {resource.path: resource for resource in (TASKS, TASK_SUITES, USER_BONUSES)}
+MAX_SHOWN_ERROR = 300  # characters
 HINTS = {
     True: "For one object there is create_task, create_task_suite and create_user_bonus.",
     False: "For a list there is create_tasks, create_task_suites and create_user_bonuses.",
@@ -197,7 +198,7 @@ async def _ended_log(
         failed = error
     log = await operations.read_log(service, operation["id"], creation.kind.object_id)
     if log.errors and not len(log.ids):
-        raise _not_valid(creation, log) from failed
+        raise _not_valid(creation, log) from None
     if failed is not None:
         raise failed
     if not log.mentions(range(len(creation.rows))):
@@ -207,8 +208,10 @@ async def _ended_log(
 
 def _not_valid(creation: Creation, log: OperationLog) -> ValidationFailed:
     errors = {str(position): _fields(output) for position, output in sorted(log.errors.items())}
+    position, first = next(iter(errors.items()))
     return ValidationFailed(
-        f"None of the {creation.kind.name} was created, because {len(errors):,} of {len(creation.rows):,} are not valid.",
+        f"None of the {creation.kind.name} was created, because {len(errors):,} of {len(creation.rows):,} are not valid; "
+        f"the first at position {position}: {json_body(first).decode()[:MAX_SHOWN_ERROR]}.",
         status=400,
         code="VALIDATION_ERROR",
         payload=errors,
