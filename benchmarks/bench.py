@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from footprint import OWN, SINKS, STATUS, LargeUpload, imports, streams
 from ledgers import listing, lookup
+from overhead import calls, iteration, parsing
 from pulls import DEFAULT, EIGHT, FLOOR, SEQUENTIAL, Pull
 from results import NO_LATENCY, machine, table, write
 from rows import LISTS, ListName
@@ -143,6 +144,23 @@ def memory(rows: int, rounds: int) -> Iterator[Figures]:
             yield from in_turns(f"peak memory of {sink}, app items", contenders, few(rounds), unit="MiB", rehearsal=False)
 
 
+def rows_overhead(rows: int, rounds: int) -> Iterator[Figures]:
+    """Iterate over the rows of a list, and parse its pages, into rows with attributes and into plain dicts."""
+    names: tuple[ListName, ...] = ("app_batches", "assignments")
+    for name in names:
+        with serving("pages.py", name, str(rows)) as server:
+            pull, what = Pull(name, f"{server}/0/0", rows), f"{rows:,} {name.replace('_', ' ')} as rows"
+            yield from in_turns(f"iterate over {what}", iteration(pull), rounds, server=server)
+            yield from in_turns(f"parse {what}: CPU", parsing(pull), rounds, unit="s CPU")
+
+
+def call_overhead(rows: int, rounds: int) -> Iterator[Figures]:
+    """Call the two clients for a small object."""
+    del rows
+    with serving("pages.py", "app_batches", "1") as server:
+        yield from in_turns("a call without latency", calls(f"{server}/0/0"), rounds, unit="µs")
+
+
 def few(rounds: int) -> int:
     """Return the number of rounds for work whose rounds are long."""
     return min(rounds, FEW_ROUNDS)
@@ -163,6 +181,8 @@ GROUPS: dict[str, Callable[[int, int], Iterator[Figures]]] = {
     "ledger": ledger,
     "imports": imported,
     "memory": memory,
+    "rows_overhead": rows_overhead,
+    "call_overhead": call_overhead,
 }
 
 if __name__ == "__main__":

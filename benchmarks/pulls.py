@@ -31,12 +31,20 @@ BYTES = "bytes only: plain socket"
 
 
 class Pull:
-    """A list of a page server, and the ways to pull it."""
+    """A list of a page server, and the ways to pull it.
+
+    Attributes:
+        url: The page server.
+        path: The path of the list after `/api`.
+        rows_key: The key of the rows in a page.
+        query: The query of the first page.
+    """
 
     def __init__(self, name: ListName, url: str, rows: int) -> None:
-        self._name, self._url, self._rows = name, url, rows
+        self._name, self.url, self._rows = name, url, rows
         self._list = LISTS[name]
-        self._query = {"sort": "id", "limit": str(self._list.page_rows), **dict(self._list.query)}
+        self.path, self.rows_key = self._list.path, self._list.rows
+        self.query = {"sort": "id", "limit": str(self._list.page_rows), **dict(self._list.query)}
 
     def bare(self) -> list[Contender]:
         """Return the least that any client must do, and the speed of the page server itself."""
@@ -71,7 +79,7 @@ class Pull:
 
     def scan(self) -> tf.Scan:
         """Return the list as a scan of a new client: the other contenders have new connections too."""
-        client = tf.AsyncTolokaClient("token", url=self._url)
+        client = tf.AsyncTolokaClient("token", url=self.url)
         parent = {"app_project_id": APP_PROJECT} if self._name.startswith("app_") else {"pool_id": POOL}
         scan: tf.Scan = getattr(client, f"get_{self._name}")(**parent)
         return scan
@@ -79,12 +87,12 @@ class Pull:
     def kit(self, kind: str) -> float:
         """Return the seconds of Toloka-Kit's sync or async client, in its own environment."""
         parent_id = APP_PROJECT if self._name.startswith("app_") else POOL
-        arguments = (self._url, self._name, str(self._list.page_rows), parent_id)
+        arguments = (self.url, self._name, str(self._list.page_rows), parent_id)
         return elsewhere(KIT, "kit.py", kind, *arguments, rows=self._rows)
 
     def dlt(self) -> float:
         """Return the seconds of dlt, in its own environment."""
-        arguments = (self._url, f"/api{self._list.path}", self._list.rows, json.dumps(self._query))
+        arguments = (self.url, f"/api{self.path}", self.rows_key, json.dumps(self.query))
         return elsewhere(DLT, "dlt_pull.py", *arguments, rows=self._rows)
 
     def frame(self, **options: Any) -> pd.DataFrame:
@@ -115,26 +123,26 @@ class Pull:
         asyncio.run(self._undecoded(take))
 
     async def _decoded(self) -> None:
-        query, more = dict(self._query), True
-        async with httpx.AsyncClient(base_url=self._url) as client:
+        query, more = dict(self.query), True
+        async with httpx.AsyncClient(base_url=self.url) as client:
             while more:
-                page = orjson.loads((await client.get(f"/api{self._list.path}", params=query)).content)
-                more, query["id_gt"] = page["has_more"], page[self._list.rows][-1]["id"]
+                page = orjson.loads((await client.get(f"/api{self.path}", params=query)).content)
+                more, query["id_gt"] = page["has_more"], page[self.rows_key][-1]["id"]
 
     async def _undecoded(self, take: Callable[[bytes], object]) -> None:
-        query, more = dict(self._query), True
-        async with httpx.AsyncClient(base_url=self._url) as client:
+        query, more = dict(self.query), True
+        async with httpx.AsyncClient(base_url=self.url) as client:
             while more:
-                response = await client.get(f"/api{self._list.path}", params=query)
+                response = await client.get(f"/api{self.path}", params=query)
                 take(response.content)
                 more, query["id_gt"] = response.content.endswith(b"true}"), response.headers["x-last-id"]
 
     def socket(self) -> None:
         """Receive the same bytes over a plain socket."""
-        url, query, more = urlsplit(self._url), dict(self._query), True
+        url, query, more = urlsplit(self.url), dict(self.query), True
         with socket.create_connection((url.hostname, url.port)) as connection, connection.makefile("rb") as file:
             while more:
-                target = f"{url.path}/api{self._list.path}?{urlencode(query)}"
+                target = f"{url.path}/api{self.path}?{urlencode(query)}"
                 connection.sendall(f"GET {target} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
                 head = dict(line.split(b": ", 1) for line in iter(file.readline, b"\r\n") if b": " in line)
                 body = file.read(int(head[b"Content-Length"]))
@@ -143,10 +151,10 @@ class Pull:
     def normalised(self) -> pd.DataFrame:
         """Do what a careful hand-written loop does."""
         rows: list[dict[str, Any]] = []
-        query, more = dict(self._query), True
-        with httpx.Client(base_url=self._url) as client:
+        query, more = dict(self.query), True
+        with httpx.Client(base_url=self.url) as client:
             while more:
-                page = client.get(f"/api{self._list.path}", params=query).json()
-                rows += page[self._list.rows]
+                page = client.get(f"/api{self.path}", params=query).json()
+                rows += page[self.rows_key]
                 more, query["id_gt"] = page["has_more"], rows[-1]["id"]
         return pd.json_normalize(rows)

@@ -42,6 +42,8 @@ OTHERS = {
     "ledger": ("find 1,000 rows", ("floor: columns zipped to dicts", "rows that the ledger has")),
     "imports": ("import", ("import toloka_frames",)),
     "memory": ("peak memory", (f"{ROWS:,} rows", f"{ROWS * 10:,} rows") if sys.platform == "linux" else ()),
+    "rows_overhead": ("iterate over 1,000 app batches", ("httpx async + json.loads", "for row in scan")),
+    "call_overhead": ("a call", ("await client.get_requester()", "client.get_requester()", "httpx async")),
 }
 
 
