@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pandas as pd
 import pytest
@@ -100,6 +101,52 @@ def test_the_request_uses_the_parameter_names_of_the_export(scripted: Scripted) 
     ]  # the file has the last one, though it was not requested
 
 
+DEFAULT_FIELDS = "ASSIGNMENT:link,ASSIGNMENT:assignment_id,ASSIGNMENT:worker_id,ASSIGNMENT:status,ASSIGNMENT:started"
+PARAMETERS = {"status": "APPROVED,REJECTED", "field": "ASSIGNMENT:status", "startTimeTo": "2026-01-01", "excludeBanned": True}
+QUERIES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "the defaults of Toloka-Kit": ({}, {"status": "APPROVED", "field": DEFAULT_FIELDS}),
+    "everything": (EVERYTHING, {"status": "ACTIVE,SUBMITTED,APPROVED,REJECTED,SKIPPED,EXPIRED"}),
+    "the API's spelling": ({"status": "ACCEPTED"}, {"status": "APPROVED"}),
+    "the file's spelling": ({"status": ["APPROVED", "REJECTED"]}, {"status": "APPROVED,REJECTED"}),
+    "both spellings": ({"status": ["ACCEPTED", "APPROVED"]}, {"status": "APPROVED"}),
+    "Toloka-Kit's parameters": (
+        {"parameters": PARAMETERS | {"addRowDelimiter": False}},
+        {
+            "status": "APPROVED,REJECTED",
+            "field": "ASSIGNMENT:status",
+            "startTimeTo": "2026-01-01T00:00:00",
+            "excludeBanned": "true",
+        },
+    ),
+    "parameters by the names of the arguments": ({"parameters": {"exclude_banned": False}}, {"excludeBanned": "false"}),
+}
+
+
+@pytest.mark.parametrize(("arguments", "query"), QUERIES.values(), ids=QUERIES)
+def test_statuses_and_parameters_of_toloka_kit_are_taken(
+    scripted: Scripted, arguments: dict[str, Any], query: dict[str, str]
+) -> None:
+    scripted.answers = [reply(POOL), reply(PROJECT), reply("")]
+    tf.run(scripted.async_client(retries=1).get_assignments_df("1", **arguments))
+    sent = dict(parse_qsl(urlsplit(scripted.requests[-1].split(" ")[1]).query))
+    assert sent | query == sent
+    assert ("excludeBanned" in sent) == ("excludeBanned" in query)
+
+
+def test_the_frame_can_be_aggregated_by_crowd_kit(
+    client: tf.AsyncTolokaClient,
+    pool_id: str,
+    toloka: LocalToloka,
+    make_frame: Callable[[int], pd.DataFrame],
+    crowd_kit: Any,
+) -> None:
+    make_frame(8).pipe(tf.create_tasks, client, pool_id, overlap=3, open_pool=True, progress=False)
+    toloka.answer(pool_id)
+    names = {"INPUT:image": "task", "OUTPUT:result": "label", "ASSIGNMENT:worker_id": "worker"}
+    labels = crowd_kit.DawidSkene(n_iter=10).fit_predict(tf.run(client.get_assignments_df(pool_id)).rename(columns=names))
+    assert sorted(labels.index) == sorted(make_frame(8)["image"])
+
+
 def test_empty_lines_between_assignments_are_skipped(scripted: Scripted) -> None:
     lines = [
         HEADER,
@@ -174,7 +221,14 @@ def test_the_error_of_a_faulty_export_states_the_fault_and_its_line(
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"status": "GOOD"}, {"status": []}, {"field": "status"}, {"start_time_to": "soon"}, {"exclude_banned": 1}],
+    [
+        {"status": "GOOD"},
+        {"status": []},
+        {"parameters": {"starttime": 1}},
+        {"field": "status"},
+        {"start_time_to": "soon"},
+        {"exclude_banned": 1},
+    ],
 )
 def test_invalid_arguments_are_rejected_before_the_first_request(scripted: Scripted, arguments: dict[str, Any]) -> None:
     with pytest.raises(tf.InputError):
