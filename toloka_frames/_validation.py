@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum
 from numbers import Integral, Real
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, TypeAlias, get_args
 from urllib.parse import quote
 from uuid import UUID
@@ -37,6 +38,15 @@ MAX_SHOWN = 5  # rows, or names, in one message
 
 # -- Frames
 
+# how values of other types become a DataFrame
+FRAME_HINTS: Sequence[tuple[Any, str]] = (
+    (Awaitable, "It is a coroutine: await it first."),
+    ((str, PathLike), "Read the file first: pd.read_csv(path), for a TSV file with sep='\\t'."),
+    (Mapping, "pd.DataFrame([row]) makes one of a row, pd.DataFrame(columns) one of columns."),
+    (pd.Series, "A column becomes one by .to_frame(name), a row by .to_frame().T."),
+    (Sequence, "pd.DataFrame(rows) makes one of a list of dicts."),
+)
+
 
 def check_frame(frame: Any) -> pd.DataFrame:
     """Return an argument as a pandas DataFrame: it is one, or a frame of Polars or a table of Arrow, which is converted.
@@ -47,11 +57,16 @@ def check_frame(frame: Any) -> pd.DataFrame:
     if isinstance(frame, pd.DataFrame):
         return frame
     if hasattr(frame, "__arrow_c_stream__") and not hasattr(frame, "to_dataframe") and not hasattr(frame, "collect"):
-        # Polars exports text to Arrow as views, which pandas does not take
-        table = frame.to_arrow() if hasattr(frame, "to_arrow") else pa.table(frame)
-        converted: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
-        return converted
-    hint = "Collect it first: .collect()." if hasattr(frame, "collect") else "A Scan gives one by .to_dataframe()."
+        try:
+            # Polars exports text to Arrow as views, which pandas does not take
+            table = frame.to_arrow() if hasattr(frame, "to_arrow") else pa.table(frame)
+        except (TypeError, pa.ArrowException):  # a column alone
+            table = None
+        if isinstance(table, pa.Table):
+            converted: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+            return converted
+    hint = next((hint for kinds, hint in FRAME_HINTS if isinstance(frame, kinds)), "A Scan gives one by .to_dataframe().")
+    hint = "Collect it first: .collect()." if hasattr(frame, "collect") else hint
     raise InputError(f"A DataFrame is needed, not a {type(frame).__name__}.", hint=hint)
 
 

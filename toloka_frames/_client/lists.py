@@ -6,14 +6,13 @@ adds them to signature and docstring, so that Shift+Tab and completion show ever
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from toloka_frames._client.call import api_call
 from toloka_frames._client.signatures import with_list_signature
 from toloka_frames._reading.scan import Scan, list_request
-from toloka_frames._runtime.event_loop import run_on_loop
+from toloka_frames._runtime.event_loop import explain_keyword, run_on_loop
 from toloka_frames._schema.filters import sorting
 from toloka_frames._schema.lists import (
     AGGREGATED_SOLUTIONS,
@@ -36,8 +35,7 @@ from toloka_frames._schema.lists import (
     USER_SKILLS,
     WEBHOOK_SUBSCRIPTIONS,
 )
-from toloka_frames._tracebacks import shown_short
-from toloka_frames._validation import nearest_hint, page_size, validate
+from toloka_frames._validation import page_size, validate
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -71,7 +69,10 @@ class Lists:
             query["sort"] = validate("sort", sorting(resource.sort), sort)
         if limit is not None:
             query["limit"] = validate("limit", page_size(resource.max_limit), limit)
-        return run_on_loop(self.service.get(request.path, query=query))
+        return self._page(request.path, query)
+
+    async def _page(self, path: str, query: Mapping[str, str]) -> Row:
+        return await run_on_loop(self.service.get(path, query=query))
 
     @with_list_signature(PROJECTS)
     def get_projects(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Projects]) -> Scan:
@@ -459,6 +460,4 @@ def _check_names(method: str, resource: Resource, filters: Mapping[str, Any]) ->
     for name in filters:
         if name not in resource.filters:
             method = method.replace(" ", "_")
-            known = list(inspect.signature(getattr(Lists, method)).parameters)[1:]
-            hint = nearest_hint(name, known) or f"; it takes {', '.join(known)}"
-            raise shown_short(TypeError(f"{method}() got an unexpected keyword argument {name!r}{hint}"))
+            raise explain_keyword(TypeError(f"{method}() got an unexpected keyword argument {name!r}"), getattr(Lists, method))

@@ -49,7 +49,7 @@ LOST_LOOP_HINT = (
 LEAVE_OUT_AWAIT = (
     "leave out `await`, or use a call of AsyncTolokaClient or a function of tf.aio, such as tf.aio.to_dataframe(scan)"
 )
-UNEXPECTED = re.compile(r"got (?:an unexpected|some positional-only arguments passed as) keyword arguments? '(\w+)'")
+UNKNOWN_KEYWORD = re.compile(r"got an unexpected keyword argument '(\w+)'")
 
 _ticks: contextvars.ContextVar[list[Callable[[], None]] | None] = contextvars.ContextVar("ticks", default=None)
 
@@ -136,13 +136,14 @@ def _awaited(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Corou
     return awaited_call
 
 
-def explain_keyword(error: TypeError, function: Callable[..., Any]) -> None:
-    """Add the nearest parameter of a function to the error of an unknown keyword."""
-    shown_short(error)
-    if (unknown := UNEXPECTED.search(str(error))) and "Did you mean" not in str(error):
+def explain_keyword(error: TypeError, function: Callable[..., Any]) -> TypeError:
+    """Add the nearest parameter of a function to the error of an unknown keyword, and return the error."""
+    # from Python 3.13 on, Python itself names it
+    if (unknown := UNKNOWN_KEYWORD.search(str(error))) and "Did you mean" not in str(error):
         known = [name for name in inspect.signature(function).parameters if name != "self"]
         nearest = difflib.get_close_matches(unknown[1].lower(), known, n=1, cutoff=0.5)
         error.args = (f"{error}; " + (f"the nearest is {nearest[0]!r}" if nearest else f"it takes {', '.join(known)}"),)
+    return shown_short(error)
 
 
 def _awaits_result(frame: FrameType) -> bool:
@@ -172,7 +173,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     if not asyncio.iscoroutine(work):
         raise InputError(
             f"tf.run needs a coroutine, not a {type(work).__name__}.",
-            hint="For example tf.run(client.get_pool(pool_id)); a Scan has methods like to_dataframe() instead.",
+            hint="Calls of TolokaClient return their results without tf.run. Calls of AsyncTolokaClient return coroutines, as "
+            "in tf.run(client.get_pool(pool_id)); a Scan has methods like to_dataframe() instead.",
         )
     if _is_on_our_loop():
         work.close()

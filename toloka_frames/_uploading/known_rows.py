@@ -85,8 +85,8 @@ async def chosen_rows(
     ledger: FilePath | None,
 ) -> pd.DataFrame:
     """Return the result of `new_rows`."""
+    check_client(client, {"df": df, "client": client})
     df = check_frame(df)
-    check_client(client)
     path = ledger_path(ledger)
     if not len(df):
         return df.copy()

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 from abc import ABC, abstractmethod
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial, wraps
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import pandas as pd
@@ -73,11 +74,11 @@ RETRY_APP_ITEMS_HINT = (
 
 def upload_verb(prepare: Callable[Parameters, RowJob]) -> Callable[Parameters, pd.DataFrame]:
     """Make a function that prepares a job also run it and return its results."""
-    prepare = arguments_checked(prepare)
+    prepare_job = _with_client_checked(prepare)
 
     @wraps(prepare)
     def verb(*args: Parameters.args, **kwargs: Parameters.kwargs) -> pd.DataFrame:
-        job = prepare(*args, **kwargs)
+        job = prepare_job(*args, **kwargs)
         try:
             return run(job.run())
         except KeyboardInterrupt as stop:
@@ -88,11 +89,12 @@ def upload_verb(prepare: Callable[Parameters, RowJob]) -> Callable[Parameters, p
 
 def awaited(verb: Callable[Parameters, pd.DataFrame]) -> Callable[Parameters, Coroutine[Any, Any, pd.DataFrame]]:
     """Return the async version of an `upload_verb`."""
-    prepare: Callable[Parameters, RowJob] = arguments_checked(inspect.unwrap(verb))
+    prepare: Callable[Parameters, RowJob] = inspect.unwrap(verb)
+    prepare_job = _with_client_checked(prepare)
 
     @wraps(prepare)
     async def async_verb(*args: Parameters.args, **kwargs: Parameters.kwargs) -> pd.DataFrame:
-        job = prepare(*args, **kwargs)
+        job = prepare_job(*args, **kwargs)
         try:
             return await run_on_loop(job.run())
         except asyncio.CancelledError as stop:
@@ -100,6 +102,19 @@ def awaited(verb: Callable[Parameters, pd.DataFrame]) -> Callable[Parameters, Co
 
     async_verb.__module__ = "toloka_frames.aio"
     return _with_frame_signature(async_verb, prepare)
+
+
+def _with_client_checked(prepare: Callable[Parameters, RowJob]) -> Callable[Parameters, RowJob]:
+    """Check first that the client is where it belongs: swapped arguments have errors of many kinds."""
+    signature, checked = inspect.signature(prepare), arguments_checked(prepare)
+
+    def prepare_job(*args: Parameters.args, **kwargs: Parameters.kwargs) -> RowJob:
+        with suppress(TypeError):  # the call below explains it
+            arguments = signature.bind(*args, **kwargs).arguments
+            check_client(arguments["client"], arguments)
+        return checked(*args, **kwargs)
+
+    return prepare_job
 
 
 def _with_frame_signature(verb: AnyVerb, prepare: Callable[..., RowJob]) -> AnyVerb:
@@ -114,10 +129,15 @@ def snapshot(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.copy(deep=PANDAS_WRITES_IN_PLACE)
 
 
-def check_client(client: Any) -> None:
-    """Raise InputError if an argument is not a client."""
+def check_client(client: Any, arguments: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Raise InputError if an argument is not a client; the other arguments show where it was given instead."""
     if not isinstance(client, BaseClient):
-        raise InputError(f"client is a {type(client).__name__}, not a TolokaClient or AsyncTolokaClient.", column="client")
+        hint = f"The order of the arguments is {', '.join(list(arguments)[:2])}."
+        raise InputError(
+            f"client is a {type(client).__name__}, not a TolokaClient or AsyncTolokaClient.",
+            column="client",
+            hint=hint if any(isinstance(value, BaseClient) for value in arguments.values()) else "",
+        )
 
 
 class RowJob(ABC):

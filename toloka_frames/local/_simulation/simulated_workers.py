@@ -79,7 +79,7 @@ def _open_pool(store: Store, pool_id: str) -> Row:
     if pool is None:
         raise ValueError(f"There is no pool {pool_id}")
     if pool["status"] != "OPEN":
-        raise ValueError(f"Pool {pool_id} is {pool['status']}: open it first (POST /api/v1/pools/{pool_id}/open)")
+        raise ValueError(f"Pool {pool_id} is {pool['status']}: open it first, by client.open_pool({pool_id!r})")
     return pool
 
 
