@@ -53,10 +53,9 @@ class ShortTraceback(BaseException):
 
         @property
         def __cause__(self) -> BaseException | None:
-            cause = _raised_from(self)
-            if cause is None and _package(sys._getframe(1).f_globals) not in PRINTERS:  # noqa: SLF001 -- who asks decides
-                return self._cause
-            return cause
+            reader = sys._getframe().f_back  # noqa: SLF001 -- who reads it decides
+            is_printed = reader is not None and _package(reader.f_globals) in PRINTERS
+            return _raised_from(self) or (None if is_printed else self._cause)
 
         @__cause__.setter
         def __cause__(self, cause: BaseException | None) -> None:

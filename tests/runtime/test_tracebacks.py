@@ -186,3 +186,9 @@ def test_code_of_the_caller_between_two_of_our_calls_stays_visible(toloka: Local
     names = [entry.name for entry in caught.traceback]
     assert names[1:] == ["to_dataframe", "rows_of_the_caller", "get_pool"]
     client.close()
+
+
+def test_a_public_call_needs_no_caller_in_python() -> None:
+    code = "import atexit, toloka_frames as tf; atexit.register(tf.TolokaClient('t', url='http://127.0.0.1:9').close)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

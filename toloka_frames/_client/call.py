@@ -45,7 +45,7 @@ class api_call(Generic[P, T]):  # noqa: N801 -- a decorator of methods, like pro
             return run(make(client.calls, *args, **kwargs))
 
         self.__doc__ = method.__doc__
-        self._run, self._await = run_call, AwaitedCall(method, make)
+        self._method, self._run, self._await = method, run_call, AwaitedCall(method, make)
 
     @overload
     def __get__(self, client: None, owner: Any = None) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]: ...
@@ -54,8 +54,10 @@ class api_call(Generic[P, T]):  # noqa: N801 -- a decorator of methods, like pro
     @overload
     def __get__(self, client: object, owner: Any = None) -> Callable[P, Coroutine[Any, Any, T]]: ...
     def __get__(self, client: Any, owner: Any = None) -> Any:
-        function = self._run if issubclass(owner or type(client), SynchronousCalls) else self._await
-        return function if client is None else MethodType(function, client)
+        is_synchronous = issubclass(owner or type(client), SynchronousCalls)
+        if client is None:  # for documentation and for mocks, which expect a function
+            return self._run if is_synchronous else self._method
+        return MethodType(self._run if is_synchronous else self._await, client)
 
 
 class AwaitedCall(Generic[P, T]):

@@ -94,8 +94,8 @@ class _OrdinaryCall(_ArgumentCheck):
     """Reject a call that is awaited although it returns its result, before anything is sent."""
 
     def __enter__(self) -> Self:
-        caller = sys._getframe(2)  # noqa: SLF001 -- after this function and the decorator's own
-        if caller.f_code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR) and _awaits_result(caller):
+        caller = sys._getframe(1).f_back  # noqa: SLF001 -- after the decorator's own frame; None for atexit
+        if caller and caller.f_code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR) and _awaits_result(caller):
             # in one line, because the frames of this method and of the decorator are shown too
             raise InputError(f"{self._function.__name__}() is not a coroutine: {LEAVE_OUT_AWAIT}.")
         return self
