@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Any, assert_type
+from uuid import UUID
 
+import numpy as np
 import pandas as pd
 
 import toloka_frames as tf
@@ -138,3 +141,34 @@ async def async_functions(client: tf.TolokaClient | tf.AsyncTolokaClient, df: pd
     assert_type(await tf.aio.reconcile("upload", client), pd.DataFrame)
     assert_type(await tf.aio.sync(client.get_pools(), folder), tf.Synced)
     await tf.aio.create_tasks(df, client, "1", alow_defaults=True)  # type: ignore[call-arg]
+
+
+class Statuses(Enum):
+    """Statuses as Toloka-Kit has them."""
+
+    SUBMITTED = "SUBMITTED"
+
+
+class PoolOfTolokaKit:
+    """An object with an id."""
+
+    def __init__(self) -> None:
+        self.id = "1080020"
+
+
+def values_in_every_form(client: tf.TolokaClient, frame: pd.DataFrame, pool: tf.Row) -> None:
+    """Ids, enumerations and timestamps in every form."""
+    identifier = UUID("0b8f5b0e-4b42-4d4e-9f2b-0d7c6a5b4c3d")
+    for pool_id in ("1080020", 1080020, np.int64(1080020), identifier, Statuses.SUBMITTED, pool, {"id": 1}, PoolOfTolokaKit()):
+        assert_type(client.get_pool(pool_id), tf.Row)
+    client.get_assignments(pool, status=Statuses.SUBMITTED)
+    client.get_assignments(pool, status={Statuses.SUBMITTED})
+    client.get_assignments(pool, status=("SUBMITTED", Statuses.SUBMITTED))
+    client.get_assignments(pool, status=("SUBMITED",))  # type: ignore[arg-type]
+    client.get_app_projects(requester_ids=[1, identifier])
+    client.get_tasks(1080020, created_gte=np.datetime64("2026-01-01"), created_lt=pd.Timestamp("2026-02-01"))
+    client.get_pool(1080020.0)  # type: ignore[arg-type]
+    client.get_pool(None)  # type: ignore[arg-type]
+    assert_type(tf.create_tasks(frame, client, pool, overlap=1, upload_id=identifier), pd.DataFrame)
+    assert_type(frame.pipe(tf.create_app_items, client, PoolOfTolokaKit(), batch_id=identifier), pd.DataFrame)
+    assert_type(tf.new_rows(frame, client, 1080020), pd.DataFrame)
