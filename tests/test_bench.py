@@ -55,22 +55,6 @@ def bench(scripts: Path, folder: Path, groups: Iterable[str]) -> str:
     return (folder / "results.md").read_text("utf-8")
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folders of results of LISTS and OTHERS, without the environments of other clients, which take long.
-
-    Two processes, because pulls with latency mostly wait, and not one for each group, which would spend its time on imports.
-    """
-    folder = tmp_path_factory.mktemp("results")
-    alone = shutil.copytree(BENCHMARKS, tmp_path_factory.mktemp("alone") / "benchmarks")
-    folders = [folder / "lists", folder / "others"]
-    for path in folders:
-        path.mkdir()
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(bench, [alone] * 2, folders, [LISTS, OTHERS]))
-    return folder
-
-
 def ratios(text: str, work: str) -> dict[str, float]:
     """Return the ratios of all contenders of works whose name starts like this."""
     found, work_of_row = {}, ""
@@ -81,18 +65,25 @@ def ratios(text: str, work: str) -> dict[str, float]:
     return found
 
 
-@pytest.mark.parametrize("group", LISTS | OTHERS)
-def test_a_group_of_the_benchmark_has_a_ratio_of_each_contender(results: Path, group: str) -> None:
-    work, contenders = (LISTS | OTHERS)[group]
-    text = (results / ("lists" if group in LISTS else "others") / "results.md").read_text("utf-8")
-    found = ratios(text, work)
-    for contender in contenders:
-        assert any(name.startswith(contender) for name in found), found
-    assert "Left out" in text
+def test_each_group_has_a_ratio_of_each_contender_and_only_pulls_are_plotted(tmp_path: Path) -> None:
+    """One test: tests that share the results would run the benchmark once in each worker of pytest-xdist.
 
-
-def test_only_pulls_are_plotted(results: Path) -> None:
-    assert [path.parent.name for path in results.glob("*/results.png")] == ["lists"]
+    Two processes, because pulls with latency mostly wait, and not one for each group, which would spend its time on imports.
+    They leave out the environments of other clients, which take long.
+    """
+    alone = shutil.copytree(BENCHMARKS, tmp_path / "alone" / "benchmarks")
+    folders = [tmp_path / "lists", tmp_path / "others"]
+    for path in folders:
+        path.mkdir()
+    with ThreadPoolExecutor(2) as pool:
+        texts = list(pool.map(bench, [alone] * 2, folders, [LISTS, OTHERS]))
+    for text, groups in zip(texts, [LISTS, OTHERS], strict=True):
+        assert "Left out" in text
+        for work, contenders in groups.values():
+            found = ratios(text, work)
+            for contender in contenders:
+                assert any(name.startswith(contender) for name in found), (work, contender, found)
+    assert [path.parent.name for path in tmp_path.glob("*/results.png")] == ["lists"]
 
 
 @pytest.mark.skipif(not any(BENCHMARKS.parent.glob(".venv-*/.made")), reason="no environment of other clients: make kit dlt")

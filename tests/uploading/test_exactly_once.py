@@ -13,6 +13,7 @@ import socket
 import sqlite3
 import sys
 from contextlib import contextmanager
+from functools import cache
 from itertools import chain, count, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,20 +55,16 @@ def uploads() -> Iterator[Uploads]:
 
 
 @pytest.fixture(scope="module")
-def lines(uploads: Uploads, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
-    """The number of lines that a complete upload of each kind executes."""
-    with LocalToloka(operation_seconds=0.02) as toloka:
-        return {
-            kind: uploads.run(
-                toloka.url,
-                toloka.token,
-                destination(kind, toloka.async_client()),
-                ROWS,
-                tmp_path_factory.mktemp("whole"),
-                kind=kind,
-            ).lines
-            for kind in PATHS
-        }
+def lines(uploads: Uploads, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], int]:
+    """Return the number of lines that a complete upload of a kind executes; it runs once for each kind that is needed."""
+
+    @cache
+    def lines(kind: str) -> int:
+        with LocalToloka(operation_seconds=0.02) as toloka:
+            pool_id, home = destination(kind, toloka.async_client()), tmp_path_factory.mktemp("whole")
+            return uploads.run(toloka.url, toloka.token, pool_id, ROWS, home, kind=kind).lines
+
+    return lines
 
 
 def destination(kind: str, client: AsyncTolokaClient) -> str:
@@ -151,15 +148,15 @@ def kill_and_repeat(
 
 @pytest.mark.parametrize(("kind", "points"), [("tasks", POINTS // 2), ("task suites", POINTS // 4), ("bonuses", POINTS // 4)])
 def test_an_upload_killed_at_any_line_resumes_and_creates_each_row_once(
-    kind: str, points: int, uploads: Uploads, lines: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, points: int, uploads: Uploads, lines: Callable[[str], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lock files are deleted all the time: the ledger alone keeps rows from being created twice."""
-    print(f"seed {SEED}: {points} points of {lines[kind]:,} lines")  # noqa: T201 -- for a repeated run with the same seed
+    print(f"seed {SEED}: {points} points of {lines(kind):,} lines")  # noqa: T201 -- for a repeated run with the same seed
     seen: set[str] = set()
     chosen = random.Random(SEED)  # noqa: S311 -- repeatable, not secret
     for number in range(points):
         # one line in each of equal parts of the upload; an earlier one if a fault ended the upload before it
-        ended, kill_at = 0, int(lines[kind] * (number + chosen.random()) / points) if number else 1
+        ended, kill_at = 0, int(lines(kind) * (number + chosen.random()) / points) if number else 1
         for home in map("home{}-{}".format, repeat(number), count()):
             folder = new_home(monkeypatch, tmp_path, home)
             with LocalToloka(operation_seconds=0.02) as toloka, locks_deleted(folder / "toloka_frames"):
@@ -191,13 +188,13 @@ def free_port() -> int:
 
 @pytest.mark.parametrize("part", [part / SERVICE_KILLS for part in range(SERVICE_KILLS)])
 def test_each_row_is_created_once_if_the_service_is_killed_and_restarted(
-    part: float, uploads: Uploads, lines: dict[str, int], tmp_path: Path, data_home: Path
+    part: float, uploads: Uploads, lines: Callable[[str], int], tmp_path: Path, data_home: Path
 ) -> None:
     db, port = tmp_path / "toloka.db", free_port()
     with served(db, port) as token:
         client = tf.AsyncTolokaClient(token, url=f"http://127.0.0.1:{port}")
         pool_id = create_pool(client)
-        uploads.run(client.service.url, token, pool_id, ROWS, data_home, int(lines["tasks"] * part))
+        uploads.run(client.service.url, token, pool_id, ROWS, data_home, int(lines("tasks") * part))
     with served(db, port):
         repeat_until_done(client, pool_id, without_frame=False)
         check_exactly_once(client, pool_id)
