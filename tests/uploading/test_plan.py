@@ -319,12 +319,17 @@ def test_no_request_exceeds_10_000_rows_with_interleaved_pools(client: Client) -
     assert [task["input_values"]["n"] for task in tasks_in(plan)] == list(range(30_003))
 
 
-@pytest.mark.parametrize("pool", [None, "", 5, "\ud800", ["1"]])
+@pytest.mark.parametrize("pool", [None, "", 5.5, "\ud800", ["1"]])
 def test_a_row_without_a_valid_pool_id_is_named(client: Client, pool: Any) -> None:
     frame = pd.DataFrame({"n": [1, 2], "pool_id": pd.Series(["1", pool], dtype=object)})
-    with pytest.raises(tf.InputError, match="in row 1: text") as caught:
+    with pytest.raises(tf.InputError, match=r"in row 1: .*text") as caught:
         plan_of(client, frame, None)
     assert (caught.value.column, caught.value.rows) == ("pool_id", (1,))
+
+
+def test_a_pool_id_of_a_row_may_be_a_whole_number(client: Client) -> None:
+    frame = pd.DataFrame({"n": [1, 2], "pool_id": pd.Series(["1", 5], dtype=object)})
+    assert [chunk.pool_id for chunk in plan_of(client, frame, None).chunks] == ["1", "5"]
 
 
 # -- the ids by which an upload is found again
