@@ -56,5 +56,4 @@ CALLS = {
     "ConnectionFailed, awaited": "await tf.aio.to_dataframe(offline_awaited.get_pools())",
     "ConnectionFailed, async for": "async for pool in offline_awaited.get_pools(): use(pool)",
     "TypeError": "photos.pipe(tf.create_tasks, client, pool_id, allow_default=True)",
-    "InputError, awaited": "await one_by_one.to_dataframe()",
 }

@@ -138,11 +138,12 @@ def _awaited(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Corou
 
 def explain_keyword(error: TypeError, function: Callable[..., Any]) -> TypeError:
     """Add the nearest parameter of a function to the error of an unknown keyword, and return the error."""
-    # from Python 3.13 on, Python itself names it
-    if (unknown := UNKNOWN_KEYWORD.search(str(error))) and "Did you mean" not in str(error):
+    # from Python 3.13 on, Python suggests a name itself, which need not be the nearest
+    message = str(error).partition(". Did you mean")[0]
+    if unknown := UNKNOWN_KEYWORD.search(message):
         known = [name for name in inspect.signature(function).parameters if name != "self"]
         nearest = difflib.get_close_matches(unknown[1].lower(), known, n=1, cutoff=0.5)
-        error.args = (f"{error}; " + (f"the nearest is {nearest[0]!r}" if nearest else f"it takes {', '.join(known)}"),)
+        error.args = (f"{message}; " + (f"the nearest is {nearest[0]!r}" if nearest else f"it takes {', '.join(known)}"),)
     return shown_short(error)
 
 
