@@ -33,7 +33,6 @@ MISTAKES = {
     "list(awaited.find_pools())": (TypeError, AWAIT_IT),
     "len(awaited.find_pools())": (TypeError, AWAIT_IT),
     "'id' in awaited.get_pool(pool_id)": (TypeError, AWAIT_IT),
-    "not awaited.get_pool(pool_id)": (TypeError, AWAIT_IT),
     "[row async for row in awaited.find_pools()]": (TypeError, AWAIT_IT),
     "tf.quality(awaited.get_assignments_df(pool_id))": (tf.InputError, "await it first"),
     # an ordinary call that is awaited
@@ -239,6 +238,7 @@ def test_a_call_that_was_never_awaited_warns_like_a_coroutine(method: str, clien
 def test_a_call_is_awaited_once_and_can_be_closed_or_cancelled(client: tf.AsyncTolokaClient, pool_id: str) -> None:
     call = client.get_pool(pool_id)
     assert tf.run(call).id == pool_id
+    assert call
     with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
         tf.run(call)
     client.get_pool(pool_id).close()
