@@ -17,7 +17,6 @@ PACKAGE = Path(tf.__file__).parent
 
 # A module or package imports only from the layers above its own, so packages of one layer do not import each other.
 CLIENT_LAYERS = [
-    {"_tracebacks"},
     {"_errors", "_version"},
     {"_validation", "_runtime"},
     {"_schema"},
@@ -37,7 +36,7 @@ LOCAL_FILES = [path for path in FILES if path.is_relative_to(PACKAGE / "local")]
 # Any module may use the packages that frames are made of. Every other third-party package has a home: a package or a file.
 EVERYWHERE = {"numpy", "pandas", "pyarrow"}
 HOMES = {
-    "IPython": {"_runtime/progress.py", "_tracebacks.py"},
+    "IPython": {"_runtime/progress.py", "_errors/tracebacks.py"},
     "anyio": {"_transport/http.py"},
     "dask": {"_reading/dask.py"},
     "fsspec": {"_reading/outputs.py"},

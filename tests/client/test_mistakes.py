@@ -44,9 +44,6 @@ MISTAKES = {
     "await tf.create_tasks(df, client, pool_id, allow_defaults=True)": (tf.InputError, rf"create_tasks\(\) {NO_AWAIT}"),
     "await tf.run(awaited.get_pool(pool_id))": (tf.InputError, rf"run\(\) {NO_AWAIT}"),
     # tf.run of what is not a coroutine
-    "tf.run(row)": (tf.InputError, r"(?s)not a Row.*TolokaClient return their results without tf\.run"),
-    "tf.run(None)": (tf.InputError, r"(?s)not a NoneType.*without tf\.run"),
-    "tf.run([row])": (tf.InputError, r"(?s)not a list.*without tf\.run"),
     "tf.run(scan)": (tf.InputError, r"(?s)not a Scan.*to_dataframe\(\)"),
     "tf.run(awaited.get_pool)": (tf.InputError, r"(?s)needs a coroutine.*tf\.run\(client\.get_pool\(pool_id\)\)"),
     # swapped arguments
@@ -250,6 +247,11 @@ def test_a_call_is_awaited_once_and_can_be_closed_or_cancelled(client: tf.AsyncT
             await task
 
     asyncio.run(cancel_at_once())
+
+
+@pytest.mark.parametrize("result", [tf.Row(id="1"), None, [], "1"])
+def test_run_returns_what_is_already_a_result_so_that_it_works_with_either_client(result: object) -> None:
+    assert tf.run(result) is result
 
 
 def test_ids_are_taken_as_numbers_and_as_the_object_itself(client: tf.AsyncTolokaClient, pool_id: str) -> None:

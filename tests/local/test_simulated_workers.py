@@ -47,6 +47,11 @@ def test_each_task_is_answered_by_as_many_workers_as_its_overlap(toloka: LocalTo
     assert {row["remaining_overlap"] for row in api.get("/v1/tasks", pool_id=pool_id)["items"]} == {0}
 
 
+def test_a_pool_is_its_id_as_text_or_number_or_its_object(toloka: LocalToloka, api: RawClient) -> None:
+    for form in (str, int, toloka.client().get_pool):
+        assert toloka.answer(form(open_pool(api, 3))) == 3  # type: ignore[operator]
+
+
 def test_a_finished_pool_closes(toloka: LocalToloka, api: RawClient) -> None:
     pool_id = open_pool(api)
     toloka.answer(pool_id)

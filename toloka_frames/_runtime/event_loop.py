@@ -21,13 +21,13 @@ import re
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, cast, overload
 
 import nest_asyncio
 import sniffio
 
 from toloka_frames._errors import InputError, LoopError
-from toloka_frames._tracebacks import is_full, is_shown_short, shorten, shown_short
+from toloka_frames._errors.tracebacks import is_full, is_shown_short, shorten, shown_short
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
@@ -155,28 +155,29 @@ def _awaits_result(frame: FrameType) -> bool:
     return code[position] == opcode.opmap["GET_AWAITABLE"]
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
+@overload
+def run(work: Coroutine[Any, Any, T]) -> T: ...
+@overload
+def run(work: T) -> T: ...
+def run(work: Any) -> Any:
     """Run a coroutine from ordinary code and return its result.
 
     It works in a script, in a notebook cell, inside any running event loop and in any thread: the coroutine runs on the
     package's own loop. On KeyboardInterrupt the coroutine is cancelled, and has ended before the exception is raised.
 
     Args:
-        work: A coroutine, for example `client.get_pool("1080020")`.
+        work: A coroutine, for example a call of `AsyncTolokaClient`. The result of a call of `TolokaClient` is returned
+            unchanged, so that `tf.run(client.get_pool("1080020"))` works with either client.
 
     Returns:
         The result of the coroutine.
 
     Raises:
-        InputError: If it is not a coroutine.
+        InputError: If it is something else that has to be called, awaited or read.
         LoopError: If it is called on the package's own loop, where waiting would block the work that is waited for.
     """
     if not asyncio.iscoroutine(work):
-        raise InputError(
-            f"tf.run needs a coroutine, not a {type(work).__name__}.",
-            hint="Calls of TolokaClient return their results without tf.run. Calls of AsyncTolokaClient return coroutines, as "
-            "in tf.run(client.get_pool(pool_id)); a Scan has methods like to_dataframe() instead.",
-        )
+        return _checked_result(work)
     if _is_on_our_loop():
         work.close()
         raise LoopError(
@@ -202,6 +203,16 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         finally:
             job.tick()
     return job.result()
+
+
+def _checked_result(work: T) -> T:
+    """Return the result of a call that has already run; a function, a future and a scan are not results."""
+    if callable(work) or inspect.isawaitable(work) or hasattr(work, "__aiter__"):
+        raise InputError(
+            f"tf.run needs a coroutine, not a {type(work).__name__}.",
+            hint="For example tf.run(client.get_pool(pool_id)); a Scan has methods like to_dataframe() instead.",
+        )
+    return work
 
 
 async def run_on_loop(work: Coroutine[Any, Any, T]) -> T:

@@ -21,6 +21,7 @@ import shutil
 import sqlite3
 import tempfile
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -164,7 +165,7 @@ class LocalToloka:
         """
         return load_export(self._store_up_to_date(), source)
 
-    def answer(self, pool_id: str, workers: int = 20, accuracy: float = 0.9, seed: int = 0) -> int:
+    def answer(self, pool_id: str | int | Mapping[str, Any], workers: int = 20, accuracy: float = 0.9, seed: int = 0) -> int:
         """Let simulated Tolokers work on an open pool until it is complete or no worker may continue.
 
         Every task has a hidden true answer that depends on its id (for a control task, its known solution), and a worker
@@ -172,7 +173,7 @@ class LocalToloka:
         advance at a human pace, so they lie in the future.
 
         Args:
-            pool_id: The pool.
+            pool_id: The pool: its id or its object.
             workers: Number of Tolokers; each does a task at most once.
             accuracy: A probability from 0 to 1.
             seed: Another seed gives other Tolokers, who make other mistakes.
@@ -183,6 +184,7 @@ class LocalToloka:
         Raises:
             ValueError: If the pool does not exist or is not open.
         """
+        pool_id = str(pool_id["id"] if isinstance(pool_id, Mapping) else pool_id)
         return answer_pool(self._store_up_to_date(), pool_id, workers=workers, accuracy=accuracy, seed=seed)
 
     def attach(self, assignment_id: str, name: str, data: bytes, *, media_type: str = "application/octet-stream") -> str:

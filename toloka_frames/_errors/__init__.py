@@ -34,7 +34,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames._tracebacks import ShortTraceback
+from toloka_frames._errors.tracebacks import ShortTraceback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
