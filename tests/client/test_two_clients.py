@@ -115,9 +115,8 @@ def test_neither_client_shows_its_token(sync_client: tf.TolokaClient, toloka: Lo
     assert repr(sync_client) == f"<TolokaClient of {toloka.url}>"
 
 
-def test_tf_run_says_that_a_result_needs_no_waiting(sync_client: tf.TolokaClient) -> None:
-    with pytest.raises(tf.InputError, match="needs a coroutine, not a Row"):
-        tf.run(sync_client.get_requester())  # type: ignore[arg-type]
+def test_tf_run_takes_a_call_of_either_client(sync_client: tf.TolokaClient, client: tf.AsyncTolokaClient) -> None:
+    assert tf.run(sync_client.get_requester()) == tf.run(client.get_requester())
 
 
 def test_a_misspelled_keyword_is_an_error_at_the_call(sync_client: tf.TolokaClient) -> None:

@@ -68,10 +68,10 @@ def test_run_on_the_package_loop_raises_an_error_with_a_hint() -> None:
         run(inside())
 
 
-@pytest.mark.parametrize("work", [5, None, asyncio.sleep, tf])
-def test_run_rejects_values_that_are_not_coroutines(work: object) -> None:
+@pytest.mark.parametrize("work", [asyncio.sleep, tf.run, tf.AsyncTolokaClient])
+def test_run_rejects_what_has_to_be_called_first(work: object) -> None:
     with pytest.raises(tf.InputError, match="needs a coroutine"):
-        run(work)  # type: ignore[arg-type]
+        run(work)
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()], ids=["SystemExit", "KeyboardInterrupt"])
