@@ -49,6 +49,8 @@ LOST_LOOP_HINT = (
 LEAVE_OUT_AWAIT = (
     "leave out `await`, or use a call of AsyncTolokaClient or a function of tf.aio, such as tf.aio.to_dataframe(scan)"
 )
+# bytecode of CPython from 3.11 on; another interpreter may not have it, and calls that are awaited are then not found
+CACHE, GET_AWAITABLE = (opcode.opmap.get(name, -1) for name in ("CACHE", "GET_AWAITABLE"))
 UNKNOWN_KEYWORD = re.compile(r"got an unexpected keyword argument '(\w+)'")
 
 _ticks: contextvars.ContextVar[list[Callable[[], None]] | None] = contextvars.ContextVar("ticks", default=None)
@@ -149,10 +151,9 @@ def explain_keyword(error: TypeError, function: Callable[..., Any]) -> TypeError
 
 def _awaits_result(frame: FrameType) -> bool:
     """Return whether a frame awaits the result of the call that it is making."""
-    code, position = frame.f_code.co_code, frame.f_lasti + 2
-    while code[position] == opcode.opmap["CACHE"]:
-        position += 2
-    return code[position] == opcode.opmap["GET_AWAITABLE"]
+    # an instruction has two bytes; the entries of a call's cache come before the next instruction
+    following = (code for code in frame.f_code.co_code[frame.f_lasti + 2 :: 2] if code != CACHE)
+    return next(following, None) == GET_AWAITABLE
 
 
 @overload
