@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 Timeout: TypeAlias = float | timedelta | None
 FINAL_STATUSES = ("SUCCESS", "FAIL")
 ALREADY_EXISTS = "OPERATION_ALREADY_EXISTS"
-LOG_HINT = "The reasons are in its log: await client.get_operation_log(operation_id)."
+LOG_HINT = "The reasons are in its log: client.get_operation_log(operation_id)."
 
 # Small operations end within a fraction of a second, large ones take minutes. The delay to the next poll is therefore a share
 # of the time waited so far: an end is noticed at most 5 % late, and a long operation costs a request every two seconds. The
