@@ -77,7 +77,7 @@ REJECTED: dict[str, tuple[Check, Any, str]] = {
     "a date without hyphens": (format_timestamp, "20260131", "timestamp"),
     "nanoseconds": (format_timestamp, "2026-01-31T12:00:00.000000001", "timestamp"),
     "a number for a timestamp": (format_timestamp, 1769817600, "timestamp"),
-    "a NumPy NaT": (format_timestamp, np.datetime64("NaT"), "timestamp"),
+    "a NumPy NaT": (format_timestamp, np.datetime64("NaT", "ns"), "timestamp"),
     "a NumPy datetime64 finer than a microsecond": (
         format_timestamp,
         np.datetime64("2026-01-31T12:00:00.000000001"),
