@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import gc
 import inspect
 import re
 import threading
@@ -114,6 +115,8 @@ def test_each_mistake_gets_an_answer_before_anything_is_sent(names: dict[str, An
             result_of(code, names)
         assert re.search(sentence, str(caught.value)), (code, str(caught.value))
     assert len(toloka.requests) == sent
+    del caught
+    gc.collect()  # coroutines that errors refer to warn here, and not in a later test
 
 
 OFFLINE = {"token": "token", "url": "http://127.0.0.1:9"}

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -11,6 +15,12 @@ from support.text_dtype import TEXT_NAME
 
 from toloka_frames._transport.operations import OperationLog, parse_log
 from toloka_frames._uploading.results import COLUMNS, Results, first_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# enough of each that a value was lost in every run before columns had locks
+ROUNDS, THREADS, CHUNK_ROWS = 20, 8, 20
 
 
 def entry(position: object, output: Any, *, success: bool) -> dict[str, Any]:
@@ -175,3 +185,30 @@ def frame_with_all(results: Results) -> pd.DataFrame:
     results.put([0], status="FAILED", error_field="f", error_code="c", error_message="m", operation_id="o", chunk=3)
     results.put([1], status="CREATED", object_id="t1")
     return frame_of(results)
+
+
+@pytest.mark.usefixtures("quick_switches")
+def test_chunks_that_are_settled_in_threads_keep_all_their_values() -> None:
+    for _ in range(ROUNDS):
+        results = Results(THREADS * CHUNK_ROWS, "task_id")
+        with ThreadPoolExecutor(THREADS) as threads:
+            list(threads.map(partial(settle_as_one_of_several, results, threading.Barrier(THREADS)), range(THREADS)))
+        frame = results.frame(pd.RangeIndex(THREADS * CHUNK_ROWS), range(THREADS * CHUNK_ROWS))
+        expected = [(f"{'0' * (number + 1)}{row}", str(number)) for number in range(THREADS) for row in range(CHUNK_ROWS)]
+        assert list(zip(frame["task_id"], frame["error_code"], strict=True)) == expected
+
+
+def settle_as_one_of_several(results: Results, start: threading.Barrier, number: int) -> None:
+    """Set an id and an error that no other chunk has, each longer than those of the chunk before."""
+    rows = range(number * CHUNK_ROWS, (number + 1) * CHUNK_ROWS)
+    start.wait()
+    results.put(rows, object_id=[f"{'0' * (number + 1)}{row}" for row in range(CHUNK_ROWS)], error_code=str(number))
+
+
+@pytest.fixture
+def quick_switches() -> Iterator[None]:
+    """Let threads alternate as often as possible."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -46,17 +47,19 @@ class CodedColumn:
 
     def __init__(self, rows: int, dtype: pa.DataType) -> None:
         self.rows, self._dtype = rows, dtype
+        self._lock = threading.Lock()  # chunks are settled in threads
         self._codes: np.ndarray[Any, Any] | None = None
         self._code_of: dict[Any, int] = {None: 0}
 
     def put(self, where: Where, value: Any) -> None:
         """Set some rows to one value, or to a list with a value for each."""
-        codes = np.array(list(map(self._code, value)), np.int32) if isinstance(value, list) else self._code(value)
-        if self._codes is None:
-            if not np.any(codes):
-                return
-            self._codes = np.zeros(self.rows, np.int32)
-        self._codes[where] = codes
+        with self._lock:
+            codes = np.array(list(map(self._code, value)), np.int32) if isinstance(value, list) else self._code(value)
+            if self._codes is None:
+                if not np.any(codes):
+                    return
+                self._codes = np.zeros(self.rows, np.int32)
+            self._codes[where] = codes
 
     def get(self, where: Where) -> list[Any]:
         """Return the values of some rows."""
@@ -97,6 +100,7 @@ class IdColumn:
     """A column of ids, which differ in each row: their UTF-8 text, of which NumPy keeps no Python objects."""
 
     def __init__(self, rows: int) -> None:
+        self._lock = threading.Lock()  # chunks are settled in threads
         self._texts = np.zeros(rows, "S1")
         self._is_shared = False  # with an array that `to_arrow` has returned
 
@@ -104,10 +108,11 @@ class IdColumn:
         """Set some rows to one id, or to a list with an id for each; None for rows without one."""
         listed = [ids] if isinstance(ids, str | None) else ids
         texts = np.array([(id_ or "").encode("utf-8", "replace") for id_ in listed], "S")
-        if self._is_shared or texts.dtype.itemsize > self._texts.dtype.itemsize:
-            self._texts = self._texts.astype(max(texts.dtype, self._texts.dtype, key=lambda dtype: dtype.itemsize))
-            self._is_shared = False
-        self._texts[where] = texts
+        with self._lock:
+            if self._is_shared or texts.dtype.itemsize > self._texts.dtype.itemsize:
+                self._texts = self._texts.astype(max(texts.dtype, self._texts.dtype, key=lambda dtype: dtype.itemsize))
+                self._is_shared = False
+            self._texts[where] = texts
 
     def get(self, where: Where) -> list[str | None]:
         """Return the ids of some rows."""
