@@ -459,21 +459,25 @@ def test_without_a_ledger_nothing_is_sent(service: TaskServer, tmp_path: Path) -
 
 FULL_DISK = """
 import resource, sys
+import httpx
 import pandas as pd
 import toloka_frames as tf
 
 url, ledger, limit, limit_later = sys.argv[1:]
 
-def fill_the_disk(progress):
-    if progress.rows:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit_later), resource.RLIM_INFINITY))
+class DiskFillsAfterThePost(httpx.AsyncHTTPTransport):
+    async def handle_async_request(self, request):
+        response = await super().handle_async_request(request)
+        if request.method == "POST":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit_later), resource.RLIM_INFINITY))
+        return response
 
-client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=url)
+client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=url, transport=DiskFillsAfterThePost())
 frame = pd.DataFrame({"image": [f"https://example.com/{row:03}/{'x' * 100_000}" for row in range(30)]})
 sys.dont_write_bytecode = True  # Python does not notice that it writes a part of a module only
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
 try:
-    tf.create_tasks(frame, client, "1", allow_defaults=True, ledger=ledger, concurrency=1, progress=fill_the_disk)
+    tf.create_tasks(frame, client, "1", allow_defaults=True, ledger=ledger, concurrency=1, progress=False)
 except tf.LedgerError as error:
     print("nothing was sent,", error.hint[:10])
 except tf.UploadError as error:
