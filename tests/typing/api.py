@@ -132,6 +132,7 @@ def local_service() -> None:
     with LocalToloka() as toloka:
         assert_type(toloka.async_client(retries=1), tf.AsyncTolokaClient)
         assert_type(toloka.load_export("export.tsv"), str)
+        assert_type(toloka.example_pool(control_tasks=1), tf.Row)
         assert_type(toloka.answer("1", workers=5), int)
 
 

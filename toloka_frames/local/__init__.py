@@ -37,6 +37,7 @@ from toloka_frames.local._faults.exchange import Request
 from toloka_frames.local._faults.fault_plan import Fault, FaultPlan
 from toloka_frames.local._faults.faults import Faults
 from toloka_frames.local._server.scheduler import run_due_jobs
+from toloka_frames.local._simulation import example_forms
 from toloka_frames.local._simulation.exports import load_export
 from toloka_frames.local._simulation.simulated_workers import answer_pool
 from toloka_frames.local._store.store import Store
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toloka_frames._client.client import AsyncTolokaClient, BaseClient, TolokaClient
+    from toloka_frames._schema.row import Row
 
 
 __all__ = ["Fault", "Faults", "LocalToloka", "Request"]
@@ -147,6 +149,42 @@ class LocalToloka:
         client = AsyncTolokaClient(**({"token": self.token, "url": self.url} | options))
         self._service.clients.add(client)
         return client
+
+    def example_pool(self, control_tasks: int = 0) -> Row:
+        """Create a project and a pool to try things with, and return the pool as `client.get_pool` returns it.
+
+        A task has an input field `image` (a URL) and an output field `result` ("cat" or "dog"), and gets three answers. A page
+        has five tasks and pays 0.02 dollars; answers are accepted automatically. The pool has no tasks yet and is not open:
+        `open_pool=True` opens it when its tasks are created.
+
+        Args:
+            control_tasks: The number of tasks on each page whose answer is known (0 to 4), for `tf.quality` and the like. With
+                1 or more, create tasks with a value in `GOLDEN:result`, too.
+
+        Raises:
+            ValueError: If `control_tasks` is not such a number.
+
+        Example:
+            >>> import pandas as pd
+            >>> import toloka_frames as tf
+            >>> from toloka_frames.local import LocalToloka
+            >>> toloka = LocalToloka().start()
+            >>> client = toloka.client()
+            >>> pool = toloka.example_pool()
+            >>> images = pd.DataFrame({"image": [f"https://example.com/{number}.jpg" for number in range(10)]})
+            >>> results = images.pipe(
+            ...     tf.create_tasks, client, pool_id=pool.id, allow_defaults=True, open_pool=True, progress=False
+            ... )
+            >>> toloka.answer(pool.id)
+            6
+            >>> len(client.get_assignments(pool_id=pool.id).to_dataframe())
+            30
+            >>> toloka.close()
+        """
+        with self.client() as client:
+            form = example_forms.pool_form(control_tasks)
+            project = client.create_project(example_forms.PROJECT)
+            return client.create_pool(form | {"project_id": project.id})
 
     def load_export(self, source: str | os.PathLike[str] | pd.DataFrame) -> str:
         """Create a project and a closed pool with tasks, suites and assignments from a pool-result export.
