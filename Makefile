@@ -52,4 +52,4 @@ bench: .venv/installed kit dlt
 	$(BIN)/python $(INSTALL) --editable '.[local,plot,dask]' --group dev
 	touch .venv/demo $@
 
-include tests/environments.mk tests/interop/kit.mk benchmarks/dlt.mk
+include tests/environments.mk tests/interop/kit.mk tests/browser.mk benchmarks/dlt.mk
