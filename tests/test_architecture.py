@@ -36,13 +36,13 @@ LOCAL_FILES = [path for path in FILES if path.is_relative_to(PACKAGE / "local")]
 # Any module may use the packages that frames are made of. Every other third-party package has a home: a package or a file.
 EVERYWHERE = {"numpy", "pandas", "pyarrow"}
 HOMES = {
-    "IPython": {"_runtime/progress.py", "_errors/tracebacks.py"},
+    "IPython": {"_runtime/displays.py", "_errors/tracebacks.py"},
     "anyio": {"_transport/http.py"},
     "dask": {"_reading/dask.py"},
     "fsspec": {"_reading/outputs.py"},
     "filelock": {"_runtime/concurrency.py"},
     "httpx": {"_transport", "_client/client.py"},  # client.py for the types of its options
-    "ipywidgets": {"_runtime/progress.py"},
+    "ipywidgets": {"_runtime/displays.py"},
     "matplotlib": {"_frames/plots.py"},
     "nest_asyncio": {"_runtime/event_loop.py"},
     "orjson": {"_uploading/requests.py", "local"},  # the client and the local service share no code

@@ -25,7 +25,7 @@ from support.virtual_clock import api_clients, run_virtual
 import toloka_frames as tf
 from toloka_frames._reading.row_order import sort_by_id
 from toloka_frames._reading.scan import Source, list_request
-from toloka_frames._runtime.progress import ProgressTracker
+from toloka_frames._runtime.tracker import ProgressTracker
 from toloka_frames._schema.lists import USER_BONUSES
 
 if TYPE_CHECKING:

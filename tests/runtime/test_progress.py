@@ -12,8 +12,9 @@ from support.sample_project import create_pool
 from support.scripted_server import Scripted, reply
 
 import toloka_frames as tf
+from toloka_frames._runtime.displays import CardDisplay, LineDisplay, LogDisplay, choose
 from toloka_frames._runtime.event_loop import run
-from toloka_frames._runtime.progress import CardDisplay, ProgressTracker, TextDisplay, choose, current_progress, track_progress
+from toloka_frames._runtime.tracker import ProgressTracker, current_progress, track_progress
 from toloka_frames.local import LocalToloka
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ def test_reading_a_list_shows_retries_and_waits(scripted: Scripted) -> None:
     assert (updates[-1].retries, updates[-1].waiting, updates[-1].state) == (len(scripted.requests) - 1, "", "done")
 
 
-@pytest.mark.parametrize(("name", "kind"), [("text", TextDisplay), ("notebook", CardDisplay)])
+@pytest.mark.parametrize(("name", "kind"), [("text", LineDisplay), ("log", LogDisplay), ("notebook", CardDisplay)])
 def test_a_display_can_be_chosen_by_name(name: str, kind: type) -> None:
     assert isinstance(choose(name), kind)  # type: ignore[arg-type]
 

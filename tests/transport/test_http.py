@@ -16,7 +16,7 @@ import pytest
 from support.scripted_server import Scripted, reply
 
 import toloka_frames as tf
-from toloka_frames._runtime.progress import track_progress
+from toloka_frames._runtime.tracker import track_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator

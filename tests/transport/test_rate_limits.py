@@ -16,7 +16,7 @@ from support.text_dtype import TEXT_NAME
 from support.virtual_clock import ScriptedResponses, api_clients, loop_time, run_virtual, serve
 
 import toloka_frames as tf
-from toloka_frames._runtime.progress import track_progress
+from toloka_frames._runtime.tracker import track_progress
 from toloka_frames._transport.auth import TokenAuth
 from toloka_frames._transport.rate_limits import RateLimiter
 

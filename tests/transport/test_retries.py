@@ -13,7 +13,7 @@ from support.scripted_server import reply
 from support.virtual_clock import ScriptedResponses, api_clients, loop_time, run_virtual
 
 import toloka_frames as tf
-from toloka_frames._runtime.progress import track_progress
+from toloka_frames._runtime.tracker import track_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from toloka_frames._client.doctor_report import Finding, Level
-from toloka_frames._runtime.progress import in_notebook
+from toloka_frames._runtime.displays import in_notebook
 from toloka_frames._runtime.user_data import default_ledger_path, is_writable
 from toloka_frames._version import __version__
 

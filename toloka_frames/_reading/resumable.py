@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._reading.page import Page
     from toloka_frames._reading.scan import Source
-    from toloka_frames._runtime.progress import ProgressTracker
+    from toloka_frames._runtime.tracker import ProgressTracker
 
 
 async def pull_resumable(source: Source, path: FilePath, tracker: ProgressTracker) -> Path:

@@ -20,7 +20,7 @@ from toloka_frames._reading.partitions import split
 from toloka_frames._reading.resumable import pull_resumable
 from toloka_frames._reading.sinks import ROW_GROUP_ROWS, DtypeBackend, Rebatcher, check_dtype_backend, to_frame
 from toloka_frames._runtime.event_loop import AsyncItems, in_thread, iterate, run
-from toloka_frames._runtime.progress import ProgressArg, track_progress
+from toloka_frames._runtime.tracker import track_progress
 from toloka_frames._schema.columns import Column, Layout, SpecFields, expand_columns
 from toloka_frames._transport.rate_limits import REQUESTS_PER_SECOND
 from toloka_frames._validation import flag_or_none, id_text, page_size, path_part, positive, validate
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from toloka_frames._runtime.progress import ProgressTracker
+    from toloka_frames._runtime.progress import ProgressArg
+    from toloka_frames._runtime.tracker import ProgressTracker
     from toloka_frames._schema.lists import Resource
     from toloka_frames._schema.row import Row
     from toloka_frames._transport.http import ApiClient

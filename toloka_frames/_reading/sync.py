@@ -18,7 +18,7 @@ from toloka_frames._reading.resumable import fill, new_manifest, save_on_error
 from toloka_frames._reading.scan import check_scan
 from toloka_frames._reading.sinks import ROW_GROUP_ROWS
 from toloka_frames._runtime.event_loop import in_thread, run
-from toloka_frames._runtime.progress import track_progress
+from toloka_frames._runtime.tracker import track_progress
 from toloka_frames._schema.timestamps import MILLISECOND_US, format_microseconds, format_timestamp
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._reading.scan import ListRequest, Scan, Source
-    from toloka_frames._runtime.progress import ProgressArg, ProgressTracker
+    from toloka_frames._runtime.progress import ProgressArg
+    from toloka_frames._runtime.tracker import ProgressTracker
     from toloka_frames._schema.lists import RowLifecycle
 
 # A row matches these filters forever or never. With others, such as status, a row that changes could leave the list

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from toloka_frames._reading.page import Page
     from toloka_frames._reading.scan import ListRequest, Source
     from toloka_frames._reading.time_ranges import RangeRequest
-    from toloka_frames._runtime.progress import ProgressTracker
+    from toloka_frames._runtime.tracker import ProgressTracker
     from toloka_frames._schema.columns import Layout
 
 

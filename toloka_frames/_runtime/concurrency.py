@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from toloka_frames._runtime.progress import ProgressTracker
+    from toloka_frames._runtime.tracker import ProgressTracker
 
 ItemT = TypeVar("ItemT")
 # Called with an item, and with a function that releases the job's slot before the job has ended.

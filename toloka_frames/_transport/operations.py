@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from toloka_frames._errors import Conflict, InputError, OperationFailed, OperationTimeout, TolokaError
 from toloka_frames._runtime.event_loop import in_thread
-from toloka_frames._runtime.progress import ProgressArg, ProgressTracker, current_progress, track_progress
+from toloka_frames._runtime.tracker import ProgressTracker, current_progress, track_progress
 from toloka_frames._schema.row import Row
 from toloka_frames._transport.faults import Fault, field_fault, shape_fault, syntax_fault
 from toloka_frames._transport.http import OPERATION, decode_arrow
@@ -31,6 +31,7 @@ from toloka_frames._validation import id_text, path_part, validate
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._validation import Id
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from toloka_frames._runtime.progress import current_progress
+from toloka_frames._runtime.tracker import current_progress
 from toloka_frames._schema.pandas_values import TEXT_DTYPE
 from toloka_frames._transport.responses import used_up
 from toloka_frames._transport.retries import Retries, waits_for

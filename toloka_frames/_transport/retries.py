@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from toloka_frames._errors import ApiError, ConfigurationError, ConnectionFailed, QuotaExceeded
-from toloka_frames._runtime.progress import current_progress
+from toloka_frames._runtime.tracker import current_progress
 
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying, RetryCallState

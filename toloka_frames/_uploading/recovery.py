@@ -24,7 +24,8 @@ from toloka_frames._validation import flag, id_or_none, id_text, validate
 if TYPE_CHECKING:
     from toloka_frames._client.client import BaseClient
     from toloka_frames._reading.output_paths import FilePath
-    from toloka_frames._runtime.progress import ProgressArg, ProgressTracker
+    from toloka_frames._runtime.progress import ProgressArg
+    from toloka_frames._runtime.tracker import ProgressTracker
     from toloka_frames._schema.timestamps import TimestampLike
     from toloka_frames._uploading.ledger import Ledger
     from toloka_frames._uploading.ledger_entry import LedgerEntry

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from toloka_frames._errors import ApiError, Conflict, ConnectionFailed, InputError, NotFound, TolokaError, ValidationFailed
 from toloka_frames._runtime.concurrency import WorkerPool
-from toloka_frames._runtime.progress import ProgressArg, track_progress
+from toloka_frames._runtime.tracker import track_progress
 from toloka_frames._schema.row import Row
 from toloka_frames._transport.auth import shown_content
 from toloka_frames._transport.http import decode_json
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toloka_frames._client.client import BaseClient
-    from toloka_frames._runtime.progress import ProgressTracker
+    from toloka_frames._runtime.progress import ProgressArg
+    from toloka_frames._runtime.tracker import ProgressTracker
 
 # short calls; an account may make 300 requests a second (Toloka API, "Rate limiting")
 CONCURRENCY = 8

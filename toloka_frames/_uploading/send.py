@@ -38,7 +38,7 @@ from toloka_frames._validation import path_part
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from toloka_frames._runtime.progress import ProgressTracker
+    from toloka_frames._runtime.tracker import ProgressTracker
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._transport.operations import OperationLog
     from toloka_frames._uploading.ledger import Ledger

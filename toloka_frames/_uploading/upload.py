@@ -20,7 +20,7 @@ import pandas as pd
 from toloka_frames._client.client import BaseClient
 from toloka_frames._errors import InputError, RowsAlreadyCreated, TolokaError, UploadCancelled, UploadError, UploadInterrupted
 from toloka_frames._runtime.event_loop import arguments_checked, both, in_thread, run, run_on_loop
-from toloka_frames._runtime.progress import ProgressArg, ProgressTracker, track_progress
+from toloka_frames._runtime.tracker import ProgressTracker, track_progress
 from toloka_frames._schema.bulk import CREATE_USER_BONUSES
 from toloka_frames._transport.http import account_unknown
 from toloka_frames._uploading import ledger_reading
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 
     from toloka_frames._reading.output_paths import FilePath
+    from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._schema.bulk import BulkCreation
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._uploading.ledger import UploadLock
