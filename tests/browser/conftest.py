@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
+def token() -> str:
+    """Return the token of all services, in a variable of the kernels; at the end all files are searched for such tokens."""
+    return f"{secrets.token_hex(11)}.{secrets.token_hex(4)}.{secrets.token_hex(16)}"
+
+
+@pytest.fixture(scope="session")
+def lab(token: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
     """Start JupyterLab and a browser; without them skip, or fail if BROWSER_REQUIRED is set, as `make test-browser` does."""
     if missing := what_is_missing():
         if os.environ.get("BROWSER_REQUIRED"):
@@ -22,7 +29,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
         pytest.skip(missing)
     from support.jupyterlab import running_jupyterlab  # noqa: PLC0415 -- it needs Playwright
 
-    with running_jupyterlab(tmp_path_factory.mktemp("home")) as lab:
+    with running_jupyterlab(tmp_path_factory.mktemp("home"), {"TOLOKA_TOKEN": token}) as lab:
         yield lab
 
 

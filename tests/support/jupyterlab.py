@@ -60,6 +60,8 @@ LOAD_SECONDS = 60
 PANEL = "window.jupyterapp.shell.currentWidget"
 KERNEL = f"{PANEL}?.sessionContext?.session?.kernel"
 CELL = f"{PANEL}.content.widgets[index]"
+# without the numbers of the cells
+SHOWN = f"[...{CELL}.node.querySelectorAll('.jp-OutputArea-output')].map(output => output.innerText).join('\\n')"
 
 
 def find_chromium() -> str | None:
@@ -176,7 +178,7 @@ class Notebook:
 
     def text(self, cell: int) -> str:
         """Return the text that a cell's output shows."""
-        return str(self.page.evaluate(f"index => {CELL}.outputArea.node.innerText", cell))
+        return str(self.page.evaluate(f"index => {SHOWN}", cell))
 
     def outputs(self, cell: int) -> list[dict[str, Any]]:
         """Return a cell's outputs, as they would be saved."""
