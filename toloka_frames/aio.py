@@ -59,7 +59,13 @@ __all__ = [
 async def head(
     scan: Scan, n: int = 5, *, columns: Columns | None = None, dtype_backend: DtypeBackend | None = None
 ) -> pd.DataFrame:
-    """Async version of `Scan.head`; arguments, result, errors and source as there."""
+    """Async version of `Scan.head`; arguments, result, errors and source as there.
+
+    Example:
+        >>> tasks = await tf.aio.head(client.get_tasks(pool.id), 2)
+        >>> tasks["INPUT:image"].tolist()
+        ['https://example.com/0.jpg', 'https://example.com/1.jpg']
+    """
     check_dtype_backend(dtype_backend)
     check_scan(scan, "tf.aio.head reads")
     return to_frame(await run_on_loop(scan._fetch_head(n, columns)), dtype_backend)
@@ -73,7 +79,13 @@ async def to_dataframe(
     concurrency: int | None = None,
     progress: ProgressArg = "auto",
 ) -> pd.DataFrame:
-    """Async version of `tf.to_dataframe`; a scan also takes concurrency and progress. Units, errors and source as there."""
+    """Async version of `tf.to_dataframe`; a scan also takes concurrency and progress. Units, errors and source as there.
+
+    Example:
+        >>> answers = await tf.aio.to_dataframe(client.get_assignments(pool.id), columns=["INPUT:image", "OUTPUT:result"])
+        >>> list(answers)
+        ['INPUT:image', 'OUTPUT:result']
+    """
     check_dtype_backend(dtype_backend)
     table = await to_arrow(rows, columns=columns, concurrency=concurrency, progress=progress)
     return to_frame(table, dtype_backend)
@@ -86,7 +98,13 @@ async def to_arrow(
     concurrency: int | None = None,
     progress: ProgressArg = "auto",
 ) -> pa.Table:
-    """Async version of `tf.to_arrow`; a scan also takes concurrency and progress. Units, errors and source as there."""
+    """Async version of `tf.to_arrow`; a scan also takes concurrency and progress. Units, errors and source as there.
+
+    Example:
+        >>> tasks = await tf.aio.to_arrow(client.get_tasks(pool.id))
+        >>> tasks.num_rows
+        9
+    """
     check_columns(columns)
     if isinstance(rows, Scan):
         return await run_on_loop(rows._fetch_table(columns, concurrency, progress))
@@ -106,7 +124,13 @@ async def to_parquet(
     filesystem: Any = None,
     progress: ProgressArg = "auto",
 ) -> Path | Any:
-    """Async version of `tf.to_parquet`; a scan also takes columns and progress. Units, errors and source as there."""
+    """Async version of `tf.to_parquet`; a scan also takes columns and progress. Units, errors and source as there.
+
+    Example:
+        >>> path = await tf.aio.to_parquet(client.get_tasks(pool.id), "tasks.parquet")
+        >>> len(pd.read_parquet(path))
+        9
+    """
     options = ParquetOptions(compression, row_group_rows, filesystem)
     if isinstance(rows, Scan):
         return await run_on_loop(rows._write_parquet(path, columns, resume, options, progress))
@@ -124,7 +148,13 @@ async def to_parquet(
 
 
 async def sync(scan: Scan, folder: FilePath, *, lag: timedelta = DEFAULT_LAG, progress: ProgressArg = "auto") -> Synced:
-    """Async version of `tf.sync`; arguments, result, units, errors and source as there."""
+    """Async version of `tf.sync`; arguments, result, units, errors and source as there.
+
+    Example:
+        >>> synced = await tf.aio.sync(client.get_tasks(pool.id), "tasks")
+        >>> synced.added + synced.too_young
+        9
+    """
     return await run_on_loop(awaited_sync(scan, folder, lag, progress))
 
 
@@ -137,7 +167,14 @@ async def new_rows(
     input_columns: Sequence[str] | None = None,
     ledger: FilePath | None = None,
 ) -> pd.DataFrame:
-    """Async version of `tf.new_rows`; arguments, result, units, errors and source as there."""
+    """Async version of `tf.new_rows`; arguments, result, units, errors and source as there.
+
+    Example:
+        >>> results = await df.head(1).pipe(tf.aio.create_tasks, client, pool.id, overlap=3)
+        >>> rest = await tf.aio.new_rows(df, client, pool.id)
+        >>> len(rest)
+        2
+    """
     return await run_on_loop(known_rows.chosen_rows(df, client, pool_id, app_project_id, input_columns, ledger))
 
 

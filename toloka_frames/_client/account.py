@@ -25,6 +25,10 @@ class AccountCalls(BaseCalls):
         Returns:
             The requester as in the API: `id`, `balance` (US dollars), `public_name`, `company`.
 
+        Example:
+            >>> client.get_requester().balance > 0
+            True
+
         Source: Toloka API, "Get account balance".
         """
         return await self._get("/v1/requester")
@@ -41,6 +45,10 @@ class AccountCalls(BaseCalls):
 
         Raises:
             NotFound: If the subscription does not exist.
+
+        Example:
+            >>> client.get_webhook_subscription(subscription.id).event_type
+            'POOL_CLOSED'
 
         Source: Toloka API, "Get subscription by ID".
         """
@@ -60,6 +68,11 @@ class AccountCalls(BaseCalls):
         Raises:
             ValidationFailed: If none of the subscriptions is valid.
 
+        Example:
+            >>> hook = {"event_type": "POOL_CLOSED", "pool_id": pool.id, "webhook_url": "https://example.com/closed"}
+            >>> client.upsert_webhook_subscriptions([hook])["items"]["0"].webhook_url
+            'https://example.com/closed'
+
         Source: Toloka API, "Create subscription".
         """
         return await self._put("/v1/webhook-subscriptions", body=list(subscriptions), returns=("items",))
@@ -78,6 +91,10 @@ class AccountCalls(BaseCalls):
             NotFound: If the subscription does not exist.
             OutcomeUnknown: If the response was lost; the notification may have been sent.
 
+        Example:
+            >>> client.send_test_webhook(subscription.id).success  # nothing is sent from LocalToloka
+            False
+
         Source: Toloka API, "Send test notification".
         """
         return await self._post("/v1/webhook-subscriptions/{}/test", webhook_subscription_id, returns=("success",))
@@ -91,6 +108,9 @@ class AccountCalls(BaseCalls):
 
         Raises:
             NotFound: If the subscription does not exist.
+
+        Example:
+            >>> client.delete_webhook_subscription(subscription.id)
 
         Source: Toloka API, "Delete subscription".
         """

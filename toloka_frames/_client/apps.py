@@ -39,6 +39,10 @@ class AppCalls(BaseCalls):
         Raises:
             NotFound: If the app does not exist.
 
+        Example:
+            >>> client.get_app(app.id).name
+            'Image classification'
+
         Source: Apps API, "Get project template by ID".
         """
         query = None if lang is None else {"lang": validate("lang", text, lang)}
@@ -56,6 +60,10 @@ class AppCalls(BaseCalls):
 
         Raises:
             NotFound: If the app project does not exist.
+
+        Example:
+            >>> client.get_app_project(app_project.id).status
+            'READY'
 
         Source: Apps API, "Get project by ID".
         """
@@ -77,6 +85,10 @@ class AppCalls(BaseCalls):
             ValidationFailed: If a field is not valid; `.payload` says which.
             OutcomeUnknown: If the response was lost; the app project may have been created.
 
+        Example:
+            >>> client.create_app_project({"app_id": app.id, "name": "Dogs", "parameters": {}}).status
+            'CREATING'
+
         Source: Apps API, "Create project".
         """
         return await self._post("/app/v0/app-projects", body=app_project)
@@ -94,6 +106,10 @@ class AppCalls(BaseCalls):
         Raises:
             NotFound: If the app project does not exist.
             Conflict: If the app project's state does not allow it.
+
+        Example:
+            >>> client.archive_app_project(app_project.id).status
+            'ARCHIVED'
 
         Source: Apps API, "Archive project"; Toloka-Kit 1.2.3 for the result.
         """
@@ -114,6 +130,11 @@ class AppCalls(BaseCalls):
             NotFound: If the app project does not exist.
             Conflict: If the app project's state does not allow it.
 
+        Example:
+            >>> archived = client.archive_app_project(app_project.id)
+            >>> client.unarchive_app_project(app_project.id).status
+            'READY'
+
         Source: Apps API, "Unarchive project"; Toloka-Kit 1.2.3 for the result.
         """
         await self._run_action("/app/v0/app-projects/{}/unarchive", app_project_id, returns=())
@@ -132,6 +153,10 @@ class AppCalls(BaseCalls):
 
         Raises:
             NotFound: If the item does not exist.
+
+        Example:
+            >>> client.get_app_item(app_project.id, item.id).status
+            'NEW'
 
         Source: Apps API, "Get item by ID".
         """
@@ -162,6 +187,11 @@ class AppCalls(BaseCalls):
         Raises:
             ValidationFailed: If a field is not valid; `.payload` says which.
             OutcomeUnknown: If the response was lost; the item may have been created.
+
+        Example:
+            >>> photo = {"image_url": "https://example.com/cat.jpg"}
+            >>> client.create_app_item(app_project.id, batch_id=batch.id, input_data=photo).input_data
+            {'image_url': 'https://example.com/cat.jpg'}
 
         Source: Apps API, "Add new item".
         """
@@ -201,6 +231,11 @@ class AppCalls(BaseCalls):
             TooLarge: If there are too many items.
             OutcomeUnknown: If the response was lost; the items may have been created.
 
+        Example:
+            >>> photos = [{"image_url": f"https://example.com/cat-{number}.jpg"} for number in range(3)]
+            >>> len(client.create_app_items(app_project.id, items=photos, batch_id=batch.id))
+            3
+
         Source: Apps API, "Add items in bulk".
         """
         path = build_path("/app/v0/app-projects/{}/items/bulk", app_project_id)
@@ -227,6 +262,10 @@ class AppCalls(BaseCalls):
 
         Raises:
             NotFound: If the batch does not exist.
+
+        Example:
+            >>> client.get_app_batch(app_project.id, batch.id).items_count
+            3
 
         Source: Apps API, "Get batch by ID".
         """
@@ -263,6 +302,11 @@ class AppCalls(BaseCalls):
         Raises:
             ValidationFailed: If a field is not valid; `.payload` says which.
             OutcomeUnknown: If the response was lost; the batch may have been created.
+
+        Example:
+            >>> photos = [{"image_url": f"https://example.com/cat-{number}.jpg"} for number in range(3)]
+            >>> client.create_app_batch(app_project.id, items=photos, name="Tuesday").status
+            'NEW'
 
         Source: Apps API, "Create batch with items".
         """
@@ -302,6 +346,12 @@ class AppCalls(BaseCalls):
             TooLarge: If there are too many items.
             OutcomeUnknown: If the response was lost; the items may have been created.
 
+        Example:
+            >>> photos = [{"image_url": "https://example.com/cat.jpg"}]
+            >>> result = client.start_sync_batch_processing(app_project.id, items=photos)
+            >>> [item.status for item in result["items"]]
+            ['COMPLETED']
+
         Source: Apps API, "Start sync batch processing".
         """
         body = merge_fields("batch", batch, items=items, name=name)
@@ -332,6 +382,10 @@ class AppCalls(BaseCalls):
         Raises:
             NotFound: If the batch does not exist.
 
+        Example:
+            >>> client.patch_app_batch(app_project.id, batch.id, priority_order="ONE").priority_order
+            'ONE'
+
         Source: Apps API, "Update batch".
         """
         body = merge_fields("patch", patch, name=name, priority_order=choice("priority_order", PriorityOrder, priority_order))
@@ -349,6 +403,9 @@ class AppCalls(BaseCalls):
             NotFound: If the batch does not exist.
             Conflict: If the batch's state does not allow it.
 
+        Example:
+            >>> client.start_app_batch(app_project.id, batch.id)
+
         Source: Apps API, "Start batch processing".
         """
         await self._run_action("/app/v0/app-projects/{}/batches/{}/start", app_project_id, batch_id, returns=())
@@ -364,6 +421,10 @@ class AppCalls(BaseCalls):
         Raises:
             NotFound: If the batch does not exist.
             Conflict: If the batch's status is not PROCESSING.
+
+        Example:
+            >>> client.start_app_batch(app_project.id, batch.id)
+            >>> client.stop_app_batch(app_project.id, batch.id)
 
         Source: Apps API, "Stop batch processing".
         """
@@ -381,6 +442,11 @@ class AppCalls(BaseCalls):
             NotFound: If the batch does not exist.
             Conflict: If the batch is not stopped.
 
+        Example:
+            >>> client.start_app_batch(app_project.id, batch.id)
+            >>> client.stop_app_batch(app_project.id, batch.id)
+            >>> client.resume_app_batch(app_project.id, batch.id)
+
         Source: Apps API, "Resume batch processing".
         """
         await self._run_action("/app/v0/app-projects/{}/batches/{}/resume", app_project_id, batch_id, returns=())
@@ -397,6 +463,9 @@ class AppCalls(BaseCalls):
             NotFound: If the batch does not exist.
             Conflict: If the batch's status is PROCESSING.
 
+        Example:
+            >>> client.archive_app_batch(app_project.id, batch.id)
+
         Source: Apps API, "Archive batch".
         """
         await self._run_action("/app/v0/app-projects/{}/batches/{}/archive", app_project_id, batch_id, returns=())
@@ -412,6 +481,12 @@ class AppCalls(BaseCalls):
         Raises:
             NotFound: If the batch does not exist.
             Conflict: If the batch's state does not allow it.
+
+        Example:
+            >>> client.archive_app_batch(app_project.id, batch.id)
+            >>> client.unarchive_app_batch(app_project.id, batch.id)
+            >>> client.get_app_batch(app_project.id, batch.id).status
+            'NEW'
 
         Source: Apps API, "Unarchive batch".
         """

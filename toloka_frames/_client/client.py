@@ -97,6 +97,11 @@ class BaseClient(Lists, ProjectCalls, PoolCalls, TrainingCalls, TaskCalls, Peopl
         Raises:
             LoopError: If called on the package's own event loop.
 
+        Example:
+            >>> quota = client.quota()
+            >>> quota.loc[quota["what"] == "tasks", ["interval", "most"]].values.tolist()
+            [['MIN', 100000], ['DAY', 2000000]]
+
         Source: Toloka API, "Rate limiting"; Toloka-Kit 1.2.3 for tasks and for `payload.interval` of a 429.
         """
         return run(self.service.rate_limiter.frame())
@@ -118,6 +123,11 @@ class BaseClient(Lists, ProjectCalls, PoolCalls, TrainingCalls, TaskCalls, Peopl
             OutcomeUnknown: If the response to the creation of the project was lost; an empty project may exist.
             CloneInterrupted: If a later call failed or its response was lost; `.made` holds what was created.
 
+        Example:
+            >>> clone = client.clone_project(project.id)
+            >>> [pool.private_name for pool in clone.pools]
+            ['Monday', 'Pages']
+
         Source: Toloka-Kit 1.2.3; Toloka API, "Rate limiting" (20 a minute, 100 a day each of projects, trainings, pools).
         """
         return await cloning.clone_project(self, project_id, reuse_controllers)
@@ -133,6 +143,10 @@ class TolokaClient(SynchronousCalls, BaseClient):
     One client can be used from all threads: its requests run on the package's own event loop and share their connections. A
     forked process opens its own connections. A pickled client does not contain its token: where it is unpickled, the token
     comes from TOLOKA_TOKEN or from the callable.
+
+    In the examples of the package, `client` is the client of a `LocalToloka`, `toloka`, and each object of the account has the
+    name of its kind: `pool` is what `client.get_pool` returns, `pool.id` its id. `df` is a DataFrame with a column `image`. The
+    calls of `AsyncTolokaClient` are awaited: `await client.get_pool(pool.id)`.
 
     Besides the errors listed with it, each call can raise `InputError` (an id is not a non-empty string), `ConnectionFailed`
     (no response), `BadAnswer` (the response is not valid), `AuthenticationFailed`, `AccessDenied` and `QuotaExceeded`.
@@ -164,12 +178,24 @@ class TolokaClient(SynchronousCalls, BaseClient):
     Warns:
         UserWarning: If others can read the token: `http://` or unchecked certificates (`verify=False`), to another machine.
 
+    Example:
+        >>> client = tf.TolokaClient(toloka.token, url=toloka.url)  # a real account: tf.TolokaClient("your token")
+        >>> client.get_requester().balance > 0
+        True
+        >>> client.get_tasks(pool.id).head(2)["INPUT:image"].tolist()
+        ['https://example.com/0.jpg', 'https://example.com/1.jpg']
+
     Source: Toloka-Kit 1.2.3 for names, hosts and the choice of the authorisation scheme.
     """
 
     @property
     def calls(self) -> AsyncTolokaClient:
-        """A client of the same account, with the same connections, whose calls are coroutines."""
+        """A client of the same account, with the same connections, whose calls are coroutines.
+
+        Example:
+            >>> tf.run(client.calls.get_pool(pool.id)).status
+            'CLOSED'
+        """
         client = AsyncTolokaClient.__new__(AsyncTolokaClient)
         client.service = self.service
         return client
@@ -181,7 +207,11 @@ class TolokaClient(SynchronousCalls, BaseClient):
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections.
+
+        Example:
+            >>> client.close()
+        """
         run(self.service.aclose())
 
 
@@ -194,6 +224,13 @@ class AsyncTolokaClient(BaseClient):
 
     One client can be used from all threads and event loops: its requests run on the package's own event loop and share their
     connections.
+
+    Example:
+        >>> client = tf.AsyncTolokaClient(toloka.token, url=toloka.url)  # a real account: tf.AsyncTolokaClient("your token")
+        >>> requester = await client.get_requester()
+        >>> tasks = await tf.aio.to_dataframe(client.get_tasks(pool.id))
+        >>> len(tasks)
+        9
     """
 
     async def __aenter__(self) -> Self:
@@ -203,5 +240,10 @@ class AsyncTolokaClient(BaseClient):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections.
+
+        Example:
+            >>> client = tf.AsyncTolokaClient("a token")
+            >>> await client.aclose()
+        """
         await run_on_loop(self.service.aclose())

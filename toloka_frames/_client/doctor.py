@@ -70,6 +70,11 @@ def doctor(client: BaseClient, *, timeout: float = CHECK_SECONDS) -> DoctorRepor
 
     Raises:
         InputError: If `timeout` is not a number of seconds.
+
+    Example:
+        >>> report = tf.doctor(client)
+        >>> report.is_well
+        True
     """
     validate("timeout", seconds_or_none, timeout)
     return run(_Examination(client.service, timeout).report())

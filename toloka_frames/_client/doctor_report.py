@@ -65,6 +65,10 @@ class DoctorReport:
     Attributes:
         sections: The findings by the title of their section.
         written: When the report was made (UTC).
+
+    Example:
+        >>> print(str(tf.doctor(client)).splitlines()[-1])
+        No check failed.
     """
 
     sections: dict[str, list[Finding]]
@@ -72,7 +76,12 @@ class DoctorReport:
 
     @property
     def is_well(self) -> bool:
-        """Whether no check failed."""
+        """Whether no check failed.
+
+        Example:
+            >>> tf.doctor(client).is_well
+            True
+        """
         return not any(finding.level is Level.FAIL for findings in self.sections.values() for finding in findings)
 
     def __str__(self) -> str:

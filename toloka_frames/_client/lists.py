@@ -78,6 +78,10 @@ class Lists:
     def get_projects(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Projects]) -> Scan:
         """Projects, as a scan that requests its rows when they are wanted.
 
+        Example:
+            >>> client.get_projects(status="ACTIVE").to_dataframe()["public_name"].tolist()
+            ['Cats or dogs']
+
         Source: Toloka API, "Get list of projects".
         """
         return self._scan(PROJECTS, batch_size, filters)
@@ -87,7 +91,13 @@ class Lists:
     def find_projects(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Projects]
     ) -> Coroutine[Any, Any, Row]:
-        """One page of projects."""
+        """One page of projects.
+
+        Example:
+            >>> page = client.find_projects(status="ACTIVE", sort="-created", limit=1)
+            >>> page["items"][0].public_name, page.has_more
+            ('Cats or dogs', False)
+        """
         return self._find(PROJECTS, sort, limit, filters)
 
     @with_list_signature(POOLS)
@@ -95,6 +105,10 @@ class Lists:
         self, project_id: Id | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.Pools]
     ) -> Scan:
         """Pools, as a scan that requests its rows when they are wanted.
+
+        Example:
+            >>> client.get_pools(project.id, status="CLOSED").to_dataframe()["private_name"].tolist()
+            ['Monday', 'Pages']
 
         Source: Toloka API, "Get list of pools".
         """
@@ -105,7 +119,12 @@ class Lists:
     def find_pools(
         self, project_id: Id | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Pools]
     ) -> Coroutine[Any, Any, Row]:
-        """One page of pools."""
+        """One page of pools.
+
+        Example:
+            >>> client.find_pools(project.id, sort="-created", limit=1)["items"][0].private_name
+            'Pages'
+        """
         return self._find(POOLS, sort, limit, filters, project_id=project_id)
 
     @with_list_signature(TRAININGS)
@@ -113,6 +132,10 @@ class Lists:
         self, project_id: Id | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.Trainings]
     ) -> Scan:
         """Trainings (training pools), as a scan that requests its rows when they are wanted.
+
+        Example:
+            >>> client.get_trainings(project.id).to_dataframe()["private_name"].tolist()
+            ['Practice']
 
         Source: Toloka API, "Get list of training pools".
         """
@@ -128,7 +151,12 @@ class Lists:
         limit: int | None = None,
         **filters: Unpack[keywords.Trainings],
     ) -> Coroutine[Any, Any, Row]:
-        """One page of trainings."""
+        """One page of trainings.
+
+        Example:
+            >>> client.find_trainings(project.id, limit=1)["items"][0].private_name
+            'Practice'
+        """
         return self._find(TRAININGS, sort, limit, filters, project_id=project_id)
 
     @with_list_signature(TASKS)
@@ -137,6 +165,11 @@ class Lists:
 
         Columns: `INPUT:*`, `GOLDEN:*` (the first known solution), `HINT:text`, `HINT:default_language`, and the task's own
         fields under their names.
+
+        Example:
+            >>> tasks = client.get_tasks(pool.id).to_dataframe()
+            >>> tasks[tasks["GOLDEN:result"] == "cat"]["INPUT:image"].tolist()  # the control tasks
+            ['https://example.com/0.jpg']
 
         Source: Toloka API, "Get list of tasks".
         """
@@ -147,7 +180,13 @@ class Lists:
     def find_tasks(
         self, pool_id: Id, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Tasks]
     ) -> Coroutine[Any, Any, Row]:
-        """One page of tasks."""
+        """One page of tasks.
+
+        Example:
+            >>> page = client.find_tasks(pool.id, sort="created", limit=2)
+            >>> [task.input_values.image for task in page["items"]]
+            ['https://example.com/0.jpg', 'https://example.com/1.jpg']
+        """
         return self._find(TASKS, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(TASK_SUITES)
@@ -159,6 +198,10 @@ class Lists:
         Columns: `INPUT:*`, `GOLDEN:*`, `HINT:*`, `TASK:*` for the task's other fields (`TASK:id` where smart mixing made
         the suite) and `SUITE:*` for the suite's own (`SUITE:id`, `SUITE:overlap`).
 
+        Example:
+            >>> client.get_task_suites(suite_pool.id).to_dataframe()["INPUT:image"].tolist()
+            ['https://example.com/0.jpg', 'https://example.com/1.jpg']
+
         Source: Toloka API, "Get list of task suites".
         """
         return self._scan(TASK_SUITES, batch_size, filters, pool_id=pool_id)
@@ -168,7 +211,12 @@ class Lists:
     def find_task_suites(
         self, pool_id: Id | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.TaskSuites]
     ) -> Coroutine[Any, Any, Row]:
-        """One page of task suites."""
+        """One page of task suites.
+
+        Example:
+            >>> [len(suite.tasks) for suite in client.find_task_suites(suite_pool.id)["items"]]
+            [2]
+        """
         return self._find(TASK_SUITES, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(ASSIGNMENTS)
@@ -179,6 +227,11 @@ class Lists:
 
         Columns: those of the platform's own export: `INPUT:*`, `OUTPUT:*`, `GOLDEN:*`, `HINT:*`, `ASSIGNMENT:*`
         (`ASSIGNMENT:reward` in US dollars, float64), and `TASK:*` for the task's other fields.
+
+        Example:
+            >>> answers = client.get_assignments(pool.id, status="SUBMITTED").to_dataframe()
+            >>> list(answers)[:3]
+            ['INPUT:image', 'OUTPUT:result', 'GOLDEN:result']
 
         Source: Toloka API, "Get list of responses".
         """
@@ -194,7 +247,13 @@ class Lists:
         limit: int | None = None,
         **filters: Unpack[keywords.Assignments],
     ) -> Coroutine[Any, Any, Row]:
-        """One page of assignments."""
+        """One page of assignments.
+
+        Example:
+            >>> page = client.find_assignments(pool.id, status=["SUBMITTED", "ACCEPTED"], sort="-created", limit=2)
+            >>> len(page["items"]), page.has_more
+            (2, True)
+        """
         return self._find(ASSIGNMENTS, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(AGGREGATED_SOLUTIONS)
@@ -205,6 +264,14 @@ class Lists:
 
         Columns: `task_id`, `pool_id`, `OUTPUT:*` and `confidence` (float64, 0 to 1). They are walked by `task_id`.
 
+        Example:
+            >>> fields = [{"name": "result"}]
+            >>> operation = client.aggregate_solutions_by_pool(type="DAWID_SKENE", pool_id=pool.id, fields=fields)
+            >>> client.wait_operation(operation).status
+            'SUCCESS'
+            >>> list(client.get_aggregated_solutions(operation.id).to_dataframe())[:3]
+            ['task_id', 'pool_id', 'OUTPUT:result']
+
         Source: Toloka API, "Get list of aggregated results".
         """
         return self._scan(AGGREGATED_SOLUTIONS, batch_size, filters, operation_id=operation_id)
@@ -214,7 +281,16 @@ class Lists:
     def find_aggregated_solutions(
         self, operation_id: Id, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AggregatedSolutions]
     ) -> Coroutine[Any, Any, Row]:
-        """One page of aggregated solutions."""
+        """One page of aggregated solutions.
+
+        Example:
+            >>> fields = [{"name": "result"}]
+            >>> operation = client.aggregate_solutions_by_pool(type="DAWID_SKENE", pool_id=pool.id, fields=fields)
+            >>> client.wait_operation(operation).status
+            'SUCCESS'
+            >>> client.find_aggregated_solutions(operation.id, limit=1)["items"][0].pool_id == pool.id
+            True
+        """
         return self._find(AGGREGATED_SOLUTIONS, sort, limit, filters, operation_id=operation_id)
 
     @with_list_signature(ATTACHMENTS)
@@ -222,6 +298,10 @@ class Lists:
         self, pool_id: Id | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.Attachments]
     ) -> Scan:
         """Files that Tolokers sent (`download_attachment` fetches one), as a scan that requests its rows when they are wanted.
+
+        Example:
+            >>> client.get_attachments(pool.id).to_dataframe()["name"].tolist()
+            ['cat.jpg']
 
         Source: Toloka API, "Get list of files"; Toloka-Kit 1.2.3 for the filters by owner.
         """
@@ -237,12 +317,21 @@ class Lists:
         limit: int | None = None,
         **filters: Unpack[keywords.Attachments],
     ) -> Coroutine[Any, Any, Row]:
-        """One page of attachments."""
+        """One page of attachments.
+
+        Example:
+            >>> client.find_attachments(pool.id, limit=1)["items"][0].name
+            'cat.jpg'
+        """
         return self._find(ATTACHMENTS, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(SKILLS)
     def get_skills(self, name: str | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.Skills]) -> Scan:
         """Skills, as a scan that requests its rows when they are wanted.
+
+        Example:
+            >>> client.get_skills().to_dataframe()["name"].tolist()
+            ['Cat expert']
 
         Source: Toloka API, "Get list of skills".
         """
@@ -253,7 +342,12 @@ class Lists:
     def find_skills(
         self, name: str | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Skills]
     ) -> Coroutine[Any, Any, Row]:
-        """One page of skills."""
+        """One page of skills.
+
+        Example:
+            >>> client.find_skills("Cat expert")["items"][0].id == skill.id
+            True
+        """
         return self._find(SKILLS, sort, limit, filters, name=name)
 
     @with_list_signature(USER_SKILLS)
@@ -264,6 +358,10 @@ class Lists:
 
         Columns: `value` (Int64, 0 to 100, rounded) and `exact_value` (float64) among others.
 
+        Example:
+            >>> client.get_user_skills(skill_id=skill.id).to_dataframe()["exact_value"].tolist()
+            [85.0]
+
         Source: Toloka API, "Get list of Toloker skills".
         """
         return self._scan(USER_SKILLS, batch_size, filters, user_id=user_id)
@@ -273,7 +371,12 @@ class Lists:
     def find_user_skills(
         self, user_id: Id | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.UserSkills]
     ) -> Coroutine[Any, Any, Row]:
-        """One page of user skills."""
+        """One page of user skills.
+
+        Example:
+            >>> client.find_user_skills(user_id, limit=1)["items"][0].value
+            85
+        """
         return self._find(USER_SKILLS, sort, limit, filters, user_id=user_id)
 
     @with_list_signature(USER_RESTRICTIONS)
@@ -281,6 +384,10 @@ class Lists:
         self, user_id: Id | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.UserRestrictions]
     ) -> Scan:
         """Bans of Tolokers, as a scan that requests its rows when they are wanted.
+
+        Example:
+            >>> client.get_user_restrictions(user_id).to_dataframe()["private_comment"].tolist()
+            ['too fast']
 
         Source: Toloka API, "Get list of bans".
         """
@@ -296,7 +403,12 @@ class Lists:
         limit: int | None = None,
         **filters: Unpack[keywords.UserRestrictions],
     ) -> Coroutine[Any, Any, Row]:
-        """One page of user restrictions."""
+        """One page of user restrictions.
+
+        Example:
+            >>> client.find_user_restrictions(user_id, limit=1)["items"][0].scope
+            'POOL'
+        """
         return self._find(USER_RESTRICTIONS, sort, limit, filters, user_id=user_id)
 
     @with_list_signature(USER_BONUSES)
@@ -306,6 +418,10 @@ class Lists:
         """Bonuses that were paid, as a scan that requests its rows when they are wanted.
 
         Columns: `amount` in US dollars (float64) among others.
+
+        Example:
+            >>> client.get_user_bonuses(user_id).to_dataframe()["amount"].tolist()
+            [0.5]
 
         Source: Toloka API, "Get list of bonuses"; Toloka-Kit 1.2.3 for the filter by comment.
         """
@@ -321,7 +437,12 @@ class Lists:
         limit: int | None = None,
         **filters: Unpack[keywords.UserBonuses],
     ) -> Coroutine[Any, Any, Row]:
-        """One page of user bonuses."""
+        """One page of user bonuses.
+
+        Example:
+            >>> client.find_user_bonuses(sort="-created", limit=1)["items"][0].amount
+            0.5
+        """
         return self._find(USER_BONUSES, sort, limit, filters, user_id=user_id)
 
     @with_list_signature(MESSAGE_THREADS)
@@ -329,6 +450,10 @@ class Lists:
         """Message threads, as a scan that requests its rows when they are wanted.
 
         Columns: `topic`, `interlocutors` and `messages` (newest first) as JSON text, `folders` a list of strings, among others.
+
+        Example:
+            >>> client.get_message_threads(folder="OUTBOX").to_dataframe()["topic"].tolist()
+            ['{"EN":"Thank you"}']
 
         Source: Toloka API, "Get list of message threads".
         """
@@ -339,12 +464,21 @@ class Lists:
     def find_message_threads(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.MessageThreads]
     ) -> Coroutine[Any, Any, Row]:
-        """One page of message threads."""
+        """One page of message threads.
+
+        Example:
+            >>> client.find_message_threads(sort="-created", limit=1)["items"][0].topic
+            {'EN': 'Thank you'}
+        """
         return self._find(MESSAGE_THREADS, sort, limit, filters)
 
     @with_list_signature(OPERATIONS)
     def get_operations(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Operations]) -> Scan:
         """Operations of the account, as a scan that requests its rows when they are wanted.
+
+        Example:
+            >>> client.get_operations(type="TASK_SUITE.BATCH_CREATE").to_dataframe()["status"].tolist()
+            ['SUCCESS']
 
         Source: Toloka API, "Get list of operations".
         """
@@ -355,7 +489,12 @@ class Lists:
     def find_operations(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Operations]
     ) -> Coroutine[Any, Any, Row]:
-        """One page of operations."""
+        """One page of operations.
+
+        Example:
+            >>> client.find_operations(type="TASK.BATCH_CREATE", sort="-submitted", limit=1)["items"][0].status
+            'SUCCESS'
+        """
         return self._find(OPERATIONS, sort, limit, filters)
 
     @with_list_signature(WEBHOOK_SUBSCRIPTIONS)
@@ -363,6 +502,10 @@ class Lists:
         self, pool_id: Id | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.WebhookSubscriptions]
     ) -> Scan:
         """Subscriptions to events, as a scan that requests its rows when they are wanted.
+
+        Example:
+            >>> client.get_webhook_subscriptions(pool.id).to_dataframe()["event_type"].tolist()
+            ['POOL_CLOSED']
 
         Source: Toloka API, "Get list of subscriptions".
         """
@@ -378,12 +521,21 @@ class Lists:
         limit: int | None = None,
         **filters: Unpack[keywords.WebhookSubscriptions],
     ) -> Coroutine[Any, Any, Row]:
-        """One page of webhook subscriptions."""
+        """One page of webhook subscriptions.
+
+        Example:
+            >>> client.find_webhook_subscriptions(pool.id, limit=1)["items"][0].event_type
+            'POOL_CLOSED'
+        """
         return self._find(WEBHOOK_SUBSCRIPTIONS, sort, limit, filters, pool_id=pool_id)
 
     @with_list_signature(APPS)
     def get_apps(self, *, batch_size: int | None = None, **filters: Unpack[keywords.Apps]) -> Scan:
         """Apps: ready-made solutions that app projects are made of, as a scan that requests its rows when they are wanted.
+
+        Example:
+            >>> client.get_apps().to_dataframe().set_index("name")["id"]["Image classification"] == app.id
+            True
 
         Source: Apps API, "Get project templates".
         """
@@ -394,7 +546,13 @@ class Lists:
     def find_apps(
         self, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.Apps]
     ) -> Coroutine[Any, Any, Row]:
-        """One page of apps."""
+        """One page of apps.
+
+        Example:
+            >>> page = client.find_apps(limit=1)
+            >>> len(page["content"]), page.has_more
+            (1, True)
+        """
         return self._find(APPS, sort, limit, filters)
 
     @with_list_signature(APP_PROJECTS)
@@ -402,6 +560,10 @@ class Lists:
         self, app_id: Id | None = None, *, batch_size: int | None = None, **filters: Unpack[keywords.AppProjects]
     ) -> Scan:
         """App projects, as a scan that requests its rows when they are wanted.
+
+        Example:
+            >>> client.get_app_projects(status="READY").to_dataframe()["name"].tolist()
+            ['Cats']
 
         Source: Apps API, "Get projects".
         """
@@ -412,7 +574,12 @@ class Lists:
     def find_app_projects(
         self, app_id: Id | None = None, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppProjects]
     ) -> Coroutine[Any, Any, Row]:
-        """One page of app projects."""
+        """One page of app projects.
+
+        Example:
+            >>> client.find_app_projects(app.id, limit=1)["content"][0].name
+            'Cats'
+        """
         return self._find(APP_PROJECTS, sort, limit, filters, app_id=app_id)
 
     @with_list_signature(APP_ITEMS)
@@ -420,6 +587,10 @@ class Lists:
         """Items of an app project, as a scan that requests its rows when they are wanted.
 
         Columns: `INPUT:*` and `OUTPUT:*` from the app's specification, and the item's own fields under their names.
+
+        Example:
+            >>> client.get_app_items(app_project.id, batch_id=batch.id).to_dataframe()["status"].tolist()
+            ['NEW', 'NEW', 'NEW']
 
         Source: Apps API, "Get project items".
         """
@@ -430,7 +601,12 @@ class Lists:
     def find_app_items(
         self, app_project_id: Id, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppItems]
     ) -> Coroutine[Any, Any, Row]:
-        """One page of app items."""
+        """One page of app items.
+
+        Example:
+            >>> client.find_app_items(app_project.id, status="NEW", limit=1)["content"][0].batch_id == batch.id
+            True
+        """
         return self._find(APP_ITEMS, sort, limit, filters, app_project_id=app_project_id)
 
     @with_list_signature(APP_BATCHES)
@@ -442,6 +618,10 @@ class Lists:
         Columns: the batch's fields, nested ones dotted (`items_per_state.NEW`, `last_items_import.records_count`); costs in
         US dollars.
 
+        Example:
+            >>> client.get_app_batches(app_project.id).to_dataframe()["items_count"].tolist()
+            [3]
+
         Source: Apps API, "Get project batches".
         """
         return self._scan(APP_BATCHES, batch_size, filters, app_project_id=app_project_id)
@@ -451,7 +631,12 @@ class Lists:
     def find_app_batches(
         self, app_project_id: Id, *, sort: Sort = None, limit: int | None = None, **filters: Unpack[keywords.AppBatches]
     ) -> Coroutine[Any, Any, Row]:
-        """One page of app batches."""
+        """One page of app batches.
+
+        Example:
+            >>> client.find_app_batches(app_project.id, status="NEW")["content"][0].name
+            'Monday'
+        """
         return self._find(APP_BATCHES, sort, limit, filters, app_project_id=app_project_id)
 
 

@@ -36,6 +36,10 @@ class OperationCalls(BaseCalls):
         Raises:
             NotFound: If the operation does not exist.
 
+        Example:
+            >>> client.get_operation(operation.id).status
+            'SUCCESS'
+
         Source: Toloka API, "Get operation by ID".
         """
         return await self._get("/v1/operations/{}", operation_id)
@@ -53,6 +57,11 @@ class OperationCalls(BaseCalls):
 
         Raises:
             NotFound: If the operation does not exist.
+
+        Example:
+            >>> log = pd.DataFrame(client.get_operation_log(operation.id))
+            >>> log["type"].value_counts().to_dict()
+            {'TASK_CREATE': 9}
 
         Source: Toloka API, "Get operation log" (kept for a month).
         """
@@ -80,6 +89,11 @@ class OperationCalls(BaseCalls):
             InputError: If `operation` has no id.
             OperationFailed: If the operation ended with FAIL; `.operation` holds it.
             OperationTimeout: If the operation did not end in time; it continues at the service.
+
+        Example:
+            >>> operation = client.open_pool_async(pool.id)
+            >>> client.wait_operation(operation, timeout=60).status
+            'SUCCESS'
         """
         if operation is None:
             return None

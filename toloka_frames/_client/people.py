@@ -52,6 +52,10 @@ class PeopleCalls(CreationCalls):
         Raises:
             NotFound: If the Toloker does not exist.
 
+        Example:
+            >>> client.get_user(user_id).id == user_id
+            True
+
         Source: Toloka API, "Get Toloker metadata".
         """
         return await self._get("/v1/user-metadata/{}", user_id)
@@ -68,6 +72,10 @@ class PeopleCalls(CreationCalls):
 
         Raises:
             NotFound: If the skill does not exist.
+
+        Example:
+            >>> client.get_skill(skill.id).name
+            'Cat expert'
 
         Source: Toloka API, "Get skill by ID".
         """
@@ -107,6 +115,10 @@ class PeopleCalls(CreationCalls):
             ValidationFailed: If a field is not valid; `.payload` says which.
             OutcomeUnknown: If the response was lost; the skill may have been created.
 
+        Example:
+            >>> client.create_skill(name="Dog expert", public_name={"EN": "You know dogs"}).public_name
+            {'EN': 'You know dogs'}
+
         Source: Toloka API, "Create skill" (10 a minute, 100 a day).
         """
         body = merge_fields(
@@ -137,6 +149,12 @@ class PeopleCalls(CreationCalls):
             ValidationFailed: If a field is not valid; `.payload` says which.
             NotFound: If the skill does not exist.
 
+        Example:
+            >>> skill = client.get_skill(skill.id)
+            >>> skill.private_comment = "from the control tasks"
+            >>> client.update_skill(skill.id, skill).private_comment
+            'from the control tasks'
+
         Source: Toloka API, "Edit skill".
         """
         return await self._put("/v1/skills/{}", skill_id, body=skill)
@@ -153,6 +171,10 @@ class PeopleCalls(CreationCalls):
 
         Raises:
             NotFound: If the value does not exist.
+
+        Example:
+            >>> client.get_user_skill(user_skill.id).value
+            85
 
         Source: Toloka API, "Get Toloker skill by ID".
         """
@@ -183,6 +205,10 @@ class PeopleCalls(CreationCalls):
         Raises:
             ValidationFailed: If the value is out of range, or the skill or the Toloker does not exist.
 
+        Example:
+            >>> client.set_user_skill(skill_id=skill.id, user_id=user_id, value=92.5).exact_value
+            92.5
+
         Source: Toloka API, "Set skill" (100,000 a day).
         """
         body = merge_fields("request", request, skill_id=skill_id, user_id=user_id, value=value, reason=reason)
@@ -197,6 +223,9 @@ class PeopleCalls(CreationCalls):
 
         Raises:
             NotFound: If the value does not exist.
+
+        Example:
+            >>> client.delete_user_skill(user_skill.id)
 
         Source: Toloka API, "Remove skill from Toloker".
         """
@@ -214,6 +243,10 @@ class PeopleCalls(CreationCalls):
 
         Raises:
             NotFound: If the ban does not exist.
+
+        Example:
+            >>> client.get_user_restriction(ban.id).private_comment
+            'too fast'
 
         Source: Toloka API, "Get ban by ID".
         """
@@ -248,6 +281,10 @@ class PeopleCalls(CreationCalls):
         Raises:
             ValidationFailed: If a field is not valid; `.payload` says which.
 
+        Example:
+            >>> client.set_user_restriction(scope="PROJECT", user_id=user_id, project_id=project.id).scope
+            'PROJECT'
+
         Source: Toloka API, "Block access to tasks".
         """
         body = merge_fields(
@@ -271,6 +308,9 @@ class PeopleCalls(CreationCalls):
 
         Raises:
             NotFound: If the ban does not exist.
+
+        Example:
+            >>> client.delete_user_restriction(ban.id)
 
         Source: Toloka API, "Unblock access".
         """
@@ -309,6 +349,11 @@ class PeopleCalls(CreationCalls):
             Conflict: If an operation with this operation_id already exists (code OPERATION_ALREADY_EXISTS).
             OperationFailed: If the operation ended with FAIL for another reason.
             OperationTimeout: If the operation did not end in time; it continues at the service.
+
+        Example:
+            >>> message = {"public_title": {"EN": "Thank you"}, "public_message": {"EN": "Good work"}}
+            >>> client.create_user_bonus({"user_id": user_id, "amount": 0.5, **message}).amount
+            0.5
 
         Source: Toloka API, "Issue bonuses" (10,000 requests a day); Toloka-Kit 1.2.3 for the result.
         """
@@ -361,6 +406,12 @@ class PeopleCalls(CreationCalls):
             OperationFailed: If the operation ended with FAIL for another reason.
             OperationTimeout: If the operation did not end in time; it continues at the service.
 
+        Example:
+            >>> bonuses = [{"user_id": user_id, "amount": amount, "without_message": True} for amount in (0.5, 0.25)]
+            >>> paid = client.create_user_bonuses(bonuses)
+            >>> [bonus.amount for bonus in paid["items"].values()]
+            [0.5, 0.25]
+
         Source: Toloka API, "Issue bonuses" (10,000 requests a day); Toloka-Kit 1.2.3 for the result.
         """
         return await self._create(
@@ -407,6 +458,11 @@ class PeopleCalls(CreationCalls):
             Conflict: If an operation with this operation_id already exists (code OPERATION_ALREADY_EXISTS).
             TooLarge: If there are too many rows or bytes for one request.
 
+        Example:
+            >>> operation = client.create_user_bonuses_async({"user_id": user_id, "amount": 0.5, "without_message": True})
+            >>> client.wait_operation(operation).status
+            'SUCCESS'
+
         Source: Toloka API, "Issue bonuses" (10,000 requests a day).
         """
         return await self._start(
@@ -431,6 +487,10 @@ class PeopleCalls(CreationCalls):
         Raises:
             NotFound: If the bonus does not exist.
 
+        Example:
+            >>> client.get_user_bonus(bonus.id).amount
+            0.5
+
         Source: Toloka API, "Get bonus by ID".
         """
         return await self._get("/v1/user-bonuses/{}", user_bonus_id)
@@ -447,6 +507,10 @@ class PeopleCalls(CreationCalls):
 
         Raises:
             NotFound: If the file does not exist.
+
+        Example:
+            >>> client.get_attachment(attachment.id).name
+            'cat.jpg'
 
         Source: Toloka API, "Get file metadata".
         """
@@ -470,6 +534,10 @@ class PeopleCalls(CreationCalls):
             ConnectionFailed: If every attempt broke off; no file is left at the path.
             WriteFailed: If the file cannot be written, for example because the disk is full; no file is left at the path.
 
+        Example:
+            >>> client.download_attachment(attachment.id, "cat.jpg").name
+            'cat.jpg'
+
         Source: Toloka API, "Download file".
         """
         return await run_on_loop(_download(self.service, build_path("/v1/attachments/{}/download", attachment_id), path))
@@ -486,6 +554,10 @@ class PeopleCalls(CreationCalls):
 
         Raises:
             NotFound: If the thread does not exist.
+
+        Example:
+            >>> client.get_message_thread(thread.id).topic
+            {'EN': 'Thank you'}
 
         Source: Toloka API, "Get list of message threads" (there is no call for a single thread).
         """
@@ -525,6 +597,17 @@ class PeopleCalls(CreationCalls):
             ValidationFailed: If a field is not valid; `.payload` says which.
             OutcomeUnknown: If the response was lost; the message may have been sent.
 
+        Example:
+            >>> thread = client.compose_message_thread(
+            ...     recipients_select_type="DIRECT",
+            ...     recipients_ids=[user_id],
+            ...     topic={"EN": "A question"},
+            ...     text={"EN": "Was the second photo hard to see?"},
+            ...     answerable=True,
+            ... )
+            >>> thread.answerable
+            True
+
         Source: Toloka API, "Send message" (1 a day to all, 100,000 a day to some).
         """
         body = merge_fields(
@@ -554,6 +637,11 @@ class PeopleCalls(CreationCalls):
             ValidationFailed: If a field is not valid; `.payload` says which.
             OutcomeUnknown: If the response was lost; the message may have been sent.
 
+        Example:
+            >>> thread = client.reply_message_thread(thread.id, {"text": {"EN": "See you tomorrow"}})
+            >>> thread.messages[0].text
+            {'EN': 'See you tomorrow'}
+
         Source: Toloka API, "Reply to message thread".
         """
         return await self._post("/v1/message-threads/{}/reply", message_thread_id, body=reply)
@@ -573,6 +661,10 @@ class PeopleCalls(CreationCalls):
 
         Raises:
             NotFound: If the thread does not exist.
+
+        Example:
+            >>> client.add_message_thread_to_folders(thread.id, "IMPORTANT").folders
+            ['OUTBOX', 'IMPORTANT']
 
         Source: Toloka API, "Add message thread".
         """
@@ -594,6 +686,11 @@ class PeopleCalls(CreationCalls):
 
         Raises:
             NotFound: If the thread does not exist.
+
+        Example:
+            >>> marked = client.add_message_thread_to_folders(thread.id, "IMPORTANT")
+            >>> client.remove_message_thread_from_folders(thread.id, "IMPORTANT").folders
+            ['OUTBOX']
 
         Source: Toloka API, "Remove message thread".
         """

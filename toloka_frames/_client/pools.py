@@ -40,6 +40,10 @@ class PoolCalls(BaseCalls):
         Raises:
             NotFound: If the pool does not exist.
 
+        Example:
+            >>> client.get_pool(pool.id).status
+            'CLOSED'
+
         Source: Toloka API, "Get pool by ID".
         """
         return await self._get("/v1/pools/{}", pool_id)
@@ -60,6 +64,21 @@ class PoolCalls(BaseCalls):
         Raises:
             ValidationFailed: If a field is not valid; `.payload` says which.
             OutcomeUnknown: If the response was lost; the pool may have been created.
+
+        Example:
+            >>> tuesday = {
+            ...     "project_id": project.id,
+            ...     "private_name": "Tuesday",
+            ...     "may_contain_adult_content": False,
+            ...     "will_expire": "2099-01-01T00:00:00",
+            ...     "reward_per_assignment": 0.05,
+            ...     "assignment_max_duration_seconds": 600,
+            ...     "auto_accept_solutions": True,
+            ...     "defaults": {"default_overlap_for_new_tasks": 3, "default_overlap_for_new_task_suites": 3},
+            ...     "mixer_config": {"real_tasks_count": 9, "golden_tasks_count": 1, "training_tasks_count": 0},
+            ... }
+            >>> client.create_pool(tuesday).status
+            'CLOSED'
 
         Source: Toloka API, "Create pool" (20 a minute, 100 a day); Toloka-Kit 1.2.3 for tier.
         """
@@ -82,6 +101,12 @@ class PoolCalls(BaseCalls):
             NotFound: If the pool does not exist.
             Conflict: If the pool's state does not allow the change.
 
+        Example:
+            >>> pool = client.get_pool(pool.id)
+            >>> pool.reward_per_assignment = 0.08
+            >>> client.update_pool(pool.id, pool).reward_per_assignment
+            0.08
+
         Source: Toloka API, "Edit pool".
         """
         return await self._put("/v1/pools/{}", pool_id, body=pool)
@@ -101,6 +126,10 @@ class PoolCalls(BaseCalls):
         Raises:
             NotFound: If the pool does not exist.
             Conflict: If the pool is archived.
+
+        Example:
+            >>> client.patch_pool(pool.id, priority=50).priority
+            50
 
         Source: Toloka API, "Change pool priority".
         """
@@ -125,6 +154,11 @@ class PoolCalls(BaseCalls):
             OperationFailed: If the operation ended with FAIL; `.operation` holds it.
             OperationTimeout: If the operation did not end in time; it continues at the service.
 
+        Example:
+            >>> clone = client.clone_pool(pool.id)
+            >>> clone.status, clone.private_name
+            ('CLOSED', 'Monday')
+
         Source: Toloka API, "Clone pool" (20 a minute, 100 a day); Toloka-Kit 1.2.3 for the result.
         """
         operation = await self.clone_pool_async(pool_id)
@@ -143,6 +177,11 @@ class PoolCalls(BaseCalls):
         Raises:
             NotFound: If the pool does not exist.
             OutcomeUnknown: If the response was lost; a clone may have been started.
+
+        Example:
+            >>> operation = client.wait_operation(client.clone_pool_async(pool.id))
+            >>> client.get_pool(operation.details.pool_id).status
+            'CLOSED'
 
         Source: Toloka API, "Clone pool" (20 a minute, 100 a day).
         """
@@ -166,6 +205,10 @@ class PoolCalls(BaseCalls):
             OperationFailed: If the operation ended with FAIL; `.operation` holds it.
             OperationTimeout: If the operation did not end in time; it continues at the service.
 
+        Example:
+            >>> client.open_pool(pool.id).status
+            'OPEN'
+
         Source: Toloka API, "Open pool"; Toloka-Kit 1.2.3 for the result.
         """
         operation = await self.open_pool_async(pool_id)
@@ -184,6 +227,11 @@ class PoolCalls(BaseCalls):
         Raises:
             NotFound: If the pool does not exist.
             Conflict: If the pool cannot be opened; `.code` says why, for example EMPTY_POOL.
+
+        Example:
+            >>> operation = client.open_pool_async(pool.id)
+            >>> client.wait_operation(operation).status
+            'SUCCESS'
 
         Source: Toloka API, "Open pool".
         """
@@ -206,6 +254,11 @@ class PoolCalls(BaseCalls):
             OperationFailed: If the operation ended with FAIL; `.operation` holds it.
             OperationTimeout: If the operation did not end in time; it continues at the service.
 
+        Example:
+            >>> opened = client.open_pool(pool.id)
+            >>> client.close_pool(pool.id).status
+            'CLOSED'
+
         Source: Toloka API, "Close pool"; Toloka-Kit 1.2.3 for the result.
         """
         operation = await self.close_pool_async(pool_id)
@@ -223,6 +276,10 @@ class PoolCalls(BaseCalls):
 
         Raises:
             NotFound: If the pool does not exist.
+
+        Example:
+            >>> operation = client.close_pool_async(pool.id)
+            >>> client.wait_operation(operation)  # None, because the pool is closed already
 
         Source: Toloka API, "Close pool".
         """
@@ -245,6 +302,11 @@ class PoolCalls(BaseCalls):
             OperationFailed: If the operation ended with FAIL; `.operation` holds it.
             OperationTimeout: If the operation did not end in time; it continues at the service.
 
+        Example:
+            >>> opened = client.open_pool(pool.id)
+            >>> client.close_pool_for_update(pool.id).last_close_reason
+            'FOR_UPDATE'
+
         Source: Toloka API, "Close pool for editing"; Toloka-Kit 1.2.3 for the result.
         """
         operation = await self.close_pool_for_update_async(pool_id)
@@ -262,6 +324,12 @@ class PoolCalls(BaseCalls):
 
         Raises:
             NotFound: If the pool does not exist.
+
+        Example:
+            >>> opened = client.open_pool(pool.id)
+            >>> operation = client.close_pool_for_update_async(pool.id)
+            >>> client.wait_operation(operation).status
+            'SUCCESS'
 
         Source: Toloka API, "Close pool for editing".
         """
@@ -285,6 +353,10 @@ class PoolCalls(BaseCalls):
             OperationFailed: If the operation ended with FAIL; `.operation` holds it.
             OperationTimeout: If the operation did not end in time; it continues at the service.
 
+        Example:
+            >>> client.archive_pool(pool.id).status
+            'ARCHIVED'
+
         Source: Toloka API, "Archive pool"; Toloka-Kit 1.2.3 for the result.
         """
         operation = await self.archive_pool_async(pool_id)
@@ -303,6 +375,11 @@ class PoolCalls(BaseCalls):
         Raises:
             NotFound: If the pool does not exist.
             Conflict: If the pool's state does not allow it.
+
+        Example:
+            >>> operation = client.archive_pool_async(pool.id)
+            >>> client.wait_operation(operation).status
+            'SUCCESS'
 
         Source: Toloka API, "Archive pool".
         """
@@ -328,6 +405,12 @@ class PoolCalls(BaseCalls):
             InputError: If `stats` is not a list, or empty; nothing was sent.
             ValidationFailed: If a dict is not valid, or there are too many; `.payload` says which.
             OperationFailed: If the operation ended with FAIL.
+
+        Example:
+            >>> names = ["submitted_assignments_count", "spent_budget"]
+            >>> stats = client.get_analytics([{"name": name, "subject": "POOL", "subject_id": pool.id} for name in names])
+            >>> [statistic.request.name for statistic in stats]
+            ['submitted_assignments_count', 'spent_budget']
 
         Source: Toloka-Kit 1.2.3 for the path, which is not in the API's document, and for the maximum.
         """

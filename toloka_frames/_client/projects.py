@@ -31,6 +31,10 @@ class ProjectCalls(BaseCalls):
         Raises:
             NotFound: If the project does not exist.
 
+        Example:
+            >>> client.get_project(project.id).public_name
+            'Cats or dogs'
+
         Source: Toloka API, "Get project by ID".
         """
         return await self._get("/v1/projects/{}", project_id)
@@ -51,6 +55,21 @@ class ProjectCalls(BaseCalls):
             ValidationFailed: If a field is not valid; `.payload` says which.
             OutcomeUnknown: If the response was lost; the project may have been created.
 
+        Example:
+            >>> spec = {
+            ...     "input_spec": {"image": {"type": "url"}},
+            ...     "output_spec": {"result": {"type": "string", "allowed_values": ["cat", "dog"]}},
+            ...     "view_spec": {"type": "classic", "markup": "{{img src=image}}"},
+            ... }
+            >>> cats = {
+            ...     "public_name": "Cats",
+            ...     "public_description": "Is it a cat?",
+            ...     "assignments_issuing_type": "AUTOMATED",
+            ...     "task_spec": spec,
+            ... }
+            >>> client.create_project(cats).status
+            'ACTIVE'
+
         Source: Toloka API, "Create project" (20 a minute, 100 a day).
         """
         return await self._post("/v1/projects", body=project)
@@ -70,6 +89,12 @@ class ProjectCalls(BaseCalls):
             ValidationFailed: If a field is not valid; `.payload` says which.
             NotFound: If the project does not exist.
             Conflict: If the project's state does not allow the change.
+
+        Example:
+            >>> project = client.get_project(project.id)
+            >>> project.public_description = "Look at the ears."
+            >>> client.update_project(project.id, project).public_description
+            'Look at the ears.'
 
         Source: Toloka API, "Edit project".
         """
@@ -93,6 +118,12 @@ class ProjectCalls(BaseCalls):
             OperationFailed: If the operation ended with FAIL; `.operation` holds it.
             OperationTimeout: If the operation did not end in time; it continues at the service.
 
+        Example:
+            >>> archived = client.archive_training(training.id)
+            >>> archived = [client.archive_pool(row.id) for row in client.get_pools(project.id)]
+            >>> client.archive_project(project.id).status
+            'ARCHIVED'
+
         Source: Toloka API, "Archive project"; Toloka-Kit 1.2.3 for the result.
         """
         operation = await self.archive_project_async(project_id)
@@ -112,6 +143,13 @@ class ProjectCalls(BaseCalls):
             NotFound: If the project does not exist.
             Conflict: If one of the project's pools is not archived.
 
+        Example:
+            >>> archived = client.archive_training(training.id)
+            >>> archived = [client.archive_pool(row.id) for row in client.get_pools(project.id)]
+            >>> operation = client.archive_project_async(project.id)
+            >>> client.wait_operation(operation).status
+            'SUCCESS'
+
         Source: Toloka API, "Archive project".
         """
         return await self._run_action("/v1/projects/{}/archive", project_id)
@@ -130,6 +168,12 @@ class ProjectCalls(BaseCalls):
 
         Raises:
             ValidationFailed: If a field is not valid; `.payload` says which.
+
+        Example:
+            >>> project = client.get_project(project.id)
+            >>> project.task_spec.output_spec.result.allowed_values = ["cat", "dog", "other"]
+            >>> client.check_update_project_for_major_version_change(project.id, project).differenceLevel
+            'BREAKING_CHANGE'
 
         Source: Toloka-Kit 1.2.3 (the path is not in the API's document).
         """

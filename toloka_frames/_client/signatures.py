@@ -80,7 +80,8 @@ def _shown(hint: Any) -> Any:
 
 def _doc(method: Callable[..., Any], resource: Resource, hints: Mapping[str, Any]) -> str:
     """Return the method's docstring with the parts that all lists share."""
-    text, *source = (inspect.getdoc(method) or "").partition("\n\nSource: ")
+    written, *source = (inspect.getdoc(method) or "").partition("\n\nSource: ")
+    text, *example = written.partition("\n\nExample:\n")
     sentences = {name: REQUIRED[name] for name in resource.required} | {
         name: hint.__metadata__[0] for name, hint in hints.items()
     }
@@ -92,4 +93,4 @@ def _doc(method: Callable[..., Any], resource: Resource, hints: Mapping[str, Any
         scan=method.__name__.replace("find_", "get_"),
         keys=", ".join(resource.sort),
     )
-    return "".join([text, "\n\n", common, *source])
+    return "".join([text, "\n\n", common, *example, *source])

@@ -43,6 +43,16 @@ class Task(TypedDict, total=False):
 
     `overlap` is the number of answers wanted (1 to 30,000). `known_solutions` make a control task, together with
     `message_on_unknown_solution` a training task.
+
+    Example:
+        >>> control = tf.Task(
+        ...     pool_id=pool.id,
+        ...     input_values={"image": "https://example.com/cat.jpg"},
+        ...     known_solutions=[{"output_values": {"result": "cat"}}],
+        ...     infinite_overlap=True,
+        ... )
+        >>> client.create_task(control).known_solutions[0].output_values
+        {'result': 'cat'}
     """
 
     pool_id: Id
@@ -75,6 +85,10 @@ class TaskCalls(CreationCalls):
 
         Raises:
             NotFound: If the task does not exist.
+
+        Example:
+            >>> client.get_task(task.id).input_values.image
+            'https://example.com/8.jpg'
 
         Source: Toloka API, "Get task by ID".
         """
@@ -116,6 +130,11 @@ class TaskCalls(CreationCalls):
             Conflict: If an operation with this operation_id already exists (code OPERATION_ALREADY_EXISTS).
             OperationFailed: If the operation ended with FAIL for another reason.
             OperationTimeout: If the operation did not end in time; it continues at the service.
+
+        Example:
+            >>> task = tf.Task(pool_id=pool.id, input_values={"image": "https://example.com/cat.jpg"}, overlap=3)
+            >>> client.create_task(task).overlap
+            3
 
         Source: Toloka API, "Create single/multiple tasks"; Toloka-Kit 1.2.3 for the result.
         """
@@ -175,6 +194,13 @@ class TaskCalls(CreationCalls):
             OperationFailed: If the operation ended with FAIL for another reason.
             OperationTimeout: If the operation did not end in time; it continues at the service.
 
+        Example:
+            >>> images = ["https://example.com/cat.jpg", "https://example.com/dog.jpg"]
+            >>> tasks = [{"pool_id": pool.id, "input_values": {"image": image}} for image in images]
+            >>> created = client.create_tasks(tasks, allow_defaults=True)
+            >>> [task.overlap for task in created["items"].values()]
+            [2, 2]
+
         Source: Toloka API, "Create single/multiple tasks"; Toloka-Kit 1.2.3 for the result.
         """
         return await self._create(
@@ -227,6 +253,12 @@ class TaskCalls(CreationCalls):
             Conflict: If an operation with this operation_id already exists (code OPERATION_ALREADY_EXISTS).
             TooLarge: If there are too many rows or bytes for one request.
 
+        Example:
+            >>> tasks = [{"pool_id": pool.id, "input_values": {"image": "https://example.com/cat.jpg"}}]
+            >>> operation = client.create_tasks_async(tasks, allow_defaults=True)
+            >>> client.wait_operation(operation).status
+            'SUCCESS'
+
         Source: Toloka API, "Create single/multiple tasks".
         """
         return await self._start(
@@ -272,6 +304,10 @@ class TaskCalls(CreationCalls):
             ValidationFailed: If a value is not valid; `.payload` says which.
             NotFound: If the task does not exist.
 
+        Example:
+            >>> client.patch_task(task.id, overlap=5).overlap
+            5
+
         Source: Toloka API, "Edit task".
         """
         body = merge_fields(
@@ -309,6 +345,10 @@ class TaskCalls(CreationCalls):
             ValidationFailed: If a value is not valid; `.payload` says which.
             NotFound: If the task does not exist.
 
+        Example:
+            >>> client.patch_task_overlap_or_min(task.id, overlap=0).overlap  # there are two answers
+            2
+
         Source: Toloka API, "Stop assigning task".
         """
         body = merge_fields("patch", patch, overlap=overlap, infinite_overlap=infinite_overlap)
@@ -326,6 +366,10 @@ class TaskCalls(CreationCalls):
 
         Raises:
             NotFound: If the suite does not exist.
+
+        Example:
+            >>> len(client.get_task_suite(suite.id).tasks)
+            2
 
         Source: Toloka API, "Get task suite by ID".
         """
@@ -367,6 +411,11 @@ class TaskCalls(CreationCalls):
             Conflict: If an operation with this operation_id already exists (code OPERATION_ALREADY_EXISTS).
             OperationFailed: If the operation ended with FAIL for another reason.
             OperationTimeout: If the operation did not end in time; it continues at the service.
+
+        Example:
+            >>> tasks = [{"input_values": {"image": "https://example.com/cat.jpg"}}]
+            >>> client.create_task_suite({"pool_id": suite_pool.id, "tasks": tasks, "overlap": 3}).overlap
+            3
 
         Source: Toloka API, "Create single/multiple task suites"; Toloka-Kit 1.2.3 for the result.
         """
@@ -426,6 +475,13 @@ class TaskCalls(CreationCalls):
             OperationFailed: If the operation ended with FAIL for another reason.
             OperationTimeout: If the operation did not end in time; it continues at the service.
 
+        Example:
+            >>> images = ["https://example.com/cat.jpg", "https://example.com/dog.jpg"]
+            >>> suites = [{"pool_id": suite_pool.id, "tasks": [{"input_values": {"image": image}}]} for image in images]
+            >>> created = client.create_task_suites(suites, allow_defaults=True)
+            >>> list(created["items"]), created.validation_errors
+            (['0', '1'], {})
+
         Source: Toloka API, "Create single/multiple task suites"; Toloka-Kit 1.2.3 for the result.
         """
         return await self._create(
@@ -478,6 +534,12 @@ class TaskCalls(CreationCalls):
             Conflict: If an operation with this operation_id already exists (code OPERATION_ALREADY_EXISTS).
             TooLarge: If there are too many rows or bytes for one request.
 
+        Example:
+            >>> tasks = [{"input_values": {"image": "https://example.com/cat.jpg"}}]
+            >>> operation = client.create_task_suites_async({"pool_id": suite_pool.id, "tasks": tasks, "overlap": 3})
+            >>> client.wait_operation(operation).status
+            'SUCCESS'
+
         Source: Toloka API, "Create single/multiple task suites".
         """
         return await self._start(
@@ -519,6 +581,10 @@ class TaskCalls(CreationCalls):
             ValidationFailed: If a value is not valid; `.payload` says which.
             NotFound: If the suite does not exist.
 
+        Example:
+            >>> client.patch_task_suite(suite.id, overlap=5).overlap
+            5
+
         Source: Toloka API, "Edit task suite overlap or priority".
         """
         if patch is None and overlap is not None and infinite_overlap is None:
@@ -552,6 +618,10 @@ class TaskCalls(CreationCalls):
             ValidationFailed: If a value is not valid; `.payload` says which.
             NotFound: If the suite does not exist.
 
+        Example:
+            >>> client.patch_task_suite_overlap_or_min(suite.id, overlap=0).overlap
+            0
+
         Source: Toloka API, "Stop assigning task suite".
         """
         body = merge_fields("patch", patch, overlap=overlap)
@@ -569,6 +639,10 @@ class TaskCalls(CreationCalls):
 
         Raises:
             NotFound: If the assignment does not exist.
+
+        Example:
+            >>> client.get_assignment(assignment.id).status
+            'SUBMITTED'
 
         Source: Toloka API, "Get task suite response by ID".
         """
@@ -598,6 +672,10 @@ class TaskCalls(CreationCalls):
             ValidationFailed: If the comment is too long or missing.
             NotFound: If the assignment does not exist.
             Conflict: If the assignment's status does not allow it.
+
+        Example:
+            >>> client.patch_assignment(assignment.id, status="ACCEPTED", public_comment="Thank you").status
+            'ACCEPTED'
 
         Source: Toloka API, "Update task suite response".
         """
@@ -630,6 +708,10 @@ class TaskCalls(CreationCalls):
             NotFound: If the assignment does not exist.
             Conflict: If the assignment's status does not allow it.
 
+        Example:
+            >>> client.accept_assignment(assignment.id, "Thank you").status
+            'ACCEPTED'
+
         Source: Toloka API, "Update task suite response".
         """
         return await self.patch_assignment(assignment_id, {"status": "ACCEPTED", "public_comment": public_comment})
@@ -649,6 +731,10 @@ class TaskCalls(CreationCalls):
             ValidationFailed: If the comment is too long or missing.
             NotFound: If the assignment does not exist.
             Conflict: If the assignment's status does not allow it.
+
+        Example:
+            >>> client.reject_assignment(assignment.id, "The second photo is a dog").status
+            'REJECTED'
 
         Source: Toloka API, "Update task suite response".
         """
@@ -690,6 +776,11 @@ class TaskCalls(CreationCalls):
             NotFound: If the pool does not exist.
             BadAnswer: If the response is not an export.
 
+        Example:
+            >>> answers = client.get_assignments_df(pool.id, status="SUBMITTED")
+            >>> list(answers)[:3]
+            ['INPUT:image', 'OUTPUT:result', 'GOLDEN:result']
+
         Source: Toloka-Kit 1.2.3 (the path is not in the API's document); exported files of the platform for their columns.
         """
         keywords: dict[str, Any] = {
@@ -728,6 +819,15 @@ class TaskCalls(CreationCalls):
         Raises:
             ValidationFailed: If the pool or a field does not allow it.
             OutcomeUnknown: If the response was lost; an operation may have been started.
+
+        Example:
+            >>> fields = [{"name": "result"}]
+            >>> operation = client.aggregate_solutions_by_pool(type="DAWID_SKENE", pool_id=pool.id, fields=fields)
+            >>> client.wait_operation(operation).status
+            'SUCCESS'
+            >>> labels = client.get_aggregated_solutions(operation.id).to_dataframe()
+            >>> labels["OUTPUT:result"].isin(["cat", "dog"]).value_counts().to_dict()
+            {True: 8}
 
         Source: Toloka API, "Aggregate responses in pool" (5 a minute, 30 an hour, 200 a day).
         """
@@ -768,6 +868,13 @@ class TaskCalls(CreationCalls):
         Raises:
             ValidationFailed: If the pool or a field does not allow it.
             OutcomeUnknown: If the response was lost.
+
+        Example:
+            >>> label = client.aggregate_solutions_by_task(
+            ...     task_id=task.id, pool_id=pool.id, fields=[{"name": "result"}], answer_weight_skill_id=skill.id
+            ... )
+            >>> label.output_values.result in {"cat", "dog"}
+            True
 
         Source: Toloka API, "Aggregate responses to single task".
         """

@@ -32,6 +32,10 @@ class TrainingCalls(BaseCalls):
         Raises:
             NotFound: If the training does not exist.
 
+        Example:
+            >>> client.get_training(training.id).status
+            'CLOSED'
+
         Source: Toloka API, "Get training by ID".
         """
         return await self._get("/v1/trainings/{}", training_id)
@@ -52,6 +56,22 @@ class TrainingCalls(BaseCalls):
             ValidationFailed: If a field is not valid; `.payload` says which.
             OutcomeUnknown: If the response was lost; the training may have been created.
 
+        Example:
+            >>> practice = {
+            ...     "project_id": project.id,
+            ...     "private_name": "More practice",
+            ...     "may_contain_adult_content": False,
+            ...     "assignment_max_duration_seconds": 600,
+            ...     "mix_tasks_in_creation_order": True,
+            ...     "shuffle_tasks_in_task_suite": True,
+            ...     "training_tasks_in_task_suite_count": 2,
+            ...     "task_suites_required_to_pass": 1,
+            ...     "retry_training_after_days": 5,
+            ...     "inherited_instructions": True,
+            ... }
+            >>> client.create_training(practice).status
+            'CLOSED'
+
         Source: Toloka API, "Create training pool" (20 a minute, 100 a day).
         """
         return await self._post("/v1/trainings", body=training)
@@ -71,6 +91,12 @@ class TrainingCalls(BaseCalls):
             ValidationFailed: If a field is not valid; `.payload` says which.
             NotFound: If the training does not exist.
             Conflict: If the training's state does not allow the change.
+
+        Example:
+            >>> training = client.get_training(training.id)
+            >>> training.retry_training_after_days = 10
+            >>> client.update_training(training.id, training).retry_training_after_days
+            10
 
         Source: Toloka API, "Edit training pool".
         """
@@ -94,6 +120,10 @@ class TrainingCalls(BaseCalls):
             OperationFailed: If the operation ended with FAIL; `.operation` holds it.
             OperationTimeout: If the operation did not end in time; it continues at the service.
 
+        Example:
+            >>> client.clone_training(training.id).private_name
+            'Practice'
+
         Source: Toloka API, "Clone training pool" (20 a minute, 100 a day); Toloka-Kit 1.2.3 for the result.
         """
         operation = await self.clone_training_async(training_id)
@@ -112,6 +142,11 @@ class TrainingCalls(BaseCalls):
         Raises:
             NotFound: If the training does not exist.
             OutcomeUnknown: If the response was lost; a clone may have been started.
+
+        Example:
+            >>> operation = client.wait_operation(client.clone_training_async(training.id))
+            >>> client.get_training(operation.details.training_id).status
+            'CLOSED'
 
         Source: Toloka API, "Clone training pool" (20 a minute, 100 a day).
         """
@@ -135,6 +170,10 @@ class TrainingCalls(BaseCalls):
             OperationFailed: If the operation ended with FAIL; `.operation` holds it.
             OperationTimeout: If the operation did not end in time; it continues at the service.
 
+        Example:
+            >>> client.open_training(training.id).status
+            'OPEN'
+
         Source: Toloka API, "Open training"; Toloka-Kit 1.2.3 for the result.
         """
         operation = await self.open_training_async(training_id)
@@ -153,6 +192,11 @@ class TrainingCalls(BaseCalls):
         Raises:
             NotFound: If the training does not exist.
             Conflict: If the training's state does not allow it.
+
+        Example:
+            >>> operation = client.open_training_async(training.id)
+            >>> client.wait_operation(operation).status
+            'SUCCESS'
 
         Source: Toloka API, "Open training".
         """
@@ -175,6 +219,11 @@ class TrainingCalls(BaseCalls):
             OperationFailed: If the operation ended with FAIL; `.operation` holds it.
             OperationTimeout: If the operation did not end in time; it continues at the service.
 
+        Example:
+            >>> opened = client.open_training(training.id)
+            >>> client.close_training(training.id).status
+            'CLOSED'
+
         Source: Toloka API, "Close training"; Toloka-Kit 1.2.3 for the result.
         """
         operation = await self.close_training_async(training_id)
@@ -192,6 +241,12 @@ class TrainingCalls(BaseCalls):
 
         Raises:
             NotFound: If the training does not exist.
+
+        Example:
+            >>> opened = client.open_training(training.id)
+            >>> operation = client.close_training_async(training.id)
+            >>> client.wait_operation(operation).status
+            'SUCCESS'
 
         Source: Toloka API, "Close training".
         """
@@ -216,6 +271,11 @@ class TrainingCalls(BaseCalls):
             OperationFailed: If the operation ended with FAIL; `.operation` holds it.
             OperationTimeout: If the operation did not end in time; it continues at the service.
 
+        Example:
+            >>> opened = client.open_training(training.id)
+            >>> client.close_training_for_update(training.id).last_close_reason
+            'FOR_UPDATE'
+
         Source: Toloka API, "Close training for editing"; Toloka-Kit 1.2.3 for the result.
         """
         operation = await self.close_training_for_update_async(training_id)
@@ -233,6 +293,12 @@ class TrainingCalls(BaseCalls):
 
         Raises:
             NotFound: If the training does not exist.
+
+        Example:
+            >>> opened = client.open_training(training.id)
+            >>> operation = client.close_training_for_update_async(training.id)
+            >>> client.wait_operation(operation).status
+            'SUCCESS'
 
         Source: Toloka API, "Close training for editing".
         """
@@ -256,6 +322,10 @@ class TrainingCalls(BaseCalls):
             OperationFailed: If the operation ended with FAIL; `.operation` holds it.
             OperationTimeout: If the operation did not end in time; it continues at the service.
 
+        Example:
+            >>> client.archive_training(training.id).status
+            'ARCHIVED'
+
         Source: Toloka API, "Archive training pool"; Toloka-Kit 1.2.3 for the result.
         """
         operation = await self.archive_training_async(training_id)
@@ -274,6 +344,11 @@ class TrainingCalls(BaseCalls):
         Raises:
             NotFound: If the training does not exist.
             Conflict: If the training's state does not allow it.
+
+        Example:
+            >>> operation = client.archive_training_async(training.id)
+            >>> client.wait_operation(operation).status
+            'SUCCESS'
 
         Source: Toloka API, "Archive training pool".
         """

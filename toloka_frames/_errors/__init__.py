@@ -54,6 +54,13 @@ class TolokaError(ShortTraceback, Exception):
         hint: What to do about it, or "".
         may_have_taken_effect: Whether a request that changes something may have taken effect, in the last attempt or an earlier
             one. False if the service itself rejected every attempt (4xx with its error body), or none reached it.
+
+    Example:
+        >>> try:
+        ...     client.get_pool("1")
+        ... except tf.TolokaError as error:
+        ...     print(error.hint)
+        Check the id, and that it belongs to this environment and account.
     """
 
     may_have_taken_effect: bool = False
@@ -77,7 +84,15 @@ def _restore(kind: type[TolokaError], args: tuple[Any, ...], attributes: dict[st
 
 
 class ConfigurationError(TolokaError, ValueError):
-    """The client's token, environment or url is missing or not valid, or they do not fit together."""
+    """The client's token, environment or url is missing or not valid, or they do not fit together.
+
+    Example:
+        >>> try:
+        ...     tf.TolokaClient("a token", retries=0)
+        ... except tf.ConfigurationError as error:
+        ...     print(error)
+        retries=0: the number of attempts is at least 1.
+    """
 
 
 class InputError(TolokaError, ValueError):
@@ -86,6 +101,13 @@ class InputError(TolokaError, ValueError):
     Attributes:
         column: The name of the column or parameter, or None.
         rows: Positions (from 0) of the first wrong rows; empty if the error is not about rows.
+
+    Example:
+        >>> try:
+        ...     client.get_tasks(pool.id, created_gte="yesterday")
+        ... except tf.InputError as error:
+        ...     print(error.column)
+        created_gte
     """
 
     def __init__(self, message: str, *, column: str | None = None, rows: Sequence[int] = (), hint: str = "") -> None:
@@ -102,6 +124,14 @@ class RowsAlreadyCreated(InputError):
         rows: Positions (from 0) of these rows.
         upload_ids: The names of the other uploads in the ledger.
         since: When the first of them was begun (UTC).
+
+    Example:
+        >>> results = df.pipe(tf.create_tasks, client, pool.id, overlap=3)
+        >>> try:
+        ...     df.head(2).pipe(tf.create_tasks, client, pool.id, overlap=3)
+        ... except tf.RowsAlreadyCreated as error:
+        ...     print(error.rows)
+        (0, 1)
     """
 
     def __init__(
@@ -113,15 +143,43 @@ class RowsAlreadyCreated(InputError):
 
 
 class LoopError(TolokaError, RuntimeError):
-    """A synchronous call is not possible in the event loop that is running."""
+    """A synchronous call is not possible in the event loop that is running.
+
+    Example:
+        >>> async def work():
+        ...     return client.get_pool(pool.id)  # in async code: await client.calls.get_pool(pool.id)
+        >>> try:
+        ...     tf.run(work())
+        ... except tf.LoopError:
+        ...     print("an ordinary call in a coroutine of tf.run")
+        an ordinary call in a coroutine of tf.run
+    """
 
 
 class ConnectionFailed(TolokaError):
-    """No response arrived after all retries. A request that changes something was not sent, or is safe to repeat."""
+    """No response arrived after all retries. A request that changes something was not sent, or is safe to repeat.
+
+    Example:
+        >>> client = tf.TolokaClient("a token", url="http://127.0.0.1:1", retries=1)
+        >>> try:
+        ...     client.get_requester()
+        ... except tf.ConnectionFailed as error:
+        ...     print(error.may_have_taken_effect)
+        False
+    """
 
 
 class OutcomeUnknown(TolokaError):
-    """A request without an idempotency key was sent and no response arrived, so it may have taken effect."""
+    """A request without an idempotency key was sent and no response arrived, so it may have taken effect.
+
+    Example:
+        >>> fault = toloka.faults.lose_reply("POST /v1/skills")
+        >>> try:
+        ...     client.create_skill(name="Dog expert")
+        ... except tf.OutcomeUnknown:
+        ...     print(len(client.get_skills("Dog expert").to_dataframe()))
+        1
+    """
 
     may_have_taken_effect = True
 
@@ -136,6 +194,13 @@ class ApiError(TolokaError):
         payload: Details, as the service sent them.
         retryable: Whether the same request may succeed later.
         retry_after: Seconds until then, if the response says so; else None.
+
+    Example:
+        >>> try:
+        ...     client.get_pool("1")
+        ... except tf.ApiError as error:
+        ...     print(error.status, error.code)
+        404 DOES_NOT_EXIST
 
     Source: Toloka API, "HTTP status codes".
     """
@@ -169,6 +234,14 @@ class BadAnswer(ApiError):
         row: The position (from 0) of the faulty row on its page; None if the fault is not in a row.
         row_id: The id of that row, if it is known.
         location: Where a redirect leads, without credentials and query; None for other responses.
+
+    Example:
+        >>> fault = toloka.faults.answer(304, "GET /v1/requester", code="NOT_MODIFIED")
+        >>> try:
+        ...     client.get_requester()
+        ... except tf.BadAnswer as error:
+        ...     print(error.status)
+        304
     """
 
     fault: str = ""
@@ -179,27 +252,78 @@ class BadAnswer(ApiError):
 
 
 class ValidationFailed(ApiError):
-    """400: the request is malformed or has invalid values; `payload` maps fields to reasons."""
+    """400: the request is malformed or has invalid values; `payload` maps fields to reasons.
+
+    Example:
+        >>> try:
+        ...     client.create_skill(skill_ttl_hours=5)
+        ... except tf.ValidationFailed as error:
+        ...     print(error.payload["name"]["code"])
+        VALUE_REQUIRED
+    """
 
 
 class AuthenticationFailed(ApiError):
-    """401: the token is not valid."""
+    """401: the token is not valid.
+
+    Example:
+        >>> try:
+        ...     tf.TolokaClient("a wrong token", url=toloka.url).get_requester()
+        ... except tf.AuthenticationFailed as error:
+        ...     print(error.status)
+        401
+    """
 
 
 class AccessDenied(ApiError):
-    """403: the token is valid, but does not permit this request."""
+    """403: the token is valid, but does not permit this request.
+
+    Example:
+        >>> fault = toloka.faults.answer(403, "GET /v1/requester")
+        >>> try:
+        ...     client.get_requester()
+        ... except tf.AccessDenied as error:
+        ...     print(error.code)
+        ACCESS_DENIED
+    """
 
 
 class NotFound(ApiError):
-    """404: the object or the path does not exist."""
+    """404: the object or the path does not exist.
+
+    Example:
+        >>> try:
+        ...     client.get_pool("1")
+        ... except tf.NotFound as error:
+        ...     print(error.status)
+        404
+    """
 
 
 class Conflict(ApiError):
-    """409: the state of the object does not allow the request."""
+    """409: the state of the object does not allow the request.
+
+    Example:
+        >>> empty = client.clone_pool(pool.id)
+        >>> try:
+        ...     client.open_pool(empty.id)
+        ... except tf.Conflict as error:
+        ...     print(error.code)
+        EMPTY_POOL
+    """
 
 
 class TooLarge(ApiError):
-    """413: the request has too many rows or bytes."""
+    """413: the request has too many rows or bytes.
+
+    Example:
+        >>> tasks = [{"pool_id": pool.id, "input_values": {"image": f"https://example.com/{row}"}} for row in range(10_001)]
+        >>> try:
+        ...     client.create_tasks(tasks, allow_defaults=True)
+        ... except tf.TooLarge as error:
+        ...     print(error.status)
+        413
+    """
 
 
 class QuotaExceeded(ApiError):
@@ -208,6 +332,14 @@ class QuotaExceeded(ApiError):
     Attributes:
         interval: The interval of the quota: "MIN", "HOUR" or "DAY"; None for the limit of requests per second.
         retry_at: When to try again (UTC).
+
+    Example:
+        >>> fault = toloka.faults.answer(429, "POST /v1/skills", interval="DAY")
+        >>> try:
+        ...     client.create_skill(name="Dog expert")
+        ... except tf.QuotaExceeded as error:
+        ...     print(error.interval)
+        DAY
     """
 
     interval: str | None = None
@@ -220,6 +352,14 @@ class ScanInterrupted(TolokaError):
     Attributes:
         cursor: The id of the last row that was handed over; `id_gt=cursor` resumes after it. None if no row was.
         rows: The number of rows received.
+
+    Example:
+        >>> fault = toloka.faults.answer(403, "GET /v1/tasks", nth=2)
+        >>> try:
+        ...     client.get_tasks(pool.id, batch_size=5).to_dataframe()
+        ... except tf.ScanInterrupted as error:
+        ...     print(error.rows)
+        5
     """
 
     def __init__(self, message: str, *, cursor: str | None, rows: int, hint: str = "") -> None:
@@ -234,6 +374,14 @@ class CloneInterrupted(TolokaError):
     Attributes:
         made: The objects created so far: `{"project": {...}, "trainings": [...], "pools": [...]}`. If `may_have_taken_effect`
             is true, one more training or pool may exist.
+
+    Example:
+        >>> fault = toloka.faults.answer(403, "POST /v1/pools")
+        >>> try:
+        ...     client.clone_project(project.id)
+        ... except tf.CloneInterrupted as error:
+        ...     print(error.made.project.public_name, error.made.pools)
+        Cats or dogs []
     """
 
     def __init__(self, message: str, *, made: Mapping[str, Any], hint: str = "") -> None:
@@ -246,6 +394,14 @@ class OperationFailed(TolokaError):
 
     Attributes:
         operation: The operation, as the service returns it.
+
+    Example:
+        >>> fault = toloka.faults.fail_operation("POST /v1/pools/*/open")
+        >>> try:
+        ...     client.open_pool(pool.id)
+        ... except tf.OperationFailed as error:
+        ...     print(error.operation.status)
+        FAIL
     """
 
     def __init__(self, message: str, *, operation: Mapping[str, Any], hint: str = "") -> None:
@@ -258,6 +414,16 @@ class OperationTimeout(TolokaError, TimeoutError):
 
     Attributes:
         operation: The operation, as last returned by the service.
+
+    Example:
+        >>> with LocalToloka(operation_seconds=60) as toloka:
+        ...     client = toloka.client()
+        ...     operation = client.archive_project_async(client.create_project(project).id)
+        ...     try:
+        ...         client.wait_operation(operation, timeout=0.01)
+        ...     except tf.OperationTimeout as error:
+        ...         print(error.operation.type)
+        PROJECT.ARCHIVE
     """
 
     def __init__(self, message: str, *, operation: Mapping[str, Any], hint: str = "") -> None:
@@ -270,6 +436,16 @@ class LedgerError(TolokaError):
 
     Attributes:
         path: The file of the ledger.
+
+    Example:
+        >>> path = Path("uploads.db")
+        >>> path.write_text("not a ledger")
+        12
+        >>> try:
+        ...     tf.uploads(ledger=path)
+        ... except tf.LedgerError as error:
+        ...     print(error.path.name)
+        uploads.db
     """
 
     def __init__(self, message: str, *, path: Path, hint: str = "") -> None:
@@ -282,6 +458,14 @@ class CopyError(TolokaError):
 
     Attributes:
         path: The folder.
+
+    Example:
+        >>> Path("tasks").mkdir()
+        >>> try:
+        ...     tf.verify("tasks")
+        ... except tf.CopyError as error:
+        ...     print(error.path.name)
+        tasks
     """
 
     def __init__(self, message: str, *, path: Path, hint: str = "") -> None:
@@ -295,6 +479,12 @@ class WriteFailed(TolokaError, OSError):
     Attributes:
         path: The file.
         errno: The number of the operating system's error, such as `errno.ENOSPC`; None if it has none.
+
+    Example:
+        >>> try:
+        ...     path = client.get_tasks(pool.id).to_parquet("tasks.parquet")
+        ... except tf.WriteFailed as error:
+        ...     print("The disk is full" if error.errno == 28 else error)
     """
 
     def __init__(self, message: str, *, path: Any, errno: int | None = None, hint: str = "") -> None:
@@ -318,6 +508,15 @@ class UploadError(_UploadOutcome, TolokaError):
     Attributes:
         results: One row per input row, with the input's index, as `create_tasks` returns it.
         upload_id: The upload's id in the ledger, for `tf.resume` and `tf.reconcile`; "" if nothing was sent.
+
+    Example:
+        >>> bad = pd.DataFrame({"image": ["https://example.com/cat.jpg", "no link"]})
+        >>> try:
+        ...     results = bad.pipe(tf.create_tasks, client, pool.id, overlap=3, skip_invalid_items=True)
+        ... except tf.UploadError as error:
+        ...     results = error.results
+        >>> results["status"].tolist()
+        ['CREATED', 'INVALID']
     """
 
 
@@ -327,6 +526,14 @@ class UploadInterrupted(_UploadOutcome, KeyboardInterrupt):
     Attributes:
         results: One row per input row, with the input's index, as `create_tasks` returns it.
         upload_id: The upload's id in the ledger, for `tf.resume` and `tf.reconcile`; "" if nothing was sent.
+
+    Example:
+        >>> try:
+        ...     results = df.pipe(tf.create_tasks, client, pool.id, overlap=3)
+        ... except tf.UploadInterrupted as stop:  # Ctrl-C, or Stop in a notebook
+        ...     results = stop.results
+        >>> results["status"].tolist()
+        ['CREATED', 'CREATED', 'CREATED']
     """
 
 
@@ -336,4 +543,12 @@ class UploadCancelled(_UploadOutcome, asyncio.CancelledError):
     Attributes:
         results: One row per input row, with the input's index, as `create_tasks` returns it.
         upload_id: The upload's id in the ledger, for `tf.resume` and `tf.reconcile`; "" if nothing was sent.
+
+    Example:
+        >>> try:
+        ...     results = await df.pipe(tf.aio.create_tasks, client, pool.id, overlap=3)
+        ... except tf.UploadCancelled as stop:
+        ...     results = stop.results
+        >>> results["status"].tolist()
+        ['CREATED', 'CREATED', 'CREATED']
     """

@@ -51,6 +51,11 @@ def to_dask(
         ApiError: If the service rejects a request.
         ImportError: If Dask is not installed.
 
+    Example:
+        >>> tasks = tf.to_dask(client.get_tasks(pool.id), npartitions=2)
+        >>> len(tasks.compute())
+        9
+
     Source: Dask, `dask.dataframe.from_map`; Toloka API, "Rate limiting", for the quota.
     """
     check_dtype_backend(dtype_backend)

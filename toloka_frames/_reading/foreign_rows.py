@@ -75,6 +75,10 @@ def to_dataframe(
             a column of text, a `pandas.Period`, or NaN inside a dict in a list. The error names its column and row.
         LoopError: If the rows come from an async generator whose running event loop cannot be re-entered (uvloop).
 
+    Example:
+        >>> tf.to_dataframe(client.find_pools(project.id)["items"])["private_name"].tolist()
+        ['Monday', 'Pages']
+
     Source: Toloka-Kit 1.2.3 for `unstructure()`.
     """
     check_dtype_backend(dtype_backend)
@@ -92,6 +96,10 @@ def to_arrow(
     """Return a scan, or rows from any other source, as an Arrow table.
 
     Arguments, columns, units, errors and source as in `to_dataframe`.
+
+    Example:
+        >>> tf.to_arrow(client.find_pools(project.id)["items"], columns=["id", "private_name"]).num_rows
+        2
     """
     check_columns(columns)
     if isinstance(rows, Scan):
@@ -127,6 +135,11 @@ def to_parquet(
 
     Returns:
         The path, as in `Scan.to_parquet`. Errors and source as in `to_dataframe`.
+
+    Example:
+        >>> path = tf.to_parquet(client.find_pools(project.id)["items"], "pools.parquet")
+        >>> pd.read_parquet(path)["private_name"].tolist()
+        ['Monday', 'Pages']
     """
     if isinstance(rows, Scan):
         return rows.to_parquet(

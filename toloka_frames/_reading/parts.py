@@ -64,6 +64,12 @@ def verify(path: FilePath) -> pd.DataFrame:
         InputError: If the path is not a folder.
         CopyError: If the manifest is missing or damaged, a part is missing or damaged, the folder or a folder in it holds other
             Parquet files, which a reader could take for parts, the copy is not complete, or another call is writing it.
+
+    Example:
+        >>> path = client.get_tasks(pool.id).to_parquet("tasks", resume=True)
+        >>> tf.verify("tasks")[["file", "rows"]]
+                         file  rows
+        0  part-00000.parquet     9
     """
     folder = resolve_path(path)
     if not folder.is_dir():

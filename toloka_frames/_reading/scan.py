@@ -51,6 +51,12 @@ class Scan:
     fixed fields are declared; `INPUT:`, `OUTPUT:` and `GOLDEN:` fields come from the specification of the project or app, which
     is requested once per scan. The last column, `extra` (string), holds as JSON text what fits no column. If
     the specification cannot be read any more, the values of these fields are there too, and a warning says so.
+
+    Example:
+        >>> tasks = client.get_tasks(pool.id, created_gte="2026-01-01")
+        >>> df = tasks.to_dataframe()
+        >>> len(df), len([task for task in tasks])
+        (9, 9)
     """
 
     def __init__(self, service: ApiClient, resource: Resource, given: Mapping[str, Any]) -> None:
@@ -89,7 +95,12 @@ class Scan:
 
     @property
     def schema(self) -> pa.Schema:
-        """The Arrow schema of every batch; requests the project's specification where the columns depend on it."""
+        """The Arrow schema of every batch; requests the project's specification where the columns depend on it.
+
+        Example:
+            >>> client.get_tasks(pool.id).schema.field("INPUT:image").type
+            DataType(string)
+        """
         return run(self._source.layout()).schema
 
     def head(self, n: int = 5, *, columns: Columns | None = None, dtype_backend: DtypeBackend | None = None) -> pd.DataFrame:
@@ -103,6 +114,10 @@ class Scan:
         Raises:
             InputError: If `n` is not a positive whole number, or a column is unknown.
             ApiError: If the service refuses.
+
+        Example:
+            >>> client.get_tasks(pool.id).head(2)["INPUT:image"].tolist()
+            ['https://example.com/0.jpg', 'https://example.com/1.jpg']
         """
         check_dtype_backend(dtype_backend)
         return to_frame(run(self._fetch_head(n, columns)), dtype_backend)
@@ -145,6 +160,11 @@ class Scan:
             InputError: If `concurrency` is not a positive whole number, or a column is unknown.
             ApiError: If the service refuses.
             ScanInterrupted: If the pull ends half-way. Nothing is returned, so `.cursor` is None: make the same call again.
+
+        Example:
+            >>> answers = client.get_assignments(pool.id).to_dataframe(columns=["INPUT:image", "OUTPUT:result"])
+            >>> list(answers)
+            ['INPUT:image', 'OUTPUT:result']
         """
         check_dtype_backend(dtype_backend)
         return to_frame(run(self._fetch_table(columns, concurrency, progress)), dtype_backend)
@@ -152,7 +172,12 @@ class Scan:
     def to_arrow(
         self, *, columns: Columns | None = None, concurrency: int | None = None, progress: ProgressArg = "auto"
     ) -> pa.Table:
-        """Return all rows as an Arrow table of this scan's schema; arguments and errors as in `to_dataframe`."""
+        """Return all rows as an Arrow table of this scan's schema; arguments and errors as in `to_dataframe`.
+
+        Example:
+            >>> client.get_tasks(pool.id).to_arrow(columns=["id", "INPUT:image"]).num_rows
+            9
+        """
         return run(self._fetch_table(columns, concurrency, progress))
 
     def to_parquet(
@@ -204,6 +229,11 @@ class Scan:
             CopyError: With `resume=True`: if the folder holds a copy of something else, is damaged, is being written by another
                 call, or cannot be written; it is left as it is.
             WriteFailed: If the file cannot be written, for example because the disk is full; no file is left.
+
+        Example:
+            >>> path = client.get_tasks(pool.id).to_parquet("tasks.parquet")
+            >>> len(pd.read_parquet(path))
+            9
         """
         options = ParquetOptions(compression, row_group_rows, filesystem)
         return run(self._write_parquet(path, columns, resume, options, progress))
@@ -231,6 +261,11 @@ class Scan:
             InputError: If `n` or `workers` is not such a number.
             ApiError: If the service refuses.
 
+        Example:
+            >>> parts = client.get_tasks(pool.id).partitions(2)
+            >>> sum(len(part.to_dataframe()) for part in parts)  # each in a process of its own, for example
+            9
+
         Source: Toloka API, "Rate limiting", for the quota.
         """
         parts = int(validate("n", positive, n))
@@ -243,6 +278,10 @@ class Scan:
 
         Args:
             columns: As in `to_dataframe`.
+
+        Example:
+            >>> sum(len(batch) for batch in client.get_tasks(pool.id).to_reader())
+            9
         """
         source = run(self._source.selected(columns))
         return pa.RecordBatchReader.from_batches(run(source.schema()), iterate(source.batches()))
@@ -260,6 +299,10 @@ class Scan:
         Raises:
             InputError: If `chunk_rows` is not a positive whole number, or a column is unknown.
             ScanInterrupted: As in iteration.
+
+        Example:
+            >>> [len(frame) for frame in client.get_tasks(pool.id).iter_dataframes(chunk_rows=4)]
+            [4, 4, 1]
         """
         check_dtype_backend(dtype_backend)
         check_columns(columns)

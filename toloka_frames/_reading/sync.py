@@ -68,6 +68,11 @@ class Synced:
         changed: Rows of the copy that this call replaced because they had changed.
         rows: Rows in the copy.
         too_young: Rows of the list that are too young to be copied yet; a call later than `lag` from now adds them.
+
+    Example:
+        >>> synced = tf.sync(client.get_tasks(pool.id), "tasks")
+        >>> synced.added + synced.too_young  # the tasks of the last minute are too young
+        9
     """
 
     path: Path
@@ -110,6 +115,11 @@ def sync(scan: Scan, folder: FilePath, *, lag: timedelta = DEFAULT_LAG, progress
         ScanInterrupted: If requests failed half-way. The rows fetched so far are kept, and the next call resumes.
         CopyError: If the folder is a copy of something else (also if the project's fields have changed since), is damaged, is
             being written by another call, or cannot be written.
+
+    Example:
+        >>> copied = tf.sync(client.get_tasks(pool.id), "tasks")
+        >>> copied.added + copied.too_young  # the next call copies those of the last minute
+        9
 
     Source: Toloka-Kit 1.2.0's changelog for the lag; Toloka API, "Get list of responses", and Apps API for the statuses.
     """

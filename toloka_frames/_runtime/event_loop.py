@@ -176,6 +176,10 @@ def run(work: Any) -> Any:
     Raises:
         InputError: If it is something else that has to be called, awaited or read.
         LoopError: If it is called on the package's own loop, where waiting would block the work that is waited for.
+
+    Example:
+        >>> tf.run(toloka.async_client().get_pool(pool.id)).status
+        'CLOSED'
     """
     if not asyncio.iscoroutine(work):
         return _checked_result(work)

@@ -29,6 +29,13 @@ class Progress:
         retries: Number of retries.
         seconds: Time since the start.
         note: A remark shown at the end, or "".
+
+    Example:
+        >>> def show(progress):
+        ...     if progress.state == "done":
+        ...         print(progress.title, progress.rows)
+        >>> results = df.pipe(tf.create_tasks, client, pool.id, overlap=3, progress=show)
+        tasks 3
     """
 
     title: str
@@ -44,12 +51,26 @@ class Progress:
 
     @property
     def rate(self) -> float:
-        """Rows per second since the start."""
+        """Rows per second since the start.
+
+        Example:
+            >>> shown = []
+            >>> results = df.pipe(tf.create_tasks, client, pool.id, overlap=3, progress=shown.append)
+            >>> shown[-1].rate > 0
+            True
+        """
         return self.rows / self.seconds if self.seconds else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """Time left at the current rate, in seconds; None if unknown."""
+        """Time left at the current rate, in seconds; None if unknown.
+
+        Example:
+            >>> shown = []
+            >>> results = df.pipe(tf.create_tasks, client, pool.id, overlap=3, progress=shown.append)
+            >>> shown[-1].seconds_left is None  # the upload has ended
+            True
+        """
         if self.total is None or not self.rows or self.state != "running":
             return None
         return max(self.total - self.rows, 0) / self.rate

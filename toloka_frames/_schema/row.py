@@ -11,11 +11,11 @@ class Row(dict[str, Any]):
     `row.status` is `row["status"]`, and can be set and deleted. The names of dict's own methods (`items`, `keys`, `values`,
     `get`, `pop`, `update`, `copy`, `clear`, `setdefault`, `popitem`) stay dict's: use `row["items"]` for a key of such a name.
 
-    Examples:
-        >>> row = Row(status="NEW", etd=None)
-        >>> row.status
-        'NEW'
-        >>> row == {"status": "NEW", "etd": None}
+    Example:
+        >>> pool = client.get_pool(pool.id)
+        >>> pool.status, pool["status"]
+        ('CLOSED', 'CLOSED')
+        >>> tf.Row(status="NEW", etd=None) == {"status": "NEW", "etd": None}
         True
     """
 

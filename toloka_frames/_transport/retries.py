@@ -27,6 +27,10 @@ class Retries:
             the longest interval of `wait_for`, the error is raised at once.
         wait_for: Quotas whose end is waited for (`payload.interval` of a 429, Toloka-Kit 1.2.3 `retry_quotas`): "MIN", "HOUR"
             and "DAY". A 429 of any other quota raises `QuotaExceeded` at once.
+
+    Example:
+        >>> patient = tf.Retries(attempts=10, wait_for=("MIN", "HOUR"))
+        >>> client = tf.TolokaClient(toloka.token, url=toloka.url, retries=patient)
     """
 
     attempts: int = 5

@@ -77,6 +77,12 @@ def create_app_items(
         InputError: If a column or row cannot be sent, or ignore_errors is given without batch_id; nothing was sent.
         LedgerError, UploadError, UploadInterrupted: As in `create_tasks`.
 
+    Example:
+        >>> photos = pd.DataFrame({"image_url": ["https://example.com/cat.jpg", "https://example.com/dog.jpg"]})
+        >>> results = photos.pipe(tf.create_app_items, client, app_project.id, batch_id=batch.id)
+        >>> results["status"].tolist()
+        ['CREATED', 'CREATED']
+
     Source: Apps API, "Add items in bulk" (at most 10,000 items a request; one that is not valid has all refused).
     """
     df = check_frame(df)
@@ -133,6 +139,12 @@ def create_app_batch(
     Raises:
         InputError: If a column or row cannot be sent; nothing was sent.
         LedgerError, UploadError, UploadInterrupted: As in `create_tasks`.
+
+    Example:
+        >>> photos = pd.DataFrame({"image_url": ["https://example.com/cat.jpg", "https://example.com/dog.jpg"]})
+        >>> results = photos.pipe(tf.create_app_batch, client, app_project.id, name="Tuesday", start=True)
+        >>> client.get_app_batch(app_project.id, results["batch_id"][0]).name
+        'Tuesday'
 
     Source: Apps API, "Create batch with items", "Add items in bulk", "Start batch processing".
     """

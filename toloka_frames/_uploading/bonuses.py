@@ -81,6 +81,12 @@ def create_user_bonuses(
         InputError: If a column or row cannot be sent, or two rows are the same bonus; nothing was sent.
         LedgerError, UploadError, UploadInterrupted: As in `create_tasks`.
 
+    Example:
+        >>> bonuses = pd.DataFrame({"user_id": [user_id], "amount": [0.5], "without_message": [True]})
+        >>> results = bonuses.pipe(tf.create_user_bonuses, client)
+        >>> results["status"].tolist()
+        ['CREATED']
+
     Source: Toloka API, "Issue bonuses" (at most 10,000 requests a day).
     """
     df = check_frame(df)

@@ -62,6 +62,12 @@ def resume(
 
     Raises:
         InputError: If this account has no upload with this name in the ledger.
+
+    Example:
+        >>> results = df.pipe(tf.create_tasks, client, pool.id, overlap=3, upload_id="monday")
+        >>> results = tf.resume("monday", client)
+        >>> results["status"].tolist()
+        ['CREATED', 'CREATED', 'CREATED']
     """
     return RecordedUpload(
         id_text("upload_id", upload_id), client, ledger, concurrency, progress, timeout, retry_failed=retry_failed
@@ -94,6 +100,12 @@ def reconcile(
     Raises:
         InputError: If this account has no upload with this name in the ledger.
         ApiError: If the service rejects a request.
+
+    Example:
+        >>> results = df.pipe(tf.create_tasks, client, pool.id, overlap=3, upload_id="monday")
+        >>> results = tf.reconcile("monday", client)
+        >>> results["status"].tolist()
+        ['CREATED', 'CREATED', 'CREATED']
     """
     return RecordedUpload(id_text("upload_id", upload_id), client, ledger, CONCURRENCY, progress, timeout, only_check=True)
 
@@ -169,6 +181,11 @@ def uploads(ledger: FilePath | None = None) -> pd.DataFrame:
 
     Raises:
         LedgerError: If the ledger cannot be used. A file that exists is only read.
+
+    Example:
+        >>> results = df.pipe(tf.create_tasks, client, pool.id, overlap=3, upload_id="monday")
+        >>> tf.uploads()["upload_id"].tolist()
+        ['monday']
     """
     with UploadList(ledger_path(ledger)) as opened:
         columns: dict[str, Any] = opened.open(read_only=True).uploads()
@@ -207,6 +224,11 @@ def forget(
         InputError: If not exactly one of `upload_id` and `before` is given, the ledger has no such upload, or some of its rows
             are not settled.
         LedgerError: If the ledger cannot be used.
+
+    Example:
+        >>> results = df.pipe(tf.create_tasks, client, pool.id, overlap=3, upload_id="monday")
+        >>> tf.forget("monday")
+        1
     """
     if (upload_id is None) == (before is None):
         raise InputError("Exactly one of upload_id and before is needed.")

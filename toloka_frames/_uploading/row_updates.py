@@ -61,6 +61,12 @@ def set_user_skills(
         UploadError: If a row is not DONE; `.results` holds all rows.
         UploadInterrupted: If the call was stopped (Ctrl-C); `.results` holds what is known of all rows.
 
+    Example:
+        >>> skills = pd.DataFrame({"skill_id": [skill.id], "user_id": [user_id], "value": [92.5]})
+        >>> results = skills.pipe(tf.set_user_skills, client)
+        >>> results["status"].tolist()
+        ['DONE']
+
     Source: Toloka API, "Set skill" (at most 100,000 a day).
     """
     df = check_frame(df)
@@ -91,6 +97,12 @@ def set_user_restrictions(
 
     Returns:
         The results as of `set_user_skills`, with `user_restriction_id`; errors as there.
+
+    Example:
+        >>> bans = pd.DataFrame({"scope": ["PROJECT"], "user_id": [user_id], "project_id": [project.id]})
+        >>> results = bans.pipe(tf.set_user_restrictions, client)
+        >>> results["status"].tolist()
+        ['DONE']
 
     Source: Toloka API, "Block access to tasks".
     """
@@ -124,6 +136,13 @@ def accept_assignments(
     Returns:
         The results as of `set_user_skills`, with `assignment_id`; errors as there.
 
+    Example:
+        >>> answers = client.get_assignments(pool.id, status="SUBMITTED").to_dataframe()
+        >>> checked = pd.DataFrame({"assignment_id": answers["ASSIGNMENT:assignment_id"].unique()})
+        >>> results = checked.pipe(tf.accept_assignments, client, public_comment="Thank you")
+        >>> results["status"].tolist()
+        ['DONE']
+
     Source: Toloka API, "Update task suite response".
     """
     df = check_frame(df)
@@ -155,6 +174,13 @@ def reject_assignments(
 
     Returns:
         The results as of `set_user_skills`, with `assignment_id`; errors as there.
+
+    Example:
+        >>> answers = client.get_assignments(pool.id, status="SUBMITTED").to_dataframe()
+        >>> wrong = pd.DataFrame({"assignment_id": answers["ASSIGNMENT:assignment_id"].unique()})
+        >>> results = wrong.pipe(tf.reject_assignments, client, public_comment="The first photo is a dog")
+        >>> results["status"].tolist()
+        ['DONE']
 
     Source: Toloka API, "Update task suite response".
     """

@@ -119,6 +119,12 @@ def create_tasks(
         UploadError: If a row was not created (with skip_invalid_items, other than INVALID ones); `.results` holds all rows.
         UploadInterrupted: If the call was stopped (Ctrl-C); `.results` holds what is known of all rows.
 
+    Example:
+        >>> df = pd.DataFrame({"image": ["https://example.com/cat.jpg", "https://example.com/dog.jpg"]})
+        >>> results = df.pipe(tf.create_tasks, client, pool.id, overlap=3)
+        >>> results["status"].tolist()
+        ['CREATED', 'CREATED']
+
     Source: Toloka API, "Create single/multiple tasks": at most 1,048,576 bytes of input_values a request, and an
     operation_id is refused a second time; Toloka-Kit 1.2.3: at most 10,000 tasks.
     """
@@ -186,6 +192,12 @@ def create_task_suites(
     Raises:
         InputError: If a column or row cannot be sent, or not exactly one of suite_column and rows_per_suite is given.
         LedgerError, UploadError, UploadInterrupted: As in `create_tasks`.
+
+    Example:
+        >>> df = pd.DataFrame({"image": [f"https://example.com/cat-{number}.jpg" for number in range(4)]})
+        >>> results = df.pipe(tf.create_task_suites, client, suite_pool.id, rows_per_suite=2, overlap=3)
+        >>> results["task_suite_id"].nunique()
+        2
 
     Source: Toloka API, "Create single/multiple task suites".
     """

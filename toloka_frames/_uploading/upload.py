@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -102,7 +103,13 @@ def awaited(verb: Callable[Parameters, pd.DataFrame]) -> Callable[Parameters, Co
             raise UploadCancelled(job.stop_message(), results=job.frame(), upload_id=job.upload_id) from stop
 
     async_verb.__module__ = "toloka_frames.aio"
+    async_verb.__doc__ = _with_await(prepare.__doc__ or "", prepare.__name__)
     return _with_frame_signature(async_verb, prepare)
+
+
+def _with_await(doc: str, name: str) -> str:
+    """Return the docstring of an upload function with the async version in its example."""
+    return re.sub(rf"(>>> \w+ = )(.*\btf\.){name}\b", rf"\1await \2aio.{name}", doc)
 
 
 def _with_client_checked(prepare: Callable[Parameters, RowJob]) -> Callable[Parameters, RowJob]:

@@ -70,6 +70,12 @@ class LocalToloka:
 
     Attributes:
         faults: Plans faults, to test how your code handles them.
+
+    Example:
+        >>> with LocalToloka() as toloka:
+        ...     client = toloka.client()
+        ...     print(len(client.get_projects().to_dataframe()))
+        0
     """
 
     def __init__(
@@ -93,13 +99,23 @@ class LocalToloka:
 
         Raises:
             OSError: If the port is in use, the file cannot hold the state, or another service is using the file.
+
+        Example:
+            >>> toloka = LocalToloka().start()
+            >>> toloka.client().get_projects().to_dataframe().empty
+            True
+            >>> toloka.close()
         """
         if self._running is None:
             self._running = _RunningService(self._path, self._port, self._token, self._operation_seconds, self._plan)
         return self
 
     def close(self) -> None:
-        """Stop the service and close the clients that `client()` made; delete a temporary state, keep a given file."""
+        """Stop the service and close the clients that `client()` made; delete a temporary state, keep a given file.
+
+        Example:
+            >>> toloka.close()
+        """
         running, self._running = self._running, None
         if running is not None:
             running.close()
@@ -118,23 +134,45 @@ class LocalToloka:
 
     @property
     def url(self) -> str:
-        """The URL of the service, such as `http://127.0.0.1:40123`."""
+        """The URL of the service, such as `http://127.0.0.1:40123`.
+
+        Example:
+            >>> toloka.url.startswith("http://127.0.0.1:")
+            True
+        """
         return self._service.server.url
 
     @property
     def token(self) -> str:
-        """The token that clients must send, as an ApiKey or an OAuth token."""
+        """The token that clients must send, as an ApiKey or an OAuth token.
+
+        Example:
+            >>> client = tf.TolokaClient(toloka.token, url=toloka.url)
+            >>> client.get_pool(pool.id).status
+            'CLOSED'
+        """
         return self._service.token
 
     @property
     def requests(self) -> list[Request]:
-        """The latest 10,000 requests since the start, oldest first, including those whose response a fault suppressed."""
+        """The latest 10,000 requests since the start, oldest first, including those whose response a fault suppressed.
+
+        Example:
+            >>> status = client.get_pool(pool.id).status
+            >>> toloka.requests[-1].method, toloka.requests[-1].status
+            ('GET', 200)
+        """
         return list(self._service.dispatcher.requests)
 
     def client(self, **options: Any) -> TolokaClient:
         """Return a client of this service, which `close()` closes too; `options` are those of `TolokaClient`.
 
         Without `proxy=` it never uses a proxy, whatever the variables of the machine say.
+
+        Example:
+            >>> client = toloka.client(retries=2)
+            >>> client.get_pool(pool.id).status
+            'CLOSED'
         """
         from toloka_frames._client.client import TolokaClient  # noqa: PLC0415  # the service works without the client
 
@@ -143,7 +181,12 @@ class LocalToloka:
         return client
 
     def async_client(self, **options: Any) -> AsyncTolokaClient:
-        """Return a client of this service whose calls are coroutines; otherwise as `client`."""
+        """Return a client of this service whose calls are coroutines; otherwise as `client`.
+
+        Example:
+            >>> client = toloka.async_client()
+            >>> requester = await client.get_requester()
+        """
         from toloka_frames._client.client import AsyncTolokaClient  # noqa: PLC0415  # the service works without the client
 
         client = AsyncTolokaClient(**({"token": self.token, "url": self.url} | options))
@@ -200,6 +243,13 @@ class LocalToloka:
 
         Raises:
             ValueError: If a required column is missing, or the service already has these ids.
+
+        Example:
+            >>> answers = client.get_assignments(pool.id).to_dataframe().drop(columns="extra")
+            >>> with LocalToloka() as other:
+            ...     pool_id = other.load_export(answers.dropna(axis="columns", how="all"))
+            ...     len(other.client().get_tasks(pool_id).to_dataframe())
+            9
         """
         return load_export(self._store_up_to_date(), source)
 
@@ -221,6 +271,11 @@ class LocalToloka:
 
         Raises:
             ValueError: If the pool does not exist or is not open.
+
+        Example:
+            >>> results = df.pipe(tf.create_tasks, client, pool.id, overlap=2, open_pool=True)
+            >>> toloka.answer(pool.id, workers=5, accuracy=0.8)
+            2
         """
         pool_id = str(pool_id["id"] if isinstance(pool_id, Mapping) else pool_id)
         return answer_pool(self._store_up_to_date(), pool_id, workers=workers, accuracy=accuracy, seed=seed)
@@ -239,6 +294,11 @@ class LocalToloka:
 
         Raises:
             ValueError: If the assignment does not exist.
+
+        Example:
+            >>> attachment_id = toloka.attach(assignment.id, "cat.jpg", b"...", media_type="image/jpeg")
+            >>> client.get_attachment(attachment_id).media_type
+            'image/jpeg'
         """
         return attach(self._store_up_to_date(), assignment_id, name, data, media_type)
 

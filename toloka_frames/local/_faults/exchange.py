@@ -19,6 +19,11 @@ class Request:
         query: The parameters of the query.
         status: The HTTP status that was sent; None before that, and if a fault suppressed the response.
         size: The number of bytes of the body that were sent.
+
+    Example:
+        >>> status = client.get_pool(pool.id).status
+        >>> toloka.requests[-1].path == f"/api/v1/pools/{pool.id}"
+        True
     """
 
     method: str

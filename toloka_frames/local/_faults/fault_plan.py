@@ -38,6 +38,13 @@ class Fault:
         seconds: For `hide`: the age, in seconds, at which lists show a row.
         seen: The number of requests that it has seen.
         struck: The number of requests that it has struck.
+
+    Example:
+        >>> fault = toloka.faults.answer(503, "GET /v1/pools/*", times=1)
+        >>> client.get_pool(pool.id).status  # the client repeats the request
+        'CLOSED'
+        >>> fault
+        answer('GET /v1/pools/*', times=1): struck 1 of 2
     """
 
     name: str
@@ -55,7 +62,14 @@ class Fault:
         return f"{self.name}({self.target.text!r}{self.choice}): struck {self.struck} of {self.seen}"
 
     def strikes(self, request: Request) -> bool:
-        """Return whether the fault strikes a request, and count it."""
+        """Return whether the fault strikes a request, and count it.
+
+        Example:
+            >>> fault = toloka.faults.answer(503, "GET /v1/pools/*", nth=2)
+            >>> status = client.get_pool(pool.id).status
+            >>> fault.strikes(toloka.requests[-1])  # the request counts as the second
+            True
+        """
         if not self.target.matches(request):
             return False
         self.seen += 1

@@ -72,6 +72,16 @@ class Faults:
 
     Raises:
         ValueError: If an argument is not valid.
+
+    Example:
+        >>> fault = toloka.faults.lose_reply("POST /v1/pools")
+        >>> try:
+        ...     client.create_pool(pool)
+        ... except tf.OutcomeUnknown:
+        ...     print("the pool may exist")
+        the pool may exist
+        >>> fault.struck
+        1
     """
 
     def __init__(self, plan: FaultPlan) -> None:
@@ -82,19 +92,45 @@ class Faults:
 
     @property
     def plan(self) -> list[Fault]:
-        """The planned faults, in the order of planning."""
+        """The planned faults, in the order of planning.
+
+        Example:
+            >>> fault = toloka.faults.cut("GET /v1/tasks", times=1)
+            >>> toloka.faults.plan
+            [cut('GET /v1/tasks', times=1): struck 0 of 0]
+        """
         return list(self._plan.faults)
 
     def clear(self) -> None:
-        """Remove all faults from the plan."""
+        """Remove all faults from the plan.
+
+        Example:
+            >>> fault = toloka.faults.cut("GET /v1/tasks")
+            >>> toloka.faults.clear()
+            >>> len(client.get_tasks(pool.id).to_dataframe())
+            9
+        """
         self._plan.faults = ()
 
     def lose_reply(self, requests: str, *, when: When = "after", **selection: Unpack[Selection]) -> Fault:
-        """Reset the connection instead of sending the response; with `when="before"` the request has no effect either."""
+        """Reset the connection instead of sending the response; with `when="before"` the request has no effect either.
+
+        Example:
+            >>> fault = toloka.faults.lose_reply("POST /v1/tasks", times=1)
+            >>> results = df.pipe(tf.create_tasks, client, pool.id, overlap=3)
+            >>> len(client.get_tasks(pool.id).to_dataframe())  # 9 and 3: none twice
+            12
+        """
         return self._add("lose_reply", requests, selection, _check_when(when), lambda _: Delivery())
 
     def cut(self, requests: str, **selection: Unpack[Selection]) -> Fault:
-        """Let the request take effect, and reset the connection after half of the response's body."""
+        """Let the request take effect, and reset the connection after half of the response's body.
+
+        Example:
+            >>> fault = toloka.faults.cut("GET /v1/tasks", times=1)
+            >>> len(client.get_tasks(pool.id).to_dataframe()), fault.struck
+            (9, 1)
+        """
         return self._add("cut", requests, selection, "after", _cut)
 
     def answer(
@@ -118,6 +154,15 @@ class Faults:
             interval: The interval of the rate limit that a 429 reports in its payload.
             when: See the class.
             selection: See the class.
+
+        Example:
+            >>> fault = toloka.faults.answer(403, "POST /v1/tasks")
+            >>> try:
+            ...     results = df.pipe(tf.create_tasks, client, pool.id, overlap=3)
+            ... except tf.UploadError as error:
+            ...     results = error.results
+            >>> results["status"].tolist()
+            ['FAILED', 'FAILED', 'FAILED']
         """
         error = _make_error(status, code, interval)
         headers = {} if retry_after is None else {"Retry-After": f"{_check_seconds(retry_after):g}"}
@@ -128,13 +173,25 @@ class Faults:
         return self._add("answer", requests, selection, _check_when(when), reject)
 
     def html(self, requests: str, *, status: int = 502, when: When = "before", **selection: Unpack[Selection]) -> Fault:
-        """Send a proxy's page of a status from 300 to 599; with `when="after"` the request takes effect all the same."""
+        """Send a proxy's page of a status from 300 to 599; with `when="after"` the request takes effect all the same.
+
+        Example:
+            >>> fault = toloka.faults.html("GET /v1/tasks", times=1)
+            >>> len(client.get_tasks(pool.id).to_dataframe()), fault.struck
+            (9, 1)
+        """
         page = _ERROR_PAGE.format(f"Error {_check_status(status)}").encode()
         delivery = Delivery(Response(status, b"" if status == _NOT_MODIFIED else page, {"Content-Type": "text/html"}))
         return self._add("html", requests, selection, _check_when(when), lambda _: delivery)
 
     def slow(self, requests: str, *, seconds: float, **selection: Unpack[Selection]) -> Fault:
-        """Send the second half of the response's body `seconds` after the first."""
+        """Send the second half of the response's body `seconds` after the first.
+
+        Example:
+            >>> fault = toloka.faults.slow("GET /v1/tasks", seconds=0.01)
+            >>> len(client.get_tasks(pool.id).to_dataframe()), fault.struck
+            (9, 1)
+        """
         pause = _check_seconds(seconds)
         return self._add("slow", requests, selection, "after", lambda delivery: replace(delivery, pause=pause), ends=False)
 
@@ -143,6 +200,12 @@ class Faults:
 
         Until then connections are refused. Other requests in progress get no response, and take no effect if they have not
         done so already.
+
+        Example:
+            >>> fault = toloka.faults.restart("POST /v1/tasks", times=1)
+            >>> results = df.pipe(tf.create_tasks, client, pool.id, overlap=3)
+            >>> results["status"].tolist()
+            ['CREATED', 'CREATED', 'CREATED']
         """
         outage = _check_seconds(seconds)
         return self._add("restart", requests, selection, _check_when(when), lambda _: Delivery(outage=outage))
@@ -159,6 +222,11 @@ class Faults:
 
         The function may send requests to the service, or close it. If it raises, the error is logged and the response is a
         500.
+
+        Example:
+            >>> fault = toloka.faults.call("GET /v1/pools/*", lambda request: print(request.method))
+            >>> status = client.get_pool(pool.id).status
+            GET
         """
         if not callable(function):
             raise ValueError(f"{function!r} is not callable")  # noqa: TRY004  # Faults raises only ValueError
@@ -169,6 +237,14 @@ class Faults:
 
         Its id is used: a second POST with it is rejected with 409 OPERATION_ALREADY_EXISTS. Requests that begin no
         operation (202) are not seen.
+
+        Example:
+            >>> fault = toloka.faults.fail_operation("POST /v1/pools/*/open")
+            >>> try:
+            ...     client.open_pool(pool.id)
+            ... except tf.OperationFailed as error:
+            ...     print(error.operation.status)
+            FAIL
         """
         return self._add("fail_operation", requests, selection, "during", ends=False)
 
@@ -176,6 +252,11 @@ class Faults:
         """Make lists show a row only `seconds` after its creation; requests for the row by its id show it at once.
 
         Only requests for lists are seen.
+
+        Example:
+            >>> fault = toloka.faults.hide("GET /v1/tasks", seconds=3600)
+            >>> len(client.get_tasks(pool.id).to_dataframe())
+            0
         """
         return self._add("hide", requests, selection, "during", ends=False, seconds=_check_seconds(seconds))
 
