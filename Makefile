@@ -7,7 +7,7 @@ INSTALL := -m pip install --quiet --no-compile
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST_OPTIONS := -n logical --dist worksteal
 
-.PHONY: demo test test-all check interop soak bench
+.PHONY: demo test test-all check interop soak bench docs
 demo: .venv/demo
 	$(BIN)/toloka-frames demo
 
@@ -15,7 +15,7 @@ test: .venv/installed check
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 # The built wheel with each Python that is found and with the lowest and newest versions of its dependencies.
-test-all: interop test-lowest test-3.12 test-3.13 test-3.14 test-newest
+test-all: interop docs test-lowest test-3.12 test-3.13 test-3.14 test-newest
 
 check: .venv/installed
 	$(BIN)/ruff check
@@ -38,6 +38,10 @@ soak: .venv/installed
 bench: .venv/installed kit dlt
 	$(BIN)/python benchmarks/bench.py $(or $(BENCH),--into benchmarks)
 
+# The site, in site/: each link leads somewhere, and nothing is loaded from other hosts. MkDocs prints an advertisement otherwise.
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
 # pip of Python 3.11 does not know --group
 .venv/pip:
 	$(PYTHON) -m venv .venv
@@ -50,6 +54,10 @@ bench: .venv/installed kit dlt
 
 .venv/installed: .venv/pip pyproject.toml
 	$(BIN)/python $(INSTALL) --editable '.[local,plot,dask]' --group dev
+	touch .venv/demo $@
+
+.venv/docs: .venv/pip pyproject.toml
+	$(BIN)/python $(INSTALL) --editable '.[local]' --group docs
 	touch .venv/demo $@
 
 include tests/environments.mk tests/interop/kit.mk tests/browser.mk benchmarks/dlt.mk

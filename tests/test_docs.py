@@ -1,4 +1,7 @@
-"""The code blocks of docs/*.md run as written: Python blocks in order, pytest blocks by pytest."""
+"""The code blocks of docs/ run as written, its pages name everything, and their links lead somewhere.
+
+Python blocks run in order, pytest blocks by pytest. `make docs` checks what only the built site has.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,25 @@ from typing import Any
 import pytest
 
 import toloka_frames as tf
+from toloka_frames import aio, local
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(tf.__file__).parent
 DOCS = ROOT / "docs"
 CODE_SPANS = set(re.findall(r"`([^`\n]+)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8")))
 PAGES = sorted(DOCS.glob("**/*.md"))
+GUIDES = sorted([*ROOT.glob("*.md"), ROOT / "benchmarks" / "results.md", *PAGES])
 TIMEOUT_SECONDS = 120
+# blocks that do not run, by page, and why
+NOT_RUN = {
+    "how_to/secrets": (2, "a token of one's own, and a token that is typed"),
+    "real_account": (1, "a token of one's own"),
+    "scale": (2, "a secret store, and Ray, which is large"),
+}
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(DOCS).with_suffix("").as_posix()
 
 
 def code_of(page: Path) -> list[tuple[str, str]]:
@@ -46,11 +61,17 @@ def run_tests(code: str, folder: Path) -> None:
     assert (done.returncode, "passed" in done.stdout) == (0, True), done.stdout + done.stderr
 
 
-def test_there_are_pages() -> None:
-    assert PAGES
+def test_there_are_pages_and_most_have_code_that_runs() -> None:
+    assert len(PAGES) >= 35
+    assert len([page for page in PAGES if code_of(page)]) >= 20
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_only_code_with_a_reason_does_not_run() -> None:
+    not_run = [name_of(page) for page in PAGES for how, _ in code_of(page) if how == "no-run"]
+    assert {name: not_run.count(name) for name in not_run} == {name: count for name, (count, _) in NOT_RUN.items()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_the_code_of_a_page_runs_as_written(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
@@ -58,15 +79,70 @@ def test_the_code_of_a_page_runs_as_written(
         request.getfixturevalue("crowd_kit")
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    blocks = code_of(page)
-    assert blocks
-    for how, code in blocks:
+    for how, code in code_of(page):
         if how == "pytest":
             run_tests(code, tmp_path)
         elif how == "no-run":
             compile(code, page.name, "exec")
         else:
             run(code, names)
+
+
+def test_every_public_name_is_described_on_a_page_of_the_api() -> None:
+    modules = {"toloka_frames": tf, "toloka_frames.aio": aio, "toloka_frames.local": local}
+    public = {f"{name}.{member}" for name, module in modules.items() for member in module.__all__}
+    assert public - described() == {"toloka_frames.__version__", "toloka_frames.aio"}
+
+
+def test_every_public_method_is_described_on_a_page_of_the_api() -> None:
+    described_on = {tf.TolokaClient: ["calls", "service"], tf.Scan: []}
+    methods = {
+        f"toloka_frames.{cls.__name__}.{name}"
+        for cls, internal in described_on.items()
+        for name in dir(cls)
+        if not name.startswith("_") and name not in internal
+    }
+    assert len(methods) >= 140
+    assert methods - described() == set()
+
+
+def test_every_public_function_is_in_the_overview_of_the_api() -> None:
+    overview = (DOCS / "reference" / "index.md").read_text("utf-8")
+    functions = {name for name in tf.__all__ if inspect.isfunction(getattr(tf, name))}
+    assert {name for name in functions if f"#toloka_frames.{name})" not in overview} == set()
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    listed = set(re.findall(r"[\w/]+\.md$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE))
+    assert {f"{name_of(page)}.md" for page in PAGES} - listed == set()
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_leads_to_a_file_and_a_heading_of_the_repository(page: Path) -> None:
+    broken = set()
+    for target, anchor in re.findall(r"\]\((?![a-z]+:)([^)#\s]*)#?([^)\s]*)\)", text_of(page)):
+        file = page.parent / target if target else page
+        # names of the API become anchors when the site is built, which checks them
+        if not file.exists() or (anchor and not anchor.startswith("toloka_frames.") and anchor not in anchors(file)):
+            broken.add(f"{target}#{anchor}")
+    assert broken == set()
+
+
+def text_of(page: Path) -> str:
+    """Return the text of a page without its code blocks."""
+    return re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub and the site make them."""
+    headings = re.findall(r"^#+ (.*)$", text_of(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def described() -> set[str]:
+    """Return the names that the pages of the API describe: are those that mkdocstrings fetches."""
+    text = "\n".join(page.read_text("utf-8") for page in (DOCS / "reference").glob("*.md"))
+    return set(re.findall(r"^::: ([\w.]+)", text, re.MULTILINE))
 
 
 def test_the_files_that_the_contributing_guide_names_exist() -> None:
