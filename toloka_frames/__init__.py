@@ -20,8 +20,8 @@ Example:
     ['id', 'app_project_id', 'batch_id']
     >>> toloka.close()
 
-docs/reference/ lists every function and call, the other pages of docs/ explain them, and CONTRIBUTING.md describes how to work on
-the code.
+docs/reference/ lists every function and call, the other pages of docs/ explain them, and CONTRIBUTING.md describes how to
+work on the code.
 """
 
 from inspect import isfunction
