@@ -256,9 +256,10 @@ class LocalToloka:
     def answer(self, pool_id: str | int | Mapping[str, Any], workers: int = 20, accuracy: float = 0.9, seed: int = 0) -> int:
         """Let simulated Tolokers work on an open pool until it is complete or no worker may continue.
 
-        Every task has a hidden true answer that depends on its id (for a control task, its known solution), and a worker
-        gives it with probability `accuracy`. Timestamps of the work start now, or after earlier work in the pool, and
-        advance at a human pace, so they lie in the future.
+        Every task has a hidden true answer that depends on its input values (for a control task, its known solution), and a
+        worker gives it with probability `accuracy`. The same tasks, created in the same order, get the same answers in every
+        service. Timestamps of the work start now, or after earlier work in the pool, and advance at a human pace, so they lie
+        in the future.
 
         Args:
             pool_id: The pool: its id or its object.

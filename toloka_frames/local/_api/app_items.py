@@ -171,9 +171,11 @@ def _labels(spec: Row, project: Row, item: Row) -> Row:
     parameter = project["parameters"].get("instruction_classes")
     entries = parameter if isinstance(parameter, list) else []
     classes = [entry["value"] for entry in entries if isinstance(entry, dict) and "value" in entry] or _DEFAULT_CLASSES
-    confidence = round(0.5 + seeded_random.uniform(item["id"]) / 2, 4)
-    labels = {"result": [seeded_random.choose(classes, item["id"], "result")], "confidence": confidence}
-    return {**seeded_random.field_values(spec, item["id"]), **labels}
+    # not of its id, because ids differ from service to service
+    content = orjson.dumps(item["input_data"], option=orjson.OPT_SORT_KEYS).decode()
+    confidence = round(0.5 + seeded_random.uniform(content) / 2, 4)
+    labels = {"result": [seeded_random.choose(classes, content, "result")], "confidence": confidence}
+    return {**seeded_random.field_values(spec, content), **labels}
 
 
 def count_items(store: Store, batch_id: str) -> Row:

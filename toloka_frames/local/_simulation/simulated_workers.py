@@ -144,7 +144,7 @@ def _mix(tasks: Sequence[_Task], users: Sequence[str], mixer: Row, seed: int) ->
         for item in _assign_block(block, users, number):
             mixed = [*_take(training, mixer.get("training_tasks_count", 0), item.user_id), *item.tasks]
             for task in _take(golden, mixer.get("golden_tasks_count", 0), item.user_id):
-                position = seeded_random.uniform(seed, item.user_id, task.row["id"]) * (len(mixed) + 1)
+                position = seeded_random.uniform(seed, item.user_id, _content(task.row)) * (len(mixed) + 1)
                 mixed.insert(int(position), task)
             yield _WorkItem(item.user_id, mixed)
 
@@ -186,12 +186,18 @@ class _AnswerModel:
         self._seed = seed
 
     def answer(self, user_id: str, task: Row) -> dict[str, Any]:
-        truth = seeded_random.field_values(self._spec, task["id"])
+        content = _content(task)
+        truth = seeded_random.field_values(self._spec, content)
         if task.get("known_solutions"):
             truth |= task["known_solutions"][0]["output_values"]
-        if seeded_random.uniform(self._seed, user_id, task["id"]) < self._accuracy:
+        if seeded_random.uniform(self._seed, user_id, content) < self._accuracy:
             return truth
-        return seeded_random.different_field_values(self._spec, truth, self._seed, user_id, task["id"])
+        return seeded_random.different_field_values(self._spec, truth, self._seed, user_id, content)
+
+
+def _content(task: Row) -> str:
+    """Return the task's input values as text: random numbers depend on them, because ids differ from service to service."""
+    return orjson.dumps(task.get("input_values"), option=orjson.OPT_SORT_KEYS).decode()
 
 
 def _add_assignments(store: Store, pool: Row, items: Sequence[_WorkItem], model: _AnswerModel) -> float:
@@ -201,7 +207,7 @@ def _add_assignments(store: Store, pool: Row, items: Sequence[_WorkItem], model:
     timed = []
     for item in items:
         began = free_at[item.user_id]
-        share = seeded_random.uniform(item.user_id, item.tasks[0].row["id"])
+        share = seeded_random.uniform(item.user_id, _content(item.tasks[0].row))
         ended = began + _MIN_SECONDS + share * (_MAX_SECONDS - _MIN_SECONDS)
         free_at[item.user_id] = ended + _PAUSE_SECONDS
         timed.append((began, ended, item))
