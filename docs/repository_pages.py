@@ -18,6 +18,8 @@ from mkdocs.structure.files import File
 import toloka_frames as tf
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
@@ -30,10 +32,27 @@ REPOSITORY = "https://github.com/toloka-frames/toloka_frames/blob/main/"
 
 
 def on_startup(**_: Any) -> None:
-    """Give the methods of public classes the module of their class: mkdocstrings takes any other module for an import."""
-    for public in (getattr(tf, name) for name in tf.__all__):
-        for method in filter(inspect.isfunction, vars(public).values() if inspect.isclass(public) else ()):
-            inspect.unwrap(method).__module__ = public.__module__
+    """Show public functions and methods as their users see them.
+
+    mkdocstrings looks behind decorators: it takes a method whose module is not that of its class for an import, and shows the
+    signature of the function that is decorated.
+    """
+    for module in (tf, tf.aio):
+        for public in (getattr(module, name) for name in module.__all__):
+            if inspect.isfunction(public):
+                inspect.unwrap(public).__signature__ = _signature(public)  # type: ignore[attr-defined]
+            for method in filter(inspect.isfunction, vars(public).values() if inspect.isclass(public) else ()):
+                inspect.unwrap(method).__module__ = public.__module__
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature that a call has, with both clients in place of the base class that they share."""
+    seen = inspect.signature(function)
+    parameters = [
+        parameter.replace(annotation="TolokaClient | AsyncTolokaClient") if parameter.annotation == "BaseClient" else parameter
+        for parameter in seen.parameters.values()
+    ]
+    return seen.replace(parameters=parameters)
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
