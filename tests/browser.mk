@@ -2,11 +2,15 @@
 #
 #   make test-browser  installs JupyterLab and Playwright into .venv and, if there is none and root or sudo allow it, Chromium by
 #                      apt-get; fails without them
+#   make notebooks     executes notebooks/*.ipynb and stores their outputs, where they differ in more than times and ids
 #   make pictures      writes docs/images/*.png from a real JupyterLab
 
-.PHONY: browser test-browser pictures
+.PHONY: browser test-browser notebooks pictures
 test-browser: browser
 	BROWSER_REQUIRED=1 $(BIN)/python -m pytest tests/browser
+
+notebooks: .venv/browser
+	PYTHONPATH=tests $(BIN)/python -m support.stored_notebooks
 
 pictures: browser
 	PYTHONPATH=tests $(BIN)/python tests/browser/pictures.py

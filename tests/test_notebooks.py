@@ -6,6 +6,7 @@ import asyncio
 import json
 import queue
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -19,6 +20,7 @@ from jupyter_client.manager import start_new_kernel
 from jupyter_core.utils import ensure_event_loop
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
+from support import stored_notebooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,6 +142,7 @@ slow_pool = new_pool(slow_client)
 """
 END = "tf.run(client.aclose()); toloka.close()"
 LONG = 3_000
+LARGEST_NOTEBOOK = 100_000
 PATIENCE_SECONDS = 4
 
 
@@ -253,15 +256,27 @@ def console(home: Path) -> Iterator[Console]:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
+def test_a_notebook_is_stored_with_the_outputs_of_its_code(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
-    assert notebook.metadata.kernelspec.name == "python3"
-    assert "widgets" not in notebook.metadata
-    for cell in code_cells(notebook):
-        assert cell.outputs == []
-        assert cell.execution_count is None
+    assert notebook.metadata == {
+        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+        "language_info": {"name": "python"},
+        stored_notebooks.KEY: {"executed": stored_notebooks.digest(notebook)},
+    }, "the code is not the one that was executed: make notebooks"
+    assert [cell.execution_count for cell in code_cells(notebook)] == list(range(1, len(code_cells(notebook)) + 1))
+    assert_clean(notebook)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_stored_notebook_is_small_and_has_nothing_of_the_machine_that_executed_it(path: Path, tmp_path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert len(text) < LARGEST_NOTEBOOK
+    shutil.copy(path, tmp_path)  # where all files are searched for tokens
+    assert VIEW not in text
+    assert re.findall(r"/(?:home|root|tmp|Users|var)/|site-packages|ipykernel_\d+|[A-Z]:\\\\", text) == []
+    assert set(re.findall(r"(?:127\.0\.0\.1|localhost):(\d+)", text)) <= {"8080"}
 
 
 # one test of each executed notebook, so that no other process executes it too
