@@ -32,6 +32,8 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "CloneInterrupted": {"made": {"project": {"id": "1"}, "trainings": [], "pools": []}},
     "OperationFailed": {"operation": {"id": "1"}},
     "OperationTimeout": {"operation": {"id": "1"}},
+    "PoolFailed": {"pool_id": "1", "status": "CLOSED", "reason": "EXPIRED"},
+    "PoolTimeout": {"pool_ids": ("1", "2")},
     "LedgerError": {"path": Path("uploads.db")},
     "CopyError": {"path": Path("copy")},
     "WriteFailed": {"path": Path("file")},

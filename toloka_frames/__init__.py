@@ -30,6 +30,7 @@ from toloka_frames import aio
 from toloka_frames._client.client import AsyncTolokaClient, TolokaClient
 from toloka_frames._client.doctor import doctor
 from toloka_frames._client.doctor_report import DoctorReport
+from toloka_frames._client.pool_wait import PoolProgress, wait_pool
 from toloka_frames._client.tasks import Task
 from toloka_frames._errors import (
     AccessDenied,
@@ -48,6 +49,8 @@ from toloka_frames._errors import (
     OperationFailed,
     OperationTimeout,
     OutcomeUnknown,
+    PoolFailed,
+    PoolTimeout,
     QuotaExceeded,
     RowsAlreadyCreated,
     ScanInterrupted,
@@ -105,6 +108,9 @@ __all__ = [
     "OperationFailed",
     "OperationTimeout",
     "OutcomeUnknown",
+    "PoolFailed",
+    "PoolProgress",
+    "PoolTimeout",
     "Progress",
     "QuotaExceeded",
     "Retries",
@@ -156,6 +162,7 @@ __all__ = [
     "to_parquet",
     "uploads",
     "verify",
+    "wait_pool",
     "wide",
 ]
 

@@ -7,10 +7,12 @@ an upload, use its `timeout=`, or `asyncio.wait_for`: on Python 3.11, `asyncio.t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import pyarrow as pa
 
+from toloka_frames._client.pool_progress import check_client, check_pool_ids
+from toloka_frames._client.pool_wait import waited_pools
 from toloka_frames._reading.column_selection import Columns, check_columns, reject_columns, select_columns
 from toloka_frames._reading.foreign_rows import SAMPLE_ROWS, Rows, SchemaInferrer, reject_resume, to_batches_async
 from toloka_frames._reading.outputs import check_output
@@ -23,16 +25,20 @@ from toloka_frames._uploading import app_items, bonuses, known_rows, recovery, r
 from toloka_frames._uploading.upload import awaited
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import timedelta
     from pathlib import Path
 
     import pandas as pd
 
     from toloka_frames._client.client import BaseClient
+    from toloka_frames._client.pool_progress import PoolIds
+    from toloka_frames._client.pool_wait import WaitProgressArg
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._reading.outputs import Destination
     from toloka_frames._runtime.progress import ProgressArg
+    from toloka_frames._schema.row import Row
+    from toloka_frames._transport.operations import Timeout
     from toloka_frames._validation import Id
 
 __all__ = [
@@ -53,6 +59,7 @@ __all__ = [
     "to_arrow",
     "to_dataframe",
     "to_parquet",
+    "wait_pool",
 ]
 
 
@@ -176,6 +183,43 @@ async def new_rows(
         2
     """
     return await run_on_loop(known_rows.chosen_rows(df, client, pool_id, app_project_id, input_columns, ledger))
+
+
+@overload
+async def wait_pool(  # type: ignore[overload-overlap]  # text is an iterable of text, too
+    client: BaseClient,
+    pool_ids: Id,
+    *,
+    every: float | timedelta = 60.0,
+    timeout: Timeout = None,
+    progress: WaitProgressArg = "auto",
+) -> Row: ...
+@overload
+async def wait_pool(
+    client: BaseClient,
+    pool_ids: Iterable[Id],
+    *,
+    every: float | timedelta = 60.0,
+    timeout: Timeout = None,
+    progress: WaitProgressArg = "auto",
+) -> list[Row]: ...
+async def wait_pool(
+    client: BaseClient,
+    pool_ids: PoolIds,
+    *,
+    every: float | timedelta = 60.0,
+    timeout: Timeout = None,
+    progress: WaitProgressArg = "auto",
+) -> Row | list[Row]:
+    """Async version of `tf.wait_pool`; arguments, result, errors and source as there.
+
+    Example:
+        >>> pool = await tf.aio.wait_pool(client, pool, progress=False)
+    """
+    check_client(client)
+    ids, is_list = check_pool_ids(pool_ids)
+    pools = await run_on_loop(waited_pools(client, ids, every, timeout, progress))
+    return pools if is_list else pools[0]
 
 
 create_tasks = awaited(tasks.create_tasks)

@@ -77,6 +77,10 @@ def calls(client: tf.TolokaClient) -> None:
     client.create_skill(nam="cats")  # type: ignore[call-arg]
     assert_type(client.create_pool(KitPool()), tf.Row)
     assert_type(client.get_app_batches("P", status="NEW"), tf.Scan)
+    assert_type(tf.wait_pool(client, "1", every=30, timeout=timedelta(hours=5)), tf.Row)
+    assert_type(tf.wait_pool(client, client.get_pool("1")), tf.Row)
+    assert_type(tf.wait_pool(client, ["1", 2], progress=lambda report: report.seconds), list[tf.Row])
+    assert_type(tf.wait_pool(client, client.get_pools(status="OPEN")), list[tf.Row])
     with tf.TolokaClient("token", "SANDBOX") as other:
         for row in other.get_pools():
             assert_type(row, tf.Row)
@@ -98,6 +102,8 @@ async def awaited_calls(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> No
     await client.get_assignments_df("1", status="APROVED")  # type: ignore[arg-type]
     stats = [{"name": "spent_budget", "subject": "POOL", "subject_id": "1"}]
     assert_type(await client.get_analytics(stats, progress=False), list[tf.Row])
+    assert_type(await tf.aio.wait_pool(client, 1), tf.Row)
+    assert_type(await tf.aio.wait_pool(client, ["1"]), list[tf.Row])
     assert_type(await client.clone_project("1", reuse_controllers=False), tf.Row)
     assert_type(await client.create_app_items("P", {"items": [{}]}), list[str])
     aggregation = await client.aggregate_solutions_by_pool(type="DAWID_SKENE", pool_id="1", fields=[{"name": "result"}])

@@ -416,15 +416,28 @@ class PoolCalls(BaseCalls):
         """
         if isinstance(stats, str) or not isinstance(stats, Sequence) or not stats:
             raise InputError("stats must be a list of dicts that is not empty.", column="stats")
-        return await run_on_loop(_analytics(self.service, json_body(list(stats)), progress))
+        return await run_on_loop(_analytics(self.service, list(stats), progress))
 
 
-async def _analytics(service: ApiClient, body: bytes, progress: ProgressArg) -> list[Row]:
+async def start_analytics(service: ApiClient, stats: Sequence[JsonObject]) -> Row:
+    """Start to compute statistics, and return the operation; arguments and errors as in `get_analytics`."""
     # computing statistics twice changes nothing, so the request is repeated if its response is lost
-    started = await service.post("/staging/analytics-2", {}, body, repeatable=True)
-    ended = await operations.wait(service, operations.check_operation(started), None, progress)
+    started = await service.post("/staging/analytics-2", {}, json_body(stats), repeatable=True)
+    return operations.check_operation(started)
+
+
+def read_analytics(ended: Row) -> list[Row]:
+    """Return the statistics of an operation that has ended.
+
+    Raises:
+        BadAnswer: If it has none.
+    """
     details = ended.get("details")
     results = details.get("value") if isinstance(details, dict) else None
     if not isinstance(results, list):
         raise bad_answer(200, ended, "an operation with statistics was expected")
     return results
+
+
+async def _analytics(service: ApiClient, stats: Sequence[JsonObject], progress: ProgressArg) -> list[Row]:
+    return read_analytics(await operations.wait(service, await start_analytics(service, stats), None, progress))

@@ -20,6 +20,8 @@ TolokaError
 ├── CloneInterrupted       a project was cloned only in part
 ├── OperationFailed        an operation ended with FAIL
 ├── OperationTimeout       an operation did not end in time (also a TimeoutError)
+├── PoolFailed             a pool that was waited for will not be completed
+├── PoolTimeout            a pool was not completed in time (also a TimeoutError)
 ├── LedgerError            the ledger of uploads cannot be read or written
 ├── CopyError              a folder of parts cannot be resumed, or differs from its manifest
 ├── WriteFailed            a file cannot be written (also an OSError)
@@ -429,6 +431,49 @@ class OperationTimeout(TolokaError, TimeoutError):
     def __init__(self, message: str, *, operation: Mapping[str, Any], hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.operation = operation
+
+
+class PoolFailed(TolokaError):
+    """A pool that was waited for is closed although it is not complete: `tf.wait_pool`.
+
+    Attributes:
+        pool_id: The pool's id.
+        status: The pool's status, "CLOSED" or "ARCHIVED".
+        reason: Its `last_close_reason`, for example "NOT_ENOUGH_BALANCE"; None for a pool that was never opened.
+
+    Example:
+        >>> try:
+        ...     tf.wait_pool(client, suite_pool)
+        ... except tf.PoolFailed as error:
+        ...     print(error.status, error.reason)
+        CLOSED None
+    """
+
+    def __init__(self, message: str, *, pool_id: str, status: str, reason: str | None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.pool_id = pool_id
+        self.status = status
+        self.reason = reason
+
+
+class PoolTimeout(TolokaError, TimeoutError):
+    """Pools were not completed in time; Tolokers continue to work on them.
+
+    Attributes:
+        pool_ids: The ids of the pools that are not complete.
+
+    Example:
+        >>> suite_pool = client.open_pool(suite_pool)
+        >>> try:
+        ...     tf.wait_pool(client, [pool, suite_pool], timeout=0.5, progress=False)
+        ... except tf.PoolTimeout as error:
+        ...     print(error.pool_ids == (suite_pool.id,))
+        True
+    """
+
+    def __init__(self, message: str, *, pool_ids: Sequence[str], hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.pool_ids = tuple(pool_ids)
 
 
 class LedgerError(TolokaError):
