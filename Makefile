@@ -7,7 +7,7 @@ INSTALL := -m pip install --quiet --no-compile
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST_OPTIONS := -n logical --dist worksteal
 
-.PHONY: demo test test-all check interop soak bench docs
+.PHONY: demo test test-all check check-types interop soak bench docs
 demo: .venv/demo
 	$(BIN)/toloka-frames demo
 
@@ -15,12 +15,15 @@ test: .venv/installed check
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 # The built wheel with each Python that is found and with the lowest and newest versions of its dependencies.
-test-all: interop docs test-lowest test-3.12 test-3.13 test-3.14 test-newest
+test-all: check-types interop docs test-lowest test-3.12 test-3.13 test-3.14 test-newest
 
 check: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# The types of the public API as an editor shows them; mypy checks them too.
+check-types: .venv/pyright
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 # The official client, Toloka-Kit, at work on the local service.
@@ -55,6 +58,10 @@ docs: .venv/docs
 .venv/installed: .venv/pip pyproject.toml
 	$(BIN)/python $(INSTALL) --editable '.[local,plot,dask]' --group dev
 	touch .venv/demo $@
+
+.venv/pyright: .venv/installed
+	$(BIN)/python $(INSTALL) --group pyright
+	touch $@
 
 .venv/docs: .venv/pip pyproject.toml
 	$(BIN)/python $(INSTALL) --editable '.[local]' --group docs

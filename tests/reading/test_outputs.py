@@ -67,7 +67,7 @@ def file_url(folder: Path) -> tuple[str, Any, pa_fs.FileSystem]:
 def s3_server() -> Iterator[str]:
     """The address of an S3 server with a bucket."""
     if find_spec("moto") is None or find_spec("flask") is None:
-        pytest.skip("the S3 server is a package of the test group that is not installed: moto[server]")
+        pytest.skip("the S3 server is not installed: moto and flask, of the test group")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
