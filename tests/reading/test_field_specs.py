@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 from support.scripted_server import Scripted, reply
 
@@ -13,8 +14,6 @@ import toloka_frames as tf
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import pandas as pd
 
     from toloka_frames.local import LocalToloka
 
@@ -148,6 +147,8 @@ def service_of(rows: list[dict[str, Any]], spec: Any = None, **refused: bytes) -
         kind = path.split("/")[-2].replace("-", "_")
         if path in objects:
             return refused.get(kind) or reply(objects[path])
+        if kind == "trainings":
+            return REFUSALS["404"]
         return reply({"items": rows, "content": rows, "has_more": False})
 
     return respond
@@ -223,7 +224,7 @@ def test_a_list_is_pulled_without_field_columns_if_their_specification_cannot_be
 def test_a_list_is_pulled_if_its_operation_names_no_pool(scripted: Scripted, parameters: Any) -> None:
     rows = service_of([{"task_id": "a", "output_values": VALUES}])
     operation = reply({"id": "op", "status": "SUCCESS", "parameters": parameters})
-    scripted.answers = [operation, REFUSALS["404"], rows]
+    scripted.answers = [operation, REFUSALS["404"], REFUSALS["404"], rows]
     with pytest.warns(UserWarning, match="cannot be read"):
         frame = scripted.async_client().get_aggregated_solutions("op").to_arrow(progress=False)
     assert untyped_values(frame["extra"][0].as_py()) == VALUES
@@ -245,6 +246,24 @@ def test_every_way_warns_once_of_an_unreadable_specification(scripted: Scripted,
     with pytest.warns(UserWarning, match="cannot be read") as warned:
         ways[way](scripted.async_client().get_tasks("1"))
     assert len(warned) == 1
+
+
+def test_the_specification_of_a_training_is_that_of_its_project(toloka: LocalToloka) -> None:
+    with toloka.client() as client:
+        project_id = toloka.example_pool().project_id
+        training = client.create_training(
+            {
+                "project_id": project_id,
+                "private_name": "Practice",
+                "inherited_instructions": True,
+                "training_tasks_in_task_suite_count": 1,
+            }
+        )
+        practice = pd.DataFrame({"image": ["https://example.com/tom.jpg"], "GOLDEN:result": ["cat"], "HINT:text": ["Whiskers"]})
+        results = practice.pipe(tf.create_tasks, client, pool_id=training, infinite_overlap=True, progress=False)
+        (read,) = client.get_tasks(training).to_dataframe().to_dict("records")
+    assert results["status"].tolist() == ["CREATED"]
+    assert (read["INPUT:image"], read["GOLDEN:result"], read["HINT:text"]) == ("https://example.com/tom.jpg", "cat", "Whiskers")
 
 
 def test_an_empty_list_of_a_pool_that_does_not_exist_raises_the_error_of_the_pool(scripted: Scripted) -> None:

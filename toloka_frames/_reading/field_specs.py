@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames._errors import ApiError
+from toloka_frames._errors import ApiError, NotFound
 from toloka_frames._schema.columns import NO_FIELDS, SpecFields, Specification
 from toloka_frames._validation import path_part
 
@@ -89,10 +89,21 @@ async def of_list(service: ApiClient, request: ListRequest) -> tuple[Specificati
 
 
 async def of_pool(service: ApiClient, pool_id: str) -> tuple[dict[str, Any], Specification]:
-    """Return a pool and the specification of its project (Toloka API, Project.task_spec)."""
-    pool = await service.get(f"/v1/pools/{path_part(pool_id)}")
+    """Return a pool or training and the specification of its project (Toloka API, Project.task_spec)."""
+    pool = await _pool_or_training(service, path_part(pool_id))
     project = await service.get(f"/v1/projects/{path_part(_reference(pool, 'project_id'))}")
     return pool, _specification(project.get("task_spec"))
+
+
+async def _pool_or_training(service: ApiClient, pool_id: str) -> dict[str, Any]:
+    """Return what tasks refer to by `pool_id`, which may be a training, too (Toloka-Kit's examples create such tasks)."""
+    try:
+        return await service.get(f"/v1/pools/{pool_id}")
+    except NotFound as no_pool:
+        try:
+            return await service.get(f"/v1/trainings/{pool_id}")
+        except NotFound:
+            raise no_pool from None
 
 
 async def of_app_project(service: ApiClient, app_project_id: str) -> Specification:

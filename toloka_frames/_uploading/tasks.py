@@ -403,7 +403,8 @@ def _check_pool(pool: Mapping[str, Any], kind: BulkCreation) -> None:
     name = f"The pool {pool.get('id')} ({pool.get('private_name')})"
     if pool.get("status") == "ARCHIVED":
         raise InputError(f"{name} is archived and takes no {kind.name}.", column="pool_id")
-    if kind is CREATE_TASKS and not pool.get("mixer_config"):
+    # a training mixes its tasks without a mixer_config (Toloka API, Training.training_tasks_in_task_suite_count)
+    if kind is CREATE_TASKS and not (pool.get("mixer_config") or "training_tasks_in_task_suite_count" in pool):
         raise InputError(
             f"{name} has no mixer_config, so it takes task suites, not tasks.",
             column="pool_id",
