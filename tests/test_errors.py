@@ -27,6 +27,7 @@ UNUSED_URL = "http://127.0.0.1:9"
 ERRORS = [kind for _, kind in inspect.getmembers(_errors, inspect.isclass) if kind.__module__ == "toloka_frames"]
 ATTRIBUTES: dict[str, dict[str, Any]] = {
     "RowsAlreadyCreated": {"rows": (0, 2), "upload_ids": ("first",), "since": datetime(2026, 1, 1, tzinfo=UTC)},
+    "PriceExceeded": {"price": 12.0, "max_price": 10.0},
     "ApiError": {"status": 418},
     "ScanInterrupted": {"cursor": "7", "rows": 7},
     "CloneInterrupted": {"made": {"project": {"id": "1"}, "trainings": [], "pools": []}},

@@ -51,6 +51,7 @@ from toloka_frames._errors import (
     OutcomeUnknown,
     PoolFailed,
     PoolTimeout,
+    PriceExceeded,
     QuotaExceeded,
     RowsAlreadyCreated,
     ScanInterrupted,
@@ -79,6 +80,8 @@ from toloka_frames._transport.retries import Retries
 from toloka_frames._uploading.app_items import create_app_batch, create_app_items
 from toloka_frames._uploading.bonuses import create_user_bonuses
 from toloka_frames._uploading.known_rows import new_rows
+from toloka_frames._uploading.preflight import preflight
+from toloka_frames._uploading.preflight_report import Preflight
 from toloka_frames._uploading.recovery import forget, reconcile, resume, uploads
 from toloka_frames._uploading.row_updates import (
     accept_assignments,
@@ -111,6 +114,8 @@ __all__ = [
     "PoolFailed",
     "PoolProgress",
     "PoolTimeout",
+    "Preflight",
+    "PriceExceeded",
     "Progress",
     "QuotaExceeded",
     "Retries",
@@ -146,6 +151,7 @@ __all__ = [
     "plain",
     "plot_progress",
     "plot_workers",
+    "preflight",
     "progress_by_status",
     "quality",
     "reconcile",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
 from enum import Enum
 from numbers import Integral, Real
 from os import PathLike
@@ -18,7 +21,7 @@ import pyarrow as pa
 from toloka_frames._errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 class HasId(Protocol):
@@ -94,6 +97,43 @@ def check_column_names(frame: pd.DataFrame) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Rejection:
+    """What a check of a frame has rejected, where rejections are collected and not raised.
+
+    Attributes:
+        error: The error that is raised elsewhere.
+        rows: The positions of all rejected rows; empty if the error is not about rows.
+        reasons: What is wrong with each of them, as a sentence; empty if the message of the error says it.
+    """
+
+    error: InputError
+    rows: Sequence[int] = ()
+    reasons: Sequence[str] = ()
+
+
+_rejections: ContextVar[list[Rejection] | None] = ContextVar("rejections", default=None)
+
+
+@contextlib.contextmanager
+def collected_rejections() -> Iterator[list[Rejection]]:
+    """Collect what the checks of a frame reject within the block, so that all of it can be reported."""
+    rejections: list[Rejection] = []
+    token = _rejections.set(rejections)
+    try:
+        yield rejections
+    finally:
+        _rejections.reset(token)
+
+
+def reject(error: InputError, rows: Sequence[int] = (), reasons: Sequence[str] = ()) -> None:
+    """Raise an error of a frame; where rejections are collected, keep it and return, so that the next check follows."""
+    rejections = _rejections.get()
+    if rejections is None:
+        raise error
+    rejections.append(Rejection(error, rows, reasons))
+
+
 def reject_rows(
     column: str,
     values: Sequence[Any],
@@ -102,7 +142,7 @@ def reject_rows(
     hint: str = "",
     *,
     positions: Sequence[int] | None = None,
-) -> None:
+) -> list[int]:
     """Raise an error if a column has wrong values.
 
     Args:
@@ -113,18 +153,29 @@ def reject_rows(
         hint: What to do about it.
         positions: The values' positions in the whole upload, if they are only a part of it.
 
+    Returns:
+        The indexes of the wrong values: none, unless rejections are collected.
+
     Raises:
         InputError: If a value is wrong; names the column, the first rows, and the first wrong value.
     """
     wrong = [index for index, value in enumerate(values) if is_wrong(value)]
     if wrong:
         rows = wrong if positions is None else [positions[index] for index in wrong]
-        raise InputError(
-            f"Column {column!r}, rows {format_rows(rows)}: the value {why} (as {_short_repr(values[wrong[0]])}).",
+        error = InputError(
+            f"Column {column!r}, rows {format_rows(rows)}: the value {why} (as {short_repr(values[wrong[0]])}).",
             column=column,
             rows=rows[:MAX_SHOWN],
             hint=hint,
         )
+        reject(error, rows, [f"The value {why} (as {short_repr(values[index])})." for index in wrong])
+    return wrong
+
+
+def without(values: list[Any], wrong: Sequence[int]) -> list[Any]:
+    """Return values with None in place of those that `reject_rows` has rejected."""
+    positions = set(wrong)
+    return [None if index in positions else value for index, value in enumerate(values)] if wrong else values
 
 
 def format_rows(rows: Sequence[int]) -> str:
@@ -133,7 +184,8 @@ def format_rows(rows: Sequence[int]) -> str:
     return ", ".join(map(str, rows[:MAX_SHOWN])) + more
 
 
-def _short_repr(value: Any) -> str:
+def short_repr(value: Any) -> str:
+    """Return the beginning of a value as text, and its type."""
     try:
         text = str(value)[:60]
     except (ValueError, RecursionError):  # an integer of thousands of digits, or a list that contains itself

@@ -7,6 +7,7 @@ an upload, use its `timeout=`, or `asyncio.wait_for`: on Python 3.11, `asyncio.t
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any, overload
 
 import pyarrow as pa
@@ -22,6 +23,8 @@ from toloka_frames._reading.sinks import ROW_GROUP_ROWS, DtypeBackend, check_dty
 from toloka_frames._reading.sync import DEFAULT_LAG, Synced, awaited_sync
 from toloka_frames._runtime.event_loop import public_call, run_on_loop
 from toloka_frames._uploading import app_items, bonuses, known_rows, recovery, row_updates, tasks
+from toloka_frames._uploading.preflight import examined
+from toloka_frames._uploading.preflight import preflight as ordinary_preflight
 from toloka_frames._uploading.upload import awaited
 
 if TYPE_CHECKING:
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
     from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._schema.row import Row
     from toloka_frames._transport.operations import Timeout
+    from toloka_frames._uploading.preflight import Verb
+    from toloka_frames._uploading.preflight_report import Preflight
     from toloka_frames._validation import Id
 
 __all__ = [
@@ -50,6 +55,7 @@ __all__ = [
     "create_user_bonuses",
     "head",
     "new_rows",
+    "preflight",
     "reconcile",
     "reject_assignments",
     "resume",
@@ -221,6 +227,26 @@ async def wait_pool(
     pools = await run_on_loop(waited_pools(client, ids, every, timeout, progress))
     return pools if is_list else pools[0]
 
+
+async def preflight(
+    df: pd.DataFrame,
+    client: BaseClient,
+    *args: Any,
+    verb: Verb = tasks.create_tasks,
+    fee: float | None = None,
+    **arguments: Any,
+) -> Preflight:
+    """Async version of `tf.preflight`; arguments, result, units, errors and source as there.
+
+    Example:
+        >>> report = await tf.aio.preflight(df, client, pool.id, overlap=3)
+        >>> report.ok, report.created, report.price
+        (True, 3, 0.15)
+    """
+    return await run_on_loop(examined(df, client, args, arguments, verb, fee))
+
+
+preflight.__signature__ = inspect.signature(ordinary_preflight)  # type: ignore[attr-defined]
 
 create_tasks = awaited(tasks.create_tasks)
 create_task_suites = awaited(tasks.create_task_suites)

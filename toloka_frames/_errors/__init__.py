@@ -3,7 +3,8 @@
 TolokaError
 ├── ConfigurationError     the client's token, environment or url is missing or not valid (also a ValueError)
 ├── InputError             an argument, a column or a row is not valid (also a ValueError)
-│   └── RowsAlreadyCreated  another upload has created rows like these
+│   ├── RowsAlreadyCreated  another upload has created rows like these
+│   └── PriceExceeded      the rows cost more than max_price
 ├── LoopError              a synchronous call is not possible in the running event loop (also a RuntimeError)
 ├── ConnectionFailed       no response to a request that is safe to repeat
 ├── OutcomeUnknown         no response to a request that must not be repeated
@@ -142,6 +143,29 @@ class RowsAlreadyCreated(InputError):
         super().__init__(message, rows=rows, hint=hint)
         self.upload_ids = tuple(upload_ids)
         self.since = since
+
+
+class PriceExceeded(InputError):
+    """The rows of an upload cost more than its `max_price`, or their price is not known; nothing was sent.
+
+    Attributes:
+        column: "max_price".
+        rows: Empty.
+        price: The rewards in US dollars, without the platform's fee; None if they are not known.
+        max_price: The limit, in US dollars.
+
+    Example:
+        >>> try:
+        ...     df.pipe(tf.create_tasks, client, pool.id, overlap=3, max_price=0.10)
+        ... except tf.PriceExceeded as error:
+        ...     print(error.price)
+        0.15
+    """
+
+    def __init__(self, message: str, *, price: float | None, max_price: float, hint: str = "") -> None:
+        super().__init__(message, column="max_price", hint=hint)
+        self.price = price
+        self.max_price = max_price
 
 
 class LoopError(TolokaError, RuntimeError):

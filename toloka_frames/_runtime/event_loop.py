@@ -138,12 +138,19 @@ def _awaited(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Corou
     return awaited_call
 
 
-def explain_keyword(error: TypeError, function: Callable[..., Any]) -> TypeError:
+def unknown_keyword(name: str, keyword: str, signature: inspect.Signature) -> TypeError:
+    """Return the error of a call of a function of this name and signature with an unknown keyword."""
+    error = TypeError(f"{name}() got an unexpected keyword argument {keyword!r}")
+    return explain_keyword(error, signature)
+
+
+def explain_keyword(error: TypeError, function: Callable[..., Any] | inspect.Signature) -> TypeError:
     """Add the nearest parameter of a function to the error of an unknown keyword, and return the error."""
     # from Python 3.13 on, Python suggests a name itself, which need not be the nearest
     message = str(error).partition(". Did you mean")[0]
     if unknown := UNKNOWN_KEYWORD.search(message):
-        known = [name for name in inspect.signature(function).parameters if name != "self"]
+        signature = function if isinstance(function, inspect.Signature) else inspect.signature(function)
+        known = [name for name in signature.parameters if name != "self"]
         nearest = difflib.get_close_matches(unknown[1].lower(), known, n=1, cutoff=0.5)
         error.args = (f"{message}; " + (f"the nearest is {nearest[0]!r}" if nearest else f"it takes {', '.join(known)}"),)
     return shown_short(error)

@@ -208,6 +208,19 @@ def usage_of(*account: str) -> AccountUsage:
     return _accounts.get(key) or _accounts.setdefault(key, AccountUsage())
 
 
+def seconds_for(what: str | None, count: int, requests: int) -> float:
+    """Return the seconds in which the limits allow some requests that create `count` objects, if nothing else is sent.
+
+    Args:
+        what: The limit of the objects: "tasks" or "task suites"; None if there is none.
+        count: The number of objects.
+        requests: The number of requests.
+    """
+    used = [(count, rate) for rate in RATES.get(what or "", ())] + [(requests, rate) for rate in RATES["requests"]]
+    # the first interval's share can be sent at once
+    return max(max(number - 1, 0) // most * interval / SECOND_MS for number, (most, interval) in used)
+
+
 def _counted_as(call: str) -> str:
     """Return what the service's quotas per minute and longer count: objects created, or the calls of one method and path."""
     return COUNTED.get(call, call)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -175,7 +175,9 @@ class ItemRows(FrameRows):
         """Convert each row to an app item."""
         account, specification = await both(service.account(), field_specs.of_app_project(service, self._project))
         rows = range(len(self.frame))
-        return make_plan(self.kind, account, self._groups(specification), rows, self.upload_id, destination=self.destination)
+        groups, destination = self._groups(specification), self.destination
+        plan = make_plan(self.kind, account, groups, rows, self.upload_id, destination=destination)
+        return replace(plan, specifications={destination.get("batch_id", ""): specification})
 
     def new_rows_call(self) -> str:
         """Return the code that chooses the rows that were not created yet."""

@@ -53,6 +53,7 @@ def create_user_bonuses(
     progress: ProgressArg = "auto",
     timeout: float | None = None,
     retry_failed: bool = False,
+    max_price: float | Decimal | None = None,
 ) -> FrameUpload:
     """Pay a bonus to the user of each row of a DataFrame.
 
@@ -73,6 +74,7 @@ def create_user_bonuses(
         progress: As in `create_tasks`.
         timeout: As in `create_tasks`.
         retry_failed: As in `create_tasks`.
+        max_price: The most that the bonuses of this call may be in all, in US dollars, as in `create_tasks`.
 
     Returns:
         The results as of `create_tasks`, with `user_bonus_id` instead of `task_id`.
@@ -94,7 +96,7 @@ def create_user_bonuses(
     flags = check_flags(skip_invalid_items=skip_invalid_items)
     objects = bonus_objects(df, {"public_title": public_title, "public_message": public_message})
     rows = BonusRows(CREATE_USER_BONUSES, df, flags, upload_id, objects, payments(df))
-    return FrameUpload(rows, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed)
+    return FrameUpload(rows, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed, max_price=max_price)
 
 
 @dataclass(frozen=True)

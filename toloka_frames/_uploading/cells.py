@@ -28,7 +28,7 @@ from toloka_frames._schema.task_columns import READ_COLUMNS, RESERVED_PREFIXES, 
 from toloka_frames._uploading import task_members
 from toloka_frames._uploading.hints import conversion_hint
 from toloka_frames._uploading.requests import MAX_INPUT_BYTES, byte_lengths, dumps, json_objects, text_array
-from toloka_frames._validation import MAX_SHOWN, check_column_names, format_rows, nearest_hint, reject_rows
+from toloka_frames._validation import MAX_SHOWN, check_column_names, format_rows, nearest_hint, reject, reject_rows, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -174,11 +174,12 @@ def check_fields(columns: Mapping[str, str], specs: Mapping[str, Mapping[str, An
     """Raise InputError if a column is for a field that the project does not have; `kind` is "input" or "output"."""
     for field, column in columns.items():
         if field not in specs:
-            raise InputError(
+            error = InputError(
                 f"Column {column!r}: the project has no {kind} field {field!r}{nearest_hint(field, list(specs))}.",
                 column=column,
                 hint=f"Its {kind} fields are {', '.join(specs) or 'none'}.",
             )
+            reject(error)
 
 
 def _members(names: Sequence[str], *, is_read: bool) -> dict[str, str]:
@@ -200,11 +201,12 @@ def _reject_unknown(others: Sequence[str], names: Sequence[str]) -> None:
     if unknown:
         place = "In a frame with INPUT: columns" if any(name.startswith("INPUT:") for name in names) else "With a prefix"
         similar = nearest_hint(unknown[0], [*TASK_COLUMNS, *SUITE_COLUMNS])
-        raise InputError(
+        error = InputError(
             f"{place}, these have no meaning for an upload: {', '.join(map(repr, unknown[:10]))}{similar}.",
             column=unknown[0],
             hint="Drop them, or name the input columns with input_columns=[...].",
         )
+        reject(error)
 
 
 def _strip_prefix(names: Sequence[str], prefix: str) -> dict[str, str]:
@@ -275,14 +277,18 @@ class ColumnReader:
         """Return the values of a column of tasks as `column` does, None also for empty text."""
         return self._checked(name, task_values(self._frame[name]), type_name)
 
-    def reject(self, column: str, values: Sequence[Any], is_wrong: Callable[[Any], bool], why: str, hint: str = "") -> None:
-        """Raise InputError if a column has wrong values, as `reject_rows` does."""
-        reject_rows(column, values, is_wrong, why, hint, positions=self._positions)
+    def reject(
+        self, column: str, values: Sequence[Any], is_wrong: Callable[[Any], bool], why: str, hint: str = ""
+    ) -> list[int]:
+        """Raise InputError if a column has wrong values, as `reject_rows` does, and return what it returns."""
+        return reject_rows(column, values, is_wrong, why, hint, positions=self._positions)
 
-    def reject_where(self, column: str, values: Sequence[Any], are_wrong: Sequence[bool], why: str, hint: str = "") -> None:
-        """Raise InputError if a column has wrong values, given for each row."""
+    def reject_where(
+        self, column: str, values: Sequence[Any], are_wrong: Sequence[bool], why: str, hint: str = ""
+    ) -> list[int]:
+        """Raise InputError if a column has wrong values, given for each row; return what `reject_rows` returns."""
         wrong = iter(are_wrong)
-        self.reject(column, values, lambda _: next(wrong), why, hint)
+        return self.reject(column, values, lambda _: next(wrong), why, hint)
 
     def _fields(
         self,
@@ -305,21 +311,25 @@ class ColumnReader:
             types.remove(type(None))
         if type(UNREPRESENTABLE) in types:
             why = f"holds a value that JSON cannot represent, or is nested more than {MAX_LEVELS} levels deep"
-            self.reject_where(name, cells, [value is UNREPRESENTABLE for value in values], why)
+            values = without(values, self.reject_where(name, cells, [value is UNREPRESENTABLE for value in values], why))
         if types - JSON_TYPES:
-            self._reject_type(name, type_name, values, _is_not_json, "has a type that JSON cannot represent")
+            why = "has a type that JSON cannot represent"
+            values = without(values, self._reject_type(name, type_name, values, _is_not_json, why))
         if float in types and (math.inf in values or -math.inf in values):
-            self.reject(name, values, _is_infinite, "is infinite, which JSON cannot represent")
+            values = without(values, self.reject(name, values, _is_infinite, "is infinite, which JSON cannot represent"))
         if self._strict and not types <= field.json_types:
             is_wrong = partial(_is_of_another_type, field)
             self._reject_type(name, type_name, values, is_wrong, f"is not of type {type_name}")
         self._columns[name] = values
         return values
 
-    def _reject_type(self, name: str, type_name: str, values: Sequence[Any], is_wrong: Callable[[Any], bool], why: str) -> None:
+    def _reject_type(
+        self, name: str, type_name: str, values: Sequence[Any], is_wrong: Callable[[Any], bool], why: str
+    ) -> list[int]:
         for value in values:
             if is_wrong(value):
-                self.reject(name, values, is_wrong, why, conversion_hint(name, type_name, value))
+                return self.reject(name, values, is_wrong, why, conversion_hint(name, type_name, value))
+        return []
 
     def _filled(self, name: str, others: Sequence[Any], type_name: str) -> list[Any]:
         """Return the values of a column, with others where they are missing."""
@@ -336,19 +346,21 @@ class ColumnReader:
         except TypeError as error:
             why = f"cannot be written as JSON: {error}"
             for column, values in self._columns.items():
-                self.reject(column, values, partial(_cannot_be_dumped, column), why)
-            raise
+                for row in self.reject(column, values, partial(_cannot_be_dumped, column), why):
+                    values[row] = None
+            return dump()
 
     def check_sizes(self, sizes: Sequence[int]) -> None:
         """Raise InputError if a row is too large for any request."""
         if max(sizes, default=0) <= MAX_INPUT_BYTES:
             return
         large = [self._positions[index] for index, size in enumerate(sizes) if size > MAX_INPUT_BYTES]
-        raise InputError(
+        error = InputError(
             f"Rows {format_rows(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the limit of one request.",
             rows=large[:MAX_SHOWN],
             hint="Put large contents at a URL and send that.",
         )
+        reject(error, large)
 
     def _column_or_array(self, name: str, type_name: str) -> ColumnValues:
         """Return a column as an array if its dtype alone proves that all cells fit, otherwise as checked values."""
@@ -364,8 +376,8 @@ class ColumnReader:
             if not spec.get("required", True):
                 continue
             if field not in columns:
-                raise InputError(f"The project's input field {field!r} is required, and no column holds it.", column=field)
-            if columns[field] in self.missing:
+                reject(InputError(f"The project's input field {field!r} is required, and no column holds it.", column=field))
+            elif columns[field] in self.missing:
                 values = self._columns.get(columns[field]) or plain_values(self._frame[columns[field]])
                 why = "is missing, and the field is required"
                 self.reject(columns[field], values, lambda value: value is None, why)

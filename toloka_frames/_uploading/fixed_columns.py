@@ -10,7 +10,7 @@ from toloka_frames._errors import InputError
 from toloka_frames._schema.pandas_values import plain_values
 from toloka_frames._uploading.cells import ColumnReader
 from toloka_frames._uploading.requests import json_objects, text_list
-from toloka_frames._validation import check_column_names, check_frame, identifier, nearest_hint, reject_rows
+from toloka_frames._validation import check_column_names, check_frame, identifier, nearest_hint, reject, reject_rows, without
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,8 +35,8 @@ def read_columns(frame: Any, types: Mapping[str, str], required: Sequence[str]) 
         if name not in types:
             similar = nearest_hint(str(name), list(types))
             hint = f"The columns are {', '.join(types)}; choose them: df[[...]]."
-            raise InputError(f"Column {name!r} has no meaning here{similar}.", column=str(name), hint=hint)
-    values = {name: plain_values(frame[name]) for name in frame.columns}
+            reject(InputError(f"Column {name!r} has no meaning here{similar}.", column=str(name), hint=hint))
+    values = {name: plain_values(frame[name]) for name in frame.columns if name in types}
     values |= {name: _ids(name, cells) for name, cells in values.items() if name.endswith("_id")}
     for name in required:
         if name not in values:
@@ -50,8 +50,8 @@ def _ids(column: str, cells: Sequence[Any]) -> list[Any]:
     # missing values turn a column of whole numbers into floats
     has_floats = any(isinstance(cell, float) for cell in cells)
     hint = f"Convert the column first: df[{column!r}] = df[{column!r}].astype('Int64')" if has_floats else ""
-    reject_rows(column, cells, lambda cell: not (cell in (None, "") or is_id(cell)), "is not an id", hint)
-    return [cell if cell in (None, "") else identifier(cell) for cell in cells]
+    wrong = reject_rows(column, cells, lambda cell: not (cell in (None, "") or is_id(cell)), "is not an id", hint)
+    return [cell if cell in (None, "") else identifier(cell) for cell in without(list(cells), wrong)]
 
 
 def is_id(value: Any) -> bool:
@@ -68,7 +68,8 @@ def reject_duplicates(column: str, values: Sequence[Any], what: str, hint: str) 
     first: dict[Any, int] = {}
     for row, value in enumerate(values):
         if (before := first.setdefault(value, row)) != row:
-            raise InputError(f"Rows {before} and {row} are the same {what}.", column=column, rows=[before, row], hint=hint)
+            error = InputError(f"Rows {before} and {row} are the same {what}.", column=column, rows=[before, row], hint=hint)
+            reject(error, [row])
 
 
 def convert_objects(values: Mapping[str, Sequence[Any]], types: Mapping[str, str]) -> list[bytes]:

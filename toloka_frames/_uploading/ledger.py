@@ -348,8 +348,12 @@ class Ledger(LedgerFile):
     def check_chunks(self, upload: int, chunks: Sequence[Chunk]) -> None:
         """Pass chunks that are not sent yet to `check_rows`."""
         with self.reading():
-            begun = {id_ for (id_,) in self.rows(f"select operation_id {BEGUN}", upload=upload)}
-            self._check(upload, [chunk for chunk in chunks if chunk.operation_id not in begun])
+            self._check(upload, self.not_begun(upload, chunks))
+
+    def not_begun(self, upload: int, chunks: Sequence[Chunk]) -> list[Chunk]:
+        """Return the chunks of an upload that no call has begun to send, within `reading`."""
+        begun = {id_ for (id_,) in self.rows(f"select operation_id {BEGUN}", upload=upload)}
+        return [chunk for chunk in chunks if chunk.operation_id not in begun]
 
     def _check(self, upload: int | None, chunks: Sequence[Chunk]) -> None:
         """Pass chunks to `check_rows`, if another connection has changed the file since rows were last checked."""

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from toloka_frames._errors import RowsAlreadyCreated
 from toloka_frames._uploading.requests import HASH
-from toloka_frames._validation import MAX_SHOWN, format_rows
+from toloka_frames._validation import MAX_SHOWN, format_rows, reject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ def reject_created_rows(
     ids = list(dict.fromkeys(upload.upload_id for upload in of_upload))
     since = min(upload.begun for upload in of_upload)
     positions = np.sort(rows[known]).tolist()
-    raise RowsAlreadyCreated(
+    error = RowsAlreadyCreated(
         f"{len(positions):,} of {len(rows):,} rows are like {kind.name} that were created before, or may have been: rows "
         f"{format_rows(positions)}. {_format_uploads(ids)}, begun on {since:%Y-%m-%d %H:%M} UTC. They are not sent again.",
         rows=positions,
@@ -43,6 +43,7 @@ def reject_created_rows(
         since=since,
         hint=_ways_on(ids[0], new_rows_call, len(rows) - len(positions)),
     )
+    reject(error, positions, [f"The upload {', '.join(map(repr, ids))} has created a row like this."] * len(positions))
 
 
 def find_like_rows(hashes: Hashes, created: Sequence[CreatedRows]) -> tuple[np.ndarray[Any, Any], list[CreatedRows]]:

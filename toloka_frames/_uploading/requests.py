@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from toloka_frames._schema.bulk import BulkCreation
+    from toloka_frames._schema.columns import Specification
 
 # The cells of a column: JSON values with None for missing ones, or an Arrow array of text, numbers or booleans.
 ColumnValues: TypeAlias = "list[Any] | pa.Array"
@@ -97,6 +98,7 @@ class UploadPlan:
         object_of_row: The position of each input row's object.
         pools: The pools as the service returned them.
         destination: The app project, and the batch's id or name; empty for objects that name their pool.
+        specifications: The fields by pool, or by batch of app items; empty for bonuses.
     """
 
     kind: BulkCreation
@@ -110,6 +112,12 @@ class UploadPlan:
     object_of_row: Sequence[int]
     pools: Sequence[Mapping[str, Any]] = ()
     destination: Mapping[str, str] = field(default_factory=dict)
+    specifications: Mapping[str, Specification] = field(default_factory=dict)
+
+    @property
+    def pools_by_id(self) -> dict[str, Mapping[str, Any]]:
+        """The pools by the ids in the objects."""
+        return dict(zip(self.specifications, self.pools, strict=True)) if self.pools else {}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from toloka_frames._schema.field_types import FIELD_TYPES
 from toloka_frames._schema.field_values import json_values
 from toloka_frames._schema.task_columns import ACCESS, MEMBER_TYPES, POSITION, TASK_COLUMNS, TASK_ONLY_COLUMNS, WEIGHT
 from toloka_frames._uploading.requests import dumps, records
+from toloka_frames._validation import without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -197,8 +198,8 @@ def _weights(reader: ColumnReader, column: str | None) -> list[float]:
     if column is None:
         return [1] * reader.height
     weights = reader.task_column(column, "float")
-    reader.reject(column, weights, lambda value: value is not None and not _is_weight(value), "is not from 0 to 1")
-    return [1 if weight is None else weight for weight in weights]
+    wrong = reader.reject(column, weights, lambda value: value is not None and not _is_weight(value), "is not from 0 to 1")
+    return [1 if weight is None else weight for weight in without(weights, wrong)]
 
 
 def _solution_lists(
@@ -206,10 +207,10 @@ def _solution_lists(
 ) -> list[list[Solution] | None]:
     """Return the solutions of each row, None for those without any."""
     why = f"is not a list of solutions {{'output_values': {{...}}, {weight!r}: 0 to 1}}"
-    reader.reject(column, cells, lambda cell: cell is not None and not _is_solution_list(cell, weight), why)
+    wrong = reader.reject(column, cells, lambda cell: cell is not None and not _is_solution_list(cell, weight), why)
     return [
         [Solution(_output_values(item["output_values"], specs), item.get(weight, 1)) for item in cell] if cell else None
-        for cell in cells
+        for cell in without(list(cells), wrong)
     ]
 
 

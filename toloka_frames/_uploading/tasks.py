@@ -30,10 +30,20 @@ from toloka_frames._uploading.requests import (
 )
 from toloka_frames._uploading.task_members import MAX_OVERLAP, OVERLAP_HINT, is_overlap
 from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, FrameUpload, check_flags, upload_verb
-from toloka_frames._validation import check_column_names, check_frame, id_or_none, identifier, positive, reject_rows, validate
+from toloka_frames._validation import (
+    check_column_names,
+    check_frame,
+    id_or_none,
+    identifier,
+    positive,
+    reject,
+    reject_rows,
+    validate,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from decimal import Decimal
 
     import pandas as pd
 
@@ -66,6 +76,7 @@ def create_tasks(
     progress: ProgressArg = "auto",
     timeout: float | None = None,
     retry_failed: bool = False,
+    max_price: float | Decimal | None = None,
 ) -> FrameUpload:
     """Create a task from each row of a DataFrame.
 
@@ -106,6 +117,9 @@ def create_tasks(
         progress: "auto", "notebook", "text", "log", False or a callable that gets `tf.Progress`.
         timeout: Seconds after which the call stops, as Ctrl-C would stop it, and raises UploadError; by default no limit.
         retry_failed: Whether to send rows again whose operation ended with FAIL in an earlier call and created none of them.
+        max_price: The most that the rewards for the rows of this call may cost, in US dollars, without the platform's fee; by
+            default no limit. Rows that an earlier call has created are not counted, rows that the service may refuse are. A
+            price that is not known, as with infinite overlap, is over every limit. `tf.preflight` shows the price.
 
     Returns:
         A DataFrame with the index and the row order of `df`. String columns: `status` (CREATED, INVALID, FAILED, UNKNOWN,
@@ -114,6 +128,7 @@ def create_tasks(
     Raises:
         InputError: If a column or row cannot be sent, or `upload_id` is the name of other rows; nothing was sent.
         RowsAlreadyCreated: If rows are like those of another upload; nothing was sent.
+        PriceExceeded: If the rewards cost more than max_price; nothing was sent.
         ConfigurationError: If the service does not tell whose token it is; nothing was sent.
         LedgerError: If the ledger cannot be used; nothing was sent.
         UploadError: If a row was not created (with skip_invalid_items, other than INVALID ones); `.results` holds all rows.
@@ -134,7 +149,7 @@ def create_tasks(
     roles = column_roles(df, input_columns, has_pool=pool_id is not None)
     default = _check_overlap(overlap, infinite_overlap, allow_defaults, roles.members)
     rows = TaskRows(CREATE_TASKS, df, flags, upload_id, roles, pool_id, default)
-    return FrameUpload(rows, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed)
+    return FrameUpload(rows, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed, max_price=max_price)
 
 
 @upload_verb
@@ -157,6 +172,7 @@ def create_task_suites(
     progress: ProgressArg = "auto",
     timeout: float | None = None,
     retry_failed: bool = False,
+    max_price: float | Decimal | None = None,
 ) -> FrameUpload:
     """Create task suites from the rows of a DataFrame, for a pool without smart mixing.
 
@@ -184,6 +200,7 @@ def create_task_suites(
         progress: As in `create_tasks`.
         timeout: As in `create_tasks`.
         retry_failed: As in `create_tasks`.
+        max_price: As in `create_tasks`.
 
     Returns:
         The results as of `create_tasks`, with `task_suite_id` instead of `task_id`: one row per row of `df`, with the outcome
@@ -212,7 +229,7 @@ def create_task_suites(
     roles = column_roles(frame, input_columns, has_pool=pool_id is not None)
     default = _check_overlap(overlap, infinite_overlap, allow_defaults, roles.suite)
     rows = TaskRows(CREATE_TASK_SUITES, frame, flags, upload_id, roles, pool_id, default, suites)
-    return FrameUpload(rows, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed)
+    return FrameUpload(rows, client, ledger, concurrency, progress, timeout, retry_failed=retry_failed, max_price=max_price)
 
 
 def _suite_of_each_row(df: pd.DataFrame, suite_column: str | None, rows_per_suite: int | None) -> Sequence[Any]:
@@ -280,7 +297,8 @@ def _check_overlap(
     default = DefaultOverlap(overlap, is_infinite=bool(infinite_overlap), is_required=not allow_defaults)
     has_column = any(name.endswith((":overlap", ":infinite_overlap")) for name in columns)
     if default.is_missing and default.is_required and not has_column:
-        raise InputError("Neither allow_defaults=True nor overlap= is given.", column="overlap", hint=OVERLAP_HINT)
+        reject(InputError("Neither allow_defaults=True nor overlap= is given.", column="overlap", hint=OVERLAP_HINT))
+        return replace(default, is_required=False)  # rejected once, and not in each row
     return default
 
 
@@ -308,7 +326,8 @@ class TaskRows(FrameRows):
             groups: Iterable[PoolObjects] = self._tasks(pools)
         else:
             groups, object_of_row = self._suites(pools, self.suites)
-        return make_plan(self.kind, account, groups, object_of_row, self.upload_id, [pool.returned for pool in pools])
+        plan = make_plan(self.kind, account, groups, object_of_row, self.upload_id, [pool.returned for pool in pools])
+        return replace(plan, specifications={pool.id: pool.specification for pool in pools})
 
     def check_pools(self, pools: Iterable[Mapping[str, Any]]) -> None:
         """Raise InputError if a pool is archived, or takes suites where tasks are sent or tasks where suites are sent."""
@@ -402,21 +421,23 @@ def _check_pool(pool: Mapping[str, Any], kind: BulkCreation) -> None:
     """
     name = f"The pool {pool.get('id')} ({pool.get('private_name')})"
     if pool.get("status") == "ARCHIVED":
-        raise InputError(f"{name} is archived and takes no {kind.name}.", column="pool_id")
+        reject(InputError(f"{name} is archived and takes no {kind.name}.", column="pool_id"))
     # a training mixes its tasks without a mixer_config (Toloka API, Training.training_tasks_in_task_suite_count)
     if kind is CREATE_TASKS and not (pool.get("mixer_config") or "training_tasks_in_task_suite_count" in pool):
-        raise InputError(
+        error = InputError(
             f"{name} has no mixer_config, so it takes task suites, not tasks.",
             column="pool_id",
             hint="Send suites with tf.create_task_suites, or make the pool with smart mixing: "
             "mixer_config={'real_tasks_count': ..., 'golden_tasks_count': ...}.",
         )
+        reject(error)
     if kind is CREATE_TASK_SUITES and pool.get("mixer_config"):
-        raise InputError(
+        error = InputError(
             f"{name} has a mixer_config, so it takes tasks, not task suites.",
             column="pool_id",
             hint="Send them with tf.create_tasks.",
         )
+        reject(error)
 
 
 def _checked_pool_id(pool_id: Any, position: int) -> str:
@@ -448,11 +469,12 @@ def _suites_of_pool(
         tasks.setdefault(suite, []).append(b'{"input_values":' + values)
         sizes[suite] = sizes.get(suite, 0) + size
     if large := [suite for suite, size in sizes.items() if size > MAX_INPUT_BYTES]:
-        raise InputError(
+        error = InputError(
             f"A suite of {len(tasks[large[0]]):,} rows has more than {MAX_INPUT_BYTES:,} bytes of input values, the limit of "
             "one request.",
             hint="Put fewer rows into a suite.",
         )
+        reject(error)
     pool = dumps(pool_id)
     objects = [
         b'{"__item_idx":"%d","pool_id":%b,"tasks":[%b]%b' % (suite, pool, b",".join(texts), members[suite])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import re
 from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager, suppress
@@ -27,13 +28,16 @@ from toloka_frames._transport.http import account_unknown
 from toloka_frames._uploading import ledger_reading
 from toloka_frames._uploading.ledger import Ledger, ledger_path
 from toloka_frames._uploading.like_rows import reject_created_rows
+from toloka_frames._uploading.price import check_price, price_limit
 from toloka_frames._uploading.results import Results
 from toloka_frames._uploading.send import OperationSender, upload_operation_failed
 from toloka_frames._uploading.send_app_items import AppItemSender
-from toloka_frames._validation import flag, flag_or_none, format_rows, positive, seconds_or_none, validate
+from toloka_frames._validation import flag, flag_or_none, format_rows, positive, reject, seconds_or_none, validate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+    from decimal import Decimal
+    from pathlib import Path
 
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._runtime.progress import ProgressArg
@@ -76,7 +80,7 @@ RETRY_APP_ITEMS_HINT = (
 
 def upload_verb(prepare: Callable[Parameters, RowJob]) -> Callable[Parameters, pd.DataFrame]:
     """Make a function that prepares a job also run it and return its results."""
-    prepare_job = _with_client_checked(prepare)
+    prepare_job = with_client_checked(prepare)
 
     @wraps(prepare)
     def verb(*args: Parameters.args, **kwargs: Parameters.kwargs) -> pd.DataFrame:
@@ -92,7 +96,7 @@ def upload_verb(prepare: Callable[Parameters, RowJob]) -> Callable[Parameters, p
 def awaited(verb: Callable[Parameters, pd.DataFrame]) -> Callable[Parameters, Coroutine[Any, Any, pd.DataFrame]]:
     """Return the async version of an `upload_verb`."""
     prepare: Callable[Parameters, RowJob] = inspect.unwrap(verb)
-    prepare_job = _with_client_checked(prepare)
+    prepare_job = with_client_checked(prepare)
 
     @wraps(prepare)
     async def async_verb(*args: Parameters.args, **kwargs: Parameters.kwargs) -> pd.DataFrame:
@@ -112,7 +116,7 @@ def _with_await(doc: str, name: str) -> str:
     return re.sub(rf"(>>> \w+ = )(.*\btf\.){name}\b", rf"\1await \2aio.{name}", doc)
 
 
-def _with_client_checked(prepare: Callable[Parameters, RowJob]) -> Callable[Parameters, RowJob]:
+def with_client_checked(prepare: Callable[Parameters, RowJob]) -> Callable[Parameters, RowJob]:
     """Check first that the client is where it belongs: swapped arguments have errors of many kinds."""
     signature, checked = inspect.signature(prepare), arguments_checked(prepare)
 
@@ -462,8 +466,9 @@ class Upload(RowJob):
 class FrameUpload(Upload):
     """The upload of a frame's rows, new or of an earlier call."""
 
-    def __init__(self, rows: FrameRows, *args: Any, **options: Any) -> None:
+    def __init__(self, rows: FrameRows, *args: Any, max_price: float | Decimal | None = None, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._max_price = None if max_price is None else price_limit(max_price)
         self._rows = rows = replace(rows, frame=snapshot(rows.frame))
         index: pd.Index[int] = rows.frame.index
         self._expect(rows.kind, len(index), range(len(index)), index)
@@ -478,12 +483,71 @@ class FrameUpload(Upload):
         self._object_of_row = plan.object_of_row
         find = partial(_earlier, plan=plan, caller=caller)
         async with self._lock(ledger, find, tracker, plan.account, plan.upload_id):
-            entry, state = await in_thread(_enter, ledger, plan, caller, rows, self._retry_failed)
+            check_price = partial(_check_price, plan, rows, self._max_price)
+            entry, state = await in_thread(_enter, ledger, plan, caller, rows, self._retry_failed, check_price)
             await self._send(ledger, entry, state, tracker)
+
+    async def look_ahead(self) -> Outlook:
+        """Plan the rows, and look in the ledger for what is left of them to send; nothing is sent or recorded."""
+        plan = await self._rows.plan(self._service)
+        caller = await self._caller(plan.account)
+        return await in_thread(_look_ahead, self._ledger_path, plan, caller, self._rows, self._retry_failed)
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a call would do, as far as its rows and the ledger tell.
+
+    Attributes:
+        rows: The rows.
+        plan: Their requests.
+        unsent: The requests that no call has begun to send.
+    """
+
+    rows: FrameRows
+    plan: UploadPlan
+    unsent: Sequence[Chunk]
+
+
+def _look_ahead(path: Path | None, plan: UploadPlan, caller: Caller, rows: FrameRows, retry_failed: bool) -> Outlook:
+    """Make the checks of `_enter` and return what is left to send."""
+    with Ledger(path) as ledger:
+        entry = _earlier(ledger.open(read_only=True), plan, caller)
+        unsent: Sequence[Chunk] = plan.chunks
+        if entry is None:
+            rows.check_pools(plan.pools)
+        elif entry.content_hash != plan.content_hash:
+            _check_same_rows(entry, plan)
+        else:
+            final = None if retry_failed else _request_flags(plan.kind, rows.flags)
+            chunks = ledger_reading.open_chunks(ledger, entry.id, final, plan.chunks)
+            with ledger.reading():
+                unsent = ledger.not_begun(entry.id, chunks)
+        if rows.upload_id is None:
+            account = plan.account or None
+            created = ledger.created_contents(rows.places(plan.account or ""), account, entry.id if entry else None)
+            reject_created_rows(plan.kind, plan.object_of_row, rows.new_rows_call(), unsent, created)
+    return Outlook(rows, plan, unsent)
+
+
+def _check_price(plan: UploadPlan, rows: FrameRows, max_price: Decimal | None, chunks: Sequence[Chunk]) -> None:
+    """Raise PriceExceeded if the rows of these chunks cost more than `max_price`, as if the service accepted all of them."""
+    if max_price is None:
+        return
+    sent: dict[str, list[Any]] = {}
+    for chunk in chunks:
+        sent.setdefault(chunk.pool_id, []).extend(map(json.loads, chunk.object_texts))
+    allow_defaults = bool(rows.flags.get("allow_defaults"))
+    check_price(plan.kind, sent, plan.pools_by_id, max_price, allow_defaults=allow_defaults)
 
 
 def _enter(
-    ledger: Ledger, plan: UploadPlan, caller: Caller, rows: FrameRows, retry_failed: bool
+    ledger: Ledger,
+    plan: UploadPlan,
+    caller: Caller,
+    rows: FrameRows,
+    retry_failed: bool,
+    check_price: Callable[[Sequence[Chunk]], None],
 ) -> tuple[LedgerEntry, UploadState]:
     """Return the ledger's entry of a plan, new or of an earlier call, and what is left to send."""
     if rows.upload_id is None:
@@ -491,18 +555,26 @@ def _enter(
     entry = _earlier(ledger, plan, caller)
     if entry is None:
         rows.check_pools(plan.pools)
+        check_price(plan.chunks)
         if added := ledger.add(plan, rows.flags, caller.url):
             return added, UploadState(rows.flags, _request_flags(plan.kind, rows.flags), plan.chunks)
-        return _enter(ledger, plan, caller, rows, retry_failed)  # another process has just added it
+        return _enter(ledger, plan, caller, rows, retry_failed, check_price)  # another process has just added it
+    _check_same_rows(entry, plan)
+    state = begin_call(ledger, entry, rows.flags, retry_failed, plan.chunks)
+    ledger.check_chunks(entry.id, state.chunks)
+    check_price(state.chunks)
+    return entry, state
+
+
+def _check_same_rows(entry: LedgerEntry, plan: UploadPlan) -> None:
+    """Raise InputError if an upload of the same name has other rows."""
     if entry.content_hash != plan.content_hash:
-        raise InputError(
+        error = InputError(
             f"upload_id={plan.upload_id!r} is in the ledger with other rows: {_difference(entry, plan)}.",
             column="upload_id",
             hint="Give these rows another upload_id=, or send the original rows.",
         )
-    state = begin_call(ledger, entry, rows.flags, retry_failed, plan.chunks)
-    ledger.check_chunks(entry.id, state.chunks)
-    return entry, state
+        reject(error)
 
 
 def _earlier(ledger: Ledger, plan: UploadPlan, caller: Caller) -> LedgerEntry | None:

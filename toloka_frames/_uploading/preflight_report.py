@@ -1,0 +1,204 @@
+"""The report of `preflight`, as text and as a card."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from toloka_frames._runtime import cards
+from toloka_frames._schema.pandas_values import TEXT_DTYPE
+from toloka_frames._validation import format_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+
+WIDTH = 80
+NAME_WIDTH = 10
+MINUTE = 60
+MAX_LISTED = 5  # kinds of problems in a text or card
+VALUE = " (as "  # what a message has before the wrong value
+DTYPES: dict[str, Any] = {"position": "Int64", "label": object, "column": TEXT_DTYPE, "field": TEXT_DTYPE, "code": TEXT_DTYPE}
+DTYPES |= {"message": TEXT_DTYPE}
+
+
+@dataclass(frozen=True, repr=False)
+class Preflight:
+    """What an upload would do, as `tf.preflight` has found it; shown as text, in a notebook as a card.
+
+    All numbers are those of the call as it is: if the call would be refused, nothing is created and nothing is paid.
+
+    Attributes:
+        kind: What would be created: "tasks", "task suites", "user bonuses", "app items" or "app batch items".
+        rows: The number of rows in the frame.
+        sent: The number of rows that an earlier call of the same upload has sent; they are not sent and paid again.
+        refused: The number of rows that would be refused, with the other rows of their suites.
+        created: The number of rows that would be created.
+        requests: The number of requests that would create them, at most.
+        bytes: The size of these requests' rows as JSON.
+        problems: What is wrong, a row for each value: `position` (Int64) and `label` in the index of the row, missing for what
+            concerns the whole frame; `column` of the frame; `field` (its path in the API) and `code` of the service's error,
+            missing for what this package refuses; `message`. In the order of the frame.
+        pages: The number of pages that Tolokers submit for the rows; None if it is not known, and for bonuses and app items.
+        answers: The number of their answers to tasks that are not control tasks; None as for `pages`.
+        rewards: The rewards, bonuses or prices of app items, in US dollars; None if they are not known.
+        fee: The share of the rewards that the platform takes, as it was given; None if it was not given.
+        balance: The money in the account, in US dollars; None if the service does not tell it.
+        control_tasks_missing: The number of uses of control tasks that the pages need and the pools do not have; None if it is
+            not known.
+        seconds: The time that the quotas for requests and tasks take, if nothing else uses them. The service needs more.
+        notes: What else there is to know, as sentences.
+        valid: The report for the rows without problems, if this call would not create them; otherwise None.
+
+    Example:
+        >>> odd = pd.concat([df, pd.DataFrame({"image": ["no address"]})], ignore_index=True)
+        >>> report = odd.pipe(tf.preflight, client, pool.id, overlap=3)
+        >>> report.problems[["position", "column", "code"]].values.tolist()
+        [[3, 'image', 'INVALID_URL_SYNTAX']]
+        >>> report.created, report.valid.created  # of this call, and of one without that row
+        (0, 3)
+    """
+
+    kind: str
+    rows: int
+    sent: int
+    refused: int
+    created: int
+    requests: int
+    bytes: int
+    problems: pd.DataFrame
+    pages: int | None
+    answers: int | None
+    rewards: float | None
+    fee: float | None
+    balance: float | None
+    control_tasks_missing: int | None
+    seconds: float
+    notes: tuple[str, ...]
+    valid: Preflight | None
+
+    @property
+    def price(self) -> float | None:
+        """The rewards with the fee, if it was given, in US dollars; None if the rewards are not known.
+
+        Example:
+            >>> df.pipe(tf.preflight, client, pool.id, overlap=3, fee=0.3).price  # of 0.15, and 30 percent of it
+            0.195
+        """
+        return None if self.rewards is None else round(self.rewards * (1 + (self.fee or 0.0)), 10)
+
+    @property
+    def ok(self) -> bool:
+        """Whether no row would be refused, the balance covers the price and the control tasks suffice, as far as is known.
+
+        Example:
+            >>> if df.pipe(tf.preflight, client, pool.id, overlap=3).ok:
+            ...     results = df.pipe(tf.create_tasks, client, pool.id, overlap=3)
+        """
+        return self.problems.empty and not self.control_tasks_missing and not self._is_too_expensive
+
+    @property
+    def _is_too_expensive(self) -> bool:
+        return self.price is not None and self.balance is not None and self.price > self.balance
+
+    def __repr__(self) -> str:
+        lines = [self._title]
+        for name, text in self._facts():
+            start = f"  {name:<{NAME_WIDTH}}"
+            lines += textwrap.wrap(text, WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
+        reasons = self._reasons()
+        for cells in reasons[:MAX_LISTED]:
+            lines += textwrap.wrap("  ".join(filter(None, cells)), WIDTH, initial_indent="  ! ", subsequent_indent="    ")
+        for note in (*_others(reasons), *self.notes):
+            lines += textwrap.wrap(note, WIDTH, initial_indent="  ", subsequent_indent="  ")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        blocks, reasons = [cards.line(self._title, strong=True), cards.table((), self._facts())], self._reasons()
+        if reasons:
+            blocks.append(cards.table(("rows", "column", "problem"), reasons[:MAX_LISTED]))
+        blocks += [cards.line(note, muted=True) for note in (*_others(reasons), *self.notes)]
+        return cards.card("done" if self.ok else "failed", *blocks)
+
+    @property
+    def _title(self) -> str:
+        return f"Preflight of {_count(self.rows, 'row')} for {self.kind}: {self._verdict}"
+
+    @property
+    def _verdict(self) -> str:
+        if self.ok:
+            return "ready" if self.requests else "nothing is left to send"
+        if self.problems.empty:
+            return "the balance is too low" if self._is_too_expensive else "too few control tasks"
+        return "some rows would be refused" if self.created else "the call would be refused"
+
+    def _facts(self) -> Iterator[tuple[str, str]]:
+        """Yield the facts, each with its name."""
+        yield "rows", ", ".join(self._outcomes())
+        if self.requests:
+            yield "requests", f"{self.requests:,}, {_size(self.bytes)}{_duration(self.seconds)}"
+        if self.pages is not None and self.created:
+            yield "pages", f"{self.pages:,}, with {_count(self.answers or 0, 'answer')}"
+        yield "price", _price(self)
+        if self.valid is not None:
+            refused = _count(self.refused, "row")
+            yield "without", f"the {refused} with problems: {self.valid.created:,} created, {_price(self.valid)}"
+        if self.balance is not None:
+            yield "balance", _dollars(self.balance) + (", less than the price" if self._is_too_expensive else "")
+
+    def _outcomes(self) -> Iterator[str]:
+        yield f"{self.created:,} would be created"
+        if self.refused:
+            yield f"{self.refused:,} have problems"
+        if self.sent:
+            yield f"{self.sent:,} were sent by an earlier call"
+
+    def _reasons(self) -> list[Sequence[str]]:
+        """Return the rows, the column and the first message of each kind of problem."""
+        problems = self.problems
+        kinds = problems.groupby([problems["column"], problems["message"].str.split(VALUE, regex=False).str[0]], sort=False)
+        return [(_rows(group["position"]), group["column"].iloc[0], group["message"].iloc[0]) for _, group in kinds]
+
+
+def _rows(positions: pd.Series[int]) -> str:
+    """Return row positions as text; "" for a problem of the whole frame."""
+    known = positions.dropna().tolist()
+    return f"{'row' if len(known) == 1 else 'rows'} {format_rows(known)}" if known else ""
+
+
+def _others(reasons: Sequence[object]) -> Iterator[str]:
+    if len(reasons) > MAX_LISTED:
+        yield f"{_count(len(reasons) - MAX_LISTED, 'more kind')} of problems in .problems, a DataFrame."
+
+
+def _price(report: Preflight) -> str:
+    """Return the price as text."""
+    if report.price is None or report.rewards is None:
+        return "not known"
+    if report.fee is None or not report.rewards:
+        return _dollars(report.price)
+    return f"{_dollars(report.price)}: {_dollars(report.rewards)} and a fee of {100 * report.fee:g} %"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _dollars(amount: float) -> str:
+    """Return an amount with at least two decimals, and with all that it has: a reward may be half a cent."""
+    text = f"{amount:,.6f}".rstrip("0")
+    whole, _, decimals = text.partition(".")
+    return f"${whole}.{decimals:<02}"
+
+
+def _size(size: int) -> str:
+    return f"{size:,} bytes" if size < 10_000 else f"{size / 1e6:,.2f} MB"  # noqa: PLR2004 -- more digits than are of use
+
+
+def _duration(seconds: float) -> str:
+    if seconds < MINUTE:
+        return ""
+    return f", at least {_count(math.ceil(seconds / MINUTE), 'minute')} by the quotas"
