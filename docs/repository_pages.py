@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
 import toloka_frames as tf
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 ADDED = ["CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "benchmarks/results.md", "benchmarks/results.png"]
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#]+)")
+ELSEWHERE = re.compile(r'<(?:script|img|iframe|source|link)\b[^>]*\b(?:src|href)="(?:https?:)?//[^"]*"')
 HOW_TO_RUN = re.compile(r"^(```python) [a-z-]+$", re.MULTILINE)
 REPOSITORY = "https://github.com/toloka-frames/toloka_frames/blob/main/"
 
@@ -75,3 +77,10 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
         return posixpath.relpath(in_site, posixpath.dirname(source) or ".")
 
     return HOW_TO_RUN.sub(r"\1", LINK.sub(rewritten, markdown))
+
+
+def on_post_page(output: str, *, page: Page, **_: Any) -> str:
+    """Reject a page that loads something from another host."""
+    if loaded := ELSEWHERE.search(output):
+        raise PluginError(f"{page.file.src_uri} loads something from another host: {loaded[0]}")
+    return output
