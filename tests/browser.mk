@@ -13,7 +13,7 @@ notebooks: .venv/browser
 	PYTHONPATH=tests $(BIN)/python -m support.stored_notebooks
 
 pictures: browser
-	PYTHONPATH=tests $(BIN)/python tests/browser/pictures.py
+	PYTHONPATH=tests $(BIN)/python tests/browser/pictures.py $(PICTURES)
 
 browser: .venv/browser
 	@for name in chromium chromium-browser google-chrome google-chrome-stable chrome; do \
