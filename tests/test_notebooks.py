@@ -330,7 +330,7 @@ def test_stop_ends_an_upload_before_its_operation_ends_with_known_results(consol
     assert console.run(SLOW).error is None
     flags = f"pool_id=slow_pool, allow_defaults=True, upload_id='{len(before)}', progress=print"
     upload = f"pictures(10).pipe(tf.create_tasks, slow_client, {flags})"
-    stopped = console.run(before + upload, stop_at="1 sent")
+    stopped = console.run(before + upload, stop_at="1 running at the service")
     assert stopped.error == "UploadInterrupted", stopped
     known = console.run("results = sys.last_value.results\nresults['status'].tolist() == ['UNKNOWN'] * 10")
     assert known.text == "True", known

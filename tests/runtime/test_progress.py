@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.all_cases import examples
 from support.sample_project import create_pool
 from support.scripted_server import Scripted, reply
+from support.virtual_clock import run_virtual
 
 import toloka_frames as tf
+from toloka_frames._runtime.concurrency import WorkerPool
 from toloka_frames._runtime.displays import CardDisplay, LineDisplay, LogDisplay, choose
 from toloka_frames._runtime.event_loop import run
-from toloka_frames._runtime.tracker import ProgressTracker, current_progress, track_progress
+from toloka_frames._runtime.progress import Quota
+from toloka_frames._runtime.tracker import RUNNING, SENDING, ProgressTracker, current_progress, track_progress
 from toloka_frames.local import LocalToloka
 
 if TYPE_CHECKING:
@@ -91,50 +97,238 @@ def test_an_invalid_progress_argument_is_rejected(value: object) -> None:
         choose(value)  # type: ignore[arg-type]
 
 
+class Clock:
+    """A clock that tests advance."""
+
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def test_the_line_shows_rows_requests_waits_and_retries() -> None:
-    tracker = ProgressTracker("tasks", 100, rows=25, retries=2)
-    tracker.chunks.update(waiting=3, done=1)
-    tracker.started -= 5
-    with tracker.wait("quota", 41):
+    clock = Clock()
+    tracker = ProgressTracker("tasks", 100, retries=2, upload_id="cats", clock=clock)
+    tracker.begin(4)
+    for _ in range(2):
+        with tracker.request():
+            tracker.enter(SENDING, 15)
+            tracker.progress()
+            clock.now += 2
+            tracker.settle(15)
+    with tracker.request():
+        tracker.enter(RUNNING, 15)
         progress = tracker.progress()
-    assert progress.rate == pytest.approx(5, rel=0.1)
-    assert progress.seconds_left == pytest.approx(15, rel=0.1)
-    parts = str(progress).split(" · ")
-    assert parts[0] == "tasks: 25 of 100 rows"
-    assert {"requests: 3 waiting, 1 done", "waiting: quota, 41 s", "2 retries"} <= set(parts)
-    assert "waiting" not in str(tracker.progress()).replace("3 waiting", "")
+        assert str(progress) == (
+            "tasks: 30 of 100 rows · 9.3 s left · 7.5 rows/s · requests: 1 waiting, 1 running at the service, 2 done · "
+            "2 retries · upload cats: the same call again or tf.resume('cats', client) continues it"
+        )
+        with tracker.wait("the quota", 41):
+            clock.now += 12
+            progress = tracker.progress()
+    assert "waiting for the quota, 12 s so far, 29 s to go" in str(progress).split(" · ")
+    assert progress.chunks == {"waiting": 1, "waiting for the quota": 1, "done": 2}
+    assert progress.waited == {"the quota": 12}
+    assert progress.rate == 7.5
+    assert "waiting for" not in str(tracker.progress())
     assert ProgressTracker("x").progress().seconds_left is None
 
 
-def test_the_seconds_of_a_wait_count_down() -> None:
-    tracker = ProgressTracker("tasks")
+@pytest.mark.parametrize(("retries", "text"), [(0, ""), (1, "1 retry"), (2, "2 retries"), (1_000, "1,000 retries")])
+def test_nouns_agree_with_their_number(retries: int, text: str) -> None:
+    shown = str(ProgressTracker("tasks", retries=retries).progress()).split(" · ")
+    assert [part for part in shown if "retr" in part] == [text][: bool(text)]
 
-    def left() -> int:
-        return int(tracker.waiting.removeprefix("quota, ").removesuffix(" s"))
 
-    with tracker.wait("quota", 60.2):
-        first = left()
-        while (second := left()) == first:
-            time.sleep(0.01)
-    assert 60 >= second < first <= 61
+def test_the_end_says_how_long_it_took_and_how_much_of_that_was_waiting() -> None:
+    clock = Clock()
+    tracker = ProgressTracker("tasks", 100, retries=1, clock=clock)
+    clock.now += 10
+    with tracker.wait("the quota", 60):
+        clock.now += 41
+    with tracker.wait("the service", 10), tracker.wait("the service", 10):
+        clock.now += 10
+    tracker.rows, tracker.note = 100, "100 CREATED."
+    tracker.end("done")
+    clock.now += 1_000
+    assert str(tracker.progress()) == (
+        "tasks: 100 of 100 rows · done in 1 min 1 s, of which 41 s waiting for the quota and 10 s waiting for the service · "
+        "10 rows/s · 1 retry · 100 CREATED."
+    )
+
+
+def test_the_time_in_which_a_request_is_at_work_is_not_waited() -> None:
+    clock = Clock()
+    tracker = ProgressTracker("tasks", 100, clock=clock)
+    tracker.begin(2)
+    with tracker.request():
+        tracker.enter(RUNNING, 50)
+
+        async def other() -> None:
+            with tracker.request(), tracker.wait("the quota", 60):
+                clock.now += 20
+
+        asyncio.run(other())
+        assert tracker.progress().waited == {}
 
 
 def test_the_longest_of_several_waits_is_shown() -> None:
-    tracker = ProgressTracker("tasks")
+    tracker = ProgressTracker("tasks", clock=Clock())
     with tracker.wait("the service", 3):
-        with tracker.wait("quota", 60), tracker.wait("quota", 60):
-            assert tracker.waiting == "quota, 60 s"
-        assert tracker.waiting == "the service, 3 s"
+        with tracker.wait("the quota", 60), tracker.wait("the quota", 60):
+            assert tracker.waiting == "the quota, 1 min to go"
+        assert tracker.waiting == "the service, 3.0 s to go"
         with tracker.wait("another process"):
             assert tracker.waiting == "another process"
-    with pytest.raises(OSError, match="disk"), tracker.wait("quota", 60):
+    with pytest.raises(OSError, match="disk"), tracker.wait("the quota", 60):
         raise OSError("disk")
     assert tracker.waiting == ""
 
 
+def test_a_failure_says_why_in_one_line() -> None:
+    updates: list[tf.Progress] = []
+    with pytest.raises(tf.TolokaError):
+        run(work(updates.append, error=tf.TolokaError("The service refused: no access.", hint="Ask for it.")))
+    assert updates[-1].reason == "The service refused: no access."
+    assert "failed in 0.0 s: The service refused: no access." in str(updates[-1])
+    assert "The service refused: no access." in updates[-1]._repr_html_()
+    assert "Ask for it" not in str(updates[-1])
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """An upload whose requests take given times.
+
+    Attributes:
+        requests: Their number.
+        rows: Rows of each.
+        seconds: How long they take, one after the other; the last one repeats.
+        concurrency: How many are at work at once.
+        quota: Rows that are allowed within a minute; 0 for any number.
+        foretold: Whether the quota is known before it is used up.
+        outage: When the service is gone for a minute; None if it is not.
+    """
+
+    requests: int
+    rows: int
+    seconds: tuple[float, ...]
+    concurrency: int = 5
+    quota: int = 0
+    foretold: bool = True
+    outage: float | None = None
+
+    @property
+    def slack(self) -> float:
+        """How wrong the time left may be, because nobody knows how long the last request takes."""
+        return max(2.0, *self.seconds)
+
+
+async def follow(schedule: Schedule, step: float = 0.5) -> tuple[list[tf.Progress], list[int]]:
+    """Run a schedule in virtual time; return what is shown every `step` seconds, and how many rows are done then."""
+    loop, done, used = asyncio.get_running_loop(), [0], list[float]()
+    tracker = ProgressTracker("tasks", schedule.requests * schedule.rows, clock=loop.time)
+    pool = WorkerPool(tracker)
+    shown, truth = [], []
+
+    async def take_quota() -> None:
+        while schedule.quota:
+            recent = [at for at in used if at > loop.time() - 60]
+            free_in = recent[0] + 60 - loop.time() if recent else 0.0
+            if schedule.foretold:
+                releases = tuple((at + 60 - loop.time(), schedule.rows) for at in recent)
+                tracker.use_quota(Quota("tasks", len(recent) * schedule.rows, schedule.quota, releases))
+            if (len(recent) + 1) * schedule.rows <= schedule.quota:
+                used.append(loop.time())
+                return
+            with tracker.wait("the quota", free_in):
+                await asyncio.sleep(free_in)
+
+    async def send(number: int, _: object) -> None:
+        await take_quota()
+        tracker.enter(SENDING, schedule.rows)
+        if schedule.outage is not None and schedule.outage <= loop.time() < schedule.outage + 60:
+            with tracker.wait("the service"):
+                await asyncio.sleep(schedule.outage + 60 - loop.time())
+        tracker.enter(RUNNING)
+        await asyncio.sleep(schedule.seconds[min(number, len(schedule.seconds) - 1)])
+        done[0] += schedule.rows
+        tracker.settle(schedule.rows)
+
+    async def look() -> None:
+        while True:
+            shown.append(tracker.progress())
+            truth.append(done[0])
+            await asyncio.sleep(step)
+
+    looking = asyncio.create_task(look())
+    await pool.do(range(schedule.requests), schedule.concurrency, send)
+    tracker.end("done")
+    looking.cancel()
+    return [*shown, tracker.progress()], [*truth, done[0]]
+
+
+STEADY = st.builds(
+    Schedule,
+    requests=st.integers(15, 120),
+    rows=st.sampled_from([1, 50, 10_000]),
+    seconds=st.tuples(st.sampled_from([0.5, 3.0, 20.0, 240.0]), st.lists(st.floats(0.8, 1.25), min_size=120, max_size=120)).map(
+        lambda drawn: tuple(drawn[0] * share for share in drawn[1])
+    ),
+    concurrency=st.integers(1, 8),
+)
+
+
+@given(STEADY)
+@settings(deadline=None, max_examples=examples(50))
+def test_shown_rows_are_true_and_the_time_left_is_within_a_factor_of_two_after_the_first_tenth(schedule: Schedule) -> None:
+    shown, truth = run_virtual(follow(schedule, step=schedule.slack / 8))
+    assert [progress.rows for progress in shown] == truth
+    assert_time_left(shown, schedule)
+
+
+@pytest.mark.parametrize("foretold", [True, False], ids=["foretold", "noticed when it is used up"])
+@pytest.mark.parametrize("quota", [30_000, 50_000, 100_000])
+@pytest.mark.parametrize("seconds", [0.5, 2.0, 8.0])
+def test_the_time_left_counts_waits_for_the_quota(quota: int, seconds: float, foretold: bool) -> None:
+    schedule = Schedule(45, 10_000, (seconds,), quota=quota, foretold=foretold)
+    shown, truth = run_virtual(follow(schedule))
+    assert [progress.rows for progress in shown] == truth
+    first = next(number for number, progress in enumerate(shown) if foretold or progress.waited)
+    assert_time_left(shown[first:], schedule)
+    assert [progress.quota is not None for progress in shown if progress.rows == 200_000] == [foretold] * truth.count(200_000)
+
+
+@pytest.mark.parametrize("at", [10.0, 30.0, 50.0])
+def test_an_outage_is_not_counted_as_slowness(at: float) -> None:
+    schedule = Schedule(100, 10_000, (4.0,), outage=at)
+    shown, _ = run_virtual(follow(schedule))
+    assert shown[-1].waited == {"the service": pytest.approx(60, abs=5)}
+    assert_time_left([progress for progress in shown if progress.seconds > at + 60], schedule)
+    assert max(progress.seconds_left or 0 for progress in shown) < 100
+
+
+def test_a_slow_start_is_forgotten() -> None:
+    schedule = Schedule(200, 1_000, (30.0,) * 5 + (3.0,))
+    shown, _ = run_virtual(follow(schedule))
+    assert_time_left([progress for progress in shown if progress.rows > 20_000], schedule)
+
+
+def assert_time_left(shown: list[tf.Progress], schedule: Schedule) -> None:
+    """Check that after a tenth of the rows the time left is within a factor of two, and does not jump where all is known."""
+    end, before = shown[-1].seconds, None
+    for progress in shown[:-1]:
+        left, estimate = end - progress.seconds, progress.seconds_left
+        if progress.rows * 10 >= (progress.total or 0):
+            assert estimate is not None, progress
+            assert left / 2 - schedule.slack <= estimate <= left * 2 + schedule.slack, (left, progress)
+            if before is not None and schedule.foretold:
+                assert abs(estimate - before) <= max(before / 3, schedule.slack) + 1, (before, progress)
+            before = estimate
+
+
 def test_no_wait_is_shown_after_the_end() -> None:
     tracker = ProgressTracker("tasks")
-    with tracker.wait("quota", 60):
+    with tracker.wait("the quota", 60):
         tracker.end("stopped")
         assert tracker.progress().waiting == ""
 

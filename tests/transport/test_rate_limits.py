@@ -148,7 +148,7 @@ def test_a_wait_is_shown_until_it_ends() -> None:
             await waiting
             return [*shown, tracker.waiting]
 
-    assert run_virtual(upload()) == ["", "quota, 41 s", ""]
+    assert run_virtual(upload()) == ["", "the quota, 41 s to go", ""]
 
 
 def test_a_quota_beyond_wait_for_raises_with_the_time_of_its_end() -> None:
@@ -207,8 +207,10 @@ def test_other_requests_of_a_process_count_against_its_share() -> None:
 # -- after a 429 response
 
 
-@pytest.mark.parametrize(("interval", "seconds"), [("MIN", MINUTE), ("HOUR", HOUR), ("DAY", DAY)])
-def test_the_wait_for_the_end_of_a_quota_is_shown(interval: str, seconds: float) -> None:
+@pytest.mark.parametrize(
+    ("interval", "seconds", "text"), [("MIN", MINUTE, "1 min"), ("HOUR", HOUR, "1 h"), ("DAY", DAY, "24 h")]
+)
+def test_the_wait_for_the_end_of_a_quota_is_shown(interval: str, seconds: float, text: str) -> None:
     async def send_all() -> tuple[list[float], list[str]]:
         response = ScriptedResponses(over_quota(interval), reply({"id": "1"}))
         async with api_clients(response, retries=PATIENT) as (service,):
@@ -221,7 +223,7 @@ def test_the_wait_for_the_end_of_a_quota_is_shown(interval: str, seconds: float)
 
     times, shown = run_virtual(send_all())
     assert times == [0, seconds]
-    assert shown == [f"quota, {seconds:,.0f} s", "", "1"]
+    assert shown == [f"the quota, {text} to go", "", "1"]
 
 
 def test_retry_after_takes_precedence_over_the_length_of_the_quota() -> None:

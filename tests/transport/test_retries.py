@@ -173,7 +173,7 @@ def test_waits_and_retries_are_shown() -> None:
                 await task
                 return [*shown, tracker.waiting, tracker.retries, loop_time()]
 
-    assert run_virtual(send()) == ["the service, 30 s", 1, "", 1, 30]
+    assert run_virtual(send()) == ["the service, 30 s to go", 1, "", 1, 30]
 
 
 # -- quotas

@@ -48,7 +48,7 @@ class WorkerPool:
             job: The job. It may release its slot before it ends, so that the next one starts; at most `concurrency` more jobs
                 are then ending.
         """
-        self._progress.chunks["waiting"] = len(items)
+        self._progress.begin(len(items))
         slots, count = asyncio.Semaphore(concurrency), len(items)
         queue = _emptied(items) if isinstance(items, list) else iter(items)
         workers = [asyncio.create_task(self._work(queue, slots, job)) for _ in range(min(2 * concurrency, count))]
@@ -76,13 +76,11 @@ class WorkerPool:
                 await self._run(item, slot, job)
 
     async def _run(self, item: ItemT, slot: contextlib.ExitStack, job: Job[ItemT]) -> None:
-        self._progress.chunks.update(waiting=-1, sent=1)
         try:
-            await job(item, slot.close)
-            self._progress.chunks.update(sent=-1, done=1)
+            with self._progress.request():
+                await job(item, slot.close)
         except Exception as error:  # noqa: BLE001 -- no error may hide what the other jobs did
             self.error = self.error or error
-            self._progress.chunks.update(sent=-1, failed=1)
 
     def _note_errors(self, workers: Iterable[asyncio.Task[None]]) -> None:
         """Record what ended a worker without an error of its job: a cancellation, KeyboardInterrupt or SystemExit."""

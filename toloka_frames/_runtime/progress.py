@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from toloka_frames._runtime import cards
@@ -12,6 +12,36 @@ if TYPE_CHECKING:
 
     from toloka_frames._runtime.cards import State
     from toloka_frames._runtime.displays import DisplayName
+
+# An estimated total can be too small, and the bar is not full before the end.
+MOST_OF_ESTIMATE = 0.97
+MINUTE, HOUR = 60, 3_600
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How much of a quota is used.
+
+    Attributes:
+        what: What it counts, for example "tasks".
+        used: How many of them were sent within the last minute.
+        most: How many may be sent within a minute.
+        releases: When how many of them do not count any more, in seconds from now.
+    """
+
+    what: str
+    used: int
+    most: int
+    releases: tuple[tuple[float, int], ...] = ()
+
+    def after(self, seconds: float) -> Quota:
+        """Return the quota some seconds later, if no more of it was used."""
+        releases = [(at - seconds, count) for at, count in self.releases]
+        left = tuple(release for release in releases if release[0] > 0)
+        return replace(self, used=self.used - sum(count for at, count in releases if at <= 0), releases=left)
+
+    def __str__(self) -> str:
+        return f"quota: {self.used:,} of {self.most:,} {self.what} a minute"
 
 
 @dataclass(frozen=True)
@@ -24,10 +54,21 @@ class Progress:
         rows: Rows done.
         total: All rows, or None if unknown (the service's lists have no count).
         unit: Unit of `rows`: "rows", or "%" for an operation.
-        chunks: Number of an upload's requests by state ("waiting", "sent", "done", "failed"); empty for a pull.
-        waiting: What the work waits for, for example "quota, 41 s", or "".
-        retries: Number of retries.
         seconds: Time since the start.
+        rate: Rows per second of work within the last 30 s, without the time of `waited`; at the end, of all the work.
+        seconds_left: Estimated time left, in seconds, with waits for the quota that can be foreseen; None while it is unknown
+            and at the end.
+        chunks: Number of an upload's requests by state: "waiting" for others; "sending"; "running at the service"; "reading
+            results"; "waiting for the quota" or "waiting for the service", before it is sent or sent again; "done"; "failed";
+            "interrupted" by Stop. Empty for a pull.
+        pages: Number of pages read; 0 for an upload.
+        estimate: About how many rows there are in all, where the service has a count of them; None where it has none.
+        waiting: What the work waits for, for example "the quota, 19 s so far, 41 s to go", or "".
+        waited: The time in seconds in which nothing was at work, by what was waited for.
+        quota: The quota that the rest of an upload has to wait for, or None.
+        retries: Number of retries.
+        upload_id: The name of an upload in the ledger, or "".
+        reason: The first line of the error that ended the work, or "".
         note: A remark shown at the end, or "".
 
     Example:
@@ -41,58 +82,105 @@ class Progress:
     title: str
     state: State
     rows: int
-    total: int | None
-    unit: str
-    chunks: Mapping[str, int]
-    waiting: str
-    retries: int
-    seconds: float
-    note: str
-
-    @property
-    def rate(self) -> float:
-        """Rows per second since the start.
-
-        Example:
-            >>> shown = []
-            >>> results = df.pipe(tf.create_tasks, client, pool.id, overlap=3, progress=shown.append)
-            >>> shown[-1].rate > 0
-            True
-        """
-        return self.rows / self.seconds if self.seconds else 0.0
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Time left at the current rate, in seconds; None if unknown.
-
-        Example:
-            >>> shown = []
-            >>> results = df.pipe(tf.create_tasks, client, pool.id, overlap=3, progress=shown.append)
-            >>> shown[-1].seconds_left is None  # the upload has ended
-            True
-        """
-        if self.total is None or not self.rows or self.state != "running":
-            return None
-        return max(self.total - self.rows, 0) / self.rate
+    total: int | None = None
+    unit: str = "rows"
+    seconds: float = 0.0
+    rate: float = 0.0
+    seconds_left: float | None = None
+    chunks: Mapping[str, int] = field(default_factory=dict)
+    pages: int = 0
+    estimate: int | None = None
+    waiting: str = ""
+    waited: Mapping[str, float] = field(default_factory=dict)
+    quota: Quota | None = None
+    retries: int = 0
+    upload_id: str = ""
+    reason: str = ""
+    note: str = ""
 
     def __str__(self) -> str:
-        return " · ".join(filter(None, self._parts()))
+        return " · ".join(filter(None, [self._count(), *self._end(), *self._pace(), *self._details(), self._continuation()]))
 
     def _repr_html_(self) -> str:
-        fraction = None if not self.total else self.rows / self.total
-        return cards.card(self.state, cards.bar(fraction, self.state), cards.line(str(self)))
+        quota = [cards.line(str(self.quota), muted=True), cards.bar(self.quota.used / self.quota.most)] if self.quota else []
+        lines = [" · ".join(self._end()), " · ".join(self._pace())]
+        return cards.card(
+            self.state,
+            cards.line(self._count(), strong=True),
+            cards.bar(self._fraction(), self.state),
+            *map(cards.line, filter(None, lines)),
+            *quota,
+            cards.line(" · ".join(filter(None, self._details())), muted=True),
+            cards.line(self._continuation(), muted=True) if self.state == "failed" else "",
+        )
 
-    def _parts(self) -> Iterator[str]:
-        total = "" if self.total is None else f" of {self.total:,}"
-        yield f"{self.title}: {self.rows:,}{total} {self.unit}"
-        yield f"{self.rate:,.0f} {self.unit}/s" if self.seconds else ""
-        yield f"{self.seconds_left:,.0f} s left" if self.seconds_left is not None else ""
-        requests = ", ".join(f"{count} {state}" for state, count in self.chunks.items() if count)
+    def _fraction(self) -> float | None:
+        """Return how much of the bar is filled; None for work of unknown length."""
+        if self.state == "done":
+            return 1.0
+        if self.total is not None:
+            return self.rows / max(self.total, 1)
+        if self.estimate:
+            return min(self.rows / self.estimate, MOST_OF_ESTIMATE)
+        return None if self.state == "running" else 0.0
+
+    def _count(self) -> str:
+        total = ""
+        if self.total is not None:
+            total = f" of {self.total:,}"
+        elif self.estimate and self.state == "running":
+            total = f" of about {self.estimate:,}"
+        return f"{self.title}: {self.rows:,}{total} {self.unit}"
+
+    def _end(self) -> Iterator[str]:
+        """Yield how the work ended, how long it took and how much of that was waiting."""
+        if self.state == "running":
+            return
+        waits = [f"{duration(seconds)} waiting for {reason}" for reason, seconds in self.waited.items() if seconds >= 1.0]
+        of_which = f", of which {' and '.join(waits)}" if waits else ""
+        reason = f": {self.reason}" if self.reason else ""
+        yield f"{self.state} in {duration(self.seconds)}{of_which}{reason}"
+
+    def _pace(self) -> Iterator[str]:
+        if self.seconds_left is not None:
+            yield f"{duration(self.seconds_left)} left"
+        if self.waiting:
+            yield f"waiting for {self.waiting}"
+        if self.rate and self.unit != "%":
+            digits = 0 if self.rate >= 10 else 1  # noqa: PLR2004 -- two digits
+            yield f"{self.rate:,.{digits}f} {self.unit}/s"
+
+    def _details(self) -> Iterator[str]:
+        yield counted(self.pages, "page") if self.pages else ""
+        requests = ", ".join(f"{count:,} {state}" for state, count in self.chunks.items() if count)
         yield f"requests: {requests}" if requests else ""
-        yield f"waiting: {self.waiting}" if self.waiting else ""
-        yield f"{self.retries} retries" if self.retries else ""
-        yield f"{self.state} in {self.seconds:,.1f} s" if self.state != "running" else ""
+        yield str(self.quota) if self.quota else ""
+        yield counted(self.retries, "retry", "retries") if self.retries else ""
         yield self.note
+
+    def _continuation(self) -> str:
+        """Return how to go on if this is the last that is known of an upload."""
+        if not self.upload_id or self.state in ("done", "stopped"):  # the note says it when an upload is stopped
+            return ""
+        return f"upload {self.upload_id}: the same call again or tf.resume({self.upload_id!r}, client) continues it"
+
+
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """Return a number and its noun."""
+    return f"{number:,} {singular if number == 1 else plural or f'{singular}s'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in seconds, minutes or hours, in steps that are small beside it."""
+    if seconds < 10:  # noqa: PLR2004 -- one digit
+        return f"{seconds:.1f} s"
+    if seconds < MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < HOUR:
+        minutes, rest = divmod(round(seconds), MINUTE)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, rest = divmod(round(seconds / MINUTE), MINUTE)
+    return f"{hours:,} h {rest} min" if rest else f"{hours:,} h"
 
 
 ProgressArg: TypeAlias = "DisplayName | Callable[[Progress], object]"

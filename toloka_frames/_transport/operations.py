@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from toloka_frames._errors import Conflict, InputError, OperationFailed, OperationTimeout, TolokaError
 from toloka_frames._runtime.event_loop import in_thread
-from toloka_frames._runtime.tracker import ProgressTracker, current_progress, track_progress
+from toloka_frames._runtime.tracker import ProgressTracker, track_progress
 from toloka_frames._schema.row import Row
 from toloka_frames._transport.faults import Fault, field_fault, shape_fault, syntax_fault
 from toloka_frames._transport.http import OPERATION, decode_arrow
@@ -231,17 +231,18 @@ class OperationPoller:
 
         Args:
             operation: The operation.
-            tracker: Gets the operation's progress after each poll, in percent.
+            tracker: Gets the operation's progress after each poll, in percent, and its status.
 
         Raises:
             TolokaError: If the operation cannot be requested.
         """
         since, polled = asyncio.get_running_loop().time(), Row(operation)
         while not has_ended(polled):
-            with current_progress().wait(f"the operation, {polled.get('status')}"):
-                polled = await self._next_poll(operation, since)
             if tracker:
-                tracker.rows = _percent(polled.get("progress"))
+                tracker.note = str(polled.get("status"))
+            polled = await self._next_poll(operation, since)
+            if tracker:
+                tracker.note, tracker.rows = "", max(tracker.rows, _percent(polled.get("progress")))
         return polled
 
     async def _next_poll(self, operation: Mapping[str, Any], since: float) -> Row:

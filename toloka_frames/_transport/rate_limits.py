@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from toloka_frames._runtime.tracker import current_progress
+from toloka_frames._runtime.progress import Quota
+from toloka_frames._runtime.tracker import QUOTA, current_progress
 from toloka_frames._schema.pandas_values import TEXT_DTYPE
 from toloka_frames._transport.responses import used_up
 from toloka_frames._transport.retries import Retries, waits_for
@@ -78,7 +79,10 @@ class RateLimiter:
 
     async def objects(self, what: str, count: int) -> None:
         """Wait until `count` more "tasks" or "task suites" are allowed; errors as in `request`."""
+        usage, progress = await self.usage(), current_progress()
+        progress.use_quota(usage.last_minute(what))  # before it is waited for
         await self._use(what, count, what)
+        progress.use_quota(usage.last_minute(what))
 
     async def record_rejection(self, call: str, error: QuotaExceeded) -> None:
         """Make all clients of the account wait for the time in a rejection (429)."""
@@ -99,7 +103,7 @@ class RateLimiter:
         while (delay := usage.use(what, count, counted_as)) is not None:
             if not waits_for(self.retries, delay.interval, delay.seconds):
                 raise used_up(delay.what, delay.interval, delay.seconds)
-            with current_progress().wait("quota", delay.seconds):
+            with current_progress().wait(QUOTA, delay.seconds):
                 await asyncio.sleep(delay.seconds)
 
 
@@ -159,6 +163,17 @@ class AccountUsage:
         closure = self._closures.setdefault((what, interval), QuotaClosure())
         closure.until = max(closure.until, asyncio.get_running_loop().time() + seconds)
         closure.refusals += 1
+
+    def last_minute(self, what: str) -> Quota:
+        """Return how much of a minute's limit is used."""
+        now, items = int(asyncio.get_running_loop().time() * SECOND_MS), self._windows[what].items
+        first = end = bisect_left(items, now - MINUTE_MS, key=_timestamp)
+        releases = []
+        while end < len(items):
+            sent, begin = items[end].timestamp, end
+            end = bisect_right(items, sent, begin, key=_timestamp)
+            releases.append(((sent + MINUTE_MS - now) / SECOND_MS, end - begin))
+        return Quota(what, end - first, CREATIONS[0][0], tuple(releases))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the limits that are counted, and those that rejections reported."""

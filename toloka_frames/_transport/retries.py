@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from toloka_frames._errors import ApiError, ConfigurationError, ConnectionFailed, QuotaExceeded
-from toloka_frames._runtime.tracker import current_progress
+from toloka_frames._runtime.tracker import SERVICE, current_progress
 
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying, RetryCallState
@@ -84,5 +84,5 @@ def _retry_after(state: RetryCallState) -> float:
 async def _pause(seconds: float) -> None:
     progress = current_progress()
     progress.retries += 1
-    with progress.wait("the service", seconds):
+    with progress.wait(SERVICE, seconds):
         await asyncio.sleep(seconds)

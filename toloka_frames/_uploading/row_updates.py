@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from toloka_frames._errors import ApiError, Conflict, ConnectionFailed, InputError, NotFound, TolokaError, ValidationFailed
 from toloka_frames._runtime.concurrency import WorkerPool
-from toloka_frames._runtime.tracker import track_progress
+from toloka_frames._runtime.tracker import SENDING, track_progress
 from toloka_frames._schema.row import Row
 from toloka_frames._transport.auth import shown_content
 from toloka_frames._transport.http import decode_json
@@ -354,6 +354,7 @@ class PerRowJob(RowJob):
         call = self._calls[row]
         # before it is sent: a stop during the request leaves its outcome unknown
         self._results.put([row], status="UNKNOWN")
+        tracker.enter(SENDING, 1)
         try:
             id_: str | None = await self._send(call)
         except ConnectionFailed as error:
@@ -367,7 +368,7 @@ class PerRowJob(RowJob):
                 self._record_rejection(row, error)
         if id_ is not None:
             self._results.put([row], status="DONE", object_id=id_)
-        tracker.rows += 1
+        tracker.settle(1)
 
     async def _send(self, call: RowCall) -> str:
         """Make a call; return the id of the object that it has changed."""

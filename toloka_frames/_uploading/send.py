@@ -26,6 +26,7 @@ from toloka_frames._errors import (
 )
 from toloka_frames._runtime.concurrency import WorkerPool
 from toloka_frames._runtime.event_loop import in_thread
+from toloka_frames._runtime.tracker import READING, RUNNING, SENDING
 from toloka_frames._transport import operations
 from toloka_frames._transport.operations import OperationPoller
 from toloka_frames._transport.responses import to_text
@@ -109,7 +110,7 @@ class ChunkSender(ABC):
     async def _follow(self, chunk: Chunk, release: Callable[[], None]) -> None:
         """Continue with a chunk that another process has changed; its operation has the same id and is created once."""
         left = await self._read_again(chunk)
-        self._tracker.rows += len(chunk.positions) - sum(len(part.positions) for part in left)
+        self._tracker.settle(len(chunk.positions) - sum(len(part.positions) for part in left))
         for part in left:
             await self._create_or_follow(part, release)
 
@@ -180,8 +181,9 @@ class OperationSender(ChunkSender):
     async def open(self, pool_id: str) -> None:
         """Open a pool and wait until it is open."""
         operation = await self._service.act(f"/v1/pools/{path_part(pool_id)}/open")
-        async with self._poller:
-            ended = await self._poller.ended(operation) if operation else None
+        with self._tracker.wait("the pool to open"):
+            async with self._poller:
+                ended = await self._poller.ended(operation) if operation else None
         if ended and ended["status"] == "FAIL":
             raise operations.operation_failed(ended)
 
@@ -239,6 +241,7 @@ class OperationSender(ChunkSender):
         await self._record_sending(chunk, operation_id)
         query = {**self.flags, "async_mode": "true", "operation_id": operation_id}
         self._started.add(operation_id)
+        self._tracker.enter(SENDING, len(chunk.positions))
         try:
             return await operations.start(self._service, self._entry.kind.path, query, chunk.body)
         except TolokaError as error:
@@ -279,7 +282,9 @@ class OperationSender(ChunkSender):
     async def _ended(
         self, chunk: Chunk, operation: Mapping[str, Any], release: Callable[[], None]
     ) -> tuple[dict[str, Any], OperationLog]:
+        self._tracker.enter(RUNNING, len(chunk.positions))
         ended = await self._poller.ended(operation)
+        self._tracker.enter(READING)
         if ended["status"] == "SUCCESS":
             release()  # the log is read while the next chunk is sent
         return ended, await self._read_log(chunk, ended)
@@ -316,7 +321,7 @@ class OperationSender(ChunkSender):
             skipped = not unmentioned and "skip_invalid_items" in self.flags
             state: ChunkState = "failed" if failed and not skipped else "done"
             await self._record_end(chunk, state)
-        self._tracker.rows += len(chunk.positions)
+        self._tracker.settle(len(chunk.positions))
         if unmentioned:
             raise upload_operation_failed(operation)
 

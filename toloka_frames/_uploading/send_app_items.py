@@ -19,6 +19,7 @@ from toloka_frames._client.base_calls import build_path
 from toloka_frames._errors import ApiError, LedgerError, OutcomeUnknown, TolokaError
 from toloka_frames._reading.scan import Source, list_request
 from toloka_frames._runtime.event_loop import in_thread
+from toloka_frames._runtime.tracker import READING, SENDING
 from toloka_frames._schema.bulk import CREATE_APP_BATCH, CREATE_APP_ITEMS
 from toloka_frames._schema.lists import APP_BATCHES, APP_ITEMS
 from toloka_frames._transport.responses import bad_answer, decode_ids
@@ -122,7 +123,7 @@ class AppItemSender(ChunkSender):
                 await asyncio.sleep(FOLLOW_POLL_SECONDS)
             left = await self._read_again(chunk)
         self._batch_id = self._batch_id or await in_thread(ledger_app_items.batch_of, self._ledger, self._entry.id)
-        self._tracker.rows += len(chunk.positions) - sum(len(part.positions) for part in left)
+        self._tracker.settle(len(chunk.positions) - sum(len(part.positions) for part in left))
         for part in left:
             await self._create_or_follow(part, release)
 
@@ -130,6 +131,7 @@ class AppItemSender(ChunkSender):
         if self._workers.stopping:
             raise asyncio.CancelledError
         await self._record_sending(chunk, chunk.operation_id)
+        self._tracker.enter(SENDING, len(chunk.positions))
         try:
             response = await self._post_while_held(chunk)
         except TolokaError as error:
@@ -143,6 +145,7 @@ class AppItemSender(ChunkSender):
                 raise
             await self._send_halves(chunk)
         else:
+            self._tracker.enter(READING)
             await (self._settle_batch if isinstance(response, dict) else self._settle)(chunk, response)
 
     async def _post_while_held(self, chunk: Chunk) -> Any:
@@ -197,7 +200,7 @@ class AppItemSender(ChunkSender):
         for row, error in rejected.items():
             self._results.mark_invalid(row, error)
         await self._record_end(chunk, "done")
-        self._tracker.rows += len(chunk.positions)
+        self._tracker.settle(len(chunk.positions))
 
     def _fail(self, chunk: Chunk, error: ApiError) -> None:
         super()._fail(chunk, error)

@@ -405,6 +405,7 @@ class Upload(RowJob):
         try:
             entry = await in_thread(find, ledger)
             account, self.upload_id = (entry.account, entry.upload_id) if entry else map(str, identity)
+            tracker.upload_id = self.upload_id
             lock = ledger.lock(account, self.upload_id)
             await _acquire(lock, tracker)
             yield
