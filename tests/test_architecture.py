@@ -36,7 +36,7 @@ LOCAL_FILES = [path for path in FILES if path.is_relative_to(PACKAGE / "local")]
 # Any module may use the packages that frames are made of. Every other third-party package has a home: a package or a file.
 EVERYWHERE = {"numpy", "pandas", "pyarrow"}
 HOMES = {
-    "IPython": {"_runtime/displays.py", "_errors/tracebacks.py"},
+    "IPython": {"_runtime/displays.py", "_runtime/live_card.py", "_errors/tracebacks.py"},
     "anyio": {"_transport/http.py"},
     "dask": {"_reading/dask.py"},
     "fsspec": {"_reading/outputs.py"},

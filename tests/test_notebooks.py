@@ -140,7 +140,40 @@ slow = LocalToloka(operation_seconds=600).start()
 slow_client = slow.async_client()
 slow_pool = new_pool(slow_client)
 """
+OPEN_POOLS = """
+import asyncio
+import threading
+import time
+import pandas as pd
+import toloka_frames as tf
+from toloka_frames._runtime import event_loop
+from toloka_frames.local import LocalToloka
+
+toloka = LocalToloka(operation_seconds=0.05).start()
+client = toloka.client()
+images = pd.DataFrame({"image": [f"https://example.com/{number}.jpg" for number in range(5)]})
+
+def open_pool():
+    pool = toloka.example_pool()
+    images.pipe(tf.create_tasks, client, pool_id=pool, allow_defaults=True, open_pool=True, progress=False)
+    return pool
+
+pools = [open_pool(), open_pool()]
+"""
+WAIT = """
+threading.Timer(1, lambda: [toloka.answer(pool) for pool in pools]).start()
+[pool.status for pool in tf.wait_pool(client, pools, every=1)]
+"""
+WATCH = (
+    "one = tf.watch(client, pools[0], every=1)",
+    "two = tf.watch(client, pools[1], every=1)\ntwo",
+    "toloka.answer(pools[0])\nwhile one.state == 'running':\n    time.sleep(0.01)\nprint('busy')",
+    "two",
+    "two.stop()",
+    "[str(task) for task in asyncio.all_tasks(event_loop._thread_loop)]",
+)
 END = "tf.run(client.aclose()); toloka.close()"
+END_ALL = "client.close(); toloka.close()"
 LONG = 3_000
 LARGEST_NOTEBOOK = 100_000
 PATIENCE_SECONDS = 4
@@ -338,6 +371,31 @@ def test_stop_ends_an_upload_before_its_operation_ends_with_known_results(consol
         "operation_id = results['operation_id'][0]\n(await slow_client.get_operation(operation_id))['type']"
     )
     assert operation.text == "'TASK.BATCH_CREATE'", operation
+
+
+def test_a_wait_for_pools_ends_with_a_card_that_shows_each(execute: Callable[[NotebookNode], Executed], tmp_path: Path) -> None:
+    executed = execute(notebook_of(OPEN_POOLS, WAIT, END_ALL)).notebook
+    assert_clean(executed)
+    assert results(executed) == ["['CLOSED', 'CLOSED']"]
+    (card,) = [data for data in displayed(saved_without_widgets(executed, tmp_path)) if data]
+    assert card["text/html"].count("Example (") == card["text/html"].count(": complete") == 2
+    assert card["text/plain"].startswith("2 pools: 2 complete · 6 submitted · 6 accepted · $0.12 spent · waited ")
+
+
+def test_a_watch_is_updated_in_its_own_cell_while_others_run(
+    execute: Callable[[NotebookNode], Executed], tmp_path: Path
+) -> None:
+    executed = execute(notebook_of(OPEN_POOLS, *WATCH, END_ALL)).notebook
+    assert_clean(executed)
+    saved = saved_without_widgets(executed, tmp_path)
+    shown = [[output.get("text") or output.data["text/plain"] for output in cell.outputs] for cell in code_cells(saved)]
+    assert [len(texts) for texts in shown] == [0, 1, 1, 1, 1, 0, 1, 0]
+    _, [one], [two], [busy], [again], _, [tasks], _ = shown
+    assert "complete · 100 % · 3 submitted" in one
+    assert again == two
+    assert "open · 0 %" in two
+    assert "Stopped watching" in two
+    assert (busy, tasks) == ("busy\n", "[]")
 
 
 def catching(code: str) -> str:

@@ -31,6 +31,7 @@ from toloka_frames._client.client import AsyncTolokaClient, TolokaClient
 from toloka_frames._client.doctor import doctor
 from toloka_frames._client.doctor_report import DoctorReport
 from toloka_frames._client.pool_wait import PoolProgress, wait_pool
+from toloka_frames._client.pool_watch import PoolWatch, watch
 from toloka_frames._client.tasks import Task
 from toloka_frames._errors import (
     AccessDenied,
@@ -114,6 +115,7 @@ __all__ = [
     "PoolFailed",
     "PoolProgress",
     "PoolTimeout",
+    "PoolWatch",
     "Preflight",
     "PriceExceeded",
     "Progress",
@@ -169,6 +171,7 @@ __all__ = [
     "uploads",
     "verify",
     "wait_pool",
+    "watch",
     "wide",
 ]
 

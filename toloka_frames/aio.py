@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, overload
 
 import pyarrow as pa
 
-from toloka_frames._client.pool_progress import check_client, check_pool_ids
+from toloka_frames._client.pool_progress import check_client, check_every, check_pool_ids
 from toloka_frames._client.pool_wait import waited_pools
+from toloka_frames._client.pool_watch import PoolWatch, started_watching
 from toloka_frames._reading.column_selection import Columns, check_columns, reject_columns, select_columns
 from toloka_frames._reading.foreign_rows import SAMPLE_ROWS, Rows, SchemaInferrer, reject_resume, to_batches_async
 from toloka_frames._reading.outputs import check_output
@@ -66,6 +67,7 @@ __all__ = [
     "to_dataframe",
     "to_parquet",
     "wait_pool",
+    "watch",
 ]
 
 
@@ -247,6 +249,20 @@ async def preflight(
 
 
 preflight.__signature__ = inspect.signature(ordinary_preflight)  # type: ignore[attr-defined]
+
+
+async def watch(client: BaseClient, pool_ids: PoolIds, *, every: float | timedelta = 60.0) -> PoolWatch:
+    """Async version of `tf.watch`; arguments, result, errors and source as there.
+
+    Example:
+        >>> watch = await tf.aio.watch(client, pool)
+        >>> watch.state
+        'done'
+    """
+    check_client(client)
+    ids, _ = check_pool_ids(pool_ids)
+    return PoolWatch(await run_on_loop(started_watching(client, ids, check_every(every))))
+
 
 create_tasks = awaited(tasks.create_tasks)
 create_task_suites = awaited(tasks.create_task_suites)

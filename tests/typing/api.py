@@ -81,6 +81,8 @@ def calls(client: tf.TolokaClient) -> None:
     assert_type(tf.wait_pool(client, client.get_pool("1")), tf.Row)
     assert_type(tf.wait_pool(client, ["1", 2], progress=lambda report: report.seconds), list[tf.Row])
     assert_type(tf.wait_pool(client, client.get_pools(status="OPEN")), list[tf.Row])
+    assert_type(tf.watch(client, ["1"], every=timedelta(minutes=5)).history, pd.DataFrame)
+    tf.watch(client)  # type: ignore[call-arg]
     with tf.TolokaClient("token", "SANDBOX") as other:
         for row in other.get_pools():
             assert_type(row, tf.Row)
@@ -104,6 +106,7 @@ async def awaited_calls(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> No
     assert_type(await client.get_analytics(stats, progress=False), list[tf.Row])
     assert_type(await tf.aio.wait_pool(client, 1), tf.Row)
     assert_type(await tf.aio.wait_pool(client, ["1"]), list[tf.Row])
+    assert_type(await tf.aio.watch(client, "1"), tf.PoolWatch)
     assert_type(await client.clone_project("1", reuse_controllers=False), tf.Row)
     assert_type(await client.create_app_items("P", {"items": [{}]}), list[str])
     aggregation = await client.aggregate_solutions_by_pool(type="DAWID_SKENE", pool_id="1", fields=[{"name": "result"}])

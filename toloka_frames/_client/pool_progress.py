@@ -22,6 +22,7 @@ from toloka_frames._validation import id_text, path_part, seconds_or_none, valid
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from toloka_frames._runtime.cards import State
     from toloka_frames._schema.row import Row
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._transport.operations import Timeout
@@ -40,6 +41,8 @@ MAX_STATISTICS_SECONDS = 20.0
 # the crowd, which is quicker by day than by night.
 MIN_RISE, MAX_RISE = 2.0, 10.0
 FULL = 100.0
+MAX_NAME = 40  # characters of a pool's name on a card
+STATES: dict[str, State] = {"open": "running", "done": "done", "failed": "failed"}
 
 DONE_REASONS = {"COMPLETED": "complete", "MANUAL": "closed by its owner"}
 # what each reason means (Toloka API, "Get pool by ID"), and what to do about it
@@ -183,10 +186,23 @@ def _number(answer: Any) -> float | None:
 
 
 def is_temporary(error: TolokaError) -> bool:
-    """Return whether a later request may succeed: there was no response, or the service itself has not refused this one."""
-    if isinstance(error, ApiError):
-        return error.retryable or error.code is None
-    return isinstance(error, ConnectionFailed)
+    """Return whether a later request may succeed: there was no response, or not the service itself has refused this one."""
+    return isinstance(error, ConnectionFailed) or (isinstance(error, ApiError) and not is_refusal(error))
+
+
+def is_refusal(error: TolokaError) -> bool:
+    """Return whether the service itself has refused a request, which it would do again."""
+    return isinstance(error, ApiError) and not error.retryable and error.code is not None
+
+
+def no_answer(error: TolokaError) -> str:
+    """Return a remark on an error that is waited out."""
+    return f"No answer: {first_line(error)} Trying again."
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says, without its hint."""
+    return str(error).partition("\n")[0]
 
 
 def state_of(pool: Mapping[str, Any]) -> PoolState:
@@ -215,7 +231,7 @@ def describe(pool: Mapping[str, Any]) -> str:
 def pool_failed(pool: Mapping[str, Any]) -> PoolFailed:
     """Return the error of a pool on which nobody works although it is not complete."""
     pool_id, status, reason = str(pool.get("id")), str(pool["status"]), pool.get("last_close_reason")
-    if _was_opened(pool):
+    if was_opened(pool):
         hint = FAILURES.get(str(reason), ("", ""))[1].format(id=pool_id)
     else:
         hint = f"Open it first: client.open_pool({pool_id!r})." if status == "CLOSED" else "An archived pool cannot be opened."
@@ -224,13 +240,21 @@ def pool_failed(pool: Mapping[str, Any]) -> PoolFailed:
 
 
 def _cause(pool: Mapping[str, Any]) -> str:
-    if not _was_opened(pool):
+    if not was_opened(pool):
         return "it was never opened"
     return FAILURES.get(str(pool.get("last_close_reason")), ("the service does not say that it is complete", ""))[0]
 
 
-def _was_opened(pool: Mapping[str, Any]) -> bool:
+def was_opened(pool: Mapping[str, Any]) -> bool:
+    """Return whether a pool has been open."""
     return bool(pool.get("last_started") or pool.get("last_close_reason"))
+
+
+def pool_title(pool: Mapping[str, Any]) -> str:
+    """Return the name and the id of a pool."""
+    name = str(pool.get("private_name") or "")
+    name = name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
+    return f"{name} ({pool.get('id')})" if name else f"Pool {pool.get('id')}"
 
 
 class Sample(NamedTuple):

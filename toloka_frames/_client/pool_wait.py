@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, overload
 
 from toloka_frames._client.pool_progress import (
+    STATES,
     Figures,
     TimeLeft,
     check_client,
@@ -18,12 +19,16 @@ from toloka_frames._client.pool_progress import (
     fetch_figures,
     fetch_pools,
     figures_text,
+    first_line,
     format_seconds,
+    is_refusal,
     is_temporary,
+    no_answer,
     pool_failed,
+    pool_title,
     state_of,
 )
-from toloka_frames._errors import ApiError, PoolTimeout, TolokaError
+from toloka_frames._errors import PoolTimeout, TolokaError
 from toloka_frames._runtime import cards
 from toloka_frames._runtime.displays import show_while_waiting
 from toloka_frames._runtime.event_loop import run
@@ -41,13 +46,11 @@ if TYPE_CHECKING:
     from toloka_frames._transport.operations import Timeout
     from toloka_frames._validation import Id
 
-MAX_NAME = 40  # characters of a pool's name on a card
 MAX_NAMED = 5  # pools in a message
 # when all pools are closed, the last statistics are worth a moment, and no more
 LAST_FIGURES_SECONDS = 5.0
 STOPPED = "Stopped waiting. Tolokers continue to work; client.close_pool(pool_id) closes a pool."
 WaitProgressArg: TypeAlias = "DisplayName | Callable[[PoolProgress], object]"
-STATES: dict[str, State] = {"open": "running", "done": "done", "failed": "failed"}
 
 
 @overload
@@ -176,7 +179,7 @@ class PoolWait:
         try:
             yield
         except TolokaError as error:
-            self._end("failed", str(error).partition("\n")[0])
+            self._end("failed", first_line(error))
             raise
         except BaseException as error:
             self._end("failed" if isinstance(error, Exception) else "stopped", STOPPED)
@@ -229,7 +232,7 @@ class PoolWait:
             if not self._pools or not is_temporary(error):
                 raise error
         if errors:
-            self._note = f"No answer: {str(errors[0]).partition(chr(10))[0]} Trying again."
+            self._note = no_answer(errors[0])
         else:
             self._note, self._answered = "", self._clock()
 
@@ -239,7 +242,7 @@ class PoolWait:
             figures = await fetch_figures(self._service, pool_ids, seconds)
         except TolokaError as error:
             # a refusal stays one; after a failure, the next attempt may succeed
-            self._wants_figures = not isinstance(error, ApiError) or is_temporary(error)
+            self._wants_figures = not is_refusal(error)
             return
         self._figures |= figures
         for pool_id, known in figures.items():
@@ -267,7 +270,7 @@ class PoolLine:
     def blocks(self) -> Iterator[str]:
         """Yield the HTML of the pool."""
         state, percent = STATES[state_of(self.pool)], self.figures.percent
-        yield cards.line(f"{title(self.pool)}: {describe(self.pool)}", strong=True)
+        yield cards.line(f"{pool_title(self.pool)}: {describe(self.pool)}", strong=True)
         if percent is not None:
             yield cards.bar(percent / 100, state)
         if text := self.text():
@@ -330,13 +333,6 @@ class PoolProgress:
             return f"waited {format_seconds(self.seconds)}"
         age = f" · status {format_seconds(self.age)} ago" if self.pools else ""
         return f"waiting for {format_seconds(self.seconds)}{age}"
-
-
-def title(pool: Row) -> str:
-    """Return the id and the name of a pool."""
-    name = str(pool.get("private_name") or "")
-    name = name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
-    return f"{name} ({pool.get('id')})" if name else f"Pool {pool.get('id')}"
 
 
 def named(pool_ids: Sequence[str]) -> str:

@@ -27,10 +27,11 @@ def card(state: State, *blocks: str) -> str:
     )
 
 
-def line(text: str, *, strong: bool = False, muted: bool = False) -> str:
-    """Return a line of plain text, which is escaped; `strong` for headings, `muted` for remarks."""
+def line(text: str, *, strong: bool = False, muted: bool = False, dot: str = "") -> str:
+    """Return a line of plain text, which is escaped; `strong` for headings, `muted` for remarks, `dot` a colour of a legend."""
     style = ("font-weight:600;" if strong else "") + ("opacity:.75;font-size:90%;" if muted else "")
-    return f'<div style="{style}">{escape(text)}</div>'
+    mark = f'<span style="color:{dot}">●</span> ' if dot else ""
+    return f'<div style="{style}">{mark}{escape(text)}</div>'
 
 
 def bar(fraction: float | None, state: State = "running") -> str:

@@ -1,0 +1,145 @@
+"""The answers of a pool over time: how many Tolokers submit in an hour, and how many of those to control tasks are right."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from toloka_frames._frames.comparison import equal
+from toloka_frames._schema.timestamps import parse_timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from toloka_frames._client.client import BaseClient
+
+# Answers of the last day show how it goes now, and are read in seconds.
+WINDOW = timedelta(hours=24)
+# An answer can become visible a minute after the time of its submission (Toloka-Kit 1.2.0).
+LAG = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+MAX_SLICES = 24
+MIN_SLICE = timedelta(minutes=1)
+ANSWERED: list[Literal["SUBMITTED", "ACCEPTED", "REJECTED"]] = ["SUBMITTED", "ACCEPTED", "REJECTED"]
+
+
+class Answered(NamedTuple):
+    """An assignment that was submitted: when, and how many control tasks it has and how many of these are right."""
+
+    submitted: datetime
+    control: int
+    right: int
+
+
+class Slice(NamedTuple):
+    """A part of the time: its middle, the answers an hour, and the share right of its answers to control tasks, if any."""
+
+    middle: datetime
+    answers_an_hour: float
+    share_right: float | None
+
+
+class PoolAnswers:
+    """The assignments of a pool that were submitted since it was opened, at most those of the last day before the first read.
+
+    Attributes:
+        since: The earliest time that is counted; None until all answers since then were read once.
+    """
+
+    def __init__(self, pool_id: str) -> None:
+        self.since: datetime | None = None
+        self._pool_id = pool_id
+        self._read_from: datetime | None = None
+        self._answers: dict[str, Answered] = {}
+
+    async def read(self, client: BaseClient, pool: Mapping[str, Any]) -> None:
+        """Request the assignments that were submitted since the last read.
+
+        Raises:
+            TolokaError: If they cannot be read; those that were received before are kept.
+        """
+        since = self.since or _beginning(pool)
+        scan = client.get_assignments(self._pool_id, status=ANSWERED, submitted_gte=self._read_from or since)
+        async for row in scan:
+            if row.get("submitted"):
+                self._answers[row["id"]] = answered(row)
+        # rows are read by their ids, so an answer that is newer than others may be read before them
+        newest = self.newest()
+        self.since, self._read_from = since, max(newest - LAG, since) if newest else since
+
+    def _all(self) -> list[Answered]:
+        # a copy, because the event loop adds answers while another thread may show them
+        return list(self._answers.values())
+
+    def newest(self) -> datetime | None:
+        """Return when the newest answer was submitted; None if there is none."""
+        return max((answer.submitted for answer in self._all()), default=None)
+
+    def control(self) -> tuple[int, int] | None:
+        """Return the number of answers to control tasks, and how many of them are right; None before the first read."""
+        if self.since is None:
+            return None
+        return sum(answer.control for answer in self._all()), sum(answer.right for answer in self._all())
+
+    def last_hour(self, now: datetime) -> float | None:
+        """Return the answers an hour in the hour before a time, or since the beginning if that is shorter."""
+        if self.since is None:
+            return None
+        begin = max(now - HOUR, self.since)
+        return _rate(sum(begin < answer.submitted <= now for answer in self._all()), now - begin)
+
+    def slices(self, begin: datetime, end: datetime) -> list[Slice]:
+        """Divide a time into parts of equal length, and return the answers in each."""
+        count = min(MAX_SLICES, max(1, (end - begin) // MIN_SLICE))
+        length = (end - begin) / count
+        parts: list[list[Answered]] = [[] for _ in range(count)]
+        for answer in self._all():
+            if begin <= answer.submitted <= end:
+                parts[min(int((answer.submitted - begin) / length), count - 1) if length else 0].append(answer)
+        return [_slice(begin + (number + 0.5) * length, length, part) for number, part in enumerate(parts)]
+
+
+def answered(row: Mapping[str, Any]) -> Answered:
+    """Return what is counted of an assignment."""
+    pairs = zip(row.get("tasks") or (), row.get("solutions") or (), strict=False)
+    outcomes = [
+        _is_right(known, answer)
+        for task, solution in pairs
+        if (answer := solution.get("output_values")) and (known := _known_solutions(task))
+    ]
+    return Answered(parse_timestamp(row["submitted"]), len(outcomes), sum(outcomes))
+
+
+def _known_solutions(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the known solutions of a task, without fields that have no value."""
+    solutions = [solution.get("output_values") or {} for solution in task.get("known_solutions") or ()]
+    values = [{name: value for name, value in one.items() if value not in (None, "")} for one in solutions]
+    return [one for one in values if one]
+
+
+def _is_right(known: Sequence[Mapping[str, Any]], answer: Mapping[str, Any]) -> bool:
+    return any(all(equal(value, answer.get(name)) for name, value in one.items()) for one in known)
+
+
+def timestamp_of(pool: Mapping[str, Any], name: str) -> datetime | None:
+    """Return a timestamp of a pool; None if it has none."""
+    try:
+        return parse_timestamp(pool.get(name))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _beginning(pool: Mapping[str, Any]) -> datetime:
+    stopped = None if pool["status"] == "OPEN" else timestamp_of(pool, "last_stopped")
+    day = (stopped or datetime.now(UTC)) - WINDOW
+    return max(timestamp_of(pool, "last_started") or day, day)
+
+
+def _slice(middle: datetime, length: timedelta, answers: Iterable[Answered]) -> Slice:
+    found = list(answers)
+    control, right = sum(answer.control for answer in found), sum(answer.right for answer in found)
+    return Slice(middle, _rate(len(found), length) or 0.0, right / control if control else None)
+
+
+def _rate(count: int, time: timedelta) -> float | None:
+    return count / (time / HOUR) if time else None
