@@ -6,6 +6,7 @@ import logging
 import re
 import signal
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from toloka_frames.local import LocalToloka
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+NUMBERS = count()
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 
 
@@ -93,7 +95,9 @@ def ctrl_c_interrupts() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def data_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder where this test's ledger is, instead of the user's own."""
-    home = tmp_path_factory.mktemp("data")
+    # not by mktemp, which lists all folders of all tests to find the next number, a millisecond and more
+    home = tmp_path_factory.getbasetemp() / "ledgers" / str(next(NUMBERS))
+    home.mkdir(parents=True)
     monkeypatch.setenv("XDG_DATA_HOME", str(home))
     return home
 
