@@ -168,8 +168,12 @@ def reject_rows(
             rows=rows[:MAX_SHOWN],
             hint=hint,
         )
-        reject(error, rows, [f"The value {why} (as {short_repr(values[index])})." for index in wrong])
+        reject(error, rows, [_sentence(values[index], why) for index in wrong])
     return wrong
+
+
+def _sentence(value: Any, why: str) -> str:
+    return f"The value {why}." if value is None else f"The value {why} (as {short_repr(value)})."
 
 
 def without(values: list[Any], wrong: Sequence[int]) -> list[Any]:

@@ -444,6 +444,15 @@ def test_a_wrong_argument_is_an_error_as_in_the_upload(
     assert len(toloka.requests) == since
 
 
+@pytest.mark.parametrize(
+    ("name", "verb"),
+    [("rows_per_suite", "create_task_suites"), ("public_title", "create_user_bonuses"), ("start", "create_app_batch")],
+)
+def test_an_argument_of_another_upload_names_it(client: tf.AsyncTolokaClient, name: str, verb: str) -> None:
+    with pytest.raises(TypeError, match=rf"verb=tf\.{verb}\b"):
+        tf.preflight(IMAGES, client, **{"pool_id": "1", name: 1})
+
+
 def test_the_limit_of_the_price_is_an_argument_of_preflight_and_changes_nothing(client: tf.AsyncTolokaClient) -> None:
     pool_id = create_pool(client)
     assert tf.preflight(IMAGES, client, pool_id, overlap=2, max_price=0.01).price == 0.08
@@ -644,6 +653,7 @@ def test_control_tasks_that_the_pages_need_are_counted_in_the_frame_and_in_the_p
     report = tf.preflight(frame, client, pool_id)
     assert (report.pages, report.control_tasks_missing, report.ok) == (4, missing, not missing)
     assert any(f"{missing} uses are missing" in note for note in report.notes) == bool(missing)
+    assert (f"{missing} uses of control tasks are missing" in repr(report)) == bool(missing)
 
 
 # -- What is shown

@@ -48,7 +48,7 @@ def bar(fraction: float | None, state: State = "running") -> str:
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int] = ()) -> str:
     """Return a small table of plain texts, which are escaped; columns at the positions `numbers` are aligned to the right."""
     return (
-        '<table style="border-collapse:collapse;margin:4px 0;background:none">'
+        '<table style="border-collapse:collapse;margin:4px 0;background:none;overflow-wrap:break-word">'
         f"{_row('th', columns, numbers)}{''.join(_row('td', row, numbers) for row in rows)}</table>"
     )
 

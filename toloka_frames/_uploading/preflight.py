@@ -19,7 +19,7 @@ from toloka_frames._schema.columns import NO_FIELDS
 from toloka_frames._transport.rate_limits import seconds_for
 from toloka_frames._uploading.app_items import ItemRows, create_app_batch, create_app_items
 from toloka_frames._uploading.bonuses import create_user_bonuses
-from toloka_frames._uploading.preflight_report import DTYPES, Preflight
+from toloka_frames._uploading.preflight_report import ALREADY_CREATED, DTYPES, Preflight
 from toloka_frames._uploading.price import ExpectedWork, dollars, pages_of, work_of_pools
 from toloka_frames._uploading.service_rules import Fault, faults_of, overlap_of
 from toloka_frames._uploading.tasks import TaskRows, create_task_suites, create_tasks
@@ -42,13 +42,13 @@ Verb: TypeAlias = "Callable[..., Any]"
 
 VERBS: Sequence[Verb] = (create_tasks, create_task_suites, create_user_bonuses, create_app_items, create_app_batch)
 MAX_READ_TASKS = 10_000  # of a pool, to count its control tasks
-ALREADY_CREATED, CONFLICT = "ALREADY_CREATED", "ENTITY_CONFLICT"
+CONFLICT = "ENTITY_CONFLICT"
 BONUS_KEY = ("user_id", "amount", "private_comment", "public_title", "public_message")
 FEE_NOTE = "The platform's fee is not in the price: the API does not tell it. fee=0.3 adds 30 % of the rewards."
 BONUS_NOTE = "Not checked: whether these users and assignments exist."
 CONTROL_NOTE = (
-    "Each page needs {each} of them, and the pool has too few: {missing:,} uses are missing. Send control tasks (rows with "
-    "GOLDEN: values) first, with TASK:infinite_overlap True, so that they are not used up."
+    "Each page of the pool {pool} needs {tasks}, and {missing:,} uses are missing. Send control tasks (rows with GOLDEN: "
+    "values) first, with TASK:infinite_overlap True, so that they are not used up."
 )
 
 
@@ -201,8 +201,12 @@ def _prepare_of(verb: Verb, arguments: Mapping[str, Any]) -> Verb:
         names = ", ".join(f"tf.{known.__name__}" for known in VERBS)
         raise InputError(f"verb={getattr(verb, '__name__', verb)!r}: one of {names} is needed.", column="verb")
     signature = signature_for(prepare)
-    if unknown := [name for name in arguments if name not in signature.parameters]:
-        raise unknown_keyword("preflight", unknown[0], signature)
+    for name in arguments:
+        if name not in signature.parameters:
+            others = [other.__name__ for other in VERBS if name in inspect.signature(other).parameters]
+            if others:
+                raise TypeError(f"preflight() needs verb=tf.{others[0]} for the argument {name!r}")
+            raise unknown_keyword("preflight", name, signature)
     return prepare
 
 
@@ -455,7 +459,8 @@ async def _missing_control_tasks(service: ApiClient, findings: _Findings) -> tup
             return None, []
         if (missing := (pages + other_pages) * each - available) > 0:
             total += int(missing)
-            notes.append(f"Control tasks of the pool {pool_id}: {CONTROL_NOTE.format(each=each, missing=int(missing))}")
+            tasks_of_page = f"{each} control task{'s' if each > 1 else ''}"
+            notes.append(CONTROL_NOTE.format(pool=pool_id, tasks=tasks_of_page, missing=int(missing)))
     return total, notes
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 WIDTH = 80
 NAME_WIDTH = 10
 MINUTE = 60
+ALREADY_CREATED = "ALREADY_CREATED"  # the code of a row that another upload has created
 MAX_LISTED = 5  # kinds of problems in a text or card
 VALUE = " (as "  # what a message has before the wrong value
 DTYPES: dict[str, Any] = {"position": "Int64", "label": object, "column": TEXT_DTYPE, "field": TEXT_DTYPE, "code": TEXT_DTYPE}
@@ -41,7 +42,8 @@ class Preflight:
         bytes: The size of these requests' rows as JSON.
         problems: What is wrong, a row for each value: `position` (Int64) and `label` in the index of the row, missing for what
             concerns the whole frame; `column` of the frame; `field` (its path in the API) and `code` of the service's error,
-            missing for what this package refuses; `message`. In the order of the frame.
+            missing for what only this package refuses; `message`. The code of a row that another upload in the ledger has
+            created is ALREADY_CREATED. In the order of the frame.
         pages: The number of pages that Tolokers submit for the rows; None if it is not known, and for bonuses and app items.
         answers: The number of their answers to tasks that are not control tasks; None as for `pages`.
         rewards: The rewards, bonuses or prices of app items, in US dollars; None if they are not known.
@@ -121,7 +123,7 @@ class Preflight:
         if reasons:
             blocks.append(cards.table(("rows", "column", "problem"), reasons[:MAX_LISTED]))
         blocks += [cards.line(note, muted=True) for note in (*_others(reasons), *self.notes)]
-        return cards.card("done" if self.ok else "failed", *blocks)
+        return cards.card("done" if self.ok else "stopped" if self.problems.empty else "failed", *blocks)
 
     @property
     def _title(self) -> str:
@@ -142,17 +144,24 @@ class Preflight:
             yield "requests", f"{self.requests:,}, {_size(self.bytes)}{_duration(self.seconds)}"
         if self.pages is not None and self.created:
             yield "pages", f"{self.pages:,}, with {_count(self.answers or 0, 'answer')}"
+        if self.control_tasks_missing:
+            yield "controls", f"{self.control_tasks_missing:,} uses of control tasks are missing"
         yield "price", _price(self)
         if self.valid is not None:
             refused = _count(self.refused, "row")
-            yield "without", f"the {refused} with problems: {self.valid.created:,} created, {_price(self.valid)}"
+            yield "without", f"the {refused} with problems: {self.valid.created:,} would be created, {_price(self.valid)}"
         if self.balance is not None:
             yield "balance", _dollars(self.balance) + (", less than the price" if self._is_too_expensive else "")
 
     def _outcomes(self) -> Iterator[str]:
         yield f"{self.created:,} would be created"
-        if self.refused:
-            yield f"{self.refused:,} have problems"
+        known = self.problems.loc[self.problems["code"].eq(ALREADY_CREATED), "position"].nunique()
+        if self.problems["position"].isna().any():
+            yield "the frame as a whole has problems"
+        elif self.refused > known:
+            yield f"{self.refused - known:,} have problems"
+        if known:
+            yield f"{known:,} are there already"
         if self.sent:
             yield f"{self.sent:,} were sent by an earlier call"
 
