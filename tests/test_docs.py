@@ -28,6 +28,9 @@ CODE_SPANS = set(re.findall(r"`([^`\n]+)`", (ROOT / "CONTRIBUTING.md").read_text
 PAGES = sorted(DOCS.glob("**/*.md"))
 GUIDES = sorted([*ROOT.glob("*.md"), ROOT / "benchmarks" / "results.md", *PAGES])
 TIMEOUT_SECONDS = 120
+API_NAME = r"^::: ([\w.]+)"
+# of Markdown and of HTML, without those of other hosts
+LINK = re.compile(r"""(?:\]\(|(?:src|srcset|href)=")(?![a-z]+:)([^)"#\s]*)#?([^)"\s]*)[)"]""")
 # blocks that do not run, by page, and why
 NOT_RUN = {
     "how_to/secrets": (2, "a token of one's own, and a token that is typed"),
@@ -120,10 +123,9 @@ def test_every_page_is_in_the_navigation() -> None:
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_link_leads_to_a_file_and_a_heading_of_the_repository(page: Path) -> None:
     broken = set()
-    for target, anchor in re.findall(r"\]\((?![a-z]+:)([^)#\s]*)#?([^)\s]*)\)", text_of(page)):
+    for target, anchor in LINK.findall(text_of(page)):
         file = page.parent / target if target else page
-        # names of the API become anchors when the site is built, which checks them
-        if not file.exists() or (anchor and not anchor.startswith("toloka_frames.") and anchor not in anchors(file)):
+        if not file.exists() or (file.suffix == ".md" and anchor not in anchors(file)):
             broken.add(f"{target}#{anchor}")
     assert broken == set()
 
@@ -134,15 +136,17 @@ def text_of(page: Path) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """Return the anchors of a page's headings, as GitHub and the site make them."""
-    headings = re.findall(r"^#+ (.*)$", text_of(page), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+    """Return the anchors of a page: its headings, as GitHub and the site name them, and names of the API."""
+    text = text_of(page)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    names = re.findall(API_NAME, text, re.MULTILINE)
+    return {"", *names, *(re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings)}
 
 
 def described() -> set[str]:
     """Return the names that the pages of the API describe: are those that mkdocstrings fetches."""
     text = "\n".join(page.read_text("utf-8") for page in (DOCS / "reference").glob("*.md"))
-    return set(re.findall(r"^::: ([\w.]+)", text, re.MULTILINE))
+    return set(re.findall(API_NAME, text, re.MULTILINE))
 
 
 def test_the_files_that_the_contributing_guide_names_exist() -> None:
