@@ -45,6 +45,7 @@ class Account:
             "create_app_items": [(ITEMS, {}, {"app_project_id": project, "batch_id": batch} | upload)],
             "create_app_batch": [(ITEMS, {"name": "B"}, {"app_project_id": project} | upload)],
             "create_user_bonuses": [(BONUSES, {}, upload)],
+            "preflight": [(TASKS, {"allow_defaults": True}, {"pool_id": pool} | upload)],
             "new_rows": [(TASKS, {}, {"pool_id": pool}), (ITEMS, {}, {"app_project_id": project})],
             "resume": [(None, {}, upload)],
             "reconcile": [(None, {}, upload)],
