@@ -5,14 +5,21 @@ BIN := .venv/bin
 INSTALL := -m pip install --quiet --no-compile
 # where it is set, each process of the tests would compile again what it imports, which takes more than half of their time
 unexport PYTHONDONTWRITEBYTECODE
-PYTEST_OPTIONS := -n logical --dist worksteal
+# a test waits for a fifth of its time, for a process, a retry or the end of an operation: a worker more than cores uses it
+WORKERS := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
+PYTEST_OPTIONS := -n $(WORKERS) --dist worksteal
 
-.PHONY: demo test test-all check check-types interop soak bench docs
+.PHONY: demo test test-all check check-types compiled interop soak bench docs
 demo: .venv/demo
 	$(BIN)/toloka-frames demo
 
-test: .venv/installed check
+test: .venv/installed
+	$(MAKE) --no-print-directory --jobs 2 check compiled
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+# Compile the tests and what they import, while mypy leaves a core free: otherwise each worker of pytest compiles all of it.
+compiled: .venv/installed
+	@$(BIN)/python -m pytest --collect-only --quiet > /dev/null
 
 # The built wheel with each Python that is found and with the lowest and newest versions of its dependencies.
 test-all: check-types interop docs test-lowest test-3.12 test-3.13 test-3.14 test-newest
