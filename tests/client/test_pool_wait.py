@@ -249,6 +249,22 @@ def test_a_wait_without_statistics_is_as_good(answer: bytes) -> None:
     assert waited(respond, progress=str)[0][0].status == "CLOSED"  # type: ignore[arg-type]
 
 
+def test_a_pool_that_was_closed_is_not_shown_with_its_earlier_percentage() -> None:
+    async def work() -> list[tf.PoolProgress]:
+        pools = Pools({"1": [OPEN, COMPLETE]}, [50])
+        async with api_clients(pools, retries=1) as [service]:
+            wait = PoolWait(service, ["1"], 60)
+            result = asyncio.create_task(wait.result(None, str))
+            await asyncio.sleep(30)
+            reports, pools.analytics = [wait.report()], NO_STATISTICS["500"]
+            await result
+            return [*reports, wait.report()]
+
+    texts = [str(report) for report in run_virtual(work())]
+    assert texts[0].startswith("pool 1: open · 50 % · 100 submitted")
+    assert texts[1].startswith("pool 1: complete · 100 submitted")
+
+
 def test_a_refusal_of_statistics_is_not_asked_for_again() -> None:
     pools = Pools({"1": [OPEN] * 9 + [COMPLETE]})
     pools.analytics = NO_STATISTICS["403"]

@@ -90,18 +90,20 @@ SOLUTIONS: dict[str, tuple[list[Any], dict[str, Any], tuple[int, int]]] = {
 @pytest.mark.parametrize(("known", "answer", "counts"), SOLUTIONS.values(), ids=SOLUTIONS)
 def test_an_answer_to_a_control_task_is_right_by_its_values(known: Any, answer: Any, counts: tuple[int, int]) -> None:
     row = {"submitted": "2026-01-01T00:00:00", "tasks": [{"known_solutions": known}], "solutions": [{"output_values": answer}]}
-    assert answered(row)[1:] == counts
+    assert answered(row)[2:] == counts
 
 
 def test_each_answer_is_in_one_part_of_the_time() -> None:
     answers, begin = PoolAnswers("1"), datetime(2026, 1, 1, tzinfo=UTC)
     for minute in range(301):
         at = (begin + timedelta(minutes=minute)).isoformat()
-        answers._answers[str(minute)] = answered({"submitted": at})
+        answers._answers[str(minute)] = answered({"submitted": at, "reward": 0.5})
     slices = answers.slices(begin, begin + timedelta(hours=5))
     assert len(slices) == 24
     assert sum(one.answers_an_hour * 5 / 24 for one in slices) == pytest.approx(301)
     assert {round(one.answers_an_hour) for one in slices} <= {53, 58, 62, 67}
+    assert slices[-1].rewards == 150.5
+    assert [one.rewards for one in slices] == sorted(one.rewards for one in slices)
     assert [len(answers.slices(begin, begin + timedelta(seconds=end))) for end in (0, 30, 61, 150)] == [1, 1, 1, 2]
 
 
@@ -138,8 +140,12 @@ def test_its_card_has_a_line_and_charts_of_each_pool(toloka: LocalToloka) -> Non
     watch = tf.watch(client, pools)
     html = watch._repr_html_()
     assert re.findall(r"Example \((\d+)\): complete", html) == [pool.id for pool in pools]
-    assert re.findall(r'font-weight="600" fill="currentColor">([^<]+)<', html) == ["Answers an hour", "Right on control tasks"]
-    assert html.count("<polyline") == 4
+    assert re.findall(r'font-weight="600" fill="currentColor">([^<]+)<', html) == [
+        "Answers an hour",
+        "Right on control tasks",
+        "Rewards of the answers",
+    ]
+    assert html.count("<polyline") == 6
     lines = repr(watch).splitlines()
     assert len(lines) == 3
     assert re.fullmatch(r"Example \(\d+\): complete · 100 % · 6 submitted · .* · \d+ % right on control tasks", lines[0])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from toloka_frames._frames.comparison import equal
 from toloka_frames._schema.timestamps import parse_timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from toloka_frames._client.client import BaseClient
 
@@ -24,19 +25,30 @@ ANSWERED: list[Literal["SUBMITTED", "ACCEPTED", "REJECTED"]] = ["SUBMITTED", "AC
 
 
 class Answered(NamedTuple):
-    """An assignment that was submitted: when, and how many control tasks it has and how many of these are right."""
+    """An assignment that was submitted: when, its reward, its control tasks, and how many of these are right."""
 
     submitted: datetime
+    reward: float
     control: int
     right: int
 
 
 class Slice(NamedTuple):
-    """A part of the time: its middle, the answers an hour, and the share right of its answers to control tasks, if any."""
+    """The answers of a part of the time.
+
+    Attributes:
+        middle: The middle of the part.
+        end: Its end.
+        answers_an_hour: Answers an hour.
+        share_right: The share of right answers to control tasks; None without any.
+        rewards: The rewards of all answers until its end, in US dollars.
+    """
 
     middle: datetime
+    end: datetime
     answers_an_hour: float
     share_right: float | None
+    rewards: float
 
 
 class PoolAnswers:
@@ -85,6 +97,7 @@ class PoolAnswers:
         """Return the answers an hour in the hour before a time, or since the beginning if that is shorter."""
         if self.since is None:
             return None
+        now = max(now, self.newest() or now)  # the clocks of the service and of this machine differ
         begin = max(now - HOUR, self.since)
         return _rate(sum(begin < answer.submitted <= now for answer in self._all()), now - begin)
 
@@ -96,7 +109,9 @@ class PoolAnswers:
         for answer in self._all():
             if begin <= answer.submitted <= end:
                 parts[min(int((answer.submitted - begin) / length), count - 1) if length else 0].append(answer)
-        return [_slice(begin + (number + 0.5) * length, length, part) for number, part in enumerate(parts)]
+        rewards = accumulate(sum(answer.reward for answer in part) for part in parts)
+        ends = (begin + number * length for number in range(1, count + 1))
+        return [_slice(end, length, part, reward) for end, part, reward in zip(ends, parts, rewards, strict=True)]
 
 
 def answered(row: Mapping[str, Any]) -> Answered:
@@ -107,7 +122,9 @@ def answered(row: Mapping[str, Any]) -> Answered:
         for task, solution in pairs
         if (answer := solution.get("output_values")) and (known := _known_solutions(task))
     ]
-    return Answered(parse_timestamp(row["submitted"]), len(outcomes), sum(outcomes))
+    reward = row.get("reward")
+    reward = reward if isinstance(reward, int | float) else 0.0
+    return Answered(parse_timestamp(row["submitted"]), reward, len(outcomes), sum(outcomes))
 
 
 def _known_solutions(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -135,10 +152,10 @@ def _beginning(pool: Mapping[str, Any]) -> datetime:
     return max(timestamp_of(pool, "last_started") or day, day)
 
 
-def _slice(middle: datetime, length: timedelta, answers: Iterable[Answered]) -> Slice:
-    found = list(answers)
-    control, right = sum(answer.control for answer in found), sum(answer.right for answer in found)
-    return Slice(middle, _rate(len(found), length) or 0.0, right / control if control else None)
+def _slice(end: datetime, length: timedelta, answers: Sequence[Answered], rewards: float) -> Slice:
+    control, right = sum(answer.control for answer in answers), sum(answer.right for answer in answers)
+    share = right / control if control else None
+    return Slice(end - length / 2, end, _rate(len(answers), length) or 0.0, share, rewards)
 
 
 def _rate(count: int, time: timedelta) -> float | None:

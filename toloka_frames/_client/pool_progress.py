@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
@@ -78,6 +78,20 @@ class Figures:
     submitted: float | None = None
     accepted: float | None = None
     spent: float | None = None
+
+
+def without_old_percents(
+    figures: Mapping[str, Figures], pools: Mapping[str, Row], found: Mapping[str, Row]
+) -> dict[str, Figures]:
+    """Return statistics without the percentages of pools that were closed after they were computed.
+
+    Args:
+        figures: The statistics.
+        pools: The pools when they were computed.
+        found: The pools now.
+    """
+    closed = [pool_id for pool_id, pool in found.items() if pool_id in figures and pool["status"] != pools[pool_id]["status"]]
+    return dict(figures) | {pool_id: replace(figures[pool_id], percent=None) for pool_id in closed}
 
 
 def check_client(client: Any) -> None:

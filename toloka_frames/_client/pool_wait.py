@@ -27,6 +27,7 @@ from toloka_frames._client.pool_progress import (
     pool_failed,
     pool_title,
     state_of,
+    without_old_percents,
 )
 from toloka_frames._errors import PoolTimeout, TolokaError
 from toloka_frames._runtime import cards
@@ -220,6 +221,7 @@ class PoolWait:
         answers = await fetch_pools(self._service, asked)
         self._check([answer for answer in answers if isinstance(answer, TolokaError)])
         found = {pool_id: pool for pool_id, pool in zip(asked, answers, strict=True) if isinstance(pool, dict)}
+        self._figures = without_old_percents(self._figures, self._pools, found)
         self._pools = {pool_id: (self._pools | found)[pool_id] for pool_id in self._left}
         if failed := [pool for pool in found.values() if state_of(pool) == "failed"]:
             raise pool_failed(failed[0])

@@ -25,6 +25,7 @@ from toloka_frames._client.pool_progress import (
     no_answer,
     state_of,
     was_opened,
+    without_old_percents,
 )
 from toloka_frames._client.watch_card import WatchedPool, WatchReport
 from toloka_frames._errors import TolokaError
@@ -62,8 +63,8 @@ _watches: WeakValueDictionary[tuple[str, frozenset[str]], Watching] = WeakValueD
 def watch(client: BaseClient, pool_ids: PoolIds, *, every: float | timedelta = 60.0) -> PoolWatch:
     """Show a card of pools that is updated while other cells run: status, statistics, and charts of their work.
 
-    The charts show answers an hour, the share of right answers to control tasks, and US dollars spent. The call returns after
-    the first requests. From then on the card is updated in the background until every pool is closed, or until
+    The charts show answers an hour, the share of right answers to control tasks, and the rewards of the answers. The call
+    returns after the first requests. From then on the card is updated in the background until every pool is closed, or until
     `.stop()`. Its last state stays in the saved notebook. Outside a notebook each state is a line of the logger
     `toloka_frames` (INFO), and `print(watch)` shows the last one. To wait for pools, use `tf.wait_pool`.
 
@@ -263,7 +264,9 @@ class Watching:
             if not self._pools or not is_temporary(error):
                 raise error
         self._note = no_answer(errors[0]) if errors else ""
-        self._pools |= {pool_id: pool for pool_id, pool in zip(self._ids, answers, strict=True) if isinstance(pool, dict)}
+        found = {pool_id: pool for pool_id, pool in zip(self._ids, answers, strict=True) if isinstance(pool, dict)}
+        self._figures = without_old_percents(self._figures, self._pools, found)
+        self._pools |= found
         if not errors:
             await self._optional("statistics", self._add_figures())
         return not errors

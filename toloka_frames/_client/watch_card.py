@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from toloka_frames._client.pool_answers import PoolAnswers, timestamp_of
+from toloka_frames._client.pool_answers import PoolAnswers, Slice, timestamp_of
 from toloka_frames._client.pool_progress import STATES, Figures, describe, figures_text, pool_title, state_of
 from toloka_frames._runtime import cards
 from toloka_frames._runtime.line_charts import Chart, Line, chart_row
@@ -49,6 +49,12 @@ class WatchedPool:
         stopped = None if state_of(self.pool) == "open" else timestamp_of(self.pool, "last_stopped")
         last = stopped or self.history[-1]["time"]
         return max(last, self.answers.newest() or last)
+
+    def slices(self, span: Span) -> list[Slice]:
+        """Return the answers of the parts of a time, until the pool's end; empty if they were not read."""
+        if self.answers.since is None:
+            return []
+        return [one for one in self.answers.slices(span.begin, span.end) if one.middle <= self.end()]
 
     def blocks(self, *, dot: str) -> list[str]:
         """Return the HTML of the pool, with a dot in the colour of its lines where there are several."""
@@ -93,17 +99,18 @@ class WatchReport:
         """Return the charts for which there is data."""
         times = [pool.answers.since for pool in self.pools if pool.answers.since]
         begin = min([*times, *(pool.history[0]["time"] for pool in self.pools)])
-        span = _Span(begin, max(begin, *(pool.end() for pool in self.pools)))
-        slices = [(pool, pool.answers.slices(span.begin, span.end)) for pool in self.pools if pool.answers.since]
-        answers = [Line(pool.colour, [(span.x(one.middle), one.answers_an_hour) for one in found]) for pool, found in slices]
+        span = Span(begin, max(begin, *(pool.end() for pool in self.pools)))
+        slices = [(pool.colour, pool.slices(span)) for pool in self.pools]
+        rate = [Line(colour, [(span.x(one.middle), one.answers_an_hour) for one in found]) for colour, found in slices]
         share = [
-            Line(pool.colour, [(span.x(one.middle), one.share_right) for one in found if one.share_right is not None])
-            for pool, found in slices
+            Line(colour, [(span.x(one.middle), one.share_right) for one in found if one.share_right is not None])
+            for colour, found in slices
         ]
+        money = [Line(colour, [(span.x(one.end), one.rewards) for one in found]) for colour, found in slices]
         charts = [
-            Chart("Answers an hour", answers, "{:,.0f}".format, span.ends()),
+            Chart("Answers an hour", rate, "{:,.0f}".format, span.ends()),
             Chart("Right on control tasks", share, percent, span.ends(), top=1.0),
-            Chart("Money spent", [_spent(pool, span) for pool in self.pools], "${:,.2f}".format, span.ends()),
+            Chart("Rewards of the answers", money, "${:,.2f}".format, span.ends()),
         ]
         return [chart for chart in charts if any(len(line.points) > 1 for line in chart.lines)]
 
@@ -114,7 +121,7 @@ def percent(share: float) -> str:
 
 
 @dataclass(frozen=True)
-class _Span:
+class Span:
     """The time that charts show."""
 
     begin: datetime
@@ -128,8 +135,3 @@ class _Span:
         """Return the texts of the ends of the x axis."""
         date = "" if self.begin.date() == self.end.date() else "%d %b "
         return f"{self.begin.astimezone(UTC):{date}%H:%M}", f"{self.end.astimezone(UTC):{date}%H:%M} UTC"
-
-
-def _spent(pool: WatchedPool, span: _Span) -> Line:
-    rows = [(span.x(row["time"]), row["spent"]) for row in pool.history if row["spent"] is not None]
-    return Line(pool.colour, rows)
