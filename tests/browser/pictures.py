@@ -125,6 +125,29 @@ PICTURES = (
         """,
         r"[1-9],\d{3} rows",
     ),
+    Picture(
+        "preflight",
+        """
+        toloka.faults.clear()
+        pool = toloka.example_pool(control_tasks=1)
+        wanted = pd.concat([images(2_000), pd.DataFrame({"image": ["no address", None]})], ignore_index=True)
+        wanted.pipe(tf.preflight, client, pool.id, allow_defaults=True, fee=0.3)
+        """,
+        themes=("Light",),
+    ),
+    Picture(
+        "wait_pool",
+        """
+        first, second = toloka.example_pool(), toloka.example_pool()
+        for pool, workers in ((first, 2), (second, 1)):
+            images(100).pipe(tf.create_tasks, client, pool.id, allow_defaults=True, open_pool=True, progress=False)
+            toloka.answer(pool.id, workers=workers)
+        tf.wait_pool(client, [first, second], every=1)
+        """,
+        r"\d %",
+        ("Light",),
+        first=True,
+    ),
     Picture("scan", "toloka.faults.clear()\nclient.get_assignments(answered.id, status='ACCEPTED')", themes=("Light",)),
     Picture("plot_workers", "answers.pipe(tf.quality).pipe(tf.plot_workers);", themes=("Light",)),
 )
@@ -181,6 +204,8 @@ def take_one(notebook: Notebook, cell: int, picture: Picture, folder: Path) -> N
         write((output.locator(".jp-OutputArea-child").first if picture.first else output).screenshot(), path)
         print(path, path.stat().st_size)
     notebook.use_theme("Light")
+    if picture.shows:
+        notebook.press_stop()
     notebook.wait(WAIT_SECONDS)
 
 

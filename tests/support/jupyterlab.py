@@ -198,6 +198,7 @@ class Notebook:
         """Show JupyterLab in its light or dark theme."""
         self.command("apputils:change-theme", theme=f"JupyterLab {theme}")
         self.wait_for("document.body.dataset.jpThemeName === theme", theme=f"JupyterLab {theme}")
+        self.wait_for("document.getElementById('jupyterlab-splash') === null")
 
     def picture(self, cell: int, path: Path) -> None:
         """Write a picture of a cell's output."""
