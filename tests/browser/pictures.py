@@ -30,28 +30,28 @@ WAIT_SECONDS = 120
 HIDDEN = ".jp-OutputPrompt, .jp-OutputArea-promptOverlay { display: none } .jp-OutputArea-child { border: 0 !important }"
 
 START = """
-import asyncio, threading
+import threading, time
 import pandas as pd
 import toloka_frames as tf
 from toloka_frames.local import LocalToloka
 
-toloka = LocalToloka(operation_seconds=2).start()
-client = toloka.client()
+toloka, quick = LocalToloka(operation_seconds=2).start(), LocalToloka().start()
+client, account = toloka.client(), quick.client()
 def images(rows, first=0):
     return pd.DataFrame({"image": [f"https://example.com/{number:0>226}.jpg" for number in range(first, first + rows)]})
 """
 ANSWERED = """
 import matplotlib.pyplot as plt
 
-answered = toloka.example_pool(control_tasks=1)
+answered = quick.example_pool(control_tasks=1)
 controls = pd.DataFrame({"INPUT:image": [f"https://example.com/known-{n}.jpg" for n in range(20)],
                          "GOLDEN:result": ["cat", "dog"] * 10, "TASK:infinite_overlap": True})
-tf.create_tasks(controls, client, pool_id=answered.id, allow_defaults=True, progress=False)
+tf.create_tasks(controls, account, pool_id=answered.id, allow_defaults=True, progress=False)
 small = pd.DataFrame({"image": [f"https://example.com/{n}.jpg" for n in range(200)]})
-tf.create_tasks(small, client, pool_id=answered.id, overlap=12, open_pool=True, progress=False)
+tf.create_tasks(small, account, pool_id=answered.id, overlap=12, open_pool=True, progress=False)
 for seed, accuracy in enumerate([0.97, 0.9, 0.75, 0.55]):
-    toloka.answer(answered.id, workers=3, accuracy=accuracy, seed=seed)
-answers = client.get_assignments(answered.id).to_dataframe(progress=False)
+    quick.answer(answered.id, workers=3, accuracy=accuracy, seed=seed)
+answers = account.get_assignments(answered.id).to_dataframe(progress=False)
 """
 
 
@@ -128,27 +128,40 @@ PICTURES = (
     Picture(
         "preflight",
         """
-        toloka.faults.clear()
-        pool = toloka.example_pool(control_tasks=1)
+        pool = quick.example_pool()
         wanted = pd.concat([images(2_000), pd.DataFrame({"image": ["no address", None]})], ignore_index=True)
-        wanted.pipe(tf.preflight, client, pool.id, allow_defaults=True, fee=0.3)
+        wanted.pipe(tf.preflight, account, pool.id, allow_defaults=True, fee=0.3)
         """,
         themes=("Light",),
     ),
     Picture(
         "wait_pool",
         """
-        first, second = toloka.example_pool(), toloka.example_pool()
-        for pool, workers in ((first, 2), (second, 1)):
-            images(100).pipe(tf.create_tasks, client, pool.id, allow_defaults=True, open_pool=True, progress=False)
-            toloka.answer(pool.id, workers=workers)
-        tf.wait_pool(client, [first, second], every=1)
+        first, second = quick.example_pool(), quick.example_pool()
+        for pool in (first, second):
+            images(100).pipe(tf.create_tasks, account, pool.id, overlap=20, open_pool=True, progress=False)
+
+        def work():
+            for seed in range(14):
+                quick.answer(first.id, workers=1, seed=seed)
+                quick.answer(second.id, workers=seed % 2, seed=seed)
+                time.sleep(1.5)
+
+        threading.Thread(target=work).start()
+        tf.wait_pool(account, [first, second], every=1)
         """,
-        r"\d %",
+        r"left[^]*left",
         ("Light",),
         first=True,
     ),
-    Picture("scan", "toloka.faults.clear()\nclient.get_assignments(answered.id, status='ACCEPTED')", themes=("Light",)),
+    Picture(
+        "watch",
+        """
+        watch = tf.watch(account, [answered, first])
+        """,
+        themes=("Light",),
+    ),
+    Picture("scan", "account.get_assignments(answered.id, status='ACCEPTED')", themes=("Light",)),
     Picture("plot_workers", "answers.pipe(tf.quality).pipe(tf.plot_workers);", themes=("Light",)),
 )
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 UNIT_SECONDS = {"h": 3_600, "min": 60, "s": 1}
 ROWS = re.compile(r"([\d,]+) of ([\d,]+) rows")
 SENT = re.compile(r"(\d+) sent")
-LEFT = re.compile(r"((?:\d+ (?:h|min|s) ?)+)left")
+LEFT = re.compile(r"((?:[\d.]+ (?:h|min|s) ?)+)left")
 
 PERIOD_MS = 100
 RECORD = f"""
@@ -53,7 +53,7 @@ class Sample:
         return int(shown[1]) if shown else 0
 
     @property
-    def seconds_left(self) -> int | None:
+    def seconds_left(self) -> float | None:
         """The time left, None if the card shows none."""
         shown = LEFT.search(self.text)
         return None if shown is None else seconds(shown[1])
@@ -73,5 +73,5 @@ def number(text: str) -> int:
     return int(text.replace(",", ""))
 
 
-def seconds(text: str) -> int:
-    return sum(int(count) * UNIT_SECONDS[unit] for count, unit in re.findall(r"(\d+) (h|min|s)", text))
+def seconds(text: str) -> float:
+    return sum(float(count) * UNIT_SECONDS[unit] for count, unit in re.findall(r"([\d.]+) (h|min|s)", text))

@@ -16,14 +16,16 @@ State: TypeAlias = Literal["running", "done", "failed", "stopped"]
 
 # of Material's palette; each has a contrast of 3 to 1 or more on white and on JupyterLab's dark background
 COLOURS: dict[State, str] = {"running": "#1e88e5", "done": "#43a047", "failed": "#e53935", "stopped": "#ef6c00"}
+# Jupyter shows text between two $ as mathematics, except in elements of these classes (MathJax 2 and later)
+NOT_MATHEMATICS = "tex2jax_ignore mathjax_ignore"
 LINE = "1px solid rgba(128,128,128,.35)"
 
 
 def card(state: State, *blocks: str) -> str:
     """Return a card with blocks of HTML below each other; its edge has the colour of the state."""
     return (
-        f'<div style="border-left:4px solid {COLOURS[state]};padding:2px 10px;margin:2px 0;max-width:60em;'
-        f'overflow-wrap:anywhere;font-variant-numeric:tabular-nums;line-height:1.5">{"".join(blocks)}</div>'
+        f'<div class="{NOT_MATHEMATICS}" style="border-left:4px solid {COLOURS[state]};padding:2px 10px;margin:2px 0;'
+        f'max-width:60em;overflow-wrap:anywhere;font-variant-numeric:tabular-nums;line-height:1.5">{"".join(blocks)}</div>'
     )
 
 
