@@ -121,7 +121,7 @@ def test_the_line_shows_rows_requests_waits_and_retries() -> None:
         progress = tracker.progress()
         assert str(progress) == (
             "tasks: 30 of 100 rows · 9.3 s left · 7.5 rows/s · requests: 1 waiting, 1 running at the service, 2 done · "
-            "2 retries · upload cats: the same call again or tf.resume('cats', client) continues it"
+            "2 retries · the same call again, or tf.resume('cats', client), continues"
         )
         with tracker.wait("the quota", 41):
             clock.now += 12
@@ -190,7 +190,7 @@ def test_a_failure_says_why_in_one_line() -> None:
     with pytest.raises(tf.TolokaError):
         run(work(updates.append, error=tf.TolokaError("The service refused: no access.", hint="Ask for it.")))
     assert updates[-1].reason == "The service refused: no access."
-    assert "failed in 0.0 s: The service refused: no access." in str(updates[-1])
+    assert "failed in 0.0 s · The service refused: no access." in str(updates[-1])
     assert "The service refused: no access." in updates[-1]._repr_html_()
     assert "Ask for it" not in str(updates[-1])
 

@@ -68,7 +68,7 @@ async def fill(source: Source, folder: CopyFolder, tracker: ProgressTracker) -> 
     ):
         async for cursor, page in pages:
             batch = (await in_thread(part.without_known_undated, page)).batch
-            tracker.rows += len(batch)
+            tracker.add_page(len(batch))
             part.add(batch, cursor)
             if part.is_full:
                 await in_thread(part.write)

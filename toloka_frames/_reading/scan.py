@@ -473,7 +473,7 @@ class Source:
                 batches.append(page.batch)
                 rows += len(page.batch)
                 # the rows of a split that failed were counted, and are requested again
-                progress.rows = max(progress.rows, rows)
+                progress.pages, progress.rows = progress.pages + 1, max(progress.rows, rows)
                 if requests.uses_id_ranges is False and not was_tried and page.has_more and is_in_id_order(page.ids):
                     was_tried = True
                     table = await time_pull.fetch_rest(self, batches, cursor, requests.maximum, progress)
@@ -488,7 +488,7 @@ class Source:
         async with aclosing(await self.pages(handover=handover)) as pages:
             async for _, page in pages:
                 if progress:
-                    progress.rows += len(page.batch)
+                    progress.add_page(len(page.batch))
                 yield self._selection(page.batch)
 
     async def pages(

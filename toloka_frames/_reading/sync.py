@@ -239,7 +239,7 @@ async def _refresh(
                 async for _, page in pages:
                     wanted = page.keep([id_ in missing for id_ in page.ids])
                     missing.difference_update(wanted.ids)
-                    tracker.rows += len(wanted.batch)
+                    tracker.add_page(len(wanted.batch))
                     fetched.append(wanted.batch)
                     if sum(map(len, fetched)) >= ROW_GROUP_ROWS:
                         changed += await in_thread(_replace_changed, folder, part_of_row, fetched)

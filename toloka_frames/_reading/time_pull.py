@@ -192,7 +192,7 @@ class _TimePull:
         batch = page.batch if all(is_new) else page.keep(is_new).batch
         self._ids.update(page.ids)
         self._batches.append(batch)
-        self._progress.rows += len(batch)
+        self._progress.add_page(len(batch))
 
     def _interrupted(self, error: TolokaError) -> ScanInterrupted:
         why = error.__cause__ if isinstance(error, ScanInterrupted) else error

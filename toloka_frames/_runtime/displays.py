@@ -9,10 +9,12 @@ import logging
 import os
 import shutil
 import sys
+import time
 import unicodedata
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
 from toloka_frames._errors import InputError
+from toloka_frames._runtime import cards
 from toloka_frames._runtime.event_loop import on_tick
 
 if TYPE_CHECKING:
@@ -257,7 +259,9 @@ class MarimoDisplay:
 
 
 def _stored(report: Report) -> dict[str, str]:
-    return {"text/plain": str(report)}
+    """Return the text beside a card, with the time at which it was true."""
+    text = f"{time.strftime('%H:%M:%S')} · {report}"
+    return {"text/plain": text, "text/html": cards.line(text, muted=True)}
 
 
 def in_notebook() -> bool:

@@ -81,11 +81,6 @@ class Work:
         """The rows that were not sent yet."""
         return max((self.total or 0) - self.rows - sum(rows for rows, _ in self.at_work), 0)
 
-    @property
-    def quota_binds(self) -> bool:
-        """Whether the rest has to wait for the quota."""
-        return self.quota is not None and self.unsent > self.quota.most - self.quota.used
-
 
 class Pace:
     """The rate of work within a time that moves with it, and how long the rest takes.
@@ -121,13 +116,17 @@ def seconds_left(work: Work, rate: float) -> float | None:
     is_known = work.ended is not None or work.seconds >= MIN_SECONDS
     if work.total is None or not rate or not is_known or work.rows < MIN_SHARE * work.total:
         return None
-    request_seconds = work.averages.seconds
-    by_work = work.wait_seconds + _work_seconds(work, rate, request_seconds) + _quota_seconds_to_come(work)
-    return max(by_work, _quota_seconds(work, rate, request_seconds))
+    return max(work.wait_seconds + _work_seconds(work, rate) + _quota_seconds_to_come(work), _quota_seconds(work, rate))
 
 
-def _work_seconds(work: Work, rate: float, request_seconds: float) -> float:
+def binding_quota(work: Work, rate: float) -> Quota | None:
+    """Return the known quota if the rest has to wait for it: it takes longer than its work."""
+    return work.quota if rate and _quota_seconds(work, rate) > _work_seconds(work, rate) else None
+
+
+def _work_seconds(work: Work, rate: float) -> float:
     """Return how long the rest takes without waits."""
+    request_seconds = work.averages.seconds
     left = [max(request_seconds - age, 0.0) for _, age in work.at_work]
     # the last request begins when one of those at work has ended
     last = min(left, default=0.0) + request_seconds if work.unsent else max(left, default=0.0)
@@ -135,23 +134,23 @@ def _work_seconds(work: Work, rate: float, request_seconds: float) -> float:
     return max(((work.total or 0) - work.rows - done) / rate, last)
 
 
-def _quota_seconds(work: Work, rate: float, request_seconds: float) -> float:
-    """Return how long the rest takes if it has to wait for a known quota; 0 if it does not."""
-    if work.quota is None or not work.quota_binds:
+def _quota_seconds(work: Work, rate: float) -> float:
+    """Return how long the rest takes if it has to wait for a known quota; 0 if the quota is large enough for it."""
+    beyond = work.unsent - (work.quota.most - work.quota.used) if work.quota else 0
+    if work.quota is None or beyond <= 0:
         return 0.0
-    beyond = work.unsent - (work.quota.most - work.quota.used)
     minutes = math.ceil(beyond / work.quota.most) - 1
-    last = beyond - minutes * work.quota.most
-    return minutes * QUOTA_SECONDS + _free_in(work.quota, last) + max(last / rate, request_seconds)
+    return minutes * QUOTA_SECONDS + _free_in(work.quota, beyond - minutes * work.quota.most, rate) + work.averages.seconds
 
 
-def _free_in(quota: Quota, count: int) -> float:
+def _free_in(quota: Quota, count: int, rate: float) -> float:
     """Return when so much of a quota is free again that `count` more may be sent."""
     for seconds, freed in quota.releases:
         count -= freed
         if count <= 0:
             return seconds
-    return QUOTA_SECONDS  # what is used next
+    # what is not used yet is used at the rate of the work, and free again a minute later
+    return QUOTA_SECONDS + count / rate
 
 
 def _quota_seconds_to_come(work: Work) -> float:

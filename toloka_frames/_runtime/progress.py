@@ -99,19 +99,32 @@ class Progress:
     note: str = ""
 
     def __str__(self) -> str:
-        return " · ".join(filter(None, [self._count(), *self._end(), *self._pace(), *self._details(), self._continuation()]))
+        quota = str(self.quota) if self.quota else ""
+        parts = [
+            self._count(),
+            self._end(),
+            self.reason,
+            *self._pace(),
+            *self._details(),
+            quota,
+            self._note(),
+            self._continuation(),
+        ]
+        return " · ".join(filter(None, parts))
 
     def _repr_html_(self) -> str:
+        pace, details = " · ".join(filter(None, [self._end(), *self._pace()])), " · ".join(self._details())
+        continuation = (
+            self._continuation() if self.state == "failed" else ""
+        )  # while it runs, it is in the text beside the card
         quota = [cards.line(str(self.quota), muted=True), cards.bar(self.quota.used / self.quota.most)] if self.quota else []
-        lines = [" · ".join(self._end()), " · ".join(self._pace())]
         return cards.card(
             self.state,
             cards.line(self._count(), strong=True),
             cards.bar(self._fraction(), self.state),
-            *map(cards.line, filter(None, lines)),
+            *map(cards.line, filter(None, [pace, self.reason, self._note()])),
             *quota,
-            cards.line(" · ".join(filter(None, self._details())), muted=True),
-            cards.line(self._continuation(), muted=True) if self.state == "failed" else "",
+            *(cards.line(text, muted=True) for text in (details, continuation) if text),
         )
 
     def _fraction(self) -> float | None:
@@ -132,14 +145,16 @@ class Progress:
             total = f" of about {self.estimate:,}"
         return f"{self.title}: {self.rows:,}{total} {self.unit}"
 
-    def _end(self) -> Iterator[str]:
-        """Yield how the work ended, how long it took and how much of that was waiting."""
+    def _end(self) -> str:
+        """Return how the work ended, how long it took and how much of that was waiting."""
         if self.state == "running":
-            return
+            return ""
         waits = [f"{duration(seconds)} waiting for {reason}" for reason, seconds in self.waited.items() if seconds >= 1.0]
         of_which = f", of which {' and '.join(waits)}" if waits else ""
-        reason = f": {self.reason}" if self.reason else ""
-        yield f"{self.state} in {duration(self.seconds)}{of_which}{reason}"
+        return f"{self.state} in {duration(self.seconds)}{of_which}"
+
+    def _note(self) -> str:
+        return "" if self.note in self.reason else self.note
 
     def _pace(self) -> Iterator[str]:
         if self.seconds_left is not None:
@@ -151,18 +166,18 @@ class Progress:
             yield f"{self.rate:,.{digits}f} {self.unit}/s"
 
     def _details(self) -> Iterator[str]:
-        yield counted(self.pages, "page") if self.pages else ""
-        requests = ", ".join(f"{count:,} {state}" for state, count in self.chunks.items() if count)
-        yield f"requests: {requests}" if requests else ""
-        yield str(self.quota) if self.quota else ""
-        yield counted(self.retries, "retry", "retries") if self.retries else ""
-        yield self.note
+        if self.pages:
+            yield counted(self.pages, "page")
+        if requests := ", ".join(f"{count:,} {state}" for state, count in self.chunks.items() if count):
+            yield f"requests: {requests}"
+        if self.retries:
+            yield counted(self.retries, "retry", "retries")
 
     def _continuation(self) -> str:
         """Return how to go on if this is the last that is known of an upload."""
         if not self.upload_id or self.state in ("done", "stopped"):  # the note says it when an upload is stopped
             return ""
-        return f"upload {self.upload_id}: the same call again or tf.resume({self.upload_id!r}, client) continues it"
+        return f"the same call again, or tf.resume({self.upload_id!r}, client), continues"
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:

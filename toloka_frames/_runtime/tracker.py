@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from toloka_frames._runtime.displays import show_while_waiting
-from toloka_frames._runtime.pace import AVERAGED_REQUESTS, Pace, Work, seconds_left
+from toloka_frames._runtime.pace import AVERAGED_REQUESTS, Pace, Work, binding_quota, seconds_left
 from toloka_frames._runtime.progress import Progress, duration
 
 if TYPE_CHECKING:
@@ -182,6 +182,10 @@ class ProgressTracker:
             request.rows, request.settled = max(request.rows - rows, 0), request.settled + rows
         self.rows += rows
 
+    def add_page(self, rows: int) -> None:
+        """Count a page of a list and its rows."""
+        self.pages, self.rows = self.pages + 1, self.rows + rows
+
     @contextmanager
     def wait(self, reason: str, seconds: float | None = None) -> Iterator[None]:
         """Show what the block waits for, and how long if known; several workers may wait at once."""
@@ -255,7 +259,7 @@ class ProgressTracker:
             estimate=self.estimate,
             waiting=self.waiting if is_running else "",
             waited=waited,
-            quota=work.quota if is_running and work.quota_binds else None,
+            quota=self._shown_quota(work, rate) if is_running else None,
             retries=self.retries,
             upload_id=self.upload_id,
             reason=self.reason,
@@ -266,6 +270,9 @@ class ProgressTracker:
         if self._pace is None or self._pace.start != self._begun[0]:
             self._pace = Pace(self._begun[0])
         return self._pace.rate(work)
+
+    def _shown_quota(self, work: Work, rate: float) -> Quota | None:
+        return work.quota if self._idle.reason == QUOTA else binding_quota(work, rate)
 
     def _work(self, now: float) -> Work:
         at_work = [(request.rows, request.age(self.work_seconds(now))) for request in self._requests if request.is_at_work]
