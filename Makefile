@@ -17,9 +17,11 @@ test: .venv/installed
 	$(MAKE) --no-print-directory --jobs 2 check compiled
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
-# Compile the tests and what they import, while mypy leaves a core free: otherwise each worker of pytest compiles all of it.
+# Compile the tests and what they import, and write Hypothesis's table of characters (.hypothesis/), while mypy leaves a core
+# free: otherwise each worker of pytest does all of it.
 compiled: .venv/installed
 	@$(BIN)/python -m pytest --collect-only --quiet > /dev/null
+	@$(BIN)/python -c 'from hypothesis import strategies; strategies.text().validate()'
 
 # The built wheel with each Python that is found and with the lowest and newest versions of its dependencies.
 test-all: check-types interop docs test-lowest test-3.12 test-3.13 test-3.14 test-newest
