@@ -327,6 +327,8 @@ def test_new_tasks_begin_the_estimate_anew() -> None:
     left.add(180, None)
     left.add(240, 35)
     assert left.seconds(240) == pytest.approx(65 * 120 / 5)
+    left.add(300, 100)
+    assert left.seconds(300) is None
 
 
 def test_durations_are_as_exact_as_is_of_use() -> None:
@@ -335,6 +337,16 @@ def test_durations_are_as_exact_as_is_of_use() -> None:
 
 
 # -- What is shown
+
+
+def test_a_pool_that_closes_some_time_after_its_last_answer_says_so(scripted: Scripted) -> None:
+    slow = OPEN | {"id": "1", "auto_close_after_complete_delay_seconds": 600}
+    done = {"id": "1", "status": "SUCCESS", "details": {"value": [{"result": {"value": 100}}, {"result": 7}]}}
+    scripted.answers = [lambda head: reply(slow if "/pools/" in head else done)]
+    reports: list[tf.PoolProgress] = []
+    with pytest.raises(tf.PoolTimeout):
+        tf.wait_pool(scripted.async_client(), 1, timeout=0.5, progress=reports.append)
+    assert "pool 1: open · 100 % · 7 submitted · closes 10 min after its last answer · " in str(reports[-1])
 
 
 def reports_of(toloka: LocalToloka, client: Any, pool_ids: Any, then: Callable[[], object]) -> list[tf.PoolProgress]:

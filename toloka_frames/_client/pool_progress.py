@@ -295,9 +295,9 @@ class TimeLeft:
             self._samples.popleft()
 
     def seconds(self, time: float) -> float | None:
-        """Return the seconds left at a time; None if nothing can be said yet."""
+        """Return the seconds left at a time; None if nothing can be said: not yet, or when all tasks are done."""
         rise = self._samples[-1].percent - self._samples[0].percent if self._samples else 0.0
-        if rise < MIN_RISE:
+        if rise < MIN_RISE or self._samples[-1].percent >= FULL:
             return None
         first, last = self._samples[0], self._samples[-1]
         ends = last.time + (FULL - last.percent) * (last.time - first.time) / rise
@@ -313,6 +313,14 @@ def format_seconds(seconds: float) -> str:
         return f"{minutes:.0f} min"
     whole, rest = divmod(round(minutes), 60)
     return f"{whole} h {rest} min" if hours < 48 else f"{hours / 24:.0f} days"  # noqa: PLR2004
+
+
+def numbers_text(pool: Mapping[str, Any], figures: Figures) -> list[str]:
+    """Return the statistics of a pool that are known, in words, and when it will close if all its tasks are done."""
+    delay = pool.get("auto_close_after_complete_delay_seconds")
+    is_done = state_of(pool) == "open" and figures.percent is not None and figures.percent >= FULL
+    closes = [f"closes {format_seconds(delay)} after its last answer"] if is_done and isinstance(delay, int) and delay else []
+    return [*figures_text(figures), *closes]
 
 
 def figures_text(figures: Figures) -> list[str]:

@@ -24,6 +24,7 @@ from toloka_frames._client.pool_progress import (
     is_refusal,
     is_temporary,
     no_answer,
+    numbers_text,
     pool_failed,
     pool_title,
     state_of,
@@ -267,7 +268,7 @@ class PoolLine:
 
     def text(self) -> str:
         """Return the statistics in words."""
-        return " · ".join([*figures_text(self.figures), *left_text(self.seconds_left)])
+        return " · ".join([*numbers_text(self.pool, self.figures), *left_text(self.seconds_left)])
 
     def blocks(self) -> Iterator[str]:
         """Yield the HTML of the pool."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._client.pool_answers import PoolAnswers, Slice, timestamp_of
-from toloka_frames._client.pool_progress import STATES, Figures, describe, figures_text, pool_title, state_of
+from toloka_frames._client.pool_progress import STATES, Figures, describe, numbers_text, pool_title, state_of
 from toloka_frames._runtime import cards
 from toloka_frames._runtime.line_charts import Chart, Line, chart_row
 
@@ -37,7 +37,7 @@ class WatchedPool:
     def text(self) -> str:
         """Return the pool's numbers in words."""
         last = self.history[-1]
-        texts = figures_text(Figures(last["percent"], last["submitted"], last["accepted"], last["spent"]))
+        texts = numbers_text(self.pool, Figures(last["percent"], last["submitted"], last["accepted"], last["spent"]))
         if state_of(self.pool) == "open" and last["answers_an_hour"] is not None:
             texts.append(f"{last['answers_an_hour']:,.0f} answers an hour")
         if last["control_share"] is not None:
