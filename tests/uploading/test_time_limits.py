@@ -44,7 +44,7 @@ OPTIONS = {
 }
 
 
-OTHERS = {"head", "new_rows", "preflight", "sync", "to_arrow", "to_dataframe", "to_parquet", "wait_pool"}
+OTHERS = {"head", "new_rows", "preflight", "sync", "to_arrow", "to_dataframe", "to_parquet", "wait_pool", "watch"}
 
 
 def test_every_function_that_sends_rows_is_in_the_table() -> None:
