@@ -43,7 +43,7 @@ HOMES = {
     "filelock": {"_runtime/concurrency.py"},
     "httpx": {"_transport", "_client/client.py"},  # client.py for the types of its options
     "ipywidgets": {"_runtime/displays.py"},
-    "matplotlib": {"_frames/plots.py"},
+    "matplotlib": {"_frames/drawing.py", "_frames/plots.py"},
     "nest_asyncio": {"_runtime/event_loop.py"},
     "orjson": {"_uploading/requests.py", "local"},  # the client and the local service share no code
     "platformdirs": {"_runtime/user_data.py"},

@@ -66,7 +66,8 @@ from toloka_frames._errors import (
 )
 from toloka_frames._frames.excel_and_sql import plain
 from toloka_frames._frames.labels import explode, to_crowdkit, wide
-from toloka_frames._frames.plots import plot_progress, plot_workers
+from toloka_frames._frames.over_time import over_time
+from toloka_frames._frames.plots import plot_agreement, plot_over_time, plot_progress, plot_workers
 from toloka_frames._frames.summaries import cost, progress_by_status, quality
 from toloka_frames._frames.upload_rows import failed, pending
 from toloka_frames._reading.dask import to_dask
@@ -149,8 +150,11 @@ __all__ = [
     "failed",
     "forget",
     "new_rows",
+    "over_time",
     "pending",
     "plain",
+    "plot_agreement",
+    "plot_over_time",
     "plot_progress",
     "plot_workers",
     "preflight",

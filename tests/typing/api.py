@@ -150,4 +150,8 @@ def helpers(frame: pd.DataFrame) -> None:
     assert_type(frame.pipe(tf.to_crowdkit, "result", task="INPUT:image"), pd.DataFrame)
     assert_type(frame.pipe(tf.cost, frame, by=["pool", "day"]), pd.DataFrame)
     frame.pipe(tf.quality).pipe(tf.plot_workers).set_title("Workers")
+    assert_type(frame.pipe(tf.over_time, timedelta(hours=1)), pd.DataFrame)
+    frame.pipe(tf.plot_over_time, "1D").set_title("Days")
+    frame.pipe(tf.plot_agreement, "result").set_title("Agreement")
+    tf.over_time(frame, 60)  # type: ignore[arg-type]
     tf.cost(frame, by="month")  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import pandas as pd
@@ -18,7 +18,8 @@ from toloka_frames._frames.columns import (
     columns_with_prefix,
 )
 from toloka_frames._frames.comparison import have_values, matches
-from toloka_frames._schema.pandas_values import as_text, plain_values
+from toloka_frames._frames.dollars import decimals, dollars
+from toloka_frames._schema.pandas_values import as_text
 from toloka_frames._validation import check_frame, nearest_hint
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ POOL_ID = "ASSIGNMENT:pool_id"
 # the column of each key that cost is summed by, for answers and for bonuses
 ANSWER_KEY_COLUMNS = {"pool": POOL_ID, "day": "ASSIGNMENT:accepted", "worker": WORKER_ID}
 BONUS_KEY_COLUMNS = {"pool": "assignment_id", "day": "created", "worker": "user_id"}
-FOUR_DIGITS = Decimal("0.0001")
 
 
 def quality(answers: pd.DataFrame) -> pd.DataFrame:
@@ -69,12 +69,8 @@ def quality(answers: pd.DataFrame) -> pd.DataFrame:
 
     Source: Toloka's guide, "Control tasks" (correct responses of the completed control tasks).
     """
-    answers = check_frame(answers)
-    fields = [name.removeprefix("GOLDEN:") for name in columns_with_prefix(answers, "GOLDEN:")]
-    control = _control_answers(answers, fields)
-    by_field = [matches(control[f"GOLDEN:{field}"], control[f"OUTPUT:{field}"]) for field in fields]
-    right = [all(matches_of_row) for matches_of_row in zip(*by_field, strict=True)]
-    by_worker = pd.DataFrame({"worker": control[WORKER_ID], "right": right}).groupby("worker")["right"]
+    control = control_answers(check_frame(answers))
+    by_worker = control.rename(columns={WORKER_ID: "worker"}).groupby("worker")["right"]
     counts = pd.DataFrame({"control_answers": by_worker.size(), "right": by_worker.sum()}).astype("int64")
     return counts.assign(share=counts["right"] / counts["control_answers"])
 
@@ -167,16 +163,23 @@ def cost(
     payments = [_rewards(answers, keys), *([] if bonuses is None else [_bonuses(bonuses, answers, keys)])]
     sums = pd.concat(payments, ignore_index=True).groupby(keys, dropna=False).sum()
     sums["total"] = sums["reward"] + sums["bonus"]
-    dollars = {name: sums[name].map(_dollars).astype("float64") for name in ("reward", "bonus", "total")}
-    return sums.assign(**dollars)
+    rounded = {name: pd.Series(dollars(sums[name]), sums.index, "float64") for name in ("reward", "bonus", "total")}
+    return sums.assign(**rounded)
 
 
-def _control_answers(answers: pd.DataFrame, fields: list[str]) -> pd.DataFrame:
-    """Return the rows with an answer to a task with a known solution."""
+def control_answers(answers: pd.DataFrame) -> pd.DataFrame:
+    """Return the answers to control tasks, with all their columns and whether they are right in the column `right`.
+
+    Raises:
+        InputError: If there is no `GOLDEN:` column, or one of the columns that `quality` needs is missing.
+    """
+    fields = [name.removeprefix("GOLDEN:") for name in columns_with_prefix(answers, "GOLDEN:")]
     golden, outputs = ([f"{prefix}:{field}" for field in fields] for prefix in ("GOLDEN", "OUTPUT"))
     check_columns(answers, [WORKER_ID, *golden, *outputs])
     is_answered = have_values(answers, columns_with_prefix(answers, "OUTPUT:"))
-    return answers[is_answered & have_values(answers, golden)].reset_index(drop=True)
+    control = answers[is_answered & have_values(answers, golden)].reset_index(drop=True)
+    by_field = [matches(control[f"GOLDEN:{field}"], control[f"OUTPUT:{field}"]) for field in fields]
+    return control.assign(right=[all(matches_of_row) for matches_of_row in zip(*by_field, strict=True)])
 
 
 def _with_status(frame: pd.DataFrame) -> pd.DataFrame:
@@ -206,7 +209,7 @@ def _rewards(answers: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     check_columns(answers, [ASSIGNMENT_ID, ASSIGNMENT_STATUS, REWARD, *(ANSWER_KEY_COLUMNS[key] for key in keys)])
     accepted = answers[answers[ASSIGNMENT_STATUS].isin(ACCEPTED_STATUSES)].drop_duplicates(ASSIGNMENT_ID)
     key_values = {key: _key_values(accepted[ANSWER_KEY_COLUMNS[key]], key) for key in keys}
-    return pd.DataFrame(key_values | {"assignments": 1, "reward": _decimals(accepted[REWARD]), "bonus": Decimal(0)})
+    return pd.DataFrame(key_values | {"assignments": 1, "reward": decimals(accepted[REWARD]), "bonus": Decimal(0)})
 
 
 def _bonuses(bonuses: pd.DataFrame, answers: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -216,7 +219,7 @@ def _bonuses(bonuses: pd.DataFrame, answers: pd.DataFrame, keys: list[str]) -> p
     if "pool" in key_values:
         pool_of_assignment = answers.drop_duplicates(ASSIGNMENT_ID).set_index(ASSIGNMENT_ID)[POOL_ID]
         key_values["pool"] = _key_values(key_values["pool"].map(dict(pool_of_assignment)), "pool")
-    return pd.DataFrame(key_values | {"assignments": 0, "reward": Decimal(0), "bonus": _decimals(bonuses["amount"])})
+    return pd.DataFrame(key_values | {"assignments": 0, "reward": Decimal(0), "bonus": decimals(bonuses["amount"])})
 
 
 def _key_values(cells: pd.Series[Any], key: str) -> pd.Series[Any]:
@@ -225,14 +228,3 @@ def _key_values(cells: pd.Series[Any], key: str) -> pd.Series[Any]:
         # pandas before 3 parses text to nanoseconds
         return pd.to_datetime(cells, utc=True, format="ISO8601").dt.floor("D").dt.as_unit("us")
     return as_text(cells)
-
-
-def _decimals(amounts: pd.Series[Any]) -> pd.Series[Any]:
-    """Return amounts as decimal numbers, because 0.1 + 0.2 is not 0.3 in binary floating point; 0 for a missing amount."""
-    decimals = [Decimal(0) if amount is None else Decimal(str(amount)) for amount in plain_values(amounts)]
-    return pd.Series(decimals, amounts.index, dtype=object)
-
-
-def _dollars(amount: Decimal) -> float:
-    # money is rounded half up; the default of Decimal is half to even
-    return float(amount.quantize(FOUR_DIGITS, ROUND_HALF_UP))
