@@ -20,11 +20,13 @@ from toloka_frames._runtime.concurrency import WorkerPool
 from toloka_frames._runtime.displays import CardDisplay, LineDisplay, LogDisplay, choose
 from toloka_frames._runtime.event_loop import run
 from toloka_frames._runtime.progress import Quota
-from toloka_frames._runtime.tracker import RUNNING, SENDING, ProgressTracker, current_progress, track_progress
+from toloka_frames._runtime.tracker import READING, RUNNING, SENDING, ProgressTracker, current_progress, track_progress
 from toloka_frames.local import LocalToloka
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    import pandas as pd
 
 
 async def work(progress: object, steps: int = 3, error: Exception | None = None, quiet: float = 0.0) -> None:
@@ -412,3 +414,110 @@ def test_waiting_for_an_operation_shows_its_progress(make_frame: Callable[[int],
         tf.create_tasks(make_frame(3), client, pool_id, allow_defaults=True, progress=False)  # type: ignore[arg-type]
         tf.run(client.open_pool(pool_id, progress=updates.append))
     assert (updates[-1].title, updates[-1].unit, updates[-1].state) == ("POOL.OPEN", "%", "done")
+
+
+class Looks:
+    """Gets what is shown while work runs, and compares it with what the service has received."""
+
+    def __init__(self, toloka: LocalToloka) -> None:
+        self._toloka = toloka
+        self.shown: list[tf.Progress] = []
+
+    @property
+    def posted(self) -> int:
+        """The number of requests for tasks that the service has received."""
+        return sum(request.method == "POST" and request.path == "/api/v1/tasks" for request in self._toloka.requests)
+
+    def __call__(self, progress: tf.Progress) -> None:
+        begun = sum(progress.chunks.get(state, 0) for state in (RUNNING, READING, "done"))
+        assert begun <= self.posted, progress
+        assert progress.rows <= (progress.total or 0)
+        assert sum(progress.waited.values()) <= progress.seconds
+        self.shown.append(progress)
+
+
+FAULTS: dict[str, Callable[[LocalToloka], object]] = {
+    "nothing": lambda _: None,
+    "it refuses now and then": lambda toloka: toloka.faults.answer(503, "* /v1/*", share=0.2),
+    "its quota is used up": lambda toloka: toloka.faults.answer(429, "POST /v1/tasks", interval="MIN", retry_after=1, times=2),
+    "responses are lost": lambda toloka: toloka.faults.lose_reply("POST /v1/tasks", share=0.5),
+    "it is slow": lambda toloka: toloka.faults.slow("POST /v1/tasks", seconds=0.3),
+    "it is gone for a moment": lambda toloka: toloka.faults.restart("GET /v1/operations*", nth=2, seconds=0.5),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_an_upload_never_shows_more_than_there_is_and_never_goes_back(
+    fault: Callable[[LocalToloka], object], make_frame: Callable[[int], pd.DataFrame]
+) -> None:
+    with LocalToloka(operation_seconds=0.3) as toloka:
+        client = toloka.client(retries=20)
+        pool_id, looks = create_pool(client), Looks(toloka)
+        fault(toloka)
+        tf.create_tasks(make_frame(11_000), client, pool_id, allow_defaults=True, concurrency=2, progress=looks)
+        for name in ("rows", "seconds", "retries"):
+            values = [getattr(progress, name) for progress in looks.shown]
+            assert values == sorted(values)
+        done = [progress.chunks.get("done", 0) for progress in looks.shown]
+        assert done == sorted(done)
+        assert (looks.shown[-1].rows, looks.shown[-1].chunks) == (11_000, {"done": 2})
+
+
+def test_nothing_is_shown_as_sent_while_the_quota_is_waited_for(make_frame: Callable[[int], pd.DataFrame]) -> None:
+    with LocalToloka() as toloka:
+        client = toloka.client()
+        pool_id, looks = create_pool(client), Looks(toloka)
+
+        async def use_up() -> None:
+            for _ in range(10):
+                await client.service.rate_limiter.objects("tasks", 10_000)
+
+        def show(progress: tf.Progress) -> None:
+            looks(progress)
+            if progress.chunks.get("waiting for the quota") == 2 and progress.state == "running":
+                raise KeyboardInterrupt
+
+        run(use_up())
+        with pytest.raises(tf.UploadInterrupted) as stopped:
+            tf.create_tasks(make_frame(20_000), client, pool_id, allow_defaults=True, progress=show)
+        assert looks.posted == 0
+        assert stopped.value.results["status"].eq("NOT_SENT").all()
+        waiting, end = looks.shown[-2:]
+        assert waiting.waiting.startswith("the quota, ")
+        assert str(waiting.quota) == "quota: 100,000 of 100,000 tasks a minute"
+        assert (end.state, end.chunks, end.rows) == ("stopped", {"interrupted": 2}, 0)
+        assert "20,000 NOT_SENT. Run the same cell again to continue." in str(end)
+        assert f"tf.resume({end.upload_id!r}, client)" in str(end)
+
+
+def test_a_failed_upload_says_why_and_how_to_go_on(make_frame: Callable[[int], pd.DataFrame]) -> None:
+    with LocalToloka() as toloka:
+        client = toloka.client()
+        pool_id, looks = create_pool(client), Looks(toloka)
+        toloka.faults.answer(403, "POST /v1/tasks", code="ACCESS_DENIED")
+        with pytest.raises(tf.UploadError) as failed:
+            tf.create_tasks(make_frame(5), client, pool_id, allow_defaults=True, progress=looks)
+        end = looks.shown[-1]
+        assert end.reason == str(failed.value).partition("\n")[0]
+        assert "403 ACCESS_DENIED" in end.reason
+        for shown in (str(end), end._repr_html_().replace("&#x27;", "'")):
+            assert f"the same call again, or tf.resume({end.upload_id!r}, client), continues" in shown
+            assert toloka.token not in shown
+
+
+def test_a_pull_shows_pages_and_about_how_many_rows_there_are_where_one_request_says_so() -> None:
+    shown: list[tf.Progress] = []
+    with LocalToloka() as toloka:
+        client = toloka.client()
+        app = client.get_apps().to_dataframe().set_index("name")["id"]["Image classification"]
+        project = client.create_app_project({"app_id": app, "name": "Cats", "parameters": {}})["id"]
+        items = [{"image_url": f"https://example.com/{number}.jpg"} for number in range(6)]
+        batch = client.create_app_batch(project, items=items)["id"]
+        toloka.faults.slow("GET /app/v0/app-projects/*/items", seconds=1.5, nth=2)
+        frame = client.get_app_items(project, batch_id=batch, batch_size=2).to_dataframe(progress=shown.append)
+        assert [request.path for request in toloka.requests].count(f"/api/app/v0/app-projects/{project}/batches/{batch}") == 1
+    assert len(frame) == shown[-1].rows == 6
+    assert "app items: 2 of about 6 rows" in {str(progress).split(" · ")[0] for progress in shown}
+    assert str(shown[-1]).startswith("app items: 6 rows · done in ")
+    assert "3 pages" in str(shown[-1])
+    assert all(progress._fraction() < 1 for progress in shown if progress.state == "running")

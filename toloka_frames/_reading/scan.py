@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+import asyncio
+from contextlib import aclosing, asynccontextmanager, suppress
 from copy import copy as copy_of
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import pyarrow as pa
 
-from toloka_frames._errors import InputError, ScanInterrupted
+from toloka_frames._errors import InputError, ScanInterrupted, TolokaError
 from toloka_frames._reading import field_specs, scan_display, time_pull
 from toloka_frames._reading.column_selection import Columns, check_columns, selected_names
 from toloka_frames._reading.outputs import Destination, check_output
@@ -22,6 +23,7 @@ from toloka_frames._reading.sinks import ROW_GROUP_ROWS, DtypeBackend, Rebatcher
 from toloka_frames._runtime.event_loop import AsyncItems, in_thread, iterate, run
 from toloka_frames._runtime.tracker import track_progress
 from toloka_frames._schema.columns import Column, Layout, SpecFields, expand_columns
+from toloka_frames._schema.lists import APP_ITEMS
 from toloka_frames._transport.rate_limits import REQUESTS_PER_SECOND
 from toloka_frames._validation import flag_or_none, id_text, page_size, path_part, positive, validate
 
@@ -347,7 +349,8 @@ class Scan:
             validate("concurrency", positive, concurrency)
         source = await self._source.selected(columns)
         with track_progress(progress, self._title, quiet=QUIET_SECONDS) as tracker:
-            return await source.fetch_table(concurrency, tracker)
+            async with _estimating(source, None if progress is False else tracker):
+                return await source.fetch_table(concurrency, tracker)
 
     async def _write_parquet(
         self, path: Destination, columns: Columns | None, resume: bool, options: ParquetOptions, progress: ProgressArg
@@ -363,7 +366,8 @@ class Scan:
         output, source = check_output(path, options.filesystem), await self._source.selected(columns)
         with track_progress(progress, self._title, quiet=QUIET_SECONDS) as tracker:
             with ParquetFile(output, await source.schema(), options) as file:
-                async with aclosing(source.batches(tracker, Handover.NOTHING)) as batches:
+                batches = source.batches(tracker, Handover.NOTHING)
+                async with aclosing(batches), _estimating(source, None if progress is False else tracker):
                     async for batch in batches:
                         await in_thread(file.write, batch)
             return file.path
@@ -381,6 +385,29 @@ class Scan:
             yield to_frame(table, dtype_backend)
         if interrupted is not None:
             raise interrupted
+
+
+@asynccontextmanager
+async def _estimating(source: Source, tracker: ProgressTracker | None) -> AsyncIterator[None]:
+    """Request how many rows there are, where that is one request, once the progress of the block is shown."""
+    request = source.request
+    if tracker is None or request.resource is not APP_ITEMS or set(request.query) != {"batch_id"}:
+        yield
+        return
+
+    async def estimate() -> None:
+        await asyncio.sleep(QUIET_SECONDS)
+        path = f"{request.path.removesuffix('items')}batches/{path_part(request.query['batch_id'])}"
+        with suppress(TolokaError):  # the pull goes on without it
+            count = (await source.service.get(path)).get("items_count")  # Apps API, "Get app batch"
+            tracker.estimate = count if isinstance(count, int) else None
+
+    estimating = asyncio.create_task(estimate())
+    try:
+        yield
+    finally:
+        estimating.cancel()
+        await asyncio.wait({estimating})
 
 
 def column_names(scan: Scan, columns: Columns | None) -> list[str]:

@@ -26,6 +26,7 @@ MIN_SECONDS, MIN_SHARE = 1.0, 0.02
 # The averages are of this many requests, the latest that have ended.
 AVERAGED_REQUESTS = 10
 QUOTA_SECONDS = 60.0
+CLEARLY = 1.25
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,8 @@ def seconds_left(work: Work, rate: float) -> float | None:
 
 
 def binding_quota(work: Work, rate: float) -> Quota | None:
-    """Return the known quota if the rest has to wait for it: it takes longer than its work."""
-    return work.quota if rate and _quota_seconds(work, rate) > _work_seconds(work, rate) else None
+    """Return the known quota if the rest has to wait for it: it takes clearly longer than its work."""
+    return work.quota if rate and _quota_seconds(work, rate) > CLEARLY * _work_seconds(work, rate) else None
 
 
 def _work_seconds(work: Work, rate: float) -> float:

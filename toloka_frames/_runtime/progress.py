@@ -99,24 +99,14 @@ class Progress:
     note: str = ""
 
     def __str__(self) -> str:
+        numbers = [self._count(), self._end(), self.reason, *self._pace(), *self._details()]
         quota = str(self.quota) if self.quota else ""
-        parts = [
-            self._count(),
-            self._end(),
-            self.reason,
-            *self._pace(),
-            *self._details(),
-            quota,
-            self._note(),
-            self._continuation(),
-        ]
-        return " · ".join(filter(None, parts))
+        return " · ".join(filter(None, [*numbers, quota, self._note(), self._continuation()]))
 
     def _repr_html_(self) -> str:
         pace, details = " · ".join(filter(None, [self._end(), *self._pace()])), " · ".join(self._details())
-        continuation = (
-            self._continuation() if self.state == "failed" else ""
-        )  # while it runs, it is in the text beside the card
+        # while the work runs, it is in the text beside the card
+        continuation = self._continuation() if self.state == "failed" else ""
         quota = [cards.line(str(self.quota), muted=True), cards.bar(self.quota.used / self.quota.most)] if self.quota else []
         return cards.card(
             self.state,
