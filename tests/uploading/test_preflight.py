@@ -433,6 +433,7 @@ def test_a_pool_of_the_other_kind_is_a_problem(
         ({"max_price": "10"}, "max_price='10'"),
         ({"max_price": float("nan")}, "max_price=nan"),
         ({"pool_id": 1.5}, "pool_id=1.5"),
+        ({"df": pd.DataFrame({"user_id": ["a"], "amount": [1]}), "pool_id": None}, "No pool is given"),
     ],
 )
 def test_a_wrong_argument_is_an_error_as_in_the_upload(
@@ -440,7 +441,7 @@ def test_a_wrong_argument_is_an_error_as_in_the_upload(
 ) -> None:
     since = len(toloka.requests)
     with pytest.raises(tf.InputError, match=sentence):
-        tf.preflight(IMAGES, client, **({"pool_id": "1", "overlap": 1} | arguments))
+        tf.preflight(client=client, **({"df": IMAGES, "pool_id": "1", "overlap": 1} | arguments))
     assert len(toloka.requests) == since
 
 
@@ -451,6 +452,11 @@ def test_a_wrong_argument_is_an_error_as_in_the_upload(
 def test_an_argument_of_another_upload_names_it(client: tf.AsyncTolokaClient, name: str, verb: str) -> None:
     with pytest.raises(TypeError, match=rf"verb=tf\.{verb}\b"):
         tf.preflight(IMAGES, client, **{"pool_id": "1", name: 1})
+
+
+def test_a_frame_of_bonuses_without_a_verb_names_it(client: tf.AsyncTolokaClient) -> None:
+    with pytest.raises(tf.InputError, match=r"(?s)bonuses.*verb=tf\.create_user_bonuses"):
+        tf.preflight(pd.DataFrame({"user_id": USERS[:1], "amount": [1]}), client)
 
 
 def test_the_limit_of_the_price_is_an_argument_of_preflight_and_changes_nothing(client: tf.AsyncTolokaClient) -> None:
@@ -611,6 +617,26 @@ def test_a_price_that_depends_on_tolokers_is_not_known_and_over_every_limit(clie
 def test_a_page_without_a_reward_costs_nothing_however_many_there_are(client: tf.AsyncTolokaClient) -> None:
     report = tf.preflight(IMAGES, client, create_pool(client, reward_per_assignment=0), infinite_overlap=True)
     assert (report.pages, report.price) == (None, 0)
+
+
+def test_a_training_costs_nothing(client: tf.AsyncTolokaClient) -> None:
+    project_id = tf.run(client.get_pool(create_pool(client)))["project_id"]
+    training = {
+        "project_id": project_id,
+        "private_name": "Practice",
+        "assignment_max_duration_seconds": 600,
+        "mix_tasks_in_creation_order": True,
+        "shuffle_tasks_in_task_suite": True,
+        "training_tasks_in_task_suite_count": 2,
+        "task_suites_required_to_pass": 1,
+        "inherited_instructions": True,
+    }
+    training_id = tf.run(client.create_training(training))["id"]
+    frame = pd.DataFrame({"INPUT:image": ["/1.jpg"], "GOLDEN:result": ["cat"], "HINT:text": ["Look at the ears."]})
+    report = tf.preflight(frame, client, training_id, allow_defaults=True)
+    assert (report.ok, report.created, report.price, report.control_tasks_missing) == (True, 1, 0, 0)
+    results = tf.create_tasks(frame, client, training_id, allow_defaults=True, max_price=0, progress=False)
+    assert results["status"].tolist() == ["CREATED"]
 
 
 def test_a_price_above_the_balance_is_not_ok(client: tf.AsyncTolokaClient) -> None:

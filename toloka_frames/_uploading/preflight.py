@@ -155,6 +155,7 @@ async def examined(
     """Return the report of `preflight`."""
     prepare = with_client_checked(_prepare_of(verb, arguments))
     _check_fee(fee)
+    _check_verb(verb, df, has_pool=bool(args) or "pool_id" in arguments)
     with collected_rejections() as rejections:
         job = cast("FrameUpload", prepare(df, client, *args, **arguments))
         outlook = await job.look_ahead()
@@ -208,6 +209,14 @@ def _prepare_of(verb: Verb, arguments: Mapping[str, Any]) -> Verb:
                 raise TypeError(f"preflight() needs verb=tf.{others[0]} for the argument {name!r}")
             raise unknown_keyword("preflight", name, signature)
     return prepare
+
+
+def _check_verb(verb: Verb, df: Any, *, has_pool: bool) -> None:
+    """Raise InputError if the frame is one of bonuses, and the verb that of tasks."""
+    columns = set(getattr(df, "columns", ()))
+    if verb is create_tasks and not has_pool and columns >= {"user_id", "amount"} and "pool_id" not in columns:
+        message = "No pool is given for the tasks, and the columns are those of bonuses."
+        raise InputError(message, column="verb", hint="For bonuses, give verb=tf.create_user_bonuses.")
 
 
 def _check_fee(fee: Any) -> None:

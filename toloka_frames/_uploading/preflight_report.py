@@ -26,7 +26,7 @@ DTYPES: dict[str, Any] = {"position": "Int64", "label": object, "column": TEXT_D
 DTYPES |= {"message": TEXT_DTYPE}
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Preflight:
     """What an upload would do, as `tf.preflight` has found it; shown as text, in a notebook as a card.
 
@@ -37,8 +37,9 @@ class Preflight:
         rows: The number of rows in the frame.
         sent: The number of rows that an earlier call of the same upload has sent; they are not sent and paid again.
         refused: The number of rows that would be refused, with the other rows of their suites.
-        created: The number of rows that would be created.
-        requests: The number of requests that would create them, at most.
+        created: The number of rows that would be created, at most: after a request that the service refuses, later ones may
+            not be sent.
+        requests: The number of requests that would be sent, at most likewise.
         bytes: The size of these requests' rows as JSON.
         problems: What is wrong, a row for each value: `position` (Int64) and `label` in the index of the row, missing for what
             concerns the whole frame; `column` of the frame; `field` (its path in the API) and `code` of the service's error,
