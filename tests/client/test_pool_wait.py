@@ -209,6 +209,8 @@ def test_a_failure_in_the_night_is_shown_and_waited_out(failure: Any) -> None:
     assert ["Trying again" in str(report) for report in reports] == [False, True, False]
     assert [report.state for report in reports] == ["running"] * 3
     assert reports[1].age == pytest.approx(6_100, rel=0.1)
+    assert re.match(r"2 pools: 2 open · no answer for 1 h \d+ min · waiting for 1 h \d+ min · No answer: ", str(reports[1]))
+    assert "no answer for 1 h" in reports[1]._repr_html_()
 
 
 @pytest.mark.parametrize("failure", TEMPORARY.values(), ids=TEMPORARY)

@@ -305,12 +305,14 @@ class PoolProgress:
     note: str
 
     def __str__(self) -> str:
-        return " · ".join(filter(None, [*self._summary(), self._waited(), self.note]))
+        # a narrow terminal leaves out the last parts
+        head, *numbers = [*self._summary(), ""]
+        return " · ".join(filter(None, [head, *self._silence(), *numbers, self._waited(), self.note]))
 
     def _repr_html_(self) -> str:
         blocks = [block for pool in self.pools for block in pool.blocks()]
         note = [cards.line(self.note)] if self.note else []
-        return cards.card(self.state, *blocks, *note, cards.line(self._waited(), muted=True))
+        return cards.card(self.state, *blocks, *note, cards.line(" · ".join([self._waited(), *self._silence()]), muted=True))
 
     def _summary(self) -> Iterator[str]:
         if len(self.pools) == 1:
@@ -334,8 +336,11 @@ class PoolProgress:
     def _waited(self) -> str:
         if self.state != "running":
             return f"waited {format_seconds(self.seconds)}"
-        age = f" · status {format_seconds(self.age)} ago" if self.pools else ""
+        age = f" · status {format_seconds(self.age)} ago" if self.pools and not self.note else ""
         return f"waiting for {format_seconds(self.seconds)}{age}"
+
+    def _silence(self) -> list[str]:
+        return [f"no answer for {format_seconds(self.age)}"] if self.note and self.state == "running" else []
 
 
 def named(pool_ids: Sequence[str]) -> str:

@@ -312,8 +312,8 @@ class Watching:
                     "status": pool["status"],
                     "last_close_reason": pool.get("last_close_reason"),
                     "percent": figures.percent,
-                    "submitted": figures.submitted,
-                    "accepted": figures.accepted,
+                    "submitted": _whole(figures.submitted),
+                    "accepted": _whole(figures.accepted),
                     "spent": figures.spent,
                     "answers_an_hour": answers.last_hour(now),
                     "control_answers": control,
@@ -343,3 +343,7 @@ class Watching:
         """Return the history, or only its last rows, one for each pool."""
         frame = pd.DataFrame(self._history[-len(self._ids) if last else 0 :])
         return frame.astype(NUMBERS).assign(time=frame["time"].dt.as_unit("us"))
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else round(number)
