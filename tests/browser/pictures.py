@@ -82,6 +82,7 @@ PICTURES = (
         """,
         r"[2-5]\d,\d{3} of",
         ("Light", "Dark"),
+        first=True,
     ),
     Picture(
         "card-quota",
