@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -20,7 +21,6 @@ from toloka_frames.local import LocalToloka
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 WORKERS = 6  # at least the highest overlap
 USERS = [f"{number:032x}" for number in range(1, 9)]
@@ -714,3 +714,12 @@ def test_a_text_says_everything_in_80_columns(client: tf.AsyncTolokaClient) -> N
         "  ! rows 6, 7  image  The value is not a URL (as 'no address', str).",
         "  ! row 8  image  The value is required, and missing.",
     ]
+
+
+def test_the_text_in_the_docs_is_that_of_its_example(toloka: LocalToloka) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how_to" / "preflight.md").read_text("utf-8")
+    images = pd.DataFrame({"image": [f"https://example.com/{number}.jpg" for number in range(1000)]})
+    images.loc[3, "image"] = "no address"
+    images.loc[5, "image"] = None
+    report = images.pipe(tf.preflight, toloka.client(), toloka.example_pool().id, overlap=3)
+    assert f"```text\n{report}\n```" in page

@@ -91,9 +91,10 @@ def preflight(
 ) -> Preflight:
     """Return what an upload of a DataFrame would do: rows that would be refused, requests, answers, price and time.
 
-    The arguments are those of the upload: in `df.pipe(tf.create_tasks, client, pool_id, overlap=3)`, write `tf.preflight` for
-    `tf.create_tasks`. For another function, name it as `verb`: `df.pipe(tf.preflight, client, pool_id, rows_per_suite=10,
-    overlap=3, verb=tf.create_task_suites)`. Nothing is sent but GET requests, and nothing is recorded in the ledger.
+    The arguments are those of the upload: in `df.pipe(tf.create_tasks, client, pool_id, overlap=3)`, replace `tf.create_tasks`
+    by `tf.preflight`. For another upload, name its function as `verb`: `df.pipe(tf.preflight, client, pool_id,
+    rows_per_suite=10, overlap=3, verb=tf.create_task_suites)`. Only GET requests are sent, and nothing is recorded in the
+    ledger.
 
     All problems are reported, not only the first: what the upload would reject itself, rows that another upload in the ledger
     has created, and values that the service would refuse by the types and limits of the project's fields. The service alone
