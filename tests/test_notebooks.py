@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
 import queue
 import re
@@ -19,6 +20,7 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 from jupyter_core.utils import ensure_event_loop
 from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 from support import stored_notebooks
 
@@ -345,6 +347,39 @@ def test_await_and_ordinary_calls_mix_in_a_cell_and_the_card_of_a_long_pull_is_s
     assert text.startswith("tasks: 300 rows · ")
 
 
+def test_uploads_and_pulls_leave_no_widget(execute: Callable[[NotebookNode], Executed]) -> None:
+    count = "import ipywidgets; len(ipywidgets.Widget.widgets)"
+    refused = (
+        "toloka.faults.answer(403, 'POST /v1/tasks')\npictures(3).pipe(tf.create_tasks, client, new_pool(client), overlap=1)"
+    )
+    upload = "for _ in range(5): pictures(2).pipe(tf.create_tasks, client, new_pool(client), allow_defaults=True)"
+    cells = (count, upload, "scan.to_dataframe();", catching(refused, "tf.UploadError"), count)
+    notebook = execute(notebook_of(POOL, SCAN.format(rows=300), *cells, END)).notebook
+    assert results(notebook)[0] == results(notebook)[-1] == "0"
+    assert len(cards(notebook)) == 7
+
+
+def test_a_notebook_whose_kernel_died_says_which_upload_it_was_and_how_to_go_on(home: Path, tmp_path: Path) -> None:
+    kill = """
+import os
+toloka = LocalToloka(operation_seconds=60).start()
+client = toloka.client()
+toloka.faults.call("GET /v1/operations/*", lambda _: os._exit(1), nth=25)
+pictures(10).pipe(tf.create_tasks, client, new_pool(client), allow_defaults=True, upload_id="cats")
+"""
+    assert home.exists()
+    notebook = notebook_of(POOL, kill)
+    with pytest.raises(DeadKernelError):
+        NotebookClient(notebook, kernel_name=KERNEL, timeout=CELL_SECONDS, resources={"metadata": {"path": tmp_path}}).execute()
+    card, beside = displayed(notebook)
+    assert VIEW in card
+    for kind in ("text/plain", "text/html"):
+        text = html.unescape(beside[kind])
+        assert "tasks: 0 of 10 rows" in text
+        assert "1 running at the service" in text
+        assert "the same call again, or tf.resume('cats', client), continues" in text
+
+
 @pytest.mark.parametrize("code", PULLS.values(), ids=PULLS)
 def test_stop_ends_a_pull_before_its_end_and_the_client_stays_usable(console: Console, code: str) -> None:
     stopped = console.run("sent = len(toloka.requests)\n" + catching(code), stop_at="rows")
@@ -399,11 +434,9 @@ def test_a_watch_is_updated_in_its_own_cell_while_others_run(
     assert (busy, tasks) == ("busy\n", "[]")
 
 
-def catching(code: str) -> str:
+def catching(code: str, errors: str = "(KeyboardInterrupt, asyncio.CancelledError)") -> str:
     """Return the cell with Stop caught in it, because IPython cannot print some of the tracebacks."""
-    return (
-        f"try:\n{textwrap.indent(code, '    ')}\nexcept (KeyboardInterrupt, asyncio.CancelledError):\n    print('stopped here')"
-    )
+    return f"try:\n{textwrap.indent(code, '    ')}\nexcept {errors}:\n    print('stopped here')"
 
 
 def notebook_of(*cells: str) -> NotebookNode:

@@ -520,4 +520,4 @@ def test_a_pull_shows_pages_and_about_how_many_rows_there_are_where_one_request_
     assert "app items: 2 of about 6 rows" in {str(progress).split(" · ")[0] for progress in shown}
     assert str(shown[-1]).startswith("app items: 6 rows · done in ")
     assert "3 pages" in str(shown[-1])
-    assert all(progress._fraction() < 1 for progress in shown if progress.state == "running")
+    assert all((progress._fraction() or 0) < 1 for progress in shown if progress.state == "running")

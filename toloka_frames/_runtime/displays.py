@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 LINE_SECONDS, MAX_LINE_SECONDS = 10.0, 600.0
 # Slow enough that a terminal over a network keeps up.
 TEXT_SECONDS = 0.2
-# A card's text is stored in the notebook, and each of its updates marks the notebook as changed.
-STORED_SECONDS = 5.0
+# A card's text is stored in the notebook, and each of its updates marks the notebook as changed: often at first, then less.
+MIN_STORED_SECONDS, MAX_STORED_SECONDS = 0.5, 5.0
 # what ends the line of a terminal that understands it: erase the rest of the line
 ERASE = "\x1b[K"
 SEPARATOR = " · "
@@ -224,7 +224,7 @@ class CardDisplay:
             return
         self._widget.value = report._repr_html_()
         if report.seconds >= self._next:
-            self._next = report.seconds + STORED_SECONDS
+            self._next = report.seconds + min(max(report.seconds, MIN_STORED_SECONDS), MAX_STORED_SECONDS)
             self._stored.update(_stored(report), raw=True)
 
     def _open(self, report: Report) -> None:
