@@ -43,7 +43,9 @@ def reject_created_rows(
         since=since,
         hint=_ways_on(ids[0], new_rows_call, len(rows) - len(positions)),
     )
-    reject(error, positions, [f"The upload {', '.join(map(repr, ids))} has created a row like this."] * len(positions))
+    reject(
+        error, positions, [f"The upload {', '.join(map(repr, ids))} has created a row like this, or may have."] * len(positions)
+    )
 
 
 def find_like_rows(hashes: Hashes, created: Sequence[CreatedRows]) -> tuple[np.ndarray[Any, Any], list[CreatedRows]]:
