@@ -17,7 +17,7 @@ from support.virtual_clock import run_virtual
 
 import toloka_frames as tf
 from toloka_frames._runtime.concurrency import WorkerPool
-from toloka_frames._runtime.displays import CardDisplay, LineDisplay, LogDisplay, choose
+from toloka_frames._runtime.displays import LineDisplay, LogDisplay, choose
 from toloka_frames._runtime.event_loop import run
 from toloka_frames._runtime.progress import Quota
 from toloka_frames._runtime.tracker import READING, RUNNING, SENDING, ProgressTracker, current_progress, track_progress
@@ -392,7 +392,7 @@ def test_reading_a_list_shows_retries_and_waits(scripted: Scripted) -> None:
     assert (updates[-1].retries, updates[-1].waiting, updates[-1].state) == (len(scripted.requests) - 1, "", "done")
 
 
-@pytest.mark.parametrize(("name", "kind"), [("text", LineDisplay), ("log", LogDisplay), ("notebook", CardDisplay)])
+@pytest.mark.parametrize(("name", "kind"), [("text", LineDisplay), ("log", LogDisplay)])
 def test_a_display_can_be_chosen_by_name(name: str, kind: type) -> None:
     assert isinstance(choose(name), kind)  # type: ignore[arg-type]
 

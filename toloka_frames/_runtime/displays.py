@@ -94,8 +94,8 @@ def choose(progress: DisplayName | Callable[[Any], object]) -> Display | None:
     if callable(progress):
         return _CallbackDisplay(progress)
     displays: dict[str, Callable[[], Display]] = {
-        "auto": _automatic,
-        "notebook": _of_notebook,
+        "auto": lambda: _LaterDisplay(_automatic),
+        "notebook": lambda: _LaterDisplay(_of_notebook),
         "text": _of_stderr,
         "log": LogDisplay,
     }
@@ -140,6 +140,18 @@ class _Drawing:
             self._display = None
         if report.state != "running":
             self._display = None
+
+
+class _LaterDisplay:
+    """A display that is chosen when it is drawn: only the thread of a cell of marimo knows that it is one."""
+
+    def __init__(self, choose: Callable[[], Display]) -> None:
+        self._choose = choose
+        self._display: Display | None = None
+
+    def show(self, report: Report) -> None:
+        self._display = self._display or self._choose()
+        self._display.show(report)
 
 
 class _CallbackDisplay:
