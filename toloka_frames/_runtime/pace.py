@@ -56,6 +56,7 @@ class Work:
         wait_seconds: How long everything is still going to wait.
         quota: The quota that its rows use, if known.
         quota_waits: How many times it has waited for a quota, the rows done before the latest time, and the seconds of all.
+        sent_before: The rows of requests that wait to be sent again; they have used the quota.
     """
 
     seconds: float
@@ -67,6 +68,7 @@ class Work:
     wait_seconds: float = 0.0
     quota: Quota | None = None
     quota_waits: tuple[int, int, float] = (0, 0, 0.0)
+    sent_before: int = 0
 
     @property
     def averages(self) -> Averages:
@@ -137,7 +139,7 @@ def _work_seconds(work: Work, rate: float) -> float:
 
 def _quota_seconds(work: Work, rate: float) -> float:
     """Return how long the rest takes if it has to wait for a known quota; 0 if the quota is large enough for it."""
-    beyond = work.unsent - (work.quota.most - work.quota.used) if work.quota else 0
+    beyond = work.unsent - work.sent_before - (work.quota.most - work.quota.used) if work.quota else 0
     if work.quota is None or beyond <= 0:
         return 0.0
     minutes = math.ceil(beyond / work.quota.most) - 1

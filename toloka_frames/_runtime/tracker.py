@@ -203,9 +203,11 @@ class ProgressTracker:
             self.enter(state)
             self._note_idle()
 
-    def use_quota(self, quota: Quota) -> None:
-        """Note how much of a quota is used."""
+    def use_quota(self, quota: Quota, rows: int = 0) -> None:
+        """Note how much of a quota is used, and that the request which the running code belongs to has used it for its rows."""
         self._quota, self._quota_since = quota, self.clock()
+        if rows and (request := _request.get()) is not None:
+            request.rows = rows
 
     def end(self, state: State, error: BaseException | None = None) -> None:
         """Stop the clock, and note why the work has failed."""
@@ -288,6 +290,7 @@ class ProgressTracker:
             max(ends, default=0.0),
             self._quota and self._quota.after(now - self._quota_since),
             (*self._quota_waits, idle.until(now).get(QUOTA, 0.0)),
+            sum(request.rows for request in self._requests if not request.is_at_work),
         )
 
     # -- how they are counted

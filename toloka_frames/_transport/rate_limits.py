@@ -82,7 +82,7 @@ class RateLimiter:
         usage, progress = await self.usage(), current_progress()
         progress.use_quota(usage.last_minute(what))  # before it is waited for
         await self._use(what, count, what)
-        progress.use_quota(usage.last_minute(what))
+        progress.use_quota(usage.last_minute(what), count)
 
     async def record_rejection(self, call: str, error: QuotaExceeded) -> None:
         """Make all clients of the account wait for the time in a rejection (429)."""
