@@ -619,6 +619,28 @@ def test_a_page_without_a_reward_costs_nothing_however_many_there_are(client: tf
     assert (report.pages, report.price) == (None, 0)
 
 
+@pytest.mark.parametrize(
+    ("overlaps", "size", "pages"),
+    [
+        ([3] * 10, 5, 6),
+        ([3] * 7, 5, 6),  # the last page is not full
+        ([2], 5, 2),
+        ([1, 4, 2, 3, 1], 2, 4 + 2 + 1),  # 4 3, 2 1, 1
+        ([1, 1, 5], 1, 7),
+        ([1, 1, 1, 5], 4, 5),
+    ],
+)
+def test_pages_are_those_of_blocks_in_the_order_of_overlaps(
+    toloka: LocalToloka, client: tf.AsyncTolokaClient, overlaps: list[int], size: int, pages: int
+) -> None:
+    pool_id = create_pool(client, mixer_config=MIXER | {"real_tasks_count": size})
+    frame = pd.DataFrame({"image": [f"/{row}.jpg" for row in range(len(overlaps))], "TASK:overlap": overlaps})
+    report = tf.preflight(frame, client, pool_id)
+    assert (report.pages, report.answers, report.price) == (pages, sum(overlaps), round(0.02 * pages, 2))
+    tf.create_tasks(frame, client, pool_id, progress=False)
+    check_price(toloka, client, pool_id, report)
+
+
 def test_a_training_costs_nothing(client: tf.AsyncTolokaClient) -> None:
     project_id = tf.run(client.get_pool(create_pool(client)))["project_id"]
     training = {
