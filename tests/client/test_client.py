@@ -47,7 +47,9 @@ def test_data_that_contains_the_token_is_not_masked(scripted: Scripted) -> None:
 
 def test_the_repr_of_a_client_is_its_url(scripted: Scripted) -> None:
     assert repr(scripted.async_client()) == f"<AsyncTolokaClient of {scripted.url}>"
-    assert repr(tf.AsyncTolokaClient("token", "SANDBOX")) == "<AsyncTolokaClient of https://sandbox.toloka.dev>"
+    assert repr(tf.AsyncTolokaClient("token", "SANDBOX")) == "<AsyncTolokaClient of SANDBOX, https://sandbox.toloka.dev>"
+    shared = tf.TolokaClient("token", act_under_account_id="requester-7")
+    assert repr(shared) == "<TolokaClient of PRODUCTION, https://toloka.dev, for account requester-7>"
 
 
 @pytest.mark.parametrize("value", ["", None, 5.0])

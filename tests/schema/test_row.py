@@ -8,6 +8,7 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from IPython.lib.pretty import pretty
 from support.scripted_server import Scripted, reply
 
 import toloka_frames as tf
@@ -72,3 +73,31 @@ def test_copies_are_rows(duplicate: Callable[[tf.Row], tf.Row]) -> None:
 def test_completion_offers_the_keys_that_are_names() -> None:
     assert {"status", "items"} <= set(dir(tf.Row({"status": "NEW", "not a name": 1})))
     assert "not a name" not in dir(tf.Row({"not a name": 1}))
+
+
+NESTED = tf.Row(
+    status="NEW", counts=tf.Row(real_tasks_count=5, golden_tasks_count=0, training_tasks_count=0), tags=["a" * 40, "b" * 40]
+)
+SHOWN = """\
+{'status': 'NEW',
+ 'counts': {'real_tasks_count': 5,
+            'golden_tasks_count': 0,
+            'training_tasks_count': 0},
+ 'tags': ['aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',
+          'bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb']}"""
+
+
+def test_ipython_shows_nested_objects_below_their_keys() -> None:
+    assert pretty(NESTED) == SHOWN
+    assert pretty(tf.Row()) == "{}"
+    assert repr(NESTED) == repr(dict(NESTED))
+
+
+def test_ipython_shows_an_object_in_a_list_at_its_indentation() -> None:
+    assert pretty([NESTED]) == "[" + SHOWN.replace("\n", "\n ") + "]"
+
+
+def test_ipython_shows_an_object_that_contains_itself() -> None:
+    row = tf.Row(id="1")
+    row["self"] = row
+    assert "Recursion" in pretty(row)

@@ -80,7 +80,7 @@ class BaseClient(Lists, ProjectCalls, PoolCalls, TrainingCalls, TaskCalls, Peopl
 
     def __repr__(self) -> str:
         # a traceback that shows local variables also shows a client whose constructor failed
-        return f"<{type(self).__name__}{f' of {self.service.url}' if vars(self) else ''}>"
+        return f"<{type(self).__name__}{f' of {self.service.place}' if vars(self) else ''}>"
 
     def quota(self) -> pd.DataFrame:
         """Return the account's rate limits and how much of them this process has used. Sends no request.

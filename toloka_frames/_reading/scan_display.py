@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import textwrap
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from toloka_frames._runtime import cards
 from toloka_frames._schema.columns import EXTRA, TEXT, Column, SpecFields
 from toloka_frames._validation import nearest_hint
 
@@ -35,13 +35,13 @@ def as_text(request: ListRequest, limit: str, columns: Sequence[Column | SpecFie
 
 def as_html(request: ListRequest, limit: str, columns: Sequence[Column | SpecFields]) -> str:
     """Return a small table for a notebook: what is requested, and the columns with their types."""
-    given = ", ".join(f"<code>{_code(f'{name}={value!r}')}</code>" for name, value in request.given.items())
-    rows = "".join(f"<tr><td><code>{_code(name)}</code></td><td>{_code(kind)}</td></tr>" for name, kind in _columns(columns))
+    given = ", ".join(f"<code>{cards.escape(f'{name}={value!r}')}</code>" for name, value in request.given.items())
+    named = list(_columns(columns))
     return (
-        f"<div><b>Scan of {_code(request.resource.name)}</b>: no rows requested yet, pages of {int(limit):,} rows<br>"
-        f"filters: {given or 'none'}<br>rows: {_code(METHODS)}"
-        f"<details><summary>columns</summary><table><thead><tr><th>column</th><th>type</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table></details></div>"
+        f'<div class="{cards.NOT_MATHEMATICS}" style="max-width:60em;overflow-wrap:anywhere;line-height:1.5">'
+        f"<b>Scan of {cards.escape(request.resource.name)}</b>: no rows requested yet, pages of {int(limit):,} rows<br>"
+        f"filters: {given or 'none'}<br>rows: {cards.escape(METHODS)}"
+        f"<details><summary>{len(named)} columns</summary>{cards.table(['column', 'type'], named)}</details></div>"
     )
 
 
@@ -65,7 +65,3 @@ def _columns(columns: Sequence[Column | SpecFields]) -> Iterator[tuple[str, str]
         else:
             yield column.name, str(column.type)
     yield EXTRA, str(TEXT)
-
-
-def _code(text: str) -> str:
-    return html.escape(text, quote=True)

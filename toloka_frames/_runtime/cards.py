@@ -47,11 +47,22 @@ def bar(fraction: float | None, state: State = "running") -> str:
     )
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int] = ()) -> str:
-    """Return a small table of plain texts, which are escaped; columns at the positions `numbers` are aligned to the right."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int] = (), one_line: bool = False) -> str:
+    """Return a small table of plain texts, which are escaped.
+
+    Args:
+        columns: The names of the columns.
+        rows: The texts of each row.
+        numbers: The positions of columns that are aligned to the right.
+        one_line: Whether each cell stays in one line; a table that is too wide can then be scrolled.
+    """
+    # Jupyter's stylesheet sets white-space for each cell
+    breaks = "white-space:nowrap" if one_line else "overflow-wrap:break-word"
+    body = "".join(_row("td", row, numbers, breaks) for row in rows)
     return (
-        '<table style="border-collapse:collapse;margin:4px 0;background:none;overflow-wrap:break-word">'
-        f"{_row('th', columns, numbers)}{''.join(_row('td', row, numbers) for row in rows)}</table>"
+        f'<div style="overflow-x:{"auto" if one_line else "visible"}">'
+        '<table style="border-collapse:collapse;margin:4px 0;background:none">'
+        f"{_row('th', columns, numbers, breaks)}{body}</table></div>"
     )
 
 
@@ -60,10 +71,10 @@ def escape(text: str) -> str:
     return html.escape(text, quote=True)
 
 
-def _row(tag: str, cells: Sequence[str], numbers: Sequence[int]) -> str:
-    return f'<tr style="background:none">{"".join(_cell(tag, text, i in numbers) for i, text in enumerate(cells))}</tr>'
+def _row(tag: str, cells: Sequence[str], numbers: Sequence[int], breaks: str) -> str:
+    return f'<tr style="background:none">{"".join(_cell(tag, text, i in numbers, breaks) for i, text in enumerate(cells))}</tr>'
 
 
-def _cell(tag: str, text: str, number: bool) -> str:
-    style = f"padding:1px 10px 1px 0;border:0;border-bottom:{LINE};text-align:{'right' if number else 'left'}"
+def _cell(tag: str, text: str, number: bool, breaks: str) -> str:
+    style = f"padding:1px 10px 1px 0;border:0;border-bottom:{LINE};text-align:{'right' if number else 'left'};{breaks}"
     return f'<{tag} style="{style}">{escape(text)}</{tag}>'

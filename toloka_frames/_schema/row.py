@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pprint import pformat
 from typing import Any
 
 
@@ -35,6 +36,14 @@ class Row(dict[str, Any]):
             del self[name]
         except KeyError:
             raise _unknown(self, name) from None
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Show the object in IPython and notebooks with each key in a line, and nested objects aligned below their own keys."""
+        first, *others = ["{...}"] if cycle else pformat(dict(self), sort_dicts=False).splitlines()
+        printer.text(first)
+        for line in others:
+            printer.break_()  # a new line at the indentation of a list around this object
+            printer.text(line)
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *filter(str.isidentifier, self)]

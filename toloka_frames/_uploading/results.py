@@ -213,6 +213,14 @@ class Results:
         """Return the number of objects in each status as a sentence."""
         return ", ".join(f"{count:,} {status}" for status, count in self.counts().most_common()) + "."
 
+    def report(self) -> str:
+        """Return for the card of an upload that ended how many rows are INVALID, why and where they are, or the summary."""
+        counts = self.counts()
+        if not counts["INVALID"]:
+            return self.summary()
+        numbers = f"{counts.pop('INVALID'):,} INVALID, {', '.join(f'{count:,} {status}' for status, count in counts.items())}"
+        return f"{numbers.rstrip(', ')}. {self.commonest_error()} tf.failed(df, results) has these rows and the reasons."
+
     def commonest_error(self) -> str:
         """Return the most frequent error of INVALID objects as a sentence, or ""."""
         invalid = self._status.equals("INVALID")

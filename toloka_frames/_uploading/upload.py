@@ -430,6 +430,7 @@ class Upload(RowJob):
         ok_statuses = {"CREATED", "INVALID"} if state.flags.get(entry.kind.skip_flag) else {"CREATED"}
         hint = RETRY_HINT if entry.kind.idempotent else RETRY_APP_ITEMS_HINT
         self._raise_for_results(sender.error or earlier, ok_statuses, hint)
+        tracker.note = self._results.report()
         if state.flags.get(entry.kind.open_flag):
             await self._open(ledger, entry, sender)
         if entry.ended and is_settled:
