@@ -122,7 +122,7 @@ def test_the_line_shows_rows_requests_waits_and_retries() -> None:
         tracker.enter(RUNNING, 15)
         progress = tracker.progress()
         assert str(progress) == (
-            "tasks: 30 of 100 rows · 9.3 s left · 7.5 rows/s · requests: 1 waiting, 1 running at the service, 2 done · "
+            "tasks: 30 of 100 rows · 10 s left · 7.5 rows/s · requests: 1 waiting, 1 running at the service, 2 done · "
             "2 retries · the same call again, or tf.resume('cats', client), continues"
         )
         with tracker.wait("the quota", 41):
@@ -179,7 +179,7 @@ def test_the_longest_of_several_waits_is_shown() -> None:
     with tracker.wait("the service", 3):
         with tracker.wait("the quota", 60), tracker.wait("the quota", 60):
             assert tracker.waiting == "the quota, 1 min to go"
-        assert tracker.waiting == "the service, 3.0 s to go"
+        assert tracker.waiting == "the service, 3 s to go"
         with tracker.wait("another process"):
             assert tracker.waiting == "another process"
     with pytest.raises(OSError, match="disk"), tracker.wait("the quota", 60):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -47,6 +48,10 @@ class Quota:
 @dataclass(frozen=True)
 class Progress:
     """How far work has got; the argument of a progress callable.
+
+    With `progress="auto"` it is shown as a card in a notebook (Jupyter, marimo), as one line in a terminal, and elsewhere, for
+    example in CI, as a line on standard error after ten seconds and then ever more rarely. "notebook" and "text" choose one of
+    these; "log" writes such lines to the logger `toloka_frames`.
 
     Attributes:
         title: What is being done, for example "tasks".
@@ -107,7 +112,11 @@ class Progress:
         pace, details = " · ".join(filter(None, [self._end(), *self._pace()])), " · ".join(self._details())
         # while the work runs, it is in the text beside the card
         continuation = self._continuation() if self.state == "failed" else ""
-        quota = [cards.line(str(self.quota), muted=True), cards.bar(self.quota.used / self.quota.most)] if self.quota else []
+        quota = (
+            [cards.line(str(self.quota), muted=True), cards.bar(self.quota.used / self.quota.most, "stopped")]
+            if self.quota
+            else []
+        )
         return cards.card(
             self.state,
             cards.line(self._count(), strong=True),
@@ -148,7 +157,7 @@ class Progress:
 
     def _pace(self) -> Iterator[str]:
         if self.seconds_left is not None:
-            yield f"{duration(self.seconds_left)} left"
+            yield f"{duration(math.ceil(self.seconds_left))} left"
         if self.waiting:
             yield f"waiting for {self.waiting}"
         if self.rate and self.unit != "%":
@@ -177,10 +186,9 @@ def counted(number: int, singular: str, plural: str = "") -> str:
 
 def duration(seconds: float) -> str:
     """Return a time in seconds, minutes or hours, in steps that are small beside it."""
-    if seconds < 10:  # noqa: PLR2004 -- one digit
-        return f"{seconds:.1f} s"
     if seconds < MINUTE:
-        return f"{seconds:.0f} s"
+        digits = 1 if isinstance(seconds, float) and seconds < 10 else 0  # noqa: PLR2004 -- one digit
+        return f"{seconds:.{digits}f} s"
     if seconds < HOUR:
         minutes, rest = divmod(round(seconds), MINUTE)
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
