@@ -423,8 +423,11 @@ class AppCalls(BaseCalls):
             Conflict: If the batch's status is not PROCESSING.
 
         Example:
-            >>> client.start_app_batch(app_project.id, batch.id)
-            >>> client.stop_app_batch(app_project.id, batch.id)
+            >>> try:
+            ...     client.stop_app_batch(app_project.id, batch.id)
+            ... except tf.Conflict:
+            ...     print("it is not being labelled")
+            it is not being labelled
 
         Source: Apps API, "Stop batch processing".
         """
@@ -443,9 +446,11 @@ class AppCalls(BaseCalls):
             Conflict: If the batch is not stopped.
 
         Example:
-            >>> client.start_app_batch(app_project.id, batch.id)
-            >>> client.stop_app_batch(app_project.id, batch.id)
-            >>> client.resume_app_batch(app_project.id, batch.id)
+            >>> try:
+            ...     client.resume_app_batch(app_project.id, batch.id)
+            ... except tf.Conflict:
+            ...     print("it was not stopped")
+            it was not stopped
 
         Source: Apps API, "Resume batch processing".
         """
