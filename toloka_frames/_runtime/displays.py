@@ -28,8 +28,6 @@ LINE_SECONDS, MAX_LINE_SECONDS = 10.0, 600.0
 TEXT_SECONDS = 0.2
 # A card's text is stored in the notebook, and each of its updates marks the notebook as changed: often at first, then less.
 MIN_STORED_SECONDS, MAX_STORED_SECONDS = 0.5, 5.0
-# what ends the line of a terminal that understands it: erase the rest of the line
-ERASE = "\x1b[K"
 SEPARATOR = " · "
 
 logger = logging.getLogger("toloka_frames")
@@ -202,6 +200,7 @@ class TextDisplay:
 
     def __init__(self) -> None:
         self._next = 0.0
+        self._columns = 0
 
     def show(self, report: Report) -> None:
         """Write the line if it is due."""
@@ -211,8 +210,11 @@ class TextDisplay:
         self._next = report.seconds + TEXT_SECONDS
         # a character in the last column makes some terminals begin another line
         width = _columns() - 1
-        text = f"{ERASE}\n".join(lines_of(str(report), width)) + f"{ERASE}\n" if ended else fitted(str(report), width) + ERASE
-        sys.stderr.write(f"\r{text}")
+        first, *others = lines_of(str(report), width) if ended else [fitted(str(report), width)]
+        # spaces erase the rest of the line in any terminal; sequences that erase are not known to all on Windows
+        rest = " " * max(min(self._columns, width) - _columns_of(first), 0)
+        self._columns = _columns_of(first)
+        sys.stderr.write("\r" + "\n".join([first + rest, *others]) + ("\n" if ended else ""))
         sys.stderr.flush()
 
 
