@@ -15,7 +15,8 @@ from matplotlib import image
 from matplotlib import pyplot as plt
 from matplotlib.patches import Rectangle, StepPatch
 from matplotlib.text import Annotation, Text
-from support.plot_pictures import PLOTS, STYLES, TOLERANCE, answers, difference, grey, stored
+from support.all_cases import ALL_CASES
+from support.plot_pictures import PLOTS, STYLES, TOLERANCE, answers, difference, grey
 
 import toloka_frames as tf
 
@@ -181,6 +182,20 @@ def test_agreement_has_a_bar_for_all_tasks_for_each_label_and_for_tasks_without_
     assert widths == [[0.5, 0.5, 1, 0], [0.25, 0.5, 0, 0], [0.25, 0, 0, 1]]
 
 
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        ([True, True, 1, 1], ["True", "1"]),
+        ([["a", "b"], ["a", "b"], ["c"], ["c"]], ["a, b", "c"]),
+        ([{"a": 1, "b": 2}, {"b": 2, "a": 1}, 0.5, 0.5], ['{"a": 1, "b": 2}', "0.5"]),
+    ],
+)
+def test_labels_of_any_type_are_told_apart(labels: list[Any], shown: list[str]) -> None:
+    frame = answers(4).assign(**{"OUTPUT:result": pd.Series(labels, dtype=object), "ASSIGNMENT:status": "ACCEPTED"})
+    axes = frame.assign(**{"ASSIGNMENT:task_id": ["t1", "t1", "t2", "t2"]}).pipe(tf.plot_agreement)
+    assert {label.get_text() for label in axes.get_yticklabels()} == {"all tasks", *shown}
+
+
 def test_steps_are_the_counts_of_over_time() -> None:
     axes = answers().pipe(tf.plot_over_time, "1h")
     counts = answers().pipe(tf.over_time, "1h")
@@ -225,10 +240,11 @@ ODD_NAMES = ["$a_b$ and $", "", "two\nlines", "Ж" * 60, "W" * 60, "50 % \\frac"
 HARD: dict[str, Callable[[Axes | None], Axes]] = {
     "300 long statuses": lambda ax: progress_of(LONG, 10**9).pipe(tf.plot_progress, ax=ax),
     "100,000 workers": lambda ax: workers_of(100_000).pipe(tf.plot_workers, ax=ax),
-    "100,000 answers": lambda ax: answers(100_000, hours=9_000).pipe(tf.plot_over_time, ax=ax),
-    "300 long labels": lambda ax: answers(9_000, labels=tuple(LONG)).pipe(tf.plot_agreement, ax=ax),
+    "a year of hours": lambda ax: answers(3_000, hours=9_000).pipe(tf.plot_over_time, ax=ax),
+    "300 long labels": lambda ax: answers(3_000, labels=tuple(LONG)).pipe(tf.plot_agreement, ax=ax),
 }
 INPUTS: dict[str, Callable[[Axes | None], Axes]] = HARD | {
+    "100,000 answers": lambda ax: answers(100_000, hours=9_000).pipe(tf.plot_over_time, ax=ax),
     "one status": lambda ax: progress_of(["NEW"]).pipe(tf.plot_progress, ax=ax),
     "nothing done": lambda ax: (progress_of(["NEW", "DONE"]) * 0).pipe(tf.plot_progress, ax=ax),
     "odd names": lambda ax: progress_of(ODD_NAMES).pipe(tf.plot_progress, ax=ax),
@@ -262,8 +278,16 @@ def test_on_a_figure_of_its_own_no_text_is_cut_or_overlaps(name: str) -> None:
     assert faults_of_layout(INPUTS[name](None)) == []
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("name", HARD)
+# half of the pairs by default: each input in two places, and each place with two inputs
+PAIRS = [
+    (name, place)
+    for row, name in enumerate(HARD)
+    for column, place in enumerate(PLACES)
+    if ALL_CASES or (row + column) % 2 == 0
+]
+
+
+@pytest.mark.parametrize(("name", "place"), PAIRS)
 def test_on_given_axes_no_text_is_cut_or_overlaps(name: str, place: str) -> None:
     assert faults_of_layout(HARD[name](PLACES[place]())) == []
 
@@ -316,7 +340,7 @@ def visible_texts(axes: Axes) -> list[Text]:
 @pytest.mark.parametrize("name", PLOTS)
 def test_a_plot_looks_like_its_reference_picture(name: str, style: str) -> None:
     with plt.style.context(STYLES[style]):
-        assert difference(grey(PLOTS[name]()), stored(name, style)) < TOLERANCE
+        assert difference(grey(PLOTS[name]()), name, style) < TOLERANCE
 
 
 @pytest.mark.parametrize("name", PLOTS)
@@ -327,7 +351,9 @@ def test_a_plot_without_one_of_its_bars_points_or_texts_differs_from_the_picture
         axes.figure.set_layout_engine("none")  # type: ignore[union-attr]  # so that nothing else moves
         missing = [artist for other in axes.figure.axes for artist in drawn_artists(other)]
         assert len(missing) >= 10
-        unnoticed = [artist for artist in missing if not is_missed(axes, artist, stored(name, "light"))]
+        if not ALL_CASES:  # a third of them: neighbours are of one kind, such as the labels of an axis
+            missing = missing[::3]
+        unnoticed = [artist for artist in missing if not is_missed(axes, artist, name)]
     assert unnoticed == []
 
 
@@ -336,11 +362,11 @@ def drawn_artists(axes: Axes) -> list[Any]:
     return [*visible_texts(axes), *bars, *axes.lines, *axes.collections]
 
 
-def is_missed(axes: Axes, artist: Any, picture: np.ndarray[Any, Any]) -> bool:
+def is_missed(axes: Axes, artist: Any, name: str) -> bool:
     """Return whether the plot differs from the picture while something of it is not drawn."""
     before = artist.get_alpha()
     artist.set_alpha(0)
-    differs = difference(grey(axes), picture) > TOLERANCE
+    differs = difference(grey(axes), name, "light") > TOLERANCE
     artist.set_alpha(before)
     return differs
 

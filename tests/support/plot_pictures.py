@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,18 +85,27 @@ def stored(name: str, style: str) -> Pixels:
     return np.asarray(image.imread(FOLDER / f"{name}_{style}.png"), np.float64)[:, :, 0]
 
 
-def difference(picture: Pixels, reference: Pixels) -> float:
-    """Return the largest difference in brightness of any small part of two pictures, from 0 to 1; small shifts are none."""
-    assert picture.shape == reference.shape
-    part, known = _means(picture), _means(reference)
-    shifted = [np.roll(known, (down, right), (0, 1)) for down in range(-SHIFT, SHIFT + 1) for right in range(-SHIFT, SHIFT + 1)]
-    return float(np.maximum(part - np.max(shifted, axis=0), np.min(shifted, axis=0) - part).max())
+def difference(picture: Pixels, name: str, style: str) -> float:
+    """Return the largest difference in brightness of any small part from the reference, from 0 to 1; small shifts are none."""
+    darkest, brightest = bounds(name, style)
+    part = _means(picture)
+    assert part.shape == darkest.shape
+    return float(np.maximum(part - brightest, darkest - part).max())
+
+
+@cache
+def bounds(name: str, style: str) -> tuple[Pixels, Pixels]:
+    """Return for each small part of a reference picture its brightness where it is shifted: the least and the most."""
+    means, shifts = _means(stored(name, style)), range(-SHIFT, SHIFT + 1)
+    shifted = [np.roll(means, (down, right), (0, 1)) for down in shifts for right in shifts]
+    return np.min(shifted, axis=0), np.max(shifted, axis=0)
 
 
 def _means(picture: Pixels) -> Pixels:
     """Return for each pixel the mean of the window that begins there."""
-    windows = np.lib.stride_tricks.sliding_window_view(picture, (WINDOW, WINDOW))
-    return np.asarray(windows.mean(axis=(2, 3)))
+    sums = np.pad(picture, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    rows = sums[WINDOW:] - sums[:-WINDOW]
+    return np.asarray((rows[:, WINDOW:] - rows[:, :-WINDOW]) / WINDOW**2)
 
 
 if __name__ == "__main__":

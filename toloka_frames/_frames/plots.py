@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -226,20 +227,24 @@ def _joined(frame: pd.DataFrame, step: int) -> pd.DataFrame:
 
 def _agreement(labels: pd.DataFrame) -> pd.DataFrame:
     """Return the number of tasks by label of the majority and by level of agreement, the most frequent label first."""
+    # as text, because True equals 1, and a dict has no hash
+    labels = labels.assign(label=[_label_text(label) for label in labels["label"]])
     votes = labels.groupby(["task", "label"]).size().rename("votes").reset_index("label")
     votes["answers"] = votes.groupby("task")["votes"].sum()
     votes = votes[votes["answers"] > 1].sort_values("votes", ascending=False, kind="stable")
     top = votes[~votes.index.duplicated()]
     share = top["votes"] / top["answers"]
     levels = pd.Series(LEVELS[1], top.index).mask(share == 1, LEVELS[0]).mask(share <= MAJORITY, LEVELS[2])
-    names = top["label"].map(_label_text).where(share > MAJORITY, LEVELS[2])
+    names = top["label"].where(share > MAJORITY, LEVELS[2])
     table = pd.crosstab(names, levels).reindex(columns=LEVELS, fill_value=0)
     order = table.sum(axis=1).sort_values(ascending=False, kind="stable").index
     return table.loc[[*(name for name in order if name != LEVELS[2]), *(name for name in order if name == LEVELS[2])]]
 
 
 def _label_text(label: Any) -> str:
-    return ", ".join(map(str, label)) if isinstance(label, tuple) else str(label)
+    if isinstance(label, tuple):
+        return ", ".join(map(_label_text, label))
+    return json.dumps(label, ensure_ascii=False, sort_keys=True) if isinstance(label, dict) else str(label)
 
 
 def _numbers(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
