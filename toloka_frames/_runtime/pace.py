@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 # Shorter, the rate jumps with each response; longer, it does not show a change.
 WINDOW_SECONDS = 30.0
 SAMPLE_SECONDS = 0.1
-# A request that takes longer than the others is almost done for as long as it takes.
-MOST_OF_REQUEST = 0.95
+# A request that takes longer than the others goes on for a fifth of its age: nobody knows, and "0 s left" for minutes is wrong.
+LATE_SHARE = 0.2
 # Without requests that are followed, the first second and the first rows say nothing about the rest.
 MIN_SECONDS, MIN_SHARE = 1.0, 0.02
 # The averages are of this many requests, the latest that have ended.
@@ -130,10 +130,10 @@ def binding_quota(work: Work, rate: float) -> Quota | None:
 def _work_seconds(work: Work, rate: float) -> float:
     """Return how long the rest takes without waits."""
     request_seconds = work.averages.seconds
-    left = [max(request_seconds - age, 0.0) for _, age in work.at_work]
+    left = [max(request_seconds - age, age * LATE_SHARE) if request_seconds else 0.0 for _, age in work.at_work]
     # the last request begins when one of those at work has ended
     last = min(left, default=0.0) + request_seconds if work.unsent else max(left, default=0.0)
-    done = sum(rows * min(age / request_seconds, MOST_OF_REQUEST) for rows, age in work.at_work) if request_seconds else 0.0
+    done = sum(rows * age / (age + rest) for (rows, age), rest in zip(work.at_work, left, strict=True) if rest)
     return max(((work.total or 0) - work.rows - done) / rate, last)
 
 
