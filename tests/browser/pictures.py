@@ -27,16 +27,22 @@ SCALE = 2  # pixels of a screen of today to each CSS pixel
 MARGIN = 6 * SCALE
 COLOURS = 128
 WAIT_SECONDS = 120
-HIDDEN = ".jp-OutputPrompt, .jp-OutputArea-promptOverlay { display: none } .jp-OutputArea-child { border: 0 !important }"
+HIDDEN = ".jp-OutputPrompt, .jp-OutputArea-promptOverlay, .jp-Cell-inputWrapper { display: none !important }"
 
 START = """
-import threading, time
+import _thread, threading, time
 import pandas as pd
 import toloka_frames as tf
 from toloka_frames.local import LocalToloka
 
-toloka, quick = LocalToloka(operation_seconds=2).start(), LocalToloka().start()
-client, account = toloka.client(), quick.client()
+quick = LocalToloka().start()
+account = quick.client()
+
+def slow_service():
+    # one for each upload, because what one has used of a minute's quota the next would wait for
+    toloka = LocalToloka(operation_seconds=2).start()
+    return toloka, toloka.client(), toloka.example_pool()
+
 def images(rows, first=0):
     return pd.DataFrame({"image": [f"https://example.com/{number:0>226}.jpg" for number in range(first, first + rows)]})
 """
@@ -44,13 +50,13 @@ ANSWERED = """
 import matplotlib.pyplot as plt
 
 answered = quick.example_pool(control_tasks=1)
-controls = pd.DataFrame({"INPUT:image": [f"https://example.com/known-{n}.jpg" for n in range(20)],
-                         "GOLDEN:result": ["cat", "dog"] * 10, "TASK:infinite_overlap": True})
+controls = pd.DataFrame({"INPUT:image": [f"https://example.com/known-{n}.jpg" for n in range(60)],
+                         "GOLDEN:result": ["cat", "dog"] * 30, "TASK:infinite_overlap": True})
 tf.create_tasks(controls, account, pool_id=answered.id, allow_defaults=True, progress=False)
 small = pd.DataFrame({"image": [f"https://example.com/{n}.jpg" for n in range(200)]})
-tf.create_tasks(small, account, pool_id=answered.id, overlap=12, open_pool=True, progress=False)
-for seed, accuracy in enumerate([0.97, 0.9, 0.75, 0.55]):
-    quick.answer(answered.id, workers=3, accuracy=accuracy, seed=seed)
+tf.create_tasks(small, account, pool_id=answered.id, overlap=6, open_pool=True, progress=False)
+for seed, (workers, accuracy) in enumerate([(2, 0.95), (1, 0.6), (9, 0.85)]):
+    quick.answer(answered.id, workers=workers, accuracy=accuracy, seed=seed)
 answers = account.get_assignments(answered.id).to_dataframe(progress=False)
 """
 
@@ -78,7 +84,8 @@ PICTURES = (
     Picture(
         "card",
         """
-        results = images(60_000).pipe(tf.create_tasks, client, pool_id=toloka.example_pool().id, allow_defaults=True)
+        toloka, client, pool = slow_service()
+        results = images(60_000).pipe(tf.create_tasks, client, pool.id, allow_defaults=True)
         """,
         r"[2-5]\d,\d{3} of",
         ("Light", "Dark"),
@@ -87,48 +94,52 @@ PICTURES = (
     Picture(
         "card-quota",
         """
+        toloka, client, pool = slow_service()
         toloka.faults.answer(429, "POST /v1/tasks", nth=7, retry_after=20, interval="MIN")
-        images(60_000).pipe(tf.create_tasks, client, pool_id=toloka.example_pool().id, allow_defaults=True)
+        results = images(60_000).pipe(tf.create_tasks, client, pool.id, allow_defaults=True)
         """,
-        r"quota",
+        r"\d of .* a minute",
         first=True,
     ),
     Picture(
         "card-done",
         """
-        toloka.faults.clear()
-        pool = toloka.example_pool()
-        results = images(20_000).pipe(tf.create_tasks, client, pool_id=pool.id, allow_defaults=True)
+        toloka, client, pool = slow_service()
+        toloka.faults.answer(429, "POST /v1/tasks", nth=5, retry_after=5, interval="MIN")
+        results = images(20_000).pipe(tf.create_tasks, client, pool.id, allow_defaults=True)
         """,
     ),
     Picture(
         "card-failed",
         """
+        toloka, client, pool = slow_service()
         toloka.faults.answer(403, "POST /v1/tasks", nth=3, code="ACCESS_DENIED")
-        images(30_000).pipe(tf.create_tasks, client, pool_id=toloka.example_pool().id, allow_defaults=True)
+        results = images(30_000).pipe(tf.create_tasks, client, pool.id, allow_defaults=True)
         """,
         first=True,
     ),
     Picture(
         "card-stopped",
         """
-        toloka.faults.clear()
-        threading.Timer(4, __import__("_thread").interrupt_main).start()
-        images(60_000).pipe(tf.create_tasks, client, pool_id=toloka.example_pool().id, allow_defaults=True)
+        toloka, client, pool = slow_service()
+        threading.Timer(4, _thread.interrupt_main).start()
+        results = images(60_000).pipe(tf.create_tasks, client, pool.id, allow_defaults=True)
         """,
         first=True,
     ),
     Picture(
         "card-pull",
         """
-        toloka.faults.slow("GET /v1/tasks", seconds=0.3)
-        client.get_tasks(pool.id, batch_size=500).to_arrow().num_rows
+        quick.faults.slow("GET /v1/tasks", seconds=0.3)
+        rows = account.get_tasks(answered.id, batch_size=10).to_dataframe()
         """,
-        r"[1-9],\d{3} rows",
+        r"\d{2} rows",
+        first=True,
     ),
     Picture(
         "preflight",
         """
+        quick.faults.clear()
         pool = quick.example_pool()
         wanted = pd.concat([images(2_000), pd.DataFrame({"image": ["no address", None]})], ignore_index=True)
         wanted.pipe(tf.preflight, account, pool.id, allow_defaults=True, fee=0.3)
@@ -139,19 +150,19 @@ PICTURES = (
         "wait_pool",
         """
         first, second = quick.example_pool(), quick.example_pool()
-        for pool in (first, second):
-            images(100).pipe(tf.create_tasks, account, pool.id, overlap=20, open_pool=True, progress=False)
+        for pool, overlap in ((first, 20), (second, 30)):
+            images(100).pipe(tf.create_tasks, account, pool.id, overlap=overlap, open_pool=True, progress=False)
 
         def work():
             for seed in range(14):
                 quick.answer(first.id, workers=1, seed=seed)
-                quick.answer(second.id, workers=seed % 2, seed=seed)
+                quick.answer(second.id, workers=1, seed=seed)
                 time.sleep(1.5)
 
         threading.Thread(target=work).start()
         tf.wait_pool(account, [first, second], every=1)
         """,
-        r"left[^]*left",
+        r"[2-9]\d %.*left",
         ("Light",),
         first=True,
     ),
@@ -164,6 +175,9 @@ PICTURES = (
     ),
     Picture("scan", "account.get_assignments(answered.id, status='ACCEPTED')", themes=("Light",)),
     Picture("plot_workers", "answers.pipe(tf.quality).pipe(tf.plot_workers);", themes=("Light",)),
+    Picture("plot_over_time", "answers.pipe(tf.plot_over_time, '5min');", themes=("Light",)),
+    Picture("plot_agreement", "answers.pipe(tf.plot_agreement);"),
+    Picture("plot_progress", "answers.pipe(tf.progress_by_status).pipe(tf.plot_progress);"),
 )
 
 
