@@ -6,6 +6,7 @@ import os
 import re
 import signal
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 ROWS = 100_000
 SOME_ROWS = 60_000
 UPLOAD_SECONDS = 120
-# what a factor of two allows is less than what a display of whole seconds can show, near the end
-CLOSE_SECONDS = 2.0
+# an operation takes 2.5 s, and five are at work; a busy machine adds to it
+ROUND_SECONDS = 10.0
 
 START = """
 import os
@@ -90,7 +91,7 @@ def watched(lab: JupyterLab, token: str) -> Iterator[Watched]:
 def test_the_upload_was_watched_and_met_all_of_it(watched: Watched) -> None:
     assert len(watched.record.images) == len(set(watched.record.images)) == ROWS
     assert len(watched.running) > 50
-    gaps = [later.at - sample.at for sample, later in zip(watched.running, watched.running[1:], strict=False)]
+    gaps = [later.at - sample.at for sample, later in pairwise(watched.running)]
     assert sorted(gaps)[len(gaps) // 2] < 0.2
 
 
@@ -115,7 +116,9 @@ def test_the_time_left_is_within_a_factor_of_two_after_the_first_tenth(watched: 
     late = [sample for sample in watched.running if sample.rows >= ROWS / 10 and sample.seconds_left is not None]
     assert len(late) > 20
     left = [(sample.seconds_left, round(end - sample.at, 1)) for sample in late]
-    assert [(shown, real) for shown, real in left if not is_close(shown, real)] == []
+    unknown = longest_without_news(watched.running)
+    assert unknown < ROUND_SECONDS
+    assert [(shown, real) for shown, real in left if not is_close(shown, real, unknown)] == []
 
 
 def test_the_end_says_how_long_it_took_how_long_it_waited_and_how_many_retries(watched: Watched) -> None:
@@ -180,6 +183,14 @@ def plain_text(outputs: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def is_close(shown: float | None, real: float) -> bool:
+def longest_without_news(samples: Sequence[Sample]) -> float:
+    """Return the longest time between two results: so far off is the best estimate, because rows come in steps of thousands."""
+    news = [later.at for sample, later in pairwise(samples) if later.rows > sample.rows]
+    waits = [sample.at for sample in samples if "waiting for the quota" in sample.text]
+    return max(later - at for at, later in pairwise(news) if not any(at < wait < later for wait in waits))
+
+
+def is_close(shown: float | None, real: float, unknown: float) -> bool:
+    """Return whether a time is within a factor of two of the real one, or as close as anybody can know."""
     assert shown is not None
-    return real / 2 <= shown <= real * 2 or abs(shown - real) <= CLOSE_SECONDS
+    return real / 2 <= shown <= real * 2 or abs(shown - real) <= unknown
