@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import re
 import signal
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 NUMBERS = count()
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
+
+
+def pytest_collection_finish() -> None:
+    """Leave modules and tests, half a million objects, out of every garbage collection from here on: 0.3 s each without."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
