@@ -616,7 +616,8 @@ def test_a_client_uses_the_url_of_its_arguments_or_variables(
     set_variables(monkeypatch, variables)
     client = Client(TOKEN, **options)
     assert client.service.url == url
-    assert repr(client) == f"<AsyncTolokaClient of {url}>"
+    name = {"https://toloka.dev": "PRODUCTION, ", "https://sandbox.toloka.dev": "SANDBOX, "}.get(url, "")
+    assert repr(client) == f"<AsyncTolokaClient of {name}{url}>"
 
 
 def test_token_and_url_can_come_from_environment_variables(monkeypatch: pytest.MonkeyPatch, scripted: Scripted) -> None:
