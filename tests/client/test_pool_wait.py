@@ -22,7 +22,7 @@ from support.scripted_server import Scripted, reply
 from support.virtual_clock import api_clients, loop_time, run_virtual
 
 import toloka_frames as tf
-from toloka_frames._client.pool_progress import TimeLeft, format_seconds
+from toloka_frames._client.pool_progress import TimeLeft, format_seconds, pool_title
 from toloka_frames._client.pool_wait import PoolWait
 
 if TYPE_CHECKING:
@@ -486,13 +486,15 @@ def test_several_pools_are_named_in_every_form_of_a_list(toloka: LocalToloka) ->
 
 BAD: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
     "no ids": (([],), {}, "no ids"),
-    "no column": ((pd.DataFrame({"pool": ["1"]}),), {}, "no ids"),
+    "no column": ((pd.DataFrame({"pool": ["1"]}),), {}, "without a column 'id'"),
+    "bytes": ((b"12",), {}, "not empty"),  # as a list they are 49 and 50
     "float": ((1.5,), {}, "not a float"),
     "empty": (("",), {}, "not empty"),
     "one of several": ((["1", None],), {}, "not empty"),
     "every": (("1",), {"every": 0.5}, "from 1"),
     "every, none": (("1",), {"every": None}, "from 1"),
     "every, text": (("1",), {"every": "60"}, "number of seconds"),
+    "every, yes": (("1",), {"every": True}, "number of seconds"),
     "timeout": (("1",), {"timeout": 0}, "above 0"),
     "progress": (("1",), {"progress": "bar"}, "not a way to show progress"),
 }
@@ -505,6 +507,30 @@ def test_bad_arguments_are_refused_before_anything_is_sent(
     with pytest.raises(tf.InputError, match=message):
         tf.wait_pool(scripted.async_client(), *args, **keywords)
     assert scripted.requests == []
+
+
+SECONDS: list[Any] = [60, 60.0, np.int64(60), np.float32(60), pd.Timedelta("1min"), timedelta(minutes=1)]
+
+
+@pytest.mark.parametrize("seconds", SECONDS, ids=repr)
+def test_times_are_given_in_every_form_of_a_number(seconds: Any, scripted: Scripted) -> None:
+    scripted.answers = [reply({"id": "1"} | COMPLETE)]
+    assert tf.wait_pool(scripted.async_client(), "1", every=seconds, timeout=seconds, progress=False).id == "1"
+
+
+TITLES = {
+    "Cats": "Cats (1)",
+    None: "Pool 1",
+    "two\nlines": "two lines (1)",
+    "\x1b[2JCats\r": "[2JCats (1)",
+    "\x1b": "Pool 1",
+    "Кошки 🐈": "Кошки 🐈 (1)",
+}
+
+
+@pytest.mark.parametrize(("name", "title"), TITLES.items(), ids=repr)
+def test_the_name_of_a_pool_is_one_line_that_does_not_move_the_cursor(name: str | None, title: str) -> None:
+    assert pool_title({"id": "1", "private_name": name}) == title
 
 
 def test_swapped_arguments_are_explained(scripted: Scripted) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -283,6 +284,15 @@ def test_it_is_started_in_async_code(toloka: LocalToloka) -> None:
         return watch
 
     assert asyncio.run(work()).pools["submitted"].tolist() == [6]
+
+
+def test_of_watches_that_begin_in_several_threads_one_goes_on(toloka: LocalToloka) -> None:
+    client, pool = toloka.client(), open_pool(toloka)
+    with ThreadPoolExecutor(8) as executor:
+        watches = list(executor.map(lambda _: tf.watch(client, pool, every=1), range(8)))
+    assert sorted(watch.state for watch in watches) == ["running"] + ["stopped"] * 7
+    for watch in watches:
+        watch.stop()
 
 
 @pytest.mark.parametrize(

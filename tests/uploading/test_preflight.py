@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -428,10 +431,15 @@ def test_a_pool_of_the_other_kind_is_a_problem(
         ({"overlap": 0}, "overlap=0"),
         ({"fee": -0.1}, "fee=-0.1"),
         ({"fee": "30%"}, "fee='30%'"),
+        ({"fee": 30}, "fee=30: a share .* such as 0.3"),
+        ({"fee": True}, "fee=True"),
+        ({"fee": float("inf")}, "fee=inf"),
         ({"verb": tf.new_rows}, "verb='new_rows': one of tf.create_tasks"),
         ({"verb": "create_tasks"}, "verb='create_tasks'"),
         ({"max_price": "10"}, "max_price='10'"),
         ({"max_price": float("nan")}, "max_price=nan"),
+        ({"max_price": Decimal("sNaN")}, "max_price=Decimal"),
+        ({"max_price": -0.01}, "max_price=-0.01"),
         ({"pool_id": 1.5}, "pool_id=1.5"),
         ({"df": pd.DataFrame({"user_id": ["a"], "amount": [1]}), "pool_id": None}, "No pool is given"),
     ],
@@ -472,11 +480,13 @@ def test_it_is_awaited_with_either_name_of_the_upload(client: tf.AsyncTolokaClie
     assert report.pages is None
 
 
-def test_frames_of_other_libraries_are_taken(client: tf.AsyncTolokaClient) -> None:
-    polars = pytest.importorskip("polars")
-    pool_id = create_pool(client)
-    frame = polars.DataFrame({"image": ["/1.jpg", "x"]})
-    report = tf.preflight(frame, client, pool_id, overlap=1)
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+@pytest.mark.parametrize("in_frame", [False, True])
+def test_frames_of_other_libraries_are_taken(client: tf.AsyncTolokaClient, library: str, in_frame: bool) -> None:
+    module, pool_id = pytest.importorskip(library), create_pool(client)
+    frame = {"polars": "DataFrame", "pyarrow": "table"}[library]
+    columns = {"image": ["/1.jpg", "x"]} | ({"pool_id": [pool_id] * 2} if in_frame else {})
+    report = tf.preflight(getattr(module, frame)(columns), client, *([] if in_frame else [pool_id]), overlap=1)
     assert report.valid is not None
     assert (report.refused, report.valid.created) == (1, 1)
 
@@ -552,11 +562,33 @@ def test_the_ledger_is_left_unchanged(client: tf.AsyncTolokaClient, tmp_path: Pa
 # -- The price
 
 
-@pytest.mark.parametrize("max_price", [0.24, 0.2401, 1, Decimal("0.24")])
+LIMITS_OF_24_CENTS: list[Any] = [0.24, 0.2401, 1, 10**400, Decimal("0.24"), Fraction(24, 100)]
+LIMITS_OF_24_CENTS += [np.float64(0.24), np.float32(0.24), np.int64(1)]
+
+
+@pytest.mark.parametrize("max_price", LIMITS_OF_24_CENTS, ids=lambda value: type(value).__name__)
 def test_an_upload_within_its_limit_is_sent(client: tf.AsyncTolokaClient, max_price: Any) -> None:
     pool_id = create_pool(client, mixer_config=MIXER | {"real_tasks_count": 1})
     results = tf.create_tasks(IMAGES, client, pool_id, overlap=2, max_price=max_price, progress=False)
     assert results["status"].eq("CREATED").all()
+
+
+@pytest.mark.parametrize("fee", [0.5, Decimal("0.5"), Fraction(1, 2), np.float64(0.5), np.float32(0.5)], ids=repr)
+def test_a_fee_is_a_number_of_any_kind(client: tf.AsyncTolokaClient, fee: Any) -> None:
+    report = tf.preflight(IMAGES, client, create_pool(client), overlap=np.int64(2), fee=fee)
+    assert (report.fee, report.rewards, report.price) == (0.5, 0.08, 0.12)
+
+
+# amounts of three bonuses, and the price in the error
+AMOUNTS = {(0.1, 0.2, 0.5): "$0.80", (0.005, 0.005, 0.005): "$0.015", (5, 5, 5): "$15.00", (1 / 3, 1, 1): "$2.333333"}
+
+
+@pytest.mark.parametrize("amounts", AMOUNTS)
+def test_a_price_has_cents_in_an_error_as_in_a_report(client: tf.AsyncTolokaClient, amounts: tuple[float, ...]) -> None:
+    bonuses = pd.DataFrame({"user_id": USERS[:3], "amount": amounts, "without_message": [True] * 3})
+    with pytest.raises(tf.PriceExceeded, match=re.escape(f"are {AMOUNTS[amounts]}, ")):
+        tf.create_user_bonuses(bonuses, client, max_price=0, progress=False)
+    assert f"price     {AMOUNTS[amounts]}\n" in repr(tf.preflight(bonuses, client, verb=tf.create_user_bonuses))
 
 
 # the verb, its arguments, the limit, and the price that the error tells

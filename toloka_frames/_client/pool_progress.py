@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import pandas as pd
@@ -115,8 +116,11 @@ def check_pool_ids(pool_ids: PoolIds) -> tuple[list[str], bool]:
         InputError: If an id is not valid, or there are none.
     """
     if isinstance(pool_ids, pd.DataFrame):
-        pool_ids = pool_ids.get("id", ())
-    if isinstance(pool_ids, str | Mapping | Enum) or not isinstance(pool_ids, Iterable):
+        if "id" not in pool_ids.columns:
+            raise InputError("pool_ids is a DataFrame without a column 'id'.", column="pool_ids")
+        pool_ids = pool_ids["id"]
+    # bytes are an iterable of numbers, which would be ids of other pools
+    if isinstance(pool_ids, str | bytes | bytearray | Mapping | Enum) or not isinstance(pool_ids, Iterable):
         return [id_text("pool_ids", pool_ids)], False
     ids = [id_text("pool_ids", pool_id) for pool_id in pool_ids]
     if not ids:
@@ -148,7 +152,10 @@ def check_timeout(timeout: Timeout) -> float | None:
 
 
 def _in_seconds(value: Timeout) -> float | None:
-    return value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    # numbers of NumPy too, as a maximum of a column is one
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else value
 
 
 async def fetch_pools(service: ApiClient, pool_ids: Sequence[str]) -> list[Row | TolokaError]:
@@ -266,7 +273,8 @@ def was_opened(pool: Mapping[str, Any]) -> bool:
 
 def pool_title(pool: Mapping[str, Any]) -> str:
     """Return the name and the id of a pool."""
-    name = str(pool.get("private_name") or "")
+    # in one line, and without what moves the cursor of a terminal
+    name = "".join(filter(str.isprintable, " ".join(str(pool.get("private_name") or "").split())))
     name = name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
     return f"{name} ({pool.get('id')})" if name else f"Pool {pool.get('id')}"
 

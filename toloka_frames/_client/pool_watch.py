@@ -106,9 +106,10 @@ async def started_watching(client: BaseClient, pool_ids: Sequence[str], every: f
     made = Watching(client, pool_ids, every)
     key = (client.service.url, frozenset(pool_ids))
     await made.begin()
-    if before := _watches.get(key):
+    # in one step, because another thread may begin a watch of them while the earlier one ends
+    before, _watches[key] = _watches.get(key), made
+    if before:
         await before.end("stopped", "Continued by a later watch of the same pools.")
-    _watches[key] = made
     return made
 
 

@@ -20,7 +20,7 @@ from toloka_frames._transport.rate_limits import seconds_for
 from toloka_frames._uploading.app_items import ItemRows, create_app_batch, create_app_items
 from toloka_frames._uploading.bonuses import create_user_bonuses
 from toloka_frames._uploading.preflight_report import ALREADY_CREATED, DTYPES, Preflight
-from toloka_frames._uploading.price import ExpectedWork, dollars, pages_of, work_of_pools
+from toloka_frames._uploading.price import ExpectedWork, decimal_number, dollars, pages_of, work_of_pools
 from toloka_frames._uploading.service_rules import Fault, faults_of, overlap_of
 from toloka_frames._uploading.tasks import TaskRows, create_task_suites, create_tasks
 from toloka_frames._uploading.upload import with_client_checked
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 Verb: TypeAlias = "Callable[..., Any]"
 
 VERBS: Sequence[Verb] = (create_tasks, create_task_suites, create_user_bonuses, create_app_items, create_app_batch)
+MAX_FEE = 10  # more is a percentage: a fee has a lowest amount, which can be several times a small reward
 MAX_READ_TASKS = 10_000  # of a pool, to count its control tasks
 CONFLICT = "ENTITY_CONFLICT"
 BONUS_KEY = ("user_id", "amount", "private_comment", "public_title", "public_message")
@@ -155,7 +156,7 @@ async def examined(
 ) -> Preflight:
     """Return the report of `preflight`."""
     prepare = with_client_checked(_prepare_of(verb, arguments))
-    _check_fee(fee)
+    fee = _checked_fee(fee)
     _check_verb(verb, df, has_pool=bool(args) or "pool_id" in arguments)
     with collected_rejections() as rejections:
         job = cast("FrameUpload", prepare(df, client, *args, **arguments))
@@ -214,15 +215,21 @@ def _prepare_of(verb: Verb, arguments: Mapping[str, Any]) -> Verb:
 
 def _check_verb(verb: Verb, df: Any, *, has_pool: bool) -> None:
     """Raise InputError if the frame is one of bonuses, and the verb that of tasks."""
-    columns = set(getattr(df, "columns", ()))
-    if verb is create_tasks and not has_pool and columns >= {"user_id", "amount"} and "pool_id" not in columns:
+    if verb is not create_tasks or has_pool:
+        return
+    columns = set(check_frame(df).columns)
+    if columns >= {"user_id", "amount"} and "pool_id" not in columns:
         message = "No pool is given for the tasks, and the columns are those of bonuses."
         raise InputError(message, column="verb", hint="For bonuses, give verb=tf.create_user_bonuses.")
 
 
-def _check_fee(fee: Any) -> None:
-    if fee is not None and (not isinstance(fee, int | float) or isinstance(fee, bool) or not 0 <= fee < math.inf):
+def _checked_fee(fee: Any) -> float | None:
+    if fee is None:
+        return None
+    share = decimal_number(fee)
+    if share is None or not 0 <= share <= MAX_FEE:
         raise InputError(f"fee={fee!r}: a share of the rewards is needed, such as 0.3 for 30 %.", column="fee")
+    return float(share)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from toloka_frames._runtime import cards
 from toloka_frames._schema.pandas_values import TEXT_DTYPE
+from toloka_frames._uploading.price import dollars_text
 from toloka_frames._validation import format_rows
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class Preflight:
             refused = _count(self.refused, "row")
             yield "without", f"the {refused} with problems: {self.valid.created:,} would be created, {_price(self.valid)}"
         if self.balance is not None:
-            yield "balance", _dollars(self.balance) + (", less than the price" if self._is_too_expensive else "")
+            yield "balance", dollars_text(self.balance) + (", less than the price" if self._is_too_expensive else "")
 
     def _outcomes(self) -> Iterator[str]:
         yield f"{self.created:,} would be created"
@@ -189,19 +190,12 @@ def _price(report: Preflight) -> str:
     if report.price is None or report.rewards is None:
         return "not known"
     if report.fee is None or not report.rewards:
-        return _dollars(report.price)
-    return f"{_dollars(report.price)}: {_dollars(report.rewards)} and a fee of {100 * report.fee:g} %"
+        return dollars_text(report.price)
+    return f"{dollars_text(report.price)}: {dollars_text(report.rewards)} and a fee of {100 * report.fee:g} %"
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _dollars(amount: float) -> str:
-    """Return an amount with at least two decimals, and with all that it has: a reward may be half a cent."""
-    text = f"{amount:,.6f}".rstrip("0")
-    whole, _, decimals = text.partition(".")
-    return f"${whole}.{decimals:<02}"
 
 
 def _size(size: int) -> str:

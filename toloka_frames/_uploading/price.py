@@ -9,7 +9,6 @@ Control and training tasks add no pages.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
@@ -89,10 +88,28 @@ def price_limit(max_price: Any) -> Decimal:
     Raises:
         InputError: If it is not a number of dollars.
     """
-    is_number = isinstance(max_price, Real | Decimal) and not isinstance(max_price, bool)
-    if not is_number or not math.isfinite(max_price) or max_price < 0:
+    limit = decimal_number(max_price)
+    if limit is None or limit < 0:
         raise InputError(f"max_price={max_price!r}: a number of US dollars is needed, 0 or more.", column="max_price")
-    return max_price if isinstance(max_price, Decimal) else Decimal(str(float(max_price)))
+    return limit
+
+
+def decimal_number(value: Any) -> Decimal | None:
+    """Return a number of Python or NumPy as a decimal number of the digits that it is shown with; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+        return None
+    if isinstance(value, Decimal | int):
+        number = Decimal(value)
+    else:  # the text of numpy.float32(0.06) is 0.06, and its value is less
+        number = Decimal(str(value if hasattr(value, "dtype") else float(value)))
+    return number if number.is_finite() else None
+
+
+def dollars_text(amount: Any) -> str:
+    """Return an amount with at least two decimals, and with all that it has: a reward may be half a cent."""
+    text = f"{amount:,.6f}".rstrip("0")
+    whole, _, decimals = text.partition(".")
+    return f"${whole}.{decimals:<02}"
 
 
 def check_price(
@@ -118,7 +135,7 @@ def check_price(
         )
     if work.rewards > max_price:
         raise PriceExceeded(
-            f"The rewards for these rows are ${work.rewards:,f}, and {given}. Nothing was sent.",
+            f"The rewards for these rows are {dollars_text(work.rewards)}, and {given}. Nothing was sent.",
             price=float(work.rewards),
             max_price=float(max_price),
             hint="Give a higher max_price=, or send fewer rows, or rows with a lower overlap. tf.preflight with the same "

@@ -35,6 +35,7 @@ from toloka_frames._validation import (
     check_frame,
     id_or_none,
     identifier,
+    is_whole,
     positive,
     reject,
     reject_rows,
@@ -288,6 +289,8 @@ def _check_overlap(
     Raises:
         InputError: If the overlap is not valid, given in two ways, or not given at all.
     """
+    if overlap is not None and is_whole(overlap):
+        overlap = int(overlap)  # of NumPy, as a maximum of a column is one
     if overlap is not None and not is_overlap(overlap):
         raise InputError(f"overlap={overlap!r}: a whole number from 1 to {MAX_OVERLAP:,} is needed.", column="overlap")
     if infinite_overlap not in (None, True, False):
