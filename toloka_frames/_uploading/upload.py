@@ -410,6 +410,9 @@ class Upload(RowJob):
             await _acquire(lock, tracker)
             yield
         except asyncio.CancelledError:
+            # a chunk that was settled while the upload stopped has results, but was not counted
+            counts = self._results.counts()
+            tracker.rows = max(tracker.rows, counts["CREATED"] + counts["INVALID"])
             tracker.note = self.stop_message()
             raise
         finally:
