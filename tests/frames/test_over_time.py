@@ -125,6 +125,16 @@ def test_the_time_of_rejection_is_needed_only_if_an_assignment_was_rejected() ->
         without.pipe(tf.over_time)
 
 
+@pytest.mark.parametrize("name", ["ASSIGNMENT:submitted", "ASSIGNMENT:accepted", "ASSIGNMENT:reward"])
+@pytest.mark.parametrize("value", ["yesterday", ["2026-01-31"]], ids=repr)
+def test_a_value_of_another_kind_names_its_column(name: str, value: Any) -> None:
+    frame = answers().astype({name: object})
+    row = frame["ASSIGNMENT:status"].eq("ACCEPTED").tolist().index(True)
+    frame[name] = pd.Series([*frame[name][:row], value, *frame[name][row + 1 :]], frame.index, dtype=object)
+    with pytest.raises(tf.InputError, match=f"Column '{name}' has values that are no"):
+        frame.pipe(tf.over_time)
+
+
 @pytest.mark.parametrize("name", [name for name in answers() if name.startswith("ASSIGNMENT:") and "task" not in name])
 def test_a_missing_column_is_named(name: str) -> None:
     with pytest.raises(tf.InputError, match=f"no column '{name}'"):

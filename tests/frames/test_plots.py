@@ -182,6 +182,27 @@ def test_agreement_has_a_bar_for_all_tasks_for_each_label_and_for_tasks_without_
     assert widths == [[0.5, 0.5, 1, 0], [0.25, 0.5, 0, 0], [0.25, 0, 0, 1]]
 
 
+@pytest.mark.parametrize(("draw", "frame"), DRAWN)
+def test_a_plot_can_be_drawn_in_a_part_of_a_figure(draw: Callable[..., Axes], frame: pd.DataFrame) -> None:
+    figure = plt.figure(figsize=(10, 4))
+    left, right = figure.subfigures(1, 2)
+    other, axes = left.subplots(), right.subplots()
+    before = other.get_position().bounds
+    assert frame.pipe(draw, ax=axes) is axes
+    figure.canvas.draw()
+    box = axes.get_tightbbox()
+    assert box is not None
+    assert right.bbox.x0 <= box.x0
+    assert box.x1 <= right.bbox.x1
+    assert other.get_position().bounds == before
+
+
+def test_a_column_that_holds_no_numbers_is_named() -> None:
+    for draw, frame in ((tf.plot_workers, {"control_answers": ["many"], "share": [1]}), (tf.plot_progress, {"count": ["x"]})):
+        with pytest.raises(tf.InputError, match=f"Column '{next(iter(frame))}' has values that are not numbers"):
+            pd.DataFrame(frame).pipe(draw)
+
+
 @pytest.mark.parametrize(
     ("labels", "shown"),
     [

@@ -542,6 +542,30 @@ def test_rows_that_an_earlier_call_has_sent_are_not_paid_again(toloka: LocalTolo
     assert [len(list(client.get_tasks(pool_id))) for pool_id in pools] == [4, 2]
 
 
+# the verdict on a call after one that ended with FAIL because of one row: its flags, and the numbers of the report
+AGAIN: dict[str, tuple[dict[str, Any], tuple[int, int, int]]] = {
+    "the same call": ({}, (3, 3, 0)),
+    "with retry_failed": ({"retry_failed": True}, (0, 0, 0)),
+    "with skip_invalid_items": ({"skip_invalid_items": True}, (0, 0, 2)),
+}
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_a_call_that_would_only_report_an_earlier_failure_is_not_ok(client: tf.AsyncTolokaClient, name: str) -> None:
+    flags, numbers = AGAIN[name]
+    frame, pool_id = pd.DataFrame({"image": ["/1.jpg", "", "/2.jpg"]}), create_pool(client)
+    with pytest.raises(tf.UploadError):
+        tf.create_tasks(frame, client, pool_id, overlap=2, progress=False)
+    report = tf.preflight(frame, client, pool_id, overlap=2, **flags)
+    assert not report.ok
+    assert (report.sent, report.failed, report.created) == numbers
+    assert ("not created" in repr(report)) == bool(report.failed)
+    results, error = upload(tf.create_tasks, frame, client, pool_id, overlap=2, **flags)
+    assert results is not None
+    assert results["status"].eq("CREATED").sum() == report.created
+    assert (error is None) == bool(report.created)
+
+
 def test_other_rows_under_the_name_of_an_upload_are_a_problem(toloka: LocalToloka, client: tf.AsyncTolokaClient) -> None:
     pool_id = create_pool(client)
     tf.create_tasks(IMAGES, client, pool_id, overlap=2, upload_id="Monday", progress=False)

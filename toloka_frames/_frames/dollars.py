@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from toloka_frames._errors import InputError
 from toloka_frames._schema.pandas_values import plain_values
 
 if TYPE_CHECKING:
@@ -16,8 +17,16 @@ FOUR_DIGITS = Decimal("0.0001")
 
 
 def decimals(amounts: pd.Series[Any]) -> pd.Series[Any]:
-    """Return amounts as decimal numbers, 0 for a missing amount."""
-    exact = [Decimal(0) if amount is None else Decimal(str(amount)) for amount in plain_values(amounts)]
+    """Return amounts as decimal numbers, 0 for a missing amount.
+
+    Raises:
+        InputError: If a value is not a number.
+    """
+    try:
+        exact = [Decimal(0) if amount is None else Decimal(str(amount)) for amount in plain_values(amounts)]
+    except InvalidOperation as error:
+        name = str(amounts.name)
+        raise InputError(f"Column {name!r} has values that are not amounts of money.", column=name) from error
     return pd.Series(exact, amounts.index, dtype=object)
 
 

@@ -296,11 +296,12 @@ def _fit(axes: Axes) -> None:
     figure: Any = axes.get_figure()
     if figure.get_layout_engine() is None:
         place = _place(axes, figure)
-        twins = [other for other in figure.axes if np.array_equal(_place(other, figure), place)]
-        low, high = _cell(place, [_place(other, figure) for other in figure.axes])
+        others = [other for other in figure.axes if other.get_figure() is figure]  # a subfigure names those of all
+        twins = [other for other in others if np.array_equal(_place(other, figure), place)]
+        low, high = _cell(place, [_place(other, figure) for other in others])
         for _ in range(2):  # because a text at the end of a bar does not move as far as the edge of the axes
-            box = Bbox.union([twin.get_tightbbox() for twin in twins]).transformed(figure.transFigure.inverted())
-            _shrink(axes, low - box.min, box.max - high, GAP_POINTS / POINTS_PER_INCH / figure.get_size_inches())
+            box = Bbox.union([twin.get_tightbbox() for twin in twins]).transformed(figure.transSubfigure.inverted())
+            _shrink(axes, low - box.min, box.max - high, GAP_POINTS / POINTS_PER_INCH * figure.dpi / figure.bbox.size)
         for twin in twins:  # what has a position is left out of later layouts, and of bbox_inches="tight"
             twin.set_in_layout(True)
 

@@ -138,7 +138,10 @@ def _control_events(answers: pd.DataFrame) -> pd.DataFrame:
 def _times(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
     """Return timestamps of any dtype in UTC."""
     cells = frame[name] if name in frame.columns else pd.Series(pd.NaT, frame.index)
-    times = pd.to_datetime(cells, utc=True, format="ISO8601")
+    try:
+        times = pd.to_datetime(cells, utc=True, format="ISO8601")
+    except (ValueError, TypeError) as error:
+        raise InputError(f"Column {name!r} has values that are no timestamps: {error}", column=name) from error
     return times.astype("datetime64[us, UTC]")
 
 

@@ -254,7 +254,13 @@ def _numbers(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 
 def _floats(column: pd.Series[Any]) -> pd.Series[Any]:
-    return pd.Series(pd.to_numeric(column).to_numpy("float64", na_value=float("nan")), column.index)
+    try:
+        numbers = pd.to_numeric(column)
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"Column {column.name!r} has values that are not numbers: {error}.", column=str(column.name)
+        ) from error
+    return pd.Series(numbers.to_numpy("float64", na_value=float("nan")), column.index)
 
 
 def _folded(counts: pd.DataFrame, most: int, others: str) -> pd.DataFrame:

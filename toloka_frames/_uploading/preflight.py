@@ -46,6 +46,10 @@ MAX_READ_TASKS = 10_000  # of a pool, to count its control tasks
 CONFLICT = "ENTITY_CONFLICT"
 BONUS_KEY = ("user_id", "amount", "private_comment", "public_title", "public_message")
 FEE_NOTE = "The platform's fee is not in the price: the API does not tell it. fee=0.3 adds 30 % of the rewards."
+FAILED_NOTE = (
+    "The call would not send the rows again that an earlier call has sent and that were not created, and raise an UploadError. "
+    "Correct INVALID rows; retry_failed=True sends the others again."
+)
 BONUS_NOTE = "Not checked: whether these users and assignments exist."
 CONTROL_NOTE = (
     "Each page of the pool {pool} needs {tasks}, and {missing:,} uses are missing. Send control tasks (rows with GOLDEN: "
@@ -169,6 +173,7 @@ async def examined(
         kind=outlook.plan.kind.name,
         rows=len(frame),
         sent=len(frame) - len(findings.unsent_rows),
+        failed=len(findings.failed_rows),
         refused=len(findings.refused_rows),
         created=findings.created,
         requests=len(findings.requests),
@@ -321,6 +326,11 @@ class _Findings:
     def unsent_rows(self) -> set[int]:
         """The positions of the rows that no call has begun to send."""
         return {row for _, objects in self._objects for number in objects for row in self._rows_of(number)}
+
+    @cached_property
+    def failed_rows(self) -> list[int]:
+        """The positions of the rows that an earlier call has sent and that were not created."""
+        return [row for number in self.outlook.failed for row in self._rows_of(number)]
 
     @property
     def leaves_valid_rows(self) -> bool:
@@ -496,6 +506,8 @@ def _notes(findings: _Findings, work: ExpectedWork, fee: float | None) -> Iterat
     for rejection in findings.rejections:
         if isinstance(rejection.error, RowsAlreadyCreated):
             yield rejection.error.hint
+    if findings.failed_rows:
+        yield FAILED_NOTE
     if work.rewards is None:
         yield f"The price is not known, because {work.unknown}."
     if fee is None and work.rewards:

@@ -37,6 +37,7 @@ class Preflight:
         kind: What would be created: "tasks", "task suites", "user bonuses", "app items" or "app batch items".
         rows: The number of rows in the frame.
         sent: The number of rows that an earlier call of the same upload has sent; they are not sent and paid again.
+        failed: The number of these that were not created. The call would raise an error about them.
         refused: The number of rows that would be refused, with the other rows of their suites.
         created: The number of rows that would be created, at most: after a request that the service refuses, later ones may
             not be sent.
@@ -69,6 +70,7 @@ class Preflight:
     kind: str
     rows: int
     sent: int
+    failed: int
     refused: int
     created: int
     requests: int
@@ -96,13 +98,13 @@ class Preflight:
 
     @property
     def ok(self) -> bool:
-        """Whether no row would be refused, the balance covers the price and the control tasks suffice, as far as is known.
+        """Whether no row was or would be refused, the balance covers the price and control tasks suffice, as far as is known.
 
         Example:
             >>> if df.pipe(tf.preflight, client, pool.id, overlap=3).ok:
             ...     results = df.pipe(tf.create_tasks, client, pool.id, overlap=3)
         """
-        return self.problems.empty and not self.control_tasks_missing and not self._is_too_expensive
+        return self.problems.empty and not self.failed and not self.control_tasks_missing and not self._is_too_expensive
 
     @property
     def _is_too_expensive(self) -> bool:
@@ -136,6 +138,8 @@ class Preflight:
         if self.ok:
             return "ready" if self.requests else "nothing is left to send"
         if self.problems.empty:
+            if self.failed:
+                return "rows of an earlier call were not created"
             return "the balance is too low" if self._is_too_expensive else "too few control tasks"
         return "some rows would be refused" if self.created else "the call would be refused"
 
@@ -165,7 +169,8 @@ class Preflight:
         if known:
             yield f"{known:,} are there already"
         if self.sent:
-            yield f"{self.sent:,} were sent by an earlier call"
+            failed = f", and {self.failed:,} of them not created" if self.failed else ""
+            yield f"{self.sent:,} were sent by an earlier call{failed}"
 
     def _reasons(self) -> list[Sequence[str]]:
         """Return the rows, the column and the first message of each kind of problem."""

@@ -507,11 +507,14 @@ class Outlook:
         rows: The rows.
         plan: Their requests.
         unsent: The requests that no call has begun to send.
+        failed: The positions of objects that an earlier call has sent, that were not created, and that this one does not send
+            again.
     """
 
     rows: FrameRows
     plan: UploadPlan
     unsent: Sequence[Chunk]
+    failed: Sequence[int] = ()
 
 
 def _look_ahead(path: Path | None, plan: UploadPlan, caller: Caller, rows: FrameRows, retry_failed: bool) -> Outlook:
@@ -519,6 +522,7 @@ def _look_ahead(path: Path | None, plan: UploadPlan, caller: Caller, rows: Frame
     with Ledger(path) as ledger:
         entry = _earlier(ledger.open(read_only=True), plan, caller)
         unsent: Sequence[Chunk] = plan.chunks
+        failed: Sequence[int] = ()
         if entry is None:
             rows.check_pools(plan.pools)
         elif entry.content_hash != plan.content_hash:
@@ -526,13 +530,22 @@ def _look_ahead(path: Path | None, plan: UploadPlan, caller: Caller, rows: Frame
         else:
             final = None if retry_failed else _request_flags(plan.kind, rows.flags)
             chunks = ledger_reading.open_chunks(ledger, entry.id, final, plan.chunks)
+            failed = _failed(ledger, entry, chunks, rows.strict)
             with ledger.reading():
                 unsent = ledger.not_begun(entry.id, chunks)
         if rows.upload_id is None:
             account = plan.account or None
             created = ledger.created_contents(rows.places(plan.account or ""), account, entry.id if entry else None)
             reject_created_rows(plan.kind, plan.object_of_row, rows.new_rows_call(), unsent, created)
-    return Outlook(rows, plan, unsent)
+    return Outlook(rows, plan, unsent, failed)
+
+
+def _failed(ledger: Ledger, entry: LedgerEntry, chunks: Sequence[Chunk], strict: bool) -> Sequence[int]:
+    """Return the positions of objects that earlier calls have not created, except those of chunks that are still open."""
+    positions, columns = ledger_reading.outcomes(ledger, entry.id)[-1]
+    wrong = {"INVALID", "FAILED"} if strict else {"FAILED"}
+    found = {position for position, status in zip(positions, columns["status"], strict=True) if status in wrong}
+    return sorted(found.difference(*(chunk.positions for chunk in chunks)))
 
 
 def _check_price(plan: UploadPlan, rows: FrameRows, max_price: Decimal | None, chunks: Sequence[Chunk]) -> None:
