@@ -505,6 +505,22 @@ def test_a_failed_upload_says_why_and_how_to_go_on(make_frame: Callable[[int], p
             assert toloka.token not in shown
 
 
+@pytest.mark.parametrize(("rows", "max_price"), [(slice(3), None), (slice(5, 9), 0.01)])
+def test_a_refused_upload_that_the_ledger_does_not_have_is_not_said_to_continue(
+    make_frame: Callable[[int], pd.DataFrame], rows: slice, max_price: float | None
+) -> None:
+    with LocalToloka() as toloka:
+        client = toloka.client()
+        pool_id, looks = create_pool(client), Looks(toloka)
+        tf.create_tasks(make_frame(5), client, pool_id, allow_defaults=True, progress=False)
+        with pytest.raises(tf.InputError, match=r"created before|max_price"):
+            tf.create_tasks(make_frame(9)[rows], client, pool_id, allow_defaults=True, max_price=max_price, progress=looks)
+        end = looks.shown[-1]
+        assert (end.state, end.upload_id) == ("failed", "")
+        assert "tf.resume(" not in str(end) + end._repr_html_()
+        assert len(tf.uploads()) == 1
+
+
 def test_a_pull_shows_pages_and_about_how_many_rows_there_are_where_one_request_says_so() -> None:
     shown: list[tf.Progress] = []
     with LocalToloka() as toloka:

@@ -405,7 +405,8 @@ class Upload(RowJob):
         try:
             entry = await in_thread(find, ledger)
             account, self.upload_id = (entry.account, entry.upload_id) if entry else map(str, identity)
-            tracker.upload_id = self.upload_id
+            if entry:  # no call continues an upload that the ledger does not have
+                tracker.upload_id = self.upload_id
             lock = ledger.lock(account, self.upload_id)
             await _acquire(lock, tracker)
             yield
@@ -421,6 +422,7 @@ class Upload(RowJob):
 
     async def _send(self, ledger: Ledger, entry: LedgerEntry, state: UploadState, tracker: ProgressTracker) -> None:
         """Send what is not settled; then open the pools, or start the batch."""
+        tracker.upload_id = entry.upload_id
         sender = self._sender(ledger, entry, state, tracker)
         self._may_have_sent, is_settled = True, bool(entry.ended and not state.chunks)
         await sender.send(state.chunks, self._concurrency)
