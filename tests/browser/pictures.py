@@ -173,7 +173,7 @@ PICTURES = (
         """,
         themes=("Light",),
     ),
-    Picture("scan", "account.get_assignments(answered.id, status='ACCEPTED')", themes=("Light",)),
+    Picture("scan", "account.get_assignments(answered.id, status='ACCEPTED')"),
     Picture("plot_workers", "answers.pipe(tf.quality).pipe(tf.plot_workers);", themes=("Light",)),
     Picture("plot_over_time", "answers.pipe(tf.plot_over_time, '5min');", themes=("Light",)),
     Picture("plot_agreement", "answers.pipe(tf.plot_agreement);"),
