@@ -96,6 +96,23 @@ def test_what_is_made_of_it_is_a_plain_frame_with_the_same_rows(uploads: pd.Data
     pd.testing.assert_frame_equal(pd.DataFrame(uploads), made)
 
 
+CHANGES: dict[str, Callable[[pd.DataFrame], Any]] = {
+    "another column": lambda frame: frame.insert(0, "note", "x"),
+    "a column of other values": lambda frame: frame.__setitem__("state", 1),
+    "a column less": lambda frame: frame.pop("state"),
+    "other names": lambda frame: setattr(frame, "columns", range(len(frame.columns))),
+    "another index": lambda frame: frame.set_index("upload_id", inplace=True),  # noqa: PD002 -- what is tested
+}
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")
+@pytest.mark.parametrize("how", CHANGES)
+def test_with_other_columns_it_is_shown_as_any_frame(uploads: pd.DataFrame, how: str) -> None:
+    CHANGES[how](uploads)
+    assert html_of(uploads) == html_of(pd.DataFrame(uploads))
+    assert "<table" in html_of(uploads)
+
+
 def test_the_text_is_that_of_pandas_and_shows_state_and_id(uploads: pd.DataFrame) -> None:
     assert repr(uploads) == repr(pd.DataFrame(uploads))
     assert (uploads.columns[0], uploads.columns[-1]) == ("state", "upload_id")

@@ -21,8 +21,14 @@ IF_SEVERAL = ("environment", "url", "account")
 class ListedUploads(pd.DataFrame):
     """A DataFrame that a notebook shows as a card, because pandas' table breaks the ids into four lines.
 
-    Only `tf.uploads()` itself is one: what is made of it, also by copying and pickling, is a plain DataFrame.
+    Only `tf.uploads()` itself is one: what is made of it, also by copying and pickling, is a plain DataFrame. It is shown as
+    one when its columns were changed in place.
     """
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        # not as an ordinary attribute, of which pandas warns that it makes no column
+        object.__setattr__(self, "_listed", self.dtypes)
 
     @property
     def _constructor(self) -> Callable[..., pd.DataFrame]:
@@ -34,6 +40,8 @@ class ListedUploads(pd.DataFrame):
     def _repr_html_(self) -> str | None:
         if not pd.get_option("display.notebook_repr_html"):
             return None
+        if not self.dtypes.equals(self.__dict__["_listed"]):
+            return pd.DataFrame(self)._repr_html_()  # type: ignore[operator, no-any-return]
         states = Counter(self["state"])
         counts = ", ".join(f"{states[state]:,} {state}" for state in ("FAILED", "UNFINISHED", "DONE") if states[state])
         is_settled = states["DONE"] == len(self)
