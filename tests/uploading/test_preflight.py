@@ -437,6 +437,7 @@ def test_a_pool_of_the_other_kind_is_a_problem(
         ({"verb": tf.new_rows}, "verb='new_rows': one of tf.create_tasks"),
         ({"verb": "create_tasks"}, "verb='create_tasks'"),
         ({"max_price": "10"}, "max_price='10'"),
+        ({"progress": "bar"}, "progress='bar'"),
         ({"max_price": float("nan")}, "max_price=nan"),
         ({"max_price": Decimal("sNaN")}, "max_price=Decimal"),
         ({"max_price": -0.01}, "max_price=-0.01"),

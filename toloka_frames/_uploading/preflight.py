@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast, overload
 import pandas as pd
 
 from toloka_frames._errors import ApiError, InputError, RowsAlreadyCreated
+from toloka_frames._runtime.displays import choose
 from toloka_frames._runtime.event_loop import both, run, unknown_keyword
 from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS, CREATE_USER_BONUSES
 from toloka_frames._schema.columns import NO_FIELDS
@@ -161,6 +162,7 @@ async def examined(
     """Return the report of `preflight`."""
     prepare = with_client_checked(_prepare_of(verb, arguments))
     fee = _checked_fee(fee)
+    choose(arguments.get("progress", False))  # raises what the upload would raise
     _check_verb(verb, df, has_pool=bool(args) or "pool_id" in arguments)
     with collected_rejections() as rejections:
         job = cast("FrameUpload", prepare(df, client, *args, **arguments))
