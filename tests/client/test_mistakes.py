@@ -72,6 +72,9 @@ MISTAKES = {
     "awaited.get_pool(pool='1')": (TypeError, "'pool_id'"),
     "scan.to_parquet('tasks.parquet', compresion='zstd')": (TypeError, "'compression'"),
     "tf.TolokaClient('token', enviroment='PRODUCTION')": (TypeError, "'environment'"),
+    # a name of the package that is looked for on a client
+    "client.wait_pool(pool_id)": (AttributeError, r"'TolokaClient' object.*tf\.wait_pool"),
+    "awaited.create_user_skills": (AttributeError, "'AsyncTolokaClient' object has no attribute 'create_user_skills'$"),
     # other calls
     "toloka.answer(pool_id)": (ValueError, r"is CLOSED: open it first, by client\.open_pool\('\d+'\)"),
 }

@@ -68,6 +68,12 @@ def test_both_documented_forms_of_an_error_are_read(output: dict[str, Any]) -> N
     assert first_error(output) == {"error_field": "amount", "error_code": "VALUE_REQUIRED", "error_message": "needed"}
 
 
+@pytest.mark.parametrize("payload", [{"appropriate_statuses": ["SUBMITTED"]}, {"id": "1", "limit": 3}, ["x"], "x", None, {}])
+def test_a_payload_of_facts_is_no_error_of_a_field(payload: object) -> None:
+    output = {"code": "INAPPROPRIATE_STATUS", "message": "it is ACCEPTED", "payload": payload}
+    assert first_error(output) == {"error_code": "INAPPROPRIATE_STATUS", "error_message": "it is ACCEPTED"}
+
+
 @pytest.mark.parametrize("output", [None, {}, "text", {"code": "X", "message": "m", "payload": None}, {"f": "text"}, 5])
 def test_other_forms_of_an_error_are_kept_as_text(output: Any) -> None:
     assert set(first_error(output)) <= {"error_field", "error_code", "error_message"}

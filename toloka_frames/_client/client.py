@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Self
 
 from toloka_frames._client import cloning
@@ -81,6 +82,14 @@ class BaseClient(Lists, ProjectCalls, PoolCalls, TrainingCalls, TaskCalls, Peopl
     def __repr__(self) -> str:
         # a traceback that shows local variables also shows a client whose constructor failed
         return f"<{type(self).__name__}{f' of {self.service.place}' if vars(self) else ''}>"
+
+    if not TYPE_CHECKING:  # otherwise type checkers would accept any name
+
+        def __getattr__(self, name: str) -> Any:
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if name in getattr(sys.modules[__name__.partition(".")[0]], "__all__", ()):
+                message += f"; it is a name of the package: tf.{name}"
+            raise AttributeError(message, name=name, obj=self)
 
     def quota(self) -> pd.DataFrame:
         """Return the account's rate limits and how much of them this process has used. Sends no request.

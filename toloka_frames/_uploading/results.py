@@ -228,7 +228,7 @@ class Results:
         if not errors:
             return ""
         [((field, code, message), _)] = errors.most_common(1)
-        return f"Most often: {field or 'object'}: {code}, {message}."
+        return f"Most often: {field or 'object'}: {code}, {str(message).rstrip('.')}."
 
 
 def _index_array(positions: Sequence[int] | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -245,14 +245,23 @@ def first_error(output: Any) -> dict[str, str | None]:
     if not isinstance(output, dict):
         return {"error_message": to_text(output)}
     if isinstance(output.get("code"), str):
-        payload = output.get("payload")
-        inner = first_error(payload) if isinstance(payload, dict) and payload else {}
-        return {"error_code": to_text(output["code"]), "error_message": to_text(output.get("message")), **inner}
+        error = {"error_code": to_text(output["code"]), "error_message": to_text(output.get("message"))}
+        return error | first_field_error(output.get("payload"))
     for name, error in output.items():
         details = error if isinstance(error, dict) else {"message": str(error)}
         columns = {"error_field": name, "error_code": details.get("code"), "error_message": details.get("message")}
         return {column: to_text(value) for column, value in columns.items()}
     return {}
+
+
+def first_field_error(payload: Any) -> dict[str, str | None]:
+    """Return the first error of a field in the payload of an error body.
+
+    The payload of other errors has facts, for example that of INAPPROPRIATE_STATUS the statuses that are possible.
+    """
+    if not isinstance(payload, dict):
+        return {}
+    return first_error({name: error for name, error in payload.items() if isinstance(error, dict)})
 
 
 def packed_ids(ids: Sequence[str | None]) -> bytes | str:

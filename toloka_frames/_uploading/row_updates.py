@@ -15,7 +15,7 @@ from toloka_frames._transport.auth import shown_content
 from toloka_frames._transport.http import decode_json
 from toloka_frames._transport.responses import bad_answer
 from toloka_frames._uploading.fixed_columns import convert_objects, read_columns, reject_duplicates
-from toloka_frames._uploading.results import Results, first_error
+from toloka_frames._uploading.results import Results, first_field_error
 from toloka_frames._uploading.upload import RowJob, upload_verb
 from toloka_frames._validation import check_frame, flag_or_none, path_part, reject_rows, validate
 
@@ -422,5 +422,4 @@ def _has_value(user_skill: Mapping[str, Any], value: float) -> bool:
 
 
 def _error_columns(error: ApiError) -> dict[str, Any]:
-    field = first_error(error.payload) if isinstance(error.payload, dict) and error.payload else {}
-    return {"error_code": error.code, "error_message": str(error), **field}
+    return {"error_code": error.code, "error_message": str(error), **first_field_error(error.payload)}
