@@ -399,7 +399,7 @@ async def _estimating(source: Source, tracker: ProgressTracker | None) -> AsyncI
         await asyncio.sleep(QUIET_SECONDS)
         path = f"{request.path.removesuffix('items')}batches/{path_part(request.query['batch_id'])}"
         with suppress(TolokaError):  # the pull goes on without it
-            count = (await source.service.get(path)).get("items_count")  # Apps API, "Get app batch"
+            count = (await source.service.get(path)).get("items_count")  # Apps API, "Get batch by ID"
             tracker.estimate = count if isinstance(count, int) else None
 
     estimating = asyncio.create_task(estimate())

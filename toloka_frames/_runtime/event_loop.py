@@ -207,10 +207,12 @@ def run(work: Any) -> Any:
             while not job.ended:
                 ended.acquire(timeout=TICK_SECONDS)
                 job.tick()
-        except BaseException:
+        except BaseException as error:
             job.cancel()
             while not job.ended:
                 ended.acquire(timeout=TICK_SECONDS)
+            if isinstance(error, KeyboardInterrupt):
+                shown_short(error)  # where the wait for the loop was stopped is of no interest
             raise
         finally:
             job.tick()
