@@ -163,17 +163,17 @@ def reject_rows(
     if wrong:
         rows = wrong if positions is None else [positions[index] for index in wrong]
         error = InputError(
-            f"Column {column!r}, rows {format_rows(rows)}: the value {why} (as {short_repr(values[wrong[0]])}).",
+            f"Column {column!r}, rows {format_rows(rows)}: the {_value_that(values[wrong[0]], why)}",
             column=column,
             rows=rows[:MAX_SHOWN],
             hint=hint,
         )
-        reject(error, rows, [_sentence(values[index], why) for index in wrong])
+        reject(error, rows, [f"The {_value_that(values[index], why)}" for index in wrong])
     return wrong
 
 
-def _sentence(value: Any, why: str) -> str:
-    return f"The value {why}." if value is None else f"The value {why} (as {short_repr(value)})."
+def _value_that(value: Any, why: str) -> str:
+    return f"value {why}." if value is None else f"value {why} (as {short_repr(value)})."
 
 
 def without(values: list[Any], wrong: Sequence[int]) -> list[Any]:

@@ -33,6 +33,12 @@ def test_a_service_that_is_not_running_says_how_to_start_it() -> None:
             get()
 
 
+def test_its_repr_says_where_it_is() -> None:
+    with LocalToloka() as toloka:
+        assert repr(toloka) == f"<LocalToloka at {toloka.url}>"
+    assert repr(toloka) == "<LocalToloka that is not running>"
+
+
 def test_a_file_stores_token_and_state(tmp_path: Path) -> None:
     path = tmp_path / "toloka.db"
     with LocalToloka(path) as toloka:

@@ -291,14 +291,14 @@ FRAMES: dict[str, tuple[Any, dict[str, Any], str | None, tuple[int, ...], str]] 
         {"allow_defaults": None},
         "TASK:overlap",
         (0,),
-        "neither allow_defaults=True nor overlap= is given",
+        "the value is missing, and neither allow_defaults=True nor overlap= is given.",
     ),
     "no infinite overlap in one row": (
         with_images(**{"TASK:infinite_overlap": [True, False]}),
         {"allow_defaults": None},
         "TASK:infinite_overlap",
         (1,),
-        "neither allow_defaults=True nor overlap= is given",
+        "the value is not True, and neither allow_defaults=True nor overlap= is given",
     ),
     "two overlaps": (with_images(), {"overlap": 1, "infinite_overlap": True}, "overlap", (), "a task has one of them"),
     "two overlaps in one row": (

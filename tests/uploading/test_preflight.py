@@ -653,6 +653,16 @@ def test_bonuses_have_a_limit_in_all(toloka: LocalToloka, client: tf.AsyncToloka
 
 
 # fields of a pool, and what makes its price unknown
+@pytest.mark.parametrize(("least", "is_said"), [(1, True), (5, False), (None, False)])
+def test_a_price_that_smaller_pages_can_raise_is_said_to_be_one(
+    client: tf.AsyncTolokaClient, least: int | None, is_said: bool
+) -> None:
+    mixer = {"real_tasks_count": 5, "golden_tasks_count": 0, "training_tasks_count": 0}
+    pool_id = create_pool(client, mixer_config=mixer if least is None else {**mixer, "min_real_tasks_count": least})
+    report = tf.preflight(IMAGES, client, pool_id, overlap=2)
+    assert any("min_real_tasks_count" in note for note in report.notes) == is_said
+
+
 UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
     "overlap": ({"dynamic_overlap_config": {"type": "BASIC", "max_overlap": 5}}, "dynamic overlap, up to 5"),
     "price": ({"dynamic_pricing_config": {"type": "SKILL", "intervals": []}}, "dynamic price"),

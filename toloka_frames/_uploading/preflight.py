@@ -21,7 +21,14 @@ from toloka_frames._transport.rate_limits import seconds_for
 from toloka_frames._uploading.app_items import ItemRows, create_app_batch, create_app_items
 from toloka_frames._uploading.bonuses import create_user_bonuses
 from toloka_frames._uploading.preflight_report import ALREADY_CREATED, DTYPES, Preflight
-from toloka_frames._uploading.price import ExpectedWork, decimal_number, dollars, pages_of, work_of_pools
+from toloka_frames._uploading.price import (
+    ExpectedWork,
+    decimal_number,
+    dollars,
+    may_have_smaller_pages,
+    pages_of,
+    work_of_pools,
+)
 from toloka_frames._uploading.service_rules import Fault, faults_of, overlap_of
 from toloka_frames._uploading.tasks import TaskRows, create_task_suites, create_tasks
 from toloka_frames._uploading.upload import with_client_checked
@@ -50,6 +57,10 @@ FEE_NOTE = "The platform's fee is not in the price: the API does not tell it. fe
 FAILED_NOTE = (
     "The call would not send the rows again that an earlier call has sent and that were not created, and raise an UploadError. "
     "Correct INVALID rows; retry_failed=True sends the others again."
+)
+SMALL_PAGES_NOTE = (
+    "Tolokers can get pages with fewer tasks, because min_real_tasks_count is less than real_tasks_count: there can be more "
+    "pages, and the price can be higher."
 )
 BONUS_NOTE = "Not checked: whether these users and assignments exist."
 CONTROL_NOTE = (
@@ -514,5 +525,8 @@ def _notes(findings: _Findings, work: ExpectedWork, fee: float | None) -> Iterat
         yield f"The price is not known, because {work.unknown}."
     if fee is None and work.rewards:
         yield FEE_NOTE
+    pools = findings.outlook.plan.pools_by_id
+    if findings.outlook.plan.kind is CREATE_TASKS and any(may_have_smaller_pages(pools[id_]) for id_ in findings.accepted):
+        yield SMALL_PAGES_NOTE
     if findings.outlook.plan.kind is CREATE_USER_BONUSES:
         yield BONUS_NOTE

@@ -77,6 +77,14 @@ def pages_of(overlaps: Sequence[int], pool: Mapping[str, Any]) -> int:
     return sum(sorted(overlaps, reverse=True)[::size])
 
 
+def may_have_smaller_pages(pool: Mapping[str, Any]) -> bool:
+    """Return whether a Toloker can get a page with fewer real tasks than the pool's number of them."""
+    mixer = pool.get("mixer_config") or {}
+    # the same number by default (Toloka API, MixerConfig.min_real_tasks_count)
+    least = mixer.get("min_real_tasks_count")
+    return least is not None and least < (mixer.get("real_tasks_count") or 0)
+
+
 def dollars(amount: Any) -> Decimal:
     """Return an amount of money of the service as a decimal number of the same digits; 0 if there is none."""
     return Decimal(str(amount)) if isinstance(amount, int | float) else NOTHING

@@ -137,13 +137,8 @@ def _overlaps(reader: ColumnReader, columns: Mapping[str, str], prefix: str, def
     finite = [default.overlap if value is None and not flag else value for value, flag in zip(overlaps, infinite, strict=True)]
     if default.is_required:
         missing = [value is None and not flag for value, flag in zip(finite, infinite, strict=True)]
-        reader.reject_where(
-            str(column or flag_column),
-            finite,
-            missing,
-            "is missing, and neither allow_defaults=True nor overlap= is given",
-            OVERLAP_HINT,
-        )
+        why = f"is {'missing' if column else 'not True'}, and neither allow_defaults=True nor overlap= is given"
+        reader.reject_where(str(column or flag_column), overlaps if column else flags, missing, why, OVERLAP_HINT)
     return {"overlap": finite, "infinite_overlap": infinite}
 
 

@@ -94,6 +94,9 @@ class LocalToloka:
         self._plan = FaultPlan()
         self.faults = Faults(self._plan)
 
+    def __repr__(self) -> str:
+        return f"<LocalToloka at {self.url}>" if self._running else "<LocalToloka that is not running>"
+
     def start(self) -> Self:
         """Start the service, if it is not running.
 
