@@ -73,6 +73,8 @@ class ShortTracebacks(contextlib.ContextDecorator):
         if error is not None and traceback is not None:
             # the frame of the block holds the arguments, of which one may be the token
             error.__traceback__ = traceback.tb_next
+            if isinstance(error, KeyboardInterrupt):
+                shown_short(error)  # where Stop has met this package is of no interest
             if is_shown_short(error):
                 # Python adds no entry for the frame of a `with` that lets an error pass
                 shorten(error, None if self._is_inside and not is_full() else traceback.tb_next)
@@ -207,12 +209,10 @@ def run(work: Any) -> Any:
             while not job.ended:
                 ended.acquire(timeout=TICK_SECONDS)
                 job.tick()
-        except BaseException as error:
+        except BaseException:
             job.cancel()
             while not job.ended:
                 ended.acquire(timeout=TICK_SECONDS)
-            if isinstance(error, KeyboardInterrupt):
-                shown_short(error)  # where the wait for the loop was stopped is of no interest
             raise
         finally:
             job.tick()
