@@ -285,7 +285,7 @@ def positive(value: Any) -> str:
 
 def seconds_or_none(value: Any) -> str:
     """Check a number of seconds above 0, or None, which sets no limit."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = isinstance(value, Real) and not isinstance(value, bool)  # of NumPy too, as a maximum of a column is one
     if value is not None and not (is_number and 0 < value < math.inf):
         raise ValueError("a number of seconds above 0 is needed, or None for no limit")
     return str(value)

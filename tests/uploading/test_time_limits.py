@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
+from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -59,6 +61,15 @@ def test_a_timeout_that_is_not_a_number_of_seconds_is_rejected(timeout: Any, scr
         with pytest.raises(tf.InputError, match="timeout="):
             verb(*rows, client, **OPTIONS.get(name, {}), timeout=timeout)
     assert scripted.requests == []
+
+
+@pytest.mark.parametrize("timeout", [60, 60.0, np.int64(60), np.float32(60), Fraction(60)], ids=repr)
+def test_a_timeout_is_a_number_of_python_or_numpy(timeout: Any, toloka: LocalToloka) -> None:
+    client, pool = toloka.client(), toloka.example_pool()
+    results = tf.create_tasks(FRAME, client, pool.id, overlap=1, timeout=timeout, progress=False)
+    assert results["status"].eq("CREATED").all()
+    operation = client.open_pool_async(pool.id)
+    assert client.wait_operation(operation, timeout=timeout, progress=False).status == "SUCCESS"
 
 
 @pytest.mark.parametrize("name", VERBS)

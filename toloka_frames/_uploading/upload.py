@@ -166,7 +166,7 @@ class RowJob(ABC):
         validate("concurrency", positive, concurrency)
         validate("timeout", seconds_or_none, timeout)
         self.upload_id = ""
-        self._timeout, self._may_have_sent = timeout, False
+        self._timeout, self._may_have_sent = None if timeout is None else float(timeout), False
         self._service: ApiClient = client.service
         self._concurrency = concurrency
         self._progress = progress
