@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := -m pip install --quiet --no-compile
 # where it is set, each process of the tests would compile again what it imports, which takes more than half of their time
 unexport PYTHONDONTWRITEBYTECODE
-# a test waits for a fifth of its time, for a process, a retry or the end of an operation: a worker more than cores uses it
+# tests wait for processes, retries and operations: a worker more than cores uses that time
 WORKERS := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
 PYTEST_OPTIONS := -n $(WORKERS) --dist worksteal
 
