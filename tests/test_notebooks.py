@@ -23,6 +23,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 from support import stored_notebooks
+from support.open_pools import cell_of_open_pools
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -142,25 +143,11 @@ slow = LocalToloka(operation_seconds=600).start()
 slow_client = slow.async_client()
 slow_pool = new_pool(slow_client)
 """
-OPEN_POOLS = """
+OPEN_POOLS = f"""
 import asyncio
 import threading
-import time
-import pandas as pd
-import toloka_frames as tf
 from toloka_frames._runtime import event_loop
-from toloka_frames.local import LocalToloka
-
-toloka = LocalToloka(operation_seconds=0.05).start()
-client = toloka.client()
-images = pd.DataFrame({"image": [f"https://example.com/{number}.jpg" for number in range(5)]})
-
-def open_pool():
-    pool = toloka.example_pool()
-    images.pipe(tf.create_tasks, client, pool_id=pool, allow_defaults=True, open_pool=True, progress=False)
-    return pool
-
-pools = [open_pool(), open_pool()]
+{cell_of_open_pools(5)}
 """
 WAIT = """
 threading.Timer(1, lambda: [toloka.answer(pool) for pool in pools]).start()

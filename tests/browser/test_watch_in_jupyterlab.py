@@ -5,27 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from support.open_pools import cell_of_open_pools
+
 if TYPE_CHECKING:
     from support.jupyterlab import JupyterLab, Notebook
 
 SECONDS = 60
-POOLS = """
-import time
-import pandas as pd
-import toloka_frames as tf
-from toloka_frames.local import LocalToloka
-
-toloka = LocalToloka(operation_seconds=0.05).start()
-client = toloka.client()
-images = pd.DataFrame({"image": [f"https://example.com/{number}.jpg" for number in range(20)]})
-
-def open_pool():
-    pool = toloka.example_pool()
-    images.pipe(tf.create_tasks, client, pool_id=pool, allow_defaults=True, open_pool=True, progress=False)
-    return pool
-
-pools = [open_pool(), open_pool()]
-"""
+POOLS = cell_of_open_pools(20)
 BUSY = """
 toloka.answer(pools[0])
 while watch.pools["status"][0] == "OPEN":

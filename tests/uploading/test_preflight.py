@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.all_cases import examples
+from support.example_objects import TRAINING
 from support.sample_project import create_pool
 
 import toloka_frames as tf
@@ -710,17 +711,7 @@ def test_pages_are_those_of_blocks_in_the_order_of_overlaps(
 
 def test_a_training_costs_nothing(client: tf.AsyncTolokaClient) -> None:
     project_id = tf.run(client.get_pool(create_pool(client)))["project_id"]
-    training = {
-        "project_id": project_id,
-        "private_name": "Practice",
-        "assignment_max_duration_seconds": 600,
-        "mix_tasks_in_creation_order": True,
-        "shuffle_tasks_in_task_suite": True,
-        "training_tasks_in_task_suite_count": 2,
-        "task_suites_required_to_pass": 1,
-        "inherited_instructions": True,
-    }
-    training_id = tf.run(client.create_training(training))["id"]
+    training_id = tf.run(client.create_training({**TRAINING, "project_id": project_id}))["id"]
     frame = pd.DataFrame({"INPUT:image": ["/1.jpg"], "GOLDEN:result": ["cat"], "HINT:text": ["Look at the ears."]})
     report = tf.preflight(frame, client, training_id, allow_defaults=True)
     assert (report.ok, report.created, report.price, report.control_tasks_missing) == (True, 1, 0, 0)
