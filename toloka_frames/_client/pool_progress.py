@@ -6,9 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from enum import Enum
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import pandas as pd
@@ -16,12 +14,14 @@ import pandas as pd
 from toloka_frames._client.client import BaseClient
 from toloka_frames._client.pools import read_analytics, start_analytics
 from toloka_frames._errors import ApiError, ConnectionFailed, InputError, PoolFailed, TolokaError
-from toloka_frames._transport.operations import OperationPoller
+from toloka_frames._errors.tracebacks import first_line
+from toloka_frames._transport.operations import OperationPoller, in_seconds
 from toloka_frames._transport.responses import bad_answer
 from toloka_frames._validation import id_text, path_part, seconds_or_none, validate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from toloka_frames._runtime.cards import State
     from toloka_frames._schema.row import Row
@@ -134,10 +134,10 @@ def check_every(every: float | timedelta) -> float:
     Raises:
         InputError: If it is not a number of seconds, or less than a second.
     """
-    seconds = _in_seconds(every)
+    seconds = in_seconds(every)
     if seconds is None or float(validate("every", seconds_or_none, seconds)) < MIN_EVERY_SECONDS:
         raise InputError(f"every={every!r}: a number of seconds from {MIN_EVERY_SECONDS:g} is needed.", column="every")
-    return seconds
+    return float(seconds)
 
 
 def check_timeout(timeout: Timeout) -> float | None:
@@ -146,25 +146,26 @@ def check_timeout(timeout: Timeout) -> float | None:
     Raises:
         InputError: If it is not a number of seconds above 0.
     """
-    seconds = _in_seconds(timeout)
+    seconds = in_seconds(timeout)
     validate("timeout", seconds_or_none, seconds)
     return seconds
 
 
-def _in_seconds(value: Timeout) -> float | None:
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    # numbers of NumPy too, as a maximum of a column is one
-    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else value
+async def fetch_pools(
+    service: ApiClient, pool_ids: Sequence[str], *, is_first: bool
+) -> tuple[dict[str, Row], TolokaError | None]:
+    """Request pools at the same time; return those that were received, and an error that is waited out.
 
-
-async def fetch_pools(service: ApiClient, pool_ids: Sequence[str]) -> list[Row | TolokaError]:
-    """Request pools at the same time; an error takes the place of a pool that cannot be had."""
+    Raises:
+        TolokaError: If the next request would fail too; for the first request if it fails.
+    """
     answers = await asyncio.gather(*(_fetch_pool(service, pool_id) for pool_id in pool_ids), return_exceptions=True)
-    for answer in answers:
-        if isinstance(answer, BaseException) and not isinstance(answer, TolokaError):
-            raise answer
-    return [answer for answer in answers if isinstance(answer, dict | TolokaError)]
+    errors = [answer for answer in answers if isinstance(answer, BaseException)]
+    for error in errors:
+        if is_first or not is_temporary(error):
+            raise error
+    found = {pool_id: answer for pool_id, answer in zip(pool_ids, answers, strict=True) if isinstance(answer, dict)}
+    return found, next((error for error in errors if isinstance(error, TolokaError)), None)
 
 
 async def _fetch_pool(service: ApiClient, pool_id: str) -> Row:
@@ -206,12 +207,12 @@ def _number(answer: Any) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def is_temporary(error: TolokaError) -> bool:
+def is_temporary(error: BaseException) -> bool:
     """Return whether a later request may succeed: there was no response, or not the service itself has refused this one."""
     return isinstance(error, ConnectionFailed) or (isinstance(error, ApiError) and not is_refusal(error))
 
 
-def is_refusal(error: TolokaError) -> bool:
+def is_refusal(error: BaseException) -> bool:
     """Return whether the service itself has refused a request, which it would do again."""
     return isinstance(error, ApiError) and not error.retryable and error.code is not None
 
@@ -219,11 +220,6 @@ def is_refusal(error: TolokaError) -> bool:
 def no_answer(error: TolokaError) -> str:
     """Return a remark on an error that is waited out."""
     return f"No answer: {first_line(error)} Trying again."
-
-
-def first_line(error: BaseException) -> str:
-    """Return what an error says, without its hint."""
-    return str(error).partition("\n")[0]
 
 
 def state_of(pool: Mapping[str, Any]) -> PoolState:

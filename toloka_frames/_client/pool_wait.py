@@ -19,10 +19,8 @@ from toloka_frames._client.pool_progress import (
     fetch_figures,
     fetch_pools,
     figures_text,
-    first_line,
     format_seconds,
     is_refusal,
-    is_temporary,
     no_answer,
     numbers_text,
     pool_failed,
@@ -31,6 +29,7 @@ from toloka_frames._client.pool_progress import (
     without_old_percents,
 )
 from toloka_frames._errors import PoolTimeout, TolokaError
+from toloka_frames._errors.tracebacks import first_line
 from toloka_frames._runtime import cards
 from toloka_frames._runtime.displays import show_while_waiting
 from toloka_frames._runtime.event_loop import run
@@ -218,26 +217,16 @@ class PoolWait:
 
     async def _look(self) -> None:
         """Request the pools that were open; raise an error if one of them will not be completed."""
-        asked = self._open_ids()
-        answers = await fetch_pools(self._service, asked)
-        self._check([answer for answer in answers if isinstance(answer, TolokaError)])
-        found = {pool_id: pool for pool_id, pool in zip(asked, answers, strict=True) if isinstance(pool, dict)}
+        found, error = await fetch_pools(self._service, self._open_ids(), is_first=not self._pools)
+        self._note = no_answer(error) if error else ""
+        if not error:
+            self._answered = self._clock()
         self._figures = without_old_percents(self._figures, self._pools, found)
         self._pools = {pool_id: (self._pools | found)[pool_id] for pool_id in self._left}
         if failed := [pool for pool in found.values() if state_of(pool) == "failed"]:
             raise pool_failed(failed[0])
         if self._wants_figures and found:
             await self._add_figures(list(found))
-
-    def _check(self, errors: Sequence[TolokaError]) -> None:
-        """Raise an error that the next request would meet too, and any error of the first requests."""
-        for error in errors:
-            if not self._pools or not is_temporary(error):
-                raise error
-        if errors:
-            self._note = no_answer(errors[0])
-        else:
-            self._note, self._answered = "", self._clock()
 
     async def _add_figures(self, pool_ids: Sequence[str]) -> None:
         seconds = self._every if self._open_ids() else LAST_FIGURES_SECONDS

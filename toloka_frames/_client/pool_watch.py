@@ -19,9 +19,7 @@ from toloka_frames._client.pool_progress import (
     check_pool_ids,
     fetch_figures,
     fetch_pools,
-    first_line,
     is_refusal,
-    is_temporary,
     no_answer,
     state_of,
     was_opened,
@@ -29,6 +27,7 @@ from toloka_frames._client.pool_progress import (
 )
 from toloka_frames._client.watch_card import WatchedPool, WatchReport
 from toloka_frames._errors import TolokaError
+from toloka_frames._errors.tracebacks import first_line
 from toloka_frames._runtime.displays import in_notebook
 from toloka_frames._runtime.event_loop import in_thread, run
 from toloka_frames._runtime.line_charts import SERIES_COLOURS
@@ -259,18 +258,13 @@ class Watching:
         Raises:
             TolokaError: If the next request would fail too; for the first request if it fails.
         """
-        answers = await fetch_pools(self._client.service, self._ids)
-        errors = [answer for answer in answers if isinstance(answer, TolokaError)]
-        for error in errors:
-            if not self._pools or not is_temporary(error):
-                raise error
-        self._note = no_answer(errors[0]) if errors else ""
-        found = {pool_id: pool for pool_id, pool in zip(self._ids, answers, strict=True) if isinstance(pool, dict)}
+        found, error = await fetch_pools(self._client.service, self._ids, is_first=not self._pools)
+        self._note = no_answer(error) if error else ""
         self._figures = without_old_percents(self._figures, self._pools, found)
         self._pools |= found
-        if not errors:
+        if not error:
             await self._optional("statistics", self._add_figures())
-        return not errors
+        return not error
 
     async def _add_figures(self) -> None:
         self._figures |= await fetch_figures(self._client.service, self._ids, self._every)

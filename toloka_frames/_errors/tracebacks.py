@@ -65,6 +65,11 @@ class ShortTraceback(BaseException):
         return _ipython_lines(self)
 
 
+def first_line(error: BaseException) -> str:
+    """Return what an error says, without its hint."""
+    return str(error).partition("\n")[0]
+
+
 def is_full() -> bool:
     """Return whether the user wants all frames."""
     return os.environ.get("TOLOKA_FRAMES_TRACEBACK", "").lower() == "full"

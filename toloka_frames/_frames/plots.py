@@ -11,6 +11,7 @@ from toloka_frames._errors import InputError
 from toloka_frames._frames.columns import ITEMS_COUNT, ITEMS_PROCESSED, TASK_ID, WORKER_ID, check_columns
 from toloka_frames._frames.labels import to_crowdkit
 from toloka_frames._frames.over_time import check_freq, next_period, over_time
+from toloka_frames._runtime.progress import counted
 from toloka_frames._validation import check_frame
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def plot_workers(workers: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     known = pd.DataFrame({name: _floats(workers[name]) for name in names}).dropna()
     _check_some(known, "no worker has a share")
-    title = f"Quality of {len(known):,} {'worker' if len(known) == 1 else 'workers'}"
+    title = f"Quality of {counted(len(known), 'worker')}"
     x, y = (known[name].to_numpy() for name in names)
     return drawing.draw_points(x, y, title, "answers to control tasks", "share right", "workers", ax=ax)
 
@@ -211,7 +212,7 @@ def plot_agreement(
     by_label = _folded(levels, drawing.number_of_bars(ax) - 1, "other labels")
     counts = pd.concat([sums, by_label])
     shares = counts.div(counts.sum(axis=1), axis=0)
-    texts = [f"{tasks:,.0f} {'task' if tasks == 1 else 'tasks'}" for tasks in counts.sum(axis=1)]
+    texts = [counted(round(tasks), "task") for tasks in counts.sum(axis=1)]
     title = "Agreement of workers"
     return drawing.draw_bars(shares, texts, title, "share of tasks", ax=ax, share=True)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._errors import ApiError, NotFound
+from toloka_frames._errors.tracebacks import first_line
 from toloka_frames._schema.columns import NO_FIELDS, SpecFields, Specification
 from toloka_frames._validation import path_part
 
@@ -66,7 +67,7 @@ class UnreadableSpecification:
     def report(self, where: str) -> None:
         """Warn that fields have no column of their own, and say where their values are."""
         self.was_reported = True
-        why = str(self.error).partition("\n")[0].rstrip(".")
+        why = first_line(self.error).rstrip(".")
         warnings.warn(f"The specification of the fields cannot be read ({why}): {where}.", stacklevel=2)
 
 

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from toloka_frames._errors.tracebacks import first_line
 from toloka_frames._runtime.displays import show_while_waiting
 from toloka_frames._runtime.pace import AVERAGED_REQUESTS, Pace, Work, binding_quota, seconds_left
 from toloka_frames._runtime.progress import Progress, duration
@@ -215,7 +216,7 @@ class ProgressTracker:
         self._note_idle()
         self._ended = self.clock()
         if state == "failed" and error is not None:
-            self.reason = str(error).partition("\n")[0] or type(error).__name__
+            self.reason = first_line(error) or type(error).__name__
         self.state = state
 
     # -- what displays show

@@ -90,6 +90,10 @@ def normal_url(url: str) -> str:
     return f"{parts.scheme}://{host}{'' if port in (None, DEFAULT_PORTS[parts.scheme]) else f':{port}'}{parts.path.rstrip('/')}"
 
 
+# the names of the environments by their hosts as `normal_url` returns them
+ENVIRONMENTS = {normal_url(host): environment for environment, host in HOSTS.items()}
+
+
 def make_headers(user_agent: str, act_under_account_id: str | None) -> dict[str, str]:
     """Return the headers of every request.
 

@@ -29,7 +29,7 @@ from toloka_frames._schema.row import Row
 from toloka_frames._transport.auth import TokenAuth, redact, remove_token, shown_content, without_frames
 from toloka_frames._transport.connections import (
     ACT_UNDER,
-    HOSTS,
+    ENVIRONMENTS,
     WEB_HOSTS,
     ResponseLimits,
     Sources,
@@ -131,9 +131,10 @@ class ApiClient:
     @property
     def place(self) -> str:
         """The environment, if it is one of Toloka's, the URL, and the account that is acted for, if it was given."""
-        environment = next((name for name, host in HOSTS.items() if normal_url(host) == self.normal_url), "")
         account = self._headers.get(ACT_UNDER)
-        return ", ".join(filter(None, [environment, self.url, f"for account {account}" if account else ""]))
+        return ", ".join(
+            filter(None, [ENVIRONMENTS.get(self.normal_url), self.url, f"for account {account}" if account else ""])
+        )
 
     def __copy__(self) -> Self:
         return self

@@ -106,11 +106,15 @@ async def wait(service: ApiClient, operation: Mapping[str, Any] | Id, timeout: T
         )
     title = f"{operation.get('type', 'operation')}"
     with track_progress(progress, title, total=100, unit="%", quiet=MIN_DELAY_SECONDS) as tracker:
-        seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
-        ended = await _ended_within(service, operation, seconds, tracker)
+        ended = await _ended_within(service, operation, in_seconds(timeout), tracker)
         if ended["status"] == "FAIL":
             raise operation_failed(ended)
     return ended
+
+
+def in_seconds(time: Timeout) -> float | None:
+    """Return a time as seconds; None for no limit."""
+    return time.total_seconds() if isinstance(time, timedelta) else time
 
 
 async def get(service: ApiClient, operation_id: str) -> Row:

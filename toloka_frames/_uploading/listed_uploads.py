@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from toloka_frames._runtime import cards
+from toloka_frames._runtime.progress import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 MOST_SHOWN = 20
-ALWAYS = ("state", "kind", "rows", "created")
 IF_ANY = ("invalid", "failed", "unknown", "not_sent")
 IF_SEVERAL = ("environment", "url", "account")
 
@@ -42,13 +42,12 @@ class ListedUploads(pd.DataFrame):
             return None
         if not self.dtypes.equals(self.__dict__["_listed"]):
             return pd.DataFrame(self)._repr_html_()  # type: ignore[operator, no-any-return]
+        if self.empty:
+            return cards.card("done", cards.line("no uploads"))
         states = Counter(self["state"])
         counts = ", ".join(f"{states[state]:,} {state}" for state in ("FAILED", "UNFINISHED", "DONE") if states[state])
         is_settled = states["DONE"] == len(self)
-        if self.empty:
-            return cards.card("done", cards.line("no uploads"))
-        number = f"{len(self):,} {'upload' if len(self) == 1 else 'uploads'}"
-        blocks = [cards.line(f"{number}: {counts}", strong=True), _table(self.tail(MOST_SHOWN))]
+        blocks = [cards.line(f"{counted(len(self), 'upload')}: {counts}", strong=True), _table(self.tail(MOST_SHOWN))]
         if len(self) > MOST_SHOWN:
             blocks.append(cards.line(f"The latest {MOST_SHOWN} are shown; the frame has all.", muted=True))
         if not is_settled:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast, overload
 import pandas as pd
 
 from toloka_frames._errors import ApiError, InputError, RowsAlreadyCreated
+from toloka_frames._errors.tracebacks import first_line
 from toloka_frames._runtime.displays import choose
 from toloka_frames._runtime.event_loop import both, run, unknown_keyword
+from toloka_frames._runtime.progress import counted
 from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS, CREATE_USER_BONUSES
 from toloka_frames._schema.columns import NO_FIELDS
 from toloka_frames._transport.rate_limits import seconds_for
@@ -25,9 +27,9 @@ from toloka_frames._uploading.price import (
     ExpectedWork,
     decimal_number,
     dollars,
+    expected_work,
     may_have_smaller_pages,
     pages_of,
-    work_of_pools,
 )
 from toloka_frames._uploading.service_rules import Fault, faults_of, overlap_of
 from toloka_frames._uploading.tasks import TaskRows, create_task_suites, create_tasks
@@ -182,32 +184,35 @@ async def examined(
     frame, findings = check_frame(df), _Findings(outlook, rejections)
     work = findings.work(item_price)
     missing, control_notes = await _missing_control_tasks(client.service, findings)
-    report = Preflight(
-        kind=outlook.plan.kind.name,
-        rows=len(frame),
-        sent=len(frame) - len(findings.unsent_rows),
+    notes = (*control_notes, *_notes(findings, work, fee))
+    report = _report(frame.index, findings, work, fee=fee, balance=balance, control_tasks_missing=missing, notes=notes)
+    if not findings.leaves_valid_rows:
+        return report
+    others = frame.iloc[sorted(set(range(len(frame))) - findings.refused_rows)]
+    return replace(report, valid=await examined(others, client, args, arguments, verb, fee))
+
+
+def _report(index: pd.Index[Any], findings: _Findings, work: ExpectedWork, **others: Any) -> Preflight:
+    """Return the report of what was found of a frame with this index, with the other attributes."""
+    has_pages = isinstance(findings.outlook.rows, TaskRows)
+    sent_objects = sum(len(chunk.positions) for chunk in findings.requests)
+    return Preflight(
+        kind=findings.outlook.plan.kind.name,
+        rows=len(index),
+        sent=len(index) - len(findings.unsent_rows),
         failed=len(findings.failed_rows),
         refused=len(findings.refused_rows),
         created=findings.created,
         requests=len(findings.requests),
         bytes=sum(len(chunk.text) for chunk in findings.requests),
-        problems=_problem_frame(findings.problems, frame.index),
-        pages=work.pages if isinstance(outlook.rows, TaskRows) else None,
-        answers=work.answers if isinstance(outlook.rows, TaskRows) else None,
+        problems=_problem_frame(findings.problems, index),
+        pages=work.pages if has_pages else None,
+        answers=work.answers if has_pages else None,
         rewards=None if work.rewards is None else float(work.rewards),
-        fee=fee,
-        balance=balance,
-        control_tasks_missing=missing,
-        seconds=seconds_for(
-            outlook.plan.kind.quota, sum(len(chunk.positions) for chunk in findings.requests), len(findings.requests)
-        ),
-        notes=(*control_notes, *_notes(findings, work, fee)),
+        seconds=seconds_for(findings.outlook.plan.kind.quota, sent_objects, len(findings.requests)),
         valid=None,
+        **others,
     )
-    if not findings.leaves_valid_rows:
-        return report
-    others = frame.iloc[sorted(set(range(len(frame))) - findings.refused_rows)]
-    return replace(report, valid=await examined(others, client, args, arguments, verb, fee))
 
 
 def _prepare_of(verb: Verb, arguments: Mapping[str, Any]) -> Verb:
@@ -374,18 +379,15 @@ class _Findings:
 
     def work(self, item_price: Any) -> ExpectedWork:
         """Return what Tolokers will do for the created rows; `item_price` is the price of an app item."""
-        objects = [sent for each in self.accepted.values() for sent in each]
-        if self._kind is CREATE_USER_BONUSES:
-            return ExpectedWork(rewards=sum((dollars(bonus["amount"]) for bonus in objects), dollars(0)))
-        if isinstance(self.outlook.rows, ItemRows):
-            if item_price is None:
-                return ExpectedWork(rewards=None, unknown="the app project has no item_price")
-            return ExpectedWork(rewards=len(objects) * dollars(item_price))
-        return self.work_of(self.accepted)
+        if not isinstance(self.outlook.rows, ItemRows):
+            return self.work_of(self.accepted)
+        if item_price is None:
+            return ExpectedWork(rewards=None, unknown="the app project has no item_price")
+        return ExpectedWork(rewards=self.created * dollars(item_price))
 
     def work_of(self, sent: Mapping[str, Sequence[Mapping[str, Any]]]) -> ExpectedWork:
-        """Return what Tolokers will do for objects of pools."""
-        return work_of_pools(self._kind, sent, self.outlook.plan.pools_by_id, allow_defaults=self._allow_defaults)
+        """Return what Tolokers will do for objects of pools, or what bonuses cost."""
+        return expected_work(self._kind, sent, self.outlook.plan.pools_by_id, allow_defaults=self._allow_defaults)
 
     def control_overlaps(self, pool_id: str) -> list[float]:
         """Return how often each control task among the created rows of a pool can be used."""
@@ -404,8 +406,7 @@ class _Findings:
             code, hint = (ALREADY_CREATED, "") if is_known else (None, error.hint)
             if not rejection.rows:
                 yield Problem(None, error.column or "", " ".join(str(error).split("\n")), code=code)
-            first = str(error).split("\n", 1)[0]
-            for row, reason in zip_longest(rejection.rows, rejection.reasons, fillvalue=first):
+            for row, reason in zip_longest(rejection.rows, rejection.reasons, fillvalue=first_line(error)):
                 yield Problem(int(row), error.column or "", f"{reason} {hint}".strip(), code=code)
 
     def _faults_by_row(self) -> Iterator[Problem]:
@@ -499,8 +500,7 @@ async def _missing_control_tasks(service: ApiClient, findings: _Findings) -> tup
             return None, []
         if (missing := (pages + other_pages) * each - available) > 0:
             total += int(missing)
-            tasks_of_page = f"{each} control task{'s' if each > 1 else ''}"
-            notes.append(CONTROL_NOTE.format(pool=pool_id, tasks=tasks_of_page, missing=int(missing)))
+            notes.append(CONTROL_NOTE.format(pool=pool_id, tasks=counted(each, "control task"), missing=int(missing)))
     return total, notes
 
 

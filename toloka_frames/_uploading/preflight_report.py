@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._runtime import cards
+from toloka_frames._runtime.progress import counted
 from toloka_frames._schema.pandas_values import TEXT_DTYPE
 from toloka_frames._uploading.price import dollars_text
 from toloka_frames._validation import format_rows
@@ -23,8 +24,11 @@ MINUTE = 60
 ALREADY_CREATED = "ALREADY_CREATED"  # the code of a row that another upload has created
 MAX_LISTED = 5  # kinds of problems in a text or card
 VALUE = " (as "  # what a message has before the wrong value
-DTYPES: dict[str, Any] = {"position": "Int64", "label": object, "column": TEXT_DTYPE, "field": TEXT_DTYPE, "code": TEXT_DTYPE}
-DTYPES |= {"message": TEXT_DTYPE}
+DTYPES: dict[str, Any] = {
+    "position": "Int64",
+    "label": object,
+    **dict.fromkeys(("column", "field", "code", "message"), TEXT_DTYPE),
+}
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -131,7 +135,7 @@ class Preflight:
 
     @property
     def _title(self) -> str:
-        return f"Preflight of {_count(self.rows, 'row')} for {self.kind}: {self._verdict}"
+        return f"Preflight of {counted(self.rows, 'row')} for {self.kind}: {self._verdict}"
 
     @property
     def _verdict(self) -> str:
@@ -149,12 +153,12 @@ class Preflight:
         if self.requests:
             yield "requests", f"{self.requests:,}, {_size(self.bytes)}{_duration(self.seconds)}"
         if self.pages is not None and self.created:
-            yield "pages", f"{self.pages:,}, with {_count(self.answers or 0, 'answer')}"
+            yield "pages", f"{self.pages:,}, with {counted(self.answers or 0, 'answer')}"
         if self.control_tasks_missing:
             yield "controls", f"{self.control_tasks_missing:,} uses of control tasks are missing"
         yield "price", _price(self)
         if self.valid is not None:
-            refused = _count(self.refused, "row")
+            refused = counted(self.refused, "row")
             yield "without", f"the {refused} with problems: {self.valid.created:,} would be created, {_price(self.valid)}"
         if self.balance is not None:
             yield "balance", dollars_text(self.balance) + (", less than the price" if self._is_too_expensive else "")
@@ -187,7 +191,7 @@ def _rows(positions: pd.Series[int]) -> str:
 
 def _others(reasons: Sequence[object]) -> Iterator[str]:
     if len(reasons) > MAX_LISTED:
-        yield f"{_count(len(reasons) - MAX_LISTED, 'more kind')} of problems in .problems, a DataFrame."
+        yield f"{counted(len(reasons) - MAX_LISTED, 'more kind')} of problems in .problems, a DataFrame."
 
 
 def _price(report: Preflight) -> str:
@@ -199,10 +203,6 @@ def _price(report: Preflight) -> str:
     return f"{dollars_text(report.price)}: {dollars_text(report.rewards)} and a fee of {100 * report.fee:g} %"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def _size(size: int) -> str:
     return f"{size:,} bytes" if size < 10_000 else f"{size / 1e6:,.2f} MB"  # noqa: PLR2004 -- more digits than are of use
 
@@ -210,4 +210,4 @@ def _size(size: int) -> str:
 def _duration(seconds: float) -> str:
     if seconds < MINUTE:
         return ""
-    return f", at least {_count(math.ceil(seconds / MINUTE), 'minute')} by the quotas"
+    return f", at least {counted(math.ceil(seconds / MINUTE), 'minute')} by the quotas"

@@ -50,21 +50,24 @@ class ExpectedWork:
         return ExpectedWork(pages, answers, rewards, self.unknown or other.unknown)
 
 
-def work_of_pools(
+def expected_work(
     kind: BulkCreation,
     sent: Mapping[str, Sequence[Mapping[str, Any]]],
     pools: Mapping[str, Mapping[str, Any]],
     *,
     allow_defaults: bool,
 ) -> ExpectedWork:
-    """Return the work that tasks or task suites cause.
+    """Return the work that tasks or task suites cause, or what bonuses cost.
 
     Args:
         kind: Their bulk creation.
-        sent: The objects of each pool.
+        sent: The objects of each pool; bonuses have none.
         pools: The pools.
         allow_defaults: Whether objects may have the overlap of their pool.
     """
+    if kind is CREATE_USER_BONUSES:
+        amounts = (dollars(bonus.get("amount")) for bonuses in sent.values() for bonus in bonuses)
+        return ExpectedWork(rewards=sum(amounts, NOTHING))
     work = ExpectedWork()
     for pool_id, objects in sent.items():
         work += _work_of_pool(kind, objects, pools[pool_id], allow_defaults=allow_defaults)
@@ -128,11 +131,8 @@ def check_price(
     *,
     allow_defaults: bool,
 ) -> None:
-    """Raise PriceExceeded if the price of objects is above a limit, or not known; arguments as in `work_of_pools`."""
-    if kind is CREATE_USER_BONUSES:
-        work = ExpectedWork(rewards=sum((dollars(bonus.get("amount")) for each in sent.values() for bonus in each), NOTHING))
-    else:
-        work = work_of_pools(kind, sent, pools, allow_defaults=allow_defaults)
+    """Raise PriceExceeded if the price of objects is above a limit, or not known; arguments as in `expected_work`."""
+    work = expected_work(kind, sent, pools, allow_defaults=allow_defaults)
     given = f"max_price={max_price.normalize():f} is given"
     if work.rewards is None:
         raise PriceExceeded(

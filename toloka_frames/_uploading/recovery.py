@@ -13,7 +13,7 @@ from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._schema.bulk import CREATE_TASKS
 from toloka_frames._schema.pandas_values import DEFAULT_DTYPES
 from toloka_frames._schema.timestamps import format_timestamp
-from toloka_frames._transport.connections import HOSTS, normal_url
+from toloka_frames._transport.connections import ENVIRONMENTS
 from toloka_frames._transport.http import account_unknown
 from toloka_frames._uploading.ledger import ledger_path
 from toloka_frames._uploading.ledger_listing import UploadList
@@ -192,8 +192,7 @@ def uploads(ledger: FilePath | None = None) -> pd.DataFrame:
     """
     with UploadList(ledger_path(ledger)) as opened:
         columns: dict[str, Any] = opened.open(read_only=True).uploads()
-        environments = {normal_url(host): environment for environment, host in HOSTS.items()}
-        columns["environment"] = [environments.get(url, "") for url in columns["url"]]
+        columns["environment"] = [ENVIRONMENTS.get(url, "") for url in columns["url"]]
         # Arrow parses text and times in a tenth of the time that pandas takes
         with opened.decoding("the list of uploads"):
             table = pa.table({name: pa.array(columns[name]).cast(dtype) for name, dtype in UPLOAD_TYPES.items()})

@@ -171,11 +171,10 @@ def _labels(spec: Row, project: Row, item: Row) -> Row:
     parameter = project["parameters"].get("instruction_classes")
     entries = parameter if isinstance(parameter, list) else []
     classes = [entry["value"] for entry in entries if isinstance(entry, dict) and "value" in entry] or _DEFAULT_CLASSES
-    # not of its id, because ids differ from service to service
-    content = orjson.dumps(item["input_data"], option=orjson.OPT_SORT_KEYS).decode()
-    confidence = round(0.5 + seeded_random.uniform(content) / 2, 4)
-    labels = {"result": [seeded_random.choose(classes, content, "result")], "confidence": confidence}
-    return {**seeded_random.field_values(spec, content), **labels}
+    key = seeded_random.content_key(item["input_data"])
+    confidence = round(0.5 + seeded_random.uniform(key) / 2, 4)
+    labels = {"result": [seeded_random.choose(classes, key, "result")], "confidence": confidence}
+    return {**seeded_random.field_values(spec, key), **labels}
 
 
 def count_items(store: Store, batch_id: str) -> Row:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+import orjson
+
 from toloka_frames.local._base.field_specs import element_type, field_type
 
 if TYPE_CHECKING:
@@ -13,6 +15,11 @@ if TYPE_CHECKING:
     from toloka_frames.local._base.field_specs import Json, Spec
 
 _MAX_NUMBER = 1_000_000
+
+
+def content_key(values: Json) -> str:
+    """Return a key that depends on values alone: ids of objects differ from service to service."""
+    return orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def uniform(*key: object) -> float:

@@ -196,8 +196,8 @@ class _AnswerModel:
 
 
 def _content(task: Row) -> str:
-    """Return the task's input values as text: random numbers depend on them, because ids differ from service to service."""
-    return orjson.dumps(task.get("input_values"), option=orjson.OPT_SORT_KEYS).decode()
+    """Return the key of a task, on which its random numbers depend."""
+    return seeded_random.content_key(task.get("input_values"))
 
 
 def _add_assignments(store: Store, pool: Row, items: Sequence[_WorkItem], model: _AnswerModel) -> float:
