@@ -188,7 +188,7 @@ def test_stop_ends_it_and_leaves_no_task_and_no_thread(toloka: LocalToloka) -> N
     assert {watch.state for watch in (*watches, other)} == {"stopped"}
     assert "Stopped watching" in repr(other)
     assert not never_ends_on_our_loop()
-    assert threads() == before
+    assert threads() <= before
     assert client.get_pool(pool.id).status == "OPEN"
 
 

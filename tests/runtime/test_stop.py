@@ -92,7 +92,7 @@ def test_ctrl_c_at_each_request_leaves_nothing_and_the_same_call_works_again(
             read(scan, folder)
         assert len(frames_of_the_package(stop.value)) <= 1 or read not in CALLS
         assert left_on_our_loop() == set()
-        assert threads() == before
+        assert threads() <= before
         assert busy(client) == []
         assert [file.name for file in folder.rglob("*") if file.name.startswith(".") or file.suffix in (".part", ".new")] == []
         interrupt.released.set()

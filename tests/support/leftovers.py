@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 
 def threads() -> set[threading.Thread]:
-    """Return the running threads, except the idle ones that asyncio keeps for `to_thread`."""
-    return {thread for thread in threading.enumerate() if not thread.name.startswith("asyncio_")}
+    """Return the running threads, except the idle ones of asyncio's `to_thread` and those of local services.
+
+    Threads of an earlier test may still be ending: compare with `<=`, not with `==`.
+    """
+    return {thread for thread in threading.enumerate() if not thread.name.startswith(("asyncio_", "toloka-local"))}
 
 
 def left_on_our_loop() -> set[str]:
