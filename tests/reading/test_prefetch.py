@@ -64,7 +64,7 @@ class Pull:
         self, answer: Callable[[str], bytes], connections: int | None, latency: float, page: int, filters: dict[str, Any]
     ) -> None:
         async with api_clients(answer, latency=latency, retries=1) as (service,):
-            source = Source(service, list_request(APP_BATCHES, {"app_project_id": "1", **filters}), str(page))
+            source = Source(service, list_request(APP_BATCHES, {"app_project_id": "1", **filters}), page)
             start = loop_time()
             try:
                 async with aclosing(await source.pages(concurrency=Concurrency(connections))) as pages:
@@ -233,10 +233,10 @@ def test_cancelling_the_prefetcher_waits_for_pages_that_are_being_parsed_even_if
             return read_page(body, layout)
 
         async with api_clients(BatchList(app_ids(20 * PAGE)), latency=LATENCY) as (service,):
-            source = Source(service, list_request(APP_BATCHES, {"app_project_id": "1"}), str(PAGE))
+            source = Source(service, list_request(APP_BATCHES, {"app_project_id": "1"}), PAGE)
             query = {"sort": "id", "limit": str(PAGE)}
             prefetcher = Prefetcher(
-                PageRequest(service, source.request.path, query, await source.layout(), read), Concurrency(4)
+                PageRequest(service, source.request.path, query, source.page_size, await source.layout(), read), Concurrency(4)
             )
             await prefetcher.page_after(None)
             await is_reading.wait()

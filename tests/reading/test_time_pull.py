@@ -159,7 +159,7 @@ def fetched_ids(bonuses: BonusList, concurrency: int | None, *, latency: float) 
 
     async def fetch() -> list[str]:
         async with api_clients(bonuses, latency=latency) as (service,):
-            source = Source(service, list_request(USER_BONUSES, {}), str(PAGE))
+            source = Source(service, list_request(USER_BONUSES, {}), PAGE)
             table = await source.fetch_table(concurrency, tracker := Counts(""))
             shown = tracker.__dict__["shown"]
             assert shown == sorted(shown)

@@ -125,7 +125,7 @@ class _Examination:
         """Return the id of the first row of a list; None if there is none, or the list cannot be read."""
         try:
             async with self._in_time():
-                table = await Source(self._service, list_request(resource, filters), "1").fetch_head(1)
+                table = await Source(self._service, list_request(resource, filters), 1).fetch_head(1)
         except Exception:  # noqa: BLE001 -- the check of the list itself reports it
             return None
         ids: list[str] = table.column(resource.life.id).to_pylist()
@@ -139,7 +139,7 @@ class _Examination:
             return Finding(resource.name, f"not checked: no {PARENTS[needed][2]}", Level.SKIPPED)
         try:
             async with self._in_time():
-                return await _read_list(Source(self._service, list_request(resource, given), str(MAX_ROWS)))
+                return await _read_list(Source(self._service, list_request(resource, given), MAX_ROWS))
         except TolokaError as error:
             return failure(resource.name, error, given)
         except Exception as error:  # noqa: BLE001 -- a fault of this package must not end the other checks

@@ -10,7 +10,7 @@ import asyncio
 import math
 import operator
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
@@ -18,10 +18,13 @@ from toloka_frames._errors import ApiError, ScanInterrupted, TolokaError
 from toloka_frames._reading.id_ranges import between, split_after
 from toloka_frames._reading.page import last_id
 from toloka_frames._runtime.event_loop import in_thread, shield_until_done
+from toloka_frames._runtime.tracker import current_progress
 from toloka_frames._transport.auth import shown_content
+from toloka_frames._transport.failures import was_late_or_cut
+from toloka_frames._transport.http import uncount
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from toloka_frames._reading.id_ranges import IdRangeSplitter
     from toloka_frames._schema.columns import Layout
@@ -41,6 +44,10 @@ SLOW_PAGES = 2
 # the memory of streams is bounded.
 PAGES_PER_CONNECTION = 2
 MAX_ROWS_AHEAD = 50_000
+# A service that does not manage this many rows is in trouble whatever the number.
+MIN_ROWS = 100
+# After this many pages in a row, twice the rows are tried again; after each try that failed, twice as many pages.
+PAGES_BEFORE_GROWTH = 8
 
 
 class Handover(Enum):
@@ -72,6 +79,50 @@ PageT = TypeVar("PageT", bound="PageLike")
 ParsedT = TypeVar("ParsedT")
 
 
+@dataclass
+class PageSize:
+    """How many rows to request per page: at first the most, fewer after a page that the service could not manage.
+
+    Attributes:
+        most: The most rows per page.
+        rows: The rows per page of the next request.
+    """
+
+    most: int
+    rows: int = field(init=False)
+    _managed: int = field(default=0, init=False)
+    _pages_before_growth: int = field(default=PAGES_BEFORE_GROWTH, init=False)
+    _is_trying: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self.rows = self.most
+
+    def note_failure(self, error: TolokaError, query: Mapping[str, str]) -> bool:
+        """Reduce the rows if a page was late or ended early; return whether the next request is for fewer rows."""
+        if not was_late_or_cut(error):
+            return False
+        rows = int(query["limit"])
+        if rows > self.rows:  # of several requests in flight, another one failed before
+            return True
+        if self.rows <= MIN_ROWS:
+            if self.most > MIN_ROWS:
+                error.args = (f"{error}\nSmaller pages did not help: this one was to have {rows:,} rows.",)
+            return False
+        if self._is_trying:
+            self._pages_before_growth *= 2
+        self.rows, self._managed, self._is_trying = max(rows // 2, MIN_ROWS), 0, False
+        current_progress().note = f"pages of {rows:,} rows were too large for the service, so smaller ones were requested"
+        return True
+
+    def note_success(self, query: Mapping[str, str]) -> None:
+        """Count a page that the service has managed, and try twice the rows after enough of them."""
+        if int(query["limit"]) < self.rows or self.rows == self.most:
+            return
+        self._managed, self._is_trying = self._managed + 1, False
+        if self._managed >= self._pages_before_growth:
+            self.rows, self._managed, self._is_trying = min(2 * self.rows, self.most), 0, True
+
+
 @dataclass(frozen=True)
 class PageRequest(Generic[PageT]):
     """What the requests of all pages of a list have in common.
@@ -79,7 +130,8 @@ class PageRequest(Generic[PageT]):
     Attributes:
         service: The client of the API.
         path: Path of the list.
-        query: Filters, sort and limit.
+        query: Filters and sort.
+        size: The rows per page that the service manages.
         layout: The name of the cursor, and how pages are parsed.
         read: Parses the body of a page.
         handover: What becomes of the pages before an interruption.
@@ -88,6 +140,7 @@ class PageRequest(Generic[PageT]):
     service: ApiClient
     path: str
     query: Mapping[str, str]
+    size: PageSize
     layout: Layout
     read: Callable[[bytes, Layout], PageT]
     handover: Handover = Handover.STREAM
@@ -172,25 +225,47 @@ def interruption(why: str, rows: int, handover: Handover, key: str, cursor: str 
     )
 
 
-async def parse_whole(
+def request_page(service: ApiClient, path: str, query: Mapping[str, str], size: PageSize) -> Coroutine[Any, Any, Response]:
+    """Request a page of a list: again with half the rows if the response was late or ended early.
+
+    Raises:
+        ApiError: If the service rejects the request, or cannot manage a page of MIN_ROWS rows.
+        ConnectionFailed: If no response arrives.
+    """
+    return service.send(
+        "GET", path, query=lambda: {**query, "limit": str(size.rows)}, repeatable=True, change=size.note_failure
+    )
+
+
+async def parse_page(
     service: ApiClient,
     path: str,
     query: Mapping[str, str],
+    size: PageSize,
     response: Response,
     parse: Callable[[bytes], Awaitable[ParsedT]],
 ) -> ParsedT:
-    """Parse a page. If its JSON ends early, request it again, as often as after a cut connection.
+    """Parse a page. If its JSON ends early, request it again, with half the rows.
 
     Raises:
         BadAnswer: If the last attempt is not a page of a list either.
+        ApiError, ConnectionFailed: As in `request_page`.
     """
+    is_cut = False
     async for attempt in service.attempts():
-        if attempt.retry_state.attempt_number > 1:
-            response = await service.send("GET", path, query=query, repeatable=True)
+        if is_cut:
+            response = await request_page(service, path, query, size)
         with attempt:
-            if (shown := shown_content(response)) is not response.content:
-                await parse(shown)  # if it is not a page, its error does not show the token
-            parsed = await parse(response.content)
+            try:
+                if (shown := shown_content(response)) is not response.content:
+                    await parse(shown)  # if it is not a page, its error does not show the token
+                parsed = await parse(response.content)
+            except TolokaError as error:
+                is_cut = True
+                if size.note_failure(error, response.request.url.params):
+                    uncount(attempt)
+                raise
+    size.note_success(response.request.url.params)
     return parsed
 
 
@@ -316,14 +391,14 @@ class Prefetcher(Generic[PageT]):
     def _split(self, ids: list[str]) -> None:
         """Request many ranges of ids at once, if the list can be split."""
         query = self._request.query
-        self._splitter = split_after(ids, self._rows, int(query["limit"]), query, self._key)
+        self._splitter = split_after(ids, self._rows, self._request.size.most, query, self._key)
         self._concurrency.uses_id_ranges = self._splitter is not None
         self._expected = ids[-1]
         self._request_ranges()
 
     def _request_ranges(self) -> None:
-        limit = int(self._request.query["limit"])
-        most = min(PAGES_PER_CONNECTION * self._concurrency.maximum, MAX_ROWS_AHEAD // limit + 1)
+        rows_ahead = MAX_ROWS_AHEAD // self._request.size.most + 1
+        most = min(PAGES_PER_CONNECTION * self._concurrency.maximum, rows_ahead)
         while self._splitter and len(self._pending) < most and (id_range := self._splitter.next()):
             low, high = id_range
             self._pending.append(_PendingPage(low, high, asyncio.create_task(self._fetch(low, high))))
@@ -368,7 +443,7 @@ class Prefetcher(Generic[PageT]):
         bounds = {f"{self._key}_gt": low, f"{self._key}_lte": high}
         query = {**self._request.query, **{name: bound for name, bound in bounds.items() if bound is not None}}
         async with self._connections:
-            response = await self._request.service.send("GET", self._request.path, query=query, repeatable=True)
+            response = await request_page(self._request.service, self._request.path, query, self._request.size)
         self._concurrency.record(response.extensions.get("waited", 0.0))
         cursor = last_id(response.content, self._request.layout)
         return _FetchedPage(cursor, asyncio.create_task(self._parse(query, response)))
@@ -378,7 +453,7 @@ class Prefetcher(Generic[PageT]):
             async with self._readers:
                 return await in_thread(self._request.read, body, self._request.layout)
 
-        return await parse_whole(self._request.service, self._request.path, query, response, parse)
+        return await parse_page(self._request.service, self._request.path, query, self._request.size, response, parse)
 
 
 async def _ended(pending: Sequence[_PendingPage[PageT]]) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from toloka_frames._reading.page import read_page
-from toloka_frames._reading.pager import parse_whole
+from toloka_frames._reading.pager import PageSize, parse_page, request_page
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._schema.columns import TEXT, Column, Layout
 from toloka_frames._schema.timestamps import (
@@ -163,12 +163,13 @@ class _Prober:
         # `after_id` depends on the sort order, which differs here
         query = {name: value for name, value in request.query.items() if name != "after_id"}
         query |= _range_filters(self._key, start, end)
-        query |= {"sort": f"-{self._key}" if descending else self._key, "limit": str(min(limit, request.resource.max_limit))}
+        query |= {"sort": f"-{self._key}" if descending else self._key}
         service, layout = self._source.service, Layout(request.resource.rows_key, request.resource.cursor, self._columns)
         async with self._semaphore:
-            response = await service.send("GET", request.path, query=query, repeatable=True)
+            size = PageSize(min(limit, request.resource.max_limit))
+            response = await request_page(service, request.path, query, size)
             parse = partial(in_thread, partial(read_page, layout=layout, is_sorted_by_id=False))
-            page = await parse_whole(service, request.path, query, response, parse)
+            page = await parse_page(service, request.path, query, size, response, parse)
         created = page.batch[1].drop_null().cast(pa.int64()).to_pylist()
         return _ProbedRange(end or 0, tuple(created), page.has_more and bool(created))
 

@@ -15,7 +15,7 @@ from toloka_frames._reading import field_specs, scan_display, time_pull
 from toloka_frames._reading.column_selection import Columns, check_columns, selected_names
 from toloka_frames._reading.outputs import Destination, check_output
 from toloka_frames._reading.page import Page, read_dicts, read_page
-from toloka_frames._reading.pager import Concurrency, Handover, PageRequest, is_in_id_order, pages_of
+from toloka_frames._reading.pager import Concurrency, Handover, PageRequest, PageSize, is_in_id_order, pages_of
 from toloka_frames._reading.parquet_file import ParquetFile, ParquetOptions
 from toloka_frames._reading.partitions import split
 from toloka_frames._reading.resumable import pull_resumable
@@ -65,14 +65,14 @@ class Scan:
         given = dict(given)
         batch_size = given.pop("batch_size", None)
         limit = validate("batch_size", page_size(resource.max_limit), resource.page_rows if batch_size is None else batch_size)
-        self._source = Source(service, list_request(resource, given), limit)
+        self._source = Source(service, list_request(resource, given), int(limit))
         self._title = resource.name
 
     def __repr__(self) -> str:
-        return scan_display.as_text(self._source.request, self._source.limit, self._source.known_columns)
+        return scan_display.as_text(self._source.request, self._source.page_size.most, self._source.known_columns)
 
     def _repr_html_(self) -> str:
-        return scan_display.as_html(self._source.request, self._source.limit, self._source.known_columns)
+        return scan_display.as_html(self._source.request, self._source.page_size.most, self._source.known_columns)
 
     # not for type checkers, to which it would say that a scan has every attribute
     if not TYPE_CHECKING:
@@ -427,14 +427,14 @@ class Source:
     Attributes:
         service: The client of the API.
         request: What is requested.
-        limit: Rows per page.
+        page_size: The rows per page: the most, and how many the service manages.
         unreadable: Why the specification of the fields cannot be read; None if it can, or was not requested yet.
     """
 
-    def __init__(self, service: ApiClient, request: ListRequest, limit: str) -> None:
+    def __init__(self, service: ApiClient, request: ListRequest, page_rows: int) -> None:
         self.service = service
         self.request = request
-        self.limit = limit
+        self.page_size = PageSize(page_rows)
         self._layout: Layout | None = None
         self.unreadable: field_specs.UnreadableSpecification | None = None
         self._names: list[str] | None = None
@@ -478,7 +478,7 @@ class Source:
     async def fetch_head(self, rows: int) -> pa.Table:
         """Return the first rows; one request returns up to a page of them."""
         head, schema = copy_of(self), await self.schema()
-        head.limit = str(min(rows, self.request.resource.max_limit))
+        head.page_size = PageSize(min(rows, self.request.resource.max_limit))
         batches, fetched = list[pa.RecordBatch](), 0
         async with aclosing(await head.pages(concurrency=Concurrency(1, prefetches=False), handover=Handover.NOTHING)) as pages:
             async for _, page in pages:
@@ -532,14 +532,14 @@ class Source:
             handover: What the caller does with the pages before an interruption.
         """
         layout = await self.layout()
-        request = PageRequest(self.service, self.request.path, self.query(filters), layout, read_page, handover)
+        request = PageRequest(self.service, self.request.path, self.query(filters), self.page_size, layout, read_page, handover)
         pages = pages_of(request, concurrency or Concurrency())
         return pages if self.unreadable is None else self.unreadable.report_with(pages, self.request, is_filtered=bool(filters))
 
     async def rows(self) -> AsyncGenerator[list[Row], None]:
         """Yield the rows of each page as dicts as in the API."""
         layout = Layout(self.request.resource.rows_key, self.request.resource.cursor, ())
-        request = PageRequest(self.service, self.request.path, self.query(), layout, read_dicts)
+        request = PageRequest(self.service, self.request.path, self.query(), self.page_size, layout, read_dicts)
         async with aclosing(pages_of(request, Concurrency())) as pages:
             async for _, page in pages:
                 yield page.rows
@@ -549,8 +549,8 @@ class Source:
         return rows if self._names is None else rows.select(self._names)
 
     def query(self, filters: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return the query of a page in the order of the cursor; `filters` replace those of the request."""
-        return {**self.request.query, **(filters or {}), "sort": self.request.resource.cursor, "limit": self.limit}
+        """Return the query of pages in the order of the cursor, without their size; `filters` replace those of the request."""
+        return {**self.request.query, **(filters or {}), "sort": self.request.resource.cursor}
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ COUNTS = ("shape", "size", "len", "count", "empty", "index")
 SCHEMA = ("columns", "dtypes", "info", "keys")
 
 
-def as_text(request: ListRequest, limit: str, columns: Sequence[Column | SpecFields]) -> str:
+def as_text(request: ListRequest, page_rows: int, columns: Sequence[Column | SpecFields]) -> str:
     """Return a plain text of at most 80 characters a line."""
-    lines = [f"<Scan of {request.resource.name}: no rows requested yet, pages of {int(limit):,} rows>"]
+    lines = [f"<Scan of {request.resource.name}: no rows requested yet, pages of {page_rows:,} rows>"]
     given = [f"{name}={value!r}" for name, value in request.given.items()]
     names = [name for name, _ in _columns(columns)]
     for title, items in (("filters", ", ".join(given) or "none"), ("columns", ", ".join(names)), ("rows", METHODS)):
@@ -33,13 +33,13 @@ def as_text(request: ListRequest, limit: str, columns: Sequence[Column | SpecFie
     return "\n".join(lines)
 
 
-def as_html(request: ListRequest, limit: str, columns: Sequence[Column | SpecFields]) -> str:
+def as_html(request: ListRequest, page_rows: int, columns: Sequence[Column | SpecFields]) -> str:
     """Return a small table for a notebook: what is requested, and the columns with their types."""
     given = ", ".join(f"<code>{cards.escape(f'{name}={value!r}')}</code>" for name, value in request.given.items())
     named = list(_columns(columns))
     return (
         f'<div class="{cards.NOT_MATHEMATICS}" style="max-width:60em;overflow-wrap:anywhere;line-height:1.5">'
-        f"<b>Scan of {cards.escape(request.resource.name)}</b>: no rows requested yet, pages of {int(limit):,} rows<br>"
+        f"<b>Scan of {cards.escape(request.resource.name)}</b>: no rows requested yet, pages of {page_rows:,} rows<br>"
         f"filters: {given or 'none'}<br>rows: {cards.escape(METHODS)}"
         f"<details><summary>{len(named)} columns</summary>{cards.table(['column', 'type'], named)}</details></div>"
     )

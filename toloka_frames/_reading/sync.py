@@ -145,7 +145,7 @@ async def _sync(source: Source, path: FilePath, lag: timedelta, tracker: Progres
     with CopyFolder(destination, source.request.resource.life, manifest, source.service.url) as folder:
         folder.check_sizes()
         folder.match_columns((await source.layout()).schema)
-        part_of_row, ranges = await in_thread(_open_rows, folder, int(source.limit))
+        part_of_row, ranges = await in_thread(_open_rows, folder, source.page_size.most)
         # new rows first: they are added even if the service keeps failing during a long refresh of the open ones
         added = 0 if folder.manifest.complete else await fill(source, folder, tracker)
         until = _latest_created(source, lag)

@@ -21,7 +21,8 @@ from toloka_frames._reading.pager import (
     Concurrency,
     Handover,
     interruption,
-    parse_whole,
+    parse_page,
+    request_page,
 )
 from toloka_frames._reading.row_order import sort_by_id
 from toloka_frames._reading.time_ranges import PRECISION_US, PageStats, UnfetchedRanges
@@ -50,7 +51,7 @@ async def fetch_rest(
     Return None if the list cannot be split by creation time: its pages must then be requested one after another.
     """
     axis = _creation_time_axis(source.request)
-    if axis is None or cursor is None or int(source.limit) < MIN_ROWS_FOR_ORDER:
+    if axis is None or cursor is None or source.page_size.most < MIN_ROWS_FOR_ORDER:
         return None
     try:
         return await _TimePull(source, axis, batches, cursor, progress).fetch(connections)
@@ -88,7 +89,7 @@ class _TimePull:
         self._source = source
         self._axis = axis
         self._progress = progress
-        self._ranges = UnfetchedRanges(int(source.limit))
+        self._ranges = UnfetchedRanges(source.page_size.most)
         self._readers = asyncio.Semaphore(MAX_READERS)
         self._batches = [*batches]
         # ranges overlap where rows share a timestamp, and each row is kept and counted once
@@ -150,8 +151,8 @@ class _TimePull:
                 return await in_thread(self._read, request, body, layout)
 
         service, path, query = self._source.service, self._source.request.path, {**self._source.query(), **filters}
-        response = await service.send("GET", path, query=query, repeatable=True)
-        return await parse_whole(service, path, query, response, parse)
+        response = await request_page(service, path, query, self._source.page_size)
+        return await parse_page(service, path, query, self._source.page_size, response, parse)
 
     def _read(self, request: RangeRequest, body: bytes, layout: Layout) -> tuple[Page, Any]:
         page = read_page(body, layout, is_sorted_by_id=False)

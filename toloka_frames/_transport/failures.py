@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from toloka_frames._errors import BadAnswer, ConnectionFailed, OutcomeUnknown
+from toloka_frames._errors import ApiError, BadAnswer, ConnectionFailed, OutcomeUnknown
 
 if TYPE_CHECKING:
+    from toloka_frames._errors import TolokaError
     from toloka_frames._transport.connections import Sources
 
 # the timeouts of httpx, and what did not happen in time
@@ -18,6 +19,8 @@ TIMEOUTS: dict[type[BaseException], tuple[str, str]] = {
     httpx.WriteTimeout: ("write", "nothing could be sent"),
     httpx.PoolTimeout: ("pool", "no connection was free"),
 }
+CUT = (httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError)
+OK, GATEWAY_TIMEOUT = 200, 504
 
 
 class ResponseTimeout(httpx.ReadTimeout):
@@ -41,6 +44,13 @@ def unknown_outcome(request: httpx.Request, error: BaseException) -> OutcomeUnkn
         f"{request.method} {request.url.copy_with(query=None)} may have taken effect or not ({_describe(request, error)}).",
         hint="This request has no idempotency key, so it was not repeated: check first whether its object exists.",
     )
+
+
+def was_late_or_cut(error: TolokaError) -> bool:
+    """Return whether a response was late or ended early, as one does that is too large for a service or a proxy."""
+    if isinstance(error, ApiError):
+        return error.status == GATEWAY_TIMEOUT or (isinstance(error, BadAnswer) and error.status == OK and error.retryable)
+    return isinstance(error.__cause__, CUT)
 
 
 def too_many_encodings(response: httpx.Response, limit: int) -> BadAnswer:

@@ -46,7 +46,7 @@ from toloka_frames._transport.retries import Retries, retrying
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 
-    from tenacity import AsyncRetrying
+    from tenacity import AsyncRetrying, AttemptManager
 
 # the fields that every operation has
 OPERATION = ("id", "status")
@@ -263,20 +263,23 @@ class ApiClient:
         method: str,
         path: str,
         *,
-        query: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         content: bytes | None = None,
         repeatable: bool,
         into: BinaryIO | None = None,
+        change: Callable[[TolokaError, Mapping[str, str]], bool] | None = None,
     ) -> httpx.Response:
         """Send a request and return its response, whose status is 2xx; the current progress shows what is waited for.
 
         Args:
             method: HTTP method.
             path: Path after `/api`, its parts already quoted.
-            query: Query parameters as text.
+            query: Query parameters as text, or a function that returns those of the next attempt.
             content: JSON text of the body.
             repeatable: Whether sending the request twice has the same effect as sending it once.
             into: File for the body of a 2xx response, which is then not kept in memory; each attempt starts it anew.
+            change: Called with the error of an attempt and its query; returns whether `query` returns another one now. Such an
+                attempt is not counted.
 
         The response's extension `waited` is the time until its last attempt began to arrive, in seconds.
 
@@ -286,11 +289,14 @@ class ApiClient:
             OutcomeUnknown: If a request that must not be repeated got no response, or one of a service in trouble.
         """
         headers = {} if content is None else {"Content-Type": "application/json"}
-        request = self._connections.client().build_request(method, path, params=query, content=content, headers=headers)
         call = f"{method} {ID.sub(ID_MASK, path)}"
         has_effect = False
         async for attempt in self._attempts[repeatable].copy():
             with attempt:
+                params = query() if callable(query) else query
+                request = self._connections.client().build_request(
+                    method, path, params=params, content=content, headers=headers
+                )
                 try:
                     # for each attempt, because the service counts each
                     await self.rate_limiter.request(call)
@@ -302,6 +308,8 @@ class ApiClient:
                     # the error of the last attempt speaks for those before as well
                     error.earlier_attempt_may_have = has_effect
                     has_effect = error.may_have_taken_effect = has_effect or error.may_have_taken_effect
+                    if change is not None and change(error, request.url.params):
+                        uncount(attempt)
                     raise
         return response
 
@@ -446,6 +454,11 @@ def account_unknown() -> ConfigurationError:
         hint="Make the same call again if the refusal may pass. Otherwise use a token that may read the requester, or give the "
         "client the requester's id: act_under_account_id=.",
     )
+
+
+def uncount(attempt: AttemptManager) -> None:
+    """Let an attempt not count, because the next one requests something else."""
+    attempt.retry_state.attempt_number -= 1
 
 
 async def _finished(exchange: asyncio.Task[httpx.Response], scope: anyio.CancelScope) -> httpx.Response:

@@ -309,7 +309,7 @@ class AppItemSender(ChunkSender):
 
 
 async def _list_all(service: ApiClient, resource: Resource, **filters: Any) -> list[dict[str, Any]]:
-    source = Source(service, list_request(resource, filters), str(resource.max_limit))
+    source = Source(service, list_request(resource, filters), resource.max_limit)
     return [row async for rows in source.rows() for row in rows]
 
 
