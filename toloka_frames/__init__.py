@@ -30,6 +30,7 @@ from toloka_frames import aio
 from toloka_frames._client.client import AsyncTolokaClient, TolokaClient
 from toloka_frames._client.doctor import doctor
 from toloka_frames._client.doctor_report import DoctorReport
+from toloka_frames._client.pool_metrics import pool_metrics
 from toloka_frames._client.pool_wait import PoolProgress, wait_pool
 from toloka_frames._client.pool_watch import PoolWatch, watch
 from toloka_frames._client.tasks import Task
@@ -64,10 +65,12 @@ from toloka_frames._errors import (
     ValidationFailed,
     WriteFailed,
 )
+from toloka_frames._frames.compare_pools import compare
 from toloka_frames._frames.excel_and_sql import plain
 from toloka_frames._frames.labels import explode, to_crowdkit, wide
 from toloka_frames._frames.over_time import over_time
 from toloka_frames._frames.plots import plot_agreement, plot_over_time, plot_progress, plot_workers
+from toloka_frames._frames.replay import replay_rules
 from toloka_frames._frames.summaries import cost, progress_by_status, quality
 from toloka_frames._frames.upload_rows import failed, pending
 from toloka_frames._reading.dask import to_dask
@@ -139,6 +142,7 @@ __all__ = [
     "__version__",
     "accept_assignments",
     "aio",
+    "compare",
     "cost",
     "create_app_batch",
     "create_app_items",
@@ -157,11 +161,13 @@ __all__ = [
     "plot_over_time",
     "plot_progress",
     "plot_workers",
+    "pool_metrics",
     "preflight",
     "progress_by_status",
     "quality",
     "reconcile",
     "reject_assignments",
+    "replay_rules",
     "resume",
     "run",
     "set_user_restrictions",

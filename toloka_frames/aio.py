@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import pyarrow as pa
 
+from toloka_frames._client.pool_metrics import DEFAULT_METRICS, measured
 from toloka_frames._client.pool_progress import check_client, check_every, check_pool_ids
 from toloka_frames._client.pool_wait import waited_pools
 from toloka_frames._client.pool_watch import PoolWatch, started_watching
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toloka_frames._client.client import BaseClient
+    from toloka_frames._client.pool_metrics import Metric
     from toloka_frames._client.pool_progress import PoolIds
     from toloka_frames._client.pool_wait import WaitProgressArg
     from toloka_frames._reading.output_paths import FilePath
@@ -56,6 +58,7 @@ __all__ = [
     "create_user_bonuses",
     "head",
     "new_rows",
+    "pool_metrics",
     "preflight",
     "reconcile",
     "reject_assignments",
@@ -262,6 +265,23 @@ async def watch(client: BaseClient, pool_ids: PoolIds, *, every: float | timedel
     check_client(client)
     ids, _ = check_pool_ids(pool_ids)
     return PoolWatch(await run_on_loop(started_watching(client, ids, check_every(every))))
+
+
+async def pool_metrics(
+    client: BaseClient,
+    pool_ids: PoolIds,
+    what: Metric | Sequence[Metric] = DEFAULT_METRICS,
+    *,
+    history: FilePath | None = None,
+) -> pd.DataFrame:
+    """Async version of `tf.pool_metrics`; arguments, result, units, errors and source as there.
+
+    Example:
+        >>> metrics = await tf.aio.pool_metrics(client, pool, "submitted_assignments_count")
+        >>> metrics["value"].tolist()
+        [4.0]
+    """
+    return await run_on_loop(measured(client, pool_ids, what, history))
 
 
 create_tasks = awaited(tasks.create_tasks)

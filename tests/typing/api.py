@@ -107,6 +107,9 @@ async def awaited_calls(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> No
     assert_type(await tf.aio.wait_pool(client, 1), tf.Row)
     assert_type(await tf.aio.wait_pool(client, ["1"]), list[tf.Row])
     assert_type(await tf.aio.watch(client, "1"), tf.PoolWatch)
+    assert_type(await tf.aio.pool_metrics(client, ["1"], ["spent_budget"], history=Path("m.parquet")), pd.DataFrame)
+    assert_type(tf.pool_metrics(client, "1", "pool_bans_count"), pd.DataFrame)
+    tf.pool_metrics(client, "1", "budget_spent")  # type: ignore[arg-type]
     assert_type(await client.clone_project("1", reuse_controllers=False), tf.Row)
     assert_type(await client.create_app_items("P", {"items": [{}]}), list[str])
     aggregation = await client.aggregate_solutions_by_pool(type="DAWID_SKENE", pool_id="1", fields=[{"name": "result"}])
@@ -154,4 +157,6 @@ def helpers(frame: pd.DataFrame) -> None:
     frame.pipe(tf.plot_over_time, "1D").set_title("Days")
     frame.pipe(tf.plot_agreement, "result").set_title("Agreement")
     tf.over_time(frame, 60)  # type: ignore[arg-type]
+    assert_type(frame.pipe(tf.replay_rules, [{"collector_config": {"type": "INCOME"}, "rules": []}]), pd.DataFrame)
+    assert_type(tf.compare([frame, frame], names=["a", "b"], bans=frame), pd.DataFrame)
     tf.cost(frame, by="month")  # type: ignore[arg-type]

@@ -116,9 +116,9 @@ def _events(answers: pd.DataFrame) -> pd.DataFrame:
     if not rejected.empty:
         check_columns(answers, [REJECTED])
     kinds = [
-        pd.DataFrame({"period": _times(assignments, SUBMITTED), "worker": as_text(assignments[WORKER_ID]), "submitted": 1}),
-        pd.DataFrame({"period": _times(accepted, ACCEPTED), "spent": decimals(accepted[REWARD]), "accepted": 1}),
-        pd.DataFrame({"period": _times(rejected, REJECTED), "rejected": 1}),
+        pd.DataFrame({"period": times(assignments, SUBMITTED), "worker": as_text(assignments[WORKER_ID]), "submitted": 1}),
+        pd.DataFrame({"period": times(accepted, ACCEPTED), "spent": decimals(accepted[REWARD]), "accepted": 1}),
+        pd.DataFrame({"period": times(rejected, REJECTED), "rejected": 1}),
         _control_events(answers),
     ]
     events = pd.concat(kinds, ignore_index=True).dropna(subset=["period"])
@@ -132,10 +132,10 @@ def _control_events(answers: pd.DataFrame) -> pd.DataFrame:
         answers = answers.iloc[:0].assign(**{"GOLDEN:": None, "OUTPUT:": None})
     control = control_answers(answers)
     right = control["right"].astype("int64")
-    return pd.DataFrame({"period": _times(control, SUBMITTED), "control_answers": 1, "right": right})
+    return pd.DataFrame({"period": times(control, SUBMITTED), "control_answers": 1, "right": right})
 
 
-def _times(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
+def times(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
     """Return timestamps of any dtype in UTC."""
     cells = frame[name] if name in frame.columns else pd.Series(pd.NaT, frame.index)
     try:

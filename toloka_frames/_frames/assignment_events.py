@@ -1,0 +1,150 @@
+"""What happened to assignments, in the order of time: a frame of answers as events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+from toloka_frames._errors import InputError
+from toloka_frames._frames.columns import ASSIGNMENT_ID, ASSIGNMENT_STATUS, TASK_ID, WORKER_ID, check_columns
+from toloka_frames._frames.comparison import have_values, label
+from toloka_frames._frames.dollars import decimals
+from toloka_frames._frames.over_time import times
+from toloka_frames._frames.summaries import POOL_ID, REWARD, control_answers
+from toloka_frames._schema.pandas_values import as_text, task_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import pandas as pd
+
+EventKind: TypeAlias = Literal["submitted", "accepted", "rejected", "skipped", "expired", "started"]
+# In this order where their times are equal: a worker takes the next page when the last one is submitted.
+EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
+SUITE_ID = "ASSIGNMENT:task_suite_id"
+UNPAID_STATUSES = ("REJECTED", "SKIPPED", "EXPIRED", "ACTIVE")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Assignment:
+    """An assignment of a worker.
+
+    Attributes:
+        times: When each event happened, in microseconds.
+        is_paid: Whether its reward was paid, or will be paid if it is accepted.
+        control: Whether each answer to a control or training task is right, and whether it is of a training task.
+        answers: The task and the label of each answer to another task.
+    """
+
+    id: str
+    worker: str
+    pool: str | None
+    suite: str | None
+    reward: Decimal
+    is_paid: bool
+    times: Mapping[EventKind, int]
+    control: list[tuple[bool, bool]] = field(default_factory=list)
+    answers: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def begun(self) -> int:
+        """When it was started, or the first that is known of it."""
+        return self.times.get("started") or min(self.times.values(), default=0)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Event:
+    """What happened to an assignment at a time, in microseconds."""
+
+    at: int
+    kind: EventKind
+    assignment: Assignment
+
+
+def read_assignments(answers: pd.DataFrame) -> list[Assignment]:
+    """Return the assignments of a frame, each once, in the order of their ids.
+
+    Raises:
+        InputError: If a column is missing, or a value is no timestamp or no amount of money.
+    """
+    check_columns(answers, [ASSIGNMENT_ID, WORKER_ID, ASSIGNMENT_STATUS, f"ASSIGNMENT:{EVENT_KINDS[0]}"])
+    rows = answers.dropna(subset=[ASSIGNMENT_ID, WORKER_ID]).drop_duplicates(ASSIGNMENT_ID)
+    happened = {kind: _microseconds(rows, f"ASSIGNMENT:{kind}") for kind in EVENT_KINDS}
+    statuses = _texts(rows, ASSIGNMENT_STATUS)
+    rewards = decimals(rows[REWARD]) if REWARD in rows.columns else [Decimal("NaN")] * len(rows)
+    ids, workers, pools, suites = (_texts(rows, name) for name in (ASSIGNMENT_ID, WORKER_ID, POOL_ID, SUITE_ID))
+    assignments = [
+        Assignment(
+            ids[row],
+            workers[row],
+            pools[row],
+            suites[row],
+            reward,
+            statuses[row] not in UNPAID_STATUSES,
+            {kind: at for kind in EVENT_KINDS if (at := happened[kind][row]) is not None},
+        )
+        for row, reward in enumerate(rewards)
+    ]
+    return sorted(assignments, key=lambda assignment: assignment.id)
+
+
+def add_control_answers(answers: pd.DataFrame, assignments: Iterable[Assignment]) -> None:
+    """Add to assignments which of their answers to control and training tasks are right; errors as in `quality`."""
+    by_id = {assignment.id: assignment for assignment in assignments}
+    control = control_answers(answers)
+    hints = [str(name) for name in control.columns if str(name).startswith("HINT:")]
+    is_training = have_values(control, hints)
+    for key, right, training in zip(_texts(control, ASSIGNMENT_ID), control["right"], is_training, strict=True):
+        if key in by_id:
+            by_id[key].control.append((bool(right), bool(training)))
+
+
+def add_labels(answers: pd.DataFrame, assignments: Iterable[Assignment]) -> None:
+    """Add to assignments their answers to tasks without a known solution.
+
+    Raises:
+        InputError: If a column is missing.
+    """
+    by_id = {assignment.id: assignment for assignment in assignments}
+    for key, task, answer in labels_of(answers):
+        if key in by_id:
+            by_id[key].answers.append((task, answer))
+
+
+def labels_of(answers: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """Return assignment, task and label of each answer to a task without a known solution.
+
+    The label is made of all output fields; equal values have equal labels, as in `to_crowdkit`.
+
+    Raises:
+        InputError: If a column is missing.
+    """
+    outputs = sorted(str(name) for name in answers.columns if str(name).startswith("OUTPUT:"))
+    if not outputs:
+        raise InputError("There is no column OUTPUT:* with a field of the project.", column="OUTPUT:")
+    check_columns(answers, [ASSIGNMENT_ID, TASK_ID, *outputs])
+    golden = [str(name) for name in answers.columns if str(name).startswith("GOLDEN:")]
+    rows = answers[have_values(answers, outputs) & ~have_values(answers, golden)].dropna(subset=[ASSIGNMENT_ID, TASK_ID])
+    fields = [map(label, task_values(rows[name])) for name in outputs]
+    labels = [repr(values) for values in zip(*fields, strict=True)]
+    return list(zip(_texts(rows, ASSIGNMENT_ID), _texts(rows, TASK_ID), labels, strict=True))
+
+
+def events_of(assignments: Iterable[Assignment]) -> list[Event]:
+    """Return the events of assignments in the order of time."""
+    events = [Event(at, kind, assignment) for assignment in assignments for kind, at in assignment.times.items()]
+    order = {kind: number for number, kind in enumerate(EVENT_KINDS)}
+    return sorted(events, key=lambda event: (event.at, event.kind == "started", event.assignment.id, order[event.kind]))
+
+
+def _microseconds(frame: pd.DataFrame, name: str) -> list[int | None]:
+    at = times(frame, name)
+    return [None if missing else number for number, missing in zip(at.astype("int64").tolist(), at.isna(), strict=True)]
+
+
+def _texts(frame: pd.DataFrame, name: str) -> list[Any]:
+    """Return a column as text, None where it is missing, also if the frame has not this column."""
+    if name not in frame.columns:
+        return [None] * len(frame)
+    return as_text(frame[name]).astype(object).where(frame[name].notna().to_numpy(bool), None).tolist()

@@ -1,0 +1,295 @@
+"""Statistics of workers and task suites, as the collectors of quality control compute them.
+
+A collector receives the events of one pool in the order of time. It returns the statistics that an event has changed.
+
+Source: Toloka-Kit 1.2.3, `collectors` and `conditions`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from toloka_frames._frames.assignment_events import Assignment, Event
+
+Parameters: TypeAlias = Mapping[str, Any]
+# of one worker, or of one task suite; None for a rate of nothing
+Statistics: TypeAlias = Mapping[str, float | str | None]
+
+DAY = 24 * 60 * 60_000_000  # microseconds
+
+
+class Changed(NamedTuple):
+    """Statistics that have changed: of a worker, by an event of an assignment."""
+
+    worker: str
+    assignment: Assignment
+    statistics: Statistics
+
+
+class Collector(ABC):
+    """Computes statistics from events.
+
+    Attributes:
+        keys: The names of its statistics, which conditions use.
+        needs_columns: The columns of answers that it needs beside those of every replay.
+        needs_parameters: The parameters that it needs, numbers.
+    """
+
+    keys: ClassVar[tuple[str, ...]] = ()
+    needs_columns: ClassVar[tuple[str, ...]] = ()
+    needs_parameters: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def __init__(self, parameters: Parameters) -> None: ...
+
+    @abstractmethod
+    def record(self, event: Event) -> Iterator[Changed]:
+        """Take an event, and yield the statistics that it has changed."""
+
+
+class GoldenSet(Collector):
+    """Answers of workers to control and training tasks, the latest `history_size` of them."""
+
+    keys = (
+        *("total_answers_count", "correct_answers_rate", "incorrect_answers_rate"),
+        *("golden_set_answers_count", "golden_set_correct_answers_rate", "golden_set_incorrect_answers_rate"),
+    )
+
+    def __init__(self, parameters: Parameters) -> None:
+        self._all, self._control = _histories(parameters), _histories(parameters)
+
+    def record(self, event: Event) -> Iterator[Changed]:
+        """Count the control and training tasks of a submitted assignment."""
+        worker = event.assignment.worker
+        if event.kind != "submitted" or not event.assignment.control:
+            return
+        for is_right, is_training in event.assignment.control:
+            self._all[worker].add(is_right)
+            if not is_training:
+                self._control[worker].add(is_right)
+        golden = self._control[worker].answer_statistics()
+        named = {f"golden_set_{name.removeprefix('total_')}": value for name, value in golden.items()}
+        yield Changed(worker, event.assignment, self._all[worker].answer_statistics() | named)
+
+
+class MajorityVote(Collector):
+    """Answers of workers to tasks for which `answer_threshold` workers have given the same answer, which then is right."""
+
+    keys = ("total_answers_count", "correct_answers_rate", "incorrect_answers_rate")
+    needs_parameters = ("answer_threshold",)
+
+    def __init__(self, parameters: Parameters) -> None:
+        self._threshold = parameters["answer_threshold"]
+        self._history = _histories(parameters)
+        self._votes: dict[str, list[tuple[Assignment, str]]] = defaultdict(list)
+        self._decided: dict[str, str] = {}
+
+    def record(self, event: Event) -> Iterator[Changed]:
+        """Count the answers of a submitted assignment, and earlier answers of others to tasks that it decides."""
+        if event.kind != "submitted":
+            return
+        changed: dict[str, Assignment] = {}
+        for task, answer in event.assignment.answers:
+            for assignment, is_right in self._outcomes(task, answer, event.assignment):
+                self._history[assignment.worker].add(is_right)
+                changed[assignment.worker] = assignment
+        for worker, assignment in changed.items():
+            yield Changed(worker, assignment, self._history[worker].answer_statistics())
+
+    def _outcomes(self, task: str, answer: str, assignment: Assignment) -> list[tuple[Assignment, bool]]:
+        if task in self._decided:
+            return [(assignment, answer == self._decided[task])]
+        votes = self._votes[task]
+        votes.append((assignment, answer))
+        if sum(given == answer for _, given in votes) < self._threshold:
+            return []
+        self._decided[task] = answer
+        return [(voter, given == answer) for voter, given in self._votes.pop(task)]
+
+
+class AnswerCount(Collector):
+    """Accepted assignments of workers."""
+
+    keys = ("assignments_accepted_count",)
+    needs_columns = ("ASSIGNMENT:accepted",)
+
+    def __init__(self, parameters: Parameters) -> None:  # noqa: ARG002 -- as of all collectors
+        self._accepted: Counter[str] = Counter()
+
+    def record(self, event: Event) -> Iterator[Changed]:
+        """Count an accepted assignment."""
+        worker = event.assignment.worker
+        if event.kind == "accepted":
+            self._accepted[worker] += 1
+            yield Changed(worker, event.assignment, {"assignments_accepted_count": self._accepted[worker]})
+
+
+class SubmitTime(Collector):
+    """Assignments that workers have submitted, the latest `history_size` of them, and how many of these in too short a time."""
+
+    keys = ("total_submitted_count", "fast_submitted_count")
+    needs_columns = ("ASSIGNMENT:started",)
+    needs_parameters = ("fast_submit_threshold_seconds",)
+
+    def __init__(self, parameters: Parameters) -> None:
+        self._threshold = parameters["fast_submit_threshold_seconds"] * 1_000_000
+        self._history = _histories(parameters)
+
+    def record(self, event: Event) -> Iterator[Changed]:
+        """Count a submitted assignment."""
+        started = event.assignment.times.get("started")
+        if event.kind == "submitted" and started is not None:
+            history = self._history[event.assignment.worker]
+            history.add(event.at - started < self._threshold)
+            statistics = {"total_submitted_count": history.count, "fast_submitted_count": history.positive}
+            yield Changed(event.assignment.worker, event.assignment, statistics)
+
+
+class SkippedInRow(Collector):
+    """Assignments that workers have skipped since they last submitted one."""
+
+    keys = ("skipped_in_row_count",)
+    needs_columns = ("ASSIGNMENT:skipped",)
+
+    def __init__(self, parameters: Parameters) -> None:  # noqa: ARG002 -- as of all collectors
+        self._skipped: Counter[str] = Counter()
+
+    def record(self, event: Event) -> Iterator[Changed]:
+        """Count a skipped assignment; a submitted one ends the row."""
+        worker = event.assignment.worker
+        if event.kind == "submitted":
+            self._skipped[worker] = 0
+        elif event.kind == "skipped":
+            self._skipped[worker] += 1
+            yield Changed(worker, event.assignment, {"skipped_in_row_count": self._skipped[worker]})
+
+
+class AcceptanceRate(Collector):
+    """Reviewed assignments of workers, the latest `history_size` of them."""
+
+    keys = ("total_assignments_count", "accepted_assignments_rate", "rejected_assignments_rate")
+    needs_columns = ("ASSIGNMENT:accepted", "ASSIGNMENT:rejected")
+
+    def __init__(self, parameters: Parameters) -> None:
+        self._history = _histories(parameters)
+
+    def record(self, event: Event) -> Iterator[Changed]:
+        """Count a reviewed assignment."""
+        if event.kind in ("accepted", "rejected"):
+            history = self._history[event.assignment.worker]
+            history.add(event.kind == "accepted")
+            accepted = 100 * history.positive / history.count
+            statistics = {
+                "total_assignments_count": history.count,
+                "accepted_assignments_rate": accepted,
+                "rejected_assignments_rate": 100 - accepted,
+            }
+            yield Changed(event.assignment.worker, event.assignment, statistics)
+
+
+class AssignmentsAssessment(Collector):
+    """Assignments of task suites, by how they were reviewed."""
+
+    keys = ("pending_assignments_count", "accepted_assignments_count", "rejected_assignments_count", "assessment_event")
+    needs_columns = ("ASSIGNMENT:task_suite_id", "ASSIGNMENT:accepted", "ASSIGNMENT:rejected")
+
+    def __init__(self, parameters: Parameters) -> None:  # noqa: ARG002 -- as of all collectors
+        self._states: dict[str | None, dict[str, str]] = defaultdict(dict)
+
+    def record(self, event: Event) -> Iterator[Changed]:
+        """Note the state of an assignment; a review changes the statistics of its suite."""
+        if event.kind not in ("submitted", "accepted", "rejected"):
+            return
+        states = self._states[event.assignment.suite]
+        before, states[event.assignment.id] = states.get(event.assignment.id), event.kind
+        if event.kind == "submitted":
+            return
+        name = "REJECT" if event.kind == "rejected" else "ACCEPT_AFTER_REJECT" if before == "rejected" else "ACCEPT"
+        counts = Counter(states.values())
+        statistics: dict[str, float | str | None] = {
+            "pending_assignments_count": counts["submitted"],
+            "accepted_assignments_count": counts["accepted"],
+            "rejected_assignments_count": counts["rejected"],
+            "assessment_event": name,
+        }
+        yield Changed(event.assignment.worker, event.assignment, statistics)
+
+
+class Income(Collector):
+    """Rewards of workers for assignments that were accepted in the last 24 hours."""
+
+    keys = ("income_sum_for_last_24_hours",)
+    needs_columns = ("ASSIGNMENT:accepted", "ASSIGNMENT:reward")
+
+    def __init__(self, parameters: Parameters) -> None:  # noqa: ARG002 -- as of all collectors
+        self._rewards: dict[str, deque[tuple[int, Decimal]]] = defaultdict(deque)
+
+    def record(self, event: Event) -> Iterator[Changed]:
+        """Add the reward of an accepted assignment."""
+        if event.kind == "accepted":
+            rewards = self._rewards[event.assignment.worker]
+            rewards.append((event.at, event.assignment.reward))
+            while rewards[0][0] <= event.at - DAY:
+                rewards.popleft()
+            income = float(sum(reward for _, reward in rewards))
+            yield Changed(event.assignment.worker, event.assignment, {"income_sum_for_last_24_hours": income})
+
+
+COLLECTORS: dict[str, type[Collector]] = {
+    "GOLDEN_SET": GoldenSet,
+    "MAJORITY_VOTE": MajorityVote,
+    "ANSWER_COUNT": AnswerCount,
+    "ASSIGNMENT_SUBMIT_TIME": SubmitTime,
+    "SKIPPED_IN_ROW_ASSIGNMENTS": SkippedInRow,
+    "ACCEPTANCE_RATE": AcceptanceRate,
+    "ASSIGNMENTS_ASSESSMENT": AssignmentsAssessment,
+    "INCOME": Income,
+}
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a number, and not a boolean."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+class History:
+    """The latest outcomes of a worker, and how many of them are positive.
+
+    Attributes:
+        count: The number of outcomes.
+        positive: The number of positive ones.
+    """
+
+    def __init__(self, size: int | None) -> None:
+        self.count = self.positive = 0
+        self._size = size
+        self._outcomes: deque[bool] = deque()
+
+    def add(self, outcome: bool) -> None:
+        """Add an outcome; the oldest one is forgotten if there are more than the history holds."""
+        self._outcomes.append(outcome)
+        self.positive += outcome
+        if self._size is not None and len(self._outcomes) > self._size:
+            self.positive -= self._outcomes.popleft()
+        self.count = len(self._outcomes)
+
+    def answer_statistics(self) -> dict[str, float | str | None]:
+        """Return the number of answers, and the percentages that are right and wrong; None if there are none."""
+        right = 100 * self.positive / self.count if self.count else None
+        return {
+            "total_answers_count": self.count,
+            "correct_answers_rate": right,
+            "incorrect_answers_rate": None if right is None else 100 - right,
+        }
+
+
+def _histories(parameters: Parameters) -> defaultdict[str, History]:
+    """Return the history of each worker."""
+    size = parameters.get("history_size")
+    return defaultdict(lambda: History(size))

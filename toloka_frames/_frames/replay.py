@@ -1,0 +1,316 @@
+"""Replay rules of quality control over answers: who would have been banned or given a skill, and what that would change."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from toloka_frames._frames.assignment_events import add_control_answers, add_labels, events_of, read_assignments
+from toloka_frames._frames.collectors import COLLECTORS
+from toloka_frames._frames.columns import check_columns
+from toloka_frames._frames.dollars import dollars
+from toloka_frames._frames.rules import RESTRICTIONS, REVIEWS, number_text, read_rules
+from toloka_frames._schema.pandas_values import as_text
+from toloka_frames._validation import check_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from toloka_frames._frames.assignment_events import Assignment, Event
+    from toloka_frames._frames.collectors import Changed, Collector
+    from toloka_frames._frames.rules import Rule, RuleConfig
+
+TEXT_COLUMNS = ("worker_id", "pool_id", "rule", "reason", "action", "scope", "skill_id")
+TIME_COLUMNS = ("at", "until")
+COLUMNS = (
+    *("at", "worker_id", "pool_id", "rule", "reason", "action", "scope", "until", "skill_id", "skill_value"),
+    *("assignments", "dollars", "control_answers", "share_right", "assignment_ids"),
+)
+
+
+@dataclass(eq=False)
+class Outcome:
+    """What a rule would have done at a time, to a worker by an assignment, and the assignments that this touches."""
+
+    at: int
+    worker: str
+    assignment: Assignment
+    rule: Rule
+    reason: str
+    until: int | None = None
+    skill_value: float | None = None
+    touched: list[Assignment] = field(default_factory=list)
+
+    def covers(self, assignment: Assignment, at: int) -> bool:
+        """Return whether this is a ban that holds at a time in the assignment's pool."""
+        is_there = self.rule.parameters["scope"] != "POOL" or self.assignment.pool == assignment.pool
+        return is_there and (self.until is None or at < self.until)
+
+    def includes(self, ban: Outcome) -> bool:
+        """Return whether this ban holds wherever and as long as a later one does."""
+        is_longer = self.until is None or (ban.until is not None and ban.until <= self.until)
+        is_wider = self.rule.parameters["scope"] != "POOL" or self.assignment.pool == ban.assignment.pool
+        return is_longer and is_wider
+
+
+def replay_rules(answers: pd.DataFrame, rules: Any) -> pd.DataFrame:
+    """Find out what rules of quality control would have done in pools whose answers are there: no money, no requests.
+
+    The events of the answers (pages started, submitted, accepted, rejected, skipped) are taken in the order of time, and the
+    rules are evaluated after each, as the service does. Pages that a worker has started during a ban would not exist: they
+    change no statistics, of this worker or of others. Everything else is as it was; that others would have got these pages
+    instead, and that a pool's filter requires a skill, is not replayed.
+
+    A worker's statistics are those of one pool. `history_size` counts the latest answers, or the latest assignments. A ban
+    for a time ends by itself; afterwards the rule is evaluated with the same history. A rule that sets a skill is listed when
+    the worker's value changes. CAPTCHA, TRAINING and USERS_ASSESSMENT cannot be replayed from answers; such a rule is left out
+    with a warning.
+
+    Args:
+        answers: As `get_assignments` returns them, of one or more pools of a project: columns `ASSIGNMENT:assignment_id`,
+            `ASSIGNMENT:worker_id`, `ASSIGNMENT:status` (text) and `ASSIGNMENT:submitted` (timestamps, in UTC if they have no
+            zone); `ASSIGNMENT:started`, `ASSIGNMENT:reward` (US dollars) and `ASSIGNMENT:pool_id` if they are there.
+            GOLDEN_SET needs `GOLDEN:` and `OUTPUT:` of the same fields; MAJORITY_VOTE `ASSIGNMENT:task_id` and `OUTPUT:`;
+            ASSIGNMENT_SUBMIT_TIME `ASSIGNMENT:started`; SKIPPED_IN_ROW_ASSIGNMENTS `ASSIGNMENT:skipped` and the skipped
+            assignments; ANSWER_COUNT, ACCEPTANCE_RATE, INCOME and ASSIGNMENTS_ASSESSMENT the times of the reviews. With
+            `GOLDEN:`, the result says how good the answers are.
+        rules: What `tf.rule` returns, a list of these, the `quality_control` of a pool, or a pool.
+
+    Returns:
+        A row for each time that a rule would have acted, in the order of time, on a new index. Columns:
+        `at` (datetime64[us, UTC]), `worker_id`, `pool_id`;
+        `rule`, such as "GOLDEN_SET: correct_answers_rate < 60", and `reason`, such as "correct_answers_rate = 50" (text);
+        `action`, the API's name (text); for a ban `scope` (text) and `until` (datetime64[us, UTC], missing if permanent); for a
+        skill `skill_id` (text) and `skill_value` (float64);
+        `assignments` (int64), `dollars` (float64; their rewards, of those that were accepted or wait for a review),
+        `control_answers` (int64), `share_right` (float64, 0 to 1; NaN without control answers) and `assignment_ids` (tuples of
+        text): what the action touches. For a ban, the assignments that would not exist; an assignment counts for the first ban
+        that prevents it. For a skill, those that the worker has started in the pool until the skill changes again. For
+        APPROVE_ALL_ASSIGNMENTS and REJECT_ALL_ASSIGNMENTS, those of the worker that wait for a review. For CHANGE_OVERLAP,
+        `assignments` more of this page, and what they cost.
+
+        `.attrs["summary"]` is a dict: `assignments`, `dollars` and `share_right` of all answers, and `assignments_left`,
+        `dollars_left` and `share_right_left` of those that would exist, `banned` and `workers`.
+
+    Raises:
+        InputError: If a column is missing, or a rule is not valid or cannot be replayed.
+
+    Example:
+        >>> answers = pd.DataFrame(
+        ...     {
+        ...         "ASSIGNMENT:assignment_id": ["a1", "a2", "a3"],
+        ...         "ASSIGNMENT:worker_id": ["anna", "anna", "anna"],
+        ...         "ASSIGNMENT:status": ["ACCEPTED", "ACCEPTED", "ACCEPTED"],
+        ...         "ASSIGNMENT:submitted": ["2026-01-31T09:50", "2026-01-31T09:55", "2026-01-31T10:10"],
+        ...         "ASSIGNMENT:reward": [0.02, 0.02, 0.02],
+        ...         "OUTPUT:result": ["cat", "dog", "dog"],
+        ...         "GOLDEN:result": ["cat", "cat", "cat"],
+        ...     }
+        ... )
+        >>> condition = {"key": "correct_answers_rate", "operator": "LT", "value": 60}
+        >>> ban = {"type": "RESTRICTION_V2", "parameters": {"scope": "PROJECT", "duration_unit": "PERMANENT"}}
+        >>> rule = {
+        ...     "collector_config": {"type": "GOLDEN_SET", "parameters": {}},
+        ...     "rules": [{"conditions": [condition], "action": ban}],
+        ... }
+        >>> answers.pipe(tf.replay_rules, rule)[["worker_id", "reason", "assignments", "dollars"]]
+          worker_id                     reason  assignments  dollars
+        0      anna  correct_answers_rate = 50            1     0.02
+
+    Source: Toloka-Kit 1.2.3, `collectors`, `conditions` and `actions`; Toloka API, "Get list of responses".
+    """
+    answers = check_frame(answers)
+    configs, left_out = read_rules(rules)
+    for reason in left_out:
+        warnings.warn(f"{reason} It is left out.", UserWarning, stacklevel=3)  # this function, and its wrapper as a public call
+    assignments = _assignments(answers, configs)
+    replay = Replay(configs)
+    for event in events_of(assignments):
+        replay.record(event)
+    _add_after_skills(replay.outcomes, assignments, replay.gone)
+    frame = _frame(replay.outcomes)
+    frame.attrs["summary"] = _summary(assignments, replay)
+    return frame
+
+
+class Replay:
+    """Rules at work: takes events in the order of time.
+
+    Attributes:
+        outcomes: What the rules have done.
+        gone: The ids of the assignments that would not exist.
+    """
+
+    def __init__(self, configs: Sequence[RuleConfig]) -> None:
+        self.outcomes: list[Outcome] = []
+        self.gone: set[str] = set()
+        self._configs = configs
+        self._collectors: dict[str | None, list[Collector]] = {}
+        self._begun: set[str] = set()
+        self._bans: dict[str, list[Outcome]] = defaultdict(list)
+        self._skills: dict[tuple[str, str], float] = {}
+        self._pending: dict[tuple[str, str | None], dict[str, Assignment]] = defaultdict(dict)
+
+    def record(self, event: Event) -> None:
+        """Take an event: update the statistics, and act by the rules whose conditions then hold."""
+        if not self._exists(event):
+            return
+        self._note_review(event)
+        for config, collector in zip(self._configs, self._collectors_of(event.assignment.pool), strict=True):
+            for changed in collector.record(event):
+                for rule in config.rules:
+                    if all(condition.holds(changed.statistics) for condition in rule.conditions):
+                        self._act(event.at, rule, changed)
+
+    def _exists(self, event: Event) -> bool:
+        """Return whether an assignment would exist; its first event decides."""
+        assignment = event.assignment
+        if assignment.id not in self._begun:
+            self._begun.add(assignment.id)
+            ban = next((ban for ban in self._bans[assignment.worker] if ban.covers(assignment, event.at)), None)
+            if ban is not None:
+                self.gone.add(assignment.id)
+                ban.touched.append(assignment)
+        return assignment.id not in self.gone
+
+    def _note_review(self, event: Event) -> None:
+        pending = self._pending[event.assignment.worker, event.assignment.pool]
+        if event.kind == "submitted":
+            pending[event.assignment.id] = event.assignment
+        elif event.kind in ("accepted", "rejected"):
+            pending.pop(event.assignment.id, None)
+
+    def _collectors_of(self, pool: str | None) -> list[Collector]:
+        if pool not in self._collectors:
+            self._collectors[pool] = [COLLECTORS[config.collector](config.parameters) for config in self._configs]
+        return self._collectors[pool]
+
+    def _act(self, at: int, rule: Rule, changed: Changed) -> None:
+        reason = ", ".join(
+            f"{key} = {number_text(changed.statistics[key])}" for key in dict.fromkeys(one.key for one in rule.conditions)
+        )
+        outcome = Outcome(at, changed.worker, changed.assignment, rule, reason)
+        if self._changes_something(outcome, changed):
+            self.outcomes.append(outcome)
+
+    def _changes_something(self, outcome: Outcome, changed: Changed) -> bool:
+        """Carry out an action, and return whether anything is different from before."""
+        if outcome.rule.action in RESTRICTIONS:
+            return self._ban(outcome)
+        if outcome.rule.action in REVIEWS:
+            pending = self._pending.pop((outcome.worker, outcome.assignment.pool), {})
+            outcome.touched = list(pending.values())
+            return bool(pending)
+        return outcome.rule.action == "CHANGE_OVERLAP" or self._set_skill(outcome, changed)
+
+    def _ban(self, outcome: Outcome) -> bool:
+        length = outcome.rule.microseconds
+        outcome.until = None if length is None else outcome.at + length
+        bans = self._bans[outcome.worker]
+        if any(ban.includes(outcome) for ban in bans):
+            return False
+        bans.append(outcome)
+        return True
+
+    def _set_skill(self, outcome: Outcome, changed: Changed) -> bool:
+        parameters = outcome.rule.parameters
+        value = changed.statistics[parameters["from_field"]] if "from_field" in parameters else parameters["skill_value"]
+        key = (outcome.worker, str(parameters.get("skill_id")))
+        if value is None or self._skills.get(key) == value:
+            return False
+        self._skills[key] = outcome.skill_value = float(value)
+        return True
+
+
+def _assignments(answers: pd.DataFrame, configs: Sequence[RuleConfig]) -> list[Assignment]:
+    """Return the assignments with what the collectors need."""
+    names = {config.collector for config in configs}
+    check_columns(answers, sorted({column for name in names for column in COLLECTORS[name].needs_columns}))
+    assignments = read_assignments(answers)
+    if "GOLDEN_SET" in names or any(str(name).startswith("GOLDEN:") for name in answers.columns):
+        add_control_answers(answers, assignments)
+    if "MAJORITY_VOTE" in names:
+        add_labels(answers, assignments)
+    return assignments
+
+
+def _add_after_skills(outcomes: Iterable[Outcome], assignments: Iterable[Assignment], gone: set[str]) -> None:
+    """Add to the outcomes that set a skill the assignments that the worker has started until the skill changes again."""
+    by_worker: dict[tuple[str, str | None], list[Assignment]] = defaultdict(list)
+    for assignment in assignments:
+        if assignment.id not in gone:
+            by_worker[assignment.worker, assignment.pool].append(assignment)
+    ends: dict[tuple[str, Any], int] = {}
+    for outcome in reversed([outcome for outcome in outcomes if outcome.skill_value is not None]):
+        key = (outcome.worker, outcome.rule.parameters.get("skill_id"))
+        own = by_worker[outcome.worker, outcome.assignment.pool]
+        outcome.touched = [one for one in own if outcome.at <= one.begun < ends.get(key, math.inf)]
+        ends[key] = outcome.at
+
+
+def _frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    frame = pd.DataFrame([_row(outcome) for outcome in outcomes], columns=list(COLUMNS))
+    texts = {name: as_text(frame[name]) for name in TEXT_COLUMNS}
+    numbers = {name: frame[name].astype("float64") for name in ("dollars", "skill_value", "share_right")}
+    counts = {name: frame[name].astype("int64") for name in ("assignments", "control_answers")}
+    times = {name: pd.to_datetime(frame[name], unit="us", utc=True).astype("datetime64[us, UTC]") for name in TIME_COLUMNS}
+    return frame.assign(**texts, **numbers, **counts, **times)
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    parameters, touched = outcome.rule.parameters, outcome.touched
+    count, money = len(touched), sum_of_rewards(touched)
+    if outcome.rule.action == "CHANGE_OVERLAP":
+        count = parameters["delta"]
+        money = count * outcome.assignment.reward
+    return {
+        "at": outcome.at,
+        "worker_id": outcome.worker,
+        "pool_id": outcome.assignment.pool,
+        "rule": str(outcome.rule),
+        "reason": outcome.reason,
+        "action": outcome.rule.action,
+        "scope": parameters.get("scope"),
+        "until": outcome.until,
+        "skill_id": parameters.get("skill_id"),
+        "skill_value": outcome.skill_value,
+        "assignments": count,
+        "dollars": dollars([money])[0],
+        "control_answers": sum(len(one.control) for one in touched),
+        "share_right": share_right(touched),
+        "assignment_ids": tuple(one.id for one in touched),
+    }
+
+
+def _summary(assignments: Sequence[Assignment], replay: Replay) -> dict[str, float]:
+    """Return counts of all submitted assignments, and of those that would exist."""
+    submitted = [one for one in assignments if "submitted" in one.times]
+    left = [one for one in submitted if one.id not in replay.gone]
+    banned = {outcome.worker for outcome in replay.outcomes if outcome.rule.action in RESTRICTIONS}
+    return {
+        "workers": len({one.worker for one in submitted}),
+        "banned": len(banned),
+        "assignments": len(submitted),
+        "assignments_left": len(left),
+        "dollars": dollars([sum_of_rewards(submitted)])[0],
+        "dollars_left": dollars([sum_of_rewards(left)])[0],
+        "share_right": share_right(submitted),
+        "share_right_left": share_right(left),
+    }
+
+
+def sum_of_rewards(assignments: Iterable[Assignment]) -> Decimal:
+    """Return the rewards of assignments that were paid, or will be if they are accepted."""
+    return sum((one.reward for one in assignments if one.is_paid), Decimal(0))
+
+
+def share_right(assignments: Iterable[Assignment]) -> float:
+    """Return the share of right answers to control tasks; NaN if there are none."""
+    outcomes = [is_right for one in assignments for is_right, _ in one.control]
+    return sum(outcomes) / len(outcomes) if outcomes else math.nan
