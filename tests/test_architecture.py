@@ -47,7 +47,6 @@ HOMES = {
     "nest_asyncio": {"_runtime/event_loop.py"},
     "orjson": {"_uploading/requests.py", "local"},  # the client and the local service share no code
     "platformdirs": {"_runtime/user_data.py"},
-    "pyrate_limiter": {"_transport/rate_limits.py"},
     "sniffio": {"_runtime/event_loop.py"},
     "starlette": {"local/_server"},
     "tenacity": {"_transport/http.py", "_transport/retries.py"},  # http.py for the type of a retry loop
@@ -170,7 +169,7 @@ def public_members(cls: type) -> list[object]:
 def test_import_loads_no_package_that_only_some_calls_use() -> None:
     lazy = {"ipywidgets", "IPython", "starlette", "uvicorn", "crowdkit", "matplotlib", "dask"}
     # slow to import, and needed only by a request, an upload or a copy
-    lazy |= {"tenacity", "pyrate_limiter", "filelock", "platformdirs", "pyarrow.parquet", "pyarrow.fs"}
+    lazy |= {"tenacity", "filelock", "platformdirs", "pyarrow.parquet", "pyarrow.fs"}
     code = "import sys, toloka_frames; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert lazy & set(result.stdout.split()) == set()

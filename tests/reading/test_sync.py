@@ -762,7 +762,7 @@ def test_the_lifecycle_of_every_list_names_existing_columns(resource: Resource) 
 
 CHILD = """
 import os, signal, sys, threading
-import anyio.to_thread, filelock, httpcore, pyarrow.parquet, pyrate_limiter, tenacity.asyncio  # imports are slow when traced
+import anyio.to_thread, filelock, httpcore, pyarrow.parquet, tenacity.asyncio  # imports are slow when traced
 import toloka_frames as tf
 from toloka_frames._reading import atomic_write, parts, resumable, sync
 

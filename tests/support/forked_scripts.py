@@ -24,7 +24,6 @@ import anyio.to_thread  # noqa: F401
 import filelock  # noqa: F401
 import httpcore  # noqa: F401
 import pyarrow.parquet  # noqa: F401
-import pyrate_limiter  # noqa: F401
 import tenacity.asyncio  # noqa: F401
 
 import toloka_frames.local  # noqa: F401

@@ -22,7 +22,6 @@ import anyio.to_thread  # noqa: F401
 import filelock  # noqa: F401
 import httpcore  # noqa: F401
 import pandas as pd
-import pyrate_limiter  # noqa: F401
 import tenacity.asyncio  # noqa: F401
 
 import toloka_frames as tf

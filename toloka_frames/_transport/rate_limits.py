@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from bisect import bisect_left, bisect_right
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -23,8 +24,6 @@ from toloka_frames._transport.retries import Retries, waits_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
     from toloka_frames._errors import QuotaExceeded
     from toloka_frames._transport.auth import TokenAuth
@@ -129,17 +128,50 @@ class QuotaClosure:
     refusals: int = 0
 
 
+class Window:
+    """How much of a limit was used in the latest interval; all times are milliseconds of the loop's clock.
+
+    Attributes:
+        limit: The most in an interval.
+        interval: The length of an interval.
+        used: How much is used, since the last `forget`.
+    """
+
+    def __init__(self, limit: int, interval: int) -> None:
+        self.limit, self.interval, self.used = limit, interval, 0
+        self._uses = deque[tuple[int, int]]()
+
+    def forget(self, now: int) -> None:
+        """Forget what is older than the interval."""
+        while self._uses and self._uses[0][0] < now - self.interval:
+            self.used -= self._uses.popleft()[1]
+
+    def add(self, now: int, count: int) -> None:
+        """Use up `count`."""
+        self._uses.append((now, count))
+        self.used += count
+
+    def time_with_capacity(self, count: int) -> int:
+        """Return when there is capacity for `count`; 0 if there is now."""
+        excess = self.used + count - self.limit
+        for at, released in self._uses if excess > 0 else ():
+            excess -= released
+            if excess <= 0:
+                # a millisecond more, because a window still counts what is as old as its interval
+                return at + self.interval + 1
+        return 0
+
+    def releases(self, now: int) -> tuple[tuple[float, int], ...]:
+        """Return in how many seconds how much of the limit will be free again."""
+        by_time = groupby(self._uses, key=lambda use: use[0])
+        return tuple(((at + self.interval - now) / SECOND_MS, sum(count for _, count in uses)) for at, uses in by_time)
+
+
 class AccountUsage:
     """What an account has used up of its limits, counted over all its clients in this process."""
 
     def __init__(self) -> None:
-        import pyrate_limiter  # noqa: PLC0415 -- it loads multiprocessing, which takes long, and only a client pays for it
-
-        self._item = pyrate_limiter.RateItem
-        # the windows alone: pyrate_limiter's Limiter starts a thread for them, and waits where no progress display shows it
-        self._windows = {
-            what: pyrate_limiter.InMemoryBucket([pyrate_limiter.Rate(*rate) for rate in rates]) for what, rates in RATES.items()
-        }
+        self._windows = {what: [Window(*rate) for rate in rates] for what, rates in RATES.items()}
         self._closures: dict[tuple[str, str | None], QuotaClosure] = {}
 
     def use(self, what: str, count: int, counted_as: str) -> Delay | None:
@@ -166,14 +198,9 @@ class AccountUsage:
 
     def last_minute(self, what: str) -> Quota:
         """Return how much of a minute's limit is used."""
-        now, items = int(asyncio.get_running_loop().time() * SECOND_MS), self._windows[what].items
-        first = end = bisect_left(items, now - MINUTE_MS, key=_timestamp)
-        releases = []
-        while end < len(items):
-            sent, begin = items[end].timestamp, end
-            end = bisect_right(items, sent, begin, key=_timestamp)
-            releases.append(((sent + MINUTE_MS - now) / SECOND_MS, end - begin))
-        return Quota(what, end - first, CREATIONS[0][0], tuple(releases))
+        now = self._now()
+        minute = next(window for window in self._windows_at(what, now) if window.interval == MINUTE_MS)
+        return Quota(what, minute.used, minute.limit, minute.releases(now))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the limits that are counted, and those that rejections reported."""
@@ -185,31 +212,38 @@ class AccountUsage:
         return [row | {"closed_until": _calendar_time(row["closed_until"])} for row in rows.values()]
 
     def _put(self, what: str, count: int, now: int) -> Delay | None:
-        window = self._windows[what]
+        windows = self._windows_at(what, now)
         # a request of more than a minute's limit is sent when the minute is empty: the service then decides
-        item = self._item("", now, min(count, window.rates[0].limit))
-        window.leak(now)
-        if window.put(item):
+        count = min(count, windows[0].limit)
+        if all(window.used + count <= window.limit for window in windows):
+            for window in windows:
+                window.add(now, count)
             return None
         return max(
-            Delay((_time_with_capacity(window, rate, item.weight) - now) / SECOND_MS, what, INTERVALS[rate.interval])
-            for rate in window.rates
+            Delay((window.time_with_capacity(count) - now) / SECOND_MS, what, INTERVALS[window.interval]) for window in windows
         )
 
     def _counted(self) -> Iterator[dict[str, Any]]:
-        now = int(asyncio.get_running_loop().time() * SECOND_MS)
-        for what, window in self._windows.items():
-            for rate in window.rates:
-                used = len(window.items) - bisect_left(window.items, now - rate.interval, key=_timestamp)
+        now = self._now()
+        for what in self._windows:
+            for window in self._windows_at(what, now):
                 yield {
                     "what": what,
-                    "interval": INTERVALS[rate.interval] or "second",
-                    "most": rate.limit,
-                    "used": used,
-                    "left": rate.limit - used,
-                    "closed_until": _time_with_capacity(window, rate, 1) / SECOND_MS,
+                    "interval": INTERVALS[window.interval] or "second",
+                    "most": window.limit,
+                    "used": window.used,
+                    "left": window.limit - window.used,
+                    "closed_until": window.time_with_capacity(1) / SECOND_MS,
                     "refusals": 0,
                 }
+
+    def _windows_at(self, what: str, now: int) -> list[Window]:
+        for window in self._windows[what]:
+            window.forget(now)
+        return self._windows[what]
+
+    def _now(self) -> int:
+        return int(asyncio.get_running_loop().time() * SECOND_MS)
 
 
 # Kept as long as the process: what one client has used up of a day is used up for the next one, too.
@@ -241,18 +275,7 @@ def _counted_as(call: str) -> str:
     return COUNTED.get(call, call)
 
 
-def _time_with_capacity(window: InMemoryBucket, rate: Rate, count: int) -> int:
-    """Return when a rate has capacity for `count`, in milliseconds of the loop's clock; 0 if it always had."""
-    position = len(window.items) - 1 - (rate.limit - count)
-    # a millisecond more, because a window still counts what is as old as its interval
-    return window.items[position].timestamp + rate.interval + 1 if position >= 0 else 0
-
-
 def _calendar_time(until: float) -> datetime | None:
     """Convert a time of the loop's clock; None if it has passed."""
     seconds = until - asyncio.get_running_loop().time()
     return datetime.now(UTC) + timedelta(seconds=seconds) if seconds > 0 else None
-
-
-def _timestamp(item: RateItem) -> int:
-    return item.timestamp
