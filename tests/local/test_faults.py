@@ -382,7 +382,7 @@ def test_hidden_rows_appear_in_the_order_of_creation(toloka: LocalToloka, api: R
     assert hidden.struck > 0
 
 
-def test_rows_with_future_timestamps_are_hidden_no_longer_than_others(toloka: LocalToloka, api: RawClient) -> None:
+def test_rows_of_simulated_work_are_hidden_as_long_as_others(toloka: LocalToloka, api: RawClient) -> None:
     pool_id = api.create_pool()
     api.create_tasks(pool_id, 1)
     api.run_operation(f"/v1/pools/{pool_id}/open")

@@ -141,6 +141,13 @@ def client(toloka: LocalToloka) -> Iterator[tf.AsyncTolokaClient]:
     tf.run(client.aclose())
 
 
+@pytest.fixture
+def untouched() -> Iterator[LocalToloka]:
+    """A service whose balance nobody has paid from."""
+    with LocalToloka(operation_seconds=0) as service:
+        yield service
+
+
 def posts(toloka: LocalToloka, since: int) -> list[str]:
     """Return the paths of requests that were not GETs."""
     return [request.path for request in toloka.requests[since:] if request.method != "GET"]
@@ -719,7 +726,8 @@ def test_a_training_costs_nothing(client: tf.AsyncTolokaClient) -> None:
     assert results["status"].tolist() == ["CREATED"]
 
 
-def test_a_price_above_the_balance_is_not_ok(client: tf.AsyncTolokaClient) -> None:
+def test_a_price_above_the_balance_is_not_ok(untouched: LocalToloka) -> None:
+    client = untouched.async_client()
     pool_id = create_pool(client, reward_per_assignment=90)
     assert (
         tf.preflight(
@@ -780,7 +788,8 @@ def test_the_card_shows_what_the_text_says_and_escapes_values(client: tf.AsyncTo
         assert text in html, text
 
 
-def test_a_text_says_everything_in_80_columns(client: tf.AsyncTolokaClient) -> None:
+def test_a_text_says_everything_in_80_columns(untouched: LocalToloka) -> None:
+    client = untouched.async_client()
     frame = pd.DataFrame({"image": [*IMAGES["image"], "no address", "ftp", None]})
     pool_id = create_pool(client, reward_per_assignment=0.005, mixer_config=MIXER)
     report = tf.preflight(frame, client, pool_id, overlap=3, fee=0.25, skip_invalid_items=True)
@@ -796,10 +805,10 @@ def test_a_text_says_everything_in_80_columns(client: tf.AsyncTolokaClient) -> N
     ]
 
 
-def test_the_text_in_the_docs_is_that_of_its_example(toloka: LocalToloka) -> None:
+def test_the_text_in_the_docs_is_that_of_its_example(untouched: LocalToloka) -> None:
     page = (Path(__file__).parents[2] / "docs" / "how_to" / "preflight.md").read_text("utf-8")
     images = pd.DataFrame({"image": [f"https://example.com/{number}.jpg" for number in range(1000)]})
     images.loc[3, "image"] = "no address"
     images.loc[5, "image"] = None
-    report = images.pipe(tf.preflight, toloka.client(), toloka.example_pool().id, overlap=3)
+    report = images.pipe(tf.preflight, untouched.client(), untouched.example_pool().id, overlap=3)
     assert f"```text\n{report}\n```" in page

@@ -39,17 +39,19 @@ from toloka_frames.local._faults.faults import Faults
 from toloka_frames.local._server.scheduler import run_due_jobs
 from toloka_frames.local._simulation import example_forms
 from toloka_frames.local._simulation.exports import load_export
-from toloka_frames.local._simulation.simulated_workers import answer_pool
+from toloka_frames.local._simulation.past_work import answer_pool
+from toloka_frames.local._simulation.work import Crowd
 from toloka_frames.local._store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
     import pandas as pd
 
     from toloka_frames._client.client import AsyncTolokaClient, BaseClient, TolokaClient
     from toloka_frames._schema.row import Row
+    from toloka_frames.local._simulation.workers import Worker
 
 
 __all__ = ["Fault", "Faults", "LocalToloka", "Request"]
@@ -256,25 +258,41 @@ class LocalToloka:
         """
         return load_export(self._store_up_to_date(), source)
 
-    def answer(self, pool_id: str | int | Mapping[str, Any], workers: int = 20, accuracy: float = 0.9, seed: int = 0) -> int:
-        """Let simulated Tolokers work on an open pool until it is complete or no worker may continue.
+    def answer(
+        self,
+        pool_id: str | int | Mapping[str, Any],
+        workers: int = 20,
+        accuracy: float = 0.9,
+        seed: int = 0,
+        *,
+        dropouts: float = 0.0,
+        solve: Callable[[Row, Worker], Mapping[str, Any]] | None = None,
+    ) -> int:
+        """Let simulated Tolokers work on an open pool or training until it is complete or no worker may continue.
 
-        Every task has a hidden true answer that depends on its input values (for a control task, its known solution), and a
-        worker gives it with probability `accuracy`. The same tasks, created in the same order, get the same answers in every
-        service. Timestamps of the work start now, or after earlier work in the pool, and advance at a human pace, so they lie
-        in the future.
+        Every task has a hidden true answer that depends on its input values (for a control task, its known solution). Each
+        worker has an own accuracy, the probability of the true answer, and an own speed. The same tasks, created in the same
+        order, get the same answers in every service.
+
+        The work has happened when the call returns: it takes the time that people take, and ends now. Work that follows
+        earlier work in the pool starts after that, and is faster if the time between is too short for it.
 
         Args:
-            pool_id: The pool: its id or its object.
+            pool_id: The pool or training: its id or its object.
             workers: Number of Tolokers; each does a task at most once.
-            accuracy: A probability from 0 to 1.
+            accuracy: The mean of the workers' accuracies, from 0 to 1.
             seed: Another seed gives other Tolokers, who make other mistakes.
+            dropouts: The share of pages, from 0 to 1, that workers do not finish: half of them are skipped, half expire.
+            solve: Called with the row of a task and the worker (`id`, `accuracy`, `pace`), returns the output values as a dict.
+                A value of a field of type `file` is bytes or a `pathlib.Path`, of `array_file` a list of them; it becomes an
+                attachment. By default, workers attach a small picture.
 
         Returns:
             The number of assignments created.
 
         Raises:
-            ValueError: If the pool does not exist or is not open.
+            ValueError: If the pool does not exist or is not open, an argument is out of its range, or `solve` returns values
+                that the project does not allow. Then nothing is created. The same holds for any error of `solve`.
 
         Example:
             >>> results = df.pipe(tf.create_tasks, client, pool.id, overlap=2, open_pool=True)
@@ -282,7 +300,10 @@ class LocalToloka:
             2
         """
         pool_id = str(pool_id["id"] if isinstance(pool_id, Mapping) else pool_id)
-        return answer_pool(self._store_up_to_date(), pool_id, workers=workers, accuracy=accuracy, seed=seed)
+        crowd = Crowd(workers, accuracy, seed, dropouts)
+        store = self._store_up_to_date()
+        with store.transaction():
+            return answer_pool(store, pool_id, crowd, solve)
 
     def attach(self, assignment_id: str, name: str, data: bytes, *, media_type: str = "application/octet-stream") -> str:
         """Attach a file to an assignment, as its Toloker would.

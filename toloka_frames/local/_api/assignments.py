@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from toloka_frames.local._api.balance import spend
 from toloka_frames.local._base.errors import ServiceError, field_error, invalid
-from toloka_frames.local._base.ids_and_timestamps import format_timestamp, parse_timestamp
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp
 from toloka_frames.local._base.responses import Response, json_response
 
 if TYPE_CHECKING:
@@ -36,10 +37,14 @@ def judge_assignment(store: Store, request: ApiRequest) -> Response:
     if row["status"] not in _ALLOWED_FROM[status]:
         allowed = {"appropriate_statuses": list(_ALLOWED_FROM[status])}
         raise ServiceError(409, "INAPPROPRIATE_STATUS", f"Assignment {row['id']} is {row['status']}", allowed)
-    # after the submission, which simulated Tolokers make in the future
-    at = max(time.time(), parse_timestamp(row.get("submitted") or row["created"]) + 0.001)
-    row |= {"status": status, status.lower(): format_timestamp(at)}
-    return json_response(store.save("assignments", row if comment is None else {**row, "public_comment": comment}))
+    return json_response(judge(store, row if comment is None else {**row, "public_comment": comment}, status, time.time()))
+
+
+def judge(store: Store, assignment: Row, status: str, at: float) -> Row:
+    """Accept or reject an assignment at `at` (Unix seconds), pay an accepted one, and return the stored row."""
+    if status == "ACCEPTED":
+        spend(store, assignment["reward"])
+    return store.save("assignments", {**assignment, "status": status, status.lower(): format_timestamp(at)})
 
 
 def assignment_row(

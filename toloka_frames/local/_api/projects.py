@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from toloka_frames.local._api.balance import balance
 from toloka_frames.local._api.operations import begin_operation, finish_operation
 from toloka_frames.local._base.errors import ServiceError, conflict, invalid
 from toloka_frames.local._base.field_specs import check_spec
@@ -97,5 +98,6 @@ def _form(request: ApiRequest) -> Row:
 
 
 def show_requester(store: Store, _request: ApiRequest) -> Response:
-    """Respond with the account: one requester, whose balance never changes."""
-    return json_response({"id": store.owner["id"], "balance": 1000.0, "public_name": {"EN": "Local requester"}})
+    """Respond with the account: one requester, with its balance."""
+    left = float(balance(store))
+    return json_response({"id": store.owner["id"], "balance": left, "public_name": {"EN": "Local requester"}})

@@ -26,16 +26,20 @@ _MIN_VALUE, _MAX_VALUE = 0, 100
 
 def create_skill(store: Store, request: ApiRequest) -> Response:
     """Respond with 201 and the new skill."""
-    form = _skill_form(request)
+    return json_response(add_skill(store, _skill_form(request), time.time()), 201)
+
+
+def add_skill(store: Store, form: Row, at: float, *, training: bool = False) -> Row:
+    """Add a skill, created at `at` (Unix seconds); `training` is for the skill of a training."""
     service_fields = {
         "id": store.next_id("skills", _FIRST_SKILL_ID),
         "owner": store.owner,
-        "training": False,
+        "training": training,
         "deprecated": False,
         "global": False,
-        "created": format_timestamp(time.time()),
+        "created": format_timestamp(at),
     }
-    return json_response(store.add("skills", {**form, **service_fields}), 201)
+    return store.add("skills", {**form, **service_fields})
 
 
 def replace_skill(store: Store, request: ApiRequest) -> Response:
@@ -73,12 +77,18 @@ def set_user_skill(store: Store, request: ApiRequest) -> Response:
         errors["skill_id"] = field_error("ENTITY_DOES_NOT_EXIST")
     if errors:
         raise invalid(errors)
-    now = format_timestamp(time.time())
+    row, is_new = save_user_skill(store, form["skill_id"], form["user_id"], form["value"], time.time())
+    return json_response(row, 201 if is_new else 200)
+
+
+def save_user_skill(store: Store, skill_id: str, user_id: str, value: float, at: float) -> tuple[Row, bool]:
+    """Set a Toloker's value of a skill at `at` (Unix seconds); return its row and whether it is the first value."""
+    now = format_timestamp(at)
     # not round(), which rounds a half to the even number
-    value = {"value": int(form["value"] + 0.5), "exact_value": float(form["value"]), "modified": now}
-    old = store.find_by("user_skills", skill_id=int(form["skill_id"]), user_id=form["user_id"])
+    values = {"value": int(value + 0.5), "exact_value": float(value), "modified": now}
+    old = store.find_by("user_skills", skill_id=int(skill_id), user_id=user_id)
     if old:
-        return json_response(store.save("user_skills", {**old, **value}))
+        return store.save("user_skills", {**old, **values}), False
     row_id = store.next_id("user_skills", _FIRST_USER_SKILL_ID)
-    key = {"id": row_id, "skill_id": form["skill_id"], "user_id": form["user_id"]}
-    return json_response(store.add("user_skills", {**key, **value, "created": now}), 201)
+    key = {"id": row_id, "skill_id": skill_id, "user_id": user_id}
+    return store.add("user_skills", {**key, **values, "created": now}), True

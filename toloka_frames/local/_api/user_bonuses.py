@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import orjson
 
+from toloka_frames.local._api.balance import spend
 from toloka_frames.local._api.bulk_create import BulkCreation, CheckedObject, not_an_object
 from toloka_frames.local._api.users import check_user
 from toloka_frames.local._base.errors import BareError, field_error, too_large
@@ -78,6 +80,7 @@ def _check_texts(bonus: Row) -> FieldErrors:
 
 
 def _make_rows(store: Store, valid: Sequence[CheckedObject], at: float) -> list[Row]:
+    spend(store, float(sum(Decimal(str(item.sent["amount"])) for item in valid)))
     first, created = int(store.next_id("user_bonuses", _FIRST_ID)), format_timestamp(at)
     return [_row(str(first + number), item.sent, created) for number, item in enumerate(valid)]
 

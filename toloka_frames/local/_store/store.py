@@ -73,7 +73,7 @@ class Store:
     def _create_tables(self) -> None:
         for name, table in TABLES.items():
             columns = ", ".join(column.sql for column in table.columns)
-            # the real time of creation, unlike `created`, which simulated Tolokers set to times in the future
+            # the real time of creation; `created` of simulated work lies before it
             made = "made REAL DEFAULT (julianday('now'))"
             self._connection.execute(f"CREATE TABLE IF NOT EXISTS {name} (body TEXT NOT NULL, {made}, {columns})")
             self._connection.execute(f"CREATE UNIQUE INDEX IF NOT EXISTS {name}_id ON {name} (id)")
@@ -96,6 +96,16 @@ class Store:
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
+
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """Undo at the end all changes made meanwhile; inside of a transaction."""
+        self._connection.execute("SAVEPOINT trial")
+        try:
+            yield
+        finally:
+            self._connection.execute("ROLLBACK TO trial")
+            self._connection.execute("RELEASE trial")
 
     def select(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
         """Return the result rows of a query as tuples."""
@@ -163,7 +173,7 @@ class Store:
     def save_token(self, token: str | None) -> str:
         """Return the token that clients must send: `token`, else the stored one, else a new one; store it."""
         if token:
-            self.execute_many("INSERT OR REPLACE INTO settings VALUES ('token', ?)", ((token,),))
+            self.change_setting("token", token)
         # 22 characters before the first of two dots: clients recognize an API key, unlike an OAuth token, by this form
         return self.setting("token", f"{secrets.token_hex(11)}.{secrets.token_hex(4)}.{secrets.token_hex(16)}")
 
@@ -172,6 +182,10 @@ class Store:
         self.execute_many("INSERT OR IGNORE INTO settings VALUES (?, ?)", ((name, default),))
         [(value,)] = self.select("SELECT value FROM settings WHERE name = ?", (name,))
         return str(value)
+
+    def change_setting(self, name: str, value: str) -> None:
+        """Store a value in the file."""
+        self.execute_many("INSERT OR REPLACE INTO settings VALUES (?, ?)", ((name, value),))
 
     def schedule(self, at: float, job_name: str, **argument: object) -> None:
         """Schedule a job for `at` (Unix seconds)."""

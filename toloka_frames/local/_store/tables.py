@@ -107,7 +107,7 @@ TABLES = {
             Column("user_id"),
             *_timestamps("created", "submitted", "accepted", "rejected", "skipped", "expired"),
         ),
-        (*_IN_POOL, "pool_id, submitted, id", "task_suite_id"),
+        (*_IN_POOL, "pool_id, submitted, id", "task_suite_id", "pool_id, user_id"),
     ),
     "aggregated_solutions": Table(
         "aggregated solution", (_TEXT, Column("operation_id"), Column("task_id")), ("operation_id, task_id",)

@@ -1,0 +1,76 @@
+"""Work that has just happened: a crowd works on a pool until nothing is left, at a human pace that ends now.
+
+The work runs twice, because its length is known only at the end: on trial, and then from the start that lets it end now. Work
+that follows earlier work in the pool starts after that, and is faster if the time until now is too short for it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+from toloka_frames.local._api.pool_lifecycle import find_pool
+from toloka_frames.local._base.ids_and_timestamps import parse_timestamp
+from toloka_frames.local._simulation.answers import Answers
+from toloka_frames.local._simulation.clock import Clock
+from toloka_frames.local._simulation.work import Work
+
+if TYPE_CHECKING:
+    from toloka_frames.local._simulation.answers import Solve
+    from toloka_frames.local._simulation.work import Crowd
+    from toloka_frames.local._store.store import Row, Store
+
+# the times at which Tolokers have done something
+_LAST_TIME = "SELECT max(max(created), max(coalesce(submitted, '')), max(coalesce(skipped, '')), max(coalesce(expired, '')))"
+
+
+def answer_pool(store: Store, pool_id: str, crowd: Crowd, solve: Solve | None = None) -> int:
+    """Let a crowd work on an open pool or training; return the number of assignments created.
+
+    Inside of a transaction.
+
+    Raises:
+        ValueError: If the pool does not exist or is not open.
+    """
+    pool = open_pool(store, pool_id)
+    answers = Answers(store, pool, crowd.seed, solve)
+    # timestamps have milliseconds
+    now = math.floor(time.time() * 1000) / 1000
+    with store.trial():
+        seconds = _work(store, pool, crowd, Clock(now, 1.0), answers).ended_at
+    work = _work(store, pool, crowd, _clock(store, pool, seconds, now), answers)
+    work.finish()
+    return work.created
+
+
+def open_pool(store: Store, pool_id: str) -> Row:
+    """Return the row of an open pool or training.
+
+    Raises:
+        ValueError: If the pool does not exist or is not open.
+    """
+    pool = find_pool(store, pool_id)
+    if pool is None:
+        raise ValueError(f"There is no pool {pool_id}")
+    if pool["status"] != "OPEN":
+        call = "open_training" if "training_tasks_in_task_suite_count" in pool else "open_pool"
+        raise ValueError(f"Pool {pool_id} is {pool['status']}: open it first, by client.{call}({pool_id!r})")
+    return pool
+
+
+def _work(store: Store, pool: Row, crowd: Crowd, clock: Clock, answers: Answers) -> Work:
+    work = Work(store, pool, crowd, clock, answers)
+    work.let_arrive()
+    work.run(math.inf)
+    return work
+
+
+def _clock(store: Store, pool: Row, seconds: float, now: float) -> Clock:
+    """Return the clock of work of this length that ends now, and starts after earlier work in the pool."""
+    [(last,)] = store.select(f"{_LAST_TIME} FROM assignments WHERE pool_id = ?", (int(pool["id"]),))
+    start = max(now - seconds, min(now, parse_timestamp(last))) if last else now - seconds
+    room = now - start
+    if room >= seconds:
+        return Clock(start, 1.0, now)
+    return Clock(start, seconds / room if room else math.inf, now)

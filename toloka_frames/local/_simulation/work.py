@@ -1,0 +1,211 @@
+"""The work of simulated Tolokers on a pool or training, event by event.
+
+A worker asks for a page, and later submits it, skips it or lets it expire, and asks for the next one. A worker who gets none
+waits until tasks come back.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toloka_frames.local._api.assignments import assignment_row
+from toloka_frames.local._api.balance import balance, spend
+from toloka_frames.local._api.pool_lifecycle import set_closed
+from toloka_frames.local._api.task_suites import embedded_task, suite_row
+from toloka_frames.local._base import seeded_random
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp
+from toloka_frames.local._simulation.issuing import Issuing
+from toloka_frames.local._simulation.training import Training, is_training
+from toloka_frames.local._simulation.workers import Worker, make_workers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toloka_frames.local._simulation.answers import Answers
+    from toloka_frames.local._simulation.clock import Clock
+    from toloka_frames.local._simulation.issuing import Page
+    from toloka_frames.local._store.store import Row, Store
+
+_PAUSE_SECONDS = 1.0
+# the part of its time in which a worker skips a page
+_SKIP_SHARE = 0.2
+# between submission and automatic acceptance
+_ACCEPT_SECONDS = 0.1
+_MAX_SHARE_OF_DURATION = 0.9
+_DEFAULT_DURATION = 3600
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Who works: the arguments of `LocalToloka.answer`."""
+
+    workers: int
+    accuracy: float
+    seed: int
+    dropouts: float
+
+
+@dataclass(frozen=True)
+class ActivePage:
+    """A page that a worker has: its assignment, the ids of its tasks or its suite, and how it will end."""
+
+    assignment: Row
+    item_ids: Sequence[str]
+    outcome: str
+
+
+class Work:
+    """The work of a crowd on one pool or training; times are simulated seconds of the clock.
+
+    Args:
+        is_live: Whether assignments are stored as ACTIVE while their page is worked on.
+    """
+
+    def __init__(self, store: Store, pool: Row, crowd: Crowd, clock: Clock, answers: Answers, *, is_live: bool = False) -> None:
+        self._store = store
+        self._pool = pool
+        self._crowd = crowd
+        self._clock = clock
+        self._answers = answers
+        self._is_live = is_live
+        self.workers = make_workers(crowd.workers, crowd.accuracy, crowd.seed)
+        self.issuing = Issuing(store, pool)
+        self._training = Training(store, pool, answers) if is_training(pool) else None
+        self._accepts = bool(self._training) or pool["auto_accept_solutions"]
+        self._reward = 0.0 if self._training else pool["reward_per_assignment"]
+        self._is_open = True
+        self._events: list[tuple[float, int, int, ActivePage | None]] = []
+        self._numbers = itertools.count()
+        self._idle: set[int] = set()
+        self._active = 0
+        self.created = 0
+        self.ended_at = 0.0
+
+    def add_event(self, at: float, worker: int, page: ActivePage | None = None) -> None:
+        """Let a worker end a page at a time, or ask for one."""
+        heapq.heappush(self._events, (at, next(self._numbers), worker, page))
+        self._active += page is not None
+
+    def let_arrive(self) -> None:
+        """Let every worker ask for a first page."""
+        for number, worker in enumerate(self.workers):
+            self.add_event(worker.arrival_seconds, number)
+
+    def run(self, until: float) -> None:
+        """Let everything happen up to a time."""
+        while self._events and self._events[0][0] <= until:
+            at, _, number, page = heapq.heappop(self._events)
+            if page is None:
+                self._ask(number, at)
+            else:
+                self._active -= 1
+                self._end(number, page, at)
+                self.add_event(at + _PAUSE_SECONDS, number)
+
+    def finish(self) -> None:
+        """Store the remaining overlaps, and close a pool that is complete."""
+        self.issuing.save()
+        if self._is_open and not self._training and self.issuing.is_exhausted and not self._active:
+            self._complete()
+
+    def _ask(self, number: int, at: float) -> None:
+        page = self._next_page(self.workers[number], at)
+        if page is None:
+            self._idle.add(number)
+            return
+        worker = self.workers[number]
+        outcome, seconds = self._outcome(worker, page)
+        assignment = self._make_assignment(worker, page, self._clock.real(at))
+        self.created += 1
+        self.add_event(at + seconds, number, ActivePage(assignment, [item.id for item in page.items], outcome))
+
+    def _next_page(self, worker: Worker, at: float) -> Page | None:
+        if not self._is_open or (self._training and self._training.is_passed_by(worker.id)):
+            return None
+        if self._is_short_of_money():
+            self._close(at, "NOT_ENOUGH_BALANCE")
+            return None
+        return self.issuing.next_page(worker.id)
+
+    def _is_short_of_money(self) -> bool:
+        # pages that are worked on will be paid, too
+        return bool(self._reward) and balance(self._store) < self._reward * (1 + self._active)
+
+    def _outcome(self, worker: Worker, page: Page) -> tuple[str, float]:
+        """Return how a page will end and after how many seconds."""
+        longest = self._pool.get("assignment_max_duration_seconds") or _DEFAULT_DURATION
+        seconds = min(worker.page_seconds(page.content), _MAX_SHARE_OF_DURATION * longest)
+        chance = seeded_random.uniform(self._crowd.seed, worker.id, page.content, "dropout")
+        if chance >= self._crowd.dropouts:
+            return "SUBMITTED", seconds
+        return ("SKIPPED", _SKIP_SHARE * seconds) if chance < self._crowd.dropouts / 2 else ("EXPIRED", longest)
+
+    def _make_assignment(self, worker: Worker, page: Page, at: float) -> Row:
+        pool_id, created = self._pool["id"], format_timestamp(at)
+        suite_id = page.suite_id or self._store.object_ids.new(pool_id, at)
+        mixed = page.suite_id is None
+        if mixed:
+            embedded = [embedded_task(task) for task in page.tasks]
+            self._store.add("task_suites", suite_row(suite_id, pool_id, embedded, created, 1, remaining=0, mixed=True))
+        row = assignment_row(
+            self._store.object_ids.new(pool_id, at),
+            suite_id,
+            self._pool,
+            user_id=worker.id,
+            status="ACTIVE",
+            tasks=page.tasks,
+            solutions=None,
+            timestamps={"created": created},
+            reward=self._reward,
+            mixed=mixed,
+        )
+        return self._store.add("assignments", row) if self._is_live else row
+
+    def _end(self, number: int, page: ActivePage, at: float) -> None:
+        worker, when = self.workers[number], self._clock.real(at - _ACCEPT_SECONDS * self._accepts)
+        row = {**page.assignment, "status": page.outcome, page.outcome.lower(): format_timestamp(when)}
+        if page.outcome == "SUBMITTED":
+            row = self._answered(worker, row, when, accepted=self._clock.real(at))
+        if self._is_live:
+            self._store.save("assignments", row)
+        else:
+            self._store.add("assignments", row)
+        self.ended_at = at
+        if page.outcome == "SUBMITTED":
+            if self._training:
+                self._training.record(worker.id, when)
+        else:
+            self.issuing.give_back(page.item_ids)
+            self._wake(at)
+
+    def _answered(self, worker: Worker, row: Row, when: float, accepted: float) -> Row:
+        answers = [self._answers.give(worker, task) for task in row["tasks"]]
+        if self._training:
+            row |= self._training.first_attempts(row["tasks"], answers)
+            answers = self._training.corrected(row["tasks"], answers)
+        row["solutions"] = [{"output_values": values} for values in self._answers.attach(row, answers, when)]
+        if self._accepts:
+            row |= {"status": "ACCEPTED", "accepted": format_timestamp(accepted)}
+            spend(self._store, self._reward)
+        return row
+
+    def _wake(self, at: float) -> None:
+        """Let the workers without a page ask again."""
+        for number in sorted(self._idle):
+            self.add_event(at, number)
+        self._idle.clear()
+
+    def _complete(self) -> None:
+        delay = self._pool.get("auto_close_after_complete_delay_seconds") or 0
+        if delay:
+            at = self._clock.real(self.ended_at)
+            self._store.schedule(at + delay, "close_completed", pool_id=self._pool["id"], completed=at)
+        else:
+            self._close(self.ended_at, "COMPLETED")
+
+    def _close(self, at: float, reason: str) -> None:
+        self._is_open = False
+        set_closed(self._store, self._store.get("pools", self._pool["id"]), self._clock.real(at), reason)
