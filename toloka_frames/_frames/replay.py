@@ -47,15 +47,20 @@ class Outcome:
     skill_value: float | None = None
     touched: list[Assignment] = field(default_factory=list)
 
+    @property
+    def scope(self) -> str | None:
+        """The scope of a ban; None for other actions."""
+        return self.rule.parameters.get("scope")
+
     def covers(self, assignment: Assignment, at: int) -> bool:
         """Return whether this is a ban that holds at a time in the assignment's pool."""
-        is_there = self.rule.parameters["scope"] != "POOL" or self.assignment.pool == assignment.pool
+        is_there = self.scope != "POOL" or self.assignment.pool == assignment.pool
         return is_there and (self.until is None or at < self.until)
 
     def includes(self, ban: Outcome) -> bool:
         """Return whether this ban holds wherever and as long as a later one does."""
         is_longer = self.until is None or (ban.until is not None and ban.until <= self.until)
-        is_wider = self.rule.parameters["scope"] != "POOL" or self.assignment.pool == ban.assignment.pool
+        is_wider = self.scope != "POOL" or (ban.scope == "POOL" and self.assignment.pool == ban.assignment.pool)
         return is_longer and is_wider
 
 
@@ -276,7 +281,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "rule": str(outcome.rule),
         "reason": outcome.reason,
         "action": outcome.rule.action,
-        "scope": parameters.get("scope"),
+        "scope": outcome.scope,
         "until": outcome.until,
         "skill_id": parameters.get("skill_id"),
         "skill_value": outcome.skill_value,
