@@ -2,7 +2,8 @@
 #
 # `make kit` makes it, or says that it is left out, as without a network; tests/interop then skips.
 
-KIT := 'toloka-kit[pandas]==1.2.3' 'httpx<0.28' 'cattrs<24' 'setuptools<81'
+# autoquality: crowd-kit, which toloka.autoquality aggregates with
+KIT := 'toloka-kit[pandas,autoquality]==1.2.3' 'httpx<0.28' 'cattrs<24' 'setuptools<81'
 
 .PHONY: kit
 kit: .venv-kit/.made ;

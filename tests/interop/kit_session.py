@@ -531,6 +531,19 @@ SCENARIOS = (
 )
 
 
+def run_scenarios(scenarios: object, argument: object) -> None:
+    """Call each with the argument, and print what it raised."""
+    for scenario in scenarios:
+        error = None
+        try:
+            made = scenario(argument)
+            if inspect.iscoroutine(made):
+                asyncio.run(made)
+        except Exception:
+            error = traceback.format_exc()
+        print(json.dumps({"scenario": scenario.__name__, "error": error}), flush=True)
+
+
 def main() -> None:
     kind, url = sys.argv[1:]
     loop = asyncio.new_event_loop()
@@ -539,13 +552,7 @@ def main() -> None:
         os.environ["TOLOKA_TOKEN"], url=url, retries=0, timeout=30
     )
     session = Session(Recorded(made, loop))
-    for scenario in SCENARIOS:
-        error = None
-        try:
-            scenario(session)
-        except Exception:
-            error = traceback.format_exc()
-        print(json.dumps({"scenario": scenario.__name__, "error": error}), flush=True)
+    run_scenarios(SCENARIOS, session)
     methods = {name for name, value in vars(tk.TolokaClient).items() if inspect.isfunction(value) and not name.startswith("_")}
     print(json.dumps({"untouched": sorted(methods - session.client.called)}), flush=True)
 

@@ -1,7 +1,8 @@
 """The official client at work on the local service: Toloka-Kit 1.2.3, in an environment of its own (kit.mk).
 
-Every public method of `TolokaClient` is called, by it and by `AsyncTolokaClient`. Not driven: what the package has beside the
-two clients (`toloka.streaming`, `toloka.metrics`, `toloka.autoquality`), and clients of an account that shared its access.
+Every public method of `TolokaClient` is called, by it and by `AsyncTolokaClient`. `toloka.streaming`, `toloka.metrics` and
+`toloka.autoquality` do whole jobs. Not driven: the dashboard of `toloka.metrics`, storage in S3, locks of ZooKeeper, and
+clients of an account that shared its access.
 """
 
 from __future__ import annotations
@@ -21,28 +22,40 @@ from toloka_frames.local import LocalToloka
 
 HERE = Path(__file__).parent
 KIT = HERE.parents[1] / ".venv-kit" / "bin" / "python"
-CLIENTS = ("sync", "async")
 MAX_SECONDS = 300
-SCENARIOS = (
+CLIENT = (
     *("projects", "cloned_projects", "pools", "trainings", "tasks", "suites", "assignments", "exports", "analytics"),
     *("skills", "bonuses", "restrictions", "operations", "aggregation", "messages", "webhooks", "attachments", "apps"),
 )
+STREAMING = (
+    *("restarted_pipeline", "replaced_pipeline", "changing_pipeline"),
+    *("status_observer", "events_observer", "cursors_of_answers", "cursors_of_other_lists", "cursor_of_tasks"),
+)
+# scripts and their arguments -> scenarios
+SESSIONS = {
+    ("kit_session.py", "sync"): CLIENT,
+    ("kit_session.py", "async"): CLIENT,
+    ("kit_streaming.py",): STREAMING,
+}
+
+Script = tuple[str, ...]
+Said = list[dict[str, Any]]
 
 pytestmark = pytest.mark.skipif(not (KIT.parents[1] / ".made").is_file(), reason="Toloka-Kit is not there: make interop")
 
 
 @pytest.fixture(scope="module")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
-    """What each of the two clients said, both at work at once on services of their own."""
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[Script, Said]:
+    """What each script said, all at work at once on services of their own."""
     folder = tmp_path_factory.mktemp("interop")
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(CLIENTS, pool.map(lambda kind: session(kind, folder / kind), CLIENTS), strict=True))
+    with ThreadPoolExecutor(len(SESSIONS)) as pool:
+        return dict(zip(SESSIONS, pool.map(lambda script: session(script, folder / "-".join(script)), SESSIONS), strict=True))
 
 
-def session(kind: str, log: Path) -> list[dict[str, Any]]:
+def session(script: Script, log: Path) -> Said:
     said = []
     with LocalToloka(operation_seconds=0.05) as toloka, log.open("w", encoding="utf-8") as errors:
-        command = [KIT, HERE / "kit_session.py", kind, toloka.url]
+        command = [KIT, HERE / script[0], *script[1:], toloka.url]
         environment = {**os.environ, "TOLOKA_TOKEN": toloka.token}
         with child_process(command, stdin=subprocess.PIPE, stderr=errors, env=environment) as kit:
             assert kit.stdin
@@ -65,20 +78,23 @@ def done(toloka: LocalToloka, asked: dict[str, Any]) -> object:
     """What only the owner of the service can do."""
     match asked.pop("ask"):
         case "answer":
-            return toloka.answer(asked["pool_id"])
+            return toloka.answer(asked.pop("pool_id"), **asked)
         case "attach":
             return toloka.attach(asked["assignment_id"], asked["name"], asked["text"].encode())
     raise AssertionError(asked)
 
 
-@pytest.mark.parametrize("kind", CLIENTS)
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_the_official_client_works(reports: dict[str, list[dict[str, Any]]], kind: str, scenario: str) -> None:
-    [error] = [one["error"] for one in reports[kind] if one.get("scenario") == scenario]
+@pytest.mark.parametrize(("script", "scenario"), [(script, name) for script, names in SESSIONS.items() for name in names])
+def test_the_official_client_works(reports: dict[Script, Said], script: Script, scenario: str) -> None:
+    [error] = [one["error"] for one in reports[script] if one.get("scenario") == scenario]
     assert error is None, error
 
 
-@pytest.mark.parametrize("kind", CLIENTS)
-def test_every_method_of_the_official_client_was_called(reports: dict[str, list[dict[str, Any]]], kind: str) -> None:
-    assert [one["scenario"] for one in reports[kind] if "scenario" in one] == list(SCENARIOS)
-    assert reports[kind][-1] == {"untouched": []}
+@pytest.mark.parametrize("script", SESSIONS)
+def test_every_scenario_is_listed(reports: dict[Script, Said], script: Script) -> None:
+    assert [one["scenario"] for one in reports[script] if "scenario" in one] == list(SESSIONS[script])
+
+
+@pytest.mark.parametrize("script", [script for script, names in SESSIONS.items() if names is CLIENT])
+def test_every_method_of_the_official_client_was_called(reports: dict[Script, Said], script: Script) -> None:
+    assert reports[script][-1] == {"untouched": []}
