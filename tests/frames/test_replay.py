@@ -429,7 +429,8 @@ def test_the_result_is_a_plain_frame() -> None:
 def test_statistics_equal_those_by_brute_force(seed: int) -> None:
     pages = many_pages(seed, 150)
     bans = [RULES[number] for number in (0, 1, 2, 3, 5)]
-    assert found(answers(pages), bans) == brute_force(pages, bans)
+    # one answer can change the statistics of several workers, in no order
+    assert sorted(found(answers(pages), bans)) == sorted(brute_force(pages, bans))
 
 
 def brute_force(pages: list[Any], rules: list[dict[str, Any]]) -> list[tuple[str, float, str]]:

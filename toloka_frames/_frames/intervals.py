@@ -53,10 +53,10 @@ def share_of(positive: np.ndarray, workers: np.ndarray) -> Estimate:
     sizes = np.bincount(workers)
     clusters = np.count_nonzero(sizes)
     variance = (residuals**2).sum() / count**2 * clusters / (clusters - 1) if clusters > 1 else 0.0
-    effective = min(share * (1 - share) / variance, count) if variance else count
+    effective = min(share * (1 - share) / variance * count / (count - 1), count) if variance else count
     centre = (share + Z**2 / (2 * effective)) / (1 + Z**2 / effective)
     half = Z / (1 + Z**2 / effective) * math.sqrt(share * (1 - share) / effective + Z**2 / (4 * effective**2))
-    return Estimate(float(share), max(centre - half, 0.0), min(centre + half, 1.0))
+    return Estimate(float(share), max(float(centre - half), 0.0), min(float(centre + half), 1.0))
 
 
 def agreement_of(labels: Iterable[Sequence[str]]) -> Estimate:
@@ -80,7 +80,7 @@ def agreement_of(labels: Iterable[Sequence[str]]) -> Estimate:
     within = np.array([sum(number**2 for number in task.values()) for task in tasks])
     common = np.array([sum(totals[label] * number for label, number in task.items()) for task in tasks])
     observed = (sizes**2 - within) / (sizes - 1)
-    ratio = observed.sum() * scale
+    ratio = float(observed.sum() * scale)
     influence = observed * scale + ratio * (sizes / (count - 1) - 2 * (count * sizes - common) / disagreement)
     error = math.sqrt((influence**2).sum() * len(tasks) / max(len(tasks) - 1, 1))
     return Estimate(1 - ratio, 1 - ratio - Z * error, min(1 - ratio + Z * error, 1.0))
