@@ -35,7 +35,7 @@ def imports() -> list[Contender]:
     """Return the import of the package and its minimum: the imports of pandas, pyarrow and httpx."""
     return [
         Contender(IMPORT_FLOOR, lambda: _printed("-c", TIMED.format(IMPORT_FLOOR))),
-        Contender("import toloka_frames", lambda: _printed("-c", TIMED.format("import toloka_frames")), limit=1.15),
+        Contender("import toloka_frames", lambda: _printed("-c", TIMED.format("import toloka_frames")), limit=1.1),
     ]
 
 

@@ -23,10 +23,11 @@ import toloka_frames as tf
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FLOOR = "floor: httpx async + orjson.loads, no frame"
+FLOOR = "floor: httpx async + orjson.loads, no frame, no garbage collection"
 SEQUENTIAL = "Scan.to_dataframe(concurrency=1)"
 EIGHT = "Scan.to_dataframe(concurrency=8)"
 DEFAULT = "Scan.to_dataframe()"
+PARQUET = "Scan.to_parquet(path)"
 BYTES = "bytes only: plain socket"
 
 
@@ -49,8 +50,8 @@ class Pull:
     def bare(self) -> list[Contender]:
         """Return the least that any client must do, and the speed of the page server itself."""
         return [
-            Contender(FLOOR, partial(seconds, self.decoded)),
-            Contender("the same without garbage collection", partial(seconds, self.uncollected)),
+            Contender(FLOOR, partial(seconds, self.uncollected)),
+            Contender("the same with garbage collection", partial(seconds, self.decoded)),
             Contender("bytes only: httpx async", partial(seconds, self.undecoded)),
             Contender(BYTES, partial(seconds, self.socket)),
         ]
@@ -63,7 +64,7 @@ class Pull:
             DEFAULT: self.frame,
             "Scan.to_dataframe(dtype_backend='pyarrow')": partial(self.frame, dtype_backend="pyarrow"),
             "Scan.to_arrow()": lambda: self.scan().to_arrow(progress=False),
-            "Scan.to_parquet(path)": self.parquet,
+            PARQUET: self.parquet,
         }
         return [Contender(name, partial(seconds, way), limits.get(name)) for name, way in ways.items()]
 
@@ -107,11 +108,11 @@ class Pull:
             self.scan().to_parquet(Path(folder) / "rows.parquet", progress=False)
 
     def decoded(self) -> None:
-        """Request and decode all pages: the least that a client does."""
+        """Request and decode all pages."""
         asyncio.run(self._decoded())
 
     def uncollected(self) -> None:
-        """Do the same without garbage collection, whose cost grows with the page."""
+        """Do the same without garbage collection, whose cost grows with the page: the least that a client does."""
         gc.disable()
         try:
             self.decoded()

@@ -25,7 +25,7 @@ ROWS = 1_000
 MAX_SECONDS = 500
 TABLE_COLUMNS = 9
 PULLS = (
-    "floor: httpx async + orjson.loads, no frame",
+    "floor: httpx async + orjson.loads, no frame, no garbage collection",
     "bytes only: plain socket",
     "httpx + json_normalize",
     "Scan.to_dataframe()",
