@@ -20,6 +20,7 @@ from toloka_frames._reading.sinks import to_frame
 from toloka_frames._runtime.event_loop import run
 from toloka_frames._schema.timestamps import parse_timestamp
 from toloka_frames._transport.operations import OperationPoller
+from toloka_frames._transport.responses import bad_answer
 from toloka_frames._validation import nearest_hint
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from toloka_frames._client.client import BaseClient
     from toloka_frames._client.pool_progress import PoolIds
     from toloka_frames._reading.output_paths import FilePath
-    from toloka_frames._schema.row import Row
 
 Statistic: TypeAlias = Literal[
     "completion_percentage",
@@ -94,9 +94,9 @@ def pool_metrics(
             write to it.
 
     Returns:
-        Columns `time` (datetime64[us, UTC]; when it was computed), `pool_id`, `metric` (text) and `value` (float64; infinite
-        for a pool that never is complete, missing if the service has no value), by pool and metric in the given order. With
-        `history`, all rows of the file, these last.
+        Columns `time` (datetime64[us, UTC]; when the metrics were computed, the same in all rows of a call), `pool_id`,
+        `metric` (text) and `value` (float64; infinite for a pool that never is complete, missing if the service has no value),
+        by pool and metric in the given order. With `history`, all rows of the file, these last.
 
     Raises:
         InputError: If an argument is not valid, or the file is not such a history; nothing was sent.
@@ -126,9 +126,11 @@ async def measured(
     names = _check_metrics(what)
     file = None if history is None else check_output_file(history)
     before = _read_history(file) if file else SCHEMA.empty_table()
-    values = await _statistics(client, ids, [name for name in names if name in STATISTICS])
+    values, time = await _statistics(client, ids, [name for name in names if name in STATISTICS])
     values |= await _bans(client, ids, [name for name in names if name not in STATISTICS])
-    rows = [values[pool_id, name] for pool_id in ids for name in names]
+    rows = [
+        {"time": time, "pool_id": pool_id, "metric": name, "value": values[pool_id, name]} for pool_id in ids for name in names
+    ]
     table = pa.concat_tables([before, pa.Table.from_pylist(rows, SCHEMA)])
     if file:
         with ParquetFile(LocalOutput(file), SCHEMA, ParquetOptions()) as parquet_file:
@@ -160,15 +162,20 @@ def _read_history(file: Path) -> pa.Table:
         raise InputError(f"{file} is not a history of metrics.", column="history", hint=hint) from error
 
 
-async def _statistics(client: BaseClient, pool_ids: Sequence[str], names: Sequence[str]) -> dict[tuple[str, str], Row]:
+async def _statistics(
+    client: BaseClient, pool_ids: Sequence[str], names: Sequence[str]
+) -> tuple[dict[tuple[str, str], float | None], datetime]:
+    """Return statistics by pool and name, and when the last of them was computed; now without statistics."""
     asked = [_request(pool_id, name) for pool_id in pool_ids for name in names]
     parts = [asked[start : start + MAX_STATISTICS] for start in range(0, len(asked), MAX_STATISTICS)]
     async with OperationPoller(client.service) as poller:
         started = [await start_analytics(client.service, part) for part in parts]
-        answers = [read_analytics(await poller.ended(operation)) for operation in started]
-    found = [answer for part in answers for answer in part]
+        ended = [await poller.ended(operation) for operation in started]
+    answers = [answer for operation in ended for answer in read_analytics(operation)]
+    if len(answers) != len(asked):
+        raise bad_answer(200, ended, f"{len(asked)} statistics were expected")
     pairs = [(request["subject_id"], request["name"]) for request in asked]
-    return {pair: _row(*pair, _time(answer), _value(answer)) for pair, answer in zip(pairs, found, strict=True)}
+    return dict(zip(pairs, map(_value, answers), strict=True)), max(map(_time, answers), default=datetime.now(UTC))
 
 
 def _request(pool_id: str, name: str) -> dict[str, Any]:
@@ -176,7 +183,7 @@ def _request(pool_id: str, name: str) -> dict[str, Any]:
     return {"name": name, "subject": "POOL", "subject_id": pool_id, **interval}
 
 
-async def _bans(client: BaseClient, pool_ids: Sequence[str], names: Sequence[str]) -> dict[tuple[str, str], Row]:
+async def _bans(client: BaseClient, pool_ids: Sequence[str], names: Sequence[str]) -> dict[tuple[str, str], float | None]:
     if not names:
         return {}
     pools, _ = await fetch_pools(client.service, pool_ids, is_first=True)
@@ -184,16 +191,7 @@ async def _bans(client: BaseClient, pool_ids: Sequence[str], names: Sequence[str
         "pool_bans_count": lambda pool: client.get_user_restrictions(scope="POOL", pool_id=pool["id"]),
         "project_bans_count": lambda pool: client.get_user_restrictions(scope="PROJECT", project_id=pool["project_id"]),
     }
-    rows = {}
-    for pool_id, pool in pools.items():
-        for name in names:
-            count = sum([1 async for _ in scans[name](pool)])
-            rows[pool_id, name] = _row(pool_id, name, datetime.now(UTC), count)
-    return rows
-
-
-def _row(pool_id: str, name: str, time: datetime, value: float | None) -> Any:
-    return {"time": time, "pool_id": pool_id, "metric": name, "value": value}
+    return {(pool_id, name): sum([1 async for _ in scans[name](pool)]) for pool_id, pool in pools.items() for name in names}
 
 
 def _time(answer: Mapping[str, Any]) -> datetime:
