@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -248,14 +249,15 @@ def _assignments(answers: pd.DataFrame, configs: Sequence[RuleConfig]) -> list[A
 def _add_after_skills(outcomes: Iterable[Outcome], assignments: Iterable[Assignment], gone: set[str]) -> None:
     """Add to the outcomes that set a skill the assignments that the worker has started until the skill changes again."""
     by_worker: dict[tuple[str, str | None], list[Assignment]] = defaultdict(list)
-    for assignment in assignments:
+    for assignment in sorted(assignments, key=lambda one: one.begun):
         if assignment.id not in gone:
             by_worker[assignment.worker, assignment.pool].append(assignment)
-    ends: dict[tuple[str, Any], int] = {}
+    ends: dict[tuple[str, Any], float] = {}
     for outcome in reversed([outcome for outcome in outcomes if outcome.skill_value is not None]):
         key = (outcome.worker, outcome.rule.parameters.get("skill_id"))
         own = by_worker[outcome.worker, outcome.assignment.pool]
-        outcome.touched = [one for one in own if outcome.at <= one.begun < ends.get(key, math.inf)]
+        first = bisect_left(own, outcome.at, key=lambda one: one.begun)
+        outcome.touched = own[first : bisect_left(own, ends.get(key, math.inf), key=lambda one: one.begun)]
         ends[key] = outcome.at
 
 
