@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "demo":
             demo(options.data, options.out)
         else:
-            serve(options.db, options.port)
+            serve(options.db, options.port, options.speed if options.answer else None)
     except (TolokaError, ImportError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -84,15 +84,25 @@ def _make_parser() -> argparse.ArgumentParser:
         "--environment", choices=HOSTS, help="the service; by default TOLOKA_ENVIRONMENT or TOLOKA_URL, or PRODUCTION"
     )
     host_options.add_argument("--url", help="another host")
-    doctor_options.add_argument("--timeout", type=_seconds, default=CHECK_SECONDS, help="seconds for each check (%(default)g)")
+    doctor_options.add_argument("--timeout", type=_positive, default=CHECK_SECONDS, help="seconds for each check (%(default)g)")
     demo_options = commands.add_parser("demo", help="show a pull and an upload on a local service; needs no account")
     demo_options.add_argument("--data", type=Path, help="your own TSV, CSV or Parquet file of tasks, or a pool-result export")
     demo_options.add_argument(
         "--out", type=Path, default=Path("answers.parquet"), help="the file to write the answers to (%(default)s)"
     )
-    serve_options = commands.add_parser("serve", help="run only the local service")
+    serve_options = commands.add_parser(
+        "serve",
+        help="run only the local service",
+        description="Run the local service. Simulated Tolokers work on a pool where --answer, or a request, lets them: "
+        'POST /local/answer with the token and a JSON object such as {"pool_id": "1", "workers": 20, "accuracy": 0.9, '
+        '"seed": 0, "dropouts": 0, "live": false, "speed": 1}. Only pool_id is required.',
+    )
     serve_options.add_argument("--db", type=Path, help="a file that keeps the service's state")
     serve_options.add_argument("--port", type=_port, default=8080, help="the port on 127.0.0.1 (%(default)s)")
+    serve_options.add_argument("--answer", action="store_true", help="let simulated Tolokers work on every open pool")
+    serve_options.add_argument(
+        "--speed", type=_positive, default=1.0, help="with --answer, how many times as fast as people they work (%(default)g)"
+    )
     return parser
 
 
@@ -102,11 +112,11 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _seconds(text: str) -> float:
+def _positive(text: str) -> float:
     with suppress(ValueError):
         if 0 < float(text) < math.inf:
             return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
 
 
 def doctor(environment: Environment | None, url: str | None, timeout: float) -> bool:
@@ -281,17 +291,20 @@ def print_frame(title: str, frame: pd.DataFrame) -> None:
     print(f"{title}\n{head.to_string(max_colwidth=30)}\n[{len(frame):,} rows x {frame.shape[1]} columns]\n")
 
 
-def serve(path: Path | None, port: int) -> None:
+def serve(path: Path | None, port: int, live_speed: float | None = None) -> None:
     """Run the local service until Ctrl-C.
 
     Args:
         path: The SQLite file of its state; None uses a temporary file.
         port: The port on 127.0.0.1; 0 picks a free one.
+        live_speed: As in `LocalToloka`.
     """
     from toloka_frames.local import LocalToloka  # noqa: PLC0415 -- needs the extra `local`
 
-    with LocalToloka(path, port=port) as toloka:
+    with LocalToloka(path, port=port, live_speed=live_speed) as toloka:
         print(f"Toloka's API is served at {toloka.url}, its state is in {path or 'a temporary file'}. Ctrl-C stops it.")
         print(f"tf.TolokaClient({toloka.token!r}, url={toloka.url!r})")
         print(f"or in the shell: export TOLOKA_TOKEN={toloka.token} TOLOKA_URL={toloka.url}", flush=True)
+        if live_speed is not None:
+            print(f"Simulated Tolokers work on every open pool, {live_speed:g} times as fast as people.", flush=True)
         threading.Event().wait()

@@ -39,6 +39,7 @@ from toloka_frames.local._faults.faults import Faults
 from toloka_frames.local._server.scheduler import run_due_jobs
 from toloka_frames.local._simulation import example_forms
 from toloka_frames.local._simulation.exports import load_export
+from toloka_frames.local._simulation.live_work import call_back_from_every_pool, send_to_every_pool, start_live_work
 from toloka_frames.local._simulation.past_work import answer_pool
 from toloka_frames.local._simulation.work import Crowd
 from toloka_frames.local._store.store import Store
@@ -69,6 +70,10 @@ class LocalToloka:
         port: The port on 127.0.0.1; with 0 the system chooses one.
         token: The token that clients must send. By default the one stored in the file, or a new one.
         operation_seconds: Duration of operations and of labelling, in seconds.
+        balance: The balance of the account, in US dollars; accepted assignments and bonuses are paid from it. A file that has
+            a state keeps its balance.
+        live_speed: Let simulated Tolokers work live on every open pool and training, this number of times as fast as people.
+            By default, they work where `answer` sends them.
 
     Attributes:
         faults: Plans faults, to test how your code handles them.
@@ -87,11 +92,15 @@ class LocalToloka:
         port: int = 0,
         token: str | None = None,
         operation_seconds: float = 0.2,
+        balance: float = 1000.0,
+        live_speed: float | None = None,
     ) -> None:
         self._path = path
         self._port = port
         self._token = token
         self._operation_seconds = operation_seconds
+        self._balance = balance
+        self._live_speed = live_speed
         self._running: _RunningService | None = None
         self._plan = FaultPlan()
         self.faults = Faults(self._plan)
@@ -113,7 +122,16 @@ class LocalToloka:
         """
         if self._running is None:
             self._running = _RunningService(self._path, self._port, self._token, self._operation_seconds, self._plan)
+            with self._running.store.transaction():
+                self._prepare(self._running.store)
         return self
+
+    def _prepare(self, store: Store) -> None:
+        store.setting("balance", str(self._balance))
+        if self._live_speed is None:
+            call_back_from_every_pool(store)
+        else:
+            send_to_every_pool(store, Crowd(), self._live_speed)
 
     def close(self) -> None:
         """Stop the service and close the clients that `client()` made; delete a temporary state, keep a given file.
@@ -266,6 +284,8 @@ class LocalToloka:
         seed: int = 0,
         *,
         dropouts: float = 0.0,
+        live: bool = False,
+        speed: float = 1.0,
         solve: Callable[[Row, Worker], Mapping[str, Any]] | None = None,
     ) -> int:
         """Let simulated Tolokers work on an open pool or training until it is complete or no worker may continue.
@@ -277,22 +297,29 @@ class LocalToloka:
         The work has happened when the call returns: it takes the time that people take, and ends now. Work that follows
         earlier work in the pool starts after that, and is faster if the time between is too short for it.
 
+        With `live`, the call returns at once, and the work happens from now on, whenever the pool is open: pages are ACTIVE
+        while a worker has them. It goes on until the service ends, with a file also after a restart, but then without `solve`.
+        A page that `solve` fails on is skipped, and the log has the error. Another call with the same `seed` replaces the
+        workers; `workers=0` sends them away.
+
         Args:
             pool_id: The pool or training: its id or its object.
             workers: Number of Tolokers; each does a task at most once.
             accuracy: The mean of the workers' accuracies, from 0 to 1.
             seed: Another seed gives other Tolokers, who make other mistakes.
             dropouts: The share of pages, from 0 to 1, that workers do not finish: half of them are skipped, half expire.
+            live: Whether the work happens from now on, over real seconds.
+            speed: Of live work, how many times as fast as people the workers are.
             solve: Called with the row of a task and the worker (`id`, `accuracy`, `pace`), returns the output values as a dict.
                 A value of a field of type `file` is bytes or a `pathlib.Path`, of `array_file` a list of them; it becomes an
                 attachment. By default, workers attach a small picture.
 
         Returns:
-            The number of assignments created.
+            The number of assignments created; with `live` 0, because they come later.
 
         Raises:
-            ValueError: If the pool does not exist or is not open, an argument is out of its range, or `solve` returns values
-                that the project does not allow. Then nothing is created. The same holds for any error of `solve`.
+            ValueError: If the pool does not exist or, without `live`, is not open, an argument is out of its range, or `solve`
+                returns values that the project does not allow. Then nothing is created, as after any error of `solve`.
 
         Example:
             >>> results = df.pipe(tf.create_tasks, client, pool.id, overlap=2, open_pool=True)
@@ -303,6 +330,9 @@ class LocalToloka:
         crowd = Crowd(workers, accuracy, seed, dropouts)
         store = self._store_up_to_date()
         with store.transaction():
+            if live:
+                start_live_work(store, pool_id, crowd, speed, solve)
+                return 0
             return answer_pool(store, pool_id, crowd, solve)
 
     def attach(self, assignment_id: str, name: str, data: bytes, *, media_type: str = "application/octet-stream") -> str:

@@ -157,6 +157,7 @@ def open_pools(store: Store, pool_ids: Iterable[str], at: float) -> None:
 
 def _set_open(store: Store, pool_type: PoolType, pool: Row, at: float) -> None:
     store.save(pool_type.table, {**pool, "status": "OPEN", "last_started": format_timestamp(at)})
+    store.schedule(at, "pool_opened", pool_id=pool["id"])
 
 
 def set_closed(store: Store, pool: Row, at: float, reason: str, pool_type: PoolType = POOL) -> None:

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
 def training_skill_id(store: Store, training_id: object) -> str | None:
     """Return the id of a training's skill; None before a Toloker has it."""
-    found = store.select("SELECT value FROM settings WHERE name = ?", (_setting(training_id),))
-    return str(found[0][0]) if found else None
+    return store.find_setting(_setting(training_id))
 
 
 def set_training_skill(store: Store, training: Row, user_id: str, value: float, at: float) -> None:

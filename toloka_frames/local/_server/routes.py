@@ -35,6 +35,7 @@ from toloka_frames.local._api.rate_limit import SUITES_PER_MINUTE, TASKS_PER_MIN
 from toloka_frames.local._api.task_suites import SUITE_CREATION
 from toloka_frames.local._api.tasks import TASK_CREATION
 from toloka_frames.local._api.user_bonuses import BONUS_CREATION
+from toloka_frames.local._simulation import answer_requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,6 +143,7 @@ def _other_routes() -> list[Route]:
         _route("PUT", subscriptions, webhooks.set_subscriptions),
         _route("DELETE", f"{subscriptions}/{{id}}", partial(delete_row, table="webhook_subscriptions")),
         _route("POST", f"{subscriptions}/{{id}}/test", webhooks.test_subscription),
+        _route("POST", "/local/answer", answer_requests.answer),
     ]
 
 

@@ -18,6 +18,8 @@ from toloka_frames.local._api.projects import archive_due_project
 from toloka_frames.local._api.task_suites import SUITE_CREATION
 from toloka_frames.local._api.tasks import TASK_CREATION
 from toloka_frames.local._api.user_bonuses import BONUS_CREATION
+from toloka_frames.local._simulation.completion import close_completed
+from toloka_frames.local._simulation.live_work import live_work, pool_opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +45,9 @@ _JOBS: dict[str, Callable[[Store, DueJob], None]] = {
     "process_batch": process_batch,
     "label_batch": label_batch,
     "halt_batch": halt_batch,
+    "live_work": live_work,
+    "pool_opened": pool_opened,
+    "close_completed": close_completed,
 }
 
 

@@ -22,9 +22,12 @@ class Clock:
 
     def real(self, at: float) -> float:
         """Return the Unix seconds, in whole milliseconds, of a time in simulated seconds."""
-        exact = min(self.start + at / self.speed, self.latest)
-        # downwards, because timestamps are rounded, and none may lie ahead of the clock
-        return math.floor(exact * 1000 + 1e-3) / 1000
+        # downwards, because no timestamp may lie ahead of the clock
+        return math.floor(min(self.exact(at), self.latest) * 1000 + 1e-3) / 1000
+
+    def exact(self, at: float) -> float:
+        """Return the Unix seconds of a time in simulated seconds."""
+        return self.start + at / self.speed
 
     def simulated(self, at: float) -> float:
         """Return the simulated seconds at a real time in Unix seconds."""

@@ -11,18 +11,16 @@ import time
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.pool_lifecycle import find_pool
-from toloka_frames.local._base.ids_and_timestamps import parse_timestamp
 from toloka_frames.local._simulation.answers import Answers
 from toloka_frames.local._simulation.clock import Clock
+from toloka_frames.local._simulation.completion import last_work
+from toloka_frames.local._simulation.training import is_training
 from toloka_frames.local._simulation.work import Work
 
 if TYPE_CHECKING:
     from toloka_frames.local._simulation.answers import Solve
     from toloka_frames.local._simulation.work import Crowd
     from toloka_frames.local._store.store import Row, Store
-
-# the times at which Tolokers have done something
-_LAST_TIME = "SELECT max(max(created), max(coalesce(submitted, '')), max(coalesce(skipped, '')), max(coalesce(expired, '')))"
 
 
 def answer_pool(store: Store, pool_id: str, crowd: Crowd, solve: Solve | None = None) -> int:
@@ -50,12 +48,22 @@ def open_pool(store: Store, pool_id: str) -> Row:
     Raises:
         ValueError: If the pool does not exist or is not open.
     """
+    pool = existing_pool(store, pool_id)
+    if pool["status"] != "OPEN":
+        call = "open_training" if is_training(pool) else "open_pool"
+        raise ValueError(f"Pool {pool_id} is {pool['status']}: open it first, by client.{call}({pool_id!r})")
+    return pool
+
+
+def existing_pool(store: Store, pool_id: str) -> Row:
+    """Return the row of a pool or training.
+
+    Raises:
+        ValueError: If it does not exist.
+    """
     pool = find_pool(store, pool_id)
     if pool is None:
         raise ValueError(f"There is no pool {pool_id}")
-    if pool["status"] != "OPEN":
-        call = "open_training" if "training_tasks_in_task_suite_count" in pool else "open_pool"
-        raise ValueError(f"Pool {pool_id} is {pool['status']}: open it first, by client.{call}({pool_id!r})")
     return pool
 
 
@@ -68,8 +76,7 @@ def _work(store: Store, pool: Row, crowd: Crowd, clock: Clock, answers: Answers)
 
 def _clock(store: Store, pool: Row, seconds: float, now: float) -> Clock:
     """Return the clock of work of this length that ends now, and starts after earlier work in the pool."""
-    [(last,)] = store.select(f"{_LAST_TIME} FROM assignments WHERE pool_id = ?", (int(pool["id"]),))
-    start = max(now - seconds, min(now, parse_timestamp(last))) if last else now - seconds
+    start = max(now - seconds, min(now, last_work(store, pool["id"]) or 0))
     room = now - start
     if room >= seconds:
         return Clock(start, 1.0, now)

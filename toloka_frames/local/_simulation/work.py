@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from toloka_frames.local._api.pool_lifecycle import set_closed
 from toloka_frames.local._api.task_suites import embedded_task, suite_row
 from toloka_frames.local._base import seeded_random
 from toloka_frames.local._base.ids_and_timestamps import format_timestamp
+from toloka_frames.local._simulation.completion import has_active_assignments
 from toloka_frames.local._simulation.issuing import Issuing
 from toloka_frames.local._simulation.training import Training, is_training
 from toloka_frames.local._simulation.workers import Worker, make_workers
@@ -36,16 +38,28 @@ _SKIP_SHARE = 0.2
 _ACCEPT_SECONDS = 0.1
 _MAX_SHARE_OF_DURATION = 0.9
 _DEFAULT_DURATION = 3600
+_logger = logging.getLogger("toloka_frames.local")
 
 
 @dataclass(frozen=True)
 class Crowd:
-    """Who works: the arguments of `LocalToloka.answer`."""
+    """Who works: the arguments of `LocalToloka.answer`.
 
-    workers: int
-    accuracy: float
-    seed: int
-    dropouts: float
+    Raises:
+        ValueError: If one of them is out of its range.
+    """
+
+    workers: int = 20
+    accuracy: float = 0.9
+    seed: int = 0
+    dropouts: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.workers < 0:
+            raise ValueError(f"workers={self.workers!r} is not a number of people")
+        for name in ("accuracy", "dropouts"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}={getattr(self, name)!r} is not a share from 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -76,7 +90,7 @@ class Work:
         self._training = Training(store, pool, answers) if is_training(pool) else None
         self._accepts = bool(self._training) or pool["auto_accept_solutions"]
         self._reward = 0.0 if self._training else pool["reward_per_assignment"]
-        self._is_open = True
+        self.is_open = pool["status"] == "OPEN"
         self._events: list[tuple[float, int, int, ActivePage | None]] = []
         self._numbers = itertools.count()
         self._idle: set[int] = set()
@@ -94,6 +108,11 @@ class Work:
         for number, worker in enumerate(self.workers):
             self.add_event(worker.arrival_seconds, number)
 
+    @property
+    def events(self) -> list[tuple[float, int, ActivePage | None]]:
+        """The time and the worker of what will happen, with the page that then ends; the earliest first."""
+        return [(at, number, page) for at, _, number, page in sorted(self._events, key=lambda event: event[:2])]
+
     def run(self, until: float) -> None:
         """Let everything happen up to a time."""
         while self._events and self._events[0][0] <= until:
@@ -103,27 +122,34 @@ class Work:
             else:
                 self._active -= 1
                 self._end(number, page, at)
-                self.add_event(at + _PAUSE_SECONDS, number)
+                if number < self._crowd.workers:
+                    self.add_event(at + _PAUSE_SECONDS, number)
 
-    def finish(self) -> None:
-        """Store the remaining overlaps, and close a pool that is complete."""
+    def finish(self, at: float | None = None) -> None:
+        """Store the remaining overlaps, and close a pool that is complete: at `at`, by default at the end of the work."""
         self.issuing.save()
-        if self._is_open and not self._training and self.issuing.is_exhausted and not self._active:
-            self._complete()
+        if self.is_open and not self._training and self._is_complete():
+            self._complete(self.ended_at if at is None else at)
+
+    def _is_complete(self) -> bool:
+        if not self.issuing.is_exhausted or has_active_assignments(self._store, self._pool["id"]):
+            return False
+        # tasks with infinite overlap are complete when no worker can do more of them
+        return not (self.issuing.has_infinite and self._events)
 
     def _ask(self, number: int, at: float) -> None:
-        page = self._next_page(self.workers[number], at)
+        worker = self._worker(number)
+        page = self._next_page(worker, at)
         if page is None:
             self._idle.add(number)
             return
-        worker = self.workers[number]
         outcome, seconds = self._outcome(worker, page)
         assignment = self._make_assignment(worker, page, self._clock.real(at))
         self.created += 1
         self.add_event(at + seconds, number, ActivePage(assignment, [item.id for item in page.items], outcome))
 
     def _next_page(self, worker: Worker, at: float) -> Page | None:
-        if not self._is_open or (self._training and self._training.is_passed_by(worker.id)):
+        if not self.is_open or (self._training and self._training.is_passed_by(worker.id)):
             return None
         if self._is_short_of_money():
             self._close(at, "NOT_ENOUGH_BALANCE")
@@ -133,6 +159,11 @@ class Work:
     def _is_short_of_money(self) -> bool:
         # pages that are worked on will be paid, too
         return bool(self._reward) and balance(self._store) < self._reward * (1 + self._active)
+
+    def _worker(self, number: int) -> Worker:
+        if number >= len(self.workers):  # with a page from a time in which the crowd was larger
+            self.workers = make_workers(number + 1, self._crowd.accuracy, self._crowd.seed)
+        return self.workers[number]
 
     def _outcome(self, worker: Worker, page: Page) -> tuple[str, float]:
         """Return how a page will end and after how many seconds."""
@@ -165,21 +196,31 @@ class Work:
         return self._store.add("assignments", row) if self._is_live else row
 
     def _end(self, number: int, page: ActivePage, at: float) -> None:
-        worker, when = self.workers[number], self._clock.real(at - _ACCEPT_SECONDS * self._accepts)
-        row = {**page.assignment, "status": page.outcome, page.outcome.lower(): format_timestamp(when)}
-        if page.outcome == "SUBMITTED":
-            row = self._answered(worker, row, when, accepted=self._clock.real(at))
+        worker, when = self._worker(number), self._clock.real(at - _ACCEPT_SECONDS * self._accepts)
+        row = self._ended(worker, page, when, accepted=self._clock.real(at))
         if self._is_live:
             self._store.save("assignments", row)
         else:
             self._store.add("assignments", row)
         self.ended_at = at
-        if page.outcome == "SUBMITTED":
+        if "submitted" in row:
             if self._training:
                 self._training.record(worker.id, when)
         else:
             self.issuing.give_back(page.item_ids)
             self._wake(at)
+
+    def _ended(self, worker: Worker, page: ActivePage, when: float, accepted: float) -> Row:
+        """Return the row of an assignment that ends."""
+        if page.outcome == "SUBMITTED":
+            try:
+                return self._answered(worker, page.assignment | {"submitted": format_timestamp(when)}, when, accepted)
+            except Exception:
+                if not self._is_live:
+                    raise
+                _logger.exception("solve has failed; the page is skipped")
+        outcome = page.outcome if page.outcome == "EXPIRED" else "SKIPPED"
+        return {**page.assignment, "status": outcome, outcome.lower(): format_timestamp(when)}
 
     def _answered(self, worker: Worker, row: Row, when: float, accepted: float) -> Row:
         answers = [self._answers.give(worker, task) for task in row["tasks"]]
@@ -187,10 +228,10 @@ class Work:
             row |= self._training.first_attempts(row["tasks"], answers)
             answers = self._training.corrected(row["tasks"], answers)
         row["solutions"] = [{"output_values": values} for values in self._answers.attach(row, answers, when)]
-        if self._accepts:
-            row |= {"status": "ACCEPTED", "accepted": format_timestamp(accepted)}
-            spend(self._store, self._reward)
-        return row
+        if not self._accepts:
+            return {**row, "status": "SUBMITTED"}
+        spend(self._store, self._reward)
+        return {**row, "status": "ACCEPTED", "accepted": format_timestamp(accepted)}
 
     def _wake(self, at: float) -> None:
         """Let the workers without a page ask again."""
@@ -198,14 +239,13 @@ class Work:
             self.add_event(at, number)
         self._idle.clear()
 
-    def _complete(self) -> None:
+    def _complete(self, at: float) -> None:
         delay = self._pool.get("auto_close_after_complete_delay_seconds") or 0
-        if delay:
-            at = self._clock.real(self.ended_at)
-            self._store.schedule(at + delay, "close_completed", pool_id=self._pool["id"], completed=at)
-        else:
-            self._close(self.ended_at, "COMPLETED")
+        if not delay:
+            self._close(at, "COMPLETED")
+        elif not self._store.has_job("close_completed", pool_id=self._pool["id"]):
+            self._store.schedule(self._clock.real(at) + delay, "close_completed", pool_id=self._pool["id"])
 
     def _close(self, at: float, reason: str) -> None:
-        self._is_open = False
+        self.is_open = False
         set_closed(self._store, self._store.get("pools", self._pool["id"]), self._clock.real(at), reason)

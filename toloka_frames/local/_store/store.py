@@ -183,6 +183,15 @@ class Store:
         [(value,)] = self.select("SELECT value FROM settings WHERE name = ?", (name,))
         return str(value)
 
+    def find_setting(self, name: str) -> str | None:
+        """Return a value stored in the file; None if there is none."""
+        found = self.select("SELECT value FROM settings WHERE name = ?", (name,))
+        return str(found[0][0]) if found else None
+
+    def delete_setting(self, name: str) -> None:
+        """Remove a value from the file."""
+        self.execute_many("DELETE FROM settings WHERE name = ?", ((name,),))
+
     def change_setting(self, name: str, value: str) -> None:
         """Store a value in the file."""
         self.execute_many("INSERT OR REPLACE INTO settings VALUES (?, ?)", ((name, value),))
@@ -190,6 +199,18 @@ class Store:
     def schedule(self, at: float, job_name: str, **argument: object) -> None:
         """Schedule a job for `at` (Unix seconds)."""
         self.execute_many("INSERT INTO agenda VALUES (?, ?, ?)", ((at, job_name, orjson.dumps(argument).decode()),))
+
+    def has_job(self, job_name: str, **argument: str) -> bool:
+        """Return whether such a job is scheduled whose argument has these values."""
+        equal = "".join(f" AND argument ->> '{name}' = ?" for name in argument)
+        sql = f"SELECT 1 FROM agenda WHERE job = ?{equal} LIMIT 1"  # noqa: S608  # no names from requests
+        return bool(self.select(sql, (job_name, *argument.values())))
+
+    def cancel_jobs(self, job_name: str, **argument: str) -> None:
+        """Remove such jobs from the agenda whose argument has these values."""
+        equal = "".join(f" AND argument ->> '{name}' = ?" for name in argument)
+        sql = f"DELETE FROM agenda WHERE job = ?{equal}"  # noqa: S608  # no names from requests
+        self.execute_many(sql, ((job_name, *argument.values()),))
 
     def pop_due_job(self) -> DueJob | None:
         """Remove the earliest scheduled job whose time has come and return it; None if no job is due."""
