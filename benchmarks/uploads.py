@@ -46,8 +46,9 @@ class Upload:
     def __init__(self, server: str, milliseconds: int, rows: int) -> None:
         self._server, self._url, self._seconds = server, f"{server}/{milliseconds}", milliseconds / 1_000
         self._frame = pd.DataFrame([ten_values(number) for number in range(rows)])
-        # an account's tasks are limited per minute, so each upload uses an account of its own
-        self._tokens = (f"token-{number}" for number in itertools.count())
+        # an account's tasks are limited per minute, so each upload uses an account of its own; its token has the form
+        # of Toloka's, because responses are searched for it
+        self._tokens = (f"{number:022}.bench.{number:032}" for number in itertools.count())
         self._chunks = self._uploads = 0
         self._client, self._folder = self.client(), tempfile.TemporaryDirectory()
 
