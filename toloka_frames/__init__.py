@@ -30,9 +30,13 @@ from toloka_frames import aio
 from toloka_frames._client.client import AsyncTolokaClient, TolokaClient
 from toloka_frames._client.doctor import doctor
 from toloka_frames._client.doctor_report import DoctorReport
+from toloka_frames._client.pool_forms import pool_form
 from toloka_frames._client.pool_metrics import pool_metrics
+from toloka_frames._client.pool_settings import filter, mixer  # noqa: A004 -- used as tf.filter
 from toloka_frames._client.pool_wait import PoolProgress, wait_pool
 from toloka_frames._client.pool_watch import PoolWatch, watch
+from toloka_frames._client.project_forms import project_form
+from toloka_frames._client.rules import approve_all, ban, change_overlap, reject_all, rule, set_skill
 from toloka_frames._client.tasks import Task
 from toloka_frames._errors import (
     AccessDenied,
@@ -142,6 +146,9 @@ __all__ = [
     "__version__",
     "accept_assignments",
     "aio",
+    "approve_all",
+    "ban",
+    "change_overlap",
     "compare",
     "cost",
     "create_app_batch",
@@ -152,7 +159,9 @@ __all__ = [
     "doctor",
     "explode",
     "failed",
+    "filter",
     "forget",
+    "mixer",
     "new_rows",
     "over_time",
     "pending",
@@ -161,15 +170,20 @@ __all__ = [
     "plot_over_time",
     "plot_progress",
     "plot_workers",
+    "pool_form",
     "pool_metrics",
     "preflight",
     "progress_by_status",
+    "project_form",
     "quality",
     "reconcile",
+    "reject_all",
     "reject_assignments",
     "replay_rules",
     "resume",
+    "rule",
     "run",
+    "set_skill",
     "set_user_restrictions",
     "set_user_skills",
     "sync",

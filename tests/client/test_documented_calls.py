@@ -25,6 +25,8 @@ ARGUMENTS = {
     "str": "1",
     "Id": "1",
     "JsonObject": {},
+    "PoolForm": {},
+    "ProjectForm": {},
     "JsonObject | None": {},
     "JsonObject | int | None": {},
     "Task | JsonObject": {},

@@ -129,7 +129,7 @@ def argument(parameter: inspect.Parameter) -> Any:
     if values := values_of(parameter):
         return [values[0]] if takes_several(parameter) else values[0]
     annotation = str(parameter.annotation)
-    if re.search("Mapping|Task|JsonObject", annotation):
+    if re.search("Mapping|Task|JsonObject|Form", annotation):
         return [{}] if annotation.startswith("Sequence") else {}
     return "1" if kind_of(parameter) == "id" else OTHERS[annotation]
 
@@ -144,7 +144,11 @@ def required(name: str) -> dict[str, Any]:
 def is_body(parameter: inspect.Parameter) -> bool:
     """Return whether a parameter is the dict that a call takes in place of keywords."""
     annotation, kinds = str(parameter.annotation), (parameter.POSITIONAL_OR_KEYWORD,)
-    return annotation.startswith("JsonObject") and parameter.kind in kinds and parameter.name != "parameters"
+    return (
+        annotation.startswith(("JsonObject", "PoolForm", "ProjectForm"))
+        and parameter.kind in kinds
+        and parameter.name != "parameters"
+    )
 
 
 class Calls:

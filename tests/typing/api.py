@@ -160,3 +160,26 @@ def helpers(frame: pd.DataFrame) -> None:
     assert_type(frame.pipe(tf.replay_rules, [{"collector_config": {"type": "INCOME"}, "rules": []}]), pd.DataFrame)
     assert_type(tf.compare([frame, frame], names=["a", "b"], bans=frame), pd.DataFrame)
     tf.cost(frame, by="month")  # type: ignore[arg-type]
+
+
+def forms(client: tf.TolokaClient) -> None:
+    """Forms of pools and projects."""
+    project = tf.project_form("Cat or dog?", inputs={"image": "url"}, outputs={"result": ["cat", "dog"], "why": "string?"})
+    assert_type(project, dict[str, Any])
+    tf.project_form(inputs={"image": "url"})  # type: ignore[call-arg]
+    careless = tf.rule("GOLDEN_SET", "correct_answers_rate < 60", tf.ban(days=1), history_size=10)
+    tf.rule("GOLD_SET", "correct_answers_rate < 60", tf.ban(days=1))  # type: ignore[arg-type]
+    skilled = tf.rule("MAJORITY_VOTE", ["total_answers_count > 4"], tf.set_skill(client.get_skill("1"), "correct_answers_rate"))
+    again = tf.rule("ASSIGNMENTS_ASSESSMENT", "assessment_event == REJECT", tf.change_overlap(1, open_pool=True))
+    pool = tf.pool_form(
+        client.create_project(project),
+        reward=0.05,
+        overlap=3,
+        mixer=tf.mixer(real=4, golden=1),
+        filter=tf.filter("languages in EN", ["client_type == BROWSER", "client_type == TOLOKA_APP"]),
+        rules=[careless, skilled, again],
+        auto_accept_period_day=7,
+    )
+    tf.pool_form("1", rewards=0.05)  # type: ignore[call-arg]
+    tf.ban(days=0.5)  # type: ignore[arg-type]
+    assert_type(client.create_pool(pool), tf.Row)

@@ -8,15 +8,23 @@ from itertools import zip_longest
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
+from toloka_frames._client.form_checks import checked_pool, checked_project
 from toloka_frames._runtime.call_coroutine import CallCoroutine
 from toloka_frames._runtime.event_loop import arguments_checked, public_call, run
 from toloka_frames._validation import id_or_none, id_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
 P = ParamSpec("P")
 T = TypeVar("T")
+# by the annotation of a parameter; they get its name and value, and return the value that the method gets
+CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
+    "Id": id_text,
+    "Id | None": id_or_none,
+    "PoolForm": checked_pool,
+    "ProjectForm": checked_project,
+}
 INSTEAD = "tf.TolokaClient, whose calls return their results"
 
 
@@ -37,7 +45,7 @@ class api_call(Generic[P, T]):  # noqa: N801 -- a decorator of methods, like pro
     """
 
     def __init__(self, method: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]) -> None:
-        make = with_text_ids(arguments_checked(method))
+        make = with_checked_arguments(arguments_checked(method))
 
         @public_call
         @functools.wraps(method)
@@ -81,22 +89,21 @@ class AwaitedCall(Generic[P, T]):
         return CallCoroutine(self._make(client, *args, **kwargs), self._name, INSTEAD)
 
 
-def with_text_ids(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Make a coroutine method take ids in every form: parameters whose annotation is `Id` reach it as text.
+def with_checked_arguments(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Make a coroutine method take ids in every form, as text reaches it, and warn of forms that are not as in the API.
 
-    It raises InputError if an id is not valid; the error names the parameter.
+    Parameters are found by their annotations (`CHECKS`). InputError is raised if an id is not valid; it names the parameter.
     """
     parameters = inspect.signature(method).parameters
-    checks: dict[str, Callable[[str, Any], Any]] = {"Id": id_text, "Id | None": id_or_none}
-    ids = {name: checks[item.annotation] for name, item in parameters.items() if item.annotation in checks}
-    if not ids:
+    checks = {name: CHECKS[item.annotation] for name, item in parameters.items() if item.annotation in CHECKS}
+    if not checks:
         return method
 
     @functools.wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
         named = zip_longest(args, list(parameters)[: len(args)])
-        texts: Any = [ids[name](name, value) if name in ids else value for value, name in named]
-        keywords: Any = {name: ids[name](name, value) if name in ids else value for name, value in kwargs.items()}
+        texts: Any = [checks[name](name, value) if name in checks else value for value, name in named]
+        keywords: Any = {name: checks[name](name, value) if name in checks else value for name, value in kwargs.items()}
         return method(*texts, **keywords)
 
     return call

@@ -16,6 +16,7 @@ from toloka_frames._transport.responses import bad_answer
 from toloka_frames._validation import text, validate
 
 if TYPE_CHECKING:
+    from toloka_frames._client.form_checks import PoolForm
     from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._schema.row import Row
     from toloka_frames._transport.bodies import JsonObject
@@ -49,7 +50,7 @@ class PoolCalls(BaseCalls):
         return await self._get("/v1/pools/{}", pool_id)
 
     @api_call
-    async def create_pool(self, pool: JsonObject, tier: str | None = None) -> Row:
+    async def create_pool(self, pool: PoolForm, tier: str | None = None) -> Row:
         """Create a pool.
 
         The call has no idempotency key: after `OutcomeUnknown`, check the list of pools before you call it again.
@@ -86,7 +87,7 @@ class PoolCalls(BaseCalls):
         return await self._post("/v1/pools", body=pool, query=query)
 
     @api_call
-    async def update_pool(self, pool_id: Id, pool: JsonObject) -> Row:
+    async def update_pool(self, pool_id: Id, pool: PoolForm) -> Row:
         """Replace a pool.
 
         Args:

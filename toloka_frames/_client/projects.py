@@ -8,9 +8,9 @@ from toloka_frames._client.base_calls import BaseCalls
 from toloka_frames._client.call import api_call
 
 if TYPE_CHECKING:
+    from toloka_frames._client.form_checks import ProjectForm
     from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._schema.row import Row
-    from toloka_frames._transport.bodies import JsonObject
     from toloka_frames._transport.operations import Timeout
     from toloka_frames._validation import Id
 
@@ -40,7 +40,7 @@ class ProjectCalls(BaseCalls):
         return await self._get("/v1/projects/{}", project_id)
 
     @api_call
-    async def create_project(self, project: JsonObject) -> Row:
+    async def create_project(self, project: ProjectForm) -> Row:
         """Create a project.
 
         The call has no idempotency key: after `OutcomeUnknown`, check the list of projects before you call it again.
@@ -75,7 +75,7 @@ class ProjectCalls(BaseCalls):
         return await self._post("/v1/projects", body=project)
 
     @api_call
-    async def update_project(self, project_id: Id, project: JsonObject) -> Row:
+    async def update_project(self, project_id: Id, project: ProjectForm) -> Row:
         """Replace a project.
 
         Args:
@@ -155,7 +155,7 @@ class ProjectCalls(BaseCalls):
         return await self._run_action("/v1/projects/{}/archive", project_id)
 
     @api_call
-    async def check_update_project_for_major_version_change(self, project_id: Id, project: JsonObject) -> Row:
+    async def check_update_project_for_major_version_change(self, project_id: Id, project: ProjectForm) -> Row:
         """Check what `update_project` would change, without changing it.
 
         Args:
