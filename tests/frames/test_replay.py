@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -160,17 +161,22 @@ TABLES: dict[str, tuple[Any, list[Any], list[tuple[str, float, str]]]] = {
         [page("a", 1, control="tt-")],
         [("a", 1, "total_answers_count = 3, golden_set_answers_count = 1")],
     ),
-    "the majority is decided when enough workers agree, for the earlier ones too": (
+    "the answers of the majority, when a task has all its answers": (
         rule("MAJORITY_VOTE", "incorrect_answers_rate > 50", answer_threshold=2),
         [page("a", 1, labels={"t": "x"}), page("b", 2, labels={"t": "y"}), page("c", 3, labels={"t": "y"})],
         [("a", 3, "incorrect_answers_rate = 100")],
     ),
-    "and for the later ones": (
-        rule("MAJORITY_VOTE", "incorrect_answers_rate > 50", answer_threshold=2),
-        [page("a", 1, labels={"t": "y"}), page("b", 2, labels={"t": "y"}), page("c", 3, labels={"t": "x"})],
-        [("c", 3, "incorrect_answers_rate = 100")],
+    "two answers can be those of a majority": (
+        rule("MAJORITY_VOTE", "correct_answers_rate == 100", answer_threshold=2),
+        [page(worker, at, labels={"t": label}) for at, (worker, label) in enumerate(zip("abcde", "xyzxy", strict=True))],
+        [(worker, 4, "correct_answers_rate = 100") for worker in "abde"],
     ),
-    "an undecided task does not count": (
+    "control tasks have no majority": (
+        rule("MAJORITY_VOTE", "total_answers_count > 0", answer_threshold=1),
+        [page("a", 1, control="++"), page("b", 2, control="++")],
+        [],
+    ),
+    "a task without a majority does not count": (
         rule("MAJORITY_VOTE", "total_answers_count > 0", answer_threshold=3),
         [page("a", 1, labels={"t": "y"}), page("b", 2, labels={"t": "y"}), page("c", 3, labels={"t": "x"})],
         [],
@@ -232,6 +238,35 @@ def test_a_rule_acts_when_the_table_says(name: str) -> None:
     assert found(answers(pages), rules) == expected
 
 
+VOTES = (
+    ("OK", "BAD", "OK", "BAD", "OK"),
+    ("BAD", "OK", "OK", "BAD", "404"),
+    ("404", "OK", "404", "OK", "OK"),
+    ("OK", "BAD", "OK", "404", "404"),
+    ("OK", "BAD", "OK", "404", "OK"),
+)
+
+
+def test_majority_votes_are_those_of_the_example_in_tolokas_guide() -> None:
+    """The guide, "Majority vote": five tasks, each completed by five Tolokers, three of whom must agree."""
+    pages = [
+        page(f"Toloker {number + 1}", number, labels={f"task {task}": row[number] for task, row in enumerate(VOTES)})
+        for number in range(5)
+    ]
+    share = {"type": "SET_SKILL_FROM_OUTPUT_FIELD", "parameters": {"skill_id": "5", "from_field": "correct_answers_rate"}}
+    votes = rule("MAJORITY_VOTE", "total_answers_count >= 3", share, answer_threshold=3)
+    skills = answers(pages).pipe(tf.replay_rules, votes).set_index("worker_id")["skill_value"]
+    assert skills.astype(int).to_dict() == {f"Toloker {n}": value for n, value in enumerate((66, 33, 66, 33, 100), 1)}
+
+
+@pytest.mark.parametrize(("overlap", "minutes"), [(2, [2, 2, 3, 4]), (3, [3, 3, 3, 4]), (4, [4, 4, 4, 4]), (5, [])])
+def test_a_task_has_all_its_answers_when_these_are_as_many_as_its_overlap(overlap: int, minutes: list[int]) -> None:
+    frame = answers([page(worker, at, labels={"t": "x"}) for at, worker in enumerate("abcd", 1)])
+    votes = rule("MAJORITY_VOTE", "total_answers_count > 0", answer_threshold=1)
+    assert [at for _, at, _ in found(frame.assign(**{"TASK:overlap": overlap}), votes)] == minutes
+    assert found(frame.assign(**{"TASK:overlap": None}), votes) == found(frame, votes)
+
+
 # -- Bans
 
 WRONG = rule("GOLDEN_SET", "correct_answers_rate < 50")
@@ -260,11 +295,14 @@ def test_pages_that_are_started_during_a_ban_would_not_exist() -> None:
     }
 
 
-def test_a_ban_for_a_time_ends_and_the_rule_then_acts_again() -> None:
-    pages = [page("a", minute, control="-") for minute in (1, 3, 10.9, 12, 30)]
+def test_a_ban_for_a_time_ends_and_the_statistics_begin_anew() -> None:
+    pages = [
+        page("a", minute, control=mark) for minute, mark in ((1, "-"), (3, "+"), (10.9, "-"), (12, "+"), (30, "-"), (31, "-"))
+    ]
     events = answers(pages).pipe(tf.replay_rules, rule("GOLDEN_SET", "correct_answers_rate < 50", ban(10)))
-    assert events["assignment_ids"].tolist() == [("a0001", "a0002"), (), ()]
-    assert ((events["until"] - NINE) / timedelta(minutes=1)).tolist() == [11, 22, 40]
+    assert events["assignment_ids"].tolist() == [("a0001", "a0002"), ()]
+    assert events["reason"].tolist() == ["correct_answers_rate = 0", "correct_answers_rate = 33.33"]
+    assert ((events["until"] - NINE) / timedelta(minutes=1)).tolist() == [11, 41]
 
 
 @pytest.mark.parametrize(("scope", "first"), [("POOL", 2), ("PROJECT", 1), ("ALL_PROJECTS", 1)])
@@ -274,22 +312,26 @@ def test_the_scope_of_a_ban_says_where_it_holds(scope: str, first: int) -> None:
     assert events["assignment_ids"].tolist() == [("a0001", "a0002")[first - 1 :]]
 
 
-def test_statistics_are_those_of_one_pool() -> None:
+@pytest.mark.parametrize(("parameters", "events"), [({}, 0), ({"history_size": 10}, 1)])
+def test_statistics_are_those_of_one_pool_unless_they_have_a_size(parameters: dict[str, int], events: int) -> None:
     pages = [page("a", 1, control="-"), page("a", 2, control="-", pool="8")]
-    assert found(answers(pages), rule("GOLDEN_SET", "total_answers_count > 1")) == []
+    assert len(found(answers(pages), rule("GOLDEN_SET", "total_answers_count > 1", **parameters))) == events
 
 
 def test_answers_that_would_not_exist_count_for_nobody() -> None:
-    """Without the second answer of `a`, nobody has decided task `u`."""
+    """Without the second answer of `a`, no two workers agree on the task."""
     pages = [page("a", 1, control="-"), page("a", 3, labels={"u": "x"}), page("b", 4, labels={"u": "x"})]
-    majority = rule(
-        "MAJORITY_VOTE",
-        "total_answers_count > 0",
-        SKILL,
-        answer_threshold=2,
-    )
+    majority = rule("MAJORITY_VOTE", "total_answers_count > 0", SKILL, answer_threshold=2)
     assert [worker for worker, _, _ in found(answers(pages), [majority])] == ["a", "b"]
     assert [worker for worker, _, _ in found(answers(pages), [majority, WRONG])] == ["a"]
+
+
+def test_a_task_is_complete_although_an_answer_would_not_exist() -> None:
+    """Somebody else would have given it."""
+    labels = {"u": "x"}
+    pages = [page("b", 1, labels=labels), page("c", 2, labels=labels), page("a", 3, control="-"), page("a", 5, labels=labels)]
+    majority = rule("MAJORITY_VOTE", "correct_answers_rate == 100", SKILL, answer_threshold=2)
+    assert [event[:2] for event in found(answers(pages), [majority, WRONG])] == [("a", 3), ("b", 5), ("c", 5)]
 
 
 def test_an_assignment_counts_for_the_first_ban_that_prevents_it() -> None:
@@ -438,7 +480,8 @@ def brute_force(pages: list[Any], rules: list[dict[str, Any]]) -> list[tuple[str
     events = sorted((minute, number, kind) for number, one in enumerate(pages) for kind, minute in times_of(one).items())
     bans: list[tuple[str, str, float, float]] = []
     existing: set[int] = set()
-    past: list[tuple[float, int, str]] = []
+    past: list[tuple[float, Any, str, bool]] = []
+    begins: dict[str, int] = {}  # where in the past the history of a worker begins
     results = []
     for minute, number, kind in events:
         worker = pages[number]["worker"]
@@ -446,11 +489,14 @@ def brute_force(pages: list[Any], rules: list[dict[str, Any]]) -> list[tuple[str
             if not any(who == worker and begin <= minute < end for who, _, begin, end in bans):
                 existing.add(number)
             continue
-        if number not in existing:
-            continue
-        past.append((minute, number, kind))
+        if number in existing:
+            ends = [end for who, _, _, end in bans if who == worker and end <= minute]
+            own = [when for when, one, _, exists in past if one["worker"] == worker and exists]
+            if any(not own or own[-1] < end for end in ends):
+                begins[worker] = len(past)
+        past.append((minute, pages[number], kind, number in existing))
         for config in rules:
-            for who, statistics in changed_statistics(pages, past, config["collector_config"]):
+            for who, statistics in changed_statistics(pages, past, config["collector_config"], begins):
                 (one,) = config["rules"]
                 if not all(holds(condition, statistics) for condition in one["conditions"]):
                     continue
@@ -480,43 +526,54 @@ def holds(condition: Mapping[str, Any], statistics: Mapping[str, float]) -> bool
     return value > condition["value"] if condition["operator"] == "GT" else value < condition["value"]
 
 
-def changed_statistics(pages: list[Any], past: list[Any], config: Mapping[str, Any]) -> list[tuple[str, dict[str, float]]]:
-    minute, number, kind = past[-1]
-    worker = pages[number]["worker"]
-    parameters = config.get("parameters", {})
-    own = [(pages[other], what, when) for when, other, what in past if pages[other]["worker"] == worker]
-    size = parameters.get("history_size", 1_000_000)
-    if config["type"] == "GOLDEN_SET" and kind == "b submitted" and pages[number]["control"]:
-        marks = "".join(one["control"] for one, what, _ in own if what == "b submitted")[-size:]
-        return [(worker, shares([mark in "+t" for mark in marks]))]
-    if config["type"] == "ASSIGNMENT_SUBMIT_TIME" and kind == "b submitted":
-        seconds = [one["seconds"] for one, what, _ in own if what == "b submitted"][-size:]
-        fast = sum(one < parameters["fast_submit_threshold_seconds"] for one in seconds)
-        return [(worker, {"total_submitted_count": len(seconds), "fast_submitted_count": fast})]
-    if config["type"] == "SKIPPED_IN_ROW_ASSIGNMENTS" and kind == "skipped":
-        kinds = [what == "skipped" for _, what, _ in own if what in ("skipped", "b submitted")]
-        return [(worker, {"skipped_in_row_count": ([*kinds[::-1], False]).index(False)})]
-    if config["type"] == "INCOME" and kind == "accepted":
-        income = sum(one["reward"] for one, what, when in own if what == "accepted" and when > minute - 24 * 60)
-        return [(worker, {"income_sum_for_last_24_hours": round(income, 4)})]
+def changed_statistics(
+    pages: list[Any], past: list[tuple[float, Any, str, bool]], config: Mapping[str, Any], begins: Mapping[str, int]
+) -> list[tuple[str, dict[str, float]]]:
+    _, page, kind, exists = past[-1]
     if config["type"] == "MAJORITY_VOTE" and kind == "b submitted":
-        before, after = (majority_outcomes(pages, past[:end], parameters["answer_threshold"]) for end in (-1, None))
-        return [(who, shares(outcomes)) for who, outcomes in after.items() if len(outcomes) > len(before.get(who, []))]
-    return []
+        outcomes = majority_outcomes(pages, past, config["parameters"]["answer_threshold"])
+        valid = [(at, who, is_right) for at, who, is_right in outcomes if at >= begins.get(who, 0)]
+        now = {who for at, who, _ in outcomes if at == len(past) - 1}
+        return [(who, shares([is_right for _, other, is_right in valid if other == who])) for who in now]
+    own = [entry for entry in past[begins.get(page["worker"], 0) :] if entry[3] and entry[1]["worker"] == page["worker"]]
+    statistics = own_statistics(own, config["type"], config.get("parameters", {})) if exists else None
+    return [(page["worker"], statistics)] if statistics else []
 
 
-def majority_outcomes(pages: list[Any], past: list[Any], threshold: int) -> dict[str, list[bool]]:
-    votes: dict[str, list[tuple[str, str]]] = {}
-    for _, number, kind in past:
-        if kind == "b submitted":
-            for task, label in pages[number]["labels"].items():
-                votes.setdefault(task, []).append((pages[number]["worker"], label))
-    outcomes: dict[str, list[bool]] = {}
-    for given in votes.values():
-        labels = [label for _, label in given]
-        right = next((label for end, label in enumerate(labels) if labels[: end + 1].count(label) >= threshold), None)
-        for worker, label in given if right else []:
-            outcomes.setdefault(worker, []).append(label == right)
+def own_statistics(
+    own: list[tuple[float, Any, str, bool]], collector: str, parameters: Mapping[str, Any]
+) -> dict[str, float] | None:
+    now, page, kind, _ = own[-1]
+    submitted = [one for _, one, what, _ in own if what == "b submitted"]
+    size = parameters.get("history_size", 1_000_000)
+    if collector == "GOLDEN_SET" and kind == "b submitted" and page["control"]:
+        return shares([mark in "+t" for mark in "".join(one["control"] for one in submitted)[-size:]])
+    if collector == "ASSIGNMENT_SUBMIT_TIME" and kind == "b submitted":
+        fast = sum(one["seconds"] < parameters["fast_submit_threshold_seconds"] for one in submitted[-size:])
+        return {"total_submitted_count": len(submitted[-size:]), "fast_submitted_count": fast}
+    if collector == "SKIPPED_IN_ROW_ASSIGNMENTS" and kind == "skipped":
+        kinds = [what == "skipped" for _, _, what, _ in own if what in ("skipped", "b submitted")]
+        return {"skipped_in_row_count": [*kinds[::-1], False].index(False)}
+    if collector == "INCOME" and kind == "accepted":
+        income = sum(one["reward"] for at, one, what, _ in own if what == "accepted" and at > now - 24 * 60)
+        return {"income_sum_for_last_24_hours": round(income, 4)}
+    return None
+
+
+def majority_outcomes(
+    pages: list[Any], past: list[tuple[float, Any, str, bool]], threshold: int
+) -> list[tuple[int, str, bool]]:
+    """Return when each answer was found to be right or wrong, of which worker, and whether it is right."""
+    overlaps = Counter(task for one in pages if "skipped" not in one for task in one["labels"])
+    given: dict[str, list[tuple[int, str, str, bool]]] = {}
+    for at, (_, one, kind, exists) in enumerate(past):
+        for task, label in one["labels"].items() if kind == "b submitted" else ():
+            given.setdefault(task, []).append((at, one["worker"], label, exists))
+    outcomes = []
+    for task, votes in given.items():
+        counts = Counter(label for _, _, label, exists in votes if exists)
+        if len(votes) == overlaps[task] and max(counts.values(), default=0) >= threshold:
+            outcomes += [(votes[-1][0], worker, counts[label] >= threshold) for _, worker, label, exists in votes if exists]
     return outcomes
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
+
+import pandas as pd
 
 from toloka_frames._errors import InputError
 from toloka_frames._frames.columns import ASSIGNMENT_ID, ASSIGNMENT_STATUS, TASK_ID, WORKER_ID, check_columns
@@ -17,13 +20,20 @@ from toloka_frames._schema.pandas_values import as_text, task_values
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    import pandas as pd
-
 EventKind: TypeAlias = Literal["submitted", "accepted", "rejected", "skipped", "expired", "started"]
 # In this order where their times are equal: a worker takes the next page when the last one is submitted.
 EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
 SUITE_ID = "ASSIGNMENT:task_suite_id"
+OVERLAP = "TASK:overlap"
 UNPAID_STATUSES = ("REJECTED", "SKIPPED", "EXPIRED", "ACTIVE")
+
+
+class Answer(NamedTuple):
+    """An answer to a task, and the number of answers that complete the task."""
+
+    task: str
+    label: str
+    overlap: int
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -34,7 +44,7 @@ class Assignment:
         times: When each event happened, in microseconds.
         is_paid: Whether its reward was paid, or will be paid if it is accepted.
         control: Whether each answer to a control or training task is right, and whether it is of a training task.
-        answers: The task and the label of each answer to another task.
+        answers: Each answer to another task.
     """
 
     id: str
@@ -45,7 +55,7 @@ class Assignment:
     is_paid: bool
     times: Mapping[EventKind, int]
     control: list[tuple[bool, bool]] = field(default_factory=list)
-    answers: list[tuple[str, str]] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
 
     @property
     def begun(self) -> int:
@@ -103,13 +113,19 @@ def add_control_answers(answers: pd.DataFrame, assignments: Iterable[Assignment]
 def add_labels(answers: pd.DataFrame, assignments: Iterable[Assignment]) -> None:
     """Add to assignments their answers to tasks without a known solution.
 
+    The overlap of a task is that in the frame; where there is none, the answers in hand are all.
+
     Raises:
         InputError: If a column is missing.
     """
-    by_id = {assignment.id: assignment for assignment in assignments}
-    for key, task, answer in labels_of(answers):
-        if key in by_id:
-            by_id[key].answers.append((task, answer))
+    by_id = {assignment.id: assignment for assignment in assignments if "submitted" in assignment.times}
+    labels = [found for found in labels_of(answers) if found[0] in by_id]
+    overlaps = dict(Counter(task for _, task, _ in labels))
+    if OVERLAP in answers.columns:
+        known = pd.to_numeric(answers.drop_duplicates(TASK_ID).set_index(TASK_ID)[OVERLAP]).dropna()
+        overlaps |= {str(task): overlap for task, overlap in known[known > 0].items()}
+    for key, task, text in labels:
+        by_id[key].answers.append(Answer(task, text, overlaps[task]))
 
 
 def labels_of(answers: pd.DataFrame) -> list[tuple[str, str, str]]:
@@ -127,8 +143,8 @@ def labels_of(answers: pd.DataFrame) -> list[tuple[str, str, str]]:
     golden = [str(name) for name in answers.columns if str(name).startswith("GOLDEN:")]
     rows = answers[have_values(answers, outputs) & ~have_values(answers, golden)].dropna(subset=[ASSIGNMENT_ID, TASK_ID])
     fields = [map(label, task_values(rows[name])) for name in outputs]
-    labels = [repr(values) for values in zip(*fields, strict=True)]
-    return list(zip(_texts(rows, ASSIGNMENT_ID), _texts(rows, TASK_ID), labels, strict=True))
+    texts = [repr(values) for values in zip(*fields, strict=True)]
+    return list(zip(_texts(rows, ASSIGNMENT_ID), _texts(rows, TASK_ID), texts, strict=True))
 
 
 def events_of(assignments: Iterable[Assignment]) -> list[Event]:

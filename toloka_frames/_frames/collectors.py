@@ -1,8 +1,9 @@
 """Statistics of workers and task suites, as the collectors of quality control compute them.
 
-A collector receives the events of one pool in the order of time. It returns the statistics that an event has changed.
+A collector receives the events of one pool in the order of time, or with a `history_size` those of all pools. It returns the
+statistics that an event has changed.
 
-Source: Toloka-Kit 1.2.3, `collectors` and `conditions`.
+Source: Toloka-Kit 1.2.3, `collectors` and `conditions`; Toloka's guide, "Quality control rules" and "Remember values".
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from toloka_frames._frames.assignment_events import Assignment, Event
+    from toloka_frames._frames.assignment_events import Answer, Assignment, Event
 
 Parameters: TypeAlias = Mapping[str, Any]
 # of one worker, or of one task suite; None for a rate of nothing
@@ -52,6 +53,14 @@ class Collector(ABC):
     def record(self, event: Event) -> Iterator[Changed]:
         """Take an event, and yield the statistics that it has changed."""
 
+    def miss(self, event: Event) -> Iterator[Changed]:  # noqa: ARG002 -- most do not need it
+        """Take an event of an assignment that would not exist."""
+        yield from ()
+
+    @abstractmethod
+    def forget(self, worker: str) -> None:
+        """Forget the history of a worker."""
+
 
 class GoldenSet(Collector):
     """Answers of workers to control and training tasks, the latest `history_size` of them."""
@@ -77,9 +86,17 @@ class GoldenSet(Collector):
         named = {f"golden_set_{name.removeprefix('total_')}": value for name, value in golden.items()}
         yield Changed(worker, event.assignment, self._all[worker].answer_statistics() | named)
 
+    def forget(self, worker: str) -> None:
+        """Forget the history of a worker."""
+        self._all.pop(worker, None)
+        self._control.pop(worker, None)
+
 
 class MajorityVote(Collector):
-    """Answers of workers to tasks for which `answer_threshold` workers have given the same answer, which then is right."""
+    """Answers of workers to tasks that have all their answers: right are those that `answer_threshold` workers have given.
+
+    A task for which no answer has been given that often does not count.
+    """
 
     keys = ("total_answers_count", "correct_answers_rate", "incorrect_answers_rate")
     needs_parameters = ("answer_threshold",)
@@ -88,29 +105,42 @@ class MajorityVote(Collector):
         self._threshold = parameters["answer_threshold"]
         self._history = _histories(parameters)
         self._votes: dict[str, list[tuple[Assignment, str]]] = defaultdict(list)
-        self._decided: dict[str, str] = {}
+        self._answered: Counter[str] = Counter()
 
     def record(self, event: Event) -> Iterator[Changed]:
-        """Count the answers of a submitted assignment, and earlier answers of others to tasks that it decides."""
-        if event.kind != "submitted":
-            return
-        changed: dict[str, Assignment] = {}
-        for task, answer in event.assignment.answers:
-            for assignment, is_right in self._outcomes(task, answer, event.assignment):
-                self._history[assignment.worker].add(is_right)
-                changed[assignment.worker] = assignment
-        for worker, assignment in changed.items():
-            yield Changed(worker, assignment, self._history[worker].answer_statistics())
+        """Count the answers of a submitted assignment, and earlier answers of others to tasks that it completes."""
+        if event.kind == "submitted":
+            for answer in event.assignment.answers:
+                self._votes[answer.task].append((event.assignment, answer.label))
+            yield from self._completed(event.assignment)
 
-    def _outcomes(self, task: str, answer: str, assignment: Assignment) -> list[tuple[Assignment, bool]]:
-        if task in self._decided:
-            return [(assignment, answer == self._decided[task])]
-        votes = self._votes[task]
-        votes.append((assignment, answer))
-        if sum(given == answer for _, given in votes) < self._threshold:
+    def miss(self, event: Event) -> Iterator[Changed]:
+        """Take the answers as given, but by nobody: other workers would have completed the tasks."""
+        if event.kind == "submitted":
+            yield from self._completed(event.assignment)
+
+    def forget(self, worker: str) -> None:
+        """Forget the history of a worker."""
+        self._history.pop(worker, None)
+
+    def _completed(self, assignment: Assignment) -> Iterator[Changed]:
+        changed: dict[str, Assignment] = {}
+        for answer in assignment.answers:
+            self._answered[answer.task] += 1
+            for voter, is_right in self._outcomes(answer):
+                self._history[voter.worker].add(is_right)
+                changed[voter.worker] = voter
+        for worker, voter in changed.items():
+            yield Changed(worker, voter, self._history[worker].answer_statistics())
+
+    def _outcomes(self, answer: Answer) -> list[tuple[Assignment, bool]]:
+        """Return the votes for a task that count now: all of them when it is complete, later each one by itself."""
+        votes, answered = self._votes[answer.task], self._answered[answer.task]
+        counts = Counter(label for _, label in votes)
+        if answered < answer.overlap or not votes or max(counts.values()) < self._threshold:
             return []
-        self._decided[task] = answer
-        return [(voter, given == answer) for voter, given in self._votes.pop(task)]
+        new = votes if answered == answer.overlap else votes[-1:]
+        return [(voter, counts[label] >= self._threshold) for voter, label in new]
 
 
 class AnswerCount(Collector):
@@ -128,6 +158,10 @@ class AnswerCount(Collector):
         if event.kind == "accepted":
             self._accepted[worker] += 1
             yield Changed(worker, event.assignment, {"assignments_accepted_count": self._accepted[worker]})
+
+    def forget(self, worker: str) -> None:
+        """Forget the history of a worker."""
+        self._accepted.pop(worker, None)
 
 
 class SubmitTime(Collector):
@@ -150,6 +184,10 @@ class SubmitTime(Collector):
             statistics = {"total_submitted_count": history.count, "fast_submitted_count": history.positive}
             yield Changed(event.assignment.worker, event.assignment, statistics)
 
+    def forget(self, worker: str) -> None:
+        """Forget the history of a worker."""
+        self._history.pop(worker, None)
+
 
 class SkippedInRow(Collector):
     """Assignments that workers have skipped since they last submitted one."""
@@ -168,6 +206,10 @@ class SkippedInRow(Collector):
         elif event.kind == "skipped":
             self._skipped[worker] += 1
             yield Changed(worker, event.assignment, {"skipped_in_row_count": self._skipped[worker]})
+
+    def forget(self, worker: str) -> None:
+        """Forget the history of a worker."""
+        self._skipped.pop(worker, None)
 
 
 class AcceptanceRate(Collector):
@@ -191,6 +233,10 @@ class AcceptanceRate(Collector):
                 "rejected_assignments_rate": 100 - accepted,
             }
             yield Changed(event.assignment.worker, event.assignment, statistics)
+
+    def forget(self, worker: str) -> None:
+        """Forget the history of a worker."""
+        self._history.pop(worker, None)
 
 
 class AssignmentsAssessment(Collector):
@@ -220,6 +266,9 @@ class AssignmentsAssessment(Collector):
         }
         yield Changed(event.assignment.worker, event.assignment, statistics)
 
+    def forget(self, worker: str) -> None:
+        """Keep everything: its statistics are of task suites."""
+
 
 class Income(Collector):
     """Rewards of workers for assignments that were accepted in the last 24 hours."""
@@ -239,6 +288,10 @@ class Income(Collector):
                 rewards.popleft()
             income = float(sum(reward for _, reward in rewards))
             yield Changed(event.assignment.worker, event.assignment, {"income_sum_for_last_24_hours": income})
+
+    def forget(self, worker: str) -> None:
+        """Forget the history of a worker."""
+        self._rewards.pop(worker, None)
 
 
 COLLECTORS: dict[str, type[Collector]] = {

@@ -37,7 +37,11 @@ COLUMNS = (
 
 @dataclass(eq=False)
 class Outcome:
-    """What a rule would have done at a time, to a worker by an assignment, and the assignments that this touches."""
+    """What a rule would have done at a time, to a worker by an assignment, and the assignments that this touches.
+
+    Attributes:
+        lifted_in: The pools in which the worker has been seen after the end of a ban.
+    """
 
     at: int
     worker: str
@@ -47,16 +51,25 @@ class Outcome:
     until: int | None = None
     skill_value: float | None = None
     touched: list[Assignment] = field(default_factory=list)
+    lifted_in: set[str | None] = field(default_factory=set)
 
     @property
     def scope(self) -> str | None:
         """The scope of a ban; None for other actions."""
         return self.rule.parameters.get("scope")
 
+    def is_in(self, pool: str | None) -> bool:
+        """Return whether a ban holds in a pool."""
+        return self.scope != "POOL" or self.assignment.pool == pool
+
     def covers(self, assignment: Assignment, at: int) -> bool:
-        """Return whether this is a ban that holds at a time in the assignment's pool."""
-        is_there = self.scope != "POOL" or self.assignment.pool == assignment.pool
-        return is_there and (self.until is None or at < self.until)
+        """Return whether a ban holds at a time in the assignment's pool."""
+        return self.is_in(assignment.pool) and (self.until is None or at < self.until)
+
+    def is_lifted(self, assignment: Assignment, at: int) -> bool:
+        """Return whether a ban has ended before a time, and the worker was not seen in the assignment's pool since."""
+        is_over = self.until is not None and self.until <= at
+        return is_over and self.is_in(assignment.pool) and assignment.pool not in self.lifted_in
 
     def includes(self, ban: Outcome) -> bool:
         """Return whether this ban holds wherever and as long as a later one does."""
@@ -66,43 +79,46 @@ class Outcome:
 
 
 def replay_rules(answers: pd.DataFrame, rules: Any) -> pd.DataFrame:
-    """Find out what rules of quality control would have done in pools whose answers are there: no money, no requests.
+    """Replay rules of quality control over answers in hand: what would they have done? No request is sent.
 
-    The events of the answers (pages started, submitted, accepted, rejected, skipped) are taken in the order of time, and the
-    rules are evaluated after each, as the service does. Pages that a worker has started during a ban would not exist: they
-    change no statistics, of this worker or of others. Everything else is as it was; that others would have got these pages
-    instead, and that a pool's filter requires a skill, is not replayed.
+    Everything that happened to the assignments is taken in the order of time, and the rules are evaluated after each event, as
+    the service does it. Assignments that a worker started during a ban would not exist: they are left out, and change nobody's
+    statistics. All others stay as they are. That other workers would have got these pages, and that a filter of the pool
+    requires a skill, is not replayed.
 
-    A worker's statistics are those of one pool. `history_size` counts the latest answers, or the latest assignments. A ban
-    for a time ends by itself; afterwards the rule is evaluated with the same history. A rule that sets a skill is listed when
-    the worker's value changes. CAPTCHA, TRAINING and USERS_ASSESSMENT cannot be replayed from answers; such a rule is left out
-    with a warning.
+    The statistics of a worker are of one pool, or with `history_size` of the latest answers in all pools of the frame. They
+    begin anew when a ban has ended. MAJORITY_VOTE counts a task as soon as it has all its answers; right are those that
+    `answer_threshold` workers have given. A rule that sets a skill gives a row when the value changes.
+
+    CAPTCHA, TRAINING and USERS_ASSESSMENT cannot be replayed, because answers do not hold what they count. Such a rule is left
+    out, with a warning.
 
     Args:
-        answers: As `get_assignments` returns them, of one or more pools of a project: columns `ASSIGNMENT:assignment_id`,
-            `ASSIGNMENT:worker_id`, `ASSIGNMENT:status` (text) and `ASSIGNMENT:submitted` (timestamps, in UTC if they have no
-            zone); `ASSIGNMENT:started`, `ASSIGNMENT:reward` (US dollars) and `ASSIGNMENT:pool_id` if they are there.
-            GOLDEN_SET needs `GOLDEN:` and `OUTPUT:` of the same fields; MAJORITY_VOTE `ASSIGNMENT:task_id` and `OUTPUT:`;
-            ASSIGNMENT_SUBMIT_TIME `ASSIGNMENT:started`; SKIPPED_IN_ROW_ASSIGNMENTS `ASSIGNMENT:skipped` and the skipped
-            assignments; ANSWER_COUNT, ACCEPTANCE_RATE, INCOME and ASSIGNMENTS_ASSESSMENT the times of the reviews. With
-            `GOLDEN:`, the result says how good the answers are.
+        answers: As `get_assignments` returns them, of one or several pools of a project. Columns `ASSIGNMENT:assignment_id`,
+            `ASSIGNMENT:worker_id`, `ASSIGNMENT:status` (text) and `ASSIGNMENT:submitted` (timestamps, in UTC without a zone);
+            used if they are there: `ASSIGNMENT:started`, `ASSIGNMENT:reward` (US dollars), `ASSIGNMENT:pool_id`, `GOLDEN:` and
+            `OUTPUT:` of the same fields. Needed for GOLDEN_SET: `GOLDEN:` and `OUTPUT:`; for MAJORITY_VOTE:
+            `ASSIGNMENT:task_id` and `OUTPUT:`, and `TASK:overlap` if answers are still to come; for ASSIGNMENT_SUBMIT_TIME:
+            `ASSIGNMENT:started`; for SKIPPED_IN_ROW_ASSIGNMENTS: `ASSIGNMENT:skipped`, and skipped assignments among the rows;
+            for ANSWER_COUNT and INCOME: `ASSIGNMENT:accepted`; for ACCEPTANCE_RATE and ASSIGNMENTS_ASSESSMENT:
+            `ASSIGNMENT:accepted` and `ASSIGNMENT:rejected`.
         rules: What `tf.rule` returns, a list of these, the `quality_control` of a pool, or a pool.
 
     Returns:
-        A row for each time that a rule would have acted, in the order of time, on a new index. Columns:
-        `at` (datetime64[us, UTC]), `worker_id`, `pool_id`;
-        `rule`, such as "GOLDEN_SET: correct_answers_rate < 60", and `reason`, such as "correct_answers_rate = 50" (text);
-        `action`, the API's name (text); for a ban `scope` (text) and `until` (datetime64[us, UTC], missing if permanent); for a
-        skill `skill_id` (text) and `skill_value` (float64);
-        `assignments` (int64), `dollars` (float64; their rewards, of those that were accepted or wait for a review),
-        `control_answers` (int64), `share_right` (float64, 0 to 1; NaN without control answers) and `assignment_ids` (tuples of
-        text): what the action touches. For a ban, the assignments that would not exist; an assignment counts for the first ban
-        that prevents it. For a skill, those that the worker has started in the pool until the skill changes again. For
-        APPROVE_ALL_ASSIGNMENTS and REJECT_ALL_ASSIGNMENTS, those of the worker that wait for a review. For CHANGE_OVERLAP,
-        `assignments` more of this page, and what they cost.
+        A row for each action, in the order of time, on a new index. Columns `at` (datetime64[us, UTC]), `worker_id`, `pool_id`,
+        `rule` ("GOLDEN_SET: correct_answers_rate < 60"), `reason` ("correct_answers_rate = 50") and `action` (text); of a ban
+        `scope` (text) and `until` (datetime64[us, UTC]; missing if it is permanent); of a skill `skill_id` (text) and
+        `skill_value` (float64).
 
-        `.attrs["summary"]` is a dict: `assignments`, `dollars` and `share_right` of all answers, and `assignments_left`,
-        `dollars_left` and `share_right_left` of those that would exist, `banned` and `workers`.
+        The other columns say which assignments the action touches: `assignments` (int64), `dollars` (float64; the rewards of
+        those that were accepted or are not reviewed yet), `control_answers` (int64), `share_right` (float64, 0 to 1; NaN
+        without control answers) and `assignment_ids` (tuples of text). A ban touches the assignments that would not exist, each
+        counted for the first ban that prevents it. A skill touches those that the worker started in the pool before the value
+        changed again. APPROVE_ALL_ASSIGNMENTS and REJECT_ALL_ASSIGNMENTS touch those of the worker that are not reviewed yet.
+        For CHANGE_OVERLAP, `assignments` and `dollars` are those that are added.
+
+        `.attrs["summary"]` is a dict of numbers: `workers`, `banned`, of the submitted assignments `assignments`, `dollars` and
+        `share_right`, and `assignments_left`, `dollars_left`, `share_right_left` without those that would not exist.
 
     Raises:
         InputError: If a column is missing, or a rule is not valid or cannot be replayed.
@@ -129,7 +145,7 @@ def replay_rules(answers: pd.DataFrame, rules: Any) -> pd.DataFrame:
           worker_id                     reason  assignments  dollars
         0      anna  correct_answers_rate = 50            1     0.02
 
-    Source: Toloka-Kit 1.2.3, `collectors`, `conditions` and `actions`; Toloka API, "Get list of responses".
+    Source: Toloka-Kit 1.2.3, `collectors`, `conditions` and `actions`; Toloka's guide, "Quality control rules".
     """
     answers = check_frame(answers)
     configs, left_out = read_rules(rules)
@@ -165,14 +181,25 @@ class Replay:
 
     def record(self, event: Event) -> None:
         """Take an event: update the statistics, and act by the rules whose conditions then hold."""
-        if not self._exists(event):
-            return
-        self._note_review(event)
-        for config, collector in zip(self._configs, self._collectors_of(event.assignment.pool), strict=True):
-            for changed in collector.record(event):
+        exists = self._exists(event)
+        collectors = self._collectors_of(event.assignment.pool)
+        if exists:
+            self._note_review(event)
+            self._forget(event, collectors)
+        for config, collector in zip(self._configs, collectors, strict=True):
+            for changed in collector.record(event) if exists else collector.miss(event):
                 for rule in config.rules:
                     if all(condition.holds(changed.statistics) for condition in rule.conditions):
                         self._act(event.at, rule, changed)
+
+    def _forget(self, event: Event, collectors: Sequence[Collector]) -> None:
+        """Begin the history of a worker anew after the end of a ban."""
+        assignment = event.assignment
+        for ban in self._bans[assignment.worker]:
+            if ban.is_lifted(assignment, event.at):
+                ban.lifted_in.add(assignment.pool)
+                for collector in collectors:
+                    collector.forget(assignment.worker)
 
     def _exists(self, event: Event) -> bool:
         """Return whether an assignment would exist; its first event decides."""
@@ -193,8 +220,12 @@ class Replay:
             pending.pop(event.assignment.id, None)
 
     def _collectors_of(self, pool: str | None) -> list[Collector]:
+        """Return the collectors that count in a pool; those with a `history_size` count in all pools."""
         if pool not in self._collectors:
-            self._collectors[pool] = [COLLECTORS[config.collector](config.parameters) for config in self._configs]
+            new = [COLLECTORS[config.collector](config.parameters) for config in self._configs]
+            old = next(iter(self._collectors.values()), new)
+            is_shared = [config.parameters.get("history_size") is not None for config in self._configs]
+            self._collectors[pool] = [old[place] if is_one else new[place] for place, is_one in enumerate(is_shared)]
         return self._collectors[pool]
 
     def _act(self, at: int, rule: Rule, changed: Changed) -> None:
