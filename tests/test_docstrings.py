@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 HELPERS = (
-    *("compare", "cost", "explode", "failed", "over_time", "pending", "plot_agreement", "plot_over_time", "plot_progress"),
-    *("plot_workers", "progress_by_status", "quality", "replay_rules", "to_crowdkit", "wide"),
+    *("compare", "complete", "cost", "explode", "failed", "over_time", "pending", "plot_agreement", "plot_over_time"),
+    *("plot_progress", "plot_workers", "progress_by_status", "quality", "replay_rules", "to_crowdkit", "wide"),
 )
 
 

@@ -37,6 +37,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "PoolTimeout": {"pool_ids": ("1", "2")},
     "LedgerError": {"path": Path("uploads.db")},
     "CopyError": {"path": Path("copy")},
+    "CursorError": {"path": Path("answers.json")},
     "WriteFailed": {"path": Path("file")},
     "UploadError": {"results": pd.DataFrame({"status": ["FAILED"]})},
     "UploadInterrupted": {"results": pd.DataFrame({"status": ["NOT_SENT"]})},

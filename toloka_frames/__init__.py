@@ -30,6 +30,7 @@ from toloka_frames import aio
 from toloka_frames._client.client import AsyncTolokaClient, TolokaClient
 from toloka_frames._client.doctor import doctor
 from toloka_frames._client.doctor_report import DoctorReport
+from toloka_frames._client.pool_closed import closed
 from toloka_frames._client.pool_forms import pool_form
 from toloka_frames._client.pool_metrics import pool_metrics
 from toloka_frames._client.pool_settings import filter, mixer  # noqa: A004 -- used as tf.filter
@@ -48,6 +49,7 @@ from toloka_frames._errors import (
     Conflict,
     ConnectionFailed,
     CopyError,
+    CursorError,
     InputError,
     LedgerError,
     LoopError,
@@ -70,6 +72,7 @@ from toloka_frames._errors import (
     WriteFailed,
 )
 from toloka_frames._frames.compare_pools import compare
+from toloka_frames._frames.complete import complete
 from toloka_frames._frames.excel_and_sql import plain
 from toloka_frames._frames.labels import explode, to_crowdkit, wide
 from toloka_frames._frames.over_time import over_time
@@ -78,6 +81,7 @@ from toloka_frames._frames.replay import replay_rules
 from toloka_frames._frames.summaries import cost, progress_by_status, quality
 from toloka_frames._frames.upload_rows import failed, pending
 from toloka_frames._reading.dask import to_dask
+from toloka_frames._reading.follow import follow
 from toloka_frames._reading.foreign_rows import to_arrow, to_dataframe, to_parquet
 from toloka_frames._reading.parts import verify
 from toloka_frames._reading.scan import Scan
@@ -112,6 +116,7 @@ __all__ = [
     "Conflict",
     "ConnectionFailed",
     "CopyError",
+    "CursorError",
     "DoctorReport",
     "InputError",
     "LedgerError",
@@ -149,7 +154,9 @@ __all__ = [
     "approve_all",
     "ban",
     "change_overlap",
+    "closed",
     "compare",
+    "complete",
     "cost",
     "create_app_batch",
     "create_app_items",
@@ -160,6 +167,7 @@ __all__ = [
     "explode",
     "failed",
     "filter",
+    "follow",
     "forget",
     "mixer",
     "new_rows",

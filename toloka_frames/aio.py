@@ -8,6 +8,8 @@ an upload, use its `timeout=`, or `asyncio.wait_for`: on Python 3.11, `asyncio.t
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, overload
 
 import pyarrow as pa
@@ -17,20 +19,21 @@ from toloka_frames._client.pool_progress import check_client, check_every, check
 from toloka_frames._client.pool_wait import waited_pools
 from toloka_frames._client.pool_watch import PoolWatch, started_watching
 from toloka_frames._reading.column_selection import Columns, check_columns, reject_columns, select_columns
+from toloka_frames._reading.follow import WithoutNames, followed
 from toloka_frames._reading.foreign_rows import SAMPLE_ROWS, Rows, SchemaInferrer, reject_resume, to_batches_async
 from toloka_frames._reading.outputs import check_output
 from toloka_frames._reading.parquet_file import ParquetFile, ParquetOptions
 from toloka_frames._reading.scan import Scan, check_scan
 from toloka_frames._reading.sinks import ROW_GROUP_ROWS, DtypeBackend, check_dtype_backend, to_frame
 from toloka_frames._reading.sync import DEFAULT_LAG, Synced, awaited_sync
-from toloka_frames._runtime.event_loop import public_call, run_on_loop
+from toloka_frames._runtime.event_loop import AsyncItems, public_call, run_on_loop
 from toloka_frames._uploading import app_items, bonuses, known_rows, recovery, row_updates, tasks
 from toloka_frames._uploading.preflight import examined
 from toloka_frames._uploading.preflight import preflight as ordinary_preflight
 from toloka_frames._uploading.upload import awaited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
     from datetime import timedelta
     from pathlib import Path
 
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from toloka_frames._client.pool_metrics import Metric
     from toloka_frames._client.pool_progress import PoolIds
     from toloka_frames._client.pool_wait import WaitProgressArg
+    from toloka_frames._reading.follow_until import Until
     from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._reading.outputs import Destination
     from toloka_frames._runtime.progress import ProgressArg
@@ -56,6 +60,7 @@ __all__ = [
     "create_task_suites",
     "create_tasks",
     "create_user_bonuses",
+    "follow",
     "head",
     "new_rows",
     "pool_metrics",
@@ -174,6 +179,67 @@ async def sync(scan: Scan, folder: FilePath, *, lag: timedelta = DEFAULT_LAG, pr
         9
     """
     return await run_on_loop(awaited_sync(scan, folder, lag, progress))
+
+
+@overload
+def follow(
+    scan: Scan,
+    *,
+    by: str = "created",
+    every: float | timedelta = 60.0,
+    cursor: FilePath | None = None,
+    until: Until = None,
+    lag: float | timedelta = DEFAULT_LAG,
+    empty: bool = False,
+    dtype_backend: DtypeBackend | None = None,
+    progress: ProgressArg = "auto",
+) -> AsyncIterator[pd.DataFrame]: ...
+@overload
+def follow(
+    scan: Mapping[str, Scan],
+    *,
+    by: str | Mapping[str, str] = "created",
+    every: float | timedelta = 60.0,
+    cursor: FilePath | None = None,
+    until: Until = None,
+    lag: float | timedelta = DEFAULT_LAG,
+    empty: bool = False,
+    dtype_backend: DtypeBackend | None = None,
+    progress: ProgressArg = "auto",
+) -> AsyncIterator[tuple[str, pd.DataFrame]]: ...
+def follow(
+    scan: Scan | Mapping[str, Scan],
+    *,
+    by: str | Mapping[str, str] = "created",
+    every: float | timedelta = 60.0,
+    cursor: FilePath | None = None,
+    until: Until = None,
+    lag: float | timedelta = DEFAULT_LAG,
+    empty: bool = False,
+    dtype_backend: DtypeBackend | None = None,
+    progress: ProgressArg = "auto",
+) -> AsyncIterator[pd.DataFrame] | AsyncIterator[tuple[str, pd.DataFrame]]:
+    """Async version of `tf.follow`, for `async for`; arguments, frames, units, errors and source as there.
+
+    Cancelling the task that waits for a frame ends the iteration; the cursor is kept.
+
+    Example:
+        >>> async def statuses():
+        ...     async for frame in tf.aio.follow(client.get_assignments(pool.id), by="submitted", until=tf.closed(pool), lag=0):
+        ...         return frame["ASSIGNMENT:status"].unique().tolist()
+        >>> found = await statuses()
+        >>> found
+        ['SUBMITTED', 'ACCEPTED']
+    """
+    frames = followed(scan, by, every, cursor, until, lag, empty, dtype_backend, progress)
+    return AsyncItems(_singly(frames if isinstance(scan, Mapping) else WithoutNames(frames)))
+
+
+async def _singly(items: Any) -> AsyncGenerator[tuple[Any], None]:
+    """Yield each item as a tuple of its own."""
+    async with aclosing(items):
+        async for item in items:
+            yield (item,)
 
 
 async def new_rows(

@@ -83,6 +83,14 @@ def calls(client: tf.TolokaClient) -> None:
     assert_type(tf.wait_pool(client, client.get_pools(status="OPEN")), list[tf.Row])
     assert_type(tf.watch(client, ["1"], every=timedelta(minutes=5)).history, pd.DataFrame)
     tf.watch(client)  # type: ignore[call-arg]
+    for frame in tf.follow(client.get_assignments("1"), by="submitted", until=tf.closed("1"), cursor="answers.json"):
+        ready, waiting = frame.pipe(tf.complete, by="INPUT:image", overlap=3)
+        assert_type(ready, pd.DataFrame)
+        assert_type(waiting, pd.DataFrame)
+    for name, found in tf.follow({"tasks": client.get_tasks("1")}, until=lambda: True, lag=timedelta(minutes=2)):
+        assert_type(name, str)
+        assert_type(found, pd.DataFrame)
+    tf.follow(client)  # type: ignore[call-overload]
     with tf.TolokaClient("token", "SANDBOX") as other:
         for row in other.get_pools():
             assert_type(row, tf.Row)
@@ -110,6 +118,8 @@ async def awaited_calls(client: tf.AsyncTolokaClient, frame: pd.DataFrame) -> No
     assert_type(await tf.aio.pool_metrics(client, ["1"], ["spent_budget"], history=Path("m.parquet")), pd.DataFrame)
     assert_type(tf.pool_metrics(client, "1", "pool_bans_count"), pd.DataFrame)
     tf.pool_metrics(client, "1", "budget_spent")  # type: ignore[arg-type]
+    async for items in tf.aio.follow(client.get_app_items("1"), by="finished", until=timedelta(hours=8)):
+        assert_type(items, pd.DataFrame)
     assert_type(await client.clone_project("1", reuse_controllers=False), tf.Row)
     assert_type(await client.create_app_items("P", {"items": [{}]}), list[str])
     aggregation = await client.aggregate_solutions_by_pool(type="DAWID_SKENE", pool_id="1", fields=[{"name": "result"}])

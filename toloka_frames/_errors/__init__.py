@@ -25,6 +25,7 @@ TolokaError
 ├── PoolTimeout            a pool was not completed in time (also a TimeoutError)
 ├── LedgerError            the ledger of uploads cannot be read or written
 ├── CopyError              a folder of parts cannot be resumed, or differs from its manifest
+├── CursorError            the cursor of `tf.follow` is in use, that of something else, damaged, or cannot be written
 ├── WriteFailed            a file cannot be written (also an OSError)
 └── UploadError            not every row of an upload was created
 
@@ -535,6 +536,28 @@ class CopyError(TolokaError):
         ... except tf.CopyError as error:
         ...     print(error.path.name)
         tasks
+    """
+
+    def __init__(self, message: str, *, path: Path, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+
+
+class CursorError(TolokaError):
+    """The cursor of `tf.follow` is in use, is that of something else, is damaged, or cannot be written; it is unchanged.
+
+    Attributes:
+        path: The file.
+
+    Example:
+        >>> path = Path("answers.json")
+        >>> path.write_text("not a cursor")
+        12
+        >>> try:
+        ...     next(tf.follow(client.get_assignments(pool.id), cursor=path))
+        ... except tf.CursorError as error:
+        ...     print(error.path.name)
+        answers.json
     """
 
     def __init__(self, message: str, *, path: Path, hint: str = "") -> None:

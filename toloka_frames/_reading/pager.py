@@ -55,6 +55,8 @@ class Handover(Enum):
 
     STREAM = "The rows before it were handed over: continue after them with {after}. If your call returned none, make it again."
     COPY = "The rows before it are kept: make the same call again to resume."
+    FOLLOWED = "The frames before it were handed over: make the same call again to continue."
+    FRAMES = "The frames before it were handed over. With cursor=path, the same call would continue after them."
     NOTHING = (
         "Nothing was returned: make the same call again. A long pull that resumes by itself is to_parquet(folder, resume=True)."
     )

@@ -77,8 +77,18 @@ def show_while_waiting(
     Raises:
         InputError: If `progress` is not a way to show it.
     """
-    if (display := choose(progress)) is not None:
-        on_tick(_Drawing(report, display, quiet).draw)
+    if progress is not False:
+        on_tick(drawing(progress, report, quiet))
+
+
+def drawing(
+    progress: DisplayName | Callable[[ReportT], object], report: Callable[[], ReportT], quiet: float = 0.0
+) -> Callable[[], None]:
+    """Return a function that shows the report of the moment, as long as there is something to show.
+
+    It is for work of several steps, each of which calls `on_tick` with it; arguments and errors as in `show_while_waiting`.
+    """
+    return _Drawing(report, choose(progress), quiet).draw
 
 
 def choose(progress: DisplayName | Callable[[Any], object]) -> Display | None:
@@ -120,9 +130,9 @@ def _of_stderr() -> Display:
 class _Drawing:
     """Reports and their display: draw until the end was drawn or the display failed."""
 
-    def __init__(self, report: Callable[[], Report], display: Display, quiet: float) -> None:
+    def __init__(self, report: Callable[[], Report], display: Display | None, quiet: float) -> None:
         self._report = report
-        self._display: Display | None = display
+        self._display = display
         self._quiet = quiet
 
     def draw(self) -> None:

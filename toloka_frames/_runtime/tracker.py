@@ -361,15 +361,23 @@ def track_progress(
     tracker = ProgressTracker(title, total, unit)
     if progress is not False:
         show_while_waiting(progress, tracker.progress, quiet)
+    with as_current(tracker):
+        try:
+            yield tracker
+        except BaseException as error:
+            tracker.end("failed" if isinstance(error, Exception) else "stopped", error)
+            raise
+        else:
+            tracker.end("done")
+
+
+@contextmanager
+def as_current(tracker: ProgressTracker) -> Iterator[None]:
+    """Make a tracker `current_progress` in the block and in tasks started there."""
     before = _current.get()
     _current.set(tracker)
     try:
-        yield tracker
-    except BaseException as error:
-        tracker.end("failed" if isinstance(error, Exception) else "stopped", error)
-        raise
-    else:
-        tracker.end("done")
+        yield
     finally:
         # an async generator can be closed in another context than it was started in, which has another tracker
         if _current.get() is tracker:
