@@ -62,6 +62,15 @@ def fail_operation(store: Store, job: DueJob) -> None:
     finish_operation(store, job, failed=True)
 
 
+def fail_unfinished(store: Store, job: DueJob) -> None:
+    """End the operation of a job that has raised, unless it has ended or does not exist; its other jobs are dropped."""
+    operation_id = job.argument["operation_id"]
+    row = store.find("operations", operation_id)
+    if row and "finished" not in row:
+        store.execute_many("DELETE FROM agenda WHERE argument ->> 'operation_id' = ?", ((operation_id,),))
+        finish_operation(store, job, failed=True)
+
+
 def run_operation(store: Store, job: DueJob) -> None:
     """Set a pending operation to RUNNING."""
     row = store.get("operations", job.argument["operation_id"])

@@ -1,4 +1,7 @@
-"""Run the scheduled jobs that are due, in the order of their times; each acts as of its own time."""
+"""Run the scheduled jobs that are due, in the order of their times; each acts as of its own time.
+
+A job that raises is dropped, and its operation, if it has one, fails: a client waits until each operation has ended.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from toloka_frames.local._api.app_batches import halt_batch, label_batch, proces
 from toloka_frames.local._api.app_items import label_items, take_items
 from toloka_frames.local._api.apps import ready_app_project
 from toloka_frames.local._api.bulk_create import create_due
-from toloka_frames.local._api.operations import fail_operation, run_operation
+from toloka_frames.local._api.operations import fail_operation, fail_unfinished, run_operation
 from toloka_frames.local._api.pool_lifecycle import change_pool, reopen_pool
 from toloka_frames.local._api.projects import archive_due_project
 from toloka_frames.local._api.task_suites import SUITE_CREATION
@@ -65,5 +68,11 @@ def run_due_jobs(store: Store) -> None:
             except Exception:
                 _logger.exception("A scheduled job failed and is dropped")
                 # the rollback has scheduled the job again, and it would fail forever
-                with store.transaction():
-                    store.pop_due_job()
+                _drop_due_job(store)
+
+
+def _drop_due_job(store: Store) -> None:
+    with store.transaction():
+        job = store.pop_due_job()
+        if job and "operation_id" in job.argument:
+            fail_unfinished(store, job)
