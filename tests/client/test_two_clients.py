@@ -50,8 +50,8 @@ def test_both_clients_have_the_same_methods() -> None:
 def test_a_single_call_returns_its_result(sync_client: tf.TolokaClient) -> None:
     skill = sync_client.create_skill({"name": "cats"})
     assert sync_client.get_skill(skill["id"]).name == "cats"
-    assert sync_client.find_skills(limit=1)["items"] == [skill]
-    assert [row.id for row in sync_client.get_skills()] == [skill.id]
+    assert sync_client.find_skills(global_=False, limit=1)["items"] == [skill]
+    assert [row.id for row in sync_client.get_skills(global_=False)] == [skill.id]
 
 
 def in_a_script(call: Callable[[], Any]) -> Any:

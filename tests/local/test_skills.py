@@ -3,9 +3,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.raw_client import RawClient
+
+from toloka_frames.local import LocalToloka
 
 if TYPE_CHECKING:
-    from support.raw_client import RawClient
+    from pathlib import Path
 
 USER = "a1b0b42923c429daa2c764d7ccfc364d"
 
@@ -52,7 +55,7 @@ def test_skills_are_filtered_by_name_and_global(api: RawClient) -> None:
     row = create_skill(api, name="Birds")
     assert api.get("/v1/skills", name="Birds")["items"] == [row]
     assert api.get("/v1/skills", name="Birds", **{"global": "false"})["items"] == [row]
-    assert api.get("/v1/skills", **{"global": "true"})["items"] == []
+    assert row not in api.get("/v1/skills", **{"global": "true"})["items"]
     response = api.http.get("/v1/skills", params={"global": "perhaps"})
     assert response.json()["payload"]["global"]["code"] == "BOOLEAN_EXPECTED"
 
@@ -84,3 +87,33 @@ def test_a_user_skill_is_deleted(api: RawClient) -> None:
     gone = api.http.delete(path)
     assert (gone.status_code, gone.content) == (204, b"")
     assert api.http.get(path).json()["code"] == api.http.delete(path).json()["code"] == "DOES_NOT_EXIST"
+
+
+# Toloka-Kit 1.2.3, toloka.client.filter.Languages.VERIFIED_LANGUAGES_TO_SKILLS
+LANGUAGE_SKILLS = "26296 26366 26377 26513 26711 26714 29789 30724 32346 39821 44742 44954 48836 54378"
+
+
+def test_every_service_has_the_skills_of_language_tests(api: RawClient) -> None:
+    rows = api.get("/v1/skills", **{"global": "true"})["items"]
+    assert [row["id"] for row in rows] == LANGUAGE_SKILLS.split()
+    assert {(row["global"], row["hidden"], row["owner"]["myself"]) for row in rows} == {(True, False, False)}
+    english = api.get("/v1/skills/26366")
+    assert (english["name"], english in rows) == ("Language test: EN", True)
+    assert api.get("/v1/skills", name=english["name"])["items"] == [english]
+
+
+def test_a_global_skill_belongs_to_the_service_and_tolokers_have_values_of_it(api: RawClient) -> None:
+    response = api.http.put("/v1/skills/26366", json={"name": "Mine"})
+    assert (response.status_code, response.json()["code"]) == (403, "ACCESS_DENIED")
+    form = {"skill_id": "26366", "user_id": USER, "value": 100}
+    assert api.http.put("/v1/user-skills", json=form).json()["value"] == 100
+
+
+def test_a_service_that_is_started_again_has_each_global_skill_once(tmp_path: Path) -> None:
+    for _ in range(2):
+        with LocalToloka(tmp_path / "state.db") as toloka:
+            client = RawClient(toloka)
+            with client.http:
+                assert len(client.get("/v1/skills", **{"global": "true"})["items"]) == 14
+                new = client.post("/v1/skills", {"name": "Cats"}).json()
+                assert int(new["id"]) > 54378

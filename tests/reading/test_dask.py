@@ -128,7 +128,7 @@ def test_workers_call_the_callable_for_the_token(toloka: LocalToloka, monkeypatc
     with LocalToloka(token=other_token(toloka)) as other:
         client = tf.AsyncTolokaClient(partial(os.getenv, "OTHER_TOKEN"), url=other.url)
         tf.run(client.create_skill({"name": "Cats"}))
-        assert tf.to_dask(client.get_skills(), 2).compute()["name"].tolist() == ["Cats"]
+        assert tf.to_dask(client.get_skills(global_=False), 2).compute()["name"].tolist() == ["Cats"]
 
 
 @in_a_cluster
@@ -141,7 +141,7 @@ def test_an_empty_list_is_a_frame_with_all_columns(toloka: LocalToloka) -> None:
 def test_a_new_frame_requests_rows_again_even_if_an_earlier_one_is_persisted(toloka: LocalToloka) -> None:
     client = toloka.async_client()
     skill = tf.run(client.create_skill({"name": "Dogs"}))
-    scan = client.get_skills(created_lt="2099-01-01")
+    scan = client.get_skills(created_lt="2099-01-01", global_=False)
     persisted = tf.to_dask(scan, 1).persist()
     assert persisted.compute()["name"].tolist() == ["Dogs"]
     tf.run(client.update_skill(skill["id"], {"name": "Cats and dogs"}))

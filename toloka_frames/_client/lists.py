@@ -330,7 +330,7 @@ class Lists:
         """Skills, as a scan that requests its rows when they are wanted.
 
         Example:
-            >>> client.get_skills().to_dataframe()["name"].tolist()
+            >>> client.get_skills(global_=False).to_dataframe()["name"].tolist()
             ['Cat expert']
 
         Source: Toloka API, "Get list of skills".

@@ -33,6 +33,7 @@ except ImportError as error:
 
 from toloka_frames.local._api.apps import offer_apps
 from toloka_frames.local._api.attachments import attach
+from toloka_frames.local._api.language_skills import offer_language_skills
 from toloka_frames.local._faults.exchange import Request
 from toloka_frames.local._faults.fault_plan import Fault, FaultPlan
 from toloka_frames.local._faults.faults import Faults
@@ -383,6 +384,7 @@ class _RunningService:
     def _serve(self, port: int, token: str | None, plan: FaultPlan) -> None:
         self.token = self.store.save_token(token)
         offer_apps(self.store)
+        offer_language_skills(self.store)
         self.dispatcher = Dispatcher(self.store, self.token, plan)
         try:
             self.server = Server(self.dispatcher, port)

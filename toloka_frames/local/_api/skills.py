@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.users import check_user
-from toloka_frames.local._base.errors import field_error, invalid
+from toloka_frames.local._base.errors import ServiceError, field_error, invalid
 from toloka_frames.local._base.field_specs import check_number
 from toloka_frames.local._base.ids_and_timestamps import format_timestamp
 from toloka_frames.local._base.responses import Response, json_response
@@ -43,8 +43,10 @@ def add_skill(store: Store, form: Row, at: float, *, training: bool = False) -> 
 
 
 def replace_skill(store: Store, request: ApiRequest) -> Response:
-    """Respond with 200 and the skill with its new settings."""
+    """Respond with 200 and the skill with its new settings; 403 for a global skill, which the account does not own."""
     old = store.get("skills", request.path_params["id"])
+    if old["global"]:
+        raise ServiceError(403, "ACCESS_DENIED", f"Skill {old['id']} is global")
     service_fields = {name: old[name] for name in ("id", "owner", "training", "global", "created")}
     deprecated = request.json_object().get("deprecated", old["deprecated"])
     return json_response(store.save("skills", {**_skill_form(request), "deprecated": bool(deprecated), **service_fields}))
