@@ -198,6 +198,35 @@ def test_overlap_is_the_task_s_or_with_allow_defaults_the_pool_s(api: RawClient)
     assert api.post("/v1/tasks", valid_task(pool_id), allow_defaults="true").json()["overlap"] == 2
 
 
+SUITES, TASKS = "default_overlap_for_new_task_suites", "default_overlap_for_new_tasks"
+# the pool's defaults -> the overlap of a task, or its error
+DEFAULTS: list[tuple[dict[str, Any], Any]] = [
+    ({SUITES: 5, TASKS: 3}, 3),
+    ({TASKS: 3}, 3),
+    # as in the pools of Toloka-Kit's executed notebooks
+    ({SUITES: 5}, 5),
+    ({SUITES: 5, TASKS: None}, 5),
+    ({}, "VALUE_REQUIRED"),
+    ({SUITES: None}, "VALUE_REQUIRED"),
+    ({SUITES: 0}, "VALUE_LESS_THAN_MIN"),
+    ({SUITES: 5, TASKS: 0}, "VALUE_LESS_THAN_MIN"),
+    ({SUITES: "5"}, "INTEGER_EXPECTED"),
+]
+
+
+@pytest.mark.parametrize(("defaults", "expected"), DEFAULTS)
+def test_tasks_take_the_pool_s_default_for_task_suites_where_it_is_the_only_one(
+    api: RawClient, defaults: dict[str, Any], expected: Any
+) -> None:
+    bare = {"pool_id": api.create_pool(defaults=defaults), **task(1)}
+    assert api.post("/v1/tasks", bare).json()["payload"]["overlap"]["code"] == "VALUE_REQUIRED"
+    response = api.post("/v1/tasks", bare, allow_defaults="true").json()
+    found = response["overlap"] if "overlap" in response else response["payload"]["overlap"]["code"]
+    assert found == expected
+    own = api.post("/v1/tasks", {**bare, "overlap": 2}, allow_defaults="true").json()
+    assert (own["overlap"], own["remaining_overlap"]) == (2, 2)
+
+
 WRONG = [
     ({"pool_id": "1"}, "pool_id", "ENTITY_DOES_NOT_EXIST"),
     ({"pool_id": None}, "pool_id", "VALUE_REQUIRED"),

@@ -54,6 +54,12 @@ def test_replacing_a_training_keeps_its_service_fields(api: RawClient) -> None:
     assert api.http.put(f"/v1/trainings/{row['id']}", json=form).json() == {**row, "private_name": "New"}
 
 
+def test_a_training_has_instructions_of_its_own_by_default(api: RawClient) -> None:
+    form = {name: value for name, value in FORM.items() if name != "inherited_instructions"}
+    response = api.post("/v1/trainings", {**form, "project_id": api.create_project()["id"]})
+    assert (response.status_code, response.json()["inherited_instructions"]) == (201, False)
+
+
 WRONG = [
     ({"project_id": "1"}, "project_id", "ENTITY_DOES_NOT_EXIST"),
     ({"private_name": None}, "private_name", "VALUE_REQUIRED"),

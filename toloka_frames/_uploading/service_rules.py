@@ -30,9 +30,11 @@ URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/)?/\S+")
 DECIMAL = re.compile(r"-?\d+(\.\d+)?")
 MAX_LATITUDE, MAX_LONGITUDE = 90, 180
 MAX_ORDER = 99_999.99999  # Toloka API, TaskSuite.issuing_order_override
+# the pool's defaults that apply, the first of them that it has; tasks take that of task suites in the pools of Toloka-Kit's
+# executed notebooks, which have no other
 DEFAULT_OVERLAPS = {
-    CREATE_TASKS: "default_overlap_for_new_tasks",
-    CREATE_TASK_SUITES: "default_overlap_for_new_task_suites",
+    CREATE_TASKS: ("default_overlap_for_new_tasks", "default_overlap_for_new_task_suites"),
+    CREATE_TASK_SUITES: ("default_overlap_for_new_task_suites",),
 }
 MESSAGES = {
     "ARRAY_EXPECTED": "is not a list",
@@ -112,7 +114,10 @@ def overlap_of(
         return None, False
     # a training has no defaults, and each of its tasks is given to every Toloker
     defaults = pool.get("defaults")
-    return (defaults.get(DEFAULT_OVERLAPS[kind]), False) if isinstance(defaults, dict) else (None, True)
+    if not isinstance(defaults, dict):
+        return None, True
+    given = (defaults.get(name) for name in DEFAULT_OVERLAPS[kind])
+    return next((overlap for overlap in given if overlap is not None), None), False
 
 
 def _overlap_fault(overlap: Any, is_infinite: bool) -> Finding | None:

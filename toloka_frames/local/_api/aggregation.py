@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from toloka_frames.local._api.operations import begin_operation, finish_operation
+from toloka_frames.local._api.pool_lifecycle import find_pool, get_pool
 from toloka_frames.local._base.errors import conflict, does_not_exist, field_error, invalid
 from toloka_frames.local._base.responses import Response, json_response
 
@@ -26,7 +27,7 @@ _ALGORITHMS = ("DAWID_SKENE", "WEIGHTED_DYNAMIC_OVERLAP")
 
 def aggregate_pool(store: Store, request: ApiRequest) -> Response:
     """Respond with 202 and an operation, whose id the aggregated solutions will have; 409 while the pool is open."""
-    form, pool = _form(store, request), store.get("pools", str(request.json_object()["pool_id"]))
+    form, pool = _form(store, request), get_pool(store, str(request.json_object()["pool_id"]))
     if pool["status"] == "OPEN":
         raise conflict("ASSIGNMENTS_AGGREGATION_DENIED", f"Pool {pool['id']} is open: close it first")
     return begin_operation(store, "SOLUTION.AGGREGATE", _parameters(store, form, pool), "aggregate", {"form": form})
@@ -43,7 +44,7 @@ def _form(store: Store, request: ApiRequest, *required: str) -> Row:
     skill_id = form.get("answer_weight_skill_id")
     if form["type"] == "WEIGHTED_DYNAMIC_OVERLAP" and (skill_id is None or store.find("skills", skill_id) is None):
         errors["answer_weight_skill_id"] = field_error("VALUE_REQUIRED" if skill_id is None else "ENTITY_DOES_NOT_EXIST")
-    if store.find("pools", form["pool_id"]) is None:
+    if find_pool(store, form["pool_id"]) is None:
         errors["pool_id"] = field_error("ENTITY_DOES_NOT_EXIST")
     if errors:
         raise invalid(errors)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.operations import begin_operation, finish_operation
+from toloka_frames.local._api.pool_lifecycle import find_pool
 from toloka_frames.local._base.errors import field_error, invalid, invalid_field
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp
 
 if TYPE_CHECKING:
     from toloka_frames.local._api.request import ApiRequest
@@ -31,11 +33,17 @@ _ASSIGNMENT_METRICS = {
     ),
     "estimated_assignments_count": "count(*)",
 }
-_TASK_METRICS = {
-    "real_tasks_count": "count(*) FILTER (WHERE body -> '$.known_solutions' IS NULL)",
-    "completion_percentage": (
-        "CAST(coalesce(100 * (1 - 1.0 * sum(body ->> '$.remaining_overlap') / sum(overlap)), 0) AS INTEGER)"
-    ),
+# what Tolokers are to do in a pool: its tasks without control tasks, or the requester's task suites, and the tasks of each
+_WORK = """(
+    SELECT 1 AS tasks, body FROM tasks WHERE pool_id = :pool AND body -> '$.known_solutions' IS NULL
+    UNION ALL
+    SELECT (SELECT count(*) FROM json_each(body, '$.tasks') WHERE value -> '$.known_solutions' IS NULL), body
+    FROM task_suites WHERE pool_id = :pool AND NOT body ->> '$.mixed')"""
+_ASSIGNMENTS = "assignments WHERE pool_id = :pool"
+_DONE_SHARE = "1 - 1.0 * sum(body ->> '$.remaining_overlap') / sum(body ->> '$.overlap')"
+_WORK_METRICS = {
+    "real_tasks_count": "coalesce(sum(tasks), 0)",
+    "completion_percentage": f"CAST(coalesce(100 * ({_DONE_SHARE}), 0) AS INTEGER)",
 }
 # metrics whose result is an object that also says how exact the value is
 _ESTIMATES = frozenset({"completion_percentage", "estimated_assignments_count"})
@@ -58,11 +66,11 @@ def _check(store: Store, metric: Json) -> FieldErrors:
     if not isinstance(metric, dict):
         return {"request": field_error("OBJECT_EXPECTED")}
     errors: FieldErrors = {}
-    if metric.get("name") not in _ASSIGNMENT_METRICS | _TASK_METRICS:
+    if metric.get("name") not in _ASSIGNMENT_METRICS | _WORK_METRICS:
         errors["name"] = field_error("UNKNOWN_ENUM_VALUE")
     if metric.get("subject") != "POOL":
         errors["subject"] = field_error("UNKNOWN_ENUM_VALUE")
-    if store.find("pools", metric.get("subject_id")) is None:
+    if find_pool(store, metric.get("subject_id")) is None:
         errors["subject_id"] = field_error("ENTITY_DOES_NOT_EXIST")
     if metric.get("name") == "active_workers_by_filter_count" and not isinstance(metric.get("interval_hours"), int):
         errors["interval_hours"] = field_error("INTEGER_EXPECTED")
@@ -72,13 +80,15 @@ def _check(store: Store, metric: Json) -> FieldErrors:
 def find_figures(store: Store, job: DueJob) -> None:
     """Finish an operation: compute its metrics."""
     metrics = job.argument["asked"]
-    results = [{"request": metric, "result": _compute(store, metric), "finished": True} for metric in metrics]
+    # an instant, as in the recorded answers of Toloka-Kit's metrics
+    finished = format_timestamp(job.at)
+    results = [{"request": metric, "result": _compute(store, metric), "finished": finished} for metric in metrics]
     finish_operation(store, job, details={"value": results})
 
 
 def _compute(store: Store, metric: Row) -> float | Row:
     name = metric["name"]
-    table, expressions = ("tasks", _TASK_METRICS) if name in _TASK_METRICS else ("assignments", _ASSIGNMENT_METRICS)
-    sql = f"SELECT {expressions[name]} FROM {table} WHERE pool_id = :pool"  # noqa: S608  # no names from requests
+    table, expressions = (_WORK, _WORK_METRICS) if name in _WORK_METRICS else (_ASSIGNMENTS, _ASSIGNMENT_METRICS)
+    sql = f"SELECT {expressions[name]} FROM {table}"  # noqa: S608  # no names from requests
     [(value,)] = store.select(sql, {"pool": int(metric["subject_id"]), "hours": metric.get("interval_hours")})
     return {"value": value, "infinite": False, "approximate": False} if name in _ESTIMATES else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from toloka_frames.local._api.list_query import FilterKind, ListSpec
+from toloka_frames.local._api.trainings import TRAINING_BODY
 
 _CREATED = ("id", "created")
 _MAX_TASK_LIMIT = 100_000
@@ -31,6 +32,7 @@ TRAININGS = ListSpec(
     compared=(*_CREATED, "last_started"),
     sort_keys=(*_CREATED, "last_started"),
     max_limit=300,
+    body=TRAINING_BODY,
 )
 TASKS = ListSpec(
     "tasks",

@@ -1,12 +1,26 @@
-"""Create, replace and patch pools (Toloka API, Pools)."""
+"""Create, show, replace and patch pools (Toloka API, Pools).
+
+The id of a training is accepted, too: a training then has the fields of a pool, with the type TRAINING.
+"""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from toloka_frames.local._api.pool_lifecycle import check_not_archived, next_pool_id, service_fields, without_service_fields
-from toloka_frames.local._base.errors import conflict, field_error, invalid, invalid_field
+from toloka_frames.local._api.list_query import show_row
+from toloka_frames.local._api.pool_lifecycle import (
+    check_not_archived,
+    check_project,
+    get_pool,
+    is_training,
+    next_pool_id,
+    save_pool,
+    service_fields,
+    without_service_fields,
+)
+from toloka_frames.local._api.trainings import as_pool, replace_as_pool
+from toloka_frames.local._base.errors import field_error, invalid, invalid_field
 from toloka_frames.local._base.ids_and_timestamps import format_timestamp, parse_timestamp
 from toloka_frames.local._base.responses import Response, json_response
 
@@ -57,24 +71,33 @@ def add_pool(store: Store, form: Row, pool_id: str, at: float, **more: object) -
     return store.add("pools", row)
 
 
+def show_pool(store: Store, request: ApiRequest) -> Response:
+    """Respond with the pool, or with a training as a pool; 404 if there is neither."""
+    training = store.find("trainings", request.path_params["id"])
+    return json_response(as_pool(training)) if training else show_row(store, request, "pools")
+
+
 def replace_pool(store: Store, request: ApiRequest) -> Response:
     """Respond with 200 and the pool with its new settings; 409 for an archived pool."""
-    old = store.get("pools", request.path_params["id"])
+    old = get_pool(store, request.path_params["id"])
     check_not_archived(old)
+    if is_training(old):
+        return json_response(replace_as_pool(store, old, request.json_object()))
     form = _form(store, request)
     return json_response(store.save("pools", {**_DEFAULTS, **form, **service_fields(old)}))
 
 
 def patch_pool(store: Store, request: ApiRequest) -> Response:
     """Respond with 200 and the pool with its new priority; 409 without a body for an archived pool."""
-    old = store.get("pools", request.path_params["id"])
+    old = get_pool(store, request.path_params["id"])
     if old["status"] == "ARCHIVED":
         # not check_not_archived, because this 409 has an empty body
         return Response(409)
     priority = request.json_object("priority")["priority"]
     if not isinstance(priority, int) or not 0 <= priority <= _MAX_PRIORITY:
         raise invalid_field("priority", "VALUE_NOT_ALLOWED")
-    return json_response(store.save("pools", {**old, "priority": priority}))
+    new = save_pool(store, {**old, "priority": priority})
+    return json_response(as_pool(new) if is_training(new) else new)
 
 
 def _form(store: Store, request: ApiRequest) -> Row:
@@ -87,17 +110,8 @@ def _form(store: Store, request: ApiRequest) -> Row:
     errors |= check_project(store, form["project_id"])
     if errors:
         raise invalid(errors)
-    return without_service_fields(form)
-
-
-def check_project(store: Store, project_id: object) -> FieldErrors:
-    """Check that a project exists; raise ServiceError 409 if it is archived."""
-    project = store.find("projects", project_id)
-    if project is None:
-        return {"project_id": field_error("ENTITY_DOES_NOT_EXIST")}
-    if project["status"] == "ARCHIVED":
-        raise conflict("PROJECT_INAPPROPRIATE_STATUS", f"Project {project_id} is archived")
-    return {}
+    # by this field the store knows trainings
+    return {name: value for name, value in without_service_fields(form).items() if name != "training_tasks_in_task_suite_count"}
 
 
 def _form_errors(form: Row) -> FieldErrors:

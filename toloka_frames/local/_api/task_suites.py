@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from toloka_frames.local._api.bulk_create import BulkCreation
 from toloka_frames.local._api.overlaps import check_order
-from toloka_frames.local._api.pool_lifecycle import check_not_archived
+from toloka_frames.local._api.pool_lifecycle import check_not_archived, is_training
 from toloka_frames.local._api.tasks import (
     MAX_ASYNC_TASKS,
     MAX_SYNC_TASKS,
@@ -52,6 +52,8 @@ def _check_request(store: Store, objects: Sequence[Json], is_async: bool) -> Non
     check_size(tasks)
     for pool in existing_pools(store, objects):
         check_not_archived(pool)
+        if is_training(pool):
+            raise conflict("POOL_TASK_TYPE_CONFLICT", f"Pool {pool['id']} is a training: it takes tasks, not task suites")
         if pool.get("mixer_config"):
             raise conflict("POOL_TASK_TYPE_CONFLICT", f"Pool {pool['id']} has a mixer_config: it takes tasks, not task suites")
 

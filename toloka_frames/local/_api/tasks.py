@@ -9,7 +9,7 @@ import orjson
 
 from toloka_frames.local._api.bulk_create import BulkCreation, CheckedObject, not_an_object
 from toloka_frames.local._api.overlaps import check_overlap
-from toloka_frames.local._api.pool_lifecycle import check_not_archived, find_pool
+from toloka_frames.local._api.pool_lifecycle import check_not_archived, find_pool, is_training
 from toloka_frames.local._base.errors import conflict, field_error, too_large
 from toloka_frames.local._base.field_specs import check_number, check_values
 from toloka_frames.local._base.ids_and_timestamps import format_timestamp
@@ -50,10 +50,15 @@ class PoolSpecs:
     outputs: Spec
 
     def default_overlap(self, name: str) -> Row:
-        """Return the pool's default overlap; the tasks of a training have infinite overlap."""
-        if "defaults" not in self.pool:
+        """Return the pool's default overlap; the tasks of a training have infinite overlap.
+
+        Tasks take that of task suites where it is the only one, as in the pools of Toloka-Kit's executed notebooks.
+        """
+        if is_training(self.pool):
             return {"infinite_overlap": True}
-        return {"overlap": self.pool["defaults"].get(name)}
+        defaults: Row = self.pool["defaults"]
+        given = (defaults.get(default) for default in (name, "default_overlap_for_new_task_suites"))
+        return {"overlap": next((overlap for overlap in given if overlap is not None), None)}
 
 
 class PoolLookup:
@@ -88,8 +93,7 @@ def _check_request(store: Store, objects: Sequence[Json], is_async: bool) -> Non
     check_size(objects)
     for pool in existing_pools(store, objects):
         check_not_archived(pool)
-        # a training has no defaults and needs no mixer_config
-        if "defaults" in pool and not pool.get("mixer_config"):
+        if not is_training(pool) and not pool.get("mixer_config"):
             raise conflict("MIXER_CONFIG_REQUIRED", f"Pool {pool['id']} has no mixer_config: it takes task suites, not tasks")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from toloka_frames.local._api.pool_lifecycle import get_pool
 from toloka_frames.local._base.errors import invalid_field
 from toloka_frames.local._base.export_format import API_STATUSES, TIMESTAMPS
 from toloka_frames.local._base.ids_and_timestamps import sortable_timestamp
@@ -37,7 +38,7 @@ _BANNED = """SELECT user_id FROM user_restrictions WHERE scope IN ('SYSTEM', 'AL
 
 def export_assignments(store: Store, request: ApiRequest) -> Response:
     """Respond with the file, which has a line for each task; 400 for an invalid status, field or timestamp."""
-    pool = store.get("pools", request.path_params["pool_id"])
+    pool = get_pool(store, request.path_params["pool_id"])
     header = _header(store.get("projects", pool["project_id"])["task_spec"], request)
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\r\n")  # quotes cells that contain one of these

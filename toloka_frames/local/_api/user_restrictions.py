@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.list_query import ListSpec, list_rows
+from toloka_frames.local._api.pool_lifecycle import POOL
 from toloka_frames.local._api.users import check_user
 from toloka_frames.local._base.errors import conflict, field_error, invalid
 from toloka_frames.local._base.ids_and_timestamps import format_timestamp, parse_timestamp
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 _FIRST_ID = 163295269
 _SCOPE_FIELDS = {"SYSTEM": (), "ALL_PROJECTS": (), "PROJECT": ("project_id",), "POOL": ("pool_id",)}
-_TABLES = {"project_id": "projects", "pool_id": "pools"}
+_TABLES = {"project_id": ("projects",), "pool_id": POOL.tables}
 _MAX_COMMENT_LENGTH = 499
 
 
@@ -59,7 +60,7 @@ def _check(store: Store, form: Row) -> FieldErrors:
     for name in _SCOPE_FIELDS[form["scope"]]:
         if form.get(name) is None:
             errors[name] = field_error("VALUE_REQUIRED")
-        elif store.find(_TABLES[name], form[name]) is None:
+        elif not any(store.find(table, form[name]) for table in _TABLES[name]):
             errors[name] = field_error("ENTITY_DOES_NOT_EXIST")
     if len(str(form.get("private_comment") or "")) > _MAX_COMMENT_LENGTH:
         errors["private_comment"] = field_error("STRING_LENGTH_GREATER_THAN_MAX", _MAX_COMMENT_LENGTH)
