@@ -35,8 +35,9 @@ COLUMNS = {
     "share_right": "float64",
     "assignment_ids": "object",
 }
-MORE = {"type": "CHANGE_OVERLAP", "parameters": {"delta": 2, "open_pool": True}}
-SKILL = {"type": "SET_SKILL", "parameters": {"skill_id": "5", "skill_value": 1}}
+MORE = tf.change_overlap(2, open_pool=True)
+SKILL = tf.set_skill("5", 1)
+SHARE = tf.set_skill("5", "correct_answers_rate")
 OPERATORS = {"==": "EQ", "!=": "NE", ">": "GT", ">=": "GTE", "<": "LT", "<=": "LTE"}
 
 
@@ -253,8 +254,7 @@ def test_majority_votes_are_those_of_the_example_in_tolokas_guide() -> None:
         page(f"Toloker {number + 1}", number, labels={f"task {task}": row[number] for task, row in enumerate(VOTES)})
         for number in range(5)
     ]
-    share = {"type": "SET_SKILL_FROM_OUTPUT_FIELD", "parameters": {"skill_id": "5", "from_field": "correct_answers_rate"}}
-    votes = rule("MAJORITY_VOTE", "total_answers_count >= 3", share, answer_threshold=3)
+    votes = rule("MAJORITY_VOTE", "total_answers_count >= 3", SHARE, answer_threshold=3)
     skills = answers(pages).pipe(tf.replay_rules, votes).set_index("worker_id")["skill_value"]
     assert skills.astype(int).to_dict() == {f"Toloker {n}": value for n, value in enumerate((66, 33, 66, 33, 100), 1)}
 
@@ -345,16 +345,15 @@ def test_an_assignment_counts_for_the_first_ban_that_prevents_it() -> None:
 
 
 def test_a_skill_is_listed_when_it_changes_with_the_assignments_that_follow() -> None:
-    share = {"type": "SET_SKILL_FROM_OUTPUT_FIELD", "parameters": {"skill_id": "5", "from_field": "correct_answers_rate"}}
     pages = [page("a", minute, control=mark) for minute, mark in ((1, "+"), (3, "+"), (5, "-"), (7, "-"))]
-    events = answers(pages).pipe(tf.replay_rules, rule("GOLDEN_SET", "total_answers_count > 0", share))
+    events = answers(pages).pipe(tf.replay_rules, rule("GOLDEN_SET", "total_answers_count > 0", SHARE))
     assert events["skill_value"].round(2).tolist() == [100, 66.67, 50]
     assert events["skill_id"].tolist() == ["5"] * 3
     assert events["assignment_ids"].tolist() == [("a0001", "a0002"), ("a0003",), ()]
 
 
-@pytest.mark.parametrize("action", ["APPROVE_ALL_ASSIGNMENTS", "REJECT_ALL_ASSIGNMENTS"])
-def test_a_review_of_all_touches_what_waits_for_a_review(action: str) -> None:
+@pytest.mark.parametrize("action", [tf.approve_all(), tf.reject_all("Too many are wrong.")])
+def test_a_review_of_all_touches_what_waits_for_a_review(action: dict[str, Any]) -> None:
     pages = [
         page("a", 1, control="+"),  # accepted before
         page("a", 2, control="+", status="SUBMITTED"),
@@ -362,7 +361,7 @@ def test_a_review_of_all_touches_what_waits_for_a_review(action: str) -> None:
         page("a", 4, control="+", accepted=60),
         page("a", 5, control="+", status="SUBMITTED"),
     ]
-    events = answers(pages).pipe(tf.replay_rules, rule("GOLDEN_SET", "total_answers_count > 2", {"type": action}))
+    events = answers(pages).pipe(tf.replay_rules, rule("GOLDEN_SET", "total_answers_count > 2", action))
     assert events["assignment_ids"].tolist() == [("a0001", "a0003"), ("a0004",)]
 
 
@@ -455,6 +454,21 @@ def test_rules_are_taken_in_every_form(form: Callable[[Any], Any]) -> None:
     frame = answers(many_pages(3))
     pd.testing.assert_frame_equal(frame.pipe(tf.replay_rules, form(RULES)), frame.pipe(tf.replay_rules, RULES))
     pd.testing.assert_frame_equal(frame.pipe(tf.replay_rules, form([WRONG])), frame.pipe(tf.replay_rules, WRONG))
+
+
+def test_numbers_of_rules_can_be_text_as_in_examples_of_the_api() -> None:
+    frame = answers(many_pages(3))
+    texts = [
+        one
+        | {
+            "rules": [
+                part | {"conditions": [cond | {"value": str(cond["value"])} for cond in part["conditions"]]}
+                for part in one["rules"]
+            ]
+        }
+        for one in RULES
+    ]
+    pd.testing.assert_frame_equal(frame.pipe(tf.replay_rules, texts), frame.pipe(tf.replay_rules, RULES))
 
 
 def test_the_result_is_a_plain_frame() -> None:
@@ -591,24 +605,25 @@ BAD_RULES: dict[str, tuple[Any, str]] = {
     "none": (None, "There are no rules"),
     "text": ("GOLDEN_SET", "There are no rules"),
     "a rule without its collector": (GOOD, "collector_config is missing"),
-    "an unknown collector": (rule("GOLDEN_SETS", "x == 1"), "'GOLDEN_SETS' is no collector; the nearest is 'GOLDEN_SET'"),
+    "an unknown collector": (rule("GOLDEN_SETS", "x == 1"), "There is no collector 'GOLDEN_SETS'; the nearest is 'GOLDEN_SET'"),
     "an unknown statistic": (
         rule("GOLDEN_SET", "corect_answers_rate < 60"),
-        "'corect_answers_rate' is no condition of GOLDEN_SET; the nearest is 'correct_answers_rate'",
+        "has no condition 'corect_answers_rate'; the nearest is 'correct_answers_rate'",
     ),
-    "a statistic of another collector": (rule("INCOME", "fast_submitted_count > 1"), "is no condition of INCOME"),
+    "a statistic of another collector": (rule("INCOME", "fast_submitted_count > 1"), "has no condition 'fast_submitted_count'"),
     "an unknown operator": (
         WRONG | {"rules": [{"conditions": [{"key": "total_answers_count", "operator": "<"}]}]},
-        "'<' is no operator",
+        "has no operator '<'",
     ),
-    "a value that is no number": (rule("GOLDEN_SET", "correct_answers_rate < sixty"), "a number is needed, not 'sixty'"),
+    "a value that is no number": (rule("GOLDEN_SET", "correct_answers_rate < sixty"), "not 'sixty'"),
     "an unknown event": (rule("ASSIGNMENTS_ASSESSMENT", "assessment_event == REJECTED"), "the nearest is 'REJECT'"),
-    "a missing parameter": (rule("MAJORITY_VOTE", "total_answers_count > 1"), "answer_threshold is missing"),
-    "an unknown action": (rule("INCOME", INCOME, {"type": "BAN"}), "'BAN' is no action"),
+    "a missing parameter": (rule("MAJORITY_VOTE", "total_answers_count > 1"), "needs answer_threshold"),
+    "an unknown action": (rule("INCOME", INCOME, {"type": "BAN"}), "There is no action 'BAN'"),
     "a ban without a length": (
         rule("INCOME", INCOME, {"type": "RESTRICTION_V2", "parameters": {"scope": "POOL", "duration_unit": "DAYS"}}),
-        "duration is missing",
+        "needs a duration",
     ),
+    "an undocumented action": (rule("INCOME", INCOME, {"type": "CLEAN_COLLECTOR"}), "the API does not document what it does"),
     "captchas": (rule("CAPTCHA", "success_rate < 60"), "cannot be replayed: answers do not say which captchas"),
 }
 

@@ -167,7 +167,9 @@ def helpers(frame: pd.DataFrame) -> None:
     frame.pipe(tf.plot_over_time, "1D").set_title("Days")
     frame.pipe(tf.plot_agreement, "result").set_title("Agreement")
     tf.over_time(frame, 60)  # type: ignore[arg-type]
-    assert_type(frame.pipe(tf.replay_rules, [{"collector_config": {"type": "INCOME"}, "rules": []}]), pd.DataFrame)
+    assert_type(
+        frame.pipe(tf.replay_rules, [tf.rule("INCOME", "income_sum_for_last_24_hours > 1", tf.ban(days=1))]), pd.DataFrame
+    )
     assert_type(tf.compare([frame, frame], names=["a", "b"], bans=frame), pd.DataFrame)
     tf.cost(frame, by="month")  # type: ignore[arg-type]
 

@@ -37,14 +37,10 @@ class Collector(ABC):
     """Computes statistics from events.
 
     Attributes:
-        keys: The names of its statistics, which conditions use.
         needs_columns: The columns of answers that it needs beside those of every replay.
-        needs_parameters: The parameters that it needs, numbers.
     """
 
-    keys: ClassVar[tuple[str, ...]] = ()
     needs_columns: ClassVar[tuple[str, ...]] = ()
-    needs_parameters: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def __init__(self, parameters: Parameters) -> None: ...
@@ -64,11 +60,6 @@ class Collector(ABC):
 
 class GoldenSet(Collector):
     """Answers of workers to control and training tasks, the latest `history_size` of them."""
-
-    keys = (
-        *("total_answers_count", "correct_answers_rate", "incorrect_answers_rate"),
-        *("golden_set_answers_count", "golden_set_correct_answers_rate", "golden_set_incorrect_answers_rate"),
-    )
 
     def __init__(self, parameters: Parameters) -> None:
         self._all, self._control = _histories(parameters), _histories(parameters)
@@ -97,9 +88,6 @@ class MajorityVote(Collector):
 
     A task for which no answer has been given that often does not count.
     """
-
-    keys = ("total_answers_count", "correct_answers_rate", "incorrect_answers_rate")
-    needs_parameters = ("answer_threshold",)
 
     def __init__(self, parameters: Parameters) -> None:
         self._threshold = parameters["answer_threshold"]
@@ -146,7 +134,6 @@ class MajorityVote(Collector):
 class AnswerCount(Collector):
     """Accepted assignments of workers."""
 
-    keys = ("assignments_accepted_count",)
     needs_columns = ("ASSIGNMENT:accepted",)
 
     def __init__(self, parameters: Parameters) -> None:  # noqa: ARG002 -- as of all collectors
@@ -167,9 +154,7 @@ class AnswerCount(Collector):
 class SubmitTime(Collector):
     """Assignments that workers have submitted, the latest `history_size` of them, and how many of these in too short a time."""
 
-    keys = ("total_submitted_count", "fast_submitted_count")
     needs_columns = ("ASSIGNMENT:started",)
-    needs_parameters = ("fast_submit_threshold_seconds",)
 
     def __init__(self, parameters: Parameters) -> None:
         self._threshold = parameters["fast_submit_threshold_seconds"] * 1_000_000
@@ -192,7 +177,6 @@ class SubmitTime(Collector):
 class SkippedInRow(Collector):
     """Assignments that workers have skipped since they last submitted one."""
 
-    keys = ("skipped_in_row_count",)
     needs_columns = ("ASSIGNMENT:skipped",)
 
     def __init__(self, parameters: Parameters) -> None:  # noqa: ARG002 -- as of all collectors
@@ -215,7 +199,6 @@ class SkippedInRow(Collector):
 class AcceptanceRate(Collector):
     """Reviewed assignments of workers, the latest `history_size` of them."""
 
-    keys = ("total_assignments_count", "accepted_assignments_rate", "rejected_assignments_rate")
     needs_columns = ("ASSIGNMENT:accepted", "ASSIGNMENT:rejected")
 
     def __init__(self, parameters: Parameters) -> None:
@@ -242,7 +225,6 @@ class AcceptanceRate(Collector):
 class AssignmentsAssessment(Collector):
     """Assignments of task suites, by how they were reviewed."""
 
-    keys = ("pending_assignments_count", "accepted_assignments_count", "rejected_assignments_count", "assessment_event")
     needs_columns = ("ASSIGNMENT:task_suite_id", "ASSIGNMENT:accepted", "ASSIGNMENT:rejected")
 
     def __init__(self, parameters: Parameters) -> None:  # noqa: ARG002 -- as of all collectors
@@ -273,7 +255,6 @@ class AssignmentsAssessment(Collector):
 class Income(Collector):
     """Rewards of workers for assignments that were accepted in the last 24 hours."""
 
-    keys = ("income_sum_for_last_24_hours",)
     needs_columns = ("ASSIGNMENT:accepted", "ASSIGNMENT:reward")
 
     def __init__(self, parameters: Parameters) -> None:  # noqa: ARG002 -- as of all collectors
@@ -304,11 +285,6 @@ COLLECTORS: dict[str, type[Collector]] = {
     "ASSIGNMENTS_ASSESSMENT": AssignmentsAssessment,
     "INCOME": Income,
 }
-
-
-def is_number(value: Any) -> bool:
-    """Return whether a value is a number, and not a boolean."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class History:

@@ -16,7 +16,7 @@ from toloka_frames._frames.assignment_events import add_control_answers, add_lab
 from toloka_frames._frames.collectors import COLLECTORS
 from toloka_frames._frames.columns import check_columns
 from toloka_frames._frames.dollars import dollars
-from toloka_frames._frames.rules import RESTRICTIONS, REVIEWS, number_text, read_rules
+from toloka_frames._frames.rules import number_text, read_rules
 from toloka_frames._schema.pandas_values import as_text
 from toloka_frames._validation import check_frame
 
@@ -135,12 +135,7 @@ def replay_rules(answers: pd.DataFrame, rules: Any) -> pd.DataFrame:
         ...         "GOLDEN:result": ["cat", "cat", "cat"],
         ...     }
         ... )
-        >>> condition = {"key": "correct_answers_rate", "operator": "LT", "value": 60}
-        >>> ban = {"type": "RESTRICTION_V2", "parameters": {"scope": "PROJECT", "duration_unit": "PERMANENT"}}
-        >>> rule = {
-        ...     "collector_config": {"type": "GOLDEN_SET", "parameters": {}},
-        ...     "rules": [{"conditions": [condition], "action": ban}],
-        ... }
+        >>> rule = tf.rule("GOLDEN_SET", "correct_answers_rate < 60", tf.ban(permanent=True))
         >>> answers.pipe(tf.replay_rules, rule)[["worker_id", "reason", "assignments", "dollars"]]
           worker_id                     reason  assignments  dollars
         0      anna  correct_answers_rate = 50            1     0.02
@@ -238,9 +233,9 @@ class Replay:
 
     def _changes_something(self, outcome: Outcome, changed: Changed) -> bool:
         """Carry out an action, and return whether anything is different from before."""
-        if outcome.rule.action in RESTRICTIONS:
+        if outcome.rule.is_ban:
             return self._ban(outcome)
-        if outcome.rule.action in REVIEWS:
+        if outcome.rule.action in ("APPROVE_ALL_ASSIGNMENTS", "REJECT_ALL_ASSIGNMENTS"):
             pending = self._pending.pop((outcome.worker, outcome.assignment.pool), {})
             outcome.touched = list(pending.values())
             return bool(pending)
@@ -257,7 +252,10 @@ class Replay:
 
     def _set_skill(self, outcome: Outcome, changed: Changed) -> bool:
         parameters = outcome.rule.parameters
-        value = changed.statistics[parameters["from_field"]] if "from_field" in parameters else parameters["skill_value"]
+        value = parameters.get("skill_value")
+        if "from_field" in parameters:
+            # the API's document calls one of the rates "wrong"
+            value = changed.statistics[parameters["from_field"].replace("wrong", "incorrect")]
         key = (outcome.worker, str(parameters.get("skill_id")))
         if value is None or self._skills.get(key) == value:
             return False
@@ -330,7 +328,7 @@ def _summary(assignments: Sequence[Assignment], replay: Replay) -> dict[str, flo
     """Return counts of all submitted assignments, and of those that would exist."""
     submitted = [one for one in assignments if "submitted" in one.times]
     left = [one for one in submitted if one.id not in replay.gone]
-    banned = {outcome.worker for outcome in replay.outcomes if outcome.rule.action in RESTRICTIONS}
+    banned = {outcome.worker for outcome in replay.outcomes if outcome.rule.is_ban}
     return {
         "workers": len({one.worker for one in submitted}),
         "banned": len(banned),

@@ -1,15 +1,18 @@
-"""Read rules of quality control from the API's form, and check that answers are enough to replay them."""
+"""Read rules of quality control from the API's form, and tell which of them can be replayed from answers."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from toloka_frames._errors import InputError
-from toloka_frames._frames.collectors import COLLECTORS, Statistics, is_number
-from toloka_frames._validation import nearest_hint
+from toloka_frames._schema.form_values import NUMBER, number, refuse
+from toloka_frames._schema.quality_control import PERMANENT, RESTRICTIONS, UNDESCRIBED_ACTIONS, config_problems
+
+if TYPE_CHECKING:
+    from toloka_frames._frames.collectors import Statistics
 
 Json: TypeAlias = Mapping[str, Any]
 
@@ -21,16 +24,12 @@ OPERATORS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
     "LT": ("<", operator.lt),
     "LTE": ("<=", operator.le),
 }
-# collectors that answers are not enough for, and why
+# what answers are not enough for, and why
 NOT_REPLAYED = {
     "CAPTCHA": "answers do not say which captchas a Toloker has solved",
     "TRAINING": "answers in a pool do not say how a Toloker did in its training",
     "USERS_ASSESSMENT": "answers do not say when a Toloker has lost access to the pool",
-}
-RESTRICTIONS = ("RESTRICTION", "RESTRICTION_V2")
-REVIEWS = ("APPROVE_ALL_ASSIGNMENTS", "REJECT_ALL_ASSIGNMENTS")
-ACTIONS = (*RESTRICTIONS, *REVIEWS, "SET_SKILL", "SET_SKILL_FROM_OUTPUT_FIELD", "CHANGE_OVERLAP")
-SCOPES = ("POOL", "PROJECT", "ALL_PROJECTS")
+} | dict.fromkeys(UNDESCRIBED_ACTIONS, "the API does not document what it does")
 
 MINUTE = 60_000_000  # times are in microseconds
 UNITS = {"MINUTES": MINUTE, "HOURS": 60 * MINUTE, "DAYS": 24 * 60 * MINUTE}
@@ -67,11 +66,16 @@ class Rule:
         return f"{self.collector}: {' and '.join(map(str, self.conditions))}"
 
     @property
+    def is_ban(self) -> bool:
+        """Whether its action is a ban."""
+        return self.action in RESTRICTIONS
+
+    @property
     def microseconds(self) -> int | None:
-        """How long its restriction lasts; None if for ever."""
-        unit = self.parameters.get("duration_unit", "DAYS" if self.parameters.get("duration_days") else "PERMANENT")
-        duration = self.parameters.get("duration", self.parameters.get("duration_days"))
-        return None if unit == "PERMANENT" or duration is None else int(duration * UNITS[unit])
+        """How long a ban lasts; None if for ever."""
+        days = self.parameters.get("duration_days")
+        unit = self.parameters.get("duration_unit", "DAYS" if days else PERMANENT)
+        return None if unit == PERMANENT else int(self.parameters.get("duration", days) * UNITS[unit])
 
 
 @dataclass(frozen=True)
@@ -87,93 +91,65 @@ def read_rules(rules: Any) -> tuple[list[RuleConfig], list[str]]:
     """Return the rules that can be replayed, and for the others why they cannot.
 
     Raises:
-        InputError: If a rule has not the API's form, or none of them can be replayed.
+        InputError: If a rule is not valid, or none of them can be replayed.
     """
     configs = [_config(config) for config in _configs(rules)]
-    replayed = [config for config in configs if config.collector not in NOT_REPLAYED]
-    left_out = list(dict.fromkeys(config.collector for config in configs if config.collector in NOT_REPLAYED))
-    reasons = [f"A rule of {name} cannot be replayed: {NOT_REPLAYED[name]}." for name in left_out]
+    names = dict.fromkeys(name for config in configs for rule in config.rules for name in (rule.collector, rule.action))
+    reasons = [f"A rule of {name} cannot be replayed: {NOT_REPLAYED[name]}." for name in names if name in NOT_REPLAYED]
+    replayed = [one for config in configs if (one := _replayed(config)).rules]
     if not replayed:
         raise InputError(reasons[0] if reasons else "There are no rules.", column="rules", hint="" if reasons else HINT)
     return replayed, reasons
 
 
+def _replayed(config: RuleConfig) -> RuleConfig:
+    """Return a config with those of its rules that can be replayed."""
+    rules = [rule for rule in config.rules if rule.collector not in NOT_REPLAYED and rule.action not in NOT_REPLAYED]
+    return RuleConfig(config.collector, config.parameters, rules)
+
+
 def _configs(rules: Any) -> list[Any]:
-    """Return the list of configs of each form: of a pool, of its quality control, of a config, of a list."""
+    """Return the configs of a pool, of its quality control, of a list, or a single one."""
+    rules = rules.unstructure() if hasattr(rules, "unstructure") else rules  # an object of Toloka-Kit
     if isinstance(rules, Mapping):
         rules = rules.get("quality_control", rules)
     if isinstance(rules, Mapping):
         rules = rules.get("configs", [rules])
     if rules is None or isinstance(rules, str) or not isinstance(rules, Iterable):
         raise InputError("There are no rules.", column="rules", hint=HINT)
-    return list(rules)
+    return [config.unstructure() if hasattr(config, "unstructure") else config for config in rules]
 
 
 def _config(config: Any) -> RuleConfig:
+    """Return the rules of a config, which is checked first: afterwards each part is there."""
     collector = _part(config, "collector_config", Mapping)
-    name = _part(collector, "type", str)
-    _check_name("collector", name, [*COLLECTORS, *NOT_REPLAYED])
-    if name in NOT_REPLAYED:
-        return RuleConfig(name, {}, [])
-    parameters = collector.get("parameters") or {}
-    for needed in COLLECTORS[name].needs_parameters:
-        _part(parameters, needed, int | float)
-    return RuleConfig(name, parameters, [_rule(name, rule) for rule in _part(config, "rules", list | tuple)])
+    rules = _part(config, "rules", list | tuple)
+    refuse(config_problems(config))
+    name, parameters = str(collector["type"]), collector.get("parameters") or {}
+    return RuleConfig(name, parameters, [_rule(name, rule) for rule in rules])
 
 
 def _rule(collector: str, rule: Any) -> Rule:
-    conditions = [_condition(collector, condition) for condition in _part(rule, "conditions", list | tuple)]
+    conditions = _part(rule, "conditions", list | tuple)
     action = _part(rule, "action", Mapping)
-    name = _part(action, "type", str)
-    parameters = action.get("parameters") or {}
-    _check_name("action", name, ACTIONS)
-    _check_action(collector, name, parameters)
-    return Rule(collector, conditions, name, parameters)
+    parts = [Condition(one["key"], one["operator"], _value(one["value"])) for one in conditions]
+    return Rule(collector, parts, action["type"], action.get("parameters") or {})
 
 
-def _condition(collector: str, condition: Any) -> Condition:
-    key, name = _part(condition, "key", str), _part(condition, "operator", str)
-    _check_name(f"condition of {collector}", key, COLLECTORS[collector].keys)
-    _check_name("operator", name, OPERATORS)
-    value = condition.get("value")
-    if key == "assessment_event":
-        _check_name("assessment_event", value, ("ACCEPT", "ACCEPT_AFTER_REJECT", "REJECT"))
-    elif not is_number(value):
-        raise InputError(f"{key}: a number is needed, not {value!r}.", column="rules")
-    return Condition(key, name, value)
-
-
-def _check_action(collector: str, name: str, parameters: Json) -> None:
-    """Check the parameters that a replay reads."""
-    if name in RESTRICTIONS:
-        _check_name("scope", _part(parameters, "scope", str), SCOPES)
-        unit = parameters.get("duration_unit", "PERMANENT")
-        _check_name("duration_unit", unit, [*UNITS, "PERMANENT"])
-        if name == "RESTRICTION_V2" and unit != "PERMANENT":
-            _part(parameters, "duration", int | float)
-    if name == "SET_SKILL":
-        _part(parameters, "skill_value", int | float)
-    if name == "SET_SKILL_FROM_OUTPUT_FIELD":
-        _check_name(f"from_field of {collector}", _part(parameters, "from_field", str), COLLECTORS[collector].keys)
-    if name == "CHANGE_OVERLAP":
-        _part(parameters, "delta", int)
+def _value(value: Any) -> Any:
+    """Return the value of a condition; in examples of the API, numbers are text."""
+    found = float(value) if isinstance(value, str) and NUMBER.fullmatch(value) else number(value)
+    return value if found is None else found
 
 
 def _part(holder: Any, name: str, kind: Any) -> Any:
-    """Return a part of a rule, which must have this type."""
     value = holder.get(name) if isinstance(holder, Mapping) else None
-    if isinstance(value, bool) or not isinstance(value, kind):
+    if not isinstance(value, kind):
         found = f"{name} is missing" if value is None else f"{name} is {value!r}"
         raise InputError(f"A rule has not the API's form: {found}.", column="rules", hint=HINT)
     return value
 
 
-def _check_name(what: str, name: Any, known: Iterable[str]) -> None:
-    if name not in (names := list(known)):
-        hint = f"Known: {', '.join(names)}."
-        raise InputError(f"{name!r} is no {what}{nearest_hint(str(name), names)}.", column="rules", hint=hint)
-
-
 def number_text(value: Any) -> str:
     """Return a number of a rule as text: whole ones without a point, rates with at most two digits after it."""
-    return f"{round(value, 2):g}" if is_number(value) else str(value)
+    return f"{round(value, 2):g}" if number(value) is not None else str(value)
