@@ -20,6 +20,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import warnings
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,6 +42,7 @@ from toloka_frames.local._server.scheduler import run_due_jobs
 from toloka_frames.local._simulation import example_forms
 from toloka_frames.local._simulation.exports import load_export
 from toloka_frames.local._simulation.live_work import call_back_from_every_pool, send_to_every_pool, start_live_work
+from toloka_frames.local._simulation.not_simulated import not_simulated
 from toloka_frames.local._simulation.past_work import answer_pool
 from toloka_frames.local._simulation.work import Crowd
 from toloka_frames.local._store.store import Store
@@ -55,6 +57,11 @@ if TYPE_CHECKING:
     from toloka_frames._schema.row import Row
     from toloka_frames.local._simulation.workers import Worker
 
+
+_NOBODY_ADMITTED = (
+    "No worker may work on pool {}: bans, its filter or its training requirement admit none of them. "
+    "answer(training) lets workers with the same seed pass a training."
+)
 
 __all__ = ["Fault", "Faults", "LocalToloka", "Request"]
 
@@ -103,6 +110,7 @@ class LocalToloka:
         self._balance = balance
         self._live_speed = live_speed
         self._running: _RunningService | None = None
+        self._warned: set[str] = set()
         self._plan = FaultPlan()
         self.faults = Faults(self._plan)
 
@@ -315,6 +323,9 @@ class LocalToloka:
                 A value of a field of type `file` is bytes or a `pathlib.Path`, of `array_file` a list of them; it becomes an
                 attachment. By default, workers attach a small picture.
 
+        It warns once of each pool that uses what is not simulated (a list is on the page "Simulated Tolokers" of the docs), and
+        if bans, the pool's filter or its training requirement admit no worker.
+
         Returns:
             The number of assignments created; with `live` 0, because they come later.
 
@@ -331,10 +342,20 @@ class LocalToloka:
         crowd = Crowd(workers, accuracy, seed, dropouts)
         store = self._store_up_to_date()
         with store.transaction():
+            self._warn(not_simulated(store, pool_id), pool_id)
             if live:
                 start_live_work(store, pool_id, crowd, speed, solve)
                 return 0
-            return answer_pool(store, pool_id, crowd, solve)
+            work = answer_pool(store, pool_id, crowd, solve)
+        if not work.created and len(work.refused) == workers > 0:
+            warnings.warn(_NOBODY_ADMITTED.format(pool_id), stacklevel=2)
+        return work.created
+
+    def _warn(self, message: str, pool_id: str) -> None:
+        """Warn once of what a pool uses."""
+        if message and pool_id not in self._warned:
+            self._warned.add(pool_id)
+            warnings.warn(message, stacklevel=3)
 
     def attach(self, assignment_id: str, name: str, data: bytes, *, media_type: str = "application/octet-stream") -> str:
         """Attach a file to an assignment, as its Toloker would.

@@ -13,7 +13,6 @@ from toloka_frames.local._api import (
     app_batches,
     app_items,
     apps,
-    assignments,
     attachments,
     list_specs,
     messages,
@@ -26,6 +25,7 @@ from toloka_frames.local._api import (
     tsv,
     user_restrictions,
     users,
+    verdicts,
     webhooks,
 )
 from toloka_frames.local._api.bulk_create import create
@@ -95,7 +95,7 @@ def _task_routes() -> list[Route]:
         _route("POST", suites, partial(create, creation=SUITE_CREATION, rate_limit=RateLimit(SUITES_PER_MINUTE, 60, "MIN"))),
         *_overlap_routes(suites, "task_suites"),
         *_rows("/api/v1/assignments", list_specs.ASSIGNMENTS),
-        _route("PATCH", "/api/v1/assignments/{id}", assignments.judge_assignment),
+        _route("PATCH", "/api/v1/assignments/{id}", verdicts.judge_assignment),
         _route("GET", "/api/new/requester/pools/{pool_id}/assignments.tsv", tsv.export_assignments),
     ]
 

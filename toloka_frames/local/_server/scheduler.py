@@ -21,6 +21,7 @@ from toloka_frames.local._api.projects import archive_due_project
 from toloka_frames.local._api.task_suites import SUITE_CREATION
 from toloka_frames.local._api.tasks import TASK_CREATION
 from toloka_frames.local._api.user_bonuses import BONUS_CREATION
+from toloka_frames.local._simulation.auto_accept import auto_accept
 from toloka_frames.local._simulation.completion import close_completed
 from toloka_frames.local._simulation.live_work import live_work, pool_opened
 
@@ -51,6 +52,7 @@ _JOBS: dict[str, Callable[[Store, DueJob], None]] = {
     "live_work": live_work,
     "pool_opened": pool_opened,
     "close_completed": close_completed,
+    "auto_accept": auto_accept,
 }
 
 

@@ -47,7 +47,7 @@ def answer(store: Store, request: ApiRequest) -> Response:
 
 def _answer(store: Store, pool_id: str, crowd: Crowd, *, live: bool, speed: float) -> int:
     if not live:
-        return answer_pool(store, pool_id, crowd)
+        return answer_pool(store, pool_id, crowd).created
     start_live_work(store, pool_id, crowd, speed)
     return 0
 

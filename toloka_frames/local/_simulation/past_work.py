@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from toloka_frames.local._store.store import Row, Store
 
 
-def answer_pool(store: Store, pool_id: str, crowd: Crowd, solve: Solve | None = None) -> int:
-    """Let a crowd work on an open pool or training; return the number of assignments created.
+def answer_pool(store: Store, pool_id: str, crowd: Crowd, solve: Solve | None = None) -> Work:
+    """Let a crowd work on an open pool or training; return the work, which has ended.
 
     Inside of a transaction.
 
@@ -39,7 +39,7 @@ def answer_pool(store: Store, pool_id: str, crowd: Crowd, solve: Solve | None = 
         seconds = _work(store, pool, crowd, Clock(now, 1.0), answers).ended_at
     work = _work(store, pool, crowd, _clock(store, pool, seconds, now), answers)
     work.finish()
-    return work.created
+    return work
 
 
 def open_pool(store: Store, pool_id: str) -> Row:

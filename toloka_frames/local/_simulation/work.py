@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING
 from toloka_frames.local._api.assignments import assignment_row
 from toloka_frames.local._api.balance import balance, spend
 from toloka_frames.local._api.pool_lifecycle import set_closed
+from toloka_frames.local._api.quality_control import QualityControl
 from toloka_frames.local._api.task_suites import embedded_task, suite_row
 from toloka_frames.local._base import seeded_random
 from toloka_frames.local._base.ids_and_timestamps import format_timestamp
+from toloka_frames.local._simulation.auto_accept import schedule_auto_accept
 from toloka_frames.local._simulation.completion import has_active_assignments
+from toloka_frames.local._simulation.dynamic_overlap import DynamicOverlap
 from toloka_frames.local._simulation.issuing import Issuing
 from toloka_frames.local._simulation.training import Training, is_training
 from toloka_frames.local._simulation.workers import Worker, make_workers
@@ -87,6 +90,8 @@ class Work:
         self._is_live = is_live
         self.workers = make_workers(crowd.workers, crowd.accuracy, crowd.seed)
         self.issuing = Issuing(store, pool)
+        self._quality = QualityControl(store, pool)
+        self._dynamic = DynamicOverlap(store, pool, self.issuing) if pool.get("dynamic_overlap_config") else None
         self._training = Training(store, pool, answers) if is_training(pool) else None
         self._accepts = bool(self._training) or pool["auto_accept_solutions"]
         self._reward = 0.0 if self._training else pool["reward_per_assignment"]
@@ -96,6 +101,7 @@ class Work:
         self._idle: set[int] = set()
         self._active = 0
         self.created = 0
+        self.refused: set[str] = set()
         self.ended_at = 0.0
 
     def add_event(self, at: float, worker: int, page: ActivePage | None = None) -> None:
@@ -128,6 +134,7 @@ class Work:
     def finish(self, at: float | None = None) -> None:
         """Store the remaining overlaps, and close a pool that is complete: at `at`, by default at the end of the work."""
         self.issuing.save()
+        schedule_auto_accept(self._store, self._pool)
         if self.is_open and not self._training and self._is_complete():
             self._complete(self.ended_at if at is None else at)
 
@@ -150,6 +157,9 @@ class Work:
 
     def _next_page(self, worker: Worker, at: float) -> Page | None:
         if not self.is_open or (self._training and self._training.is_passed_by(worker.id)):
+            return None
+        if not self._quality.may_work(worker.id, self._clock.real(at)):
+            self.refused.add(worker.id)
             return None
         if self._is_short_of_money():
             self._close(at, "NOT_ENOUGH_BALANCE")
@@ -203,12 +213,26 @@ class Work:
         else:
             self._store.add("assignments", row)
         self.ended_at = at
-        if "submitted" in row:
-            if self._training:
-                self._training.record(worker.id, when)
-        else:
+        if "submitted" not in row:
             self.issuing.give_back(page.item_ids)
+            self._apply_rules(row["status"], row, at)
             self._wake(at)
+            return
+        if self._training:
+            self._training.record(worker.id, when)
+        raised = self._dynamic is not None and self._dynamic.record(row)
+        raised |= self._apply_rules("SUBMITTED", row, at)
+        if self._accepts:
+            raised |= self._apply_rules("ACCEPTED", row, at)
+        if raised:
+            self._wake(at)
+
+    def _apply_rules(self, kind: str, assignment: Row, at: float) -> bool:
+        """Apply quality control; return whether an overlap has been raised."""
+        raised = self._quality.record(kind, assignment, self._clock.real(at))
+        for item_id in raised:
+            self.issuing.add_overlap(item_id)
+        return bool(raised)
 
     def _ended(self, worker: Worker, page: ActivePage, when: float, accepted: float) -> Row:
         """Return the row of an assignment that ends."""
