@@ -36,6 +36,7 @@ SESSIONS = {
     ("kit_session.py", "sync"): CLIENT,
     ("kit_session.py", "async"): CLIENT,
     ("kit_streaming.py",): STREAMING,
+    ("kit_metrics.py",): ("collector",),
 }
 
 Script = tuple[str, ...]
