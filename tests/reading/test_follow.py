@@ -1,24 +1,37 @@
-"""`tf.follow` hands over each row of a growing list once, at any page size, with late rows, and across restarts and kills."""
+"""`tf.follow` hands over each row of a growing list once: with late rows, across restarts and kills, and until its end."""
 
 from __future__ import annotations
 
 import itertools
+import json
+import os
 import random
-from contextlib import aclosing
+import signal
+from collections import Counter
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import format_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from support.all_cases import ALL_CASES
+from support.forked_scripts import run_script
 from support.growing_list_server import GrowingList, GrowingRow
+from support.scripted_server import Scripted, reply
 from support.virtual_clock import loop_time, run_virtual, serve
 
 import toloka_frames as tf
 from toloka_frames._reading.follow import followed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from toloka_frames.local import LocalToloka
 
 
 ID, STATUS = "ASSIGNMENT:assignment_id", "ASSIGNMENT:status"
@@ -34,7 +47,24 @@ DEFAULTS: dict[str, Any] = {
     "progress": False,
 }
 MOST_ENDS = 5
-SEEDS = range(60) if ALL_CASES else range(5)
+DONE = timedelta(0)  # an end at once
+SEEDS = range(60) if ALL_CASES else range(4)  # the first cases find most faults
+
+
+def answered_pool(toloka: LocalToloka, **settings: Any) -> tf.Row:
+    """Return a pool that Tolokers have completed, with three assignments of five tasks each."""
+    client, pool = toloka.client(), toloka.example_pool()
+    client.update_pool(pool.id, pool | settings | {"auto_accept_period_day": 7})
+    images = pd.DataFrame({"image": [f"https://example.com/{number}.jpg" for number in range(5)]})
+    images.pipe(tf.create_tasks, client, pool, allow_defaults=True, open_pool=True, progress=False)
+    toloka.answer(pool)
+    return pool
+
+
+@pytest.fixture
+def assignments(toloka: LocalToloka, client: tf.AsyncTolokaClient) -> tf.Scan:
+    """A scan of three assignments with five tasks each."""
+    return client.get_assignments(answered_pool(toloka))
 
 
 class KilledError(Exception):
@@ -153,7 +183,7 @@ def test_after_kills_anywhere_a_broken_frame_comes_again_and_no_other_row_does(s
     whole = GrowingList(rows, closed=500.0)
     steps = [*(("request", number) for number in range(1, steps_of(whole, options)[0] + 1))]
     steps += [("body", number) for number in range(1, steps_of(whole, options)[1] + 1)]
-    for kind, number in steps if ALL_CASES else chance.sample(steps, min(len(steps), 6)):
+    for kind, number in steps if ALL_CASES else chance.sample(steps, min(len(steps), 3)):
         service, loop = GrowingList(rows, closed=500.0), Loop()
         if kind == "request":
             service.fault = lambda count, at=number: b"" if count == at else None
@@ -200,3 +230,250 @@ def test_100_000_rows_come_in_frames_of_about_a_page_and_only_the_ids_of_the_las
         batch_size=10_000,
     )
     assert ids_of(loop.done) == [row.id for row in rows]
+
+
+# -- Late rows
+
+
+def test_a_row_that_becomes_visible_later_than_lag_is_missed_and_within_it_is_not() -> None:
+    rows = [GrowingRow("1", {"created": 0.0}, late=90.0), GrowingRow("2", {"created": 59.0})]
+    missed = follow(GrowingList(rows, closed=60.0), until=tf.closed("1"), lag=30)
+    found = follow(GrowingList(rows, closed=60.0), until=tf.closed("1"), lag=timedelta(seconds=90))
+    assert (ids_of(missed.done), ids_of(found.done)) == (["2"], ["1", "2"])
+
+
+def test_rows_ahead_of_the_clock_hide_no_rows_of_now() -> None:
+    """A service whose clock is an hour behind its rows, and one whose rows lie in the future."""
+    rows = [GrowingRow("1", {"created": -HOUR}), *(GrowingRow(f"2{n}", {"created": n * 10.0}) for n in range(9))]
+    assert ids_of(follow(GrowingList(rows, clock_ahead=-HOUR), until=timedelta(minutes=5)).done) == [row.id for row in rows]
+
+
+def test_a_row_that_comes_into_its_state_again_is_handed_over_again(scripted: Scripted) -> None:
+    """The pool is opened a second time between two looks."""
+    pools = [{"id": "1", "status": "OPEN", "last_started": f"2026-01-0{day}T00:00:00"} for day in (1, 1, 2)]
+    scripted.answers = [page([pool]) for pool in pools]
+    frames = tf.follow(scripted.async_client().get_pools(status="OPEN"), every=0.01, until=requests_reach(scripted, 3), lag=0)
+    assert [frame["last_started"].dt.day.tolist() for frame in frames] == [[1], [2]]
+
+
+# -- The end
+
+
+def page(rows: list[dict[str, Any]], *, has_more: bool = False) -> bytes:
+    return reply({"items": rows, "has_more": has_more}, Date=format_datetime(datetime.now(UTC), usegmt=True))
+
+
+def requests_reach(scripted: Scripted, count: int) -> Callable[[], bool]:
+    return lambda: len(scripted.requests) >= count
+
+
+ENDS = {
+    "a pool that is closed": (tf.closed("1"), 100.0, 160.0),
+    "several pools": (tf.closed(["1", 1]), 100.0, 160.0),
+    "a pool that was closed before": (tf.closed(1), -61.0, 0.0),
+    "a time that has come": (datetime.now(UTC) - timedelta(days=1), None, 0.0),
+    "a time of another zone": (datetime.now(timezone(timedelta(hours=5))) - timedelta(days=1), None, 0.0),
+    "a time of pandas": (pd.Timestamp.now("UTC") - pd.Timedelta(days=1), None, 0.0),
+    "a time from now": (timedelta(seconds=90), None, 150.0),
+    "a time from now of pandas": (pd.Timedelta(seconds=90), None, 150.0),
+    "a function": (lambda: True, None, 60.0),
+    "a function of NumPy": (lambda: np.bool_(True), None, 60.0),
+}
+
+
+@pytest.mark.parametrize(("until", "closed", "end"), ENDS.values(), ids=ENDS)
+def test_the_last_look_begins_when_rows_of_before_the_end_are_visible(until: Any, closed: float | None, end: float) -> None:
+    row = GrowingRow("1", {"created": -1_000.0})
+    loop = follow(GrowingList([row], closed=closed), until=until, every=45)
+    assert loop.done == [["1"]]
+    assert loop.ends == [pytest.approx(end, abs=2)]  # the Date header is cut to a second
+
+
+def test_without_lag_the_last_look_begins_at_once() -> None:
+    loop = follow(GrowingList([GrowingRow("1", {"created": 0.0})], closed=100.0), until=tf.closed("1"), lag=0, every=60)
+    assert loop.ends == [120.0]
+
+
+def test_a_pool_that_the_body_opens_again_is_followed_to_its_end() -> None:
+    rows = [GrowingRow("1", {"created": 10.0}), GrowingRow("2", {"created": 500.0})]
+    service = GrowingList(rows, closed=20.0)
+
+    def open_again(frame: int) -> None:
+        service.closed = 1_000.0 if frame == 1 else service.closed
+
+    loop = follow(service, Loop(open_again), until=tf.closed("1"), every=200)
+    assert loop.done == [["1"], ["2"]]
+
+
+def test_a_function_may_use_a_client(client: tf.AsyncTolokaClient, pool_id: str) -> None:
+    frames = tf.follow(client.get_tasks(pool_id), until=lambda: tf.run(client.get_pool(pool_id)).status == "CLOSED", lag=0)
+    assert list(frames) == []
+
+
+# -- Cursors
+
+
+def test_the_same_call_again_finds_nothing_new(assignments: tf.Scan, tmp_path: Path) -> None:
+    first, again = (list(tf.follow(assignments, cursor=tmp_path / "c.json", until=DONE, lag=0)) for _ in range(2))
+    assert (len(first), again) == (1, [])
+    assert [file.name for file in tmp_path.iterdir()] == ["c.json"]
+
+
+@pytest.mark.parametrize("how", ["break", "error", "close"])
+def test_a_frame_whose_body_did_not_end_comes_again(assignments: tf.Scan, tmp_path: Path, how: str) -> None:
+    frame = leave(lambda: tf.follow(assignments, cursor=tmp_path / "c.json", until=DONE, lag=0), how)
+    (again,) = tf.follow(assignments, cursor=tmp_path / "c.json", until=DONE, lag=0)
+    pd.testing.assert_frame_equal(again, frame)
+
+
+def leave(frames: Callable[[], Any], how: str) -> pd.DataFrame:
+    """Leave a loop within its first body; return that body's frame."""
+    seen: list[pd.DataFrame] = []
+    if how == "close":
+        iterator = frames()
+        seen.append(next(iterator))
+        iterator.close()
+    else:
+        with suppress(KilledError):
+            for frame in frames():
+                seen.append(frame)
+                if how == "break":
+                    break
+                raise KilledError
+    (frame,) = seen
+    return frame
+
+
+def test_a_broken_frame_comes_again_with_rows_that_have_left_its_status(toloka: LocalToloka, tmp_path: Path) -> None:
+    client, pool = toloka.client(), answered_pool(toloka, auto_accept_solutions=False)
+    submitted = client.get_assignments(pool, status="SUBMITTED")
+    for frame in tf.follow(submitted, cursor=tmp_path / "c.json", until=DONE, lag=0):
+        frame[[ID]].drop_duplicates().head(2).pipe(tf.accept_assignments, client, progress=False)
+        break
+    (again,) = tf.follow(submitted, cursor=tmp_path / "c.json", until=DONE, lag=0)
+    assert again[ID].tolist() == frame[ID].tolist()
+    assert set(again[STATUS]) == {"ACCEPTED", "SUBMITTED"}
+
+
+def test_two_followers_of_one_cursor_are_told(assignments: tf.Scan, tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    (tmp_path / "link.json").symlink_to(path)
+    frames = tf.follow(assignments, cursor=path, until=DONE, lag=0)
+    next(frames)
+    for other in (path, tmp_path / "link.json"):
+        with pytest.raises(tf.CursorError, match="in use by another"):
+            next(tf.follow(assignments, cursor=other, until=DONE, lag=0))
+    assert list(frames) == []
+
+
+OTHERS: dict[str, Callable[[tf.AsyncTolokaClient, str], tuple[Any, dict[str, Any]]]] = {
+    "another list": lambda client, pool: (client.get_tasks(pool), {}),
+    "another filter": lambda client, pool: (client.get_assignments(pool, user_id="u"), {}),
+    "another pool": lambda client, pool: (client.get_assignments(int(pool) + 1), {}),
+    "another time": lambda client, pool: (client.get_assignments(pool), {"by": "submitted"}),
+    "a name": lambda client, pool: ({"answers": client.get_assignments(pool)}, {}),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+def test_a_cursor_of_something_else_is_refused_and_kept(
+    other: Callable[..., Any], assignments: tf.Scan, client: tf.AsyncTolokaClient, tmp_path: Path
+) -> None:
+    path = tmp_path / "c.json"
+    list(tf.follow(assignments, cursor=path, until=DONE, lag=0))
+    before = path.read_bytes()
+    scan, options = other(client, assignments._source.request.query["pool_id"])
+    with pytest.raises(tf.CursorError, match="the cursor of") as raised:
+        list(tf.follow(scan, cursor=path, until=DONE, lag=0, **options))
+    assert raised.value.path == path
+    assert path.read_bytes() == before
+
+
+def test_a_cursor_of_another_account_is_refused(tmp_path: Path) -> None:
+    service, options = GrowingList([GrowingRow("1", {"created": 0.0})]), {"cursor": tmp_path / "c", "until": timedelta(0)}
+    follow(service, **options)
+    service.account = "requester-2"
+    with pytest.raises(tf.CursorError, match="its account is 'requester-1', not 'requester-2'"):
+        follow(service, **options)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"format": 1}', '{"format": 1, "lists": {"": []}, "frame": null}', "\x00"]
+)
+def test_a_file_that_is_not_a_cursor_is_refused_and_kept(content: str, assignments: tf.Scan, tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_text(content)
+    with pytest.raises(tf.CursorError, match="is not a cursor"):
+        list(tf.follow(assignments, cursor=tmp_path / "c.json", until=DONE))
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("c.json", content)]
+
+
+def test_any_damage_of_a_cursor_is_an_error_of_ours_or_none(assignments: tf.Scan, tmp_path: Path) -> None:
+    """Each value of the file is replaced by values of other types."""
+    path = tmp_path / "c.json"
+    next(tf.follow(assignments, cursor=path, until=DONE))
+    whole = json.loads(path.read_text())
+    for keys in paths_of(whole):
+        for wrong in (None, 7, "x", [], {}, [7], {"x": 7}):
+            path.write_text(json.dumps(replaced(whole, keys, wrong)))
+            with suppress(tf.CursorError):
+                list(tf.follow(assignments, cursor=path, until=DONE, lag=0))
+
+
+def paths_of(value: Any) -> Iterator[tuple[Any, ...]]:
+    yield ()
+    if isinstance(value, dict):
+        for key, inner in list(value.items())[:8]:
+            yield from ((key, *path) for path in paths_of(inner))
+
+
+def replaced(value: Any, keys: tuple[Any, ...], new: Any) -> Any:
+    return new if not keys else value | {keys[0]: replaced(value[keys[0]], keys[1:], new)}
+
+
+# -- Exactly once
+
+CHAIN = """
+import os, pathlib, sys, pandas as pd, toloka_frames as tf
+url, token, pool, checks, home = sys.argv[1:]
+os.environ["XDG_DATA_HOME"] = home
+pathlib.Path(home, "pid").write_text(str(os.getpid()))
+client = tf.TolokaClient(token, url=url)
+answers = client.get_assignments(pool, batch_size=2)
+for frame in tf.follow(answers, by="submitted", cursor=f"{home}/c.json", until=tf.closed(pool), lag=0, progress=False):
+    tasks = pd.DataFrame({"image": frame["INPUT:image"] + "?" + frame["ASSIGNMENT:assignment_id"]})
+    tasks.pipe(tf.create_tasks, client, checks, allow_defaults=True, progress=False)
+    print(len(frame))
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_with_create_tasks_in_its_body_a_loop_killed_at_any_request_creates_each_row_once(
+    when: Any, toloka: LocalToloka, tmp_path: Path
+) -> None:
+    pool, checks = answered_pool(toloka), toloka.example_pool()
+    whole = tmp_path / "whole"
+    requests = run_chain(toloka, pool, toloka.example_pool(), whole)
+    numbers = range(1, requests + 1)
+    for number in numbers if ALL_CASES else random.Random(when).sample(numbers, 2):  # noqa: S311 -- repeatable
+        home = tmp_path / f"{number}"
+        toloka.faults.call("* /*", partial(kill_process_of, home), when=when, nth=number)
+        checks = toloka.example_pool()
+        run_chain(toloka, pool, checks, home)
+        toloka.faults.clear()
+        run_chain(toloka, pool, checks, home)
+        created = Counter(toloka.client().get_tasks(checks).to_dataframe()["INPUT:image"])
+        assert len(created) == len(toloka.client().get_assignments(pool).to_dataframe())
+        assert set(created.values()) == {1}
+
+
+def kill_process_of(home: Path, _: object) -> None:
+    os.kill(int((home / "pid").read_text()), signal.SIGKILL)
+
+
+def run_chain(toloka: LocalToloka, pool: tf.Row, checks: tf.Row, home: Path) -> int:
+    """Run the loop in a process of its own, until its end or until it is killed; return the number of its requests."""
+    home.mkdir(exist_ok=True)
+    before = len(toloka.requests)
+    done = run_script(CHAIN, toloka.url, toloka.token, pool.id, checks.id, home)
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return len(toloka.requests) - before

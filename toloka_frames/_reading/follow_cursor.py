@@ -64,7 +64,9 @@ class Cursor:
         if self._path is not None and self._lock is not None:
             with _as_cursor_error(self._path):
                 if not self._lock.acquire():
-                    hint = "Wait until that call ends, or use another file."
+                    hint = (
+                        "Wait until that loop ends. One of this process that was left ends with its iterator: frames.close()."
+                    )
                     raise CursorError(f"{self._path} is in use by another tf.follow.", path=self._path, hint=hint)
             try:
                 self._load(self._path)
