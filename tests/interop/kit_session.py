@@ -213,6 +213,11 @@ def trainings(s: Session) -> None:
     assert (made.infinite_overlap, made.known_solutions[0].correctness_weight) == (True, Decimal(1))
     assert s.client.open_training(training.id).is_open()
     assert s.client.close_training(training.id).is_closed()
+    # Toloka-Kit's notebooks open and close trainings as pools
+    assert s.client.get_pool(training.id).type == tk.Pool.Type.TRAINING
+    assert (s.client.open_pool(training.id).is_open(), s.client.get_training(training.id).is_open()) == (True, True)
+    assert len(s.client.get_assignments_df(training.id)) == 0
+    assert (s.client.close_pool(training.id).is_closed(), s.client.get_training(training.id).is_closed()) == (True, True)
     copy = s.client.clone_training(training.id)
     assert s.client.archive_training(training.id).is_archived()
     assert s.client.archive_training_async(training.id) is None
