@@ -67,7 +67,6 @@ def test_options_are_sent_next_to_the_items(apps: AppServer) -> None:
 
 
 INVALID: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
-    "no rows": ({"text": []}, {}, "no rows"),
     "an unknown field": ({"txet": ["a"]}, {}, "'text'"),
     "a required field is missing": ({"share": [0.5]}, {}, "'text' is required"),
     "a required value is missing": ({"text": ["a", None]}, {}, "rows 1"),

@@ -203,7 +203,13 @@ def test_an_invalid_progress_argument_leaves_no_file(toloka: LocalToloka, client
 
 FRAMES: dict[str, tuple[Any, dict[str, Any], str | None, tuple[int, ...], str]] = {
     "not a frame": ([{"image": IMAGES[0]}], {}, None, (), "not a list"),
-    "a frame of no rows": (with_images().head(0), {}, None, (), "no rows"),
+    "a misspelt field of no rows": (
+        pd.DataFrame({"INPUT:image": [], "GOLDN:result": []}),
+        {},
+        "GOLDN:result",
+        (),
+        "no meaning",
+    ),
     "a frame of no columns": (pd.DataFrame(index=[0, 1]), {}, None, (), "No column"),
     "two columns of one name": (pd.DataFrame([IMAGES], columns=["image", "image"]), {}, "image", (), "occur twice: ['image']"),
     "columns named by numbers": (pd.DataFrame([IMAGES]), {}, None, (), "not: [0, 1]"),

@@ -72,7 +72,6 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     "true": ({"user_id": ["u"], "amount": [True]}, "not an amount"),
     "an unknown column": ({"user_id": ["u"], "amount": [1.0], "private_coment": ["x"]}, "private_comment"),
     "the same twice": ({"user_id": ["u", "v", "u"], "amount": [1.0, 1.0, 1]}, "Rows 0 and 2"),
-    "no rows": ({"user_id": [], "amount": []}, "no rows"),
 }
 SILENT: list[tuple[dict[str, Any], str | None]] = [
     ({}, "public_title"),

@@ -237,7 +237,6 @@ INVALID: dict[str, tuple[Callable[..., Any], dict[str, Any], str]] = {
     "no assignment": (tf.accept_assignments, {"assignment_id": [None]}, "missing"),
     "an assignment twice": (tf.accept_assignments, {"assignment_id": ["a", "a"]}, "drop_duplicates"),
     "no comment": (tf.reject_assignments, {"assignment_id": ["a"]}, "needs a reason"),
-    "no rows": (tf.accept_assignments, {"assignment_id": []}, "no rows"),
 }
 
 

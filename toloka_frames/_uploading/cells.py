@@ -97,11 +97,9 @@ def column_roles(frame: pd.DataFrame, input_columns: Sequence[str] | None, *, ha
         has_pool: Whether the pool is given elsewhere; otherwise the frame needs a column `pool_id`.
 
     Raises:
-        InputError: If the frame is empty, or has a column without a role.
+        InputError: If the frame has a column without a role, or none of input values.
     """
     check_column_names(frame)
-    if not len(frame):
-        raise InputError("The frame has no rows, so there is nothing to create.")
     names = list(frame.columns)
     pool = None if has_pool else "pool_id"
     if pool is not None and pool not in names:

@@ -25,12 +25,10 @@ def read_columns(frame: Any, types: Mapping[str, str], required: Sequence[str]) 
         required: The columns that need a value in each row.
 
     Raises:
-        InputError: If `frame` is not a DataFrame or is empty, a column is unknown, or a required value is missing.
+        InputError: If `frame` is not a DataFrame, a column is unknown, or a required value is missing.
     """
     frame = check_frame(frame)
     check_column_names(frame)
-    if not len(frame):
-        raise InputError("The frame has no rows, so there is nothing to do.")
     for name in frame.columns:
         if name not in types:
             similar = nearest_hint(str(name), list(types))

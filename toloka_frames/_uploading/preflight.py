@@ -140,7 +140,7 @@ def preflight(
         are for code.
 
     Raises:
-        InputError: If an argument is not valid, or the frame has no rows or no column of input values, as in the upload.
+        InputError: If an argument is not valid, or the frame has no rows or no column of input values.
         ConfigurationError: If the service does not tell whose token it is.
         NotFound: If a pool or an app project does not exist.
         LedgerError: If the ledger cannot be used.
@@ -175,6 +175,8 @@ async def examined(
     """Return the report of `preflight`."""
     prepare = with_client_checked(_prepare_of(verb, arguments))
     fee = _checked_fee(fee)
+    if not len(check_frame(df)):
+        raise InputError("The frame has no rows, so there is nothing to check.")
     choose(arguments.get("progress", False))  # raises what the upload would raise
     _check_verb(verb, df, has_pool=bool(args) or "pool_id" in arguments)
     with collected_rejections() as rejections:

@@ -480,6 +480,11 @@ class FrameUpload(Upload):
         index: pd.Index[int] = rows.frame.index
         self._expect(rows.kind, len(index), range(len(index)), index)
 
+    async def _run(self) -> None:
+        # in a loop over frames, such as those of tf.follow, some have no rows
+        if len(self._rows.frame):
+            await super()._run()
+
     async def _run_with(self, ledger: Ledger, tracker: ProgressTracker) -> None:
         """Plan the rows, find them in the ledger or enter them there, and send what is not settled."""
         rows = self._rows
