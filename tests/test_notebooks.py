@@ -164,7 +164,10 @@ WATCH = (
 END = "tf.run(client.aclose()); toloka.close()"
 END_ALL = "client.close(); toloka.close()"
 LONG = 3_000
-ENDED = re.compile(r"(tasks|user bonuses): [\d,]+ of [\d,]+ rows · (done|failed) in |pool \d+: complete · .* · waited ")
+ENDED = re.compile(
+    r"(tasks|user bonuses): [\d,]+ of [\d,]+ rows · (done|failed) in |assignments: [\d,]+ rows · done in |"
+    r"pool \d+: complete · .* · waited "
+)
 LARGEST_NOTEBOOK = 100_000
 PATIENCE_SECONDS = 4
 

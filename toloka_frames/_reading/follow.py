@@ -324,8 +324,8 @@ class Frames:
         await self._frames.aclose()
 
     def _report(self) -> Progress:
-        # rows come when Tolokers are done with them, so neither a rate nor a time left says anything
-        return replace(self._tracker.progress(), rate=0.0, seconds_left=None)
+        # rows come when Tolokers are done with them, so a rate, a time left and the sum of the waits say nothing
+        return replace(self._tracker.progress(), rate=0.0, seconds_left=None, waited={})
 
 
 class WithoutNames(Generic[T]):
