@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 from support.child_process import child_process
 from support.forked_scripts import run_script
@@ -96,6 +97,7 @@ WRONG_ARGUMENTS = {
     "no time": ["doctor", "--timeout", "0"],
     "endless time": ["doctor", "--timeout", "inf"],
     "a time that is text": ["doctor", "--timeout", "soon"],
+    "no speed": ["serve", "--answer", "--speed", "0"],
 }
 
 
@@ -192,6 +194,21 @@ def test_serve_responds_over_http_and_stops_on_ctrl_c(tmp_path: Path) -> None:
         assert tf.run(client.get_requester())["id"]
         assert interrupt(process) in (0, 130)
     assert list(tmp_path.iterdir()) == []
+
+
+@on_posix
+def test_serve_lets_tolokers_answer_every_open_pool(tmp_path: Path) -> None:
+    with serving(tmp_path, "--port", "0", "--answer", "--speed", "1000") as (process, _, client):
+        project = tf.run(client.create_project(PROJECT))
+        pool = tf.run(client.create_pool(tf.pool_form(project["id"], reward=0.02, overlap=3, real=5)))
+        frame = pd.DataFrame({"image": [f"https://example.com/{number}.jpg" for number in range(10)]})
+        frame.pipe(tf.create_tasks, client, pool["id"], allow_defaults=True, open_pool=True, progress=False)
+        assert (
+            tf.wait_pool(client, pool["id"], every=1, timeout=TIMEOUT_SECONDS, progress=False)["last_close_reason"]
+            == "COMPLETED"
+        )
+        assert len(client.get_assignments(pool["id"], status="ACCEPTED").to_dataframe()) == 30
+        assert interrupt(process) in (0, 130)
 
 
 @on_posix

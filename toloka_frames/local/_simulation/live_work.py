@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from toloka_frames.local._store.store import DueJob, Row, Store
 
 # how often workers without a page look for one, in real seconds
-_MIN_LOOK_SECONDS, _MAX_LOOK_SECONDS = 0.05, 1.0
+_MIN_LOOK_SECONDS, _MAX_LOOK_SECONDS = 0.02, 1.0
 # so that the event is due when its job is, however the time was rounded
 _ROUNDING_SECONDS = 0.001
 _EVERY_POOL = "live_work_on_every_pool"
@@ -132,7 +132,7 @@ def live_work(store: Store, job: DueJob) -> None:
     pool = find_pool(store, live.pool_id)
     if pool is None:
         return
-    until = _horizon(store)
+    until, is_now = _horizon(store)
     work = Work(store, pool, live.crowd, live.clock, Answers(store, pool, live.crowd.seed, _solve(store, live)), is_live=True)
     _add_events(store, work, live, job)
     work.run(live.clock.simulated(until))
@@ -143,14 +143,15 @@ def live_work(store: Store, job: DueJob) -> None:
     if work.is_open and live.crowd.workers:
         times.append(until + min(_MAX_LOOK_SECONDS, max(_MIN_LOOK_SECONDS, 1 / live.speed)))
     if times:
-        _schedule(store, live, min(times))
+        # not at once again, because requests are handled when no job is due
+        _schedule(store, live, max(min(times), time.time() + _MIN_LOOK_SECONDS) if is_now else min(times))
 
 
-def _horizon(store: Store) -> float:
-    """Return the time up to which a crowd may work: now, or the next job of another kind, which may change the pool."""
+def _horizon(store: Store) -> tuple[float, bool]:
+    """Return the time up to which a crowd may work, and whether that is now: another job before may change the pool."""
     [(at,)] = store.select("SELECT min(at) FROM agenda WHERE job != 'live_work'")
     now = time.time()
-    return now if at is None else min(now, at)
+    return (now, True) if at is None or at > now else (at, False)
 
 
 def _begin(store: Store, live: LiveCrowd) -> None:

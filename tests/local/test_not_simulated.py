@@ -1,0 +1,70 @@
+"""What is not simulated stands in one list, in the docs too, and answer() warns of it once."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from toloka_frames.local._simulation.not_simulated import NOT_SIMULATED
+
+if TYPE_CHECKING:
+    from support.raw_client import RawClient
+
+    from toloka_frames.local import LocalToloka
+
+PAGE = Path(__file__).parents[2] / "docs" / "simulation.md"
+MIXER = {"real_tasks_count": 1, "golden_tasks_count": 0, "training_tasks_count": 0}
+SKILL_INTERVALS = {
+    "scope": "POOL",
+    "distribution": "UNIFORM",
+    "window_days": 3,
+    "intervals": [{"from": 1, "to": 9, "frequency": 2}],
+}
+# the fields of a project and of a pool that use each of them
+USES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "dynamic_pricing_config": ({}, {"dynamic_pricing_config": {"type": "SKILL", "skill_id": "1", "intervals": []}}),
+    "speed_quality_balance": ({}, {"speed_quality_balance": {"type": "TOP_PERCENTAGE_BY_QUALITY", "percent": 10}}),
+    "mixer_config.golden_task_distribution_function": (
+        {},
+        {"mixer_config": {**MIXER, "golden_task_distribution_function": SKILL_INTERVALS}},
+    ),
+    "mixer_config.training_task_distribution_function": (
+        {},
+        {"mixer_config": {**MIXER, "training_task_distribution_function": SKILL_INTERVALS}},
+    ),
+    "mixer_config.min_golden_tasks_count": ({}, {"mixer_config": {**MIXER, "min_golden_tasks_count": 1}}),
+    "quality_control.checkpoints_config": (
+        {},
+        {"quality_control": {"configs": [], "checkpoints_config": {"real_settings": {"target_overlap": 5}}}},
+    ),
+    "training_config": ({}, {"training_config": {"training_skill_ttl_days": 3}}),
+    "assignments_issuing_type MAP_SELECTOR": ({"assignments_issuing_type": "MAP_SELECTOR"}, {}),
+    "assignments_automerge_enabled": ({"assignments_automerge_enabled": True}, {}),
+    "max_active_assignments_count": ({"max_active_assignments_count": 2}, {}),
+    "localization_config": ({"localization_config": {"default_language": "EN"}}, {}),
+}
+
+
+@pytest.mark.parametrize("name", USES)
+def test_answer_warns_once_of_what_is_not_simulated(toloka: LocalToloka, api: RawClient, name: str) -> None:
+    project, pool = USES[name]
+    pool_id = api.create_pool(api.create_project(**project), **{"mixer_config": MIXER, **pool})
+    api.create_tasks(pool_id, 1)
+    api.run_operation(f"/v1/pools/{pool_id}/open")
+    with pytest.warns(UserWarning, match=f"Pool {pool_id} uses .*{re.escape(name)}") as warned:
+        toloka.answer(pool_id, workers=1)
+    assert [Path(warning.filename) for warning in warned] == [Path(__file__)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        toloka.answer(pool_id)
+
+
+def test_each_of_them_is_tested_and_in_the_docs() -> None:
+    names = [name for name, _, _ in NOT_SIMULATED]
+    assert set(names) - set(USES) == {"retry_training_after_days"}
+    rows = re.findall(r"^\| `(.+)` \| (.+) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert rows == [(name, instead) for name, instead, _ in NOT_SIMULATED]
