@@ -21,7 +21,7 @@ from toloka_frames._schema.pandas_values import as_text
 from toloka_frames._validation import check_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from toloka_frames._frames.assignment_events import Assignment, Event
     from toloka_frames._frames.collectors import Changed, Collector
@@ -78,7 +78,7 @@ class Outcome:
         return is_longer and is_wider
 
 
-def replay_rules(answers: pd.DataFrame, rules: Any) -> pd.DataFrame:
+def replay_rules(answers: pd.DataFrame, rules: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Replay rules of quality control over answers in hand: what would they have done? No request is sent.
 
     Everything that happened to the assignments is taken in the order of time, and the rules are evaluated after each event, as
