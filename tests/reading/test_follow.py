@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import os
 import random
+import re
 import signal
 from collections import Counter
 from contextlib import aclosing, suppress
@@ -21,16 +23,23 @@ import pytest
 from support.all_cases import ALL_CASES
 from support.forked_scripts import run_script
 from support.growing_list_server import GrowingList, GrowingRow
+from support.leftovers import never_ends_on_our_loop
+from support.list_catalog import RESOURCES
 from support.scripted_server import Scripted, reply
 from support.virtual_clock import loop_time, run_virtual, serve
 
 import toloka_frames as tf
 from toloka_frames._reading.follow import followed
+from toloka_frames._reading.follow_times import followed_time
+from toloka_frames._reading.scan import ListRequest
+from toloka_frames._schema.columns import Column
+from toloka_frames._schema.lists import ASSIGNMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from toloka_frames._schema.lists import Resource
     from toloka_frames.local import LocalToloka
 
 
@@ -477,3 +486,242 @@ def run_chain(toloka: LocalToloka, pool: tf.Row, checks: tf.Row, home: Path) -> 
     done = run_script(CHAIN, toloka.url, toloka.token, pool.id, checks.id, home)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return len(toloka.requests) - before
+
+
+# -- Arguments
+
+
+KEYS = {
+    "projects": ["created"],
+    "pools": ["created", "last_started"],
+    "trainings": ["created", "last_started"],
+    "tasks": ["created"],
+    "task suites": ["created"],
+    "assignments": ["created", "submitted", "accepted", "rejected", "skipped", "expired"],
+    "aggregated solutions": [],
+    "attachments": ["created"],
+    "operations": ["submitted", "finished"],
+    "skills": ["created"],
+    "user skills": ["created", "modified"],
+    "user restrictions": ["created"],
+    "user bonuses": ["created"],
+    "message threads": ["created"],
+    "webhook subscriptions": ["created"],
+    "apps": [],
+    "app projects": ["created"],
+    "app items": ["created", "finished"],
+    "app batches": ["created"],
+}
+
+
+@pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
+def test_a_list_is_followed_by_the_times_that_it_can_be_filtered_and_sorted_by(resource: Resource) -> None:
+    request, keys = ListRequest(resource, {}, {}), KEYS[resource.name]
+    assert [key for key in resource.sort if is_accepted(request, key)] == keys
+    columns = {column.name: column for column in resource.columns if isinstance(column, Column)}
+    assert {str(columns[followed_time(request, key).column].type) for key in keys} <= {"timestamp[us, tz=UTC]"}
+    if keys:
+        assert followed_time(request, "created").key == ("submitted" if resource.name == "operations" else "created")
+
+
+def is_accepted(request: ListRequest, by: str) -> bool:
+    try:
+        return followed_time(request, by).key == by
+    except tf.InputError:
+        return False
+
+
+# the time of each combination of statuses; None where rows that come into them would be missed
+STATUSES = {
+    "ACTIVE": "created",
+    "SUBMITTED": "submitted",
+    "ACCEPTED": "accepted",
+    "REJECTED": "rejected",
+    "SKIPPED": "skipped",
+    "EXPIRED": "expired",
+    "SUBMITTED,ACCEPTED": "submitted",
+    "SUBMITTED,ACCEPTED,REJECTED": "submitted",
+    "ACTIVE,SUBMITTED": "created",
+    "ACTIVE,SUBMITTED,ACCEPTED,REJECTED,SKIPPED,EXPIRED": "created",
+    "ACCEPTED,REJECTED": None,
+    "SUBMITTED,SKIPPED": None,
+    "SKIPPED,EXPIRED": None,
+}
+
+
+@pytest.mark.parametrize(("statuses", "key"), STATUSES.items())
+@pytest.mark.parametrize("by", ["created", "submitted", "accepted", "rejected", "skipped", "expired"])
+def test_assignments_of_a_status_are_followed_by_the_time_at_which_they_come_into_it(
+    statuses: str, key: str | None, by: str
+) -> None:
+    request = ListRequest(ASSIGNMENTS, {}, {"pool_id": "1", "status": statuses})
+    if key is not None and by in ("created", key):
+        assert followed_time(request, by).key == key
+    else:
+        with pytest.raises(tf.InputError) as raised:
+            followed_time(request, by)
+        assert raised.value.hint
+
+
+REFUSED: dict[str, tuple[Callable[[tf.AsyncTolokaClient], Any], dict[str, Any], str, str]] = {
+    "no scan": (lambda client: client, {}, "scan", "tf.follow takes a Scan"),
+    "a frame": (lambda _: pd.DataFrame(), {}, "scan", "tf.follow takes a Scan"),
+    "a dict without scans": (lambda _: {}, {}, "scan", "a dict without scans"),
+    "a dict with something else": (lambda client: {"a": client}, {}, "scan", "tf.follow takes a Scan"),
+    "a list without a time": (lambda client: client.get_apps(), {}, "scan", "no time to follow them by"),
+    "a time of another list": (
+        lambda client: client.get_tasks("1"),
+        {"by": "submitted"},
+        "by",
+        "tasks can be followed by created",
+    ),
+    "a misspelt time": (lambda client: client.get_assignments("1"), {"by": "submited"}, "by", "the nearest is 'submitted'"),
+    "no time": (lambda client: client.get_tasks("1"), {"by": None}, "by", "can be followed by created"),
+    "a time of an unknown name": (lambda client: {"a": client.get_tasks("1")}, {"by": {"b": "created"}}, "by", "has 'b'"),
+    "a filter of another time": (
+        lambda client: client.get_assignments("1", submitted_gte="2026-01-01"),
+        {"by": "accepted"},
+        "submitted_gte",
+        "filtered by submitted_gte",
+    ),
+    "a filter that can change": (
+        lambda client: client.get_tasks("1", overlap_gt=3),
+        {},
+        "overlap_gt",
+        "filtered by overlap_gt",
+    ),
+    "a status without a time": (lambda client: client.get_pools(status="CLOSED"), {}, "status", "no single time"),
+    "no wait": (lambda client: client.get_tasks("1"), {"every": 0}, "every", "every=0"),
+    "an endless wait": (lambda client: client.get_tasks("1"), {"every": float("inf")}, "every", "every=inf"),
+    "a wait of None": (lambda client: client.get_tasks("1"), {"every": None}, "every", "every=None"),
+    "a wait of text": (lambda client: client.get_tasks("1"), {"every": "60"}, "every", "every='60'"),
+    "a negative lag": (lambda client: client.get_tasks("1"), {"lag": -1}, "lag", "lag=-1"),
+    "a lag of years": (lambda client: client.get_tasks("1"), {"lag": timedelta(days=366)}, "lag", "from 0 s to 365 days"),
+    "a lag of None": (lambda client: client.get_tasks("1"), {"lag": None}, "lag", "lag=None"),
+    "a time without a zone": (lambda client: client.get_tasks("1"), {"until": datetime(2026, 1, 1)}, "until", "time zone"),  # noqa: DTZ001
+    "no time at all": (lambda client: client.get_tasks("1"), {"until": pd.NaT}, "until", "until=NaT"),
+    "a number": (lambda client: client.get_tasks("1"), {"until": 3}, "until", "until=3 is not a condition"),
+    "text": (lambda client: client.get_tasks("1"), {"until": "2026-01-01"}, "until", "is not a condition"),
+    "empty as a number": (lambda client: client.get_tasks("1"), {"empty": 1}, "empty", "True or False"),
+    "a backend": (lambda client: client.get_tasks("1"), {"dtype_backend": "numpy"}, None, "dtype_backend"),
+    "a display": (lambda client: client.get_tasks("1"), {"progress": "card"}, None, "progress='card'"),
+    "a cursor in no folder": (lambda client: client.get_tasks("1"), {"cursor": "no/c.json"}, None, "does not exist"),
+    "a cursor elsewhere": (lambda client: client.get_tasks("1"), {"cursor": "s3://b/c"}, "path", "is a URL"),
+}
+
+
+@pytest.mark.parametrize(("scan", "options", "column", "message"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("follow_", [tf.follow, tf.aio.follow], ids=["ordinary", "async"])
+def test_wrong_arguments_are_refused_by_the_call_before_anything_is_sent(
+    follow_: Any, scan: Any, options: Any, column: str | None, message: str, scripted: Scripted
+) -> None:
+    with pytest.raises(tf.InputError, match=message) as raised:
+        follow_(scan(scripted.async_client()), **options)
+    assert column in (raised.value.column, None)
+    assert scripted.requests == []
+
+
+async def never() -> bool:
+    return True
+
+
+@pytest.mark.parametrize("until", [never, partial(never)])
+def test_a_condition_that_has_to_be_awaited_is_refused(until: Any, assignments: tf.Scan) -> None:
+    with pytest.raises(tf.InputError, match="until"):
+        list(tf.follow(assignments, until=until))
+
+
+# -- What is yielded
+
+
+@pytest.mark.parametrize("backend", [None, "numpy_nullable", "pyarrow"])
+def test_frames_are_those_of_to_dataframe(backend: Any, assignments: tf.Scan) -> None:
+    (frame,) = tf.follow(assignments, until=DONE, lag=0, dtype_backend=backend)
+    pd.testing.assert_frame_equal(frame, assignments.to_dataframe(dtype_backend=backend))
+    assert type(frame.index) is pd.RangeIndex
+    (first, second) = tf.follow(assignments, until=counting_to(2), every=0.01, lag=0, dtype_backend=backend, empty=True)
+    assert (len(second), second.dtypes.equals(assignments.to_dataframe(dtype_backend=backend).head(0).dtypes)) == (0, True)
+    pd.testing.assert_frame_equal(first, frame)
+
+
+def counting_to(looks: int) -> Callable[[], bool]:
+    numbers = itertools.count(1)
+    return lambda: next(numbers) >= looks
+
+
+def test_several_lists_are_followed_in_one_loop(toloka: LocalToloka, client: tf.AsyncTolokaClient, tmp_path: Path) -> None:
+    pool = answered_pool(toloka)
+    scans = {"tasks": client.get_tasks(pool), "answers": client.get_assignments(pool)}
+    options: dict[str, Any] = {"by": {"answers": "accepted"}, "cursor": tmp_path / "c.json", "until": tf.closed(pool), "lag": 0}
+    assert [(name, len(frame)) for name, frame in tf.follow(scans, **options)] == [("tasks", 5), ("answers", 15)]
+    assert [name for name, _ in tf.follow(scans, **options)] == []
+
+
+def test_frames_are_awaited_on_any_loop(assignments: tf.Scan, tmp_path: Path) -> None:
+    async def sizes() -> list[int]:
+        frames = tf.aio.follow(assignments, until=DONE, lag=0, cursor=tmp_path / "c.json")
+        return [len(frame) async for frame in frames]
+
+    assert (asyncio.run(sizes()), tf.run(sizes()), asyncio.run(sizes())) == ([15], [], [])
+
+
+@pytest.mark.parametrize("every", [np.int64(1), np.float32(0.01), 1, timedelta(milliseconds=10), pd.Timedelta("10ms")])
+def test_the_wait_is_any_number_or_timedelta(every: Any, assignments: tf.Scan) -> None:
+    assert len(list(tf.follow(assignments, every=every, until=counting_to(2), lag=np.float64(0)))) == 1
+
+
+# -- Stop, and errors
+
+
+def test_stop_ends_a_wait_at_once_and_keeps_the_cursor(assignments: tf.Scan, tmp_path: Path) -> None:
+    frames = tf.follow(assignments, cursor=tmp_path / "c.json", every=3_600, progress=stop_while_waiting)
+    next(frames)
+    with pytest.raises(KeyboardInterrupt):
+        next(frames)
+    assert list(tf.follow(assignments, cursor=tmp_path / "c.json", until=DONE, lag=0)) == []
+    assert never_ends_on_our_loop() == set()
+
+
+def stop_while_waiting(progress: tf.Progress) -> None:
+    if progress.state == "running" and "new rows" in progress.waiting:
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_cancelling_the_task_that_waits_ends_the_iteration(assignments: tf.Scan, tmp_path: Path) -> None:
+    async def cancelled() -> None:
+        frames = tf.aio.follow(assignments, cursor=tmp_path / "c.json", every=3_600)
+        await anext(frames)
+        waiting = asyncio.ensure_future(anext(frames))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(cancelled())
+    assert list(tf.follow(assignments, cursor=tmp_path / "c.json", until=DONE, lag=0)) == []
+    assert never_ends_on_our_loop() == set()
+
+
+def test_an_outage_raises_and_the_same_call_continues(toloka: LocalToloka, tmp_path: Path) -> None:
+    pool = answered_pool(toloka)
+    scan = toloka.client(retries=1).get_assignments(pool, batch_size=1)
+    toloka.faults.answer(503, "GET /v1/assignments", nth=2)
+    with pytest.raises(tf.ScanInterrupted) as raised:
+        list(tf.follow(scan, cursor=tmp_path / "c.json", until=DONE, lag=0))
+    assert raised.value.hint == "The frames before it were handed over: make the same call again to continue."
+    assert [len(frame) for frame in tf.follow(scan, cursor=tmp_path / "c.json", until=DONE, lag=0)] == [15]
+
+
+def test_progress_shows_the_rows_the_latest_and_what_is_waited_for(assignments: tf.Scan) -> None:
+    reports: list[tf.Progress] = []
+    list(tf.follow(assignments, every=0.2, until=counting_to(2), lag=0, progress=reports.append))
+    shown = [str(report) for report in reports]
+    assert shown[-1].startswith("assignments: 15 rows · done in ")
+    assert re.search(r" · the latest of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$", shown[-1])
+    assert [text for text in shown if "waiting for new rows" in text]
+
+
+def test_a_cursor_that_cannot_be_written_is_an_error_of_ours(assignments: tf.Scan, tmp_path: Path) -> None:
+    (tmp_path / "c.json.new").mkdir()
+    with pytest.raises(tf.CursorError, match="cannot be read or written"):
+        list(tf.follow(assignments, cursor=tmp_path / "c.json", until=DONE))
