@@ -166,10 +166,27 @@ def public_members(cls: type) -> list[object]:
     return [value for name, value in vars(cls).items() if callable(value) and not name.startswith("_")]
 
 
-def test_import_loads_no_package_that_only_some_calls_use() -> None:
-    lazy = {"ipywidgets", "IPython", "starlette", "uvicorn", "crowdkit", "matplotlib", "dask"}
-    # slow to import, and needed only by a request, an upload or a copy
-    lazy |= {"tenacity", "filelock", "platformdirs", "pyarrow.parquet", "pyarrow.fs"}
-    code = "import sys, toloka_frames; print(*sys.modules)"
+AT_START = {"_client", "_errors", "_reading", "_runtime", "_schema", "_transport", "_validation", "_version"}
+PACKAGES_AT_START = {"anyio", "httpx", "numpy", "pandas", "pyarrow", "sniffio", "typing_extensions"}
+
+
+def test_import_loads_the_clients_and_no_package_that_only_some_calls_use() -> None:
+    code = "import sys; before = {*sys.modules}; import toloka_frames; print(*{*sys.modules} - before)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert lazy & set(result.stdout.split()) == set()
+    loaded = result.stdout.split()
+    assert {name.split(".")[1] for name in loaded if name.startswith("toloka_frames.")} == AT_START
+    assert {name.split(".")[0] for name in loaded} & set(HOMES) <= PACKAGES_AT_START
+    assert {"pyarrow.csv", "pyarrow.dataset", "pyarrow.fs", "pyarrow.parquet", "sqlite3"} & set(loaded) == set()
+
+
+def test_type_checkers_see_what_is_imported_later() -> None:
+    code = ast.parse(Path(tf.__file__).read_text("utf-8"))
+    block = next(node for node in code.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    seen = {(node.module, name.name) for node in block.body if isinstance(node, ast.ImportFrom) for name in node.names}
+    later = {
+        (".".join(["toloka_frames", *([module] if module != names[0] else [])]), name)
+        for module, names in tf._LATER.items()
+        for name in names
+    }
+    assert seen == later
+    assert set(dir(tf)) >= set(tf.__all__)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from toloka_frames._errors import InputError
 from toloka_frames._runtime.event_loop import unknown_keyword
-from toloka_frames._schema.form_fields import pool_problems, project_problems
 from toloka_frames._transport.bodies import JsonObject, Unstructurable, as_json
 
 if TYPE_CHECKING:
@@ -56,11 +55,15 @@ def check_field_names(function: Callable[..., Any], names: Mapping[str, Any]) ->
 
 def checked_pool(_name: str, form: Any) -> Any:
     """Return the form of a pool; warn of names and values that the API does not have."""
+    from toloka_frames._schema.form_fields import pool_problems  # noqa: PLC0415 -- only calls with forms need its tables
+
     return _checked(form, "pool", pool_problems)
 
 
 def checked_project(_name: str, form: Any) -> Any:
     """Return the form of a project; warn of names and values that the API does not have."""
+    from toloka_frames._schema.form_fields import project_problems  # noqa: PLC0415 -- as above
+
     return _checked(form, "project", project_problems)
 
 

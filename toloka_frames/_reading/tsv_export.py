@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 
 from toloka_frames._errors import InputError
 from toloka_frames._schema.columns import EXTRA, TEXT, TIMESTAMP, Column
@@ -120,6 +119,8 @@ def read_export(body: bytes, columns: Sequence[Column]) -> pa.Table:
 
 def _read_cells(body: bytes) -> pa.Table:
     """Return all cells as text, empty ones as null, without the empty lines between assignments."""
+    import pyarrow.csv as pa_csv  # noqa: PLC0415 -- only an export needs it
+
     if not body.strip():
         return pa.table({})
     body = body if body.endswith(b"\n") else body + b"\n"  # Arrow's reader rejects a header without a line end

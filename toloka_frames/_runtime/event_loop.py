@@ -23,7 +23,6 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, cast, overload
 
-import nest_asyncio
 import sniffio
 
 from toloka_frames._errors import InputError, LoopError
@@ -361,6 +360,8 @@ def iterate_callers(items: AsyncIterator[T]) -> Iterator[T]:
     if not _is_in_a_loop():
         yield from iterate(items)
         return
+    import nest_asyncio  # noqa: PLC0415 -- only rows of the caller's loop need it
+
     loop = asyncio.get_running_loop()
     try:
         nest_asyncio.apply(loop)
