@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -448,6 +449,8 @@ def test_the_columns_have_their_dtypes_also_without_events(pages: list[Any]) -> 
         lambda rules: {"captcha_frequency": "LOW", "configs": rules},
         lambda rules: {"id": "7", "private_name": "A pool", "quality_control": {"configs": rules}},
         lambda rules: tf.Row({"quality_control": {"configs": rules}}),
+        lambda rules: SimpleNamespace(unstructure=lambda: {"configs": rules}),  # as objects of Toloka-Kit are
+        lambda rules: [SimpleNamespace(unstructure=lambda one=one: one) for one in rules],
     ],
 )
 def test_rules_are_taken_in_every_form(form: Callable[[Any], Any]) -> None:

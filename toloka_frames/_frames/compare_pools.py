@@ -52,7 +52,7 @@ def compare(
             `GOLDEN:` of the same fields.
         names: A name for each pool. By default the ids of the pools, or their numbers.
         bans: To count banned workers: column `user_id` (text), as `get_user_restrictions` returns it, or `worker_id`, as
-            `replay_rules` does. A ban of scope POOL counts for its `pool_id` only.
+            `replay_rules` does; those of the pools' project. A ban of scope POOL counts for its `pool_id` only.
 
     Returns:
         A row for each pool, with the names as index (named `pool`). Columns:
