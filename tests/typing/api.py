@@ -156,6 +156,9 @@ def local_service() -> None:
         assert_type(toloka.load_export("export.tsv"), str)
         assert_type(toloka.example_pool(control_tasks=1), tf.Row)
         assert_type(toloka.answer("1", workers=5), int)
+        assert_type(
+            toloka.answer("1", live=True, speed=60, solve=lambda task, worker: {"image": task.id, "who": worker.id}), int
+        )
 
 
 def helpers(frame: pd.DataFrame) -> None:

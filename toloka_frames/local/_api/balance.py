@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from toloka_frames.local._store.store import Store
 
-START = 1000.0
-
 
 def balance(store: Store) -> Decimal:
     """Return the balance in US dollars."""
-    return Decimal(store.setting("balance", str(START)))
+    return Decimal(store.find_setting("balance") or 0)
 
 
 def spend(store: Store, amount: float) -> None:
