@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from support.every_rule import every_rule
 
 import toloka_frames as tf
 from toloka_frames._schema.pool_filters import FILTER_KEYS
@@ -444,3 +445,18 @@ def test_what_the_service_returns_can_be_sent_back_without_a_warning(toloka: Loc
 def test_a_form_of_another_shape_is_left_to_the_call(form: Any, toloka: LocalToloka) -> None:
     with pytest.raises((tf.TolokaError, TypeError)):
         toloka.client().create_pool(form)
+
+
+def test_every_rule_is_taken_by_the_local_service_and_lets_tolokers_work(toloka: LocalToloka) -> None:
+    client = toloka.client()
+    skill = client.create_skill(name="Cats")
+    rules = json.loads(json.dumps(every_rule()).replace('"skill_id": "42"', f'"skill_id": "{skill.id}"'))
+    assert len(rules) > 800
+    form = tf.pool_form(client.create_project(tf.project_form(**CATS)), real=1, overlap=2, rules=rules)
+    pool = client.create_pool(form)
+    assert pool.quality_control == form["quality_control"]
+    images = pd.DataFrame({"image": [f"https://example.com/{number}.jpg" for number in range(3)]})
+    images.pipe(tf.create_tasks, client, pool.id, allow_defaults=True, open_pool=True, progress=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of rules that are not simulated
+        assert toloka.answer(pool.id) > 0

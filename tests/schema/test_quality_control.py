@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies
 
 import toloka_frames as tf
+from toloka_frames._schema.condition_text import parse_conditions
+from toloka_frames._schema.pool_filters import FILTER_KEYS
 from toloka_frames._schema.quality_control import ACTIONS, COLLECTORS, CONDITIONS, UNDESCRIBED_ACTIONS, config_problems
 
 # the conditions of each collector of Toloka-Kit 1.2.3 (`_compatible_conditions`)
@@ -241,3 +245,36 @@ DOCUMENTED: list[dict[str, Any]] = [
 @pytest.mark.parametrize("config", DOCUMENTED)
 def test_rules_of_the_documentation_have_no_problems(config: dict[str, Any]) -> None:
     assert list(config_problems(config)) == []
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "forms.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("collector", COLLECTORS)
+def test_the_page_of_forms_has_what_a_collector_has(collector: str) -> None:
+    known = COLLECTORS[collector]
+    parameters = [f"`{name}`" + (" (needed)" if name in known.required else "") for name in known.parameters]
+    cells = [f"`{collector}`", ", ".join(f"`{key}`" for key in known.conditions), ", ".join(parameters)]
+    assert f"| {' | '.join(cells)} | ".replace(" |  | ", " | | ") in PAGE
+
+
+@pytest.mark.parametrize("key", FILTER_KEYS)
+def test_the_page_of_forms_has_each_key_of_a_filter_with_its_values(key: str) -> None:
+    row = next(line for line in PAGE.splitlines() if line.startswith("| ") and f"`{key}`" in line)
+    assert ", ".join(FILTER_KEYS[key].kind.names) in row
+
+
+@pytest.mark.parametrize("key", ["correct_answers_rate", "assessment_event", "skill_id"])
+@given(data=strategies.data())
+def test_a_condition_can_be_written_with_any_spaces_in_words_or_signs(key: str, data: strategies.DataObject) -> None:
+    spaces = strategies.sampled_from([" ", "  ", "\t"])
+    signs = {sign: name for sign, name in OPERATORS.items() if name in CONDITIONS[key].operators}
+    sign = data.draw(strategies.sampled_from(sorted(signs)))
+    value = data.draw(strategies.sampled_from(CONDITIONS[key].names or range(101) if key != "skill_id" else ["2626"]))
+    written = data.draw(strategies.sampled_from([sign, signs[sign]]))
+    # signs need no spaces around them, words do
+    gaps = [data.draw(spaces if written.isalpha() else spaces | strategies.just("")) for _ in range(2)]
+    text = f"{key}{gaps[0]}{written}{gaps[1]}{value}"
+    assert [(part.key, part.operator, str(part.values[0])) for part in parse_conditions(f"{text} and {text}")] == [
+        (key, signs[sign], str(value))
+    ] * 2

@@ -56,7 +56,8 @@ class PoolCalls(BaseCalls):
         The call has no idempotency key: after `OutcomeUnknown`, check the list of pools before you call it again.
 
         Args:
-            pool: The pool as in the API; rewards in US dollars.
+            pool: The pool as in the API; rewards in US dollars. `tf.pool_form` returns one. The call warns of names and rules
+                that the API does not have, and sends them.
             tier: Where the pool's data is stored; None for the service's default.
 
         Returns:
@@ -67,17 +68,9 @@ class PoolCalls(BaseCalls):
             OutcomeUnknown: If the response was lost; the pool may have been created.
 
         Example:
-            >>> tuesday = {
-            ...     "project_id": project.id,
-            ...     "private_name": "Tuesday",
-            ...     "may_contain_adult_content": False,
-            ...     "will_expire": "2099-01-01T00:00:00",
-            ...     "reward_per_assignment": 0.05,
-            ...     "assignment_max_duration_seconds": 600,
-            ...     "auto_accept_solutions": True,
-            ...     "defaults": {"default_overlap_for_new_tasks": 3, "default_overlap_for_new_task_suites": 3},
-            ...     "mixer_config": {"real_tasks_count": 9, "golden_tasks_count": 1, "training_tasks_count": 0},
-            ... }
+            >>> tuesday = tf.pool_form(project.id, private_name="Tuesday", reward=0.05, overlap=3, real=9, golden=1)
+            >>> tuesday["defaults"]
+            {'default_overlap_for_new_tasks': 3, 'default_overlap_for_new_task_suites': 3}
             >>> client.create_pool(tuesday).status
             'CLOSED'
 
@@ -92,7 +85,7 @@ class PoolCalls(BaseCalls):
 
         Args:
             pool_id: The pool's id.
-            pool: The whole pool, as `get_pool` returns it, with your changes.
+            pool: The whole pool, as `get_pool` returns it, with your changes. Warnings are those of `create_pool`.
 
         Returns:
             The pool as it is now.

@@ -46,7 +46,8 @@ class ProjectCalls(BaseCalls):
         The call has no idempotency key: after `OutcomeUnknown`, check the list of projects before you call it again.
 
         Args:
-            project: The project as in the API; `task_spec` defines its input and output fields.
+            project: The project as in the API; `task_spec` defines its input and output fields. `tf.project_form` returns one.
+                The call warns of names and rules that the API does not have, and sends them.
 
         Returns:
             The new project, with its `id`.
@@ -56,17 +57,9 @@ class ProjectCalls(BaseCalls):
             OutcomeUnknown: If the response was lost; the project may have been created.
 
         Example:
-            >>> spec = {
-            ...     "input_spec": {"image": {"type": "url"}},
-            ...     "output_spec": {"result": {"type": "string", "allowed_values": ["cat", "dog"]}},
-            ...     "view_spec": {"type": "classic", "markup": "{{img src=image}}"},
-            ... }
-            >>> cats = {
-            ...     "public_name": "Cats",
-            ...     "public_description": "Is it a cat?",
-            ...     "assignments_issuing_type": "AUTOMATED",
-            ...     "task_spec": spec,
-            ... }
+            >>> cats = tf.project_form("Cats", inputs={"image": "url"}, outputs={"result": ["cat", "dog"]})
+            >>> cats["task_spec"]["output_spec"]
+            {'result': {'type': 'string', 'allowed_values': ['cat', 'dog']}}
             >>> client.create_project(cats).status
             'ACTIVE'
 
@@ -80,7 +73,7 @@ class ProjectCalls(BaseCalls):
 
         Args:
             project_id: The project's id.
-            project: The whole project, as `get_project` returns it, with your changes.
+            project: The whole project, as `get_project` returns it, with your changes. Warnings are those of `create_project`.
 
         Returns:
             The project as it is now.

@@ -107,18 +107,18 @@ def number(value: Any) -> float | None:
 
 def whole(minimum: int, maximum: float = float("inf")) -> ValueKind:
     """Return the kind of whole numbers within bounds."""
-    upper = f"from {minimum} to {maximum:,}" if maximum < float("inf") else f"of at least {minimum}"
-
-    def accepts(value: Any) -> bool:
-        found = number(value)
-        return found is not None and found.is_integer() and minimum <= found <= maximum
-
-    return ValueKind(f"a whole number {upper}", accepts)
+    bounds = f"from {minimum} to {maximum:,}" if maximum < float("inf") else f"of at least {minimum}"
+    return ValueKind(f"a whole number {bounds}", lambda value: is_whole(value) and minimum <= value <= maximum)
 
 
 def one_of(*values: str) -> ValueKind:
     """Return the kind of enumerated text."""
     return ValueKind(f"one of {', '.join(values)}", values.__contains__, EQUALITY, values)
+
+
+def _is_count(value: Any) -> bool:
+    found = number(value)
+    return found is not None and found.is_integer() and found >= 0
 
 
 def _is_percentage(value: Any) -> bool:
@@ -140,7 +140,7 @@ def _is_id(value: Any) -> bool:
     return _is_text(value) or is_whole(value)
 
 
-COUNT = whole(0)
+COUNT = ValueKind("a whole number of at least 0", _is_count)  # in conditions, whose numbers are often computed
 POSITIVE = whole(1)
 CHANGE = ValueKind("a whole number that is not 0", lambda value: is_whole(value) and value != 0)
 PERCENTAGE = ValueKind("a percentage, from 0 to 100, such as 60 for 60 %", _is_percentage)
