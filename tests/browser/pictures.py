@@ -137,6 +137,24 @@ PICTURES = (
         first=True,
     ),
     Picture(
+        "follow",
+        """
+        for frame in tf.follow(account.get_assignments(answered.id), by="submitted", until=pd.Timedelta("5s"), lag=20):
+            print(f"{len(frame):,} new answers")
+        """,
+        "late rows",
+    ),
+    Picture(
+        "follow-stopped",
+        """
+        threading.Timer(3, _thread.interrupt_main).start()
+        for frame in tf.follow(account.get_assignments(answered.id), by="submitted"):
+            print(f"{len(frame):,} new answers")
+        """,
+        "stopped",
+        first=True,
+    ),
+    Picture(
         "preflight",
         """
         quick.faults.clear()

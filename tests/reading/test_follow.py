@@ -717,7 +717,7 @@ def test_progress_shows_the_rows_the_latest_and_what_is_waited_for(assignments: 
     list(tf.follow(assignments, every=0.2, until=counting_to(2), lag=0, progress=reports.append))
     shown = [str(report) for report in reports]
     assert shown[-1].startswith("assignments: 15 rows · done in ")
-    assert re.search(r" · the latest of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$", shown[-1])
+    assert re.search(r" · latest row: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$", shown[-1])
     assert [text for text in shown if "waiting for new rows" in text]
 
 

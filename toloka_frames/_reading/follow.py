@@ -364,6 +364,8 @@ async def _frames(
                     with tracker.wait("your code"):
                         yield name, frame
     except BaseException as error:
+        if options.cursor:
+            tracker.note = " · ".join(filter(None, [tracker.note, "the same call continues"]))
         tracker.end("failed" if isinstance(error, Exception) else "stopped", error)
         raise
     else:
@@ -423,4 +425,4 @@ class _Run:
 
     def _note(self, rows: int, position: Position) -> None:
         self._tracker.rows += rows
-        self._tracker.note = f"the latest of {EPOCH + position.latest * MICROSECOND:%Y-%m-%d %H:%M:%S} UTC"
+        self._tracker.note = f"latest row: {EPOCH + position.latest * MICROSECOND:%Y-%m-%d %H:%M:%S} UTC"
