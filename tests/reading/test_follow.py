@@ -314,6 +314,22 @@ def test_a_pool_that_the_body_opens_again_is_followed_to_its_end() -> None:
     assert loop.done == [["1"], ["2"]]
 
 
+def test_rows_that_the_body_causes_in_a_list_of_the_same_look_are_followed(toloka: LocalToloka) -> None:
+    """The condition holds before and after the body: its pool was opened and completed meanwhile."""
+    client, first, second = toloka.client(), toloka.example_pool(), toloka.example_pool()
+    image = pd.DataFrame({"image": ["https://example.com/1.jpg"]})
+    image.pipe(tf.create_tasks, client, second, overlap=1, open_pool=True, progress=False)
+    toloka.answer(second)
+    scans = {"first": client.get_assignments(first), "second": client.get_assignments(second)}
+    names = []
+    for name, frame in tf.follow(scans, until=tf.closed([first, second]), lag=0, progress=False):
+        names += [name] * len(frame)
+        if name == "second":
+            image.pipe(tf.create_tasks, client, first, overlap=2, open_pool=True, progress=False)
+            toloka.answer(first)
+    assert names == ["second", "first", "first"]
+
+
 def test_a_function_may_use_a_client(client: tf.AsyncTolokaClient, pool_id: str) -> None:
     frames = tf.follow(client.get_tasks(pool_id), until=lambda: tf.run(client.get_pool(pool_id)).status == "CLOSED", lag=0)
     assert list(frames) == []

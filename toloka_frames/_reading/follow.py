@@ -111,8 +111,8 @@ def follow(
             create rows, such as `tf.create_tasks`, recognise that frame, so that all in all each row is created once.
         until: When to end: `tf.closed(pool_id)`; a function without arguments that returns True or False, called in another
             thread before each look; a datetime with a time zone; a timedelta from now. None never ends. Before the end, all
-            rows of until then are handed over. The condition is checked again after that, because the loop's body may have
-            opened a pool: if it does not hold any more, the loop goes on.
+            rows of until then are handed over. With a condition, the loop ends after a look that finds no rows: the body
+            of the loop may have opened a pool, and Tolokers may have completed it again.
         lag: How late a row can become visible, in seconds or as a timedelta. Each look requests the rows of this time before
             the latest one again and leaves out those that are known. The last look begins this long after `until` has begun to
             hold (for `tf.closed`, after the pool was closed): at most a minute of waiting by default. With 0 it begins at once;
@@ -392,13 +392,14 @@ class _Run:
         options, service = self._options, next(iter(self._lists.values())).source.service
         end = End(options.until, options.every, options.lag, service)
         while True:
-            look = await end.next_look()
+            look, had_rows = await end.next_look(), False
             for name in self._lists:
                 async with aclosing(self._look(name)) as frames:
                     async for frame in frames:
+                        had_rows |= len(frame) > 0
                         yield name, frame
-            # the loop's body may have opened a pool again
-            if look.is_last and (look := await end.next_look()).is_last:
+            # the loop's body may have opened a pool again, and Tolokers may have completed it since
+            if look.is_last and not (had_rows and end.depends_on_body) and (look := await end.next_look()).is_last:
                 return
             with self._tracker.wait("late rows" if look.is_draining else "new rows", look.seconds):
                 await asyncio.sleep(max(look.seconds, 0.0))

@@ -65,6 +65,11 @@ class End:
         self._deadline = self._clock() + _seconds_from_now(until) if isinstance(until, datetime | timedelta) else None
         self._held_since: float | None = None
 
+    @property
+    def depends_on_body(self) -> bool:
+        """Whether the loop's body can change the condition, and with it rows of before the end."""
+        return self._deadline is None
+
     async def next_look(self) -> NextLook:
         """Return whether a look that begins now is the last one."""
         held = await self._seconds_held()
