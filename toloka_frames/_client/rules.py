@@ -45,8 +45,7 @@ def rule(
     """Return a quality control rule: when the conditions on what a collector counts are met, the action is carried out.
 
     The rule is an element of `quality_control.configs` of a pool or a project, which `tf.pool_form(rules=[...])` fills. Names,
-    operators and values are checked against what the collector has. An action that the collector has in the API only with
-    others is refused, too.
+    operators and values are checked against what the collector has, and an action that does not fit it is refused.
 
     Args:
         collector: What is counted: `GOLDEN_SET` (answers to control tasks), `MAJORITY_VOTE`, `ASSIGNMENT_SUBMIT_TIME`,
