@@ -664,6 +664,8 @@ def test_a_column_that_a_rule_needs_is_missed(missing: str, rules: Any) -> None:
     with pytest.raises(tf.InputError, match="column") as refused:
         frame.pipe(tf.replay_rules, rules)
     assert missing.split(":", maxsplit=1)[0] in str(refused.value)
+    if missing.startswith("ASSIGNMENT:") and missing != "ASSIGNMENT:task_id":
+        assert f"get_assignments_df with field=[..., {missing!r}]" in str(refused.value)
 
 
 def test_without_rewards_nothing_is_said_of_money() -> None:

@@ -18,7 +18,7 @@ from toloka_frames._frames.summaries import POOL_ID, REWARD, control_answers
 from toloka_frames._schema.pandas_values import as_text, task_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 EventKind: TypeAlias = Literal["submitted", "accepted", "rejected", "skipped", "expired", "started"]
 # In this order where their times are equal: a worker takes the next page when the last one is submitted.
@@ -78,7 +78,7 @@ def read_assignments(answers: pd.DataFrame) -> list[Assignment]:
     Raises:
         InputError: If a column is missing, or a value is no timestamp or no amount of money.
     """
-    check_columns(answers, [ASSIGNMENT_ID, WORKER_ID, ASSIGNMENT_STATUS, f"ASSIGNMENT:{EVENT_KINDS[0]}"])
+    check_answers(answers, [ASSIGNMENT_ID, WORKER_ID, ASSIGNMENT_STATUS, f"ASSIGNMENT:{EVENT_KINDS[0]}"])
     rows = answers.dropna(subset=[ASSIGNMENT_ID, WORKER_ID]).drop_duplicates(ASSIGNMENT_ID)
     happened = {kind: _microseconds(rows, f"ASSIGNMENT:{kind}") for kind in EVENT_KINDS}
     statuses = _texts(rows, ASSIGNMENT_STATUS)
@@ -97,6 +97,13 @@ def read_assignments(answers: pd.DataFrame) -> list[Assignment]:
         for row, reward in enumerate(rewards)
     ]
     return sorted(assignments, key=lambda assignment: assignment.id)
+
+
+def check_answers(answers: pd.DataFrame, names: Sequence[str]) -> None:
+    """Check that answers have these columns, some of which are not in an export by default; errors as in `check_columns`."""
+    missing = [name for name in names if name not in answers.columns]
+    hint = "client.get_assignments(pool_id) has it; client.get_assignments_df with field=[..., {!r}]."
+    check_columns(answers, names, hint.format(missing[0]) if missing else "")
 
 
 def add_control_answers(answers: pd.DataFrame, assignments: Iterable[Assignment]) -> None:

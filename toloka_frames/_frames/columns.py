@@ -21,8 +21,13 @@ ITEMS_COUNT = "items_count"
 ITEMS_PROCESSED = "items_processed_count"
 
 
-def check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
+def check_columns(frame: pd.DataFrame, names: Sequence[str], hint: str = "") -> None:
     """Check that a frame has each of these columns once.
+
+    Args:
+        frame: The frame.
+        names: The columns.
+        hint: Where a missing column comes from.
 
     Raises:
         InputError: If a column is missing or occurs twice; the message shows the most similar column.
@@ -33,9 +38,8 @@ def check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
         if name in frame.columns and not isinstance(frame.columns.get_loc(name), int):
             raise InputError(f"There are several columns {name!r}.", column=name, hint="Keep one of them.")
         if name not in frame.columns:
-            raise InputError(
-                f"There is no column {name!r}{nearest_hint(name, [str(other) for other in frame.columns])}.", column=name
-            )
+            similar = nearest_hint(name, [str(other) for other in frame.columns])
+            raise InputError(f"There is no column {name!r}{similar}.", column=name, hint=hint)
 
 
 def columns_with_prefix(frame: pd.DataFrame, prefix: str) -> list[str]:

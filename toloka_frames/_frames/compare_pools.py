@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from toloka_frames._errors import InputError
-from toloka_frames._frames.assignment_events import add_control_answers, labels_of, read_assignments
+from toloka_frames._frames.assignment_events import add_control_answers, check_answers, labels_of, read_assignments
 from toloka_frames._frames.columns import ASSIGNMENT_ID, ASSIGNMENT_STATUS, TASK_ID, check_columns
 from toloka_frames._frames.dollars import decimals, dollars
 from toloka_frames._frames.intervals import agreement_of, median_of, share_of
@@ -114,7 +114,7 @@ def _names(frames: Sequence[pd.DataFrame], names: Sequence[str] | None) -> list[
 
 def _row(answers: pd.DataFrame, bans: pd.DataFrame | None) -> dict[str, Any]:
     """Return the counts and the estimates of a pool."""
-    check_columns(answers, [TASK_ID, "ASSIGNMENT:started", REWARD])
+    check_answers(answers, [TASK_ID, "ASSIGNMENT:started", REWARD])
     assignments = [one for one in read_assignments(answers) if "submitted" in one.times]
     if any(str(name).startswith("GOLDEN:") for name in answers.columns):
         add_control_answers(answers, assignments)

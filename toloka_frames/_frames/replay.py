@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from toloka_frames._frames.assignment_events import add_control_answers, add_labels, events_of, read_assignments
+from toloka_frames._frames.assignment_events import add_control_answers, add_labels, check_answers, events_of, read_assignments
 from toloka_frames._frames.collectors import COLLECTORS
-from toloka_frames._frames.columns import check_columns
 from toloka_frames._frames.dollars import dollars
 from toloka_frames._frames.rules import number_text, read_rules
 from toloka_frames._schema.pandas_values import as_text
@@ -266,7 +265,7 @@ class Replay:
 def _assignments(answers: pd.DataFrame, configs: Sequence[RuleConfig]) -> list[Assignment]:
     """Return the assignments with what the collectors need."""
     names = {config.collector for config in configs}
-    check_columns(answers, sorted({column for name in names for column in COLLECTORS[name].needs_columns}))
+    check_answers(answers, sorted({column for name in names for column in COLLECTORS[name].needs_columns}))
     assignments = read_assignments(answers)
     if "GOLDEN_SET" in names or any(str(name).startswith("GOLDEN:") for name in answers.columns):
         add_control_answers(answers, assignments)
