@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from toloka_frames.local._api.pool_lifecycle import is_training
 from toloka_frames.local._base import seeded_random
 
 if TYPE_CHECKING:
@@ -84,11 +85,11 @@ class Issuing:
         self._store = store
         self._pool_id = int(pool["id"])
         self._mixer: Row = pool.get("mixer_config") or {}
-        self._table = "tasks" if self._mixer or _is_training_pool(pool) else "task_suites"
+        self._table = "tasks" if self._mixer or is_training(pool) else "task_suites"
         self.items = {item.id: item for item in self._load()}
-        real = [item for item in self.items.values() if _is_training_pool(pool) or not _is_control(item.row)]
-        self._golden = [item for item in self.items.values() if _is_control(item.row) and not _is_training(item.row)]
-        self._training = [item for item in self.items.values() if _is_training(item.row)]
+        real = [item for item in self.items.values() if is_training(pool) or not _is_control(item.row)]
+        self._golden = [item for item in self.items.values() if _is_control(item.row) and not _is_training_task(item.row)]
+        self._training = [item for item in self.items.values() if _is_training_task(item.row)]
         self._size = max(1, self._mixer.get("real_tasks_count") or pool.get("training_tasks_in_task_suite_count") or 1)
         waiting = [item for item in self._in_order(real) if item.remaining != 0]
         self._blocks = [waiting[start : start + self._size] for start in range(0, len(waiting), self._size)]
@@ -224,15 +225,11 @@ class Issuing:
             self._returned[item.id] = item
 
 
-def _is_training_pool(pool: Row) -> bool:
-    return "training_tasks_in_task_suite_count" in pool
-
-
 def _is_control(row: Row) -> bool:
     return "known_solutions" in row
 
 
-def _is_training(row: Row) -> bool:
+def _is_training_task(row: Row) -> bool:
     return _is_control(row) and "message_on_unknown_solution" in row
 
 

@@ -10,11 +10,10 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from toloka_frames.local._api.pool_lifecycle import find_pool
+from toloka_frames.local._api.pool_lifecycle import find_pool, is_training
 from toloka_frames.local._simulation.answers import Answers
 from toloka_frames.local._simulation.clock import Clock
 from toloka_frames.local._simulation.completion import last_work
-from toloka_frames.local._simulation.training import is_training
 from toloka_frames.local._simulation.work import Work
 
 if TYPE_CHECKING:

@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from toloka_frames.local._store.store import Row, Store
 
 
-def is_training(pool: Row) -> bool:
-    """Return whether the row is a training, not a pool."""
-    return "training_tasks_in_task_suite_count" in pool
-
-
 class Training:
     """What workers have done of a training."""
 

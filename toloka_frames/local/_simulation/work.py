@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.assignments import assignment_row
 from toloka_frames.local._api.balance import balance, spend
-from toloka_frames.local._api.pool_lifecycle import set_closed
+from toloka_frames.local._api.pool_lifecycle import is_training, set_closed
 from toloka_frames.local._api.quality_control import QualityControl
 from toloka_frames.local._api.task_suites import embedded_task, suite_row
 from toloka_frames.local._base import seeded_random
@@ -23,7 +23,7 @@ from toloka_frames.local._simulation.auto_accept import schedule_auto_accept
 from toloka_frames.local._simulation.completion import has_active_assignments
 from toloka_frames.local._simulation.dynamic_overlap import DynamicOverlap
 from toloka_frames.local._simulation.issuing import Issuing
-from toloka_frames.local._simulation.training import Training, is_training
+from toloka_frames.local._simulation.training import Training
 from toloka_frames.local._simulation.workers import Worker, make_workers
 
 if TYPE_CHECKING:
