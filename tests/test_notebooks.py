@@ -123,6 +123,8 @@ PULLS = {
     "iter_dataframes": "for count, part in enumerate(scan.iter_dataframes(10)):\n    if count == 1: print('rows')",
     "aio": "await tf.aio.to_dataframe(scan, progress=print)",
     "after await": "await client.get_pool(pool_id)\nscan.to_dataframe(progress=print)",
+    "follow": "for frame in tf.follow(client.get_pools(), every=3_600, progress=False):\n    print('rows')",
+    "follow, awaited": "async for frame in tf.aio.follow(client.get_pools(), every=3_600, progress=False):\n    print('rows')",
     "own generator": """
 async def own():
     print("rows")

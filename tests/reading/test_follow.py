@@ -97,8 +97,10 @@ class Loop:
     ends: list[float] = field(default_factory=list)
     frames: int = 0
 
-    async def run(self, service: GrowingList, *, filters: dict[str, Any], batch_size: int, **options: Any) -> None:
-        async with serve(service) as url:
+    async def run(
+        self, service: GrowingList, *, filters: dict[str, Any], batch_size: int, latency: float = 0.0, **options: Any
+    ) -> None:
+        async with serve(service, latency) as url:
             while True:
                 client = tf.AsyncTolokaClient(f"token-{id(self)}", url=url, timeout=None, retries=1)
                 try:
@@ -227,18 +229,19 @@ def test_ten_thousand_rows_of_one_moment_are_handed_over_once() -> None:
     assert ids_of(loop.done) == [row.id for row in rows]
 
 
-def test_100_000_rows_come_in_frames_of_about_a_page_and_only_the_ids_of_the_last_minute_are_kept(tmp_path: Path) -> None:
+def test_100_000_rows_come_in_frames_of_a_page_and_the_cursor_has_only_the_ids_of_the_last_minute(tmp_path: Path) -> None:
     rows = [GrowingRow(f"{number:08}", {"created": number / 10}) for number in range(100_000)]
-    service, cursor, sizes = GrowingList(rows, closed=20_000.0), tmp_path / "cursor.json", []
-    loop = follow(
-        service,
-        Loop(lambda _: sizes.append(cursor.stat().st_size)),
-        until=tf.closed("1"),
-        every=9_000,
-        cursor=cursor,
-        batch_size=10_000,
-    )
+    service, cursor, known = GrowingList(rows, closed=20_000.0), tmp_path / "cursor.json", list[int]()
+    loop = Loop(lambda _: known.append(len(position_in(cursor)["known"]) + len(position_in(cursor)["recent"])))
+    follow(service, loop, until=tf.closed("1"), every=9_000, cursor=cursor, batch_size=10_000)
     assert ids_of(loop.done) == [row.id for row in rows]
+    assert max(map(len, loop.done)) == 10_000
+    assert max(*known, len(position_in(cursor)["known"])) <= 602  # ten rows a second, and those of its ends
+
+
+def position_in(cursor: Path) -> dict[str, Any]:
+    position: dict[str, Any] = json.loads(cursor.read_text())["lists"][""]["position"]
+    return position
 
 
 # -- Late rows
@@ -251,10 +254,17 @@ def test_a_row_that_becomes_visible_later_than_lag_is_missed_and_within_it_is_no
     assert (ids_of(missed.done), ids_of(found.done)) == (["2"], ["1", "2"])
 
 
-def test_rows_ahead_of_the_clock_hide_no_rows_of_now() -> None:
-    """A service whose clock is an hour behind its rows, and one whose rows lie in the future."""
-    rows = [GrowingRow("1", {"created": -HOUR}), *(GrowingRow(f"2{n}", {"created": n * 10.0}) for n in range(9))]
-    assert ids_of(follow(GrowingList(rows, clock_ahead=-HOUR), until=timedelta(minutes=5)).done) == [row.id for row in rows]
+def test_a_row_ahead_of_the_clock_hides_no_rows_of_now() -> None:
+    rows = [GrowingRow("1", {"created": HOUR}, late=-HOUR), *(GrowingRow(f"2{n}", {"created": n * 10.0}) for n in range(9))]
+    assert ids_of(follow(GrowingList(rows), until=timedelta(minutes=5)).done) == [row.id for row in rows]
+
+
+@pytest.mark.parametrize("clock_ahead", [-HOUR, -1.0, 0.0])
+def test_a_row_that_becomes_visible_during_a_look_longer_than_lag_is_in_the_next(clock_ahead: float) -> None:
+    """Each response takes 30 s: the first page passes the row after 120 s, the last one has rows that are minutes younger."""
+    rows = [GrowingRow("-", {"created": 115.0}, late=59.0), *(GrowingRow(f"{n:04}", {"created": n * 5.0}) for n in range(100))]
+    service = GrowingList(rows, clock_ahead=clock_ahead, closed=600.0)
+    assert ids_of(follow(service, until=tf.closed("1"), batch_size=4, latency=30.0).done) == [row.id for row in rows]
 
 
 def test_a_row_that_comes_into_its_state_again_is_handed_over_again(scripted: Scripted) -> None:

@@ -91,7 +91,8 @@ def follow(
     """Iterate over the rows of a list as they come, in DataFrames: first those it has, then every minute those that are new.
 
     Each row is in one frame, once, in its state of that moment: also rows with equal times, and rows that become visible late.
-    A frame has at most about 10,000 rows of the list. Between two frames, your loop's body can take as long as it needs.
+    A frame has at most 10,000 rows of the list, or those of a page (`batch_size=`). Between two frames, your loop's body can
+    take as long as it needs.
 
     A row that leaves the list between two looks is missing: with `status="SUBMITTED"`, one that was accepted meanwhile. Without
     `status=`, and with `by="submitted"`, every row that was submitted is in a frame, whatever its status is by then.
@@ -264,12 +265,12 @@ class FollowedList:
                 # only now is the service's clock known for sure
                 began = to_microseconds(started + (self.source.service.clock_skew or timedelta()))
                 new, rows = self._new_rows(page, position)
+                if ids and len(ids) + len(new.ids) > MAX_FRAME_ROWS:
+                    yield Chunk(batches, ids, position)
+                    batches, ids = [], []
                 position = position.after_page(rows, cursor, began if position.began is None else position.began, self.lag)
                 batches.append(new.batch)
                 ids += new.ids
-                if len(ids) >= MAX_FRAME_ROWS:
-                    yield Chunk(batches, ids, position)
-                    batches, ids = [], []
         yield Chunk(batches, ids, position.after_look(self.lag))
 
     async def again(self, ids: list[str]) -> list[pa.RecordBatch]:
