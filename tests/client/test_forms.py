@@ -147,6 +147,11 @@ WRONG_POOLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         tf.InputError,
         "the nearest is 'GOLDEN_SET'",
     ),
+    "a verdict where all is accepted": (
+        lambda: tf.pool_form(1, rules=[tf.rule("INCOME", "income_sum_for_last_24_hours > 1", tf.reject_all("Enough"))]),
+        tf.InputError,
+        "(?s)REJECT_ALL_ASSIGNMENTS has no effect.*auto_accept_solutions=False",
+    ),
     "two mixers": (lambda: tf.pool_form(1, real=3, mixer=tf.mixer(real=3)), tf.InputError, "set the same"),
     "a mixer with a wrong name": (
         lambda: tf.pool_form(1, mixer={"real_task_count": 3}),
@@ -452,7 +457,8 @@ def test_every_rule_is_taken_by_the_local_service_and_lets_tolokers_work(toloka:
     skill = client.create_skill(name="Cats")
     rules = json.loads(json.dumps(every_rule()).replace('"skill_id": "42"', f'"skill_id": "{skill.id}"'))
     assert len(rules) > 800
-    form = tf.pool_form(client.create_project(tf.project_form(**CATS)), real=1, overlap=2, rules=rules)
+    project = client.create_project(tf.project_form(**CATS))
+    form = tf.pool_form(project, real=1, overlap=2, rules=rules, auto_accept_solutions=False)
     pool = client.create_pool(form)
     assert pool.quality_control == form["quality_control"]
     images = pd.DataFrame({"image": [f"https://example.com/{number}.jpg" for number in range(3)]})

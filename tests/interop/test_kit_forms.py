@@ -54,7 +54,15 @@ FILTERS = {
 }
 POOLS = [
     tf.pool_form(1, will_expire="2099-01-01"),
-    tf.pool_form(1, rules=list(WRITTEN.values()), training=21, captcha="LOW", golden=1, auto_accept_period_day=7),
+    tf.pool_form(
+        1,
+        rules=list(WRITTEN.values()),
+        auto_accept_solutions=False,
+        training=21,
+        captcha="LOW",
+        golden=1,
+        auto_accept_period_day=7,
+    ),
     *(tf.pool_form(1, filter=made) for made in FILTERS.values()),
     tf.pool_form(1, mixer=tf.mixer(real=9, golden=1, min_real=1, force_last_assignment=False), private_comment="a comment"),
 ]
@@ -98,9 +106,10 @@ def test_rules_of_notebooks_of_toloka_kit_are_the_same_in_our_words(kit: dict[st
 
 def test_rules_are_joined_as_toloka_kit_joins_them(kit: dict[str, Any]) -> None:
     twice = [*WRITTEN.values(), *WRITTEN.values()]
-    joined = tf.pool_form(1, rules=list(WRITTEN.values()))["quality_control"]["configs"]
+    joined = tf.pool_form(1, rules=list(WRITTEN.values()), auto_accept_solutions=False)["quality_control"]["configs"]
     assert kit["joined"] == joined
-    assert [len(config["rules"]) for config in tf.pool_form(1, rules=twice)["quality_control"]["configs"]] == [2] * len(WRITTEN)
+    form = tf.pool_form(1, rules=twice, auto_accept_solutions=False)
+    assert [len(config["rules"]) for config in form["quality_control"]["configs"]] == [2] * len(WRITTEN)
 
 
 def test_filters_of_toloka_kit_are_the_same_in_our_words(kit: dict[str, Any]) -> None:

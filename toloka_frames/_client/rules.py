@@ -212,7 +212,7 @@ def approve_all() -> dict[str, Any]:
     """Return the action that accepts all pages of a Toloker in the pool, for `tf.rule`.
 
     Returns:
-        An action of type `APPROVE_ALL_ASSIGNMENTS`, for pools whose answers you accept yourself.
+        An action of type `APPROVE_ALL_ASSIGNMENTS`, for pools with `auto_accept_solutions=False`.
 
     Example:
         >>> rule = tf.rule("GOLDEN_SET", "correct_answers_rate > 80", tf.approve_all(), history_size=10)
@@ -229,7 +229,7 @@ def reject_all(comment: str) -> dict[str, Any]:
         comment: The reason, which the Toloker sees.
 
     Returns:
-        An action of type `REJECT_ALL_ASSIGNMENTS`, for pools whose answers you accept yourself.
+        An action of type `REJECT_ALL_ASSIGNMENTS`, for pools with `auto_accept_solutions=False`.
 
     Raises:
         InputError: If there is no reason.

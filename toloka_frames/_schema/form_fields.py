@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from toloka_frames._schema.form_values import FLAG, Problem, ValueKind, number, unknown_name, value_problems, whole
 from toloka_frames._schema.pool_filters import filter_problems
-from toloka_frames._schema.quality_control import quality_control_problems
+from toloka_frames._schema.quality_control import quality_control_problems, review_problems
 from toloka_frames._validation import nearest_hint
 
 if TYPE_CHECKING:
@@ -104,6 +104,8 @@ def pool_problems(form: Mapping[str, Any]) -> Iterator[Problem]:
         yield from mixer_problems(mixer)
     yield from filter_problems(form.get("filter"))
     yield from quality_control_problems(form.get("quality_control"))
+    # true by default
+    yield from review_problems(form.get("quality_control")) if form.get("auto_accept_solutions", True) else ()
 
 
 def project_problems(form: Mapping[str, Any]) -> Iterator[Problem]:

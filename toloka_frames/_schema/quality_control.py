@@ -48,7 +48,8 @@ CONDITIONS: Mapping[str, ValueKind] = {
 # actions of the API's document without a description; their parameters are not known
 UNDESCRIBED_ACTIONS = ("CLEAN_ASSIGNMENTS_HISTORY", "CLEAN_COLLECTOR", "SET_POOL_COMPLETE")
 RESTRICTIONS = ("RESTRICTION_V2", "RESTRICTION")
-OF_WORKERS = (*RESTRICTIONS, "SET_SKILL", "APPROVE_ALL_ASSIGNMENTS", "REJECT_ALL_ASSIGNMENTS")
+VERDICTS = ("APPROVE_ALL_ASSIGNMENTS", "REJECT_ALL_ASSIGNMENTS")
+OF_WORKERS = (*RESTRICTIONS, "SET_SKILL", *VERDICTS)
 OF_RATES = (*OF_WORKERS, "SET_SKILL_FROM_OUTPUT_FIELD")
 PERMANENT = "PERMANENT"
 DURATION_UNITS = ("MINUTES", "HOURS", "DAYS", PERMANENT)
@@ -143,6 +144,16 @@ def quality_control_problems(quality_control: Any) -> Iterator[Problem]:
     for config in configs if isinstance(configs, Sequence) and not isinstance(configs, str) else ():
         if isinstance(config, Mapping):
             yield from config_problems(config)
+
+
+def review_problems(quality_control: Any) -> Iterator[Problem]:
+    """Yield the problem of each action that judges answers, in a pool that accepts all of them."""
+    configs = _object(quality_control).get("configs")
+    for config in map(_object, configs if isinstance(configs, list) else ()):
+        for type_ in [_object(_object(rule).get("action")).get("type") for rule in config.get("rules") or ()]:
+            if type_ in VERDICTS:
+                message = f"The action {type_} has no effect in a pool that accepts all answers."
+                yield Problem(message, "Set auto_accept_solutions=False.", "auto_accept_solutions")
 
 
 def config_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
