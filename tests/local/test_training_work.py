@@ -61,7 +61,10 @@ def test_the_skill_is_the_share_of_right_first_answers(toloka: LocalToloka, api:
         right[row["user_id"]] += [values == {"result": "cat"} for values in first]
     skill = training_skill(api)
     assert skill["name"] == "Practice"
-    values = {row["user_id"]: row["exact_value"] for row in api.get("/v1/user-skills", skill_id=skill["id"])["items"]}
+    given = api.get("/v1/user-skills", skill_id=skill["id"])["items"]
+    values = {row["user_id"]: row["exact_value"] for row in given}
+    last_pages = {row["user_id"]: row["submitted"] for row in get_assignments(api, training_id)}
+    assert {row["user_id"]: row["created"] for row in given} == last_pages
     assert values == {user_id: 100 * sum(results) / len(results) for user_id, results in right.items()}
     assert len(set(values.values())) > 1
 
