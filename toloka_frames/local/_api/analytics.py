@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.operations import begin_operation, finish_operation
-from toloka_frames.local._api.pool_lifecycle import find_pool
+from toloka_frames.local._api.pool_lifecycle import find_pool, get_pool
 from toloka_frames.local._base.errors import field_error, invalid, invalid_field
 from toloka_frames.local._base.ids_and_timestamps import format_timestamp
 
@@ -31,7 +31,6 @@ _ASSIGNMENT_METRICS = {
     "active_workers_by_filter_count": (
         "count(DISTINCT user_id) FILTER (WHERE julianday(submitted) > julianday('now') - :hours / 24.0)"
     ),
-    "estimated_assignments_count": "count(*)",
 }
 # what Tolokers are to do in a pool: its tasks without control tasks, or the requester's task suites, and the tasks of each
 _WORK = """(
@@ -40,10 +39,16 @@ _WORK = """(
     SELECT (SELECT count(*) FROM json_each(body, '$.tasks') WHERE value -> '$.known_solutions' IS NULL), body
     FROM task_suites WHERE pool_id = :pool AND NOT body ->> '$.mixed')"""
 _ASSIGNMENTS = "assignments WHERE pool_id = :pool"
-_DONE_SHARE = "1 - 1.0 * sum(body ->> '$.remaining_overlap') / sum(body ->> '$.overlap')"
+_REMAINING = "body ->> '$.remaining_overlap'"
+_DONE_SHARE = f"1 - 1.0 * sum({_REMAINING}) / sum(body ->> '$.overlap')"
 _WORK_METRICS = {
     "real_tasks_count": "coalesce(sum(tasks), 0)",
     "completion_percentage": f"CAST(coalesce(100 * ({_DONE_SHARE}), 0) AS INTEGER)",
+    # those that were not given up, and full pages of what remains
+    "estimated_assignments_count": (
+        f"(SELECT count(*) FROM {_ASSIGNMENTS} AND status NOT IN ('SKIPPED', 'EXPIRED'))"  # noqa: S608  # no names from requests
+        f" + (coalesce(sum({_REMAINING}), 0) + :tasks_on_page - 1) / :tasks_on_page"
+    ),
 }
 # metrics whose result is an object that also says how exact the value is
 _ESTIMATES = frozenset({"completion_percentage", "estimated_assignments_count"})
@@ -90,5 +95,9 @@ def _compute(store: Store, metric: Row) -> float | Row:
     name = metric["name"]
     table, expressions = (_WORK, _WORK_METRICS) if name in _WORK_METRICS else (_ASSIGNMENTS, _ASSIGNMENT_METRICS)
     sql = f"SELECT {expressions[name]} FROM {table}"  # noqa: S608  # no names from requests
-    [(value,)] = store.select(sql, {"pool": int(metric["subject_id"]), "hours": metric.get("interval_hours")})
-    return {"value": value, "infinite": False, "approximate": False} if name in _ESTIMATES else value
+    mixer = get_pool(store, metric["subject_id"]).get("mixer_config") or {}
+    size = max(1, mixer.get("real_tasks_count") or 1)
+    parameters = {"pool": int(metric["subject_id"]), "hours": metric.get("interval_hours"), "tasks_on_page": size}
+    [(value,)] = store.select(sql, parameters)
+    # the form that Toloka-Kit 1.2.3's tests record
+    return {"type": "NORMAL", "value": value, "infinite": False, "approximate": False} if name in _ESTIMATES else value
