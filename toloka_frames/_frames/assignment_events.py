@@ -20,8 +20,9 @@ from toloka_frames._schema.pandas_values import as_text, task_values
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-EventKind: TypeAlias = Literal["submitted", "accepted", "rejected", "skipped", "expired", "started"]
-# In this order where their times are equal: a worker takes the next page when the last one is submitted.
+EventKind: TypeAlias = Literal["submitted", "rejected", "accepted", "skipped", "expired", "started"]
+# In this order where their times are equal: a rejected assignment can be accepted, and the next one starts at the earliest when
+# the last one was submitted.
 EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
 SUITE_ID = "ASSIGNMENT:task_suite_id"
 OVERLAP = "TASK:overlap"
