@@ -220,3 +220,26 @@ def test_suites_of_the_requester_are_answered_as_often_as_their_overlap(toloka: 
     assert len({(row["user_id"], row["task_suite_id"]) for row in rows}) == 8
     assert {row["remaining_overlap"] for row in api.get("/v1/task-suites", pool_id=pool_id)["items"]} == {0}
     assert not any(row["mixed"] for row in rows)
+
+
+# tasks on a page -> answers of each worker to ten tasks with a known answer
+EXAMS = [
+    ({"real_tasks_count": 0, "golden_tasks_count": 10, "training_tasks_count": 0}, [10]),
+    ({"real_tasks_count": 0, "golden_tasks_count": 4, "training_tasks_count": 0}, [4, 4, 2]),
+    ({"real_tasks_count": 0, "golden_tasks_count": 0, "training_tasks_count": 5}, [5, 5]),
+]
+
+
+@pytest.mark.parametrize(("mixer", "pages"), EXAMS)
+def test_an_exam_has_only_tasks_whose_answers_are_known(
+    toloka: LocalToloka, api: RawClient, mixer: dict[str, int], pages: list[int]
+) -> None:
+    pool_id = api.create_pool(mixer_config=mixer)
+    hint = {"message_on_unknown_solution": "No"} if mixer["training_tasks_count"] else {}
+    api.create_tasks(pool_id, 10, **CONTROL, **hint)
+    api.run_operation(f"/v1/pools/{pool_id}/open")
+    assert toloka.answer(pool_id, workers=3) == 3 * len(pages)
+    found = get_assignments(api, pool_id)
+    for user_id in {row["user_id"] for row in found}:
+        assert [len(row["tasks"]) for row in found if row["user_id"] == user_id] == pages
+    assert len(get_answers(api, pool_id)) == 30

@@ -2,7 +2,8 @@
 
 Real tasks are put in order of their overlap, the highest first, and cut into blocks of `real_tasks_count`; a page has the tasks
 of one block that the worker may still do. Tasks that come back, because a page was not finished or their overlap was raised,
-are issued first, and together. In a pool without a mixer, each of the requester's suites is a page.
+are issued first, and together. In a pool without a mixer, each of the requester's suites is a page. A pool whose pages have no
+real tasks is an exam: its control tasks are issued like real ones.
 """
 
 from __future__ import annotations
@@ -87,10 +88,12 @@ class Issuing:
         self._mixer: Row = pool.get("mixer_config") or {}
         self._table = "tasks" if self._mixer or is_training(pool) else "task_suites"
         self.items = {item.id: item for item in self._load()}
-        real = [item for item in self.items.values() if is_training(pool) or not _is_control(item.row)]
-        self._golden = [item for item in self.items.values() if _is_control(item.row) and not _is_training_task(item.row)]
-        self._training = [item for item in self.items.values() if _is_training_task(item.row)]
-        self._size = max(1, self._mixer.get("real_tasks_count") or pool.get("training_tasks_in_task_suite_count") or 1)
+        is_exam = bool(self._mixer) and not self._mixer.get("real_tasks_count")
+        real = [item for item in self.items.values() if is_training(pool) or _is_control(item.row) == is_exam]
+        extra = [] if is_exam else [item for item in self.items.values() if _is_control(item.row)]
+        self._golden = [item for item in extra if not _is_training_task(item.row)]
+        self._training = [item for item in extra if _is_training_task(item.row)]
+        self._size = max(1, _tasks_on_page(pool))
         waiting = [item for item in self._in_order(real) if item.remaining != 0]
         self._blocks = [waiting[start : start + self._size] for start in range(0, len(waiting), self._size)]
         self._first_block = 0
@@ -223,6 +226,12 @@ class Issuing:
     def _offer_again(self, item: WorkItem) -> None:
         if item.id in self._real_ids:
             self._returned[item.id] = item
+
+
+def _tasks_on_page(pool: Row) -> int:
+    mixer = pool.get("mixer_config") or pool
+    counts = ("real_tasks_count", "golden_tasks_count", "training_tasks_count", "training_tasks_in_task_suite_count")
+    return int(next((mixer[name] for name in counts if mixer.get(name)), 1))
 
 
 def _is_control(row: Row) -> bool:
