@@ -189,7 +189,7 @@ def follow(
     every: float | timedelta = 60.0,
     cursor: FilePath | None = None,
     until: Until = None,
-    lag: float | timedelta = DEFAULT_LAG,
+    lag: float | timedelta | None = None,
     empty: bool = False,
     dtype_backend: DtypeBackend | None = None,
     progress: ProgressArg = "auto",
@@ -202,7 +202,7 @@ def follow(
     every: float | timedelta = 60.0,
     cursor: FilePath | None = None,
     until: Until = None,
-    lag: float | timedelta = DEFAULT_LAG,
+    lag: float | timedelta | None = None,
     empty: bool = False,
     dtype_backend: DtypeBackend | None = None,
     progress: ProgressArg = "auto",
@@ -214,7 +214,7 @@ def follow(
     every: float | timedelta = 60.0,
     cursor: FilePath | None = None,
     until: Until = None,
-    lag: float | timedelta = DEFAULT_LAG,
+    lag: float | timedelta | None = None,
     empty: bool = False,
     dtype_backend: DtypeBackend | None = None,
     progress: ProgressArg = "auto",
@@ -225,7 +225,7 @@ def follow(
 
     Example:
         >>> async def statuses():
-        ...     async for frame in tf.aio.follow(client.get_assignments(pool.id), by="submitted", until=tf.closed(pool), lag=0):
+        ...     async for frame in tf.aio.follow(client.get_assignments(pool.id), by="submitted", until=tf.closed(pool)):
         ...         return frame["ASSIGNMENT:status"].unique().tolist()
         >>> found = await statuses()
         >>> found

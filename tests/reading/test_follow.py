@@ -623,7 +623,7 @@ REFUSED: dict[str, tuple[Callable[[tf.AsyncTolokaClient], Any], dict[str, Any], 
     "a wait of text": (lambda client: client.get_tasks("1"), {"every": "60"}, "every", "every='60'"),
     "a negative lag": (lambda client: client.get_tasks("1"), {"lag": -1}, "lag", "lag=-1"),
     "a lag of years": (lambda client: client.get_tasks("1"), {"lag": timedelta(days=366)}, "lag", "from 0 s to 365 days"),
-    "a lag of None": (lambda client: client.get_tasks("1"), {"lag": None}, "lag", "lag=None"),
+    "a lag of text": (lambda client: client.get_tasks("1"), {"lag": "1min"}, "lag", "lag='1min'"),
     "a time without a zone": (lambda client: client.get_tasks("1"), {"until": datetime(2026, 1, 1)}, "until", "time zone"),  # noqa: DTZ001
     "no time at all": (lambda client: client.get_tasks("1"), {"until": pd.NaT}, "until", "until=NaT"),
     "a number": (lambda client: client.get_tasks("1"), {"until": 3}, "until", "until=3 is not a condition"),
@@ -751,3 +751,29 @@ def test_a_cursor_that_cannot_be_written_is_an_error_of_ours(assignments: tf.Sca
     (tmp_path / "c.json.new").mkdir()
     with pytest.raises(tf.CursorError, match="cannot be read or written"):
         list(tf.follow(assignments, cursor=tmp_path / "c.json", until=DONE))
+
+
+# -- How late rows are, by the service
+
+
+def test_the_local_service_says_that_rows_are_visible_at_once_and_a_loop_ends_without_a_wait(assignments: tf.Scan) -> None:
+    waits: list[str] = []
+    frames = tf.follow(assignments, until=DONE, progress=lambda progress: waits.append(progress.waiting))
+    assert [len(frame) for frame in frames] == [15]
+    assert not [wait for wait in waits if "rows" in wait]
+
+
+def test_rows_that_the_local_service_hides_are_waited_for(toloka: LocalToloka) -> None:
+    pool = answered_pool(toloka)
+    toloka.faults.hide("GET /v1/assignments", seconds=2)
+    frames = tf.follow(toloka.client().get_assignments(pool), until=tf.closed(pool), every=0.1)
+    assert sum(map(len, frames)) == 15
+
+
+@pytest.mark.parametrize(
+    ("said", "end"), {"0": 0, "7.5": 7.5, "": 60, "x": 60, "-1": 60, "nan": 60, "1e9": 60, "99999999": 60}.items()
+)
+def test_the_lag_is_what_the_service_says_or_a_minute(said: str, end: float) -> None:
+    service = GrowingList([GrowingRow("1", {"created": 0.0})], visible_after=said)
+    assert follow(service, until=timedelta(0), lag=None).ends == [end]
+    assert follow(service, until=timedelta(0), lag=30).ends == [30]

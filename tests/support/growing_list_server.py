@@ -48,6 +48,7 @@ class GrowingList:
         closed: When the pool is closed, in virtual seconds; None if it stays open.
         fault: Called with the number of each request; what it returns, if anything, is the response.
         requests: The queries of all pages requested.
+        visible_after: How late rows become visible, as the service says it; "" if it does not.
     """
 
     rows: Sequence[GrowingRow]
@@ -55,6 +56,7 @@ class GrowingList:
     closed: float | None = None
     fault: Callable[[int], bytes | None] = lambda _: None
     account: str = "requester-1"
+    visible_after: str = ""
     requests: list[dict[str, str]] = field(default_factory=list)
     count: int = 0
 
@@ -66,7 +68,7 @@ class GrowingList:
         if url.path == "/api/v1/assignments":
             query = dict(parse_qsl(url.query))
             self.requests.append(query)
-            return reply(self._page(query), Date=date)
+            return reply(self._page(query), Date=date, X_Visible_After=self.visible_after)
         bodies = {"/api/v1/requester": {"id": self.account}, "/api/v1/pools/1": self._pool(), "/api/v1/projects/1": PROJECT}
         return reply(bodies[url.path], Date=date)
 

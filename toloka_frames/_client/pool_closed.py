@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ def closed(pool_ids: PoolIds) -> PoolsClosed:
 
     Example:
         >>> answers = client.get_assignments(pool.id, status="SUBMITTED")
-        >>> for frame in tf.follow(answers, until=tf.closed(pool), lag=0):
+        >>> for frame in tf.follow(answers, until=tf.closed(pool)):
         ...     print(len(frame) == len(answers.to_dataframe()))
         True
 
@@ -61,14 +62,12 @@ class PoolsClosed:
         pools, _ = await fetch_pools(service, self.pool_ids, is_first=True)
         if any(state_of(pool) == "open" for pool in pools.values()):
             return None
-        return max(_stopped(pool, service.now()) for pool in pools.values())
+        return max(map(_stopped, pools.values()))
 
 
-def _stopped(pool: Mapping[str, Any], now: datetime) -> datetime:
-    """Return when a pool was closed; now if the service does not say it."""
-    if not pool.get("last_started"):
-        return LONG_AGO
-    try:
-        return parse_timestamp(pool["last_stopped"])
-    except (LookupError, ValueError, OverflowError):
-        return now
+def _stopped(pool: Mapping[str, Any]) -> datetime:
+    """Return when a pool was closed; of one without that time when it was opened, and long ago if it never was."""
+    for name in ("last_stopped", "last_started"):
+        with suppress(LookupError, ValueError, OverflowError):
+            return parse_timestamp(pool[name])
+    return LONG_AGO

@@ -58,7 +58,7 @@ def follow(
     every: float | timedelta = 60.0,
     cursor: FilePath | None = None,
     until: Until = None,
-    lag: float | timedelta = DEFAULT_LAG,
+    lag: float | timedelta | None = None,
     empty: bool = False,
     dtype_backend: DtypeBackend | None = None,
     progress: ProgressArg = "auto",
@@ -71,7 +71,7 @@ def follow(
     every: float | timedelta = 60.0,
     cursor: FilePath | None = None,
     until: Until = None,
-    lag: float | timedelta = DEFAULT_LAG,
+    lag: float | timedelta | None = None,
     empty: bool = False,
     dtype_backend: DtypeBackend | None = None,
     progress: ProgressArg = "auto",
@@ -83,7 +83,7 @@ def follow(
     every: float | timedelta = 60.0,
     cursor: FilePath | None = None,
     until: Until = None,
-    lag: float | timedelta = DEFAULT_LAG,
+    lag: float | timedelta | None = None,
     empty: bool = False,
     dtype_backend: DtypeBackend | None = None,
     progress: ProgressArg = "auto",
@@ -112,12 +112,12 @@ def follow(
             create rows, such as `tf.create_tasks`, recognise that frame, so that all in all each row is created once.
         until: When to end: `tf.closed(pool_id)`; a function without arguments that returns True or False, called in another
             thread before each look; a datetime with a time zone; a timedelta from now. None never ends. Before the end, all
-            rows of until then are handed over. With a condition, the loop ends after a look that finds no rows: the body
-            of the loop may have opened a pool, and Tolokers may have completed it again.
+            rows of until then are handed over. The condition is checked again after that: if the loop's body has opened
+            a pool, the loop goes on, also if the pool was completed in the meantime.
         lag: How late a row can become visible, in seconds or as a timedelta. Each look requests the rows of this time before
             the latest one again and leaves out those that are known. The last look begins this long after `until` has begun to
-            hold (for `tf.closed`, after the pool was closed): at most a minute of waiting by default. With 0 it begins at once;
-            that is enough for `LocalToloka`, where rows are visible immediately.
+            hold; for `tf.closed`, after the pool was closed. None is a minute, but none for `LocalToloka`, whose responses say
+            that rows are visible at once.
         empty: Whether a look without new rows yields a frame without rows.
         dtype_backend: As in `Scan.to_dataframe`.
         progress: As in `Scan.to_dataframe`.
@@ -134,7 +134,7 @@ def follow(
 
     Example:
         >>> answers = client.get_assignments(pool.id)
-        >>> for frame in tf.follow(answers, by="submitted", cursor="answers.json", until=tf.closed(pool), lag=0):
+        >>> for frame in tf.follow(answers, by="submitted", cursor="answers.json", until=tf.closed(pool)):
         ...     print(frame["ASSIGNMENT:status"].unique().tolist())
         ['SUBMITTED', 'ACCEPTED']
 
@@ -150,7 +150,7 @@ def followed(
     every: float | timedelta,
     cursor: FilePath | None,
     until: Until,
-    lag: float | timedelta,
+    lag: float | timedelta | None,
     empty: bool,
     dtype_backend: DtypeBackend | None,
     progress: ProgressArg,
@@ -160,23 +160,21 @@ def followed(
         _check_every(every),
         None if cursor is None else check_output_file(cursor),
         until,
-        _check_lag(lag),
         validate("empty", flag, empty) == "true",
         dtype_backend,
     )
     check_until(until)
     check_dtype_backend(dtype_backend)
-    return Frames(_check_scans(scan, by, options.lag), options, progress)
+    return Frames(_check_scans(scan, by, _check_lag(lag)), options, progress)
 
 
 @dataclass(frozen=True)
 class Options:
-    """The arguments of `follow`, checked; `every` and `lag` in seconds."""
+    """The arguments of `follow`, checked; `every` in seconds."""
 
     every: float
     cursor: Path | None
     until: Until
-    lag: float
     empty: bool
     dtype_backend: DtypeBackend | None
 
@@ -189,18 +187,18 @@ def _check_every(every: Any) -> float:
     return float(seconds)
 
 
-def _check_lag(lag: Any) -> float:
+def _check_lag(lag: Any) -> float | None:
     seconds = in_seconds(lag)
-    if seconds == 0 and not isinstance(seconds, bool):
-        return 0.0
+    if seconds is None or (seconds == 0 and not isinstance(seconds, bool)):
+        return seconds
     validate("lag", seconds_or_none, seconds)
-    if seconds is None or seconds > MAX_LAG.total_seconds():
+    if seconds > MAX_LAG.total_seconds():
         hint = "Rows become visible within minutes: lag=60 is the default."
         raise InputError(f"lag={lag!r}: must be from 0 s to {MAX_LAG.days} days.", column="lag", hint=hint)
     return float(seconds)
 
 
-def _check_scans(scan: Any, by: Any, lag: float) -> dict[str, FollowedList]:
+def _check_scans(scan: Any, by: Any, lag: float | None) -> dict[str, FollowedList]:
     scans = dict(scan) if isinstance(scan, Mapping) else {ONLY: scan}
     if not scans or not all(isinstance(name, str) for name in scans):
         raise InputError("scan is a dict without scans, or with names that are not text.", column="scan")
@@ -210,11 +208,11 @@ def _check_scans(scan: Any, by: Any, lag: float) -> dict[str, FollowedList]:
     return {name: _followed_list(one, times.get(name, "created"), lag) for name, one in scans.items()}
 
 
-def _followed_list(scan: Any, by: Any, lag: float) -> FollowedList:
+def _followed_list(scan: Any, by: Any, lag: float | None) -> FollowedList:
     check_scan(scan, "tf.follow takes")
     # `tf.follow` is a part of Scan that has its own file
     source = scan._source  # noqa: SLF001
-    return FollowedList(source, followed_time(source.request, by), round(lag * 1e6))
+    return FollowedList(source, followed_time(source.request, by), lag)
 
 
 @dataclass(frozen=True)
@@ -239,12 +237,18 @@ class FollowedList:
     Attributes:
         source: Its rows.
         time: The time that makes a row new.
-        lag: How late a row can become visible, in microseconds.
+        given_lag: How late a row can become visible, in seconds; None for as late as the service says.
     """
 
     source: Source
     time: FollowedTime
-    lag: int
+    given_lag: float | None
+
+    def lag(self) -> float:
+        """Return how late a row can become visible, in seconds; the service says it with each page, if at all."""
+        says = self.source.service.visible_after
+        otherwise = DEFAULT_LAG.total_seconds() if says is None else says
+        return otherwise if self.given_lag is None else self.given_lag
 
     async def identity(self) -> dict[str, Any]:
         """Return what a cursor of this list identifies it by."""
@@ -268,10 +272,11 @@ class FollowedList:
                 if ids and len(ids) + len(new.ids) > MAX_FRAME_ROWS:
                     yield Chunk(batches, ids, position)
                     batches, ids = [], []
-                position = position.after_page(rows, cursor, began if position.began is None else position.began, self.lag)
+                began = began if position.began is None else position.began
+                position = position.after_page(rows, cursor, began, self._lag_us())
                 batches.append(new.batch)
                 ids += new.ids
-        yield Chunk(batches, ids, position.after_look(self.lag))
+        yield Chunk(batches, ids, position.after_look(self._lag_us()))
 
     async def again(self, ids: list[str]) -> list[pa.RecordBatch]:
         """Return rows that were handed over before, in the order of the list, whatever their status is now."""
@@ -283,6 +288,9 @@ class FollowedList:
             async for _, page in pages:
                 batches.append(page.keep([row_id in wanted for row_id in page.ids]).batch)
         return batches
+
+    def _lag_us(self) -> int:
+        return timedelta(seconds=self.lag()) // MICROSECOND
 
     def _filters(self, position: Position) -> dict[str, str]:
         filters = {f"{self.time.key}_gte": format_microseconds(max(position.since, self.time.earliest))}
@@ -390,20 +398,21 @@ class _Run:
             if len(frame):
                 yield pending.name, frame
             await in_thread(self._cursor.complete)
-        options, service = self._options, next(iter(self._lists.values())).source.service
-        end = End(options.until, options.every, options.lag, service)
+        options, lists = self._options, list(self._lists.values())
+        end = End(options.until, options.every, lambda: max(one.lag() for one in lists), lists[0].source.service)
         while True:
-            look, had_rows = await end.next_look(), False
+            before = after = await end.held()
             for name in self._lists:
                 async with aclosing(self._look(name)) as frames:
                     async for frame in frames:
-                        had_rows |= len(frame) > 0
                         yield name, frame
-            # the loop's body may have opened a pool again, and Tolokers may have completed it since
-            if look.is_last and not (had_rows and end.depends_on_body) and (look := await end.next_look()).is_last:
+            if before is not None:
+                after = await end.held()
+            if end.is_last(before, after):
                 return
-            with self._tracker.wait("late rows" if look.is_draining else "new rows", look.seconds):
-                await asyncio.sleep(max(look.seconds, 0.0))
+            seconds = end.seconds_to_next_look(after)
+            with self._tracker.wait("new rows" if after is None else "late rows", seconds):
+                await asyncio.sleep(seconds)
 
     async def _look(self, name: str) -> AsyncGenerator[pd.DataFrame, None]:
         rows = 0

@@ -32,18 +32,16 @@ Until: TypeAlias = ServiceCondition | Callable[[], Any] | datetime | timedelta |
 
 
 @dataclass(frozen=True)
-class NextLook:
-    """What follows after the next look at the lists.
+class Held:
+    """A condition that holds.
 
     Attributes:
-        is_last: Whether it is the last one: the condition holds, and all rows of before are visible.
-        seconds: Else the seconds to wait after it.
-        is_draining: Whether the condition holds.
+        since: Since when; by the service's clock, or by that of the event loop.
+        seconds: For how long.
     """
 
-    is_last: bool
+    since: datetime | float
     seconds: float
-    is_draining: bool = False
 
 
 class End:
@@ -52,11 +50,11 @@ class End:
     Args:
         until: The condition; None never holds.
         every: Seconds between two looks.
-        lag: Seconds after which all rows are visible.
+        lag: Returns the seconds after which all rows are visible; the service may say it only with the first rows.
         service: The client that is asked.
     """
 
-    def __init__(self, until: Until, every: float, lag: float, service: ApiClient) -> None:
+    def __init__(self, until: Until, every: float, lag: Callable[[], float], service: ApiClient) -> None:
         self._until = until
         self._every = every
         self._lag = lag
@@ -65,31 +63,35 @@ class End:
         self._deadline = self._clock() + _seconds_from_now(until) if isinstance(until, datetime | timedelta) else None
         self._held_since: float | None = None
 
-    @property
-    def depends_on_body(self) -> bool:
-        """Whether the loop's body can change the condition, and with it rows of before the end."""
-        return self._deadline is None
+    def is_last(self, before: Held | None, after: Held | None) -> bool:
+        """Return whether a look was the last one.
 
-    async def next_look(self) -> NextLook:
-        """Return whether a look that begins now is the last one."""
-        held = await self._seconds_held()
-        if held is None:
-            left = self._every if self._deadline is None else self._deadline - self._clock()
-            return NextLook(is_last=False, seconds=min(self._every, left))
-        return NextLook(held >= self._lag, min(self._every, self._lag - held), is_draining=True)
+        Args:
+            before: The condition when the look began; None if it did not hold.
+            after: The same after the look: the loop's body may have opened a pool, which may have been completed again.
+        """
+        if before is None or after is None or before.since != after.since:
+            return False
+        return before.seconds >= self._lag()
 
-    async def _seconds_held(self) -> float | None:
-        """Return for how long the condition has held; None if it does not hold."""
+    def seconds_to_next_look(self, held: Held | None) -> float:
+        """Return how long to wait for the next look."""
+        if held is not None:
+            return min(self._every, max(self._lag() - held.seconds, 0.0))
+        return self._every if self._deadline is None else min(self._every, max(self._deadline - self._clock(), 0.0))
+
+    async def held(self) -> Held | None:
+        """Return the condition; None if it does not hold."""
         if isinstance(self._until, ServiceCondition):
             since = await self._until.held_since(self._service)
             # the service's clock is known to a second, so that the end can seem to be ahead of it
-            return None if since is None else max((self._service.now() - since).total_seconds(), 0.0)
+            return None if since is None else Held(since, max((self._service.now() - since).total_seconds(), 0.0))
         if not await self._holds():
             self._held_since = None
             return None
         if self._held_since is None:
             self._held_since = self._clock() if self._deadline is None else self._deadline
-        return self._clock() - self._held_since
+        return Held(self._held_since, self._clock() - self._held_since)
 
     async def _holds(self) -> bool:
         if self._deadline is not None:

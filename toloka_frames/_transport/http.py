@@ -73,6 +73,8 @@ ENCODING_OVERHEAD = 1_000
 # as in urllib3; each encoding can multiply the size of a body
 MAX_ENCODINGS = 5
 MAX_LENGTH_DIGITS = 20
+DAY_SECONDS = 86_400
+NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
 # these describe a body as it was sent
 BODY_HEADERS = (b"content-encoding", b"content-length", b"transfer-encoding")
 
@@ -92,6 +94,8 @@ class ApiClient:
 
     Attributes:
         clock_skew: The service's clock minus this computer's, by the Date header of the last response that had one.
+        visible_after: The seconds after which lists show a new row, by the X-Visible-After header of the last response that had
+            one; None if none had, as those of Toloka.
     """
 
     def __init__(
@@ -117,6 +121,7 @@ class ApiClient:
         self.rate_limiter = RateLimiter(token, base_url, headers.get(ACT_UNDER, ""), self._retries, workers)
         self._requester: str | None = None
         self.clock_skew: timedelta | None = None
+        self.visible_after: float | None = None
         self._account_locks: dict[int, asyncio.Lock] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -354,6 +359,7 @@ class ApiClient:
                     response = await _receive(response, into, self._limits.bytes)
                 if date := _http_date(response.headers.get("Date", "")):
                     self.clock_skew = date - datetime.now(UTC)
+                self.visible_after = _seconds(response.headers.get("X-Visible-After", ""), self.visible_after)
                 return response if into is not None and response.is_success else redact(response)
             except UNREACHED as error:
                 raise no_response(request, error, self._connections.sources) from without_frames(error)
@@ -690,6 +696,11 @@ def _retry_after(response: httpx.Response) -> float | None:
     # by the clock that wrote it, because ours may be hours wrong
     then, now = _http_date(value), _http_date(response.headers.get("Date", "")) or datetime.now(UTC)
     return None if then is None else min(max((then - now).total_seconds(), 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def _seconds(value: str, otherwise: float | None) -> float | None:
+    """Return a number of seconds in a header, up to a day."""
+    return float(value) if NUMBER.fullmatch(value) and float(value) <= DAY_SECONDS else otherwise
 
 
 def _http_date(value: str) -> datetime | None:

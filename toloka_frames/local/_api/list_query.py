@@ -103,7 +103,9 @@ def list_rows(store: Store, request: ApiRequest, list_spec: ListSpec) -> Respons
     )
     bodies = b",".join(body for (body,) in found[:limit])
     has_more = b"true" if len(found) > limit else b"false"
-    return Response(200, b'{"%s":[%s],"has_more":%s}' % (list_spec.rows_key.encode(), bodies, has_more))
+    body = b'{"%s":[%s],"has_more":%s}' % (list_spec.rows_key.encode(), bodies, has_more)
+    # Toloka itself does not say it: a client that follows a list has to wait a minute at the end there, and none here
+    return Response(200, body, {"X-Visible-After": f"{hidden_seconds:g}"})
 
 
 def show_row(store: Store, request: ApiRequest, table: str, body: str = "body") -> Response:
