@@ -89,5 +89,10 @@ def _with_overlap(row: Row, overlap: int | None) -> Row:
     }
 
 
+def with_more_overlap(row: Row, count: int) -> Row:
+    """Return a row with an overlap that is `count` higher, but not below the number of its assignments."""
+    return _with_overlap(row, max(row["overlap"] + count, _assigned_count(row)))
+
+
 def _assigned_count(row: Row) -> int:
     return int(row.get("overlap", 0) - row.get("remaining_overlap", 0))

@@ -41,16 +41,27 @@ def set_restriction(store: Store, request: ApiRequest) -> Response:
         raise conflict("SYSTEM_SCOPE_MODIFICATION", "Bans of the whole system are the service's own")
     scope_fields = {name: form[name] for name in _SCOPE_FIELDS[form["scope"]]}
     key = {"user_id": form["user_id"], "scope": form["scope"]}
-    old = store.find_by("user_restrictions", **key, **{name: int(value) for name, value in scope_fields.items()})
     more = {name: form[name] for name in ("private_comment", "will_expire") if form.get(name) is not None}
+    row, is_new = save_restriction(store, key, scope_fields, more, time.time())
+    return json_response(row, 201 if is_new else 200)
+
+
+def save_restriction(store: Store, key: Row, scope_fields: Row, more: Row, at: float) -> tuple[Row, bool]:
+    """Restrict a Toloker at `at` (Unix seconds); return the row and whether it is new.
+
+    Args:
+        store: The store.
+        key: The Toloker and the scope.
+        scope_fields: The project or pool of the scope.
+        more: The comment and the end of the restriction.
+        at: When it begins.
+    """
+    old = store.find_by("user_restrictions", **key, **{name: int(value) for name, value in scope_fields.items()})
     if old:
         service_fields = {name: old[name] for name in ("id", "created")}
-        return json_response(store.save("user_restrictions", {**service_fields, **key, **scope_fields, **more}))
+        return store.save("user_restrictions", {**service_fields, **key, **scope_fields, **more}), False
     row_id = store.next_id("user_restrictions", _FIRST_ID)
-    return json_response(
-        store.add("user_restrictions", {"id": row_id, **key, **scope_fields, **more, "created": format_timestamp(time.time())}),
-        201,
-    )
+    return store.add("user_restrictions", {"id": row_id, **key, **scope_fields, **more, "created": format_timestamp(at)}), True
 
 
 def _check(store: Store, form: Row) -> FieldErrors:

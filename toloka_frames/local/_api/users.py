@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._base import seeded_random
@@ -40,16 +41,20 @@ def show_user(store: Store, request: ApiRequest) -> Response:
     user_id = request.path_params["id"]
     if not is_user(store, user_id):
         raise does_not_exist("user", user_id)
+    return json_response(user_metadata(user_id))
+
+
+@lru_cache(maxsize=10_000)
+def user_metadata(user_id: str) -> Row:
+    """Return what the service knows of a Toloker; the caller must not change it."""
     languages = ["EN", seeded_random.choose(_LANGUAGES, user_id, "language")]
-    return json_response(
-        {
-            "id": user_id,
-            "country": seeded_random.choose(_COUNTRIES, user_id, "country"),
-            "languages": sorted(set(languages)),
-            "adult_allowed": seeded_random.uniform(user_id, "adult") < 0.5,  # noqa: PLR2004  # half of the Tolokers
-            "attributes": _attributes(user_id),
-        }
-    )
+    return {
+        "id": user_id,
+        "country": seeded_random.choose(_COUNTRIES, user_id, "country"),
+        "languages": sorted(set(languages)),
+        "adult_allowed": seeded_random.uniform(user_id, "adult") < 0.5,  # noqa: PLR2004  # half of the Tolokers
+        "attributes": _attributes(user_id),
+    }
 
 
 def _attributes(user_id: str) -> Row:
