@@ -28,6 +28,7 @@ CLIENT = (
     *("skills", "bonuses", "restrictions", "operations", "aggregation", "messages", "webhooks", "attachments", "apps"),
 )
 STREAMING = (
+    *("find_and_check", "async_find_and_check", "live_find_and_check"),
     *("restarted_pipeline", "replaced_pipeline", "changing_pipeline"),
     *("status_observer", "events_observer", "cursors_of_answers", "cursors_of_other_lists", "cursor_of_tasks"),
 )
@@ -37,12 +38,16 @@ SESSIONS = {
     ("kit_session.py", "async"): CLIENT,
     ("kit_streaming.py",): STREAMING,
     ("kit_metrics.py",): ("collector",),
+    ("kit_autoquality.py",): ("default_distributions", "own_distributions"),
 }
 
 Script = tuple[str, ...]
 Said = list[dict[str, Any]]
 
-pytestmark = pytest.mark.skipif(not (KIT.parents[1] / ".made").is_file(), reason="Toloka-Kit is not there: make interop")
+pytestmark = [
+    pytest.mark.skipif(not (KIT.parents[1] / ".made").is_file(), reason="Toloka-Kit is not there: make interop"),
+    pytest.mark.filterwarnings("ignore:Pool [0-9]+ uses what simulated Tolokers do not know"),
+]
 
 
 @pytest.fixture(scope="module")
