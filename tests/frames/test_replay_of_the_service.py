@@ -34,11 +34,11 @@ RULES = {
 }
 
 
-def answered_pool(toloka: LocalToloka, rules: list[dict[str, Any]]) -> tf.Row:
+def answered_pool(toloka: LocalToloka, rules: list[dict[str, Any]], **fields: Any) -> tf.Row:
     """Return a pool of ninety tasks and ten control tasks, on which twelve unequal workers have worked under these rules."""
     client = toloka.client()
     project = client.create_project(tf.project_form(inputs={"image": "url"}, outputs={"result": ["cat", "dog"]}))
-    pool = client.create_pool(tf.pool_form(project, reward=0.02, real=3, golden=1, rules=rules))
+    pool = client.create_pool(tf.pool_form(project, reward=0.02, real=3, golden=1, rules=rules, **fields))
     images = pd.DataFrame({"INPUT:image": [f"https://example.com/{number}.jpg" for number in range(100)]})
     images["GOLDEN:result"] = ["cat", "dog"] * 5 + [None] * 90
     images["TASK:infinite_overlap"] = images["GOLDEN:result"].notna()
@@ -82,3 +82,23 @@ def test_skills_are_those_of_the_service(toloka: LocalToloka) -> None:
     kept = kept[kept.index.get_level_values("skill_id").isin([skill.id for skill in skills])]
     assert len(kept) > 20
     pd.testing.assert_series_equal(last.sort_index(), kept.sort_index(), check_names=False, atol=1e-6)
+
+
+def test_bans_by_reviews_are_those_of_the_service(toloka: LocalToloka) -> None:
+    client = toloka.client()
+    rules = [
+        tf.rule("ACCEPTANCE_RATE", "rejected_assignments_rate >= 50 and total_assignments_count > 2", tf.ban(permanent=True)),
+        tf.rule("ANSWER_COUNT", "assignments_accepted_count == 5", tf.ban(days=1, scope="POOL")),
+    ]
+    pool = answered_pool(toloka, rules, auto_accept_solutions=False)
+    for number, answer in enumerate(list(client.get_assignments(pool, status="SUBMITTED"))):
+        if number % 5 < 2:
+            client.reject_assignment(answer.id, "Too many are wrong.")
+        else:
+            client.accept_assignment(answer.id, "Thank you.")
+    events = client.get_assignments(pool).to_dataframe().pipe(tf.replay_rules, rules)
+    bans = client.get_user_restrictions().to_dataframe()
+    # a ban of the pool changes nothing after one of the project, and the replay does not list it
+    first = bans.sort_values("created").drop_duplicates("user_id").set_index("user_id")["scope"]
+    assert set(first) == {"POOL", "PROJECT"}
+    assert events.drop_duplicates("worker_id").set_index("worker_id")["scope"].to_dict() == first.to_dict()
