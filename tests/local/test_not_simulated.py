@@ -37,6 +37,14 @@ USES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"mixer_config": {**MIXER, "training_task_distribution_function": SKILL_INTERVALS}},
     ),
     "mixer_config.min_golden_tasks_count": ({}, {"mixer_config": {**MIXER, "min_golden_tasks_count": 1}}),
+    "quality_control.configs with TRAINING or USERS_ASSESSMENT": (
+        {},
+        {"quality_control": {"configs": [{"collector_config": {"type": "USERS_ASSESSMENT"}, "rules": []}]}},
+    ),
+    "filter by gender, city and other fields": (
+        {},
+        {"filter": {"and": [{"or": [{"category": "profile", "key": "gender", "operator": "EQ", "value": "FEMALE"}]}]}},
+    ),
     "quality_control.checkpoints_config": (
         {},
         {"quality_control": {"configs": [], "checkpoints_config": {"real_settings": {"target_overlap": 5}}}},

@@ -58,8 +58,13 @@ def _holds(condition: Row, found: Any) -> bool:
     wanted, name = condition.get("value"), condition.get("operator", "EQ")
     if name in _OPERATORS:
         return found is not None and wanted is not None and bool(_OPERATORS[name](found, wanted))
-    is_equal = wanted in found if isinstance(found, list) else found == wanted
+    # languages are several, and so may be those that a condition names
+    is_equal = bool({*_values(wanted)} & {*_values(found)})
     return is_equal != (name in _NEGATIONS)
+
+
+def _values(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _skill_value(store: Store, skill_id: str, user_id: str, at: float) -> float | None:

@@ -53,9 +53,7 @@ class DynamicOverlap:
         self._add(assignment)
         raised = [task["id"] for task in assignment["tasks"] if self._needs_more(task["id"])]
         self._store.execute_many(_RAISE, ((task_id,) for task_id in raised))
-        for task_id in raised:
-            self._issuing.add_overlap(task_id)
-        return bool(raised)
+        return self._issuing.reload_overlaps(raised)
 
     def _add(self, assignment: Row) -> None:
         for task, solution in zip(assignment["tasks"], assignment["solutions"], strict=True):

@@ -132,13 +132,20 @@ class Issuing:
                 self._change_remaining(item, 1)
                 self._offer_again(item)
 
-    def add_overlap(self, item_id: str, count: int = 1) -> None:
-        """Take notice of a higher overlap, which the caller has stored."""
-        item = self.items.get(item_id)
-        if item and item.remaining is not None:
-            item.row["overlap"] += count
-            item.remaining += count
-            self._open_overlap += count * (item.id in self._real_ids)
+    def reload_overlaps(self, item_ids: Iterable[str]) -> bool:
+        """Take notice of overlaps that have changed in the store; return whether there are any."""
+        rows = [row for item_id in item_ids if item_id in self.items and (row := self._store.find(self._table, item_id))]
+        changed = [row for row in rows if row.get("overlap") != self.items[row["id"]].row.get("overlap")]
+        for row in changed:
+            self._change_overlap(self.items[row["id"]], row["overlap"])
+        return bool(changed)
+
+    def _change_overlap(self, item: WorkItem, overlap: int) -> None:
+        change = overlap - item.row["overlap"]
+        item.row["overlap"] = overlap
+        item.remaining = (item.remaining or 0) + change
+        self._open_overlap += change * (item.id in self._real_ids)
+        if change > 0:
             self._offer_again(item)
 
     def save(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames.local._api.pool_lifecycle import find_pool
+from toloka_frames.local._api.quality_statistics import COLLECTORS
+from toloka_frames.local._api.worker_filter import unknown_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +24,12 @@ def _has(*path: str) -> Callable[[Row, Row], bool]:
         return bool(value)
 
     return check
+
+
+def _collectors(owner: Row) -> set[str]:
+    """Return the collectors of a pool or project that are not simulated."""
+    configs = (owner.get("quality_control") or {}).get("configs") or ()
+    return {config["collector_config"]["type"] for config in configs} - {*COLLECTORS, "ASSIGNMENTS_ASSESSMENT"}
 
 
 # what is not simulated, what happens instead, and whether a pool and its project use it
@@ -42,6 +50,16 @@ NOT_SIMULATED: tuple[tuple[str, str, Callable[[Row, Row], bool]], ...] = (
         "mixer_config.min_golden_tasks_count",
         "a worker who has done all control tasks goes on without them",
         _has("mixer_config", "min_golden_tasks_count"),
+    ),
+    (
+        "quality_control.configs with TRAINING or USERS_ASSESSMENT",
+        "such a rule does nothing",
+        lambda pool, project: bool(_collectors(pool) | _collectors(project)),
+    ),
+    (
+        "filter by gender, city and other fields",
+        "Tolokers have a country, languages, adult_allowed, a client, a device and an operating system; other fields admit all",
+        lambda pool, _project: any(unknown_fields(pool.get("filter"))),
     ),
     ("quality_control.checkpoints_config", "the overlap is the same for all", _has("quality_control", "checkpoints_config")),
     ("training_config", "the skill of a training does not expire", _has("training_config")),

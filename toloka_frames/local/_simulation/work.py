@@ -91,6 +91,7 @@ class Work:
         self.workers = make_workers(crowd.workers, crowd.accuracy, crowd.seed)
         self.issuing = Issuing(store, pool)
         self._quality = QualityControl(store, pool)
+        self._changes_overlaps = _changes_overlaps(pool) or _changes_overlaps(store.get("projects", pool["project_id"]))
         self._dynamic = DynamicOverlap(store, pool, self.issuing) if pool.get("dynamic_overlap_config") else None
         self._training = Training(store, pool, answers) if is_training(pool) else None
         self._accepts = bool(self._training) or pool["auto_accept_solutions"]
@@ -228,11 +229,15 @@ class Work:
             self._wake(at)
 
     def _apply_rules(self, kind: str, assignment: Row, at: float) -> bool:
-        """Apply quality control; return whether an overlap has been raised."""
+        """Apply quality control; return whether an overlap has changed."""
+        if not self._changes_overlaps:
+            self._quality.record(kind, assignment, self._clock.real(at))
+            return False
+        # rules do not lower an overlap below the number of assignments, which they read from the store
+        self.issuing.save()
         raised = self._quality.record(kind, assignment, self._clock.real(at))
-        for item_id in raised:
-            self.issuing.add_overlap(item_id)
-        return bool(raised)
+        own = [task["id"] for task in assignment["tasks"]] if assignment["mixed"] else [assignment["task_suite_id"]]
+        return self.issuing.reload_overlaps({*own, *raised})
 
     def _ended(self, worker: Worker, page: ActivePage, when: float, accepted: float) -> Row:
         """Return the row of an assignment that ends."""
@@ -273,3 +278,9 @@ class Work:
     def _close(self, at: float, reason: str) -> None:
         self.is_open = False
         set_closed(self._store, self._store.get("pools", self._pool["id"]), self._clock.real(at), reason)
+
+
+def _changes_overlaps(owner: Row) -> bool:
+    """Return whether a rule of a pool or project changes overlaps."""
+    configs = (owner.get("quality_control") or {}).get("configs") or ()
+    return any(rule["action"]["type"] == "CHANGE_OVERLAP" for config in configs for rule in config.get("rules") or ())
