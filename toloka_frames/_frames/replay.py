@@ -87,8 +87,8 @@ def replay_rules(answers: pd.DataFrame, rules: Mapping[str, Any] | Sequence[Mapp
 
     The statistics of a worker are of one pool, or with `history_size` of the latest answers in all pools of the frame. They
     begin anew when a ban has ended. MAJORITY_VOTE counts a task as soon as it has all its answers; right are those that
-    `answer_threshold` workers have given. A rule that sets a skill gives a row when the value changes, and a ban unless an earlier
-    one holds as long and as widely.
+    `answer_threshold` workers have given. A rule that sets a skill gives a row when the value changes. A ban gives a row unless
+    an earlier one includes it.
 
     CAPTCHA, TRAINING and USERS_ASSESSMENT cannot be replayed, because answers do not hold what they count. Such a rule is left
     out, with a warning.
