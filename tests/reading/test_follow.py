@@ -485,14 +485,11 @@ for frame in tf.follow(answers, by="submitted", cursor=f"{home}/c.json", until=t
 def test_with_create_tasks_in_its_body_a_loop_killed_at_any_request_creates_each_row_once(
     when: Any, toloka: LocalToloka, tmp_path: Path
 ) -> None:
-    pool, checks = answered_pool(toloka), toloka.example_pool()
-    whole = tmp_path / "whole"
-    requests = run_chain(toloka, pool, toloka.example_pool(), whole)
-    numbers = range(1, requests + 1)
+    pool = answered_pool(toloka)
+    numbers = range(1, 1 + run_chain(toloka, pool, toloka.example_pool(), tmp_path / "whole"))
     for number in numbers if ALL_CASES else random.Random(when).sample(numbers, 2):  # noqa: S311 -- repeatable
-        home = tmp_path / f"{number}"
+        home, checks = tmp_path / f"{number}", toloka.example_pool()
         toloka.faults.call("* /*", partial(kill_process_of, home), when=when, nth=number)
-        checks = toloka.example_pool()
         run_chain(toloka, pool, checks, home)
         toloka.faults.clear()
         run_chain(toloka, pool, checks, home)
