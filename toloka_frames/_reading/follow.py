@@ -116,7 +116,7 @@ def follow(
             a pool, the loop goes on, also if the pool was completed in the meantime.
         lag: How late a row can become visible, in seconds or as a timedelta. Each look requests the rows of this time before
             the latest one again and leaves out those that are known. The last look begins this long after `until` has begun to
-            hold; for `tf.closed`, after the pool was closed. None is a minute, but none for `LocalToloka`, whose responses say
+            hold; for `tf.closed`, after the pool was closed. By default a minute, and 0 for `LocalToloka`, whose responses say
             that rows are visible at once.
         empty: Whether a look without new rows yields a frame without rows.
         dtype_backend: As in `Scan.to_dataframe`.
