@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from support.raw_client import TRAINING, RawClient
 
@@ -244,6 +245,14 @@ def test_a_wrong_request_for_tolokers_is_refused(api: RawClient, body: dict[str,
 def test_a_request_for_tolokers_needs_the_token(api: RawClient) -> None:
     api.http.headers["Authorization"] = "ApiKey another"
     assert ask(api, {"pool_id": "1"}).status_code == 401
+
+
+def test_arguments_can_be_numbers_of_numpy(toloka: LocalToloka, api: RawClient) -> None:
+    pool_id = open_pool(api, 4)
+    count, share = np.int64(3), np.float32(0.5)
+    toloka.answer(pool_id, workers=count, accuracy=share, seed=count, live=True, speed=np.float64(1000))  # type: ignore[arg-type]
+    wait_closed(api, pool_id)
+    assert toloka.answer(open_pool(api, 4), workers=count, accuracy=share, seed=count) == 3  # type: ignore[arg-type]
 
 
 WRONG = {

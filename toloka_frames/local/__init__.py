@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import operator
 import os
 import shutil
 import sqlite3
@@ -339,12 +340,13 @@ class LocalToloka:
             2
         """
         pool_id = str(pool_id["id"] if isinstance(pool_id, Mapping) else pool_id)
-        crowd = Crowd(workers, accuracy, seed, dropouts)
+        # numbers of NumPy, too
+        crowd = Crowd(operator.index(workers), float(accuracy), operator.index(seed), float(dropouts))
         store = self._store_up_to_date()
         with store.transaction():
             self._warn(not_simulated(store, pool_id), pool_id)
             if live:
-                start_live_work(store, pool_id, crowd, speed, solve)
+                start_live_work(store, pool_id, crowd, float(speed), solve)
                 return 0
             work = answer_pool(store, pool_id, crowd, solve)
         if not work.created and len(work.refused) == workers > 0:
