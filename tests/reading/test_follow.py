@@ -340,6 +340,21 @@ def test_rows_that_the_body_causes_in_a_list_of_the_same_look_are_followed(tolok
     assert names == ["second", "first", "first"]
 
 
+def test_rows_that_the_body_changes_are_followed_by_their_new_state(toloka: LocalToloka) -> None:
+    """Accepting opens no pool, so nothing but another look finds the rows."""
+    pool = answered_pool(toloka, auto_accept_solutions=False)
+    client = toloka.client()
+    answers = client.get_assignments(pool)
+    scans, by = {"accepted": answers, "submitted": answers}, {"accepted": "accepted", "submitted": "submitted"}
+    names: list[str] = []
+    for name, frame in tf.follow(scans, by=by, until=tf.closed(pool), progress=False):
+        ids = frame[ID].drop_duplicates().to_frame(name="assignment_id")
+        names += [name] * len(ids)
+        if name == "submitted":
+            ids.pipe(tf.accept_assignments, client, public_comment="Right", progress=False)
+    assert names == ["submitted"] * 3 + ["accepted"] * 3
+
+
 def test_a_function_may_use_a_client(client: tf.AsyncTolokaClient, pool_id: str) -> None:
     frames = tf.follow(client.get_tasks(pool_id), until=lambda: tf.run(client.get_pool(pool_id)).status == "CLOSED", lag=0)
     assert list(frames) == []

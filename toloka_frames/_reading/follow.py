@@ -113,7 +113,8 @@ def follow(
         until: When to end: `tf.closed(pool_id)`; a function without arguments that returns True or False, called in another
             thread before each look; a datetime with a time zone; a timedelta from now. None never ends. Before the end, all
             rows of until then are handed over. The condition is checked again after that: if the loop's body has opened
-            a pool, the loop goes on, also if the pool was completed in the meantime.
+            a pool, the loop goes on, also if the pool was completed in the meantime. Of several scans, each is looked at once
+            more after rows of another one.
         lag: How late a row can become visible, in seconds or as a timedelta. Each look requests the rows of this time before
             the latest one again and leaves out those that are known. The last look begins this long after `until` has begun to
             hold; for `tf.closed`, after the pool was closed. By default a minute, and 0 for `LocalToloka`, whose responses say
@@ -400,16 +401,24 @@ class _Run:
             await in_thread(self._cursor.complete)
         options, lists = self._options, list(self._lists.values())
         end = End(options.until, options.every, lambda: max(one.lag() for one in lists), lists[0].source.service)
+        more_looks = len(lists) - 1
         while True:
-            before = after = await end.held()
+            before, had_rows = await end.held(), False
+            after = before
             for name in self._lists:
                 async with aclosing(self._look(name)) as frames:
                     async for frame in frames:
+                        had_rows |= len(frame) > 0
                         yield name, frame
             if before is not None:
                 after = await end.held()
             if end.is_last(before, after):
-                return
+                # the loop's body may have made rows of another list, as by accepting what is followed by="accepted", too
+                if not (had_rows and more_looks):
+                    return
+                more_looks -= 1
+            else:
+                more_looks = len(lists) - 1
             seconds = end.seconds_to_next_look(after)
             with self._tracker.wait("new rows" if after is None else "late rows", seconds):
                 await asyncio.sleep(seconds)
