@@ -37,8 +37,9 @@ def test_solve_is_called_once_for_each_task_of_each_worker(toloka: LocalToloka, 
     pool_id = open_pool(api)
     calls: list[tuple[str, str]] = []
 
-    def solve(task: dict[str, Any], worker: Any) -> dict[str, Any]:
+    def solve(task: Any, worker: Any) -> dict[str, Any]:
         calls.append((task["id"], worker.id))
+        assert (task.id, task.input_values.image) == (task["id"], task["input_values"]["image"])
         assert 0 < worker.accuracy <= 1
         return {"result": f"{worker.id} {task['input_values']['image']}"}
 

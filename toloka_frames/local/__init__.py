@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import json
 import operator
 import os
 import shutil
@@ -343,6 +344,8 @@ class LocalToloka:
         # numbers of NumPy, too
         crowd = Crowd(operator.index(workers), float(accuracy), operator.index(seed), float(dropouts))
         store = self._store_up_to_date()
+        if solve:
+            solve = _with_attributes(solve)
         with store.transaction():
             self._warn(not_simulated(store, pool_id), pool_id)
             if live:
@@ -385,6 +388,13 @@ class LocalToloka:
         store = self._service.store
         run_due_jobs(store)
         return store
+
+
+def _with_attributes(solve: Callable[[Row, Worker], Mapping[str, Any]]) -> Callable[[Any, Worker], Mapping[str, Any]]:
+    """Return `solve` for plain dicts: it gets a task as the client returns it, whose keys are attributes, too."""
+    from toloka_frames._schema.row import Row  # noqa: PLC0415  # the service works without the client
+
+    return lambda task, worker: solve(json.loads(json.dumps(task), object_hook=Row), worker)
 
 
 class _RunningService:
