@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import math
+import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
+
+from toloka_frames.local._api.dawid_skene import dawid_skene
 
 if TYPE_CHECKING:
     from support.raw_client import RawClient
@@ -44,7 +49,7 @@ def count_votes(api: RawClient, pool_id: str) -> dict[str, Counter[str]]:
     return found
 
 
-def test_each_task_gets_the_majority_answer_and_its_share(api: RawClient, pool_id: str) -> None:
+def test_each_task_gets_its_most_probable_answer(api: RawClient, pool_id: str) -> None:
     operation, rows = aggregate(api, form(pool_id))
     expected = count_votes(api, pool_id)
     assert (operation["type"], operation["status"], operation["details"]) == ("SOLUTION.AGGREGATE", "SUCCESS", {})
@@ -59,14 +64,96 @@ def test_each_task_gets_the_majority_answer_and_its_share(api: RawClient, pool_i
         }.items()
     )
     assert len(rows) == len(expected) == 12
+    expected_rows = by_definition(votes_of(api, pool_id))
     for row in rows:
-        [(answer, count), *_] = expected[row["task_id"]].most_common()
-        assert row == {
-            "pool_id": pool_id,
-            "task_id": row["task_id"],
-            "output_values": {"result": answer},
-            "confidence": round(count / 3, 6),
-        }
+        beliefs = expected_rows[row["task_id"]]
+        answer = max(beliefs, key=lambda name: beliefs[name])
+        assert row["output_values"] == {"result": answer}
+        assert row["confidence"] == pytest.approx(beliefs[answer], abs=1e-3)
+
+
+Vote = tuple[str, str, str]
+
+
+def votes_of(api: RawClient, pool_id: str) -> list[Vote]:
+    """Return the task, worker and answer of each vote of a pool."""
+    return [
+        (task["id"], row["user_id"], solution["output_values"]["result"])
+        for row in api.get("/v1/assignments", pool_id=pool_id, limit=1000)["items"]
+        for task, solution in zip(row["tasks"], row["solutions"], strict=True)
+        if "known_solutions" not in task
+    ]
+
+
+def by_definition(votes: list[Vote], rounds: int = 300) -> dict[str, dict[str, float]]:
+    """Dawid and Skene's formulas (2.3) to (2.5) of 1979, written out."""
+    tasks, labels = {task for task, _, _ in votes}, {label for _, _, label in votes}
+    own = {task: [(worker, label) for other, worker, label in votes if other == task] for task in tasks}
+    beliefs = {
+        task: {true: [label for _, label in own[task]].count(true) / len(own[task]) for true in labels} for task in tasks
+    }
+    for _ in range(rounds):
+        error = {}
+        for worker in {worker for _, worker, _ in votes}:
+            given = [(task, label) for task, other, label in votes if other == worker]
+            for true in labels:
+                sums = {
+                    answer: max(sum(beliefs[task][true] for task, label in given if label == answer), 1e-10)
+                    for answer in {label for _, label in given}
+                }
+                error.update({(worker, true, answer): value / sum(sums.values()) for answer, value in sums.items()})
+        prior = {true: max(sum(beliefs[task][true] for task in tasks) / len(tasks), 1e-10) for true in labels}
+        for task in tasks:
+            products = {
+                true: prior[true] * math.prod(error[worker, true, label] for worker, label in own[task]) for true in labels
+            }
+            beliefs[task] = {true: product / sum(products.values()) for true, product in products.items()}
+    return beliefs
+
+
+def random_votes(seed: int) -> list[Vote]:
+    """Return the votes of five workers of different accuracy on 40 tasks with three answers."""
+    generator, labels = random.Random(seed), ["a", "b", "c"]  # noqa: S311  # the same each time
+    votes = []
+    for number in range(40):
+        true = generator.choice(labels)
+        for worker, accuracy in enumerate((0.95, 0.8, 0.6, 0.4, 0.2)):
+            label = true if generator.random() < accuracy else generator.choice(labels)
+            votes.append((f"t{number}", f"w{worker}", label))
+    return votes
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_probabilities_are_those_of_the_paper(seed: int) -> None:
+    votes = random_votes(seed)
+    found, expected = dawid_skene(votes), by_definition(votes, 100)
+    for task, beliefs in expected.items():
+        assert {label: found[task].get(label, 0.0) for label in beliefs} == pytest.approx(beliefs, abs=1e-3)
+
+
+def test_a_worker_who_is_always_wrong_is_understood() -> None:
+    votes = [
+        (f"t{number}", worker, "ab"[number % 2 ^ (worker == "liar")]) for number in range(40) for worker in ("w1", "w2", "liar")
+    ]
+    votes += [("last", "liar", "a"), ("last", "w1", "b")]
+    beliefs = dawid_skene(votes)["last"]
+    assert beliefs["b"] > 0.99
+
+
+def test_free_text_keeps_the_shares_of_its_votes() -> None:
+    votes = [(f"t{number}", f"w{worker}", f"{number}/{worker // 2}") for number in range(60) for worker in range(3)]
+    assert dawid_skene(votes)["t7"] == pytest.approx({"7/0": 2 / 3, "7/1": 1 / 3})
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_crowd_kit_finds_the_same(seed: int) -> None:
+    reason = "crowd-kit is not installed; make test-newest installs it"
+    aggregation, votes = pytest.importorskip("crowdkit.aggregation", reason=reason), random_votes(seed)
+    # without its bound, by which it ends early
+    model = aggregation.DawidSkene(n_iter=100, tol=-math.inf)
+    theirs = model.fit_predict_proba(pd.DataFrame(votes, columns=["task", "worker", "label"]))
+    ours = pd.DataFrame.from_dict(dawid_skene(votes), orient="index").fillna(0.0)
+    assert ours.loc[theirs.index, theirs.columns].to_numpy() == pytest.approx(theirs.to_numpy(), abs=1e-3)
 
 
 def test_solutions_are_paged_by_task_id(api: RawClient, pool_id: str) -> None:

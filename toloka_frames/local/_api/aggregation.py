@@ -1,26 +1,32 @@
 """Aggregate the accepted answers of a pool into one answer per task, with a confidence (Toloka API, Aggregated solutions).
 
-Unlike the real service's models, both algorithms are votes here: the answer with the largest weight wins, with its share of
-the weight as the confidence. DAWID_SKENE gives all Tolokers the same weight, WEIGHTED_DYNAMIC_OVERLAP the value of a skill.
+DAWID_SKENE is the model of Dawid and Skene, for each field by itself. WEIGHTED_DYNAMIC_OVERLAP is a vote here, unlike the real
+service's model: Tolokers have the value of a skill as weight, the answer with the largest weight wins, and its share of the
+weight is the confidence.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
+from toloka_frames.local._api.dawid_skene import dawid_skene
 from toloka_frames.local._api.operations import begin_operation, finish_operation
 from toloka_frames.local._api.pool_lifecycle import find_pool, get_pool
 from toloka_frames.local._base.errors import conflict, does_not_exist, field_error, invalid
 from toloka_frames.local._base.responses import Response, json_response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Hashable, Iterator, Mapping
 
     from toloka_frames.local._api.request import ApiRequest
     from toloka_frames.local._store.store import DueJob, Row, Store
+
+Answers: TypeAlias = "dict[str, list[tuple[str, Row]]]"  # by task: Tolokers and their output values
+Winners: TypeAlias = dict[str, tuple[Any, float]]  # by task: a value and its confidence
 
 _ALGORITHMS = ("DAWID_SKENE", "WEIGHTED_DYNAMIC_OVERLAP")
 
@@ -89,12 +95,12 @@ def aggregate_task(store: Store, request: ApiRequest) -> Response:
 
 
 def _solve(store: Store, form: Mapping[str, Any]) -> Iterator[Row]:
-    weights = _weights(store, form.get("answer_weight_skill_id"))
     names = [field["name"] for field in form["fields"]]
-    for task_id, answers in _answers(store, form["pool_id"]).items():
-        votes = [(weights.get(user_id, 1.0), solution) for user_id, solution in answers]
-        winners = {name: _vote([(weight, solution[name]) for weight, solution in votes if name in solution]) for name in names}
-        decided = {name: winner for name, winner in winners.items() if winner}
+    answers = _answers(store, form["pool_id"])
+    decide = _by_model if form["type"] == "DAWID_SKENE" else partial(_by_votes, _weights(store, form["answer_weight_skill_id"]))
+    winners = {name: decide(answers, name) for name in names}
+    for task_id in answers:
+        decided = {name: winners[name][task_id] for name in names if task_id in winners[name]}
         if decided:
             # the API has one confidence for all fields of a task; the lowest is taken
             confidence = min(share for _, share in decided.values())
@@ -102,14 +108,46 @@ def _solve(store: Store, form: Mapping[str, Any]) -> Iterator[Row]:
             yield {"pool_id": str(form["pool_id"]), "task_id": task_id, "confidence": confidence, "output_values": values}
 
 
-def _weights(store: Store, skill_id: str | None) -> dict[str, float]:
-    if skill_id is None:
-        return {}
+def _by_model(answers: Answers, name: str) -> Winners:
+    """Return the most probable value of a field for each task."""
+    votes = [
+        (task_id, user_id, _key(values[name]))
+        for task_id, given in answers.items()
+        for user_id, values in given
+        if name in values
+    ]
+    return {task_id: _best(beliefs) for task_id, beliefs in dawid_skene(votes).items()} if votes else {}
+
+
+def _by_votes(weights: Mapping[str, float], answers: Answers, name: str) -> Winners:
+    """Return the value of a field with the largest weight for each task."""
+    winners = {}
+    for task_id, given in answers.items():
+        sums: dict[Hashable, float] = {}
+        for user_id, values in given:
+            if name in values:
+                sums[_key(values[name])] = sums.get(_key(values[name]), 0.0) + weights.get(user_id, 1.0)
+        if sums:
+            winners[task_id] = _best(sums)
+    return winners
+
+
+def _key(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _best(weights: Mapping[Hashable, float]) -> tuple[Any, float]:
+    """Return the value with the largest weight and its share of all weight; of equal ones, the first answered."""
+    best, total = max(weights, key=lambda key: weights[key]), sum(weights.values())
+    return orjson.loads(best), round(weights[best] / total, 6) if total else 0.0  # type: ignore[arg-type]
+
+
+def _weights(store: Store, skill_id: str) -> dict[str, float]:
     found = store.select("SELECT user_id, body ->> '$.exact_value' FROM user_skills WHERE skill_id = ?", (int(skill_id),))
     return {user_id: value / 100 for user_id, value in found}
 
 
-def _answers(store: Store, pool_id: object) -> dict[str, list[tuple[str, Row]]]:
+def _answers(store: Store, pool_id: object) -> Answers:
     """Return the answers, each with its user, to every task that has no known solution."""
     found = store.select(
         "SELECT body FROM assignments WHERE pool_id = ? AND status = 'ACCEPTED' ORDER BY id", (int(str(pool_id)),)
@@ -120,16 +158,3 @@ def _answers(store: Store, pool_id: object) -> dict[str, list[tuple[str, Row]]]:
             if not task.get("known_solutions"):
                 answers[task["id"]].append((assignment["user_id"], solution["output_values"]))
     return answers
-
-
-def _vote(votes: Sequence[tuple[float, Any]]) -> tuple[Any, float] | None:
-    """Return the value with the largest weight and its share of all weight; of equal ones, the first answered."""
-    sums: dict[bytes, float] = {}
-    for weight, value in votes:
-        key = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-        sums[key] = sums.get(key, 0) + weight
-    if not sums:
-        return None
-    best = max(sums, key=lambda key: sums[key])
-    total = sum(sums.values())
-    return orjson.loads(best), round(sums[best] / total, 6) if total else 0.0
