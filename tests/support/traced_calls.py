@@ -111,12 +111,13 @@ def main() -> None:
         project = tf.run(client.create_app_project({"app_id": app, "name": "Cats", "parameters": {"name": "Cats"}}))
         frame = pd.DataFrame({"image": [f"https://example.com/{number}.jpg" for number in range(20)]})
         ledger = Path(folder) / "uploads.db"
+        create_tasks = tf.create_tasks  # loads its modules, which is not a part of a call
         print(
             json.dumps(
                 {
                     "pull": traced(lambda: client.get_app_batches(project["id"]).to_dataframe(progress=False)),
                     "upload": traced(
-                        lambda: tf.create_tasks(frame, client, pool_id, allow_defaults=True, ledger=ledger, progress=False)
+                        lambda: create_tasks(frame, client, pool_id, allow_defaults=True, ledger=ledger, progress=False)
                     ),
                 }
             )
