@@ -101,13 +101,13 @@ def test_pages_are_active_while_a_worker_has_them_and_no_time_lies_ahead(toloka:
 def test_live_work_goes_on_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "toloka.db"
     with serving(path) as (toloka, api):
-        pool_id = open_pool(api)
+        pool_id = open_pool(api, 60)
         toloka.answer(pool_id, live=True, speed=100)
         before = poll(lambda: get_assignments(api, pool_id), lambda rows: len({row["status"] for row in rows}) == 2)
     with serving(path) as (_, api):
         wait_closed(api, pool_id)
         rows = get_assignments(api, pool_id)
-    assert Counter(row["status"] for row in rows) == {"ACCEPTED": 18}
+    assert Counter(row["status"] for row in rows) == {"ACCEPTED": 45}
     assert {row["id"] for row in before} <= {row["id"] for row in rows}
 
 
@@ -166,7 +166,7 @@ def test_solve_answers_live_and_its_errors_skip_the_page(toloka: LocalToloka, ap
 def test_after_a_restart_workers_answer_without_solve(tmp_path: Path) -> None:
     path = tmp_path / "toloka.db"
     with serving(path) as (toloka, api):
-        pool_id = open_pool(api, 40)
+        pool_id = open_pool(api, 100)
         toloka.answer(pool_id, live=True, speed=100, accuracy=1.0, solve=lambda _task, _worker: {"result": "cat"})
         poll(lambda: statuses(api, pool_id)["ACCEPTED"], lambda count: count > 0)
     with serving(path) as (_, api):
