@@ -69,11 +69,16 @@ def checked_project(_name: str, form: Any) -> Any:
 
 def _checked(form: Any, what: str, find: Callable[[Mapping[str, Any]], Iterator[Problem]]) -> Any:
     """Warn once, at the caller's line, of everything that is wrong with a form; it is sent all the same."""
-    problems = {f"{problem.message} {problem.hint}".strip(): None for problem in find(_as_sent(form))}
+    problems = dict.fromkeys(_sentence(problem) for problem in find(_as_sent(form)))
     if problems:
         # not an error: the service may have names that its documents do not mention
         warnings.warn(f"The {what} is sent as it is, but: {' '.join(problems)}", UserWarning, _caller_level())
     return form
+
+
+def _sentence(problem: Problem) -> str:
+    """Return what is wrong; the names that would be right only if none of them is near."""
+    return problem.message if "the nearest is" in problem.message else f"{problem.message} {problem.hint}".strip()
 
 
 def _as_sent(form: Any) -> Mapping[str, Any]:
