@@ -463,6 +463,10 @@ def test_every_rule_is_taken_by_the_local_service_and_lets_tolokers_work(toloka:
     assert pool.quality_control == form["quality_control"]
     images = pd.DataFrame({"image": [f"https://example.com/{number}.jpg" for number in range(3)]})
     images.pipe(tf.create_tasks, client, pool.id, allow_defaults=True, open_pool=True, progress=False)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of rules that are not simulated
+    with pytest.warns(UserWarning, match="configs with TRAINING or USERS_ASSESSMENT") as warned:
         assert toloka.answer(pool.id) > 0
+    assert len(warned) == 1
+    # each Toloker who has answered was banned, and has a skill
+    workers = {row.user_id for row in client.get_assignments(pool.id)}
+    assert {row.user_id for row in client.get_user_restrictions()} == workers
+    assert {row.user_id for row in client.get_user_skills(skill_id=skill.id)} == workers
