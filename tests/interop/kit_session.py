@@ -422,7 +422,12 @@ def aggregation(s: Session) -> None:
     one = s.client.aggregate_solutions_by_task(
         pool_id=pool.id, task_id=solutions[0].task_id, answer_weight_skill_id=skill.id, fields=[{"name": "result"}]
     )
-    assert one == solutions[0]
+    # weighted by the skill, where the other operation weighs Tolokers by how often they are right
+    assert (one.pool_id, one.task_id) == (pool.id, solutions[0].task_id)
+    answers = [solution for row in rows for task, solution in zip(row.tasks, row.solutions) if task.id == one.task_id]
+    votes = [solution.output_values["result"] for solution in answers]
+    assert one.output_values == {"result": max(votes, key=votes.count)}
+    assert abs(one.confidence - votes.count(one.output_values["result"]) / len(votes)) < 0.001
 
 
 def messages(s: Session) -> None:
