@@ -91,7 +91,7 @@ class Work:
         self.workers = make_workers(crowd.workers, crowd.accuracy, crowd.seed)
         self.issuing = Issuing(store, pool)
         self._quality = QualityControl(store, pool)
-        self._changes_overlaps = _changes_overlaps(pool) or _changes_overlaps(store.get("projects", pool["project_id"]))
+        self._lowers_overlaps = _lowers_overlaps(pool) or _lowers_overlaps(store.get("projects", pool["project_id"]))
         self._dynamic = DynamicOverlap(store, pool, self.issuing) if pool.get("dynamic_overlap_config") else None
         self._training = Training(store, pool, answers) if is_training(pool) else None
         self._accepts = bool(self._training) or pool["auto_accept_solutions"]
@@ -230,9 +230,8 @@ class Work:
 
     def _apply_rules(self, kind: str, assignment: Row, at: float) -> bool:
         """Apply quality control; return whether an overlap has changed."""
-        if not self._changes_overlaps:
-            self._quality.record(kind, assignment, self._clock.real(at))
-            return False
+        if not self._lowers_overlaps:
+            return self.issuing.reload_overlaps({*self._quality.record(kind, assignment, self._clock.real(at))})
         # rules do not lower an overlap below the number of assignments, which they read from the store
         self.issuing.save()
         raised = self._quality.record(kind, assignment, self._clock.real(at))
@@ -280,7 +279,8 @@ class Work:
         set_closed(self._store, self._store.get("pools", self._pool["id"]), self._clock.real(at), reason)
 
 
-def _changes_overlaps(owner: Row) -> bool:
-    """Return whether a rule of a pool or project changes overlaps."""
+def _lowers_overlaps(owner: Row) -> bool:
+    """Return whether a rule of a pool or project lowers overlaps."""
     configs = (owner.get("quality_control") or {}).get("configs") or ()
-    return any(rule["action"]["type"] == "CHANGE_OVERLAP" for config in configs for rule in config.get("rules") or ())
+    actions = [rule["action"] for config in configs for rule in config.get("rules") or ()]
+    return any(action["type"] == "CHANGE_OVERLAP" and action["parameters"]["delta"] < 0 for action in actions)
