@@ -335,6 +335,20 @@ def test_statistics_continue_in_a_later_call(scene: Scene) -> None:
     assert scene.banned == scene.users
 
 
+def test_work_that_is_faster_than_people_is_not_too_fast(scene: Scene) -> None:
+    rule = tf.rule("ASSIGNMENT_SUBMIT_TIME", "fast_submitted_count >= 1", BAN, fast_submit_threshold_seconds=5)
+    scene.make_pool(rule)
+    scene.answer()
+    more = pd.DataFrame({"image": [f"https://example.com/more/{number}" for number in range(PAGES)]})
+    more.pipe(tf.create_tasks, scene.client, scene.pool.id, allow_defaults=True, open_pool=True, progress=False)
+    scene.answer()
+    assert scene.pages() == {"bad": 2 * PAGES, "others": 2 * PAGES}
+    scene.make_pool(rule)
+    scene.answer(live=True, speed=1_000)
+    tf.wait_pool(scene.client, scene.pool, every=1, progress=False)
+    assert scene.banned == set()
+
+
 # -- replayed rules say the same
 
 REPLAYED = {

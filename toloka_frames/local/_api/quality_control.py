@@ -40,11 +40,18 @@ _ASSESSMENT = "ASSIGNMENTS_ASSESSMENT"
 
 
 class QualityControl:
-    """The rules of a pool and its project, for one run of simulated work or one verdict of the requester."""
+    """The rules of a pool and its project, for one run of simulated work or one verdict of the requester.
 
-    def __init__(self, store: Store, pool: Row) -> None:
+    Args:
+        store: The store.
+        pool: The pool.
+        speed: How many times as fast as people the Tolokers work, so that rules about the time for a page hold at any speed.
+    """
+
+    def __init__(self, store: Store, pool: Row, speed: float = 1.0) -> None:
         self._store = store
         self._pool = pool
+        self._speed = speed
         own = pool.get("quality_control") or {}
         project = store.find("projects", pool["project_id"]) or {}
         self._requirement: Row = own.get("training_requirement") or {}
@@ -75,7 +82,7 @@ class QualityControl:
         Returns:
             The ids of tasks and suites whose overlap has been raised, each as often as it was raised by one, in the store.
         """
-        event = Event(kind, assignment, at)
+        event = Event(kind, assignment, at, self._speed)
         self._prepare(event)
         raised = self._assess(event)
         for config, collector in self._configs:
@@ -142,7 +149,7 @@ class QualityControl:
         parameters = {"user": event.user_id, "project": int(self._pool["project_id"]), "pool": int(self._pool["id"])}
         found = self._store.select(f"SELECT body FROM assignments WHERE {where} AND {which}", parameters)  # noqa: S608  # no names from requests
         rows = (orjson.loads(body) for (body,) in found)
-        events = (earlier for row in rows for earlier in _events_of(row) if not _is_same_or_later(earlier, event))
+        events = (earlier for row in rows for earlier in _events_of(row, self._speed) if not _is_same_or_later(earlier, event))
         return sorted(events, key=lambda earlier: earlier.at)
 
     # -- rules
@@ -187,10 +194,10 @@ def _type(config: Row) -> str:
     return str(config["collector_config"]["type"])
 
 
-def _events_of(row: Row) -> Iterator[Event]:
+def _events_of(row: Row, speed: float) -> Iterator[Event]:
     for kind in _KINDS:
         if row.get(kind.lower()):
-            yield Event(kind, row, parse_timestamp(row[kind.lower()]))
+            yield Event(kind, row, parse_timestamp(row[kind.lower()]), speed)
 
 
 def _is_same_or_later(earlier: Event, event: Event) -> bool:

@@ -28,11 +28,15 @@ _CAPTCHA_TASKS = {"LOW": 20, "MEDIUM": 10, "HIGH": 10}
 
 @dataclass(frozen=True)
 class Event:
-    """What has happened to an assignment at a time (Unix seconds): the status that it got."""
+    """What has happened to an assignment at a time (Unix seconds): the status that it got.
+
+    `speed` is how many times as fast as people the Tolokers work.
+    """
 
     kind: str
     assignment: Row
     at: float
+    speed: float = 1.0
 
     @property
     def user_id(self) -> str:
@@ -150,7 +154,8 @@ class SubmitTime(Collector):
             return {}
         history = self.histories[event.user_id]
         seconds = parse_timestamp(event.assignment["submitted"]) - parse_timestamp(event.assignment["created"])
-        history.add(seconds < self.parameters.get("fast_submit_threshold_seconds", 0))
+        # infinitely fast work has no time for a page, and is not too fast
+        history.add(seconds * event.speed < self.parameters.get("fast_submit_threshold_seconds", 0))
         return {event.user_id: {"total_submitted_count": len(history.outcomes), "fast_submitted_count": history.good}}
 
 

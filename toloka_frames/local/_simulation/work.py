@@ -90,7 +90,7 @@ class Work:
         self._is_live = is_live
         self.workers = make_workers(crowd.workers, crowd.accuracy, crowd.seed)
         self.issuing = Issuing(store, pool)
-        self._quality = QualityControl(store, pool)
+        self._quality = QualityControl(store, pool, clock.speed)
         self._lowers_overlaps = _lowers_overlaps(pool) or _lowers_overlaps(store.get("projects", pool["project_id"]))
         self._dynamic = DynamicOverlap(store, pool, self.issuing) if pool.get("dynamic_overlap_config") else None
         self._training = Training(store, pool, answers) if is_training(pool) else None
