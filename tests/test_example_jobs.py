@@ -105,19 +105,8 @@ def test_text_recognition_after_a_training(toloka: LocalToloka, client: tf.Tolok
     """Readings of water meters; only Tolokers who have learned it may work."""
     meters = pd.DataFrame({"image_url": urls("meters", 80), "value": [f"{number * 37}.{number:03}" for number in range(80)]})
     project = client.create_project(tf.project_form(inputs={"image_url": "url"}, outputs={"value": "string"}))
-    training = client.create_training(
-        {
-            "project_id": project.id,
-            "private_name": "Meters",
-            "may_contain_adult_content": False,
-            "inherited_instructions": True,
-            "assignment_max_duration_seconds": 600,
-            "training_tasks_in_task_suite_count": 2,
-            "task_suites_required_to_pass": 5,
-            "mix_tasks_in_creation_order": False,
-            "shuffle_tasks_in_task_suite": False,
-        }
-    )
+    form = tf.training_form(project, tasks=2, pages=5, mix_tasks_in_creation_order=False, shuffle_tasks_in_task_suite=False)
+    training = client.create_training(form)
     parts = meters["value"].str.split(".", expand=True)
     lessons = meters.rename(columns={"value": "GOLDEN:value"}).assign(
         **{"HINT:text": parts[0] + " black, " + parts[1] + " red"}

@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from toloka_frames._client.pool_watch import PoolWatch, watch
     from toloka_frames._client.project_forms import project_form
     from toloka_frames._client.rules import approve_all, ban, change_overlap, reject_all, rule, set_skill
+    from toloka_frames._client.training_forms import training_form
     from toloka_frames._frames.compare_pools import compare
     from toloka_frames._frames.complete import complete
     from toloka_frames._frames.excel_and_sql import plain
@@ -204,6 +205,7 @@ __all__ = [
     "to_dask",
     "to_dataframe",
     "to_parquet",
+    "training_form",
     "uploads",
     "verify",
     "wait_pool",
@@ -225,6 +227,7 @@ _LATER: dict[str, tuple[str, ...]] = {
     "_client.pool_watch": ("PoolWatch", "watch"),
     "_client.project_forms": ("project_form",),
     "_client.rules": ("approve_all", "ban", "change_overlap", "reject_all", "rule", "set_skill"),
+    "_client.training_forms": ("training_form",),
     "_frames.compare_pools": ("compare",),
     "_frames.complete": ("complete",),
     "_frames.excel_and_sql": ("plain",),

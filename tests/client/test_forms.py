@@ -362,6 +362,44 @@ def test_a_wrong_project_is_refused_with_a_message_that_says_what_is_needed(mist
         tf.project_form(**(CATS | arguments))
 
 
+# -- Trainings
+
+WRONG_TRAININGS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "no tasks": ({"tasks": 0}, tf.InputError, "tasks needs a whole number from 1 to 500, not 0"),
+    "no pages": ({"pages": 0}, tf.InputError, "pages needs a whole number from 1 to 500, not 0"),
+    "a share of a page": ({"pages": 0.5}, tf.InputError, "pages needs a whole number .*, not 0.5"),
+    "too short a time": (
+        {"assignment_max_duration_seconds": 1},
+        tf.InputError,
+        "assignment_max_duration_seconds needs a whole number",
+    ),
+    "text for a flag": ({"inherited_instructions": "yes"}, tf.InputError, "inherited_instructions needs true or false"),
+    "a misspelt field": ({"retry_training_after_day": 5}, TypeError, "the nearest is 'retry_training_after_days'"),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG_TRAININGS)
+def test_a_wrong_training_is_refused_with_a_message_that_says_what_is_needed(mistake: str) -> None:
+    arguments, kind, message = WRONG_TRAININGS[mistake]
+    with pytest.raises(kind, match=message):
+        tf.training_form(1, **arguments)
+
+
+def test_a_training_of_a_form_trains_for_a_pool_of_a_form(toloka: LocalToloka) -> None:
+    client = toloka.client()
+    project = client.create_project(tf.project_form(**CATS))
+    training = client.create_training(tf.training_form(project, tasks=2, public_instructions="Look."))
+    lessons = pd.DataFrame({"image": ["https://example.com/1.jpg", "https://example.com/2.jpg"], "GOLDEN:result": "cat"})
+    lessons.pipe(tf.create_tasks, client, training, infinite_overlap=True, progress=False)
+    client.open_training(training)
+    toloka.answer(training, accuracy=1)
+    pool = client.create_pool(tf.pool_form(project, real=1, training=training))
+    images = pd.DataFrame({"image": ["https://example.com/3.jpg"]})
+    images.pipe(tf.create_tasks, client, pool, allow_defaults=True, open_pool=True, progress=False)
+    assert toloka.answer(pool) == 3
+    assert client.get_training(training).public_instructions == "Look."
+
+
 # -- Both at work
 
 

@@ -182,6 +182,7 @@ def forms(client: tf.TolokaClient) -> None:
     project = tf.project_form("Cat or dog?", inputs={"image": "url"}, outputs={"result": ["cat", "dog"], "why": "string?"})
     assert_type(project, dict[str, Any])
     tf.project_form(inputs={"image": "url"})  # type: ignore[call-arg]
+    assert_type(tf.training_form(client.create_project(project), tasks=2, retry_training_after_days=5), dict[str, Any])
     careless = tf.rule("GOLDEN_SET", "correct_answers_rate < 60", tf.ban(days=1), history_size=10)
     tf.rule("GOLD_SET", "correct_answers_rate < 60", tf.ban(days=1))  # type: ignore[arg-type]
     skilled = tf.rule("MAJORITY_VOTE", ["total_answers_count > 4"], tf.set_skill(client.get_skill("1"), "correct_answers_rate"))

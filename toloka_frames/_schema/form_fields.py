@@ -49,6 +49,14 @@ class ProjectFields(TypedDict, total=False):
     sensitive: bool
 
 
+class TrainingFields(TypedDict, total=False):
+    """Fields of a training that `tf.training_form` takes by their names in the API."""
+
+    public_instructions: str
+    retry_training_after_days: int
+    metadata: Mapping[str, Any]
+
+
 # set by the service; a pool or a project that was read has them
 OF_THE_SERVICE = ("id", "owner", "status", "created")
 POOL_FIELDS = (
@@ -81,6 +89,20 @@ POOL_VALUES: Mapping[str, ValueKind] = {
     "priority": whole(0, 100),
     "auto_accept_solutions": FLAG,
     "may_contain_adult_content": FLAG,
+}
+# by the keywords of `tf.training_form`
+TRAINING_VALUES: Mapping[str, ValueKind] = {
+    "tasks": whole(1, MAX_PAGE_TASKS),
+    "pages": whole(1, MAX_PAGE_TASKS),
+    "assignment_max_duration_seconds": whole(5),
+    "retry_training_after_days": whole(1),
+    **dict.fromkeys(
+        (
+            *("inherited_instructions", "may_contain_adult_content"),
+            *("mix_tasks_in_creation_order", "shuffle_tasks_in_task_suite"),
+        ),
+        FLAG,
+    ),
 }
 TASK_KINDS = ("real", "golden", "training")
 DISTRIBUTION = ValueKind("an object", lambda value: isinstance(value, Mapping))
