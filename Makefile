@@ -76,4 +76,4 @@ docs: .venv/docs
 	$(BIN)/python $(INSTALL) --editable '.[local]' --group docs
 	touch .venv/demo $@
 
-include tests/environments.mk tests/interop/kit.mk tests/browser.mk benchmarks/dlt.mk
+include tests/environments.mk tests/interop/kit.mk tests/browser.mk benchmarks/dlt.mk benchmarks/large.mk

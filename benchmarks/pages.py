@@ -42,8 +42,12 @@ class StoredList:
             text += row + b","
             ends.append(len(text))
         self._text, self._ends = memoryview(text), np.asarray(ends, dtype=np.int64)
+        self._index(np.asarray(created, dtype=np.int64))
+
+    def _index(self, created: Ranks) -> None:
+        """Sort the creation times, which are given in the order of ids."""
         self._by_created = np.argsort(created, kind="stable")
-        self._sorted_created = np.asarray(created, dtype=np.int64)[self._by_created]
+        self._sorted_created = created[self._by_created]
         self._cached_ranks = lru_cache(maxsize=64)(self._ranks)
 
     def page(self, query: Mapping[str, str]) -> tuple[list[bytes | memoryview], str, bool]:
@@ -94,8 +98,8 @@ class StoredList:
 class Pages:
     """Responses to requests, and the times of the requests."""
 
-    def __init__(self, name: ListName, rows: int) -> None:
-        self._stored = StoredList(name, rows)
+    def __init__(self, name: ListName, stored: StoredList) -> None:
+        self._stored = stored
         self._objects = {path: orjson.dumps(row) for path, row in objects(name).items()}
         self._request_times: list[float] = []
 
@@ -157,4 +161,5 @@ async def serve(pages: Pages) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Pages(cast("ListName", sys.argv[1]), int(sys.argv[2]))))
+    name = cast("ListName", sys.argv[1])
+    asyncio.run(serve(Pages(name, StoredList(name, int(sys.argv[2])))))

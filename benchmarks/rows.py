@@ -77,7 +77,7 @@ def rows_of(name: ListName, rows: int, seed: int = 0) -> Iterator[tuple[str, int
     """Generate rows in the order of their ids: id, creation time in milliseconds since 1970, JSON text."""
     rng = random.Random(seed)  # noqa: S311 -- the same rows in every run
     make = MAKERS[name]
-    created = sorted(_creation_times(rows, rng))
+    created = sorted(creation_times(rows, rng))
     if name in ("app_batches", "app_items"):
         ids = ["".join(rng.choices(LETTERS, k=20)) for _ in created]
     else:
@@ -116,7 +116,8 @@ def ten_values(number: int) -> Row:
     }
 
 
-def _creation_times(rows: int, rng: random.Random) -> Iterator[int]:
+def creation_times(rows: int, rng: random.Random) -> Iterator[int]:
+    """Generate creation times in milliseconds since 1970, in no order."""
     bursts = [rng.uniform(0, YEAR_SECONDS) for _ in range(BURSTS)]
     for _ in range(rows):
         if rng.random() < BURST_SHARE:

@@ -138,3 +138,26 @@ def test_its_pages_can_be_filtered_by_time_and_sorted_like_those_of_the_service(
 def test_a_misfit_page_has_an_undeclared_field(url: str) -> None:
     frame = tf.AsyncTolokaClient("token", url=f"{url}/0/1").get_app_items("8lvN9kBN4wwsj47ZqNal", batch_size=500).to_dataframe()
     assert frame["extra"].notna().sum() == ROWS / 500
+
+
+def test_millions_of_rows_that_are_made_on_request_are_pulled_once_each(tmp_path: Path) -> None:
+    """Without Dask and Ray, which `make bench-large` installs; the script itself compares rows and distinct ids."""
+    into = tmp_path / "large.md"
+    command = [sys.executable, BENCHMARKS / "large.py", "--rows", "3000", "--ways", "scan.to_parquet(path)", "--into", into]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=MAX_SECONDS)
+    assert done.returncode == 0, done.stderr
+    assert "| scan.to_parquet(path) | 3,000 | 3,000 |" in into.read_text("utf-8")
+
+
+def test_rows_made_on_request_have_the_fields_filters_and_times_of_stored_rows(url: str) -> None:
+    with child_process([sys.executable, BENCHMARKS / "large_pages.py", str(ROWS)]) as server:
+        assert server.stdout
+        client = tf.AsyncTolokaClient("token", url=f"http://127.0.0.1:{server.stdout.readline().strip()}/0/0")
+        made = client.get_app_items("8lvN9kBN4wwsj47ZqNal").to_dataframe(progress=False)
+        parts = client.get_app_items("8lvN9kBN4wwsj47ZqNal").partitions(4, workers=1)
+        parted = pd.concat([part.to_dataframe(progress=False) for part in parts])
+    stored = tf.AsyncTolokaClient("token", url=f"{url}/0/0").get_app_items("8lvN9kBN4wwsj47ZqNal").to_dataframe(progress=False)
+    assert not made.sort_values("created_at")["id"].is_monotonic_increasing
+    pd.testing.assert_frame_equal(parted.sort_values("id", ignore_index=True), made)
+    by_time = [frame.drop(columns="id").sort_values("INPUT:text", ignore_index=True) for frame in (made, stored)]
+    pd.testing.assert_frame_equal(*by_time)
