@@ -24,6 +24,10 @@ SKILL_INTERVALS = {
     "window_days": 3,
     "intervals": [{"from": 1, "to": 9, "frequency": 2}],
 }
+RULE = {
+    "conditions": [{"key": "assignments_accepted_count", "operator": "GT", "value": 0}],
+    "action": {"type": "SET_POOL_COMPLETE", "parameters": {}},
+}
 # the fields of a project and of a pool that use each of them
 USES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "dynamic_pricing_config": ({}, {"dynamic_pricing_config": {"type": "SKILL", "skill_id": "1", "intervals": []}}),
@@ -40,6 +44,10 @@ USES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "quality_control.configs with TRAINING or USERS_ASSESSMENT": (
         {},
         {"quality_control": {"configs": [{"collector_config": {"type": "USERS_ASSESSMENT"}, "rules": []}]}},
+    ),
+    "quality_control.configs with SET_POOL_COMPLETE, CLEAN_COLLECTOR or other actions": (
+        {},
+        {"quality_control": {"configs": [{"collector_config": {"type": "ANSWER_COUNT"}, "rules": [RULE]}]}},
     ),
     "filter by gender, city and other fields": (
         {},

@@ -19,7 +19,9 @@ from toloka_frames.local._api.pool_lifecycle import (
     service_fields,
     without_service_fields,
 )
+from toloka_frames.local._api.quality_control_form import quality_control_errors
 from toloka_frames.local._api.trainings import as_pool, replace_as_pool
+from toloka_frames.local._api.worker_filter import filter_errors
 from toloka_frames.local._base.errors import field_error, invalid, invalid_field
 from toloka_frames.local._base.ids_and_timestamps import format_timestamp, parse_timestamp
 from toloka_frames.local._base.responses import Response, json_response
@@ -102,7 +104,9 @@ def patch_pool(store: Store, request: ApiRequest) -> Response:
 
 def _form(store: Store, request: ApiRequest) -> Row:
     form = request.json_object(*_REQUIRED)
-    errors = _form_errors(form)
+    errors = (
+        _form_errors(form) | quality_control_errors(form.get("quality_control")) | filter_errors(form.get("filter"), "filter")
+    )
     try:
         form["will_expire"] = format_timestamp(parse_timestamp(str(form["will_expire"])))
     except ValueError:

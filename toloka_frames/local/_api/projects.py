@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.balance import balance
 from toloka_frames.local._api.operations import begin_operation, finish_operation
+from toloka_frames.local._api.quality_control_form import quality_control_errors
 from toloka_frames.local._base.errors import ServiceError, conflict, invalid
 from toloka_frames.local._base.field_specs import check_spec
 from toloka_frames.local._base.ids_and_timestamps import format_timestamp
@@ -92,6 +93,7 @@ def _form(request: ApiRequest) -> Row:
     specs = form["task_spec"] if isinstance(form["task_spec"], dict) else {}
     errors = check_spec(specs.get("input_spec"), "task_spec.input_spec")
     errors |= check_spec(specs.get("output_spec"), "task_spec.output_spec")
+    errors |= quality_control_errors(form.get("quality_control"))
     if errors:
         raise invalid(errors)
     return {name: value for name, value in form.items() if name not in _SERVICE_FIELDS}

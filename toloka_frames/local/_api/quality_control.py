@@ -37,6 +37,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 _KINDS = ("SUBMITTED", "SKIPPED", "EXPIRED", "REJECTED", "ACCEPTED")
 _VERDICTS = {"APPROVE_ALL_ASSIGNMENTS": "ACCEPTED", "REJECT_ALL_ASSIGNMENTS": "REJECTED"}
 _ASSESSMENT = "ASSIGNMENTS_ASSESSMENT"
+ACTIONS = ("RESTRICTION", "RESTRICTION_V2", "SET_SKILL", "SET_SKILL_FROM_OUTPUT_FIELD", "CHANGE_OVERLAP", *_VERDICTS)
 
 
 class QualityControl:
@@ -55,7 +56,7 @@ class QualityControl:
         own = pool.get("quality_control") or {}
         project = store.find("projects", pool["project_id"]) or {}
         self._requirement: Row = own.get("training_requirement") or {}
-        configs = [*own.get("configs", ()), *(project.get("quality_control") or {}).get("configs", ())]
+        configs = [*(own.get("configs") or ()), *((project.get("quality_control") or {}).get("configs") or ())]
         self._assessments = [config for config in configs if _type(config) == _ASSESSMENT]
         self._configs = [
             (config, COLLECTORS[_type(config)](pool, config["collector_config"].get("parameters") or {}))
@@ -109,7 +110,7 @@ class QualityControl:
             return True
         skill_id = training_skill_id(self._store, self._requirement["training_pool_id"])
         skill = self._store.find_by("user_skills", skill_id=int(skill_id), user_id=user_id) if skill_id else None
-        return skill is not None and bool(skill["exact_value"] >= self._requirement.get("training_passing_skill_value", 0))
+        return skill is not None and bool(skill["exact_value"] >= (self._requirement.get("training_passing_skill_value") or 0))
 
     # -- what is known of a Toloker when the first event comes
 
@@ -166,8 +167,8 @@ class QualityControl:
 
     def _apply(self, config: Row, statistics: Statistics, event: Event, user_id: str) -> list[str]:
         raised: list[str] = []
-        for rule in config.get("rules", ()):
-            if all(_holds(condition, statistics) for condition in rule.get("conditions", ())):
+        for rule in config.get("rules") or ():
+            if all(_holds(condition, statistics) for condition in rule.get("conditions") or ()):
                 raised += self._act(rule["action"], statistics, event, user_id)
         return raised
 

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from toloka_frames.local._api.language_skills import LANGUAGE_SKILLS
 from toloka_frames.local._api.users import user_metadata
+from toloka_frames.local._base.errors import field_error
 from toloka_frames.local._base.ids_and_timestamps import parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from toloka_frames.local._base.errors import FieldErrors
+    from toloka_frames.local._base.field_specs import Json
     from toloka_frames.local._store.store import Row, Store
 
 _HOUR_SECONDS = 3_600
@@ -27,6 +30,23 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 }
 _NEGATIONS = ("NE", "NOT_IN")
 _LANGUAGES = {skill_id: language for language, skill_id in LANGUAGE_SKILLS.items()}
+
+
+def filter_errors(condition: Json, path: str) -> FieldErrors:
+    """Return the errors of the shape of a filter, by path; None has none."""
+    if condition is None:
+        return {}
+    if not isinstance(condition, dict):
+        return {path: field_error("OBJECT_EXPECTED")}
+    errors: FieldErrors = {}
+    for name in ("and", "or"):
+        parts = condition.get(name, [])
+        if not isinstance(parts, list):
+            errors[f"{path}.{name}"] = field_error("ARRAY_EXPECTED")
+            continue
+        for number, part in enumerate(parts):
+            errors |= filter_errors(part, f"{path}.{name}.{number}")
+    return errors
 
 
 def admits(store: Store, condition: Row | None, user_id: str, at: float) -> bool:
@@ -56,11 +76,21 @@ def unknown_fields(condition: Row | None) -> Iterator[str]:
 
 def _holds(condition: Row, found: Any) -> bool:
     wanted, name = condition.get("value"), condition.get("operator", "EQ")
+    if isinstance(found, int | float) and isinstance(wanted, str):
+        wanted = _number(wanted)
     if name in _OPERATORS:
-        return found is not None and wanted is not None and bool(_OPERATORS[name](found, wanted))
+        are_numbers = isinstance(found, int | float) and isinstance(wanted, int | float)
+        return are_numbers and bool(_OPERATORS[name](found, wanted))
     # languages are several, and so may be those that a condition names
     is_equal = bool({*_values(wanted)} & {*_values(found)})
     return is_equal != (name in _NEGATIONS)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _values(value: Any) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames.local._api.pool_lifecycle import find_pool
+from toloka_frames.local._api.quality_control import ACTIONS
 from toloka_frames.local._api.quality_statistics import COLLECTORS
 from toloka_frames.local._api.worker_filter import unknown_fields
 
@@ -32,6 +33,12 @@ def _collectors(owner: Row) -> set[str]:
     return {config["collector_config"]["type"] for config in configs} - {*COLLECTORS, "ASSIGNMENTS_ASSESSMENT"}
 
 
+def _actions(owner: Row) -> set[str]:
+    """Return the actions of a pool or project that are not simulated."""
+    configs = (owner.get("quality_control") or {}).get("configs") or ()
+    return {rule["action"]["type"] for config in configs for rule in config.get("rules") or ()} - set(ACTIONS)
+
+
 # what is not simulated, what happens instead, and whether a pool and its project use it
 NOT_SIMULATED: tuple[tuple[str, str, Callable[[Row, Row], bool]], ...] = (
     ("dynamic_pricing_config", "every page pays reward_per_assignment", _has("dynamic_pricing_config")),
@@ -55,6 +62,11 @@ NOT_SIMULATED: tuple[tuple[str, str, Callable[[Row, Row], bool]], ...] = (
         "quality_control.configs with TRAINING or USERS_ASSESSMENT",
         "such a rule does nothing",
         lambda pool, project: bool(_collectors(pool) | _collectors(project)),
+    ),
+    (
+        "quality_control.configs with SET_POOL_COMPLETE, CLEAN_COLLECTOR or other actions",
+        "such an action does nothing",
+        lambda pool, project: bool(_actions(pool) | _actions(project)),
     ),
     (
         "filter by gender, city and other fields",
