@@ -86,7 +86,7 @@ def test_each_group_has_a_ratio_of_each_contender_and_only_pulls_are_plotted(tmp
     assert [path.parent.name for path in tmp_path.glob("*/results.png")] == ["lists"]
 
 
-@pytest.mark.skipif(not any(BENCHMARKS.parent.glob(".venv-*/.made")), reason="no environment of other clients: make kit dlt")
+@pytest.mark.skipif(not any(BENCHMARKS.parent.glob(".venv-[kd]*/.made")), reason="no other client: make kit dlt")
 def test_other_clients_take_part_if_they_are_installed(tmp_path: Path) -> None:
     found = ratios(bench(BENCHMARKS, tmp_path, ["app_items"]), LISTS["app_items"][0])
     assert any(name.startswith(("Toloka-Kit", "dlt")) for name in found)
