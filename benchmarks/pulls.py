@@ -8,6 +8,8 @@ import json
 import socket
 import tempfile
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
@@ -50,11 +52,15 @@ class Pull:
         self.query = {"sort": "id", "limit": str(self._list.page_rows), **dict(self._list.query)}
 
     def bare(self) -> list[Contender]:
-        """Return the least that any client must do, and the speed of the page server itself."""
+        """Return the least that any client must do, also with httpx2 where it is installed, and the page server's speed."""
+        libraries = [httpx, import_module("httpx2")] if find_spec("httpx2") else [httpx]
         return [
             Contender(FLOOR, partial(seconds, self.uncollected)),
             Contender("the same with garbage collection", partial(seconds, self.decoded)),
-            Contender("bytes only: httpx async", partial(seconds, self.undecoded)),
+            *(
+                Contender(f"bytes only: {library.__name__} async", partial(seconds, partial(self.undecoded, library=library)))
+                for library in libraries
+            ),
             Contender(BYTES, partial(seconds, self.socket)),
         ]
 
@@ -121,9 +127,9 @@ class Pull:
         finally:
             gc.enable()
 
-    def undecoded(self, take: Callable[[bytes], object] = len) -> None:
-        """Receive the bytes of each page without decoding them; the cursor is in a header."""
-        asyncio.run(self._undecoded(take))
+    def undecoded(self, take: Callable[[bytes], object] = len, library: Any = httpx) -> None:
+        """Receive the bytes of each page by httpx or httpx2 without decoding them; the cursor is in a header."""
+        asyncio.run(self._undecoded(take, library))
 
     async def _decoded(self) -> None:
         query, more = dict(self.query), True
@@ -132,9 +138,9 @@ class Pull:
                 page = orjson.loads((await client.get(f"/api{self.path}", params=query)).content)
                 more, query["id_gt"] = page["has_more"], page[self.rows_key][-1]["id"]
 
-    async def _undecoded(self, take: Callable[[bytes], object]) -> None:
+    async def _undecoded(self, take: Callable[[bytes], object], library: Any) -> None:
         query, more = dict(self.query), True
-        async with httpx.AsyncClient(base_url=self.url) as client:
+        async with library.AsyncClient(base_url=self.url) as client:
             while more:
                 response = await client.get(f"/api{self.path}", params=query)
                 take(response.content)

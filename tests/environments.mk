@@ -3,6 +3,7 @@
 #   make test-3.13    with another Python; skipped, by name, if there is none
 #   make test-lowest  with the lowest versions that pyproject.toml allows
 #   make test-newest  with the newest versions, and with crowd-kit
+#   make test-httpx2  the transport with httpx2 and without httpx; not part of `make test-all`
 #
 # They run in the unpacked sdist without its package, so that nothing of the checkout can be imported, and nothing that the tests
 # need can be missing from the sdist.
@@ -20,7 +21,7 @@ UNPACKED := dist/unpacked
 # test-newest runs all of it but the benchmark, also the notebooks that use crowd-kit.
 LEFT_OUT := @tests/left_out.txt
 
-.PHONY: dist test-lowest test-newest
+.PHONY: dist test-lowest test-newest test-httpx2
 dist: .venv/installed
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist
@@ -34,6 +35,14 @@ test-lowest: dist
 
 test-newest: dist
 	$(call test-wheel,newest,$(PYTHON),--group test --group crowd,--ignore=tests/test_bench.py)
+
+# The tests import httpx: a .pth file gives each process httpx2 by that name.
+test-httpx2: dist
+	$(call test-wheel,httpx2,$(PYTHON),--group test httpx2,--collect-only --quiet tests/transport > /dev/null)
+	.venv-httpx2/bin/python -m pip uninstall --quiet --yes httpx httpcore
+	.venv-httpx2/bin/python -c 'import pathlib, sysconfig; \
+		pathlib.Path(sysconfig.get_path("purelib"), "alias.pth").write_text("import httpx2; httpx2.alias_httpx()")'
+	cd $(UNPACKED) && ../../.venv-httpx2/bin/python -m pytest $(PYTEST_OPTIONS) tests/transport
 
 # An interpreter is found when it runs: first as python3.13 on the PATH (where a shim of pyenv may lie that does not run), then
 # among pyenv's versions, also those next to pyenv itself when its root is in another home.

@@ -41,7 +41,8 @@ HOMES = {
     "dask": {"_reading/dask.py"},
     "fsspec": {"_reading/outputs.py"},
     "filelock": {"_runtime/concurrency.py"},
-    "httpx": {"_transport", "_client/client.py"},  # client.py for the types of its options
+    "httpx": {"_transport/library.py"},
+    "httpx2": {"_transport/library.py"},
     "ipywidgets": {"_runtime/displays.py"},
     "matplotlib": {"_frames/drawing.py", "_frames/plots.py"},
     "nest_asyncio": {"_runtime/event_loop.py"},

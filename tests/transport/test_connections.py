@@ -9,6 +9,8 @@ import multiprocessing
 import os
 import pickle
 import ssl
+import subprocess
+import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -164,6 +166,29 @@ def test_a_forked_process_opens_its_own_connections(scripted: Scripted, script: 
     scripted.answers = [echo]
     process = run_script(script, scripted.url)
     assert (process.stdout.split(), process.returncode) == (printed, 0), process.stderr
+
+
+# -- with httpx2
+
+WITHOUT_HTTPX = """
+import sys
+
+sys.modules["httpx"] = None  # importing it raises ModuleNotFoundError
+import toloka_frames as tf
+
+client = tf.TolokaClient("token-that-nobody-may-see", url=sys.argv[1])
+client.get_pool("1")
+print(sys.modules["httpx2"].__name__)
+"""
+
+
+def test_httpx2_is_taken_where_httpx_is_not_installed(scripted: Scripted) -> None:
+    pytest.importorskip("httpx2")
+    scripted.answers = [reply({"id": "1"})]
+    command = [sys.executable, "-c", WITHOUT_HTTPX, scripted.url]
+    process = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (process.stdout.split(), process.returncode) == (["httpx2"], 0), process.stderr
+    assert len(scripted.requests) == 1
 
 
 # -- in a pickle
@@ -324,6 +349,15 @@ def test_no_error_shows_the_token_of_a_callable(scripted: Scripted, client_of: C
 def test_a_client_with_options_that_cannot_be_pickled_raises(options: dict[str, Any], reason: str) -> None:
     with pytest.raises(TypeError, match=f"with {reason} cannot be pickled: make one in each process"):
         pickle.dumps(Client(TOKEN, url=HERE, **options))
+
+
+# a stand-in, because the other library need not be installed
+@pytest.mark.parametrize("name", ["timeout", "transport", "proxy"])
+def test_an_object_of_the_other_library_is_refused_by_name(name: str) -> None:
+    other = "httpx" if httpx.__name__ == "httpx2" else "httpx2"
+    option = type("Option", (), {"__module__": f"{other}._config"})()
+    with pytest.raises(tf.ConfigurationError, match=rf"{name}= is an object of {other}, .*\n.*{httpx.__name__}\.Option"):
+        requester_id(Client(TOKEN, url=HERE, **{name: option}))
 
 
 @pytest.mark.parametrize("copy_of", [copy.copy, copy.deepcopy])
@@ -501,7 +535,8 @@ def test_no_log_record_shows_the_token(
     requester_id(client)
     with pytest.raises(tf.AuthenticationFailed):
         tf.run(client.create_project({}))
-    assert {record.name.split(".")[0] for record in caplog.records} >= {"httpx", "httpcore"}
+    suffix = httpx.__name__.removeprefix("httpx")
+    assert {record.name.split(".")[0] for record in caplog.records} >= {f"httpx{suffix}", f"httpcore{suffix}"}
     assert not [record for record in caplog.records if TOKEN in record.getMessage() or TOKEN in repr(vars(record))]
 
 

@@ -34,10 +34,10 @@ from toloka_frames._version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import httpx
     import pandas as pd
 
     from toloka_frames._schema.row import Row
+    from toloka_frames._transport.library import httpx
     from toloka_frames._transport.retries import Retries
     from toloka_frames._validation import Id
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from toloka_frames._client.doctor_report import Finding, Level
 from toloka_frames._runtime.displays import in_notebook
 from toloka_frames._runtime.user_data import default_ledger_path, is_writable
+from toloka_frames._transport.library import NAME
 from toloka_frames._version import __version__
 
-PACKAGES = ("pandas", "pyarrow", "numpy", "httpx", "anyio", "nest_asyncio", "ipywidgets")
+PACKAGES = ("pandas", "pyarrow", "numpy", NAME, "anyio", "nest_asyncio", "ipywidgets")
 # shown in lower case, too; requests, which Toloka-Kit uses, reads the last two, and this package does not
 VARIABLES = (
     "TOLOKA_ENVIRONMENT",

@@ -13,10 +13,9 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx
-
 from toloka_frames._errors import ConfigurationError
 from toloka_frames._runtime.event_loop import in_thread
+from toloka_frames._transport.library import httpx
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-import httpx
-
 from toloka_frames._errors import ConfigurationError
 from toloka_frames._transport.auth import fits_header
+from toloka_frames._transport.library import check_library, httpx
 from toloka_frames._transport.proxies import DEFAULT_PORTS, check_proxy, find_proxy, is_this_machine
 
 if TYPE_CHECKING:
@@ -142,6 +141,8 @@ def open_client(
     Raises:
         ConfigurationError: If an argument or a variable of the machine is not valid.
     """
+    for name in ("timeout", "transport"):
+        check_library(name, options.get(name))
     # httpx does not read the variables itself (trust_env), because its errors do not name them
     proxy_source, proxy = _proxy(base_url, options)
     certificate_source, verify = _certificates(base_url, options)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import httpx
-
 from toloka_frames._errors import ApiError, BadAnswer, ConnectionFailed, OutcomeUnknown
+from toloka_frames._transport.library import httpx
 
 if TYPE_CHECKING:
     from toloka_frames._errors import TolokaError

@@ -19,7 +19,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, TypeAlias, TypeVar, cast
 
 import anyio
-import httpx
 import pyarrow as pa
 import pyarrow.json as pa_json
 
@@ -39,6 +38,7 @@ from toloka_frames._transport.connections import (
 )
 from toloka_frames._transport.failures import ResponseTimeout, no_response, too_large, too_many_encodings, unknown_outcome
 from toloka_frames._transport.faults import field_fault
+from toloka_frames._transport.library import httpx
 from toloka_frames._transport.rate_limits import RateLimiter
 from toloka_frames._transport.responses import SURROGATE, bad_answer, encodable, not_json, rejection
 from toloka_frames._transport.retries import Retries, retrying

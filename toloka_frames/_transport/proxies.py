@@ -13,9 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-import httpx
-
 from toloka_frames._errors import ConfigurationError
+from toloka_frames._transport.library import NAME, check_library, httpx
 
 SCHEMES = ("http", "https", "socks5", "socks5h")
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -62,6 +61,7 @@ def check_proxy(source: str, proxy: Any) -> httpx.Proxy:
     Raises:
         ConfigurationError: If it is not the URL of a proxy, or needs a package that is not installed.
     """
+    check_library(source.removesuffix("="), proxy)
     if isinstance(proxy, httpx.Proxy):
         return proxy
     fault, checked = _fault(str(proxy)), None
@@ -69,13 +69,13 @@ def check_proxy(source: str, proxy: Any) -> httpx.Proxy:
         try:
             checked = httpx.Proxy(str(proxy))
         except ValueError:  # httpx 0.27 has no socks5h
-            fault = f"httpx {httpx.__version__} does not support its scheme"
+            fault = f"{NAME} {httpx.__version__} does not support its scheme"
     if checked is None:
         # not chained: httpx repeats the URL
         raise ConfigurationError(f"{source} is not the URL of a proxy: {fault}.", hint=PROXY_HINT)
     if checked.url.scheme.startswith("socks") and find_spec("socksio") is None:
         raise ConfigurationError(
-            f"{source} is a SOCKS proxy, which needs a package that is not installed.", hint="pip install 'httpx[socks]'"
+            f"{source} is a SOCKS proxy, which needs a package that is not installed.", hint=f"pip install '{NAME}[socks]'"
         )
     return checked
 

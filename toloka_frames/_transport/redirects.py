@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import httpx
-
 from toloka_frames._errors import BadAnswer
+from toloka_frames._transport.library import httpx
 
 API = "/api/"
 REDIRECTS = range(300, 400)

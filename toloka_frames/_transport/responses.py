@@ -24,7 +24,7 @@ from toloka_frames._transport.redirects import CHECK, redirection
 from toloka_frames._transport.retries import INTERVAL_SECONDS
 
 if TYPE_CHECKING:
-    import httpx
+    from toloka_frames._transport.library import httpx
 
 # The statuses of Toloka-Kit 1.2.3, and 502, which the Java SDK treats as an outage like 503.
 RETRYABLE = frozenset({408, 429, 500, 502, 503, 504})
