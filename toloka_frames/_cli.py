@@ -159,6 +159,8 @@ def demo(data: Path | None, out: Path) -> None:
 
     check_output_file(out)
     frame = generate_tasks() if data is None else read_frame(data)
+    if frame.empty:
+        raise InputError(f"{data} has no rows.")
     with LocalToloka() as toloka:
         client = toloka.client()
         print(f"A local Toloka is running at {toloka.url}: no account, no money.\n")

@@ -137,7 +137,7 @@ def test_it_sends_only_get_requests_and_the_one_for_statistics(toloka: LocalTolo
 def test_its_card_has_a_line_and_charts_of_each_pool(toloka: LocalToloka) -> None:
     client, pools = toloka.client(), [open_pool(toloka), open_pool(toloka)]
     for pool in pools:
-        toloka.answer(pool)
+        toloka.answer(pool, workers=3)  # two pages each, which take some minutes
     watch = tf.watch(client, pools)
     html = watch._repr_html_()
     assert re.findall(r"Example \((\d+)\): complete", html) == [pool.id for pool in pools]

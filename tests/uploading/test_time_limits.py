@@ -46,7 +46,8 @@ OPTIONS = {
 }
 
 
-OTHERS = {"head", "new_rows", "preflight", "sync", "to_arrow", "to_dataframe", "to_parquet", "wait_pool", "watch"}
+OTHERS = {"follow", "head", "new_rows", "pool_metrics", "preflight", "sync", "to_arrow", "to_dataframe", "to_parquet"}
+OTHERS |= {"wait_pool", "watch"}
 
 
 def test_every_function_that_sends_rows_is_in_the_table() -> None:

@@ -50,6 +50,8 @@ class Account:
             "resume": [(None, {}, upload)],
             "reconcile": [(None, {}, upload)],
             "forget": [(None, {}, upload)],
+            "pool_form": [(None, {}, {"project_id": project})],
+            "training_form": [(None, {}, {"project_id": project})],
         }
 
     def call(self, name: str, frame: pd.DataFrame | None, options: dict[str, Any]) -> Any:

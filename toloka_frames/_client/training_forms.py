@@ -58,7 +58,7 @@ def training_form(
         >>> training.training_tasks_in_task_suite_count
         2
 
-    Source: Toloka API, "Create training".
+    Source: Toloka API, "Create training pool".
     """
     check_field_names(training_form, more)
     settings = {

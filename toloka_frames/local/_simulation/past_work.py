@@ -10,7 +10,8 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from toloka_frames.local._api.pool_lifecycle import find_pool, is_training
+from toloka_frames.local._api.pool_lifecycle import find_pool, is_training, save_pool
+from toloka_frames.local._base.ids_and_timestamps import format_timestamp, parse_timestamp
 from toloka_frames.local._simulation.answers import Answers
 from toloka_frames.local._simulation.clock import Clock
 from toloka_frames.local._simulation.completion import last_work
@@ -36,7 +37,9 @@ def answer_pool(store: Store, pool_id: str, crowd: Crowd, solve: Solve | None = 
     now = math.floor(time.time() * 1000) / 1000
     with store.trial():
         seconds = _work(store, pool, crowd, Clock(now, 1.0), answers).ended_at
-    work = _work(store, pool, crowd, _clock(store, pool, seconds, now), answers)
+    clock = _clock(store, pool, seconds, now)
+    _open_before(store, pool, clock.start)
+    work = _work(store, pool, crowd, clock, answers)
     work.finish()
     return work
 
@@ -71,6 +74,12 @@ def _work(store: Store, pool: Row, crowd: Crowd, clock: Clock, answers: Answers)
     work.let_arrive()
     work.run(math.inf)
     return work
+
+
+def _open_before(store: Store, pool: Row, start: float) -> None:
+    """Let an open pool have been open when work in it began."""
+    if "last_started" in pool and parse_timestamp(pool["last_started"]) > start:
+        save_pool(store, {**pool, "last_started": format_timestamp(start)})
 
 
 def _clock(store: Store, pool: Row, seconds: float, now: float) -> Clock:
