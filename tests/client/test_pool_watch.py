@@ -121,6 +121,16 @@ def test_only_new_answers_are_requested_again(toloka: LocalToloka) -> None:
     assert timedelta(0) < pd.Timestamp(newest) - pd.Timestamp(begins[1]) <= timedelta(minutes=1)
 
 
+def test_answers_of_work_in_the_past_are_seen_by_a_watch_that_began_before(toloka: LocalToloka) -> None:
+    client, pool = toloka.client(), open_pool(toloka)
+    watch = tf.watch(client, pool, every=1)
+    until(lambda: len(watch.history) >= 2)
+    toloka.answer(pool)
+    until(lambda: watch.state == "done")
+    quality = client.get_assignments(pool).to_dataframe().pipe(tf.quality)
+    assert watch.pools.iloc[0]["control_answers"] == quality["control_answers"].sum()
+
+
 def test_it_sends_only_get_requests_and_the_one_for_statistics(toloka: LocalToloka) -> None:
     client, pool = toloka.client(), open_pool(toloka)
     before = len(toloka.requests)

@@ -70,8 +70,10 @@ class PoolAnswers:
         Raises:
             TolokaError: If they cannot be read; those that were received before are kept.
         """
-        since = self.since or _beginning(pool)
-        scan = client.get_assignments(self._pool_id, status=ANSWERED, submitted_gte=self._read_from or since)
+        since, begin = self.since, _beginning(pool)
+        if since is None or begin < since:  # simulated Tolokers work in the past, and the pool was open since then
+            since, self._read_from = begin, begin
+        scan = client.get_assignments(self._pool_id, status=ANSWERED, submitted_gte=self._read_from)
         async for row in scan:
             if row.get("submitted"):
                 self._answers[row["id"]] = answered(row)
