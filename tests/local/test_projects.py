@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
-from support.raw_client import POOL, PROJECT, TRAINING
+from support.raw_client import POOL, PROJECT, TRAINING, RawClient
 
-if TYPE_CHECKING:
-    from support.raw_client import RawClient
+from toloka_frames.local import LocalToloka
 
 
 @pytest.fixture
@@ -59,9 +56,12 @@ def test_a_project_is_archived_only_after_its_pools(api: RawClient) -> None:
         assert (response.status_code, response.json()["code"]) == (409, "PROJECT_INAPPROPRIATE_STATUS")
 
 
-def test_a_project_with_a_new_pool_is_not_archived(api: RawClient) -> None:
-    project = api.create_project()
-    operation_id = api.post(f"/v1/projects/{project['id']}/archive").json()["id"]
-    api.create_pool(project)
-    assert api.wait_operation(operation_id)["status"] == "FAIL"
-    assert api.get(f"/v1/projects/{project['id']}")["status"] == "ACTIVE"
+def test_a_project_with_a_new_pool_is_not_archived() -> None:
+    with LocalToloka(operation_seconds=2) as toloka:  # the pool is made before the operation ends, on a busy machine, too
+        api = RawClient(toloka)
+        with api.http:
+            project = api.create_project()
+            operation_id = api.post(f"/v1/projects/{project['id']}/archive").json()["id"]
+            api.create_pool(project)
+            assert api.wait_operation(operation_id)["status"] == "FAIL"
+            assert api.get(f"/v1/projects/{project['id']}")["status"] == "ACTIVE"

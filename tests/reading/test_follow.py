@@ -236,7 +236,8 @@ def test_100_000_rows_come_in_frames_of_a_page_and_the_cursor_has_only_the_ids_o
     follow(service, loop, until=tf.closed("1"), every=9_000, cursor=cursor, batch_size=10_000)
     assert ids_of(loop.done) == [row.id for row in rows]
     assert max(map(len, loop.done)) == 10_000
-    assert max(*known, len(position_in(cursor)["known"])) <= 602  # ten rows a second, and those of its ends
+    # ten rows a second in a minute, and those of the second in which a look begins
+    assert max(*known, len(position_in(cursor)["known"])) <= 610
 
 
 def position_in(cursor: Path) -> dict[str, Any]:
