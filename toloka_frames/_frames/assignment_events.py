@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 import pandas as pd
 
-from toloka_frames._errors import InputError
-from toloka_frames._frames.columns import ASSIGNMENT_ID, ASSIGNMENT_STATUS, TASK_ID, WORKER_ID, check_columns
+from toloka_frames._frames.columns import (
+    ASSIGNMENT_ID,
+    ASSIGNMENT_STATUS,
+    TASK_ID,
+    WORKER_ID,
+    check_columns,
+    columns_with_prefix,
+    names_with_prefix,
+)
 from toloka_frames._frames.comparison import have_values, label
 from toloka_frames._frames.dollars import decimals
 from toloka_frames._frames.over_time import times
@@ -111,8 +118,7 @@ def add_control_answers(answers: pd.DataFrame, assignments: Iterable[Assignment]
     """Add to assignments which of their answers to control and training tasks are right; errors as in `quality`."""
     by_id = {assignment.id: assignment for assignment in assignments}
     control = control_answers(answers)
-    hints = [str(name) for name in control.columns if str(name).startswith("HINT:")]
-    is_training = have_values(control, hints)
+    is_training = have_values(control, names_with_prefix(control, "HINT:"))
     for key, right, training in zip(_texts(control, ASSIGNMENT_ID), control["right"], is_training, strict=True):
         if key in by_id:
             by_id[key].control.append((bool(right), bool(training)))
@@ -144,12 +150,10 @@ def labels_of(answers: pd.DataFrame) -> list[tuple[str, str, str]]:
     Raises:
         InputError: If a column is missing.
     """
-    outputs = sorted(str(name) for name in answers.columns if str(name).startswith("OUTPUT:"))
-    if not outputs:
-        raise InputError("There is no column OUTPUT:* with a field of the project.", column="OUTPUT:")
+    outputs = sorted(columns_with_prefix(answers, "OUTPUT:"))
     check_columns(answers, [ASSIGNMENT_ID, TASK_ID, *outputs])
-    golden = [str(name) for name in answers.columns if str(name).startswith("GOLDEN:")]
-    rows = answers[have_values(answers, outputs) & ~have_values(answers, golden)].dropna(subset=[ASSIGNMENT_ID, TASK_ID])
+    is_control = have_values(answers, names_with_prefix(answers, "GOLDEN:"))
+    rows = answers[have_values(answers, outputs) & ~is_control].dropna(subset=[ASSIGNMENT_ID, TASK_ID])
     fields = [map(label, task_values(rows[name])) for name in outputs]
     texts = [repr(values) for values in zip(*fields, strict=True)]
     return list(zip(_texts(rows, ASSIGNMENT_ID), _texts(rows, TASK_ID), texts, strict=True))

@@ -42,13 +42,18 @@ def check_columns(frame: pd.DataFrame, names: Sequence[str], hint: str = "") -> 
             raise InputError(f"There is no column {name!r}{similar}.", column=name, hint=hint)
 
 
+def names_with_prefix(frame: pd.DataFrame, prefix: str) -> list[str]:
+    """Return the columns whose names begin with a prefix, for example `OUTPUT:`; there may be none."""
+    return [name for name in frame.columns if str(name).startswith(prefix)]
+
+
 def columns_with_prefix(frame: pd.DataFrame, prefix: str) -> list[str]:
-    """Return the columns whose names begin with a prefix, for example `OUTPUT:`.
+    """Return the columns whose names begin with a prefix, of which there must be one.
 
     Raises:
         InputError: If no column has the prefix.
     """
-    names = [name for name in frame.columns if str(name).startswith(prefix)]
+    names = names_with_prefix(frame, prefix)
     if not names:
         raise InputError(f"There is no column {prefix}* with a field of the project.", column=prefix)
     return names

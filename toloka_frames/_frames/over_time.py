@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
 from toloka_frames._errors import InputError
-from toloka_frames._frames.columns import ASSIGNMENT_ID, ASSIGNMENT_STATUS, WORKER_ID, check_columns
+from toloka_frames._frames.columns import ASSIGNMENT_ID, ASSIGNMENT_STATUS, WORKER_ID, check_columns, names_with_prefix
 from toloka_frames._frames.dollars import decimals, dollars
 from toloka_frames._frames.summaries import ACCEPTED_STATUSES, REWARD, control_answers
 from toloka_frames._schema.pandas_values import as_text
@@ -128,7 +128,7 @@ def _events(answers: pd.DataFrame) -> pd.DataFrame:
 
 def _control_events(answers: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each answer to a control task, at the time when it was submitted."""
-    if not any(str(name).startswith("GOLDEN:") for name in answers.columns):
+    if not names_with_prefix(answers, "GOLDEN:"):
         answers = answers.iloc[:0].assign(**{"GOLDEN:": None, "OUTPUT:": None})
     control = control_answers(answers)
     right = control["right"].astype("int64")

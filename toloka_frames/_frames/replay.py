@@ -14,6 +14,7 @@ import pandas as pd
 
 from toloka_frames._frames.assignment_events import add_control_answers, add_labels, check_answers, events_of, read_assignments
 from toloka_frames._frames.collectors import COLLECTORS
+from toloka_frames._frames.columns import names_with_prefix
 from toloka_frames._frames.dollars import dollars
 from toloka_frames._frames.rules import number_text, read_rules
 from toloka_frames._schema.pandas_values import as_text
@@ -268,7 +269,7 @@ def _assignments(answers: pd.DataFrame, configs: Sequence[RuleConfig]) -> list[A
     names = {config.collector for config in configs}
     check_answers(answers, sorted({column for name in names for column in COLLECTORS[name].needs_columns}))
     assignments = read_assignments(answers)
-    if "GOLDEN_SET" in names or any(str(name).startswith("GOLDEN:") for name in answers.columns):
+    if "GOLDEN_SET" in names or names_with_prefix(answers, "GOLDEN:"):
         add_control_answers(answers, assignments)
     if "MAJORITY_VOTE" in names:
         add_labels(answers, assignments)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from toloka_frames._errors import InputError
+from toloka_frames._schema.condition_text import SIGN_OF
 from toloka_frames._schema.form_values import NUMBER, number, refuse
 from toloka_frames._schema.quality_control import PERMANENT, RESTRICTIONS, UNDESCRIBED_ACTIONS, config_problems
 
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = Mapping[str, Any]
 
-OPERATORS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
-    "EQ": ("==", operator.eq),
-    "NE": ("!=", operator.ne),
-    "GT": (">", operator.gt),
-    "GTE": (">=", operator.ge),
-    "LT": ("<", operator.lt),
-    "LTE": ("<=", operator.le),
+OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "EQ": operator.eq,
+    "NE": operator.ne,
+    "GT": operator.gt,
+    "GTE": operator.ge,
+    "LT": operator.lt,
+    "LTE": operator.le,
 }
 # what answers are not enough for, and why
 NOT_REPLAYED = {
@@ -47,10 +48,10 @@ class Condition:
     def holds(self, statistics: Statistics) -> bool:
         """Return whether it holds; never for a statistic without a value, such as a rate of no answers."""
         found = statistics.get(self.key)
-        return found is not None and OPERATORS[self.operator][1](found, self.value)
+        return found is not None and OPERATORS[self.operator](found, self.value)
 
     def __str__(self) -> str:
-        return f"{self.key} {OPERATORS[self.operator][0]} {number_text(self.value)}"
+        return f"{self.key} {SIGN_OF[self.operator]} {number_text(self.value)}"
 
 
 @dataclass(frozen=True)

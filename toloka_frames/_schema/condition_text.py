@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SIGNS = {"<": "LT", "<=": "LTE", ">": "GT", ">=": "GTE", "==": "EQ", "!=": "NE", "in": "IN", "not in": "NOT_IN"}
-WORDS = ("LT", "LTE", "GT", "GTE", "EQ", "NE", "IN", "NOT_IN")
+SIGN_OF = {operator: sign for sign, operator in SIGNS.items()}
 CONDITION = re.compile(
-    rf"([\w:]+)\s*(<=|>=|==|!=|<|>|=|(?<=\s)not\s+in(?=[\s\[])|(?<=\s)in(?=[\s\[])|(?<=\s)(?:{'|'.join(WORDS)})(?=\s))\s*(.+)",
+    rf"([\w:]+)\s*(<=|>=|==|!=|<|>|=|(?<=\s)not\s+in(?=[\s\[])|(?<=\s)in(?=[\s\[])|(?<=\s)(?:{'|'.join(SIGN_OF)})(?=\s))\s*(.+)",
     re.DOTALL | re.IGNORECASE,
 )
 CONSTANTS = {"true": True, "false": False, "none": None, "null": None}
