@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 import operator
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
 from toloka_frames.local._api.quality_actions import change_overlap, judge_all, restrict, set_skill
 from toloka_frames.local._api.quality_statistics import COLLECTORS, Collector, Event, MajorityVote, Statistics
 from toloka_frames.local._api.training_skills import training_skill_id
-from toloka_frames.local._api.worker_filter import admits
+from toloka_frames.local._api.worker_filter import ORDERINGS, admits
 from toloka_frames.local._base.ids_and_timestamps import parse_timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from toloka_frames.local._store.store import Row, Store
 
@@ -25,18 +25,11 @@ _BANS = (
     " OR (scope = 'PROJECT' AND project_id = :project) OR (scope = 'POOL' AND pool_id = :pool))"
 )
 _IN_PROJECT = "pool_id IN (SELECT id FROM pools WHERE project_id = :project)"
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "EQ": operator.eq,
-    "NE": operator.ne,
-    "GT": operator.gt,
-    "GTE": operator.ge,
-    "LT": operator.lt,
-    "LTE": operator.le,
-}
+_OPERATORS = {"EQ": operator.eq, "NE": operator.ne, **ORDERINGS}
 # an assignment gets them one after another
 _KINDS = ("SUBMITTED", "SKIPPED", "EXPIRED", "REJECTED", "ACCEPTED")
 _VERDICTS = {"APPROVE_ALL_ASSIGNMENTS": "ACCEPTED", "REJECT_ALL_ASSIGNMENTS": "REJECTED"}
-_ASSESSMENT = "ASSIGNMENTS_ASSESSMENT"
+ASSESSMENT = "ASSIGNMENTS_ASSESSMENT"
 ACTIONS = ("RESTRICTION", "RESTRICTION_V2", "SET_SKILL", "SET_SKILL_FROM_OUTPUT_FIELD", "CHANGE_OVERLAP", *_VERDICTS)
 
 
@@ -53,11 +46,9 @@ class QualityControl:
         self._store = store
         self._pool = pool
         self._speed = speed
-        own = pool.get("quality_control") or {}
-        project = store.find("projects", pool["project_id"]) or {}
-        self._requirement: Row = own.get("training_requirement") or {}
-        configs = [*(own.get("configs") or ()), *((project.get("quality_control") or {}).get("configs") or ())]
-        self._assessments = [config for config in configs if _type(config) == _ASSESSMENT]
+        self._requirement: Row = (pool.get("quality_control") or {}).get("training_requirement") or {}
+        configs = [*configs_of(pool), *configs_of(store.find("projects", pool["project_id"]) or {})]
+        self._assessments = [config for config in configs if _type(config) == ASSESSMENT]
         self._configs = [
             (config, COLLECTORS[_type(config)](pool, config["collector_config"].get("parameters") or {}))
             for config in configs
@@ -118,7 +109,8 @@ class QualityControl:
         """Load the statistics of a Toloker, or begin them anew when a ban has ended."""
         if not self._configs:
             return
-        if not self._has_votes:
+        # a verdict changes no votes, and there may be thousands of verdicts, each by itself
+        if event.kind == "SUBMITTED" and not self._has_votes:
             self._has_votes = True
             self._load_votes(event)
         if event.user_id not in self._begun:
@@ -189,6 +181,11 @@ class QualityControl:
                 )
                 return [row_id for row in judged for row_id in self.record(_VERDICTS[name], row, event.at)]
         return []
+
+
+def configs_of(owner: Row) -> list[Row]:
+    """Return the configurations of rules of a pool or a project."""
+    return (owner.get("quality_control") or {}).get("configs") or []
 
 
 def _type(config: Row) -> str:

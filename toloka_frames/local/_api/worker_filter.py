@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _HOUR_SECONDS = 3_600
 _KNOWN_FIELDS = frozenset({"adult_allowed", "country", "languages", *user_metadata("")["attributes"]})
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+ORDERINGS: dict[str, Callable[[Any, Any], Any]] = {
     "GT": operator.gt,
     "GTE": operator.ge,
     "LT": operator.lt,
@@ -78,9 +78,9 @@ def _holds(condition: Row, found: Any) -> bool:
     wanted, name = condition.get("value"), condition.get("operator", "EQ")
     if isinstance(found, int | float) and isinstance(wanted, str):
         wanted = _number(wanted)
-    if name in _OPERATORS:
+    if name in ORDERINGS:
         are_numbers = isinstance(found, int | float) and isinstance(wanted, int | float)
-        return are_numbers and bool(_OPERATORS[name](found, wanted))
+        return are_numbers and bool(ORDERINGS[name](found, wanted))
     # languages are several, and so may be those that a condition names
     is_equal = bool({*_values(wanted)} & {*_values(found)})
     return is_equal != (name in _NEGATIONS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames.local._api.pool_lifecycle import find_pool
-from toloka_frames.local._api.quality_control import ACTIONS
+from toloka_frames.local._api.quality_control import ACTIONS, ASSESSMENT, configs_of
 from toloka_frames.local._api.quality_statistics import COLLECTORS
 from toloka_frames.local._api.worker_filter import unknown_fields
 
@@ -29,14 +29,12 @@ def _has(*path: str) -> Callable[[Row, Row], bool]:
 
 def _collectors(owner: Row) -> set[str]:
     """Return the collectors of a pool or project that are not simulated."""
-    configs = (owner.get("quality_control") or {}).get("configs") or ()
-    return {config["collector_config"]["type"] for config in configs} - {*COLLECTORS, "ASSIGNMENTS_ASSESSMENT"}
+    return {config["collector_config"]["type"] for config in configs_of(owner)} - {*COLLECTORS, ASSESSMENT}
 
 
 def _actions(owner: Row) -> set[str]:
     """Return the actions of a pool or project that are not simulated."""
-    configs = (owner.get("quality_control") or {}).get("configs") or ()
-    return {rule["action"]["type"] for config in configs for rule in config.get("rules") or ()} - set(ACTIONS)
+    return {rule["action"]["type"] for config in configs_of(owner) for rule in config.get("rules") or ()} - set(ACTIONS)
 
 
 # what is not simulated, what happens instead, and whether a pool and its project use it
