@@ -1,4 +1,4 @@
-"""`tf.follow`: iterate over the rows that come into a list, as DataFrames, each row once."""
+"""`tf.follow`: iterate over the new rows of a list as DataFrames, each row once."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def follow(
         scan: The list; or several by names, `{"answers": scan, "pools": other}`, whose frames are yielded with their names.
             Filters that a row can come to match later are rejected, except for `status`.
         by: The time that makes a row new. "created": when it became a row of the list; of assignments filtered by status, when
-            they came into that status, such as `submitted` for `status="SUBMITTED"`. Of assignments also "submitted",
+            they entered that status, such as `submitted` for `status="SUBMITTED"`. Of assignments also "submitted",
             "accepted", "rejected", "skipped" or "expired"; of app items "finished"; of operations "submitted" or "finished"; of
             pools and trainings "last_started"; of user skills "modified". A row whose time changes, as by another start of a
             pool, is new again. For several scans also a dict by names.

@@ -74,10 +74,10 @@ def followed_time(request: ListRequest, by: Any) -> FollowedTime:
     Args:
         request: The list.
         by: The key of the time. "created" stands for the time at which a row becomes one of the list: of a list that is
-            filtered by status, the time at which rows come into that status.
+            filtered by status, the time at which rows enter that status.
 
     Raises:
-        InputError: If the list has no such time, or rows that come into the list later would be missed.
+        InputError: If the list has no such time, or rows that enter the list later would be missed.
     """
     columns = _time_columns(request.resource)
     if not columns:
@@ -121,7 +121,7 @@ def _default_key(resource: Resource, columns: Mapping[str, str]) -> str:
 
 
 def _key_of_status(request: ListRequest, by: str, key: str) -> str:
-    """Return the time at which rows come into the statuses that a list is filtered by."""
+    """Return the time at which rows enter the statuses that a list is filtered by."""
     name, statuses = request.resource.name, set(request.query["status"].split(","))
     entrances = ENTRANCES.get(name, {})
     found = next((time for first, (later, time) in entrances.items() if first in statuses and statuses <= later), None)
