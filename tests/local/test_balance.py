@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from support.raw_client import RawClient
+from support.raw_client import RawClient, get_assignments
 
 from toloka_frames.local import LocalToloka
 
@@ -16,18 +16,11 @@ MIXER = {"real_tasks_count": 1, "golden_tasks_count": 0, "training_tasks_count":
 
 
 def open_pool(api: RawClient, count: int, **pool: Any) -> str:
-    pool_id = api.create_pool(mixer_config=MIXER, **pool)
-    api.create_tasks(pool_id, count)
-    api.run_operation(f"/v1/pools/{pool_id}/open")
-    return pool_id
+    return api.open_pool(count, mixer_config=MIXER, **pool)
 
 
 def get_balance(api: RawClient) -> float:
     return float(api.get("/v1/requester")["balance"])
-
-
-def get_assignments(api: RawClient, pool_id: str) -> list[dict[str, Any]]:
-    return api.get("/v1/assignments", pool_id=pool_id, limit=1000)["items"]
 
 
 def test_accepted_assignments_and_bonuses_are_paid(toloka: LocalToloka, api: RawClient) -> None:

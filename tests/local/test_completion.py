@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.raw_client import get_assignments, time_of
 
 if TYPE_CHECKING:
     from support.raw_client import RawClient
@@ -19,18 +20,7 @@ MIXER = {"real_tasks_count": 1, "golden_tasks_count": 0, "training_tasks_count":
 
 
 def open_pool(api: RawClient, count: int, **pool: Any) -> str:
-    pool_id = api.create_pool(mixer_config=MIXER, **pool)
-    api.create_tasks(pool_id, count)
-    api.run_operation(f"/v1/pools/{pool_id}/open")
-    return pool_id
-
-
-def time_of(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def get_assignments(api: RawClient, pool_id: str) -> list[dict[str, Any]]:
-    return api.get("/v1/assignments", pool_id=pool_id, limit=10_000)["items"]
+    return api.open_pool(count, mixer_config=MIXER, **pool)
 
 
 def wait_closed(api: RawClient, pool_id: str) -> dict[str, Any]:

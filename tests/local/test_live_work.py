@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from support.raw_client import TRAINING, RawClient
+from support.raw_client import TRAINING, RawClient, get_assignments, time_of
 
 from toloka_frames.local import LocalToloka
 
@@ -44,10 +44,6 @@ def poll(look: Callable[[], Any], until: Callable[[Any], bool]) -> Any:
     pytest.fail("this has not happened in time")
 
 
-def get_assignments(api: RawClient, pool_id: str) -> list[dict[str, Any]]:
-    return api.get("/v1/assignments", pool_id=pool_id, limit=100_000)["items"]
-
-
 def statuses(api: RawClient, pool_id: str) -> Counter[str]:
     return Counter(row["status"] for row in get_assignments(api, pool_id))
 
@@ -57,14 +53,7 @@ def wait_closed(api: RawClient, pool_id: str) -> dict[str, Any]:
 
 
 def open_pool(api: RawClient, count: int = 21, **pool: Any) -> str:
-    pool_id = api.create_pool(mixer_config=MIXER, **pool)
-    api.create_tasks(pool_id, count)
-    api.run_operation(f"/v1/pools/{pool_id}/open")
-    return pool_id
-
-
-def time_of(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    return api.open_pool(count, mixer_config=MIXER, **pool)
 
 
 def test_live_work_ends_as_work_in_the_past_does(toloka: LocalToloka, api: RawClient) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.all_cases import examples
-from support.raw_client import TRAINING, RawClient, task
+from support.raw_client import TRAINING, RawClient, get_assignments, task, time_of
 
 from toloka_frames.local import LocalToloka
 
@@ -57,14 +57,6 @@ def api(toloka: LocalToloka) -> Iterator[RawClient]:
     client = RawClient(toloka)
     with client.http:
         yield client
-
-
-def time_of(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def get_assignments(api: RawClient, pool_id: str) -> list[dict[str, Any]]:
-    return api.get("/v1/assignments", pool_id=pool_id, limit=100_000)["items"]
 
 
 def create(api: RawClient, case: Case) -> str:

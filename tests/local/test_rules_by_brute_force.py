@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.raw_client import RawClient, task
+from support.raw_client import RawClient, get_assignments, task, time_of
 
 from toloka_frames.local import LocalToloka
 
@@ -26,17 +26,6 @@ WORKERS = 8
 def toloka() -> Iterator[LocalToloka]:
     with LocalToloka(operation_seconds=0) as service:
         yield service
-
-
-@pytest.fixture
-def api(toloka: LocalToloka) -> Iterator[RawClient]:
-    client = RawClient(toloka)
-    with client.http:
-        yield client
-
-
-def time_of(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def rule(collector: str, key: str, operator: str, value: Any, action: dict[str, Any], **parameters: Any) -> dict[str, Any]:
@@ -56,10 +45,6 @@ def create(api: RawClient, configs: Rows, count: int = 80, **pool: Any) -> str:
     api.post("/v1/tasks", real + control)
     api.post(f"/v1/pools/{pool_id}/open")
     return pool_id
-
-
-def get_assignments(api: RawClient, pool_id: str) -> Rows:
-    return api.get("/v1/assignments", pool_id=pool_id, limit=10_000)["items"]
 
 
 def get_bans(api: RawClient, pool_id: str) -> Rows:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.cpu import cpu_seconds
-from support.raw_client import PROJECT, RawClient, task
+from support.raw_client import PROJECT, RawClient, get_assignments, task
 
 from toloka_frames.local import LocalToloka
 
@@ -16,14 +16,7 @@ CONTROL = {"infinite_overlap": True, "known_solutions": [{"output_values": {"res
 
 
 def open_pool(api: RawClient, count: int = 20, project: dict[str, Any] | None = None, **pool: Any) -> str:
-    pool_id = api.create_pool(project, **pool)
-    api.create_tasks(pool_id, count)
-    api.run_operation(f"/v1/pools/{pool_id}/open")
-    return pool_id
-
-
-def get_assignments(api: RawClient, pool_id: str) -> list[dict[str, Any]]:
-    return api.get("/v1/assignments", pool_id=pool_id, limit=100_000)["items"]
+    return api.open_pool(count, project, **pool)
 
 
 def answers_by_input(api: RawClient, pool_id: str) -> list[tuple[str, Any, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.raw_client import PROJECT, RawClient
+from support.raw_client import PROJECT, RawClient, get_assignments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,14 +23,7 @@ class TiredError(Exception):
 def open_pool(api: RawClient, outputs: dict[str, Any] | None = None, count: int = 5, **pool: Any) -> str:
     spec = {**PROJECT["task_spec"], "output_spec": outputs or {"result": {"type": "string"}}}
     mixer = {"real_tasks_count": 2, "golden_tasks_count": 0, "training_tasks_count": 0}
-    pool_id = api.create_pool(api.create_project(task_spec=spec), mixer_config=mixer, **pool)
-    api.create_tasks(pool_id, count)
-    api.run_operation(f"/v1/pools/{pool_id}/open")
-    return pool_id
-
-
-def get_assignments(api: RawClient, pool_id: str) -> list[dict[str, Any]]:
-    return api.get("/v1/assignments", pool_id=pool_id, limit=1000)["items"]
+    return api.open_pool(count, api.create_project(task_spec=spec), mixer_config=mixer, **pool)
 
 
 def test_solve_is_called_once_for_each_task_of_each_worker(toloka: LocalToloka, api: RawClient) -> None:

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.raw_client import TRAINING, RawClient, task
+from support.raw_client import TRAINING, RawClient, get_assignments, task
 
 if TYPE_CHECKING:
     from toloka_frames.local import LocalToloka
@@ -25,10 +25,6 @@ def open_training(api: RawClient, project: dict[str, Any], tasks: int = 10, **fo
     api.create_tasks(training_id, tasks, **HINT)
     api.run_operation(f"/v1/trainings/{training_id}/open")
     return training_id
-
-
-def get_assignments(api: RawClient, pool_id: str) -> list[dict[str, Any]]:
-    return api.get("/v1/assignments", pool_id=pool_id, limit=1000)["items"]
 
 
 def training_skill(api: RawClient) -> dict[str, Any]:

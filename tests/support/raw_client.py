@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -92,6 +93,23 @@ class RawClient:
         assert response.status_code == 201, response.text
         return list(response.json()["items"].values())
 
+    def open_pool(self, count: int, project: dict[str, Any] | None = None, **changes: Any) -> str:
+        """Return the id of a new open pool with this number of tasks."""
+        pool_id = self.create_pool(project, **changes)
+        self.create_tasks(pool_id, count)
+        self.run_operation(f"/v1/pools/{pool_id}/open")
+        return pool_id
+
 
 def task(number: int) -> dict[str, Any]:
     return {"input_values": {"image": f"https://example.com/{number}.png"}}
+
+
+def get_assignments(api: RawClient, pool_id: str) -> list[dict[str, Any]]:
+    """Return all assignments of a pool."""
+    return api.get("/v1/assignments", pool_id=pool_id, limit=100_000)["items"]
+
+
+def time_of(text: str) -> datetime:
+    """Return the time of a timestamp of the API."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
