@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 import toloka.client as tk
-from kit_session import ask, run_scenarios
+from kit_session import ask, run_scenarios, training_form
 from kit_streaming import project
 from toloka.autoquality import AutoQuality, default_calc_ranks
 
@@ -23,20 +23,7 @@ TEXTS = {"text": tk.project.StringSpec()}, {"result": tk.project.StringSpec(allo
 
 
 def training(client: tk.TolokaClient, project_id: str) -> tk.Training:
-    made = client.create_training(
-        tk.Training(
-            project_id=project_id,
-            private_name="Training",
-            may_contain_adult_content=False,
-            inherited_instructions=True,
-            assignment_max_duration_seconds=300,
-            mix_tasks_in_creation_order=True,
-            shuffle_tasks_in_task_suite=True,
-            training_tasks_in_task_suite_count=5,
-            task_suites_required_to_pass=1,
-            retry_training_after_days=5,
-        )
-    )
+    made = client.create_training(training_form(project_id, seconds=300, tasks=5))
     tasks = [
         known_task(number, made.id, message_on_unknown_solution="Look again", infinite_overlap=True) for number in range(10)
     ]

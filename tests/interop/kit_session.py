@@ -187,16 +187,17 @@ def pools(s: Session) -> None:
     assert [row.id for row in s.client.find_pools(project_id=pool.project_id, status="ARCHIVED").items] == [pool.id]
 
 
-def training_form(project_id: str) -> tk.Training:
+def training_form(project_id: str, *, seconds: int = 60, tasks: int = 1) -> tk.Training:
+    """Return a training whose pages have some tasks and take this long at most."""
     return tk.Training(
         project_id=project_id,
         private_name="Training",
         may_contain_adult_content=False,
         inherited_instructions=True,
-        assignment_max_duration_seconds=60,
+        assignment_max_duration_seconds=seconds,
         mix_tasks_in_creation_order=True,
         shuffle_tasks_in_task_suite=True,
-        training_tasks_in_task_suite_count=1,
+        training_tasks_in_task_suite_count=tasks,
         task_suites_required_to_pass=1,
         retry_training_after_days=5,
     )
