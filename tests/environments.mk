@@ -36,13 +36,15 @@ test-lowest: dist
 test-newest: dist
 	$(call test-wheel,newest,$(PYTHON),--group test --group crowd,--ignore=tests/test_bench.py)
 
-# The tests import httpx: a .pth file gives each process httpx2 by that name.
+# The tests import httpx: a .pth file gives each process httpx2 by that name. It imports anyio before pytest, which warns.
+# The environment has another name, because a test looks for the library's name in a traceback.
 test-httpx2: dist
-	$(call test-wheel,httpx2,$(PYTHON),--group test httpx2,--collect-only --quiet tests/transport > /dev/null)
-	.venv-httpx2/bin/python -m pip uninstall --quiet --yes httpx httpcore
-	.venv-httpx2/bin/python -c 'import pathlib, sysconfig; \
+	$(call test-wheel,successor,$(PYTHON),--group test httpx2,--collect-only --quiet tests/transport > /dev/null)
+	.venv-successor/bin/python -m pip uninstall --quiet --yes httpx httpcore
+	.venv-successor/bin/python -c 'import pathlib, sysconfig; \
 		pathlib.Path(sysconfig.get_path("purelib"), "alias.pth").write_text("import httpx2; httpx2.alias_httpx()")'
-	cd $(UNPACKED) && ../../.venv-httpx2/bin/python -m pytest $(PYTEST_OPTIONS) tests/transport
+	cd $(UNPACKED) && ../../.venv-successor/bin/python -m pytest $(PYTEST_OPTIONS) -W ignore::pytest.PytestAssertRewriteWarning \
+		tests/transport
 
 # An interpreter is found when it runs: first as python3.13 on the PATH (where a shim of pyenv may lie that does not run), then
 # among pyenv's versions, also those next to pyenv itself when its root is in another home.

@@ -251,7 +251,8 @@ def test_a_proxy_argument_needs_a_scheme() -> None:
 @pytest.mark.parametrize("scheme", ["socks5", "SOCKS5"])
 def test_a_socks_proxy_without_its_package_is_an_error(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     monkeypatch.setenv("ALL_PROXY", f"{scheme}://me:{PASSWORD}@127.0.0.1:9")
-    with pytest.raises(tf.ConfigurationError, match=r"^ALL_PROXY is a SOCKS proxy.*\npip install 'httpx\[socks\]'$") as caught:
+    pattern = rf"^ALL_PROXY is a SOCKS proxy.*\npip install '{httpx.__name__}\[socks\]'$"
+    with pytest.raises(tf.ConfigurationError, match=pattern) as caught:
         tf.AsyncTolokaClient("token", url=HOST)
     assert PASSWORD not in "".join(traceback.format_exception(caught.value))
 
