@@ -231,6 +231,8 @@ def identifier(value: Any) -> str:
         id_ = id_.value
     if isinstance(id_, UUID) or (is_whole(id_) and id_ >= 0):
         return str(id_)
+    if isinstance(id_, Real) and math.isnan(id_):
+        raise ValueError("the id is missing")
     if isinstance(id_, Real) and not isinstance(id_, Integral):
         raise ValueError("an id is text or a whole number, not a float: convert it with int(), a column with .astype('Int64')")  # noqa: TRY004
     if not isinstance(id_, str) or not id_:

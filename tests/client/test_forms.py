@@ -142,6 +142,8 @@ WRONG_POOLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "from 0 to 100",
     ),
     "a rule that is not in a list": (lambda: tf.pool_form(1, rules=CARELESS), tf.InputError, "takes a list"),  # type: ignore[arg-type]
+    "an action in place of a rule": (lambda: tf.pool_form(1, rules=[tf.ban(days=1)]), tf.InputError, "takes a list of rules"),
+    "a filter as text": (lambda: tf.pool_form(1, filter="languages in EN"), tf.InputError, "what tf.filter returns"),  # type: ignore[arg-type]
     "a rule with a wrong name": (
         lambda: tf.pool_form(1, rules=[{"collector_config": {"type": "GOLD_SET"}, "rules": []}]),
         tf.InputError,

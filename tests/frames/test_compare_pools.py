@@ -223,6 +223,7 @@ def test_pools_are_named_by_their_ids_unless_names_are_given(pools: list[Any], n
 
 BAD = {
     "a frame": (lambda frame: (frame, None), "A list with a frame for each pool is needed"),
+    "frames by name": (lambda frame: ({"a": frame}, None), "A list with a frame for each pool is needed"),
     "no frames": (lambda _: ([], None), "no pools to compare"),
     "a list of something else": (lambda _: (["7"], None), "A DataFrame is needed"),
     "too few names": (lambda frame: ([frame, frame], ["a"]), "a list of 2 names is needed"),

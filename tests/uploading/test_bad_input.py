@@ -115,6 +115,7 @@ VALUES: dict[str, tuple[Call, str | None, str]] = {
     "an unknown operation type": (lambda c: c.get_operations(type="POOL.OPENS"), "type", "nearest is 'POOL.OPEN'"),
     "an empty id": (lambda c: c.get_pools(id_gt=""), "id_gt", "not empty"),
     "an id as a float": (lambda c: c.get_pools(project_id=10.0), "project_id", "not a float: convert it with int()"),
+    "an id that is missing": (lambda c: c.get_pools(project_id=float("nan")), "project_id", "the id is missing"),
     "an id that is not Unicode": (lambda c: c.get_pools(id_gt=LONE_SURROGATE), "id_gt", "text"),
     "a path id that is not Unicode": (lambda c: c.get_app_batches(LONE_SURROGATE), "app_project_id", "text"),
     "a path id that is missing": (lambda c: c.get_app_items(None), "app_project_id", "text"),

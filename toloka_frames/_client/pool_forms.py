@@ -94,19 +94,22 @@ def pool_form(
     Source: Toloka API, "Create pool".
     """
     _check_names(more)
-    requirement = _requirement(training, training_passing_skill_value)
+    project_id = id_text("project_id", project_id)
+    defaults, page = _defaults(overlap), _page(real, golden, mixer)
+    admitted = _filter(filter)
+    quality_control = _quality_control(rules, _requirement(training, training_passing_skill_value), captcha)
     form = {
-        "project_id": id_text("project_id", project_id),
+        "project_id": project_id,
         "private_name": f"Pool of {datetime.now(UTC):%Y-%m-%d}" if private_name is None else private_name,
         "may_contain_adult_content": may_contain_adult_content,
         "will_expire": _moment(will_expire),
         "reward_per_assignment": reward,
         "assignment_max_duration_seconds": assignment_max_duration_seconds,
         "auto_accept_solutions": auto_accept_solutions,
-        "defaults": _defaults(overlap),
-        "mixer_config": _page(real, golden, mixer),
-        "filter": None if filter is None else dict(filter),
-        "quality_control": _quality_control(rules, requirement, captcha),
+        "defaults": defaults,
+        "mixer_config": page,
+        "filter": admitted,
+        "quality_control": quality_control,
     }
     # a copy of all of it, so that a change of the form does not change the rules that it was made of
     form = deepcopy({name: value for name, value in form.items() if value is not None} | more)
@@ -144,6 +147,12 @@ def _page(real: int | None, golden: int | None, mixer: Mapping[str, Any] | None)
     return pool_settings.mixer(real=REAL_TASKS if real is None else real, golden=golden or 0)
 
 
+def _filter(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if value is not None and not isinstance(value, Mapping):
+        raise InputError("filter= takes what tf.filter returns.", column="filter", hint="filter=tf.filter('languages in EN')")
+    return None if value is None else dict(value)
+
+
 def _requirement(training: Id | None, value: int) -> dict[str, Any] | None:
     if training is None:
         return None
@@ -155,7 +164,7 @@ def _requirement(training: Id | None, value: int) -> dict[str, Any] | None:
 def _quality_control(
     rules: Sequence[Mapping[str, Any]], requirement: dict[str, Any] | None, captcha: Captcha | None
 ) -> dict[str, Any] | None:
-    if isinstance(rules, Mapping | str) or not all(isinstance(rule, Mapping) for rule in rules):
+    if isinstance(rules, Mapping | str) or not all(_is_rule(rule) for rule in rules):
         raise InputError("rules= takes a list of rules.", column="rules", hint="rules=[tf.rule(...), ...]")
     found: dict[str, Any] = {}
     if captcha is not None:
@@ -163,6 +172,10 @@ def _quality_control(
     if requirement is not None:
         found["training_requirement"] = requirement
     return {**found, "configs": _joined(rules)} if found or rules else None
+
+
+def _is_rule(value: Any) -> bool:
+    return isinstance(value, Mapping) and "collector_config" in value
 
 
 def _joined(rules: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

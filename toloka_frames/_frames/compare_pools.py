@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +94,7 @@ def compare(
 
 
 def _frames(answers: Any) -> list[pd.DataFrame]:
-    if isinstance(answers, pd.DataFrame | str) or not hasattr(answers, "__iter__"):
+    if isinstance(answers, pd.DataFrame | str | Mapping) or not hasattr(answers, "__iter__"):
         raise InputError("A list with a frame for each pool is needed.", column="answers", hint="tf.compare([a, b])")
     frames = [check_frame(frame) for frame in answers]
     if not frames:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
@@ -116,7 +116,8 @@ def check_until(until: Any) -> None:
         if pd.isna(until):
             raise InputError(f"until={until!r} is not a time.", column="until", hint=HINT)
     elif inspect.iscoroutinefunction(until) or not (until is None or isinstance(until, ServiceCondition) or callable(until)):
-        raise InputError(f"until={until!r} is not a condition.", column="until", hint=HINT)
+        shown = type(until).__name__ if isinstance(until, Mapping) else repr(until)
+        raise InputError(f"until={shown} is not a condition.", column="until", hint=HINT)
 
 
 def _seconds_from_now(until: datetime | timedelta) -> float:
