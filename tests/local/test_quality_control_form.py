@@ -131,6 +131,9 @@ FILTERS: dict[str, tuple[Any, str, str]] = {
     "a list": ([], "filter", "OBJECT_EXPECTED"),
     "an object of conditions": ({"and": {}}, "filter.and", "ARRAY_EXPECTED"),
     "a condition that is text": ({"and": [{"or": [{}, "x"]}]}, "filter.and.0.or.1", "OBJECT_EXPECTED"),
+    "a key that is a list": ({"and": [{"key": ["country"], "value": 1}]}, "filter.and.0.key", "STRING_EXPECTED"),
+    "a value that is an object": ({"or": [{"key": "country", "value": {"a": 1}}]}, "filter.or.0.value", "VALUE_NOT_ALLOWED"),
+    "a value with a list in it": ({"key": "country", "value": [["US"]]}, "filter.value", "VALUE_NOT_ALLOWED"),
 }
 
 
@@ -154,6 +157,39 @@ TAKEN: dict[str, tuple[dict[str, Any], int]] = {
     "a number as text": ({"quality_control": control(CONDITION | {"value": "1"})}, 2),
     "a collector without what it needs": (
         {"quality_control": control(collector={"type": "ASSIGNMENT_SUBMIT_TIME", "parameters": None})},
+        2,
+    ),
+    "a collector with null for what it needs": (
+        {
+            "quality_control": {
+                "configs": [
+                    control(collector={"type": type_, "parameters": {name: None}})["configs"][0]
+                    for type_, name in (
+                        ("ASSIGNMENT_SUBMIT_TIME", "fast_submit_threshold_seconds"),
+                        ("MAJORITY_VOTE", "answer_threshold"),
+                        ("GOLDEN_SET", "history_size"),
+                    )
+                ]
+            }
+        },
+        2,
+    ),
+    "a ban until after the last timestamp": (
+        {"quality_control": acts("RESTRICTION_V2", scope="POOL", duration=10**9, duration_unit="DAYS")},
+        2,
+    ),
+    "a skill from a statistic that is unknown": (
+        {"quality_control": acts("SET_SKILL_FROM_OUTPUT_FIELD", skill_id="26366", from_field="mood")},
+        2,
+    ),
+    "a skill from a statistic that is text": (
+        {
+            "quality_control": control(
+                {"key": "assessment_event", "operator": "EQ", "value": "ACCEPT"},
+                {"type": "SET_SKILL_FROM_OUTPUT_FIELD", "parameters": {"skill_id": "26366", "from_field": "assessment_event"}},
+                {"type": "ASSIGNMENTS_ASSESSMENT"},
+            )
+        },
         2,
     ),
     "a version as text": (only("os_version_major", "GTE", "1"), 2),

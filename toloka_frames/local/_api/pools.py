@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.list_query import show_row
+from toloka_frames.local._api.pool_fields import pool_field_errors
 from toloka_frames.local._api.pool_lifecycle import (
     check_not_archived,
     check_project,
@@ -45,7 +46,6 @@ _DEFAULTS = {
     "auto_accept_solutions": True,
     "priority": 0,
 }
-_MIXER_COUNTS = ("real_tasks_count", "golden_tasks_count", "training_tasks_count")
 _MIN_REWARD = 0.005
 _MIN_DURATION = 5
 _MAX_PRIORITY = 100
@@ -104,9 +104,8 @@ def patch_pool(store: Store, request: ApiRequest) -> Response:
 
 def _form(store: Store, request: ApiRequest) -> Row:
     form = request.json_object(*_REQUIRED)
-    errors = (
-        _form_errors(form) | quality_control_errors(form.get("quality_control")) | filter_errors(form.get("filter"), "filter")
-    )
+    errors = _form_errors(form) | pool_field_errors(form) | quality_control_errors(form.get("quality_control"))
+    errors |= filter_errors(form.get("filter"), "filter")
     try:
         form["will_expire"] = format_timestamp(parse_timestamp(str(form["will_expire"])))
     except ValueError:
@@ -115,25 +114,22 @@ def _form(store: Store, request: ApiRequest) -> Row:
     if errors:
         raise invalid(errors)
     # by this field the store knows trainings
-    return {name: value for name, value in without_service_fields(form).items() if name != "training_tasks_in_task_suite_count"}
+    rest = {name: value for name, value in without_service_fields(form).items() if name != "training_tasks_in_task_suite_count"}
+    return {name: value for name, value in rest.items() if value is not None or name not in _DEFAULTS}
 
 
 def _form_errors(form: Row) -> FieldErrors:
     errors: FieldErrors = {}
     reward, duration = form["reward_per_assignment"], form["assignment_max_duration_seconds"]
-    if not isinstance(reward, int | float):
+    if not isinstance(reward, int | float) or isinstance(reward, bool):
         errors["reward_per_assignment"] = field_error("FLOAT_EXPECTED")
     # 0 is allowed, for pools of only control or training tasks (Toloka API, Pool.reward_per_assignment)
     elif reward != 0 and reward < _MIN_REWARD:
         errors["reward_per_assignment"] = field_error("VALUE_LESS_THAN_MIN", _MIN_REWARD)
-    if not isinstance(duration, int):
+    if not isinstance(duration, int) or isinstance(duration, bool):
         errors["assignment_max_duration_seconds"] = field_error("INTEGER_EXPECTED")
     elif duration < _MIN_DURATION:
         errors["assignment_max_duration_seconds"] = field_error("VALUE_LESS_THAN_MIN", _MIN_DURATION)
     if not isinstance(form["defaults"], dict):
         errors["defaults"] = field_error("OBJECT_EXPECTED")
-    mixer = form.get("mixer_config")
-    for name in _MIXER_COUNTS if mixer is not None else ():
-        if not isinstance(mixer, dict) or not isinstance(mixer.get(name), int):
-            errors[f"mixer_config.{name}"] = field_error("INTEGER_EXPECTED")
     return errors

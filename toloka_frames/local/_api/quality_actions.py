@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from toloka_frames.local._store.store import Row, Store
 
 _UNIT_SECONDS = {"MINUTES": 60, "HOURS": 3_600, "DAYS": 86_400}
+# of the year 9999, which no timestamp exceeds
+_LAST_SECOND = 253_402_300_799
 _SCOPE_FIELDS = {"POOL": "pool_id", "PROJECT": "project_id"}
 # the API's document calls one of the rates "wrong"
 _SAME_RATE = {"wrong_answers_rate": "incorrect_answers_rate"}
@@ -40,19 +42,22 @@ def _end(parameters: Row, at: float) -> str | None:
     """Return when a ban ends; None if never."""
     unit = parameters.get("duration_unit", "DAYS")
     duration = parameters.get("duration", parameters.get("duration_days"))
-    return None if duration is None or unit not in _UNIT_SECONDS else format_timestamp(at + duration * _UNIT_SECONDS[unit])
+    if duration is None or unit not in _UNIT_SECONDS:
+        return None
+    end = at + duration * _UNIT_SECONDS[unit]
+    return None if end > _LAST_SECOND else format_timestamp(end)
 
 
 def set_skill(store: Store, user_id: str, action: Row, statistics: Statistics, at: float) -> None:
     """Set a skill to a value of the rule or to one of the statistics: SET_SKILL and SET_SKILL_FROM_OUTPUT_FIELD."""
     parameters = action["parameters"]
     if action["type"] == "SET_SKILL":
-        value: float | str | None = parameters["skill_value"]
+        value: Any = parameters["skill_value"]
     else:
         name = parameters["from_field"]
         value = statistics.get(_SAME_RATE.get(name, name))
     skill_id = str(parameters["skill_id"])
-    if value is None or store.find("skills", skill_id) is None:
+    if not isinstance(value, int | float) or store.find("skills", skill_id) is None:
         return
     old = store.find_by("user_skills", skill_id=int(skill_id), user_id=user_id)
     if old is None or old["exact_value"] != value:

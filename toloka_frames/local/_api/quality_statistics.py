@@ -79,7 +79,8 @@ class Collector:
 
     def __init__(self, pool: Row, parameters: Mapping[str, Any]) -> None:
         self.pool = pool
-        self.parameters = parameters
+        # a parameter that is null is not set
+        self.parameters = {name: value for name, value in parameters.items() if value is not None}
         self.histories: dict[str, History] = defaultdict(lambda: History(parameters.get("history_size")))
 
     def record(self, event: Event) -> dict[str, Statistics]:
