@@ -141,6 +141,9 @@ WRONG_POOLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         tf.InputError,
         "from 0 to 100",
     ),
+    "rules that are none": (lambda: tf.pool_form(1, rules=None), tf.InputError, "takes a list"),  # type: ignore[arg-type]
+    "rules that are a number": (lambda: tf.pool_form(1, rules=5), tf.InputError, "takes a list"),  # type: ignore[arg-type]
+    "a mixer that is a number": (lambda: tf.pool_form(1, mixer=5), tf.InputError, "takes what tf.mixer"),  # type: ignore[arg-type]
     "a rule that is not in a list": (lambda: tf.pool_form(1, rules=CARELESS), tf.InputError, "takes a list"),  # type: ignore[arg-type]
     "an action in place of a rule": (lambda: tf.pool_form(1, rules=[tf.ban(days=1)]), tf.InputError, "takes a list of rules"),
     "a filter as text": (lambda: tf.pool_form(1, filter="languages in EN"), tf.InputError, "what tf.filter returns"),  # type: ignore[arg-type]

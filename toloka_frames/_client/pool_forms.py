@@ -29,6 +29,7 @@ SHORT_NAMES = {
     "mixer_config": "mixer",
     "quality_control": "rules",
 }
+EXAMPLES = {"filter": "tf.filter('languages in EN')", "mixer": "tf.mixer(real=4, golden=1)"}
 
 
 @with_fields(PoolFields)
@@ -96,7 +97,7 @@ def pool_form(
     _check_names(more)
     project_id = id_text("project_id", project_id)
     defaults, page = _defaults(overlap), _page(real, golden, mixer)
-    admitted = _filter(filter)
+    admitted = _object("filter", filter)
     quality_control = _quality_control(rules, _requirement(training, training_passing_skill_value), captcha)
     form = {
         "project_id": project_id,
@@ -141,15 +142,16 @@ def _page(real: int | None, golden: int | None, mixer: Mapping[str, Any] | None)
     if mixer is not None:
         if real is not None or golden is not None:
             raise InputError("mixer= and real= or golden= set the same.", column="mixer", hint="Use one of them.")
-        return dict(mixer)
+        return _object("mixer", mixer)
     if real == 0 and not golden:
         return None
     return pool_settings.mixer(real=REAL_TASKS if real is None else real, golden=golden or 0)
 
 
-def _filter(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _object(name: str, value: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if value is not None and not isinstance(value, Mapping):
-        raise InputError("filter= takes what tf.filter returns.", column="filter", hint="filter=tf.filter('languages in EN')")
+        hint = f"{name}={EXAMPLES[name]}"
+        raise InputError(f"{name}= takes what tf.{name} returns.", column=name, hint=hint)
     return None if value is None else dict(value)
 
 
@@ -164,7 +166,7 @@ def _requirement(training: Id | None, value: int) -> dict[str, Any] | None:
 def _quality_control(
     rules: Sequence[Mapping[str, Any]], requirement: dict[str, Any] | None, captcha: Captcha | None
 ) -> dict[str, Any] | None:
-    if isinstance(rules, Mapping | str) or not all(_is_rule(rule) for rule in rules):
+    if not isinstance(rules, Sequence) or not all(_is_rule(rule) for rule in rules):
         raise InputError("rules= takes a list of rules.", column="rules", hint="rules=[tf.rule(...), ...]")
     found: dict[str, Any] = {}
     if captcha is not None:
