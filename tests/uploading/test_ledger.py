@@ -27,7 +27,7 @@ from toloka_frames._schema.pandas_values import TEXT_DTYPE
 from toloka_frames._uploading import ledger_app_items, ledger_reading
 from toloka_frames._uploading.ledger import Ledger, place_of
 from toloka_frames._uploading.ledger_entry import ChunkTakenError
-from toloka_frames._uploading.requests import Chunk, UploadPlan
+from toloka_frames._uploading.requests import Chunk, UploadPlan, pack
 from toloka_frames._uploading.results import Results, packed_ids, unpacked_ids
 
 if TYPE_CHECKING:
@@ -427,6 +427,38 @@ def test_what_another_process_made_of_a_chunk_is_read_again_without_other_rows(l
     assert [list(part.positions) for part in left] == [[6, 7]]
     assert sorted(position for positions, _ in outcomes for position in positions) == [4, 5, 5]
     assert [columns["error_code"] for positions, columns in outcomes if columns["status"] == ["INVALID"]] == [["CODE"]]
+
+
+def large_chunk() -> Chunk:
+    """Return a chunk whose objects are compressed."""
+    plain = chunk(0, range(1_000))
+    return replace(plain, packed=pack(plain.text))
+
+
+def test_objects_are_compressed_in_the_file_and_read_as_they_were(ledger: Ledger) -> None:
+    large = large_chunk()
+    entry = added(ledger, large)
+    assert len(dumped(ledger.path)) < len(large.text) / 2
+    [read] = ledger_reading.open_chunks(ledger, entry.id, FLAGS)
+    assert (read.text, read.operation_id) == (large.text, large.operation_id)
+
+
+DAMAGES = {
+    "a byte of the frame": lambda packed: packed[:9] + b"x" + packed[10:],
+    "the end": lambda packed: packed[:50],
+    "the size": lambda packed: packed[:1] + b"\xff" * 8 + packed[9:],
+    "all but the mark": lambda packed: packed[:1],
+    "other objects": lambda _: pack(b'{"__item_idx":"0"}\n' * 1_000),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_objects_that_are_damaged_are_never_sent(ledger: Ledger, damage: Callable[[bytes], bytes]) -> None:
+    large = large_chunk()
+    entry = added(ledger, large)
+    ledger.write("update objects set text = :text", text=damage(large.packed))
+    with pytest.raises(tf.LedgerError, match="a chunk that is not settled cannot be read"):
+        ledger_reading.open_chunks(ledger, entry.id, FLAGS)
 
 
 @pytest.mark.parametrize("fresh", [False, True], ids=["settled", "a new ledger"])

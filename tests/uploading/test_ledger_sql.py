@@ -80,7 +80,7 @@ def statements(tmp_path: Path) -> list[tuple[str, str, list[Any]]]:
 
 
 def use_every_method(ledger: RecordingLedger) -> None:
-    chunks = [Chunk(number, "", range(number * 2, number * 2 + 2), b'{"a":1}\n{"a":2}', f"key {number}") for number in range(3)]
+    chunks = [Chunk(number, "", range(number * 2, number * 2 + 2), b'{"a":1}\n{"b":%d}' % number, "key") for number in range(3)]
     plan = UploadPlan(CREATE_APP_ITEMS, "me", "mine", "key", "hash", 6, array("I", range(6)), chunks, range(6))
     entry = ledger.add(replace(plan, destination={"app_project_id": "P"}), {"ignore_errors": True})
     assert entry is not None

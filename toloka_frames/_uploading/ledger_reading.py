@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._uploading.ledger import OF_CHUNK, OUTCOME_COLUMNS, flags_text
-from toloka_frames._uploading.requests import Chunk, pack, positions_of
+from toloka_frames._uploading.requests import Chunk, positions_of
 from toloka_frames._uploading.results import unpacked_ids
 
 if TYPE_CHECKING:
@@ -118,7 +118,10 @@ def read_chunk(ledger: Ledger, upload: int, operation_id: str) -> Chunk:
     )
     with ledger.decoding("a chunk that is not settled"):
         [(number, pool_id, spans, text, key, hashes, counts)] = rows
-        return Chunk(number, pool_id, positions_of(spans), pack(text), key, contents=hashes, content_counts=counts or b"")
+        chunk = Chunk(number, pool_id, positions_of(spans), text, key, contents=hashes, content_counts=counts or b"")
+        if chunk.operation_id != operation_id:
+            raise ValueError("its objects are not those that were planned")
+        return chunk
 
 
 def _within(rows: set[int], positions: Sequence[int], columns: Mapping[str, Any]) -> tuple[Sequence[int], dict[str, Any]]:
