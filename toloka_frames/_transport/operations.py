@@ -385,23 +385,34 @@ def parse_log(body: bytes, object_id: str, sample: Sequence[int] = ()) -> Operat
         BadAnswer: If the body is not an array of objects.
     """
     log = _parse_fast(body, object_id) or _parse_exactly(body, object_id)
-    inputs = {position: _input_of(body, position) for position in sample}
-    return replace(log, inputs={position: sent for position, sent in inputs.items() if sent is not None})
+    return replace(log, inputs=_inputs_of(body, sample))
 
 
-def _input_of(body: bytes, position: int) -> dict[str, Any] | None:
-    """Return the input of the entry with a position; None if it is not found in one of the usual forms."""
-    for form in POSITION_FORMS:
-        at = body.find(form % position)
-        # the nearest key may be that of a field of this name
-        start = body.rfind(INPUT_KEY, 0, at) if at >= 0 else -1
-        for _ in range(MAX_KEYS_BEFORE):
-            if start < 0:
+def _inputs_of(body: bytes, sample: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Return the inputs of the entries with these positions, without those that are not found in one of the usual forms."""
+    inputs: dict[int, dict[str, Any]] = {}
+    start = 0
+    for position in sorted(sample):
+        for form in POSITION_FORMS:
+            # entries are mostly in the order of their positions, so this one is mostly behind the last one
+            if (at := body.find(form % position, start)) < 0:
+                at = body.find(form % position)
+            if at >= 0 and (sent := _input_around(body, at, position)) is not None:
+                inputs[position], start = sent, at
                 break
-            sent = _object_at(body, start + len(INPUT_KEY), at)
-            if sent is not None and _position({"input": sent}) == position:
-                return sent
-            start = body.rfind(INPUT_KEY, 0, start)
+    return inputs
+
+
+def _input_around(body: bytes, at: int, position: int) -> dict[str, Any] | None:
+    """Return the input of the entry whose position is found there; None if that is the position of something else."""
+    # the nearest key may be that of a field of this name
+    start = at
+    for _ in range(MAX_KEYS_BEFORE):
+        if (start := body.rfind(INPUT_KEY, 0, start)) < 0:
+            break
+        sent = _object_at(body, start + len(INPUT_KEY), at)
+        if sent is not None and _position({"input": sent}) == position:
+            return sent
     return None
 
 

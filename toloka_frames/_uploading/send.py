@@ -28,7 +28,7 @@ from toloka_frames._runtime.concurrency import WorkerPool
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._runtime.tracker import READING, RUNNING, SENDING
 from toloka_frames._transport import operations
-from toloka_frames._transport.operations import OperationPoller
+from toloka_frames._transport.operations import POSITION, OperationPoller
 from toloka_frames._transport.responses import to_text
 from toloka_frames._uploading import ledger_reading
 from toloka_frames._uploading.ledger_entry import ChunkTakenError
@@ -350,9 +350,13 @@ def _has_flags(operation: Mapping[str, Any], flags: Mapping[str, str]) -> bool:
 
 def _sample(chunk: Chunk) -> dict[int, dict[str, Any]]:
     """Return some objects of a chunk by position, as they were sent: the first, the last and a few between."""
-    count, texts = len(chunk.positions), chunk.object_texts
-    indexes = sorted({part * (count - 1) // (SAMPLE_ROWS - 1) for part in range(SAMPLE_ROWS)})
-    return {chunk.positions[index]: json.loads(texts[index]) for index in indexes}
+    text, sample = chunk.text, {}
+    for part in range(SAMPLE_ROWS):
+        place = part * (len(text) - 1) // (SAMPLE_ROWS - 1)
+        start, end = text.rfind(b"\n", 0, place) + 1, text.find(b"\n", place)
+        sent = json.loads(text[start : end if end >= 0 else None])
+        sample[int(sent[POSITION])] = sent
+    return sample
 
 
 def _check_log(log: OperationLog, sample: Mapping[int, Mapping[str, Any]], operation_id: str) -> None:
