@@ -27,7 +27,7 @@ from toloka_frames._schema.pandas_values import plain_values, task_values
 from toloka_frames._schema.task_columns import READ_COLUMNS, RESERVED_PREFIXES, SUITE_COLUMNS, TASK_COLUMNS
 from toloka_frames._uploading import task_members
 from toloka_frames._uploading.hints import conversion_hint
-from toloka_frames._uploading.requests import MAX_INPUT_BYTES, byte_lengths, dumps, json_objects, text_array
+from toloka_frames._uploading.requests import MAX_INPUT_BYTES, byte_lengths, concatenate, dumps, json_objects, text_array
 from toloka_frames._validation import MAX_SHOWN, check_column_names, format_rows, nearest_hint, reject, reject_rows, without
 
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ def convert_rows(
         rest = [text_array(texts)]
     else:
         rest = ["}" if overlap is None else overlap.text + "}"]
-    values = reader.dump(lambda: json_objects(inputs, len(frame)))
+    # joined once, for the hashes of the rows and for their requests
+    values = [concatenate(reader.dump(lambda: json_objects(inputs, len(frame))))]
     sizes = byte_lengths(values)
     reader.check_sizes(sizes)
     return ConvertedRows([*values, *rest], sizes, values, known_solutions)
