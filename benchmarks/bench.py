@@ -17,7 +17,7 @@ from results import NO_LATENCY, machine, table, write
 from rows import LISTS, ListName
 from stages import stages
 from turns import DLT, KIT, Contender, Figures, in_turns, is_made, seconds, serving
-from uploads import IDEAL, SMALL_SECONDS, Upload
+from uploads import IDEAL, SMALL_SECONDS, SMOOTH_SECONDS, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,6 +97,8 @@ def upload(rows: int, rounds: int) -> Iterator[Figures]:
         what = f"upload {rows:,} rows of ten fields"
         yield from in_turns(f"{what}, to JSON chunks: CPU", at_once.chunks(), rounds, unit="s CPU")
         yield from in_turns(f"{what}, operations of 0 s: client CPU", at_once.client_cpu(), rounds, unit="s CPU", server=server)
+        smooth, most = at_once.smooth(), f"{SMOOTH_SECONDS:g} s"
+        yield from in_turns(f"{what}, operations of 0 s: other threads", smooth, rounds, base=most)
         yield from in_turns(f"{what}, operations of 2 s: total time", slowly.total(), few(rounds), base=IDEAL, rehearsal=False)
 
 

@@ -10,6 +10,7 @@ import os
 import statistics
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 KIT, DLT = ".venv-kit", ".venv-dlt"
+WAKE_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,24 @@ def cpu_seconds(work: Callable[[], object]) -> float:
     started = time.process_time()
     work()
     return time.process_time() - started
+
+
+def longest_wait(work: Callable[[], object]) -> float:
+    """Return the longest time in seconds for which a thread that wakes every 5 ms could not run during the work."""
+    waits, done = [0.0], threading.Event()
+
+    def wake() -> None:
+        while not done.is_set():
+            waits.append(seconds(lambda: time.sleep(WAKE_SECONDS)) - WAKE_SECONDS)
+
+    thread = threading.Thread(target=wake)
+    thread.start()
+    try:
+        work()
+    finally:
+        done.set()
+        thread.join()
+    return max(waits)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ import httpx
 import orjson
 import pandas as pd
 from rows import POOL, ten_values
-from turns import KIT, Contender, cpu_seconds, elsewhere, is_made, tally
+from turns import KIT, Contender, cpu_seconds, elsewhere, is_made, longest_wait, tally
 
 import toloka_frames as tf
 from toloka_frames._schema.bulk import CREATE_TASKS
@@ -34,6 +34,7 @@ SENT_FLOOR = "floor: columns zipped to dicts + orjson.dumps, POSTed"
 CREATED = "tf.create_tasks: ledger, requests, operations, logs, a result for each row"
 IDEAL = "t · n / concurrency"
 TOTAL = f"tf.create_tasks(concurrency={CONCURRENCY})"
+SMOOTH, SMOOTH_SECONDS = "tf.create_tasks: the longest wait of another thread", 0.1  # the thread of a card is one
 SMALL = "tf.create_tasks"
 SMALL_FLOOR = "floor: pool, project, POST, the operation after its end, its log, by httpx"
 # what a short cell may take, with an operation of 50 ms, until a user notices that it takes time
@@ -71,6 +72,13 @@ class Upload:
     def total(self) -> list[Contender]:
         """Return the upload to a slow service, and the time in which that service could do it if it was never idle."""
         return [Contender(TOTAL, self.created_in, limit=1.15), Contender(IDEAL, self.ideal)]
+
+    def smooth(self) -> list[Contender]:
+        """Return for how long the upload keeps another thread from running, and for how long it may."""
+        return [
+            Contender(SMOOTH, lambda: longest_wait(self.created), limit=1.0),
+            Contender(f"{SMOOTH_SECONDS:g} s", lambda: SMOOTH_SECONDS),
+        ]
 
     def small(self) -> list[Contender]:
         """Return the upload of the rows to a ledger that exists, what is necessary for it, and the seconds that it may take."""

@@ -36,7 +36,10 @@ OTHER_LISTS = ("app_batches", "assignments", "tasks")
 LISTS = {name: (f"pull 1,000 {name.replace('_', ' ')}", PULLS) for name in ("app_items", *(OTHER_LISTS if ALL_CASES else ()))}
 OTHERS = {
     "misfits": ("pages with an unknown field", ("0 % of the pages", "100 % of the pages")),
-    "upload": ("upload", ("tf.create_tasks up to its chunks", "tf.create_tasks: ledger", "t · n / concurrency")),
+    "upload": (
+        "upload",
+        ("tf.create_tasks up to its chunks", "tf.create_tasks: ledger", "tf.create_tasks: the", "t · n / concurrency"),
+    ),
     "small": ("upload 10 rows", ("tf.create_tasks", "floor: pool, project, POST", "0.09 s")),
     "large": (f"upload {ROWS * 10:,} rows", ("tf.create_tasks", "the ledger") if sys.platform == "linux" else ()),
     "ledger": ("find 1,000 rows", ("floor: columns zipped to dicts", "rows that the ledger has")),
