@@ -390,7 +390,10 @@ def records(columns: Mapping[str, ColumnValues], height: int) -> Iterator[dict[s
 
 def text_array(texts: Sequence[bytes | None]) -> pa.Array:
     """Return UTF-8 texts as an array."""
-    return pa.array(texts, pa.large_binary()).cast(LARGE_STRING)
+    # in blocks, because no other thread runs while Arrow converts a list
+    starts = range(0, max(len(texts), 1), BLOCK_ROWS)
+    blocks = [pa.array(texts[start : start + BLOCK_ROWS], pa.large_binary()) for start in starts]
+    return pa.concat_arrays(blocks).cast(LARGE_STRING)
 
 
 def number_array(numbers: Sequence[int]) -> pa.Array:
@@ -417,8 +420,9 @@ def byte_lengths(texts: RowTexts) -> list[int]:
 
 def text_list(texts: RowTexts) -> list[bytes]:
     """Return the text of each row in UTF-8."""
-    listed: list[bytes] = concatenate(texts).cast(pa.large_binary()).to_pylist()
-    return listed
+    rows = concatenate(texts).cast(pa.large_binary())
+    blocks = (rows.slice(start, BLOCK_ROWS).to_pylist() for start in range(0, len(rows), BLOCK_ROWS))  # as in `text_array`
+    return [text for block in blocks for text in block]
 
 
 def lines(texts: RowTexts, slices: Iterable[slice]) -> list[bytes]:
