@@ -1,6 +1,7 @@
-"""A ledger of version 3 is converted when it is opened, and each of its uploads continues.
+"""A ledger of an earlier version is converted when it is opened, and each of its uploads continues.
 
-`ledger_version_3.sql` is the dump of a ledger that version 0.1 has written.
+`ledger_version_3.sql` is the dump of a ledger that version 0.1 has written, and `ledger_version_4.sql` that of the same ledger
+after its migration to version 4.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from toloka_frames._uploading.requests import HASH
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DUMP = Path(__file__).with_name("ledger_version_3.sql")
+JOURNAL_MODES = {3: "wal", 4: "delete"}
 FRAMES = {
     name: pd.DataFrame({"image": [f"https://example.com/{name}/{row}.jpg" for row in range(3)]})
     for name in ("settled", "named", "rejected", "not sent", "begun", "failed")
@@ -33,14 +34,16 @@ FRAMES = {
 IDS = [f"000016c290--64382dfc97aa9547ff8a2{row:03}" for row in range(3)]
 
 
-@pytest.fixture
-def old_ledger(tmp_path: Path) -> Path:
-    path = tmp_path / "uploads.db"
+@pytest.fixture(params=JOURNAL_MODES)
+def old_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path, version = tmp_path / "uploads.db", request.param
     with closing(sqlite3.connect(path)) as sqlite:
-        # as version 0.1 wrote it
+        # as that version wrote it
         sqlite.execute("pragma page_size = 32768")
-        sqlite.execute("pragma journal_mode = wal")
-        sqlite.executescript(DUMP.read_text("utf-8"))
+        if version > 3:
+            sqlite.execute("pragma auto_vacuum = incremental")
+        sqlite.execute(f"pragma journal_mode = {JOURNAL_MODES[version]}")
+        sqlite.executescript(Path(__file__).with_name(f"ledger_version_{version}.sql").read_text("utf-8"))
     return path
 
 
@@ -62,7 +65,7 @@ def operations(path: Path, state: str) -> list[str]:
         return [id_ for (id_,) in sqlite.execute("select operation_id from chunks where state = ? order by upload", [state])]
 
 
-def test_uploads_of_version_3_are_listed(old_ledger: Path) -> None:
+def test_uploads_of_an_earlier_version_are_listed(old_ledger: Path) -> None:
     frame = tf.uploads(old_ledger)
     columns = ["account", "kind", "state", "rows", "created", "invalid", "failed", "unknown", "not_sent"]
     assert frame[columns].to_numpy().tolist() == [
@@ -85,7 +88,7 @@ def test_uploads_of_version_3_are_listed(old_ledger: Path) -> None:
 
 
 @pytest.mark.parametrize("with_frame", [True, False], ids=["the same call", "resume"])
-def test_uploads_of_version_3_continue(with_frame: bool, old_ledger: Path, service: TaskServer) -> None:
+def test_uploads_of_an_earlier_version_continue(with_frame: bool, old_ledger: Path, service: TaskServer) -> None:
     tasks, names = bodies(old_ledger), dict(zip(FRAMES, tf.uploads(old_ledger)["upload_id"], strict=False))
     [failed], [begun, *_] = operations(old_ledger, "failed"), operations(old_ledger, "begun")
     service.received = {begun: tasks[begun], failed: tasks[failed]}
@@ -109,7 +112,7 @@ def test_uploads_of_version_3_continue(with_frame: bool, old_ledger: Path, servi
     assert service.created == sorted(images)
 
 
-def test_pending_items_of_version_3_are_still_looked_for(old_ledger: Path) -> None:
+def test_pending_items_of_an_earlier_version_are_still_looked_for(old_ledger: Path) -> None:
     with Ledger(old_ledger) as ledger:
         ledger.open()
         [entry] = ledger.find_name("items")
@@ -120,7 +123,7 @@ def test_pending_items_of_version_3_are_still_looked_for(old_ledger: Path) -> No
         assert ledger_app_items.created_app_ids(ledger, entry.id) == {"i0", "i2"}
 
 
-def test_rows_of_version_3_that_may_exist_are_known_by_content(old_ledger: Path, service: TaskServer) -> None:
+def test_rows_of_an_earlier_version_that_may_exist_are_known_by_content(old_ledger: Path, service: TaskServer) -> None:
     """Rows of a request that ended cannot be known: version 3 has deleted them."""
     shuffled = FRAMES["begun"].iloc[::-1]
     with pytest.raises(tf.RowsAlreadyCreated):
@@ -142,7 +145,7 @@ def test_a_converted_ledger_stays_as_it_is(old_ledger: Path) -> None:
         assert [sqlite.execute(f"pragma {name}").fetchone()[0] for name in ("journal_mode", "auto_vacuum", "user_version")] == [
             "delete",
             2,
-            4,
+            5,
         ]
         tables = {name for (name,) in sqlite.execute("select name from sqlite_schema where type = 'table'")}
     assert tables == {"uploads", "chunks", "objects", "contents", "outcomes", "opened"}
@@ -154,5 +157,6 @@ def test_a_ledger_in_use_by_the_earlier_version_is_left_as_it_is(old_ledger: Pat
         with pytest.raises(tf.LedgerError, match="locked"):
             tf.uploads(old_ledger)
         other.rollback()
-        assert other.execute("pragma user_version").fetchone() == (3,)
+        [version] = other.execute("pragma user_version").fetchone()
+        assert version in JOURNAL_MODES
     assert len(tf.uploads(old_ledger)) == 9

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.child_process import child_process
-from support.forked_scripts import run_script
 from support.scripted_server import reply
 from support.task_server import LONG_ROWS, TaskServer
 
@@ -455,53 +454,6 @@ def test_without_a_ledger_nothing_is_sent(service: TaskServer, tmp_path: Path) -
         with pytest.raises(tf.LedgerError):
             upload(IMAGES.head(5), service.async_client(), ledger=ledger)
     assert service.posts == 0
-
-
-FULL_DISK = """
-import random, resource, sys
-import httpx
-import pandas as pd
-import toloka_frames as tf
-
-url, ledger, limit, limit_later = sys.argv[1:]
-
-class DiskFillsAfterThePost(httpx.AsyncHTTPTransport):
-    async def handle_async_request(self, request):
-        response = await super().handle_async_request(request)
-        if request.method == "POST":
-            resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit_later), resource.RLIM_INFINITY))
-        return response
-
-client = tf.AsyncTolokaClient("token-that-nobody-may-see", url=url, transport=DiskFillsAfterThePost())
-# text that hardly becomes smaller when it is compressed
-images = [f"https://example.com/{row:03}/{random.Random(row).randbytes(50_000).hex()}" for row in range(30)]
-frame = pd.DataFrame({"image": images})
-sys.dont_write_bytecode = True  # Python does not notice that it writes a part of a module only
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
-try:
-    tf.create_tasks(frame, client, "1", allow_defaults=True, ledger=ledger, concurrency=1, progress=False)
-except tf.LedgerError as error:
-    print("nothing was sent,", error.hint[:10])
-except tf.UploadError as error:
-    print("stopped by", type(error.__cause__).__name__, len(error.results), error.__cause__.hint[:10])
-else:
-    print("done")
-"""
-
-
-def test_a_full_disk_stops_the_upload_without_losing_rows(service: TaskServer, tmp_path: Path) -> None:
-    """To SQLite, a file that may not grow is like a full disk; the space for all rows is taken before any is sent."""
-    plenty, outputs = 100_000_000, []
-    for limits in [(100_000, plenty), (1_200_000, plenty), (plenty, 0), (plenty, 0), (plenty, plenty)]:
-        sent = service.posts
-        done = run_script(FULL_DISK, service.url, tmp_path / "uploads.db", *map(str, limits))
-        outputs.append(done.stdout.strip())
-        assert done.returncode == 0, done.stderr
-        assert not outputs[-1].startswith("nothing was sent") or service.posts == sent
-    assert outputs[0] == outputs[1] == "nothing was sent, Free space"
-    assert outputs[2] == "stopped by LedgerError 30 Free space"
-    assert outputs[-1] == "done"
-    assert [image[20:23] for image in service.created] == [f"{row:03}" for row in range(30)]
 
 
 TWICE = """

@@ -28,7 +28,7 @@ from toloka_frames._runtime.concurrency import FileLock
 from toloka_frames._runtime.user_data import default_ledger_path
 from toloka_frames._schema.bulk import BULK_CREATIONS, CREATE_USER_BONUSES
 from toloka_frames._uploading.ledger_entry import ChunkTakenError, CreatedRows, LedgerEntry
-from toloka_frames._uploading.ledger_schema import APPLICATION_ID, MIGRATED_VERSION, SCHEMA, SCHEMA_VERSION
+from toloka_frames._uploading.ledger_schema import APPLICATION_ID, MIGRATED_VERSIONS, SCHEMA, SCHEMA_VERSION, TABLES_VERSION
 from toloka_frames._uploading.requests import COUNT, HASH, Chunk, spans_of
 from toloka_frames._uploading.results import packed_ids, unpacked_ids
 
@@ -138,7 +138,7 @@ class LedgerFile:
         if version == 0:
             self._create_tables()
         elif version < SCHEMA_VERSION:
-            self._migrate()
+            self._migrate(version)
 
     def _checked_version(self) -> int:
         """Return the version of the file's tables; 0 if it has none.
@@ -153,7 +153,7 @@ class LedgerFile:
             raise LedgerError(
                 f"{self.path} is not a ledger, and is left unchanged.", path=self.path, hint="Give another file with ledger=..."
             )
-        if tables and version not in (MIGRATED_VERSION, SCHEMA_VERSION):
+        if tables and version not in (*MIGRATED_VERSIONS, SCHEMA_VERSION):
             problem = "was written by another version of toloka_frames, and is left unchanged"
             raise LedgerError(f"{self.path} {problem}.", path=self.path, hint=NEWER_HINT)
         return int(version) if tables else 0
@@ -164,14 +164,15 @@ class LedgerFile:
                 return  # another process created them first
             create_tables(sqlite)
 
-    def _migrate(self) -> None:
+    def _migrate(self, version: int) -> None:
         from toloka_frames._uploading.ledger_migration import migrate  # noqa: PLC0415 -- only an earlier version's file needs it
 
         with self._transaction() as sqlite:
-            if self._checked_version() < SCHEMA_VERSION:  # otherwise another process migrated it first
-                migrate(sqlite)
-        with contextlib.suppress(sqlite3.Error):  # it only makes the file smaller, and needs free space on the disk
-            self._sqlite.execute("vacuum")
+            if (found := self._checked_version()) < SCHEMA_VERSION:  # otherwise another process migrated it first
+                migrate(sqlite, found)
+        if version < TABLES_VERSION:
+            with contextlib.suppress(sqlite3.Error):  # it only makes the file smaller, and needs free space on the disk
+                self._sqlite.execute("vacuum")
 
     def _clean_up(self, sqlite: sqlite3.Connection) -> None:
         """Return free pages to the file system if they are many, and delete the journal."""
@@ -237,7 +238,16 @@ class LedgerFile:
         """Raise LedgerError if a block cannot decode a value of the file, which this package has then not written."""
         try:
             yield
-        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, OSError) as error:
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+            OSError,
+            MemoryError,
+        ) as error:
             message = f"The ledger {self.path} is damaged: {what} cannot be read ({type(error).__name__}: {error})."
             raise LedgerError(message, path=self.path, hint=OTHER_FILE_HINT) from error
 

@@ -1,4 +1,4 @@
-"""Migrate a ledger of version 3 to the tables of version 4."""
+"""Migrate a ledger of an earlier version."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from toloka_frames._schema.bulk import BULK_CREATIONS, CREATE_TASK_SUITES, CREAT
 from toloka_frames._transport.connections import normal_url
 from toloka_frames._uploading.bonuses import PAYMENT
 from toloka_frames._uploading.ledger import create_tables, place_of, settle_uploads
+from toloka_frames._uploading.ledger_schema import SCHEMA_VERSION, TABLES_VERSION
 from toloka_frames._uploading.requests import COUNT, content_hashes, dumps, text_array
 from toloka_frames._uploading.results import packed_ids
 
@@ -39,8 +40,16 @@ insert into opened select * from opened_3
 """
 
 
-def migrate(sqlite: sqlite3.Connection) -> None:
-    """Move the rows of a ledger of version 3 into new tables, within the caller's transaction."""
+def migrate(sqlite: sqlite3.Connection, version: int) -> None:
+    """Migrate a ledger of this version, within the caller's transaction."""
+    if version < TABLES_VERSION:
+        _move_rows(sqlite)
+    # objects that are not compressed are read as they are; the earlier version must not read those that are
+    sqlite.execute(f"pragma user_version = {SCHEMA_VERSION}")
+
+
+def _move_rows(sqlite: sqlite3.Connection) -> None:
+    """Move the rows of version 3 into new tables."""
     sqlite.create_function("account_of", 1, lambda account: "" if _is_url(account) else account)
     sqlite.create_function("url_of", 1, lambda account: normal_url(account) if _is_url(account) else None)
     sqlite.create_function("packed_ids", 1, lambda ids: None if ids is None else packed_ids(json.loads(ids)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 APPLICATION_ID = 0x746F6C66  # "tolf", which distinguishes a ledger from other SQLite files
-SCHEMA_VERSION = 4
-MIGRATED_VERSION = 3  # of earlier versions, the one that is migrated
+SCHEMA_VERSION = 5
+TABLES_VERSION = 4  # the first with these tables; it did not compress the JSON of objects
+MIGRATED_VERSIONS = (3, TABLES_VERSION)
 # The columns `created` to `pool_ids` of an upload are null until all its rows are settled; they keep `tf.uploads` quick.
 # `account` is empty and `url` null where version 3 did not record them. `version` counts the changes of a chunk. `place` names
 # what rows are compared within. `hashes` and `counts` are those of `Chunk`; `counts` is null if each object is a row.
