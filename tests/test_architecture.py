@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from importlib import import_module
+from inspect import isfunction
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,15 @@ def test_public_objects_name_the_package_as_their_module() -> None:
     assert {getattr(item, "__module__", "toloka_frames") for item in objects} == {"toloka_frames"}
 
 
+def test_methods_of_public_classes_are_public_calls() -> None:
+    classes = {base for item in (getattr(tf, name) for name in tf.__all__) if isinstance(item, type) for base in item.__mro__}
+    ours = [cls for cls in classes if cls.__module__.startswith("toloka_frames") and not issubclass(cls, Exception)]
+    methods = {f"{cls.__name__}.{name}": item for cls in ours for name, item in vars(cls).items() if isfunction(item)}
+    public = {name: method for name, method in methods.items() if "._" not in name}
+    assert {"Scan.head", "BaseClient.quota", "PoolWatch.stop"} <= set(public)
+    assert [name for name, method in public.items() if not hasattr(method, "__wrapped__")] == []
+
+
 def test_public_objects_have_docstrings() -> None:
     objects = [getattr(tf, name) for name in tf.__all__ if name != "__version__"]
     methods = [value for item in objects if isinstance(item, type) for value in public_members(item)]
@@ -167,7 +177,7 @@ def public_members(cls: type) -> list[object]:
     return [value for name, value in vars(cls).items() if callable(value) and not name.startswith("_")]
 
 
-AT_START = {"_client", "_errors", "_reading", "_runtime", "_schema", "_transport", "_validation", "_version"}
+AT_START = {"_client", "_errors", "_runtime", "_schema", "_transport", "_validation", "_version"}
 PACKAGES_AT_START = {"anyio", "httpx", "numpy", "pandas", "pyarrow", "sniffio", "typing_extensions"}
 
 

@@ -62,8 +62,7 @@ from toloka_frames._errors import (
     ValidationFailed,
     WriteFailed,
 )
-from toloka_frames._reading.scan import Scan
-from toloka_frames._runtime.event_loop import public_call, public_class, run
+from toloka_frames._runtime.event_loop import public_call, run
 from toloka_frames._runtime.progress import Progress
 from toloka_frames._schema.row import Row
 from toloka_frames._transport.retries import Retries
@@ -95,6 +94,7 @@ if TYPE_CHECKING:
     from toloka_frames._reading.follow import follow
     from toloka_frames._reading.foreign_rows import to_arrow, to_dataframe, to_parquet
     from toloka_frames._reading.parts import verify
+    from toloka_frames._reading.scan import Scan
     from toloka_frames._reading.sync import Synced, sync
     from toloka_frames._uploading.app_items import create_app_batch, create_app_items
     from toloka_frames._uploading.bonuses import create_user_bonuses
@@ -241,6 +241,7 @@ _LATER: dict[str, tuple[str, ...]] = {
     "_reading.follow": ("follow",),
     "_reading.foreign_rows": ("to_arrow", "to_dataframe", "to_parquet"),
     "_reading.parts": ("verify",),
+    "_reading.scan": ("Scan",),
     "_reading.sync": ("Synced", "sync"),
     "_uploading.app_items": ("create_app_batch", "create_app_items"),
     "_uploading.bonuses": ("create_user_bonuses",),
@@ -268,10 +269,8 @@ def __dir__() -> list[str]:
 
 
 def _publish(name: str, public: object) -> None:
-    """Make an object a public name of this package."""
-    if isinstance(public, type) and not issubclass(public, BaseException):
-        public_class(public)
-    elif isfunction(public):
+    """Make an object a public name of this package; classes are decorated with `public_class`."""
+    if isfunction(public):
         public = public_call(public)
     if getattr(public, "__module__", "").startswith("toloka_frames._"):
         public.__module__ = "toloka_frames"

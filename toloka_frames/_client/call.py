@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import inspect
+from functools import cached_property
 from itertools import zip_longest
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from toloka_frames._client.form_checks import checked_pool, checked_project
 from toloka_frames._runtime.call_coroutine import CallCoroutine
@@ -45,15 +45,32 @@ class api_call(Generic[P, T]):  # noqa: N801 -- a decorator of methods, like pro
     """
 
     def __init__(self, method: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]) -> None:
-        make = with_checked_arguments(arguments_checked(method))
+        self._decorated = method
+
+    # made when the call is first used, because most programs use few of the calls
+    @cached_property
+    def _method(self) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]:
+        # a function, or a `ListMethod`, which makes its signature
+        return cast("Any", self._decorated).__get__(None, type(self))  # type: ignore[no-any-return]
+
+    @cached_property
+    def _make(self) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]:
+        return with_checked_arguments(self._method, arguments_checked(self._method))
+
+    @cached_property
+    def _run(self) -> Callable[..., T]:
+        make = self._make
 
         @public_call
-        @functools.wraps(method)
+        @functools.wraps(self._method)
         def run_call(client: Any, *args: P.args, **kwargs: P.kwargs) -> T:
             return run(make(client.calls, *args, **kwargs))
 
-        self.__doc__ = method.__doc__
-        self._method, self._run, self._await = method, run_call, AwaitedCall(method, make)
+        return run_call
+
+    @cached_property
+    def _await(self) -> AwaitedCall[P, T]:
+        return AwaitedCall(self._method, self._make)
 
     @overload
     def __get__(self, client: None, owner: Any = None) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]: ...
@@ -89,21 +106,22 @@ class AwaitedCall(Generic[P, T]):
         return CallCoroutine(self._make(client, *args, **kwargs), self._name, INSTEAD)
 
 
-def with_checked_arguments(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Make a coroutine method take ids in every form, as text reaches it, and warn of forms that are not as in the API.
+def with_checked_arguments(method: Any, call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Make a call take ids in every form, as text reaches its method, and warn of forms that are not as in the API.
 
-    Parameters are found by their annotations (`CHECKS`). InputError is raised if an id is not valid; it names the parameter.
+    Parameters are found by their annotations in the method (`CHECKS`). InputError is raised if an id is not valid; it names the
+    parameter.
     """
-    parameters = inspect.signature(method).parameters
-    checks = {name: CHECKS[item.annotation] for name, item in parameters.items() if item.annotation in CHECKS}
+    checks = {name: CHECKS[hint] for name, hint in method.__annotations__.items() if hint in CHECKS}
     if not checks:
-        return method
+        return call
+    parameters = method.__code__.co_varnames[: method.__code__.co_argcount]
 
-    @functools.wraps(method)
-    def call(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
-        named = zip_longest(args, list(parameters)[: len(args)])
+    @functools.wraps(call)
+    def checked_call(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
+        named = zip_longest(args, parameters[: len(args)])
         texts: Any = [checks[name](name, value) if name in checks else value for value, name in named]
         keywords: Any = {name: checks[name](name, value) if name in checks else value for name, value in kwargs.items()}
-        return method(*texts, **keywords)
+        return call(*texts, **keywords)
 
-    return call
+    return checked_call

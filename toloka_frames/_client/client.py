@@ -16,7 +16,7 @@ from toloka_frames._client.pools import PoolCalls
 from toloka_frames._client.projects import ProjectCalls
 from toloka_frames._client.tasks import TaskCalls
 from toloka_frames._client.trainings import TrainingCalls
-from toloka_frames._runtime.event_loop import run, run_on_loop
+from toloka_frames._runtime.event_loop import public_class, run, run_on_loop
 from toloka_frames._transport.auth import TokenAuth
 from toloka_frames._transport.connections import (
     MAX_RESPONSE_BYTES,
@@ -142,6 +142,7 @@ class BaseClient(Lists, ProjectCalls, PoolCalls, TrainingCalls, TaskCalls, Peopl
         return await cloning.clone_project(self, project_id, reuse_controllers)
 
 
+@public_class
 class TolokaClient(SynchronousCalls, BaseClient):
     """A client of one Toloka account.
 
@@ -224,6 +225,7 @@ class TolokaClient(SynchronousCalls, BaseClient):
         run(self.service.aclose())
 
 
+@public_class
 class AsyncTolokaClient(BaseClient):
     """A client of one Toloka account whose calls are coroutines.
 

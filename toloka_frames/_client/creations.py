@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 
 from toloka_frames._client.base_calls import BaseCalls
 from toloka_frames._errors import InputError, OperationFailed, TolokaError, ValidationFailed
-from toloka_frames._reading.scan import Scan
 from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._schema.lists import TASK_SUITES, TASKS, USER_BONUSES
 from toloka_frames._schema.row import Row
@@ -244,6 +243,8 @@ def _by_pool(creation: Creation, ids: Mapping[str, str]) -> dict[str | None, lis
 
 
 async def _listed(service: ApiClient, creation: Creation, pool_id: str | None, ids: Sequence[str]) -> dict[str, Row]:
+    from toloka_frames._reading.scan import Scan  # noqa: PLC0415 -- most calls need none of the package that reads lists
+
     # ids of bonuses are numbers, of different lengths
     ascending = sorted(ids, key=lambda id_: (len(id_), id_))
     filters = {"id_gte": ascending[0], "id_lte": ascending[-1]} | ({} if pool_id is None else {"pool_id": pool_id})

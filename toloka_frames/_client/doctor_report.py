@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from toloka_frames._errors import BadAnswer
+from toloka_frames._runtime.event_loop import public_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,6 +59,7 @@ class Finding:
             yield from textwrap.wrap(printable(part), WIDTH, initial_indent=INDENT, subsequent_indent=INDENT + "  ")
 
 
+@public_class
 @dataclass(frozen=True, repr=False)
 class DoctorReport:
     """What `doctor` has found; it is shown as text.

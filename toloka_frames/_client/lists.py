@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from toloka_frames._client.call import api_call
 from toloka_frames._client.signatures import with_list_signature
-from toloka_frames._reading.scan import Scan, list_request
 from toloka_frames._runtime.event_loop import explain_keyword, run_on_loop
 from toloka_frames._schema.filters import sorting
 from toloka_frames._schema.lists import (
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
     from typing import Unpack
 
+    from toloka_frames._reading.scan import Scan
     from toloka_frames._schema import keywords
     from toloka_frames._schema.lists import Resource
     from toloka_frames._schema.row import Row
@@ -56,12 +56,16 @@ class Lists:
     service: ApiClient
 
     def _scan(self, resource: Resource, batch_size: int | None, filters: Mapping[str, Any], **positional: Id | None) -> Scan:
+        from toloka_frames._reading.scan import Scan  # noqa: PLC0415 -- only lists need the package that reads them
+
         _check_names(f"get_{resource.name}", resource, filters)
         return Scan(self.service, resource, {**positional, **filters, "batch_size": batch_size})
 
     def _find(
         self, resource: Resource, sort: Sort, limit: int | None, filters: Mapping[str, Any], **positional: Id | None
     ) -> Coroutine[Any, Any, Row]:
+        from toloka_frames._reading.scan import list_request  # noqa: PLC0415 -- as above
+
         _check_names(f"find_{resource.name}", resource, filters)
         request = list_request(resource, {**positional, **filters})
         query = dict(request.query)

@@ -8,8 +8,6 @@ from toloka_frames._client.base_calls import build_path, choice, merge_fields
 from toloka_frames._client.call import api_call
 from toloka_frames._client.creations import CreationCalls, Parameters
 from toloka_frames._errors import NotFound
-from toloka_frames._reading.atomic_write import as_write_failed, atomic_path, open_to_write
-from toloka_frames._reading.output_paths import FilePath, check_output_file
 from toloka_frames._runtime.event_loop import in_thread, run_on_loop
 from toloka_frames._schema.bulk import CREATE_USER_BONUSES
 from toloka_frames._schema.filters import some_of
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from enum import Enum
     from pathlib import Path
 
+    from toloka_frames._reading.output_paths import FilePath
     from toloka_frames._runtime.progress import ProgressArg
     from toloka_frames._schema.timestamps import TimestampLike
     from toloka_frames._transport.bodies import JsonObject
@@ -705,6 +704,10 @@ def _folders(folders: MessageFolder | Enum | Collection[MessageFolder | Enum] | 
 
 
 async def _download(service: ApiClient, url_path: str, path: FilePath) -> Path:
+    # most calls need none of the package that reads lists and writes files
+    from toloka_frames._reading.atomic_write import as_write_failed, atomic_path, open_to_write  # noqa: PLC0415
+    from toloka_frames._reading.output_paths import check_output_file  # noqa: PLC0415
+
     destination = check_output_file(path)
     with (
         as_write_failed(destination),

@@ -32,7 +32,7 @@ from toloka_frames._errors import PoolTimeout, TolokaError
 from toloka_frames._errors.tracebacks import first_line
 from toloka_frames._runtime import cards
 from toloka_frames._runtime.displays import show_while_waiting
-from toloka_frames._runtime.event_loop import run
+from toloka_frames._runtime.event_loop import public_class, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -269,6 +269,7 @@ class PoolLine:
             yield cards.line(text)
 
 
+@public_class
 @dataclass(frozen=True)
 class PoolProgress:
     """How far the pools are that are waited for.

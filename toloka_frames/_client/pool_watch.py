@@ -29,7 +29,7 @@ from toloka_frames._client.watch_card import WatchedPool, WatchReport
 from toloka_frames._errors import TolokaError
 from toloka_frames._errors.tracebacks import first_line
 from toloka_frames._runtime.displays import in_notebook
-from toloka_frames._runtime.event_loop import in_thread, run
+from toloka_frames._runtime.event_loop import in_thread, public_class, run
 from toloka_frames._runtime.line_charts import SERIES_COLOURS
 from toloka_frames._runtime.live_card import LiveCard
 
@@ -112,6 +112,7 @@ async def started_watching(client: BaseClient, pool_ids: Sequence[str], every: f
     return made
 
 
+@public_class
 class PoolWatch:
     """Pools that are watched in the background; returned by `tf.watch`.
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from functools import cached_property
+from types import MethodType
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin
 from uuid import UUID
+
+from toloka_frames._runtime.event_loop import public_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,17 +41,37 @@ Args:
 COMMON = ("_gt", "_gte", "_lt", "_lte", "owner_id", "owner_company_id")
 
 
-def with_list_signature(resource: Resource) -> Callable[[Method], Method]:
-    """Replace the `**filters` of a method by the keywords of a list, in its signature and docstring."""
-    declared = resource.keyword_hints
-    hints = {name: declared[name] for name in sorted(declared, key=lambda name: name.endswith(COMMON))}
+class ListMethod:
+    """A method of a client whose signature and docstring are made when it is first looked up.
 
-    def document(method: Method) -> Method:
-        method.__doc__ = _doc(method, resource, hints)
-        method.__signature__ = _signature(method, hints)  # type: ignore[attr-defined]
+    Args:
+        method: The method, with `**filters`.
+        resource: The list whose keywords they are.
+    """
+
+    def __init__(self, method: Callable[..., Any], resource: Resource) -> None:
+        self._written, self._resource = method, resource
+
+    def __get__(self, client: object, owner: Any = None) -> Any:
+        return self._documented if client is None else MethodType(self._public, client)
+
+    @cached_property
+    def _documented(self) -> Any:
+        declared = self._resource.keyword_hints
+        hints = {name: declared[name] for name in sorted(declared, key=lambda name: name.endswith(COMMON))}
+        method: Any = self._written
+        method.__doc__ = _doc(method, self._resource, hints)
+        method.__signature__ = _signature(method, hints)
         return method
 
-    return document
+    @cached_property
+    def _public(self) -> Any:
+        return public_call(self._documented)
+
+
+def with_list_signature(resource: Resource) -> Callable[[Method], Method]:
+    """Replace the `**filters` of a method by the keywords of a list, in its signature and docstring."""
+    return lambda method: cast("Any", ListMethod(method, resource))
 
 
 def _signature(method: Callable[..., Any], hints: Mapping[str, Any]) -> inspect.Signature:

@@ -9,20 +9,14 @@ from toloka_frames._client.base_calls import build_path, choice, merge_fields
 from toloka_frames._client.call import api_call
 from toloka_frames._client.creations import CreationCalls, Parameters
 from toloka_frames._errors import ApiError, TolokaError
-from toloka_frames._reading import field_specs
-from toloka_frames._reading.scan import list_request
-from toloka_frames._reading.sinks import to_frame
-from toloka_frames._reading.tsv_export import EXPORT_FIELDS, export_arguments, export_columns, export_query, read_export
-from toloka_frames._runtime.event_loop import in_thread, run_on_loop
+from toloka_frames._runtime.event_loop import run_on_loop
 from toloka_frames._schema.bulk import CREATE_TASK_SUITES, CREATE_TASKS
-from toloka_frames._schema.columns import expand_columns
-from toloka_frames._schema.keywords import AggregationType, Verdict
-from toloka_frames._schema.lists import ASSIGNMENTS
+from toloka_frames._schema.keywords import EXPORT_FIELDS, AggregationType, Verdict
 from toloka_frames._transport.bodies import as_dict, as_json
 from toloka_frames._transport.http import OPERATION
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
     from enum import Enum
 
     import pandas as pd
@@ -33,7 +27,6 @@ if TYPE_CHECKING:
     from toloka_frames._schema.row import Row
     from toloka_frames._schema.timestamps import TimestampLike
     from toloka_frames._transport.bodies import JsonObject
-    from toloka_frames._transport.http import ApiClient
     from toloka_frames._transport.operations import Timeout
     from toloka_frames._validation import Id
 
@@ -783,6 +776,8 @@ class TaskCalls(CreationCalls):
 
         Source: Toloka-Kit 1.2.3 (the path is not in the API's document); exported files of the platform for their columns.
         """
+        from toloka_frames._reading import tsv_export  # noqa: PLC0415 -- only this call needs it
+
         keywords: dict[str, Any] = {
             "status": status,
             "start_time_from": start_time_from,
@@ -790,9 +785,11 @@ class TaskCalls(CreationCalls):
             "exclude_banned": exclude_banned,
             "field": field,
         }
-        query = export_query(**(keywords | ({} if parameters is None else export_arguments(as_dict("parameters", parameters)))))
+        if parameters is not None:
+            keywords |= tsv_export.export_arguments(as_dict("parameters", parameters))
+        query = tsv_export.export_query(**keywords)
         path = build_path("/new/requester/pools/{}/assignments.tsv", pool_id)
-        return await run_on_loop(_export(self.service, pool_id, path, query))
+        return await run_on_loop(tsv_export.fetch_export(self.service, pool_id, path, query))
 
     @api_call
     async def aggregate_solutions_by_pool(
@@ -889,12 +886,3 @@ class TaskCalls(CreationCalls):
         )
         body.setdefault("type", "WEIGHTED_DYNAMIC_OVERLAP")
         return await self._post("/v1/aggregated-solutions/aggregate-by-task", body=body, returns=("task_id",))
-
-
-async def _export(service: ApiClient, pool_id: Id, path: str, query: Mapping[str, str]) -> pd.DataFrame:
-    specification, unreadable = await field_specs.of_list(service, list_request(ASSIGNMENTS, {"pool_id": pool_id}))
-    response = await service.send("GET", path, query=query, repeatable=True)
-    if unreadable is not None:
-        unreadable.report("their columns are text")
-    columns = export_columns(expand_columns(ASSIGNMENTS.columns, specification, service.web_url), query)
-    return await in_thread(lambda: to_frame(read_export(response.content, columns)))

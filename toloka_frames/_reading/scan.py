@@ -20,7 +20,7 @@ from toloka_frames._reading.parquet_file import ParquetFile, ParquetOptions
 from toloka_frames._reading.partitions import split
 from toloka_frames._reading.resumable import pull_resumable
 from toloka_frames._reading.sinks import ROW_GROUP_ROWS, DtypeBackend, Rebatcher, check_dtype_backend, to_frame
-from toloka_frames._runtime.event_loop import AsyncItems, in_thread, iterate, run
+from toloka_frames._runtime.event_loop import AsyncItems, in_thread, iterate, public_class, run
 from toloka_frames._runtime.tracker import track_progress
 from toloka_frames._schema.columns import Column, Layout, SpecFields, expand_columns
 from toloka_frames._schema.lists import APP_ITEMS
@@ -45,6 +45,7 @@ RowsT = TypeVar("RowsT", pa.RecordBatch, pa.Table)
 QUIET_SECONDS = 0.5
 
 
+@public_class
 class Scan:
     """A list, whose rows are requested page by page when they are wanted; returned by the client's `get_` methods.
 

@@ -17,7 +17,7 @@ from toloka_frames._reading.parts import CopyFolder, is_open
 from toloka_frames._reading.resumable import fill, new_manifest, save_on_error
 from toloka_frames._reading.scan import check_scan
 from toloka_frames._reading.sinks import ROW_GROUP_ROWS
-from toloka_frames._runtime.event_loop import in_thread, run
+from toloka_frames._runtime.event_loop import in_thread, public_class, run
 from toloka_frames._runtime.tracker import track_progress
 from toloka_frames._schema.timestamps import MILLISECOND_US, format_microseconds, format_timestamp
 
@@ -58,6 +58,7 @@ MAX_LAG = timedelta(days=365)
 Microseconds: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
 
+@public_class
 @dataclass(frozen=True)
 class Synced:
     """The result of a `tf.sync`. Rows are counted as in the list: an assignment is one, even with several tasks.

@@ -14,10 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toloka_frames._errors import InputError
-from toloka_frames._schema.columns import EXTRA, TEXT, TIMESTAMP, Column
+from toloka_frames._reading import field_specs
+from toloka_frames._reading.scan import list_request
+from toloka_frames._reading.sinks import to_frame
+from toloka_frames._runtime.event_loop import in_thread
+from toloka_frames._schema.columns import EXTRA, TEXT, TIMESTAMP, Column, expand_columns
 from toloka_frames._schema.filters import some_of
 from toloka_frames._schema.json_rows import batch_of, json_text, parse_json
 from toloka_frames._schema.keywords import AssignmentField, AssignmentStatus
+from toloka_frames._schema.lists import ASSIGNMENTS
 from toloka_frames._schema.timestamps import format_timestamp
 from toloka_frames._transport.faults import Fault
 from toloka_frames._transport.responses import bad_answer
@@ -27,8 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from enum import Enum
 
+    import pandas as pd
+
     from toloka_frames._errors import BadAnswer
     from toloka_frames._schema.timestamps import TimestampLike
+    from toloka_frames._transport.http import ApiClient
+    from toloka_frames._validation import Id
 
 PAGES_HINT = "client.get_assignments(pool_id) gives the same answers, page by page."
 MAX_REASON_CHARS = 100
@@ -37,14 +46,6 @@ STATUS = "ASSIGNMENT:status"
 # one status has another name in exports than in the API
 API_STATUS, FILE_STATUS = "ACCEPTED", "APPROVED"
 ExportStatus: TypeAlias = Literal[AssignmentStatus, "APPROVED"]
-# the default of Toloka-Kit 1.2.3
-EXPORT_FIELDS: tuple[AssignmentField, ...] = (
-    "ASSIGNMENT:link",
-    "ASSIGNMENT:assignment_id",
-    "ASSIGNMENT:worker_id",
-    "ASSIGNMENT:status",
-    "ASSIGNMENT:started",
-)
 # parameters of the request with another name
 ARGUMENTS = {
     "startTimeFrom": "start_time_from",
@@ -92,6 +93,21 @@ def export_query(
     if start_time_to is not None:
         query["startTimeTo"] = validate("start_time_to", format_timestamp, start_time_to)
     return query
+
+
+async def fetch_export(service: ApiClient, pool_id: Id, path: str, query: Mapping[str, str]) -> pd.DataFrame:
+    """Request an export and return its answers with the columns of the list of assignments.
+
+    Raises:
+        NotFound: If the pool does not exist.
+        BadAnswer: If the response is not an export.
+    """
+    specification, unreadable = await field_specs.of_list(service, list_request(ASSIGNMENTS, {"pool_id": pool_id}))
+    response = await service.send("GET", path, query=query, repeatable=True)
+    if unreadable is not None:
+        unreadable.report("their columns are text")
+    columns = export_columns(expand_columns(ASSIGNMENTS.columns, specification, service.web_url), query)
+    return await in_thread(lambda: to_frame(read_export(response.content, columns)))
 
 
 def export_columns(columns: Iterable[Column], query: Mapping[str, str]) -> list[Column]:

@@ -116,8 +116,11 @@ def arguments_checked(function: AnyFunction) -> AnyFunction:
     return _ArgumentCheck(function)(function)
 
 
-def public_class(cls: type) -> None:
-    """Make the methods of a class, and of its bases in this package, public calls."""
+def public_class(cls: type[T]) -> type[T]:
+    """Make a class one that users see: it names the package as its module, and its methods are public calls.
+
+    Methods of its bases in this package are public calls, too.
+    """
     for base in cls.__mro__:
         if base.__module__.partition(".")[0] != __name__.partition(".")[0]:
             continue
@@ -126,6 +129,8 @@ def public_class(cls: type) -> None:
                 setattr(base, name, public_call(value))
             elif isinstance(value, property) and value.fget and not hasattr(value.fget, "__wrapped__"):
                 setattr(base, name, property(public_call(value.fget), value.fset, value.fdel, value.__doc__))
+    cls.__module__ = __name__.partition(".")[0]
+    return cls
 
 
 def _awaited(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:

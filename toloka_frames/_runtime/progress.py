@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from toloka_frames._runtime import cards
+from toloka_frames._runtime.event_loop import public_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -45,6 +46,7 @@ class Quota:
         return f"quota: {self.used:,} of {self.most:,} {self.what} a minute"
 
 
+@public_class
 @dataclass(frozen=True)
 class Progress:
     """How far work has got; the argument of a progress callable.

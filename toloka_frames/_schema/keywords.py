@@ -29,6 +29,14 @@ AssignmentField: TypeAlias = Literal[
     "ASSIGNMENT:expired",
     "ASSIGNMENT:reward",
 ]
+# the default of Toloka-Kit 1.2.3 for exports
+EXPORT_FIELDS: tuple[AssignmentField, ...] = (
+    "ASSIGNMENT:link",
+    "ASSIGNMENT:assignment_id",
+    "ASSIGNMENT:worker_id",
+    "ASSIGNMENT:status",
+    "ASSIGNMENT:started",
+)
 AttachmentType: TypeAlias = Literal["ASSIGNMENT_ATTACHMENT"]
 RecipientsSelectType: TypeAlias = Literal["DIRECT", "FILTER", "ALL"]
 Verdict: TypeAlias = Literal["ACCEPTED", "REJECTED"]

@@ -6,6 +6,7 @@ Sources: Toloka API and Apps API, the documents of the lists; Toloka-Kit 1.2.3 w
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from string import Formatter
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
@@ -77,13 +78,6 @@ class Resource:
         first: The filter that a list is requested by most often, with its description: an optional positional argument.
         cursor: The unique key that pages are sorted and resumed by.
         life: How rows are created and change.
-        keyword_hints: Type hints of the filters, with their descriptions.
-        filters: For each filter, the check that converts its value to the text of the query parameter.
-        path_params: Names of the path parameters.
-        required: What a request always needs: the path parameters, or the only filter of `one_of`.
-        positional: The names of the positional arguments: what is required, or else `first`.
-        page_rows: Rows per page unless `batch_size` is given.
-        creation_key: The key that sorts and filters rows by their creation time, and its column; None if there is none.
     """
 
     name: str
@@ -98,47 +92,53 @@ class Resource:
     needs: Mapping[tuple[str, str], str] = field(default_factory=dict)
     cursor: str = "id"
     life: RowLifecycle = RowLifecycle()
-    # made once, at import, so that no request computes them
-    keyword_hints: Mapping[str, Any] = field(init=False, repr=False, compare=False)
-    filters: Mapping[str, Check] = field(init=False, repr=False, compare=False)
-    path_params: tuple[str, ...] = field(init=False, repr=False, compare=False)
-    required: tuple[str, ...] = field(init=False, repr=False, compare=False)
-    positional: tuple[str, ...] = field(init=False, repr=False, compare=False)
-    page_rows: int = field(init=False, repr=False, compare=False)
-    creation_key: tuple[str, str] | None = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
+    # made when they are first used, because most programs use few of the lists
+    @cached_property
+    def keyword_hints(self) -> Mapping[str, Any]:
+        """Type hints of the filters, with their descriptions."""
         # skills are requested by their name
         first_type = Id | None if self.first and self.first[0].endswith("_id") else str | None
         first = {} if self.first is None else {self.first[0]: Annotated[first_type, self.first[1]]}
-        hints: dict[str, Any] = {**first, **get_type_hints(self.keywords, include_extras=True)}
-        path_params = tuple(name for _, name, _, _ in Formatter().parse(self.path) if name)
-        required = path_params or (self.one_of if len(self.one_of) == 1 else ())
-        derived = {
-            "keyword_hints": hints,
-            "filters": {
-                **dict.fromkeys(self.one_of, identifier),
-                **filters_of({name: hint.__origin__ for name, hint in hints.items()}),
-            },
-            "path_params": path_params,
-            "required": required,
-            "positional": required or tuple(first),
-            "page_rows": min(self.max_limit, MAX_PAGE_ROWS),
-        }
-        for name, value in derived.items():
-            object.__setattr__(self, name, value)
-        object.__setattr__(self, "creation_key", _creation_key(self))
+        return {**first, **get_type_hints(self.keywords, include_extras=True)}
+
+    @cached_property
+    def filters(self) -> Mapping[str, Check]:
+        """For each filter, the check that converts its value to the text of the query parameter."""
+        types = {name: hint.__origin__ for name, hint in self.keyword_hints.items()}
+        return {**dict.fromkeys(self.one_of, identifier), **filters_of(types)}
+
+    @cached_property
+    def path_params(self) -> tuple[str, ...]:
+        """Names of the path parameters."""
+        return tuple(name for _, name, _, _ in Formatter().parse(self.path) if name)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """What a request always needs: the path parameters, or the only filter of `one_of`."""
+        return self.path_params or (self.one_of if len(self.one_of) == 1 else ())
+
+    @property
+    def positional(self) -> tuple[str, ...]:
+        """The names of the positional arguments: what is required, or else `first`."""
+        return self.required or (() if self.first is None else self.first[:1])
+
+    @property
+    def page_rows(self) -> int:
+        """Rows per page unless `batch_size` is given."""
+        return min(self.max_limit, MAX_PAGE_ROWS)
+
+    @cached_property
+    def creation_key(self) -> tuple[str, str] | None:
+        """The key that sorts and filters rows by their creation time, and its column; None if there is none."""
+        for key, column in (("created", self.life.created), ("submitted", "submitted")):
+            if column is not None and key in self.sort and f"{key}_gte" in self.filters:
+                return key, column
+        return None
 
     def __reduce__(self) -> tuple[Any, ...]:
         # the checks of the filters are closures, which cannot be pickled
-        return Resource, tuple(getattr(self, item.name) for item in fields(self) if item.init)
-
-
-def _creation_key(resource: Resource) -> tuple[str, str] | None:
-    for key, column in (("created", resource.life.created), ("submitted", "submitted")):
-        if column is not None and key in resource.sort and f"{key}_gte" in resource.filters:
-            return key, column
-    return None
+        return Resource, tuple(getattr(self, item.name) for item in fields(self))
 
 
 def flat_columns(arrow_type: pa.DataType, *names: str, json: JsonShape | None = None) -> Iterator[Column]:

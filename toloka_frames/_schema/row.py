@@ -5,7 +5,10 @@ from __future__ import annotations
 from pprint import pformat
 from typing import Any
 
+from toloka_frames._runtime.event_loop import public_class
 
+
+@public_class
 class Row(dict[str, Any]):
     """A JSON object of the API: a dict whose keys are also attributes, as are those of the objects in it.
 

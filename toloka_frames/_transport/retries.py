@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from toloka_frames._errors import ApiError, ConfigurationError, ConnectionFailed, QuotaExceeded
+from toloka_frames._runtime.event_loop import public_class
 from toloka_frames._runtime.tracker import SERVICE, current_progress
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ Interval: TypeAlias = Literal["MIN", "HOUR", "DAY"]
 INTERVAL_SECONDS = {"MIN": 60.0, "HOUR": 3_600.0, "DAY": 86_400.0}
 
 
+@public_class
 @dataclass(frozen=True)
 class Retries:
     """How often and for what a request is repeated.

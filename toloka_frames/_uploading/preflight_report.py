@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames._runtime import cards
+from toloka_frames._runtime.event_loop import public_class
 from toloka_frames._runtime.progress import counted
 from toloka_frames._schema.pandas_values import TEXT_DTYPE
 from toloka_frames._uploading.price import dollars_text
@@ -31,6 +32,7 @@ DTYPES: dict[str, Any] = {
 }
 
 
+@public_class
 @dataclass(frozen=True, repr=False, eq=False)
 class Preflight:
     """What an upload would do, as `tf.preflight` has found it; shown as text, in a notebook as a card.
