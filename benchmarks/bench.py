@@ -135,7 +135,7 @@ def large(rows: int, rounds: int) -> Iterator[Figures]:
 def imported(rows: int, rounds: int) -> Iterator[Figures]:
     """Measure the import in a new process."""
     del rows
-    yield from in_turns("import", imports(), rounds**2)  # an import is short, so it needs more rounds
+    yield from in_turns("import: CPU", imports(), rounds**2, unit="s CPU")  # an import is short, so it needs more rounds
 
 
 def memory(rows: int, rounds: int) -> Iterator[Figures]:

@@ -27,6 +27,7 @@ CLIENT_LAYERS = [
     {"_uploading", "local"},
     {"aio"},
     {"__init__"},
+    {"_demo"},
     {"_cli"},
     {"__main__"},
 ]
@@ -177,17 +178,37 @@ def public_members(cls: type) -> list[object]:
     return [value for name, value in vars(cls).items() if callable(value) and not name.startswith("_")]
 
 
-AT_START = {"_client", "_errors", "_runtime", "_schema", "_transport", "_validation", "_version"}
-PACKAGES_AT_START = {"anyio", "httpx", "numpy", "pandas", "pyarrow", "sniffio", "typing_extensions"}
+# what is loaded: the packages and modules of this package, and those third-party packages that have a home or are EVERYWHERE
+ERRORS_ONLY = ({"_errors", "_runtime", "_version"}, {"sniffio"})
+LOADED = {
+    "import toloka_frames": ERRORS_ONLY,
+    "from toloka_frames import TolokaClient": (
+        {"_client", "_errors", "_runtime", "_schema", "_transport", "_validation", "_version"},
+        {"anyio", "httpx", "numpy", "pandas", "pyarrow", "sniffio"},
+    ),
+    "import toloka_frames._cli": (ERRORS_ONLY[0] | {"_cli"}, ERRORS_ONLY[1]),
+}
+# these take long, and only some calls need them
+NOT_AT_START = {
+    "pyarrow.csv",
+    "pyarrow.dataset",
+    "pyarrow.fs",
+    "pyarrow.parquet",
+    "sqlite3",
+    "toloka_frames._runtime.displays",
+    "toloka_frames._runtime.tracker",
+}
 
 
-def test_import_loads_the_clients_and_no_package_that_only_some_calls_use() -> None:
-    code = "import sys; before = {*sys.modules}; import toloka_frames; print(*{*sys.modules} - before)"
+@pytest.mark.parametrize("statement", LOADED)
+def test_import_loads_no_package_that_only_some_calls_use(statement: str) -> None:
+    code = f"import sys; before = {{*sys.modules}}; {statement}; print(*{{*sys.modules}} - before)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = result.stdout.split()
-    assert {name.split(".")[1] for name in loaded if name.startswith("toloka_frames.")} == AT_START
-    assert {name.split(".")[0] for name in loaded} & set(HOMES) <= PACKAGES_AT_START
-    assert {"pyarrow.csv", "pyarrow.dataset", "pyarrow.fs", "pyarrow.parquet", "sqlite3"} & set(loaded) == set()
+    own, packages = LOADED[statement]
+    assert {name.split(".")[1] for name in loaded if name.startswith("toloka_frames.")} == own
+    assert {name.split(".")[0] for name in loaded} & (set(HOMES) | EVERYWHERE) <= packages
+    assert NOT_AT_START & set(loaded) == set()
 
 
 def test_type_checkers_see_what_is_imported_later() -> None:

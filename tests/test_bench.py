@@ -43,7 +43,7 @@ OTHERS = {
     "small": ("upload 10 rows", ("tf.create_tasks", "floor: pool, project, POST", "0.09 s")),
     "large": (f"upload {ROWS * 10:,} rows", ("tf.create_tasks", "the ledger") if sys.platform == "linux" else ()),
     "ledger": ("find 1,000 rows", ("floor: columns zipped to dicts", "rows that the ledger has")),
-    "imports": ("import", ("import toloka_frames",)),
+    "imports": ("import", ("from toloka_frames import TolokaClient",)),
     "memory": ("peak memory", (f"{ROWS:,} rows", f"{ROWS * 10:,} rows") if sys.platform == "linux" else ()),
     "rows_overhead": ("iterate over 1,000 app batches", ("httpx async + json.loads", "for row in scan")),
     "call_overhead": ("a call", ("await client.get_requester()", "client.get_requester()", "httpx async")),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import sysconfig
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,8 @@ from support.forked_scripts import run_script
 from support.scripted_server import reply
 
 import toloka_frames as tf
-from toloka_frames._cli import main
+from toloka_frames._cli import CHECK_SECONDS, ENVIRONMENTS, main
+from toloka_frames._transport.connections import HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,6 +86,11 @@ def test_help_is_printed(capsys: pytest.CaptureFixture[str], arguments: list[str
         main(arguments)
     assert exited.value.code == 0
     assert capsys.readouterr().out.startswith("usage: toloka-frames")
+
+
+def test_the_environments_and_the_time_of_doctor_are_those_of_the_package() -> None:
+    assert tuple(HOSTS) == ENVIRONMENTS
+    assert signature(tf.doctor).parameters["timeout"].default == CHECK_SECONDS
 
 
 WRONG_ARGUMENTS = {

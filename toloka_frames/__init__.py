@@ -28,8 +28,6 @@ from importlib import import_module
 from inspect import isfunction
 from typing import TYPE_CHECKING
 
-from toloka_frames._client.client import AsyncTolokaClient, TolokaClient
-from toloka_frames._client.tasks import Task
 from toloka_frames._errors import (
     AccessDenied,
     ApiError,
@@ -63,13 +61,11 @@ from toloka_frames._errors import (
     WriteFailed,
 )
 from toloka_frames._runtime.event_loop import public_call, run
-from toloka_frames._runtime.progress import Progress
-from toloka_frames._schema.row import Row
-from toloka_frames._transport.retries import Retries
 from toloka_frames._version import __version__
 
 if TYPE_CHECKING:
     from toloka_frames import aio
+    from toloka_frames._client.client import AsyncTolokaClient, TolokaClient
     from toloka_frames._client.doctor import doctor
     from toloka_frames._client.doctor_report import DoctorReport
     from toloka_frames._client.pool_closed import closed
@@ -80,6 +76,7 @@ if TYPE_CHECKING:
     from toloka_frames._client.pool_watch import PoolWatch, watch
     from toloka_frames._client.project_forms import project_form
     from toloka_frames._client.rules import approve_all, ban, change_overlap, reject_all, rule, set_skill
+    from toloka_frames._client.tasks import Task
     from toloka_frames._client.training_forms import training_form
     from toloka_frames._frames.compare_pools import compare
     from toloka_frames._frames.complete import complete
@@ -96,6 +93,9 @@ if TYPE_CHECKING:
     from toloka_frames._reading.parts import verify
     from toloka_frames._reading.scan import Scan
     from toloka_frames._reading.sync import Synced, sync
+    from toloka_frames._runtime.progress import Progress
+    from toloka_frames._schema.row import Row
+    from toloka_frames._transport.retries import Retries
     from toloka_frames._uploading.app_items import create_app_batch, create_app_items
     from toloka_frames._uploading.bonuses import create_user_bonuses
     from toloka_frames._uploading.known_rows import new_rows
@@ -213,10 +213,11 @@ __all__ = [
     "wide",
 ]
 
-# What is imported when it is first used, because most programs use little of it: the public names of each module. The imports
-# above tell type checkers and editors the same.
+# What is imported when it is first used, because most programs use little of it, and a command or the local service none: the
+# public names of each module. The imports above tell type checkers and editors the same.
 _LATER: dict[str, tuple[str, ...]] = {
     "aio": ("aio",),
+    "_client.client": ("AsyncTolokaClient", "TolokaClient"),
     "_client.doctor": ("doctor",),
     "_client.doctor_report": ("DoctorReport",),
     "_client.pool_closed": ("closed",),
@@ -227,6 +228,7 @@ _LATER: dict[str, tuple[str, ...]] = {
     "_client.pool_watch": ("PoolWatch", "watch"),
     "_client.project_forms": ("project_form",),
     "_client.rules": ("approve_all", "ban", "change_overlap", "reject_all", "rule", "set_skill"),
+    "_client.tasks": ("Task",),
     "_client.training_forms": ("training_form",),
     "_frames.compare_pools": ("compare",),
     "_frames.complete": ("complete",),
@@ -243,6 +245,9 @@ _LATER: dict[str, tuple[str, ...]] = {
     "_reading.parts": ("verify",),
     "_reading.scan": ("Scan",),
     "_reading.sync": ("Synced", "sync"),
+    "_runtime.progress": ("Progress",),
+    "_schema.row": ("Row",),
+    "_transport.retries": ("Retries",),
     "_uploading.app_items": ("create_app_batch", "create_app_items"),
     "_uploading.bonuses": ("create_user_bonuses",),
     "_uploading.known_rows": ("new_rows",),

@@ -7,11 +7,10 @@ import difflib
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from enum import Enum
 from numbers import Integral, Real
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, SupportsIndex, TypeAlias, get_args
 from urllib.parse import quote
 from uuid import UUID
 
@@ -97,8 +96,7 @@ def check_column_names(frame: pd.DataFrame) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Rejection:
+class Rejection(NamedTuple):
     """What a check of a frame has rejected, where rejections are collected and not raised.
 
     Attributes:

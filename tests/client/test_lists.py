@@ -15,6 +15,7 @@ from support.scripted_server import Scripted, reply
 import toloka_frames as tf
 from toloka_frames._client import lists
 from toloka_frames._client.lists import Lists
+from toloka_frames._client.signatures import ListMethod
 from toloka_frames._schema.timestamps import format_timestamp
 from toloka_frames._validation import flag, integer, text
 
@@ -178,6 +179,24 @@ def test_a_decorated_method_keeps_name_module_and_docstring(name: str, verb: str
     assert method.__name__ == f"{verb}_{name}"
     assert method.__module__ == lists.__name__
     assert method.__doc__
+
+
+@each_list
+def test_a_method_that_two_threads_look_up_first_at_once_is_documented_once(name: str) -> None:
+    def method(self: object, *, batch_size: int | None = None, **filters: Any) -> str:
+        """Rows.
+
+        Source: here.
+        """
+        return f"{self}{batch_size}{filters}"
+
+    method.__annotations__["return"] = "str"
+    listed = ListMethod(method, RESOURCES[name])
+    first = listed.documented()
+    seen = (first.__doc__, inspect.signature(first))
+    second = listed.documented()
+    assert (second.__doc__, inspect.signature(second)) == seen
+    assert "Source: here." in (second.__doc__ or "")
 
 
 @each_list

@@ -17,10 +17,11 @@ from support.virtual_clock import run_virtual
 
 import toloka_frames as tf
 from toloka_frames._runtime.concurrency import WorkerPool
+from toloka_frames._runtime.current_tracker import current_progress
 from toloka_frames._runtime.displays import LineDisplay, LogDisplay, choose
 from toloka_frames._runtime.event_loop import run
 from toloka_frames._runtime.progress import Quota
-from toloka_frames._runtime.tracker import READING, RUNNING, SENDING, ProgressTracker, current_progress, track_progress
+from toloka_frames._runtime.tracker import READING, RUNNING, SENDING, ProgressTracker, track_progress
 from toloka_frames.local import LocalToloka
 
 if TYPE_CHECKING:

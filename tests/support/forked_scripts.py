@@ -26,6 +26,7 @@ import httpcore  # noqa: F401
 import pyarrow.parquet  # noqa: F401
 import tenacity.asyncio  # noqa: F401
 
+import toloka_frames.aio
 import toloka_frames.local  # noqa: F401
 
 TIMEOUT_SECONDS = 120

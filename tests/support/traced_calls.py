@@ -111,7 +111,9 @@ def main() -> None:
         project = tf.run(client.create_app_project({"app_id": app, "name": "Cats", "parameters": {"name": "Cats"}}))
         frame = pd.DataFrame({"image": [f"https://example.com/{number}.jpg" for number in range(20)]})
         ledger = Path(folder) / "uploads.db"
-        create_tasks = tf.create_tasks  # loads its modules, which is not a part of a call
+        # load modules and make the methods of a list, which is not a part of a call
+        create_tasks = tf.create_tasks
+        client.get_app_batches(project["id"]).to_dataframe()
         print(
             json.dumps(
                 {

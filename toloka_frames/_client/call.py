@@ -50,7 +50,7 @@ class api_call(Generic[P, T]):  # noqa: N801 -- a decorator of methods, like pro
     # made when the call is first used, because most programs use few of the calls
     @cached_property
     def _method(self) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]:
-        # a function, or a `ListMethod`, which makes its signature
+        # a function, or a `ListMethod`, which becomes one
         return cast("Any", self._decorated).__get__(None, type(self))  # type: ignore[no-any-return]
 
     @cached_property

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from uuid import UUID, uuid4
 
 from toloka_frames._client.base_calls import BaseCalls
@@ -58,8 +57,7 @@ class CreationCalls(BaseCalls):
         return await run_on_loop(_create(self.service, creation, timeout, progress))
 
 
-@dataclass(frozen=True)
-class Creation:
+class Creation(NamedTuple):
     """A request that creates objects.
 
     Attributes:

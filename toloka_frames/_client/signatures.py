@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection
-from functools import cached_property
-from types import MethodType
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin
 from uuid import UUID
 
@@ -42,7 +40,7 @@ COMMON = ("_gt", "_gte", "_lt", "_lte", "owner_id", "owner_company_id")
 
 
 class ListMethod:
-    """A method of a client whose signature and docstring are made when it is first looked up.
+    """A method of a client whose signature and docstring are made when it is first looked up; then it becomes a function.
 
     Args:
         method: The method, with `**filters`.
@@ -50,23 +48,27 @@ class ListMethod:
     """
 
     def __init__(self, method: Callable[..., Any], resource: Resource) -> None:
-        self._written, self._resource = method, resource
+        self._method, self._resource, self._text = method, resource, method.__doc__ or ""
+        self._place: tuple[type, str] | None = None
 
-    def __get__(self, client: object, owner: Any = None) -> Any:
-        return self._documented if client is None else MethodType(self._public, client)
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._place = owner, name
 
-    @cached_property
-    def _documented(self) -> Any:
+    def __get__(self, client: object, owner: type | None = None) -> Any:
+        method: Any = self.documented()
+        if self._place is not None:
+            method = public_call(method)
+            setattr(*self._place, method)
+        return method.__get__(client, owner)
+
+    def documented(self) -> Callable[..., Any]:
+        """Return the method with its signature and docstring; two threads may call it at once."""
         declared = self._resource.keyword_hints
         hints = {name: declared[name] for name in sorted(declared, key=lambda name: name.endswith(COMMON))}
-        method: Any = self._written
-        method.__doc__ = _doc(method, self._resource, hints)
+        method: Any = self._method
+        method.__doc__ = _doc(method.__name__, inspect.cleandoc(self._text), self._resource, hints)
         method.__signature__ = _signature(method, hints)
-        return method
-
-    @cached_property
-    def _public(self) -> Any:
-        return public_call(self._documented)
+        return method  # type: ignore[no-any-return]
 
 
 def with_list_signature(resource: Resource) -> Callable[[Method], Method]:
@@ -79,7 +81,7 @@ def _signature(method: Callable[..., Any], hints: Mapping[str, Any]) -> inspect.
     written = inspect.signature(method)
     own = [parameter for parameter in written.parameters.values() if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
     positional = [parameter for parameter in own if parameter.kind is not inspect.Parameter.KEYWORD_ONLY]
-    names = {parameter.name for parameter in positional}
+    names = {parameter.name for parameter in own}
     positional = [
         parameter.replace(annotation=_shown(hints[parameter.name].__origin__)) if parameter.name in hints else parameter
         for parameter in positional
@@ -102,9 +104,9 @@ def _shown(hint: Any) -> Any:
     return "Id | Collection[Id] | None" if Collection in origins else "Id | None"
 
 
-def _doc(method: Callable[..., Any], resource: Resource, hints: Mapping[str, Any]) -> str:
-    """Return the method's docstring with the parts that all lists share."""
-    written, *source = (inspect.getdoc(method) or "").partition("\n\nSource: ")
+def _doc(name: str, text: str, resource: Resource, hints: Mapping[str, Any]) -> str:
+    """Return the docstring of a method of this name with the parts that all lists share."""
+    written, *source = text.partition("\n\nSource: ")
     text, *example = written.partition("\n\nExample:\n")
     sentences = {name: REQUIRED[name] for name in resource.required} | {
         name: hint.__metadata__[0] for name, hint in hints.items()
@@ -114,7 +116,7 @@ def _doc(method: Callable[..., Any], resource: Resource, hints: Mapping[str, Any
         most=resource.max_limit,
         usual=resource.page_rows,
         rows=resource.rows_key,
-        scan=method.__name__.replace("find_", "get_"),
+        scan=name.replace("find_", "get_"),
         keys=", ".join(resource.sort),
     )
     return "".join([text, "\n\n", common, *example, *source])

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 from toloka_frames._errors import ApiError, ScanInterrupted, TolokaError
 from toloka_frames._reading.id_ranges import between, split_after
 from toloka_frames._reading.page import last_id
+from toloka_frames._runtime.current_tracker import current_progress
 from toloka_frames._runtime.event_loop import in_thread, shield_until_done
-from toloka_frames._runtime.tracker import current_progress
 from toloka_frames._transport.auth import shown_content
 from toloka_frames._transport.failures import was_late_or_cut
 from toloka_frames._transport.http import uncount

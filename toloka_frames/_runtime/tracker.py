@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from toloka_frames._errors.tracebacks import first_line
+from toloka_frames._runtime.current_tracker import CURRENT, QUOTA, SERVICE
 from toloka_frames._runtime.displays import show_while_waiting
 from toloka_frames._runtime.pace import AVERAGED_REQUESTS, Pace, Work, binding_quota, seconds_left
 from toloka_frames._runtime.progress import Progress, duration
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 WAITING, SENDING, RUNNING, READING = "waiting", "sending", "running at the service", "reading results"
 AT_WORK = (SENDING, RUNNING, READING)
-QUOTA, SERVICE = "the quota", "the service"
 # in the order in which a request passes through them
 STATES = (WAITING, f"{WAITING} for {QUOTA}", f"{WAITING} for {SERVICE}", *AT_WORK, "done", "failed", "interrupted")
 
@@ -333,13 +333,7 @@ def _in_order(chunks: Mapping[str, int]) -> dict[str, int]:
     return {name: chunks[name] for name in names if chunks.get(name)}
 
 
-_current: ContextVar[ProgressTracker | None] = ContextVar("current progress", default=None)
 _request: ContextVar[Request | None] = ContextVar("current request", default=None)
-
-
-def current_progress() -> ProgressTracker:
-    """Return the tracker of the current work; without one, a tracker that no display shows."""
-    return _current.get() or ProgressTracker("")
 
 
 @contextmanager
@@ -374,11 +368,11 @@ def track_progress(
 @contextmanager
 def as_current(tracker: ProgressTracker) -> Iterator[None]:
     """Make a tracker `current_progress` in the block and in tasks started there."""
-    before = _current.get()
-    _current.set(tracker)
+    before = CURRENT.get()
+    CURRENT.set(tracker)
     try:
         yield
     finally:
         # an async generator can be closed in another context than it was started in, which has another tracker
-        if _current.get() is tracker:
-            _current.set(before)
+        if CURRENT.get() is tracker:
+            CURRENT.set(before)

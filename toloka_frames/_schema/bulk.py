@@ -6,12 +6,10 @@ the number of objects in an asynchronous request; Apps API, "Add items in bulk",
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True)
-class BulkCreation:
+class BulkCreation(NamedTuple):
     """A bulk creation of the API.
 
     Attributes:
@@ -53,7 +51,7 @@ CREATE_APP_ITEMS = BulkCreation(
     idempotent=False,
 )
 # only the first request creates the batch; the others add app items to it
-CREATE_APP_BATCH = replace(CREATE_APP_ITEMS, name="app batch items", path="/app/v0/app-projects/{}/batches")
+CREATE_APP_BATCH = CREATE_APP_ITEMS._replace(name="app batch items", path="/app/v0/app-projects/{}/batches")
 
 BULK_CREATIONS = {
     creation.path: creation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -40,8 +40,7 @@ class PathStep(Enum):
 ValuePath: TypeAlias = tuple["str | PathStep", ...]
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """A column of a frame, and where the JSON row has its value.
 
     Attributes:
@@ -59,8 +58,7 @@ class Column:
     link: str | None = None
 
 
-@dataclass(frozen=True)
-class SpecFields:
+class SpecFields(NamedTuple):
     """A placeholder for columns that only the specification of a project or an app defines.
 
     Attributes:
@@ -74,8 +72,7 @@ class SpecFields:
     spec: Literal["input", "output"]
 
 
-@dataclass(frozen=True)
-class Specification:
+class Specification(NamedTuple):
     """The fields of a project or an app, by name: `{"type": ..., "required": ...}`; a field of type None has no column.
 
     Source: Toloka API, Project.task_spec; Apps API, App.
@@ -161,7 +158,7 @@ def expand_columns(columns: Sequence[Column | SpecFields], specification: Specif
         if isinstance(column, SpecFields):
             yield from _spec_columns(column, specification)
         else:
-            yield column if column.link is None else replace(column, link=web_url + column.link)
+            yield column if column.link is None else column._replace(link=web_url + column.link)
 
 
 def column_name(path: Sequence[str]) -> str:

@@ -5,16 +5,14 @@ Source: Toloka API, "Create project": boolean, string, integer, float, url, file
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import pyarrow as pa
 
 JsonShape: TypeAlias = Literal["object", "array"]
 
 
-@dataclass(frozen=True)
-class FieldType:
+class FieldType(NamedTuple):
     """A field type of a specification.
 
     Attributes:

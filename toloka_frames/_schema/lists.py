@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from string import Formatter
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_type_hints
 
 from toloka_frames._schema import keywords
 from toloka_frames._schema.columns import (
@@ -39,8 +39,7 @@ if TYPE_CHECKING:
 MAX_PAGE_ROWS = 10_000
 
 
-@dataclass(frozen=True)
-class RowLifecycle:
+class RowLifecycle(NamedTuple):
     """How rows of a list are created and change.
 
     Attributes:
@@ -91,7 +90,7 @@ class Resource:
     first: tuple[str, str] | None = None
     needs: Mapping[tuple[str, str], str] = field(default_factory=dict)
     cursor: str = "id"
-    life: RowLifecycle = RowLifecycle()
+    life: RowLifecycle = field(default_factory=RowLifecycle)
 
     # made when they are first used, because most programs use few of the lists
     @cached_property
@@ -123,7 +122,7 @@ class Resource:
         """The names of the positional arguments: what is required, or else `first`."""
         return self.required or (() if self.first is None else self.first[:1])
 
-    @property
+    @cached_property
     def page_rows(self) -> int:
         """Rows per page unless `batch_size` is given."""
         return min(self.max_limit, MAX_PAGE_ROWS)

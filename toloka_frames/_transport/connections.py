@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import ssl
 import warnings
-from dataclasses import dataclass
 from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from toloka_frames._errors import ConfigurationError
@@ -106,15 +105,13 @@ def make_headers(user_agent: str, act_under_account_id: str | None) -> dict[str,
     return {"User-Agent": user_agent, ACT_UNDER: act_under_account_id}
 
 
-@dataclass(frozen=True)
-class Sources:
+class Sources(NamedTuple):
     """The arguments and variables that a connection depends on, as the hints of errors name them; None for the defaults."""
 
     proxy: str | None = None
     certificates: str | None = None
 
 
-@dataclass(frozen=True)
 class ResponseLimits:
     """The limits of a response as a whole; None for no limit.
 
@@ -123,14 +120,12 @@ class ResponseLimits:
         seconds: The time from sending the request until the body has arrived.
     """
 
-    bytes: int | None = MAX_RESPONSE_BYTES
-    seconds: float | None = MAX_RESPONSE_SECONDS
-
-    def __post_init__(self) -> None:
-        if not (self.bytes is None or (isinstance(self.bytes, Integral) and self.bytes > 0)):
-            raise ConfigurationError(f"max_response_bytes={self.bytes!r} is neither a whole number above 0 nor None.")
-        if not (self.seconds is None or (isinstance(self.seconds, Real) and self.seconds > 0)):
-            raise ConfigurationError(f"max_response_seconds={self.seconds!r} is neither a number above 0 nor None.")
+    def __init__(self, bytes_: int | None = MAX_RESPONSE_BYTES, seconds: float | None = MAX_RESPONSE_SECONDS) -> None:
+        if not (bytes_ is None or (isinstance(bytes_, Integral) and bytes_ > 0)):
+            raise ConfigurationError(f"max_response_bytes={bytes_!r} is neither a whole number above 0 nor None.")
+        if not (seconds is None or (isinstance(seconds, Real) and seconds > 0)):
+            raise ConfigurationError(f"max_response_seconds={seconds!r} is neither a number above 0 nor None.")
+        self.bytes, self.seconds = bytes_, seconds
 
 
 def open_client(

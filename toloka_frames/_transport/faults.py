@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,8 +28,7 @@ SPACES = b" \t\r\n"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """What is wrong with the body of a response.
 
     Attributes:
@@ -53,8 +51,7 @@ class Fault:
         return f", at {path_text(self.path)}" if self.path else ""
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """A value in a JSON text.
 
     Attributes:
@@ -138,7 +135,7 @@ def _located(body: bytes, fault: Fault) -> Fault:
         if member.position > fault.position:
             break
         path = member.path
-    return replace(fault, path=path, is_whole=not _begins_like_json(body))
+    return fault._replace(path=path, is_whole=not _begins_like_json(body))
 
 
 def _begins_like_json(body: bytes) -> bool:

@@ -12,7 +12,6 @@ import os
 import re
 import weakref
 from contextlib import aclosing, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -151,14 +150,14 @@ class ApiClient:
         """Return this client, over the same connections, for one of `workers` processes that send requests at the same time."""
         # not by its constructor, which would open other connections
         shared = ApiClient.__new__(ApiClient)
-        limiter = replace(self.rate_limiter, workers=workers * self.rate_limiter.workers)
+        limiter = self.rate_limiter._replace(workers=workers * self.rate_limiter.workers)
         vars(shared).update(vars(self), rate_limiter=limiter)
         return shared
 
     def with_retries(self, retries: Retries) -> ApiClient:
         """Return this client, over the same connections, with other attempts for each request."""
         client = ApiClient.__new__(ApiClient)
-        limiter = replace(self.rate_limiter, retries=retries)
+        limiter = self.rate_limiter._replace(retries=retries)
         vars(client).update(vars(self), rate_limiter=limiter, _retries=retries)
         vars(client).pop("_attempts", None)
         return client

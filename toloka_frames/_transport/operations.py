@@ -11,9 +11,9 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,6 @@ import pyarrow.compute as pc
 
 from toloka_frames._errors import Conflict, InputError, OperationFailed, OperationTimeout, TolokaError
 from toloka_frames._runtime.event_loop import in_thread
-from toloka_frames._runtime.tracker import ProgressTracker, track_progress
 from toloka_frames._schema.row import Row
 from toloka_frames._transport.faults import Fault, field_fault, shape_fault, syntax_fault
 from toloka_frames._transport.http import OPERATION, decode_arrow
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toloka_frames._runtime.progress import ProgressArg
+    from toloka_frames._runtime.tracker import ProgressTracker
     from toloka_frames._transport.http import ApiClient
     from toloka_frames._validation import Id
 
@@ -97,6 +97,8 @@ async def wait(service: ApiClient, operation: Mapping[str, Any] | Id, timeout: T
         OperationFailed: If it ends with FAIL.
         OperationTimeout: If it does not end within `timeout` seconds.
     """
+    from toloka_frames._runtime.tracker import track_progress  # noqa: PLC0415 -- most calls show no progress
+
     operation = Row(operation) if isinstance(operation, Mapping) else await get(service, id_text("operation", operation))
     if not isinstance(operation.get("id"), str):
         raise InputError(
@@ -196,8 +198,7 @@ async def _ended_within(service: ApiClient, operation: Row, timeout: float | Non
         ) from None
 
 
-@dataclass(frozen=True, eq=False)
-class Waiter:
+class Waiter(NamedTuple):
     """A coroutine that waits for the next poll of an operation.
 
     Attributes:
@@ -350,8 +351,7 @@ def poll_delay(waited: float, shortest: float | None = None) -> float:
     return min(usual, max((waited - expected) / 2, (shortest - expected) / 2, MIN_EXPECTED_DELAY_SECONDS))
 
 
-@dataclass(frozen=True)
-class OperationLog:
+class OperationLog(NamedTuple):
     """The outcome of each object of an operation, by the object's position in the upload.
 
     Attributes:
@@ -364,7 +364,7 @@ class OperationLog:
     positions: np.ndarray[Any, Any]
     ids: np.ndarray[Any, Any]
     errors: Mapping[int, Any]
-    inputs: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    inputs: Mapping[int, Mapping[str, Any]] = MappingProxyType({})
 
     def mentions(self, positions: Sequence[int]) -> bool:
         """Return whether the log has an entry for each of these objects."""
@@ -385,7 +385,7 @@ def parse_log(body: bytes, object_id: str, sample: Sequence[int] = ()) -> Operat
         BadAnswer: If the body is not an array of objects.
     """
     log = _parse_fast(body, object_id) or _parse_exactly(body, object_id)
-    return replace(log, inputs=_inputs_of(body, sample))
+    return log._replace(inputs=_inputs_of(body, sample))
 
 
 def _inputs_of(body: bytes, sample: Sequence[int]) -> dict[int, dict[str, Any]]:

@@ -9,23 +9,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from toloka_frames._runtime.progress import Quota
-from toloka_frames._runtime.tracker import QUOTA, current_progress
-from toloka_frames._schema.pandas_values import TEXT_DTYPE
+from toloka_frames._runtime.current_tracker import CURRENT, QUOTA, current_progress
 from toloka_frames._transport.responses import used_up
 from toloka_frames._transport.retries import Retries, waits_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from toloka_frames._errors import QuotaExceeded
+    from toloka_frames._runtime.progress import Quota
     from toloka_frames._transport.auth import TokenAuth
 
 SECOND_MS, MINUTE_MS, DAY_MS = 1_000, 60_000, 86_400_000
@@ -38,19 +36,8 @@ REQUESTS_PER_SECOND = 300
 RATES = {"requests": ((REQUESTS_PER_SECOND, SECOND_MS),), "tasks": CREATIONS, "task suites": CREATIONS}
 COUNTED = {"POST /v1/tasks": "tasks", "POST /v1/task-suites": "task suites"}
 
-DTYPES: dict[str, Any] = {
-    "what": TEXT_DTYPE,
-    "interval": TEXT_DTYPE,
-    "most": "Int64",
-    "used": "Int64",
-    "left": "Int64",
-    "closed_until": "datetime64[us, UTC]",
-    "refusals": "Int64",
-}
 
-
-@dataclass(frozen=True)
-class RateLimiter:
+class RateLimiter(NamedTuple):
     """The rate limits of an account, as one of its clients keeps them.
 
     Attributes:
@@ -78,10 +65,12 @@ class RateLimiter:
 
     async def objects(self, what: str, count: int) -> None:
         """Wait until `count` more "tasks" or "task suites" are allowed; errors as in `request`."""
-        usage, progress = await self.usage(), current_progress()
-        progress.use_quota(usage.last_minute(what))  # before it is waited for
+        usage, progress = await self.usage(), CURRENT.get()
+        if progress is not None:
+            progress.use_quota(usage.last_minute(what))  # before it is waited for
         await self._use(what, count, what)
-        progress.use_quota(usage.last_minute(what), count)
+        if progress is not None:
+            progress.use_quota(usage.last_minute(what), count)
 
     async def record_rejection(self, call: str, error: QuotaExceeded) -> None:
         """Make all clients of the account wait for the time in a rejection (429)."""
@@ -91,7 +80,18 @@ class RateLimiter:
 
     async def frame(self) -> pd.DataFrame:
         """Return one row per limit, as documented in `client.quota()`."""
-        return pd.DataFrame((await self.usage()).rows(), columns=list(DTYPES)).astype(DTYPES)
+        from toloka_frames._schema.pandas_values import TEXT_DTYPE  # noqa: PLC0415 -- requests do not need it
+
+        dtypes: dict[str, Any] = {
+            "what": TEXT_DTYPE,
+            "interval": TEXT_DTYPE,
+            "most": "Int64",
+            "used": "Int64",
+            "left": "Int64",
+            "closed_until": "datetime64[us, UTC]",
+            "refusals": "Int64",
+        }
+        return pd.DataFrame((await self.usage()).rows(), columns=list(dtypes)).astype(dtypes)
 
     async def usage(self) -> AccountUsage:
         """Return what the account's clients in this process have used up."""
@@ -106,16 +106,14 @@ class RateLimiter:
                 await asyncio.sleep(delay.seconds)
 
 
-@dataclass(frozen=True, order=True)
-class Delay:
+class Delay(NamedTuple):
     """How long a limit holds a request back, and which limit."""
 
     seconds: float
     what: str
-    interval: str | None = field(compare=False)  # None and text have no order
+    interval: str | None
 
 
-@dataclass
 class QuotaClosure:
     """A limit that the service has reported as used up.
 
@@ -124,8 +122,8 @@ class QuotaClosure:
         refusals: The number of rejections.
     """
 
-    until: float = 0.0
-    refusals: int = 0
+    def __init__(self) -> None:
+        self.until, self.refusals = 0.0, 0
 
 
 class Window:
@@ -188,7 +186,7 @@ class AccountUsage:
             for (name, interval), closure in self._closures.items()
             if name in (what, counted_as) and closure.until > now
         ]
-        return max(closed) if closed else self._put(what, count, int(now * SECOND_MS))
+        return _longest(closed) if closed else self._put(what, count, int(now * SECOND_MS))
 
     def close(self, what: str, interval: str | None, seconds: float) -> None:
         """Allow nothing for `seconds`."""
@@ -198,6 +196,8 @@ class AccountUsage:
 
     def last_minute(self, what: str) -> Quota:
         """Return how much of a minute's limit is used."""
+        from toloka_frames._runtime.progress import Quota  # noqa: PLC0415 -- most requests report nothing
+
         now = self._now()
         minute = next(window for window in self._windows_at(what, now) if window.interval == MINUTE_MS)
         return Quota(what, minute.used, minute.limit, minute.releases(now))
@@ -219,9 +219,8 @@ class AccountUsage:
             for window in windows:
                 window.add(now, count)
             return None
-        return max(
-            Delay((window.time_with_capacity(count) - now) / SECOND_MS, what, INTERVALS[window.interval]) for window in windows
-        )
+        times = {INTERVALS[window.interval]: window.time_with_capacity(count) for window in windows}
+        return _longest(Delay((at - now) / SECOND_MS, what, interval) for interval, at in times.items())
 
     def _counted(self) -> Iterator[dict[str, Any]]:
         now = self._now()
@@ -268,6 +267,10 @@ def seconds_for(what: str | None, count: int, requests: int) -> float:
     used = [(count, rate) for rate in RATES.get(what or "", ())] + [(requests, rate) for rate in RATES["requests"]]
     # the first interval's share can be sent at once
     return max(max(number - 1, 0) // most * interval / SECOND_MS for number, (most, interval) in used)
+
+
+def _longest(delays: Iterable[Delay]) -> Delay:
+    return max(delays, key=lambda delay: delay.seconds)
 
 
 def _counted_as(call: str) -> str:

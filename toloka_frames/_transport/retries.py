@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from toloka_frames._errors import ApiError, ConfigurationError, ConnectionFailed, QuotaExceeded
+from toloka_frames._runtime.current_tracker import SERVICE, current_progress
 from toloka_frames._runtime.event_loop import public_class
-from toloka_frames._runtime.tracker import SERVICE, current_progress
 
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying, RetryCallState
