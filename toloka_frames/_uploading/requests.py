@@ -219,7 +219,8 @@ def make_plan(
     destination, content, digests = destination or {}, hashlib.sha256(), dict[int, int]()
     requests = []
     for request in _requests(groups, kind.max_objects):
-        content.update(request.packed + b"\n")
+        content.update(request.packed)
+        content.update(b"\n")
         if upload_id:
             digests.update(zip(request.positions, map(zlib.crc32, request.object_texts), strict=True))
         requests.append(replace(request, packed=pack(request.packed)))
@@ -304,28 +305,47 @@ def content_hashes(scope: str, texts: RowTexts) -> Hashes:
 
 
 def _requests(groups: Iterable[PoolObjects], max_objects: int) -> Iterator[Chunk]:
-    """Iterate over the requests for consecutive groups; groups of one pool are cut as if they were one."""
-    left: PoolObjects | None = None
+    """Iterate over requests without numbers and keys; consecutive groups of one pool are cut as if they were one."""
+    left, sizes = None, list[int]()
     for group in groups:
         if left is not None and left.pool_id != group.pool_id:
-            yield from _chunks_of(left, slices_within_limits(left.sizes, max_objects))
-            left = None
-        joined = group if left is None else _joined(left, group)
-        *full, last = slices_within_limits(joined.sizes, max_objects)
-        yield from _chunks_of(joined, full)
-        # the next group may have more objects for the last request
-        left = _part_of(joined, last)
+            yield left
+            left, sizes = None, []
+        # the last request of the group before may have room for more objects
+        before, sizes = len(sizes), [*sizes, *group.sizes]
+        slices = list(slices_within_limits(sizes, max_objects))
+        chunks = list(_chunks_of(group, [slice(max(part.start - before, 0), part.stop - before) for part in slices]))
+        if left is not None:
+            chunks[0] = _joined(left, chunks[0])
+        *full, left = chunks
+        yield from full
+        sizes = sizes[slices[-1]]
     if left is not None:
-        yield from _chunks_of(left, slices_within_limits(left.sizes, max_objects))
+        yield left
 
 
-def _chunks_of(group: PoolObjects, slices: Iterable[slice]) -> Iterator[Chunk]:
+def _chunks_of(group: PoolObjects, slices: Sequence[slice]) -> Iterator[Chunk]:
     """Iterate over the objects of each slice as a chunk without a number and a key."""
-    parts = list(slices)
-    for part, text in zip(parts, lines(group.texts, parts) if parts else [], strict=True):
+    for part, text in zip(slices, lines(group.texts, slices), strict=True):
         contents, counts = _contents_of(group, part)
         counted = b"" if counts is None else counts.tobytes()
         yield Chunk(0, group.pool_id, group.positions[part], text, "", None, contents.tobytes(), counted)
+
+
+def _joined(one: Chunk, other: Chunk) -> Chunk:
+    """Return the objects of two chunks as one; the other one may have none."""
+    if not other.positions:
+        return one
+    positions: Sequence[int] = [*one.positions, *other.positions]
+    if isinstance(one.positions, range) and isinstance(other.positions, range) and one.positions.stop == other.positions.start:
+        positions = range(one.positions.start, other.positions.stop)
+    return replace(
+        one,
+        positions=positions,
+        packed=one.packed + b"\n" + other.packed,
+        contents=one.contents + other.contents,
+        content_counts=one.content_counts + other.content_counts,
+    )
 
 
 def _contents_of(group: PoolObjects, part: slice) -> tuple[Hashes, Counts | None]:
@@ -335,23 +355,6 @@ def _contents_of(group: PoolObjects, part: slice) -> tuple[Hashes, Counts | None
     counts = np.asarray(group.row_counts, COUNT)
     ends = np.concatenate([[0], counts.cumsum(dtype=np.int64)])
     return group.contents[ends[part.start] : ends[part.stop]], counts[part]
-
-
-def _part_of(group: PoolObjects, part: slice) -> PoolObjects:
-    [text] = lines(group.texts, [part])
-    # an array of its own, so that the texts of the other objects can be freed
-    texts, (contents, counts) = [text_array(text.split(b"\n"))], _contents_of(group, part)
-    return PoolObjects(group.pool_id, group.positions[part], texts, group.sizes[part], contents.copy(), counts)
-
-
-def _joined(one: PoolObjects, other: PoolObjects) -> PoolObjects:
-    """Return the objects of two groups of one pool, whose objects are one row each."""
-    positions: Sequence[int] = [*one.positions, *other.positions]
-    if isinstance(one.positions, range) and isinstance(other.positions, range) and one.positions.stop == other.positions.start:
-        positions = range(one.positions.start, other.positions.stop)
-    texts = [pa.concat_arrays([concatenate(one.texts), concatenate(other.texts)])]
-    contents = np.concatenate([one.contents, other.contents])
-    return PoolObjects(one.pool_id, positions, texts, [*one.sizes, *other.sizes], contents)
 
 
 def json_objects(columns: Mapping[str, ColumnValues], height: int) -> RowTexts:
