@@ -28,9 +28,13 @@ INVALID = {
 OTHERS = [INVALID, {"type": "POOL_OPEN", "success": False, "input": None, "output": {"code": "EMPTY_POOL"}}, {}]
 
 
+def texts_of(log: OperationLog) -> list[str]:
+    return [id_.decode() for id_ in log.ids.tolist()]
+
+
 def parsed(text: str | bytes) -> tuple[list[tuple[int, str]], dict[int, Any]]:
     log = parse_log(text if isinstance(text, bytes) else text.encode(), "task_id")
-    return list(zip(log.positions.tolist(), log.ids.tolist(), strict=True)), dict(log.errors)
+    return list(zip(log.positions.tolist(), texts_of(log), strict=True)), dict(log.errors)
 
 
 FORMS = {
@@ -95,4 +99,4 @@ def test_a_log_that_is_not_an_array_of_objects_raises_bad_answer(body: Any, scri
 
 def test_bytes_that_are_not_utf8_are_replaced() -> None:
     log: OperationLog = parse_log(b'[{"input":{"__item_idx":"0"},"output":{"task_id":"t\xff"}}]', "task_id")
-    assert log.ids.tolist() == ["t\ufffd"]
+    assert texts_of(log) == ["t\ufffd"]

@@ -337,7 +337,6 @@ IDS: dict[str, list[str | None]] = {
     "letters that are not hexadecimal": ["yYwKTbWPFqIxDK2qKy4h", "Q2d15QBjpwWuDz8Z321g"],
     "not ASCII": ["12é4", "12é5"],
     "whitespace": ["12 4", "1234"],
-    "without characters": ["", None],
     "none": [None, None],
     "empty": [],
 }

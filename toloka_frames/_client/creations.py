@@ -153,7 +153,7 @@ async def _create(service: ApiClient, creation: Creation, timeout: Timeout, prog
         return await _start(service, creation)
     operation = await _send(service, creation, creation.body(with_positions=True))
     log = await _ended_log(service, creation, operation, timeout, progress)
-    ids = {str(position): str(id_) for position, id_ in sorted(zip(log.positions.tolist(), log.ids.tolist(), strict=True))}
+    ids = {str(position): id_.decode() for position, id_ in sorted(zip(log.positions.tolist(), log.ids.tolist(), strict=True))}
     if not creation.is_list:
         return await _get(service, creation, ids["0"])
     objects = await _objects(service, creation, ids)

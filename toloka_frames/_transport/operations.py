@@ -24,7 +24,7 @@ from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._schema.row import Row
 from toloka_frames._transport.faults import Fault, field_fault, shape_fault, syntax_fault
 from toloka_frames._transport.http import OPERATION, decode_arrow
-from toloka_frames._transport.responses import bad_answer, to_text
+from toloka_frames._transport.responses import bad_answer
 from toloka_frames._validation import id_text, path_part, validate
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ POSITION_FORMS = (b'"__item_idx":"%d"', b'"__item_idx": "%d"')
 INPUT_KEY = b'"input"'
 SHORT_INPUT_BYTES = 10_000  # an input is mostly shorter, and decoding the rest of a log takes long
 MAX_KEYS_BEFORE = 8
+SEARCHED_BYTES = 20_000  # how much earlier than expected an entry is looked for first
 MAX_POSITION_DIGITS = 12  # a log may hold anything, and int() of very long text raises
 # the text around the objects of a JSON array
 OPENING = re.compile(r"\s*\[\s*(?=[{\]])")
@@ -356,7 +357,7 @@ class OperationLog(NamedTuple):
 
     Attributes:
         positions: The positions of the created objects; integers.
-        ids: The id of each created object; text.
+        ids: The id of each created object; its UTF-8 text.
         errors: The log's output for each other object, by position.
         inputs: The objects as the log repeats them, by position; only of a sample.
     """
@@ -391,14 +392,15 @@ def parse_log(body: bytes, object_id: str, sample: Sequence[int] = ()) -> Operat
 def _inputs_of(body: bytes, sample: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Return the inputs of the entries with these positions, without those that are not found in one of the usual forms."""
     inputs: dict[int, dict[str, Any]] = {}
-    start = 0
-    for position in sorted(sample):
+    ordered = sorted(sample)
+    for index, position in enumerate(ordered):
+        # entries are mostly in the order of their positions, and the sample is spread evenly over them
+        near = max(len(body) * index // max(len(ordered) - 1, 1) - SEARCHED_BYTES, 0)
         for form in POSITION_FORMS:
-            # entries are mostly in the order of their positions, so this one is mostly behind the last one
-            if (at := body.find(form % position, start)) < 0:
+            if (at := body.find(form % position, near)) < 0:
                 at = body.find(form % position)
             if at >= 0 and (sent := _input_around(body, at, position)) is not None:
-                inputs[position], start = sent, at
+                inputs[position] = sent
                 break
     return inputs
 
@@ -436,7 +438,19 @@ def _parse_fast(body: bytes, object_id: str) -> OperationLog | None:
     except pa.ArrowInvalid:
         return None
     ids = pc.struct_field(entries, ["output", object_id])
-    return None if positions.null_count or ids.null_count else OperationLog(positions.to_numpy(), ids.to_numpy(), {})
+    return None if positions.null_count or ids.null_count else OperationLog(positions.to_numpy(), _bytes_array(ids), {})
+
+
+def _bytes_array(texts: pa.ChunkedArray) -> np.ndarray[Any, Any]:
+    """Return texts as bytes; if all are equally long, as ids of Toloka are, without a Python object for each."""
+    array = texts.combine_chunks().cast(pa.large_binary())
+    if len(array):
+        _, offsets, characters = array.buffers()
+        starts = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+        width, *others = np.unique(np.diff(starts))
+        if width and not others:
+            return np.frombuffer(characters, f"S{width}", len(array), starts[0])
+    return np.array(array.to_pylist(), "S")
 
 
 def _read_entries(body: bytes, object_id: str) -> pa.ChunkedArray:
@@ -444,7 +458,8 @@ def _read_entries(body: bytes, object_id: str) -> pa.ChunkedArray:
     entry = pa.struct([("input", pa.struct([(POSITION, pa.string())])), ("output", pa.struct([(object_id, pa.string())]))])
     # a list around the log, so that a body of two arrays is not read as one
     schema = pa.schema([("logs", pa.list_(pa.list_(entry)))])
-    table = decode_arrow(b'{"logs":[%b]}' % body, schema, unknown_fields="ignore")
+    # joined, because "%" copies a log twice
+    table = decode_arrow(b"".join((b'{"logs":[', body, b"]}")), schema, unknown_fields="ignore")
     logs = pc.list_flatten(table.column(0))
     if len(logs) != 1 or logs.null_count:
         raise pa.ArrowInvalid("The log is not one array.")
@@ -452,14 +467,14 @@ def _read_entries(body: bytes, object_id: str) -> pa.ChunkedArray:
 
 
 def _parse_exactly(body: bytes, object_id: str) -> OperationLog:
-    created: dict[int, str] = {}
+    created: dict[int, bytes] = {}
     errors: dict[int, Any] = {}
     try:
         for entry in _entries(body.decode("utf-8", "replace")):
             position, output = _position(entry), entry.get("output")
             id_ = output.get(object_id) if isinstance(output, dict) else None
             if isinstance(id_, str):
-                created[position] = str(to_text(id_))
+                created[position] = id_.encode("utf-8", "replace")
             elif not entry.get("success"):  # in a rejected request, the entry of a valid object is a success without an id
                 errors[position] = output
     except (ValueError, RecursionError) as error:
@@ -468,7 +483,7 @@ def _parse_exactly(body: bytes, object_id: str) -> OperationLog:
         fault = syntax_fault(readable, error) or shape_fault(readable, list)
         raise bad_answer(200, body, "JSON was expected (a list of objects)", fault=fault) from error
     others = {position: output for position, output in errors.items() if position not in created}
-    return OperationLog(np.fromiter(created, np.int64), np.array(list(created.values()), dtype=object), others)
+    return OperationLog(np.fromiter(created, np.int64), np.array(list(created.values()), "S"), others)
 
 
 def _entries(text: str) -> Iterator[dict[str, Any]]:

@@ -30,7 +30,7 @@ from toloka_frames._schema.bulk import BULK_CREATIONS, CREATE_USER_BONUSES
 from toloka_frames._uploading.ledger_entry import ChunkTakenError, CreatedRows, LedgerEntry
 from toloka_frames._uploading.ledger_schema import APPLICATION_ID, MIGRATED_VERSIONS, SCHEMA, SCHEMA_VERSION, TABLES_VERSION
 from toloka_frames._uploading.requests import COUNT, HASH, Chunk, spans_of
-from toloka_frames._uploading.results import packed_ids, unpacked_ids
+from toloka_frames._uploading.results import id_texts, packed_ids, unpacked_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from toloka_frames._schema.bulk import BulkCreation
     from toloka_frames._uploading.ledger_entry import ChunkState, Flags
     from toloka_frames._uploading.requests import Hashes, UploadPlan
-    from toloka_frames._uploading.results import UncreatedObject
+    from toloka_frames._uploading.results import IdTexts, UncreatedObject
 
 PAGE_BYTES = 32_768
 MIN_FREE_PAGES = 32  # a megabyte; to return fewer would take a fifth of the time of a small upload
@@ -431,7 +431,7 @@ class Ledger(LedgerFile):
         upload: int,
         chunk: Chunk,
         state: ChunkState,
-        object_ids: Sequence[str | None],
+        object_ids: Sequence[str | None] | IdTexts,
         uncreated: Iterable[UncreatedObject] = (),
     ) -> None:
         """Record what became of a chunk and its objects; the JSON of a chunk that is done is deleted.
@@ -440,21 +440,21 @@ class Ledger(LedgerFile):
             upload: The upload.
             chunk: The chunk.
             state: How it ended.
-            object_ids: The id of each created object, None for the others.
+            object_ids: The id of each created object; None, or empty bytes, for the others.
             uncreated: The outcome of the others.
 
         Raises:
             ChunkTakenError: As in `begin_chunk`.
         """
-        uncreated = list(uncreated)
+        uncreated, texts = list(uncreated), id_texts(object_ids)
         statuses, ended = [status for _, status, *_ in uncreated], _now()
         values = {
             "state": state,
             "ended": ended,
-            "created": len(object_ids) - object_ids.count(None),
+            "created": int(np.count_nonzero(texts != b"")),
             "invalid": statuses.count("INVALID"),
             "failed": statuses.count("FAILED"),
-            "object_ids": packed_ids(object_ids),
+            "object_ids": packed_ids(texts),
         }
         assignments = ", ".join(f"{name} = :{name}" for name in values)
         with self.chunk_change(upload, chunk) as (sqlite, key):

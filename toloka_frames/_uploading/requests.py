@@ -223,12 +223,14 @@ def make_plan(
         content.update(b"\n")
         if upload_id:
             digests.update(zip(request.positions, map(zlib.crc32, request.object_texts), strict=True))
-        requests.append(replace(request, packed=pack(request.packed)))
+        requests.append((replace(request, packed=pack(request.packed)), request.content_hash))
     for name, value in sorted(destination.items()):
         content.update(f"{name} {value}\n".encode())
     content_hash = content.hexdigest()
     key = f"{account}\n{kind.path}\n{upload_id or content_hash!r}"
-    chunks = [replace(request, number=number, key=key) for number, request in enumerate(requests)]
+    chunks = [replace(request, number=number, key=key) for number, (request, _) in enumerate(requests)]
+    for chunk, (_, hash_) in zip(chunks, requests, strict=True):
+        vars(chunk)["content_hash"] = hash_  # the cached property, which would decompress the text again
     id_ = upload_id or str(uuid.uuid5(NAMESPACE, f"{key}\n{content_hash}"))
     count = sum(len(chunk.positions) for chunk in chunks)
     in_order = array("I", [digests[position] for position in range(len(digests))])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -27,8 +26,13 @@ RowStatus: TypeAlias = Literal["CREATED", "INVALID", "FAILED", "UNKNOWN", "NOT_S
 UncreatedObject: TypeAlias = "tuple[int, RowStatus, str | None, str | None, str | None]"
 
 COLUMNS = ("status", "object_id", "error_field", "error_code", "error_message", "operation_id", "chunk")
-HEXADECIMAL, ZERO = re.compile("[0-9a-f]"), b"0"[0]
+ZERO, BASE, FIRST_BEYOND_ASCII = b"0"[0], 16, 128
+# the value of each character as a hexadecimal digit; BASE for those that are none
+DIGIT_VALUES = np.full(256, BASE, np.uint8)
+DIGIT_VALUES[list(b"0123456789abcdef")] = np.arange(BASE)
 CODED_TYPES = {name: pa.large_string() for name in (*COLUMNS, "batch_id") if name != "object_id"} | {"chunk": pa.int64()}
+# ids as UTF-8 text, empty for a row without one
+IdTexts: TypeAlias = "np.ndarray[Any, np.dtype[np.bytes_]]"
 # the rows that a NumPy array is indexed with
 Where: TypeAlias = "slice | np.ndarray[Any, Any]"
 NO_ERROR = dict.fromkeys(("error_field", "error_code", "error_message"))
@@ -105,18 +109,17 @@ class IdColumn:
         self._is_shared = False  # with an array that `to_arrow` has returned
 
     def put(self, where: Where, ids: Any) -> None:
-        """Set some rows to one id, or to a list with an id for each; None for rows without one."""
-        listed = [ids] if isinstance(ids, str | None) else ids
-        texts = np.array([(id_ or "").encode("utf-8", "replace") for id_ in listed], "S")
+        """Set some rows to one id, or each to its own; None, or empty bytes, for rows without one."""
+        texts = id_texts([ids] if isinstance(ids, str | None) else ids)
         with self._lock:
             if self._is_shared or texts.dtype.itemsize > self._texts.dtype.itemsize:
                 self._texts = self._texts.astype(max(texts.dtype, self._texts.dtype, key=lambda dtype: dtype.itemsize))
                 self._is_shared = False
             self._texts[where] = texts
 
-    def get(self, where: Where) -> list[str | None]:
+    def get(self, where: Where) -> IdTexts:
         """Return the ids of some rows."""
-        return [text.decode() or None for text in self._texts[where].tolist()]
+        return self._texts[where]
 
     def to_arrow(self) -> pa.Array:
         """Return the ids; without a copy of them if all are equally long, as Toloka's are."""
@@ -172,7 +175,7 @@ class Results:
         """
         where = _index_array(positions)
         created = np.isin(log.positions, where)
-        self.put(log.positions[created], status="CREATED", object_id=log.ids[created].tolist(), **NO_ERROR)
+        self.put(log.positions[created], status="CREATED", object_id=log.ids[created], **NO_ERROR)
         rejected = set(where[~self._status.equals("CREATED", where)].tolist()) if log.errors else ()
         for position, output in log.errors.items():
             if position in rejected:
@@ -184,7 +187,7 @@ class Results:
             self.put(unmentioned, error_message="The operation's log does not mention this row.")
         return len(unmentioned)
 
-    def for_ledger(self, positions: Sequence[int]) -> tuple[list[str | None], list[UncreatedObject]]:
+    def for_ledger(self, positions: Sequence[int]) -> tuple[IdTexts, list[UncreatedObject]]:
         """Return what the ledger records of objects: the ids of the created ones, and the outcome of the others."""
         where = _index_array(positions)
         others = where[~self._status.equals("CREATED", where)]
@@ -264,39 +267,35 @@ def first_field_error(payload: Any) -> dict[str, str | None]:
     return first_error({name: error for name, error in payload.items() if isinstance(error, dict)})
 
 
-def packed_ids(ids: Sequence[str | None]) -> bytes | str:
+def id_texts(ids: Sequence[str | None] | IdTexts) -> IdTexts:
+    """Return ids as bytes."""
+    if isinstance(ids, np.ndarray):
+        return ids
+    return np.array([(id_ or "").encode("utf-8", "replace") for id_ in ids], "S")
+
+
+def packed_ids(ids: Sequence[str | None] | IdTexts) -> bytes | str:
     """Return ids in the form that the ledger stores: if all have the same length and differ only in hexadecimal digits, these.
 
     Toloka's ids are UUIDs or texts such as 000016c290--64382dfc97aa9547ff8a2299, whose digits take half the bytes.
     """
-    created = [id_ for id_ in ids if id_ is not None]
-    pattern = HEXADECIMAL.sub("0", created[0]) if created else ""
-    packed = _packed_digits(created, pattern) if pattern else None
-    if packed is None:
-        return dumps(ids).decode()
-    missing = [position for position, id_ in enumerate(ids) if id_ is None] if len(created) < len(ids) else []
-    return dumps([pattern, len(created), missing]) + b"\n" + packed
+    texts = id_texts(ids)
+    is_missing = texts == b""
+    characters = np.ascontiguousarray(texts[~is_missing]).view(np.uint8).reshape(-1, texts.dtype.itemsize)
+    values = DIGIT_VALUES[characters]
+    is_digit = (values < BASE).any(axis=0)
+    if not len(characters) or (values[:, is_digit] >= BASE).any() or not _are_equal_ascii(characters[:, ~is_digit]):
+        return dumps([text.decode() or None for text in texts.tolist()]).decode()
+    pattern = np.where(is_digit, ZERO, characters[0]).tobytes().decode("latin-1")
+    digits = values[:, is_digit].ravel()
+    digits = np.append(digits, np.zeros(len(digits) % 2, np.uint8))
+    header = dumps([pattern, len(characters), np.flatnonzero(is_missing).tolist()])
+    return header + b"\n" + (digits[::2] << 4 | digits[1::2]).tobytes()
 
 
-def _packed_digits(ids: Sequence[str], pattern: str) -> bytes | None:
-    """Return the digits of ids, two in a byte; None if an id differs from the pattern, in which each digit is 0."""
-    text = digits = "".join(ids)
-    if not text.isascii() or set(map(len, ids)) != {len(pattern)}:
-        return None
-    for separator in set(pattern) - {"0"}:
-        digits = digits.replace(separator, "")
-    if len(digits) != len(ids) * pattern.count("0"):
-        return None
-    columns = [column for column, character in enumerate(pattern) if character != "0"]
-    characters = np.frombuffer(text.encode(), np.uint8).reshape(-1, len(pattern))
-    if (characters[:, columns] != np.frombuffer(pattern.encode(), np.uint8)[columns]).any():
-        return None
-    try:
-        packed = bytes.fromhex(digits + "0" * (len(digits) % 2))
-    except ValueError:
-        return None
-    # fromhex also takes capital letters and spaces
-    return packed if packed.hex().startswith(digits) else None
+def _are_equal_ascii(rows: np.ndarray[Any, np.dtype[np.uint8]]) -> bool:
+    """Return whether all rows have the same characters of ASCII, and are equally long: NumPy fills shorter ones with zeros."""
+    return bool(((rows == rows[0]) & (rows > 0) & (rows < FIRST_BEYOND_ASCII)).all())
 
 
 def unpacked_ids(packed: bytes | str) -> list[str | None]:

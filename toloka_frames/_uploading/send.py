@@ -12,8 +12,6 @@ import json
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from toloka_frames._errors import (
     ApiError,
     BadAnswer,
@@ -366,7 +364,7 @@ def _check_log(log: OperationLog, sample: Mapping[int, Mapping[str, Any]], opera
         OutcomeUnknown: If they are not.
     """
     wrong = [position for position, sent in log.inputs.items() if _differ(_identity(sample[position]), _identity(sent))]
-    if not wrong and len(set(log.ids.tolist())) == len(log.ids) == len(np.unique(log.positions)):
+    if not wrong and len(set(log.ids.tolist())) == len(log.ids) == len(set(log.positions.tolist())):
         return
     why = f"repeats another row {wrong[0]} than was sent" if wrong else "names a row or an object twice"
     raise OutcomeUnknown(
