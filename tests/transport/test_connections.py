@@ -24,6 +24,7 @@ from support.scripted_server import Scripted, reply
 
 import toloka_frames as tf
 from toloka_frames._transport.connections import normal_url
+from toloka_frames._transport.http import LargeReads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -58,6 +59,16 @@ def client_of(scripted: Scripted) -> Iterator[Callable[..., Client]]:
 def echo(head: str) -> bytes:
     """Return a pool with the requested id."""
     return reply({"id": head.split(" ")[1].rpartition("/")[2]})
+
+
+# -- reads
+
+
+def test_a_body_is_read_in_chunks_of_more_than_64_kib(client_of: Callable[..., Client], scripted: Scripted) -> None:
+    """httpx has no argument for it, so another version of httpx could make the reads small again."""
+    scripted.answers = [echo]
+    response = tf.run(client_of().service.send("GET", "/v1/pools/1", repeatable=True))
+    assert isinstance(response.extensions["network_stream"], LargeReads)
 
 
 # -- after a fork

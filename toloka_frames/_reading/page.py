@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toloka_frames._reading.page_faults import not_a_page
-from toloka_frames._schema.columns import FLOAT, TIMESTAMP, Column, Layout, PathStep, ValuePath, in_datetime_range
+from toloka_frames._schema.columns import FLOAT, TIMESTAMP, Column, Layout, PathStep, ValuePath, in_datetime_range, raw_values
 from toloka_frames._schema.json_rows import batch_of, batch_without_extra, parse_json
 from toloka_frames._schema.row import Row
 from toloka_frames._transport.http import decode_arrow
@@ -223,7 +223,8 @@ def _is_exact(array: pa.Array) -> bool:
     if pa.types.is_list(array.type):
         return _is_exact(array.flatten())
     if array.type == FLOAT:
-        return bool((pc.max(pc.abs(array)).as_py() or 0.0) < MAX_EXACT_FLOAT)
+        numbers = raw_values(array, FLOAT)
+        return bool(numbers.min(initial=0) > -MAX_EXACT_FLOAT and numbers.max(initial=0) < MAX_EXACT_FLOAT)
     return array.type != TIMESTAMP or in_datetime_range(array)
 
 

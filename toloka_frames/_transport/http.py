@@ -74,6 +74,8 @@ MAX_ENCODINGS = 5
 MAX_LENGTH_DIGITS = 20
 DAY_SECONDS = 86_400
 NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
+# What asyncio takes from a socket at once; httpcore asks for a quarter of it, and each chunk passes through many layers.
+READ_BYTES = 256 * 1024
 # these describe a body as it was sent
 BODY_HEADERS = (b"content-encoding", b"content-length", b"transfer-encoding")
 
@@ -447,6 +449,8 @@ class Connections:
         client, self.sources = self._open()
         process = os.getpid()
         client.event_hooks = {"response": [_set_location_aside]}
+        if self._options().get("transport") is None:
+            _enlarge_reads(client)
         # a client that nobody closed closes its connections when it is collected; not at the end of Python, when nothing waits
         weakref.finalize(self, _close, client, process).atexit = False
         return client, process
@@ -597,6 +601,41 @@ async def _set_location_aside(response: httpx.Response) -> None:
     """Move the Location to the extensions: httpx raises if it is not a URL, and else prepares a request with the token."""
     if "Location" in response.headers:
         response.extensions["location"] = response.headers.pop("Location")
+
+
+def _enlarge_reads(client: httpx.AsyncClient) -> None:
+    """Let connections of a client read more at once; nothing happens where its transports have no pool of httpcore."""
+    # httpx has no argument for httpcore's network backend
+    for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001 -- see above
+        pool: Any = getattr(transport, "_pool", None)
+        if (backend := getattr(pool, "_network_backend", None)) is not None:
+            pool._network_backend = _Backend(backend)  # noqa: SLF001 -- see above
+
+
+class _Wrapper:
+    """An object of httpcore, of which some methods are replaced."""
+
+    def __init__(self, wrapped: Any) -> None:
+        self._wrapped = wrapped
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._wrapped, name)
+
+
+class _Backend(_Wrapper):
+    async def connect_tcp(self, *args: Any, **kwargs: Any) -> LargeReads:
+        return LargeReads(await self._wrapped.connect_tcp(*args, **kwargs))
+
+
+class LargeReads(_Wrapper):
+    """A connection that reads up to READ_BYTES where httpcore asks for less."""
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 -- of httpcore's interface
+        received: bytes = await self._wrapped.read(max(max_bytes, READ_BYTES), timeout)
+        return received
+
+    async def start_tls(self, *args: Any, **kwargs: Any) -> LargeReads:
+        return LargeReads(await self._wrapped.start_tls(*args, **kwargs))
 
 
 class _FileError(Exception):
