@@ -177,11 +177,11 @@ def test_a_wrong_pool_is_refused_with_a_message_that_says_what_is_needed(mistake
         make()
 
 
-@pytest.mark.parametrize("reward", [0, 0.005, np.float64(0.02), Decimal("0.02"), 5])
+@pytest.mark.parametrize("reward", [0, 0.005, np.float64(0.02), np.float32(0.05), np.float16(0.1), Decimal("0.02"), 5])
 def test_rewards_are_numbers_of_any_type(reward: Any, toloka: LocalToloka) -> None:
     client = toloka.client()
     project = client.create_project(tf.project_form(**CATS))
-    assert client.create_pool(tf.pool_form(project, reward=reward)).reward_per_assignment == float(reward)
+    assert client.create_pool(tf.pool_form(project, reward=reward)).reward_per_assignment == float(str(reward))
 
 
 # -- Filters

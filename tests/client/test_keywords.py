@@ -134,6 +134,7 @@ class Answer(Enum):
     YES = "YES"
 
 
+SHORT_FLOATS = [0.05, 1e-7, 2**24, 2**100]
 VALUES: dict[str, tuple[Any, Any]] = {
     "an object in a list": ([KitObject(name="result")], [{"name": "result"}]),
     "an object in an object": (KitObject(inner=KitObject(a=1)), {"inner": {"a": 1}}),
@@ -146,6 +147,11 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "a Timestamp": (pd.Timestamp("2026-01-31 03:00", tz="Europe/Moscow"), "2026-01-31T00:00:00"),
     "numbers of NumPy": ([np.int64(3), np.float32(0.5), np.bool_(True)], [3, 0.5, True]),
     "an array": (np.array([1, 2]), [1, 2]),
+    "floats of 32 bits": ([np.float32("0.05"), np.float32("1e-7"), np.float32(2**24), np.float32(2**100)], SHORT_FLOATS),
+    "floats of 16 bits": ([np.float16("0.05"), np.float16(2048)], [0.05, 2048]),
+    "long floats": ([np.longdouble("0.05"), np.longdouble(2**60)], [0.05, 2**60]),
+    "an array of floats of 32 bits": (np.array([[0.05, 0.1]], dtype="float32"), [[0.05, 0.1]]),
+    "an array without dimensions": (np.array(0.05, dtype="float16"), 0.05),
     "a tuple": ((1, 2), [1, 2]),
 }
 
@@ -164,7 +170,11 @@ def test_objects_are_taken_in_lists(scripted: Scripted) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [Decimal("0.1234567890123456789"), Decimal("NaN"), float("nan"), {1, 2}, b"", pd.NaT, KitObject]
+    "value",
+    [
+        *(Decimal("0.1234567890123456789"), Decimal("NaN"), float("nan"), {1, 2}, b"", pd.NaT, KitObject),
+        *(np.float32("nan"), np.float16("inf"), np.longdouble("1e400"), np.longdouble("nan"), np.array(1j), np.clongdouble(1j)),
+    ],
 )
 def test_what_json_cannot_express_is_rejected(scripted: Scripted, value: Any) -> None:
     with pytest.raises(tf.InputError, match="JSON"):

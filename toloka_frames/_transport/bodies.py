@@ -65,9 +65,21 @@ def _json_value(value: Any) -> Any:
     for kind, convert in CONVERSIONS.items():
         if isinstance(value, kind) and not isinstance(value, type):
             return convert(value)
-    if type(value).__module__ == "numpy":
-        return value.tolist()
+    # NumPy's longest complex numbers stay as they are
+    if type(value).__module__ == "numpy" and type(plain := _from_numpy(value)) is not type(value):
+        return plain
     raise TypeError(f"{type(value).__name__} is not a type of JSON")
+
+
+def _from_numpy(value: Any) -> Any:
+    """Return a NumPy scalar or array as Python values; a float of any precision has the digits that it is shown with."""
+    if value.dtype.kind != "f" or value.dtype == float:
+        return value.tolist()
+    if value.ndim:
+        return list(value)
+    number = float(value)
+    # 0.05, and not 0.05000000074505806; a whole number keeps all of its digits
+    return number if number.is_integer() else float(str(value))
 
 
 def _number(value: Decimal) -> int | float:
