@@ -21,6 +21,7 @@ from toloka_frames._uploading.requests import (
     PoolObjects,
     byte_lengths,
     concatenate,
+    joined_runs,
     json_objects,
     lines,
     make_plan,
@@ -114,11 +115,13 @@ def test_blocks_of_a_pool_are_cut_as_the_whole_pool(rows: list[tuple[int, str]],
     for pool, part in pools.items():
         cuts = sorted(data.draw(st.sets(st.integers(1, len(part)))) | {0, len(part)})
         blocks += [group(pool, part[start:stop]) for start, stop in itertools.pairwise(cuts)]
-    kind = replace(CREATE_TASKS, max_objects=max_objects)
+    kind = CREATE_TASKS._replace(max_objects=max_objects)
     whole = make_plan(kind, "me", [group(pool, part) for pool, part in pools.items()], range(len(rows)), "mine")
     cut = make_plan(kind, "me", blocks, range(len(rows)), "mine")
     assert cut == replace(whole, chunks=cut.chunks)
     assert list(cut.chunks) == list(whole.chunks)
+    # the hash that a plan has kept is that of the text
+    assert [chunk.operation_id for chunk in cut.chunks] == [replace(chunk).operation_id for chunk in cut.chunks]
     assert b"\n".join(chunk.text for chunk in cut.chunks) == b"\n".join(b"%d" % row for part in pools.values() for row in part)
 
 
@@ -191,3 +194,9 @@ def test_row_texts_are_concatenated_and_sliced() -> None:
     assert lines(rows, [slice(0, 1), slice(1, 3)]) == [b"<3:a>", "<4:ж>\n<5:>".encode()]
     assert lines([text_array([b"a", b"b", b"c"]).slice(1)], [slice(0, 2)]) == [b"b\nc"]
     assert concatenate(["[", number_array([7, 5]), "]"]).to_pylist() == ["[7]", "[5]"]
+
+
+def test_runs_of_rows_are_joined() -> None:
+    rows = text_array([b"a", "ж".encode(), b"", b"d"]).slice(1)
+    runs = joined_runs(["<", number_array([7, 5])], rows, ",", [text_array([b"]", b"}"]), ">"], np.array([2, 1]))
+    assert runs.to_pylist() == ["<7ж,]>", "<5d}>"]

@@ -415,6 +415,27 @@ def concatenate(texts: RowTexts) -> pa.Array:
     return pc.binary_join_element_wise(*scalars)
 
 
+def joined_runs(start: RowTexts, texts: pa.Array, between: str, end: RowTexts, counts: np.ndarray[Any, Any]) -> pa.Array:
+    """Return the texts of each run of consecutive rows as one text.
+
+    Args:
+        start: What comes before a run, for each run.
+        texts: The text of each row.
+        between: What comes between the texts of a run.
+        end: What comes after a run, for each run.
+        counts: The number of rows in each run, above 0.
+    """
+    run_of_row, ends = np.arange(len(counts)).repeat(counts), counts.cumsum()
+    is_first, is_last = np.zeros(len(texts), bool), np.zeros(len(texts), bool)
+    is_first[ends - counts] = is_last[ends - 1] = True
+    before = pc.if_else(is_first, concatenate(start).take(run_of_row), "")
+    after = pc.if_else(is_last, concatenate(end).take(run_of_row), between)
+    # the characters of the rows lie one after another: without the offsets between them, those of a run are one text
+    rows = concatenate([before, texts, after])
+    offsets, _ = _buffer(rows)
+    return pa.LargeStringArray.from_buffers(len(counts), pa.py_buffer(offsets[np.append(0, ends)]), rows.buffers()[2])
+
+
 def byte_lengths(texts: RowTexts) -> list[int]:
     """Return the number of bytes in the text of each row."""
     arrays = [pc.binary_length(part).to_numpy() for part in texts if not isinstance(part, str)]

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from toloka_frames._schema.pandas_values import DEFAULT_DTYPES
 from toloka_frames._transport.responses import to_text
-from toloka_frames._uploading.requests import dumps
+from toloka_frames._uploading.requests import BLOCK_ROWS, dumps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +113,9 @@ class IdColumn:
         texts = id_texts([ids] if isinstance(ids, str | None) else ids)
         with self._lock:
             if self._is_shared or texts.dtype.itemsize > self._texts.dtype.itemsize:
-                self._texts = self._texts.astype(max(texts.dtype, self._texts.dtype, key=lambda dtype: dtype.itemsize))
+                self._texts, before = np.zeros(len(self._texts), f"S{max(texts.itemsize, self._texts.itemsize)}"), self._texts
+                for start in range(0, len(before), BLOCK_ROWS):  # no other thread runs while NumPy copies ids
+                    self._texts[start : start + BLOCK_ROWS] = before[start : start + BLOCK_ROWS]
                 self._is_shared = False
             self._texts[where] = texts
 

@@ -17,16 +17,18 @@ from toloka_frames._uploading import task_members
 from toloka_frames._uploading.cells import ColumnReader, check_fields, column_roles, convert_rows
 from toloka_frames._uploading.ledger import place_of
 from toloka_frames._uploading.requests import (
+    COUNT,
     FRAME_BLOCK_ROWS,
     HASH,
     MAX_INPUT_BYTES,
     PoolObjects,
+    concatenate,
     content_hashes,
     dumps,
+    joined_runs,
     make_plan,
     number_array,
     text_array,
-    text_list,
 )
 from toloka_frames._uploading.task_members import MAX_OVERLAP, OVERLAP_HINT, is_overlap
 from toloka_frames._uploading.upload import CONCURRENCY, FrameRows, FrameUpload, check_flags, upload_verb
@@ -466,32 +468,28 @@ def _task_hashes(pool_id: str, converted: ConvertedRows) -> Hashes:
 def _suites_of_pool(
     pool_id: str, suite_of_row: Sequence[int], converted: ConvertedRows, members: Mapping[int, bytes]
 ) -> PoolObjects:
-    tasks: dict[int, list[bytes]] = {}
-    sizes: dict[int, int] = {}
-    for suite, values, size in zip(suite_of_row, text_list(converted.texts), converted.input_bytes, strict=True):
-        tasks.setdefault(suite, []).append(b'{"input_values":' + values)
-        sizes[suite] = sizes.get(suite, 0) + size
-    if large := [suite for suite, size in sizes.items() if size > MAX_INPUT_BYTES]:
+    numbers, counts = np.unique(suite_of_row, return_counts=True)
+    suites = numbers.tolist()
+    order, ends = np.argsort(suite_of_row, kind="stable"), counts.cumsum()
+    sizes = np.add.reduceat(np.asarray(converted.input_bytes)[order], ends - counts)
+    if len(large := counts[sizes > MAX_INPUT_BYTES]):
         error = InputError(
-            f"A suite of {len(tasks[large[0]]):,} rows has more than {MAX_INPUT_BYTES:,} bytes of input values, the limit of "
-            "one request.",
+            f"A suite of {large[0]:,} rows has more than {MAX_INPUT_BYTES:,} bytes of input values, the limit of one request.",
             hint="Put fewer rows into a suite.",
         )
         reject(error)
-    pool = dumps(pool_id)
-    objects = [
-        b'{"__item_idx":"%d","pool_id":%b,"tasks":[%b]%b' % (suite, pool, b",".join(texts), members[suite])
-        for suite, texts in tasks.items()
-    ]
-    counts = [len(texts) for texts in tasks.values()]
-    hashes = _suite_hashes(pool_id, suite_of_row, list(tasks), converted)
-    return PoolObjects(pool_id, list(tasks), [text_array(objects)], list(sizes.values()), hashes, counts)
+    pool = dumps(pool_id).decode()
+    starts = ['{"__item_idx":"', number_array(suites), f'","pool_id":{pool},"tasks":[']
+    tasks = concatenate(['{"input_values":', *converted.texts]).take(order)
+    texts = joined_runs(starts, tasks, ",", ["]", text_array([members[suite] for suite in suites])], counts)
+    hashes = _suite_hashes(pool_id, order, converted)
+    return PoolObjects(pool_id, suites, [texts], sizes.tolist(), hashes, counts.astype(COUNT))
 
 
-def _suite_hashes(pool_id: str, suite_of_row: Sequence[int], suites: Sequence[int], converted: ConvertedRows) -> Hashes:
+def _suite_hashes(pool_id: str, order: np.ndarray[Any, Any], converted: ConvertedRows) -> Hashes:
     """Return a hash of each row in the order of the suites; 0 for control tasks, which are shown again and again."""
     hashes = _task_hashes(pool_id, converted)
     if converted.known_solutions is not None:
         hashes = np.where(np.array([bool(known) for known in converted.known_solutions]), 0, hashes)
-    place = {suite: place for place, suite in enumerate(suites)}
-    return hashes[np.argsort([place[suite] for suite in suite_of_row], kind="stable")]
+    ordered: Hashes = hashes[order]
+    return ordered
