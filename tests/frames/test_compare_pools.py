@@ -104,6 +104,23 @@ def test_agreement_is_that_of_crowd_kit(crowd_kit: Any) -> None:  # noqa: ARG001
         assert row(frame)["agreement"] == pytest.approx(alpha_krippendorff(labels))
 
 
+SUMMARIES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "compare": lambda frame: tf.compare([frame]),
+    "quality": tf.quality,
+    "over_time": lambda frame: tf.over_time(frame, "1h"),
+    "cost": lambda frame: tf.cost(frame, by="worker"),
+    "progress_by_status": tf.progress_by_status,
+}
+
+
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_a_row_that_is_there_twice_counts_once(name: str) -> None:
+    frame = answers(1)
+    frame["ASSIGNMENT:accepted"] = frame["ASSIGNMENT:rejected"] = frame["ASSIGNMENT:submitted"]
+    for twice in (pd.concat([frame, frame.tail(50)]), frame.loc[frame.index.repeat(2)]):
+        pd.testing.assert_frame_equal(SUMMARIES[name](twice), SUMMARIES[name](frame))
+
+
 ALPHAS = {
     "workers always agree": (["aa", "bb", "aaa"], 1),
     "workers never agree": (["ab", "ab"], -0.5),

@@ -415,6 +415,9 @@ FORMS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "another zone": lambda frame: frame.assign(
         **{name: frame[name].dt.tz_convert("Asia/Tokyo") for name in frame if frame[name].dtype.kind == "M"}
     ),
+    "all rows twice": lambda frame: pd.concat([frame, frame]),
+    "the last rows of one pull in the next one": lambda frame: pd.concat([frame, frame.tail(100)], ignore_index=True),
+    "each row after itself": lambda frame: frame.loc[frame.index.repeat(2)],
     "assignments in another order": lambda frame: pd.concat(
         [rows for _, rows in sorted(frame.groupby("ASSIGNMENT:assignment_id"), key=lambda group: str(group[0])[::-1])]
     ),

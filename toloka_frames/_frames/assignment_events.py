@@ -14,6 +14,7 @@ from toloka_frames._frames.columns import (
     ASSIGNMENT_STATUS,
     TASK_ID,
     WORKER_ID,
+    answers_once,
     check_columns,
     columns_with_prefix,
     names_with_prefix,
@@ -152,6 +153,7 @@ def labels_of(answers: pd.DataFrame) -> list[tuple[str, str, str]]:
     """
     outputs = sorted(columns_with_prefix(answers, "OUTPUT:"))
     check_columns(answers, [ASSIGNMENT_ID, TASK_ID, *outputs])
+    answers = answers_once(answers)
     is_control = have_values(answers, names_with_prefix(answers, "GOLDEN:"))
     rows = answers[have_values(answers, outputs) & ~is_control].dropna(subset=[ASSIGNMENT_ID, TASK_ID])
     fields = [map(label, task_values(rows[name])) for name in outputs]

@@ -42,6 +42,18 @@ def check_columns(frame: pd.DataFrame, names: Sequence[str], hint: str = "") -> 
             raise InputError(f"There is no column {name!r}{similar}.", column=name, hint=hint)
 
 
+def answers_once(answers: pd.DataFrame) -> pd.DataFrame:
+    """Return answers without repeated rows: the first row of each task of an assignment, if the frame has both ids.
+
+    Frames that are put together from several pulls can have a row twice.
+    """
+    keys = [ASSIGNMENT_ID, TASK_ID]
+    if not set(keys) <= set(answers.columns):
+        return answers
+    is_repeated = answers[keys].duplicated() & answers[keys].notna().all(axis=1)
+    return answers[~is_repeated.to_numpy(bool)]
+
+
 def names_with_prefix(frame: pd.DataFrame, prefix: str) -> list[str]:
     """Return the columns whose names begin with a prefix, for example `OUTPUT:`; there may be none."""
     return [name for name in frame.columns if str(name).startswith(prefix)]

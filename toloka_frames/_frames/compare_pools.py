@@ -12,7 +12,14 @@ import pandas as pd
 
 from toloka_frames._errors import InputError
 from toloka_frames._frames.assignment_events import add_control_answers, check_answers, labels_of, read_assignments
-from toloka_frames._frames.columns import ASSIGNMENT_ID, ASSIGNMENT_STATUS, TASK_ID, check_columns, names_with_prefix
+from toloka_frames._frames.columns import (
+    ASSIGNMENT_ID,
+    ASSIGNMENT_STATUS,
+    TASK_ID,
+    answers_once,
+    check_columns,
+    names_with_prefix,
+)
 from toloka_frames._frames.dollars import decimals, dollars
 from toloka_frames._frames.intervals import agreement_of, median_of, share_of
 from toloka_frames._frames.summaries import ACCEPTED_STATUSES, POOL_ID, REWARD
@@ -119,7 +126,7 @@ def _row(answers: pd.DataFrame, bans: pd.DataFrame | None) -> dict[str, Any]:
     assignments = [one for one in read_assignments(answers) if "submitted" in one.times]
     if names_with_prefix(answers, "GOLDEN:"):
         add_control_answers(answers, assignments)
-    rows = answers[as_text(answers[ASSIGNMENT_ID]).isin([one.id for one in assignments])]
+    rows = answers_once(answers[as_text(answers[ASSIGNMENT_ID]).isin([one.id for one in assignments])])
     workers = {one.worker for one in assignments}
     return {
         "assignments": len(assignments),

@@ -86,6 +86,8 @@ def replay_rules(answers: pd.DataFrame, rules: Mapping[str, Any] | Sequence[Mapp
     statistics. All others stay as they are. That other workers would have got these pages, and that a filter of the pool
     requires a skill, is not replayed.
 
+    A task of an assignment counts once, also where the frame has it twice.
+
     The statistics of a worker are of one pool, or with `history_size` of the latest answers in all pools of the frame. They
     begin anew when a ban has ended. MAJORITY_VOTE counts a task as soon as it has all its answers; right are those that
     `answer_threshold` workers have given. A rule that sets a skill gives a row when the value changes. A ban gives a row unless

@@ -14,6 +14,7 @@ from toloka_frames._frames.columns import (
     ITEMS_COUNT,
     ITEMS_PROCESSED,
     WORKER_ID,
+    answers_once,
     check_columns,
     columns_with_prefix,
 )
@@ -42,6 +43,7 @@ def quality(answers: pd.DataFrame) -> pd.DataFrame:
     such value equals the value in the `OUTPUT:` column of the same field. Values are compared, not their spelling: numbers and
     booleans equal their text, and JSON objects are equal whatever the order of their keys; but two texts such as "007" and "7"
     differ. Rejected answers count too. If a task has several known solutions, the frame holds only the first.
+    A task of an assignment counts once, also where the frame has it twice (`ASSIGNMENT:task_id`, `ASSIGNMENT:assignment_id`).
 
     Args:
         answers: Columns `ASSIGNMENT:worker_id` (text), and `GOLDEN:` and `OUTPUT:` (any) of the same fields, as
@@ -176,6 +178,7 @@ def control_answers(answers: pd.DataFrame) -> pd.DataFrame:
     fields = [name.removeprefix("GOLDEN:") for name in columns_with_prefix(answers, "GOLDEN:")]
     golden, outputs = ([f"{prefix}:{field}" for field in fields] for prefix in ("GOLDEN", "OUTPUT"))
     check_columns(answers, [WORKER_ID, *golden, *outputs])
+    answers = answers_once(answers)
     is_answered = have_values(answers, columns_with_prefix(answers, "OUTPUT:"))
     control = answers[is_answered & have_values(answers, golden)].reset_index(drop=True)
     by_field = [matches(control[f"GOLDEN:{field}"], control[f"OUTPUT:{field}"]) for field in fields]
