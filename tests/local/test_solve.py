@@ -122,6 +122,54 @@ def test_files_become_attachments(
         assert {each["created"] for each in attachments} == {row["submitted"]}
 
 
+def test_a_file_can_be_an_attachment_that_exists(toloka: LocalToloka, api: RawClient) -> None:
+    first = open_pool(api, {"photo": {"type": "file"}}, 1)
+    toloka.answer(first, solve=lambda _task, _worker: {"photo": PNG})
+    attachment_id = get_assignments(api, first)[0]["solutions"][0]["output_values"]["photo"]
+    second = open_pool(api, {"photo": {"type": "file", "required": False}}, 1)
+    answers = iter([attachment_id, None, attachment_id])
+    toloka.answer(second, workers=3, solve=lambda _task, _worker: {"photo": next(answers)})
+    given = [row["solutions"][0]["output_values"].get("photo") for row in get_assignments(api, second)]
+    assert sorted(given, key=str) == sorted([attachment_id, attachment_id, None], key=str)
+
+
+NO_FILES: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
+    "the path of a missing file": (lambda folder: folder / "cat.jpg", FileNotFoundError, r"cat\.jpg"),
+    "the path of a folder": (lambda folder: folder, OSError, "test_what_is_no_file"),
+    "the path of a missing file, as text": (
+        lambda _folder: "photos/cat.jpg",
+        ValueError,
+        r"'photos/cat\.jpg' for the file field 'photo', and no attachment .* id of an attachment, or a file as a pathlib\.Path",
+    ),
+    "the path of a file, as text": (
+        lambda folder: str(folder / "dog.jpg"),
+        ValueError,
+        r"dog\.jpg' for .* pathlib",
+    ),
+    "an unknown id": (lambda _folder: "00000000-0000-0000-0000-000000000000", ValueError, "no attachment has this id"),
+    "empty text": (lambda _folder: "", ValueError, "solve returned ''"),
+}
+
+
+@pytest.mark.parametrize("kind", ["file", "array_file"])
+@pytest.mark.parametrize(("value", "error", "message"), NO_FILES.values(), ids=NO_FILES)
+def test_what_is_no_file_is_refused(
+    toloka: LocalToloka,
+    api: RawClient,
+    tmp_path: Path,
+    value: Callable[[Path], Any],
+    error: type[Exception],
+    message: str,
+    kind: str,
+) -> None:
+    (tmp_path / "dog.jpg").write_bytes(b"a dog")
+    pool_id = open_pool(api, {"photo": {"type": kind}})
+    photo = value(tmp_path) if kind == "file" else [PNG, value(tmp_path)]
+    with pytest.raises(error, match=message):
+        toloka.answer(pool_id, solve=lambda _task, _worker: {"photo": photo})
+    assert get_assignments(api, pool_id) == []
+
+
 @pytest.mark.parametrize("kind", ["file", "array_file"])
 def test_without_solve_every_file_is_a_small_picture(toloka: LocalToloka, api: RawClient, kind: str) -> None:
     pool_id = open_pool(api, {"photo": {"type": kind}})

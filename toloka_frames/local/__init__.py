@@ -322,8 +322,8 @@ class LocalToloka:
             live: Whether the work happens from now on, over real seconds.
             speed: Of live work, how many times as fast as people the workers are.
             solve: Called with the row of a task and the worker (`id`, `accuracy`, `pace`), returns the output values as a dict.
-                A value of a field of type `file` is bytes or a `pathlib.Path`, of `array_file` a list of them; it becomes an
-                attachment. By default, workers attach a small picture.
+                A value of a field of type `file` is bytes or a `pathlib.Path`, which becomes an attachment, or the id of an
+                attachment that exists; of `array_file` a list of them. By default, workers attach a small picture.
 
         It warns once of each pool that uses what is not simulated (a list is on the page "Simulated Tolokers" of the docs), and
         if bans, the pool's filter or its training requirement admit no worker.
@@ -334,6 +334,7 @@ class LocalToloka:
         Raises:
             ValueError: If the pool does not exist or, without `live`, is not open, an argument is out of its range, or `solve`
                 returns values that the project does not allow. Then nothing is created, as after any error of `solve`.
+            OSError: If a file that `solve` returns cannot be read; it names the path.
 
         Example:
             >>> results = df.pipe(tf.create_tasks, client, pool.id, overlap=2, open_pool=True)

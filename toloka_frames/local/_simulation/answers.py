@@ -107,7 +107,18 @@ class Answers:
         if errors:
             wrong = "; ".join(f"{path}: {error['code']}" for path, error in errors.items())
             raise ValueError(f"solve returned {answered!r}, which the project does not allow: {wrong}")
+        for name in self._files & values.keys():
+            self._check_attachments(name, values[name])
         return values
+
+    def _check_attachments(self, name: str, value: Any) -> None:
+        """Raise if a text in a file field is not the id of an attachment."""
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and self._store.find("attachments", text) is None:
+                raise ValueError(
+                    f"solve returned {text!r} for the file field {name!r}, and no attachment has this id. "
+                    "Return the id of an attachment, or a file as a pathlib.Path or bytes."
+                )
 
 
 def _file(value: Any, name: str) -> Any:
