@@ -12,7 +12,7 @@ import sysconfig
 from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pandas as pd
 import pytest
@@ -57,9 +57,11 @@ def run_command(*arguments: str, folder: Path, name: str = "") -> subprocess.Com
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str, tf.AsyncTolokaClient]]:
-    """Start `serve`; yield the process, its first line of output, and a client made from its second line."""
-    with child_process([COMMAND, "serve", *arguments], cwd=folder) as process:
+def serving(
+    folder: Path, *arguments: str, log: IO[str] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str, tf.AsyncTolokaClient]]:
+    """Start `serve`, its errors into `log`; yield the process, its first line, and a client made from its second line."""
+    with child_process([COMMAND, "serve", *arguments], cwd=folder, stderr=log) as process:
         assert process.stdout is not None
         first_line, client_line = process.stdout.readline(), process.stdout.readline()
         match = re.fullmatch(r"tf\.TolokaClient\('(.+)', url='(.+)'\)\n", client_line)
@@ -205,8 +207,9 @@ def test_serve_responds_over_http_and_stops_on_ctrl_c(tmp_path: Path) -> None:
 
 @on_posix
 def test_serve_lets_tolokers_answer_every_open_pool(tmp_path: Path) -> None:
-    with serving(tmp_path, "--port", "0", "--answer", "--speed", "1000") as (process, _, client):
-        project = tf.run(client.create_project(PROJECT))
+    log = (tmp_path / "log").open("w")
+    with log, serving(tmp_path, "--port", "0", "--answer", "--speed", "1000", log=log) as (process, _, client):
+        project = tf.run(client.create_project({**PROJECT, "assignments_automerge_enabled": True}))
         pool = tf.run(client.create_pool(tf.pool_form(project["id"], reward=0.02, overlap=3, real=5)))
         frame = pd.DataFrame({"image": [f"https://example.com/{number}.jpg" for number in range(10)]})
         frame.pipe(tf.create_tasks, client, pool["id"], allow_defaults=True, open_pool=True, progress=False)
@@ -216,6 +219,8 @@ def test_serve_lets_tolokers_answer_every_open_pool(tmp_path: Path) -> None:
         )
         assert len(client.get_assignments(pool["id"], status="ACCEPTED").to_dataframe()) == 30
         assert interrupt(process) in (0, 130)
+    [warning] = (tmp_path / "log").read_text().splitlines()
+    assert warning.startswith(f"Pool {pool['id']} uses what simulated Tolokers do not know: assignments_automerge_enabled (")
 
 
 @on_posix

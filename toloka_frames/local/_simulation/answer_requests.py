@@ -11,6 +11,7 @@ from toloka_frames.local._api.pool_lifecycle import find_pool
 from toloka_frames.local._base.errors import ServiceError, conflict, does_not_exist, field_error, invalid
 from toloka_frames.local._base.responses import Response, json_response
 from toloka_frames.local._simulation.live_work import start_live_work
+from toloka_frames.local._simulation.not_simulated import log_not_simulated
 from toloka_frames.local._simulation.past_work import answer_pool
 from toloka_frames.local._simulation.work import Crowd
 
@@ -40,9 +41,11 @@ def answer(store: Store, request: ApiRequest) -> Response:
     if not live and pool["status"] != "OPEN":
         raise conflict("POOL_INAPPROPRIATE_STATUS", f"Pool {pool_id} is {pool['status']}: open it first")
     try:
-        return json_response({"assignments": _answer(store, pool_id, Crowd(**form), live=live, speed=speed)})
+        response = json_response({"assignments": _answer(store, pool_id, Crowd(**form), live=live, speed=speed)})
     except ValueError as error:
         raise ServiceError(400, "VALIDATION_ERROR", str(error)) from error
+    log_not_simulated(store, pool_id)
+    return response
 
 
 def _answer(store: Store, pool_id: str, crowd: Crowd, *, live: bool, speed: float) -> int:

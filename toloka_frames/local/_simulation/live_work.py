@@ -18,6 +18,7 @@ import orjson
 from toloka_frames.local._api.pool_lifecycle import find_pool
 from toloka_frames.local._simulation.answers import Answers
 from toloka_frames.local._simulation.clock import Clock
+from toloka_frames.local._simulation.not_simulated import log_not_simulated
 from toloka_frames.local._simulation.past_work import existing_pool
 from toloka_frames.local._simulation.work import ActivePage, Crowd, Work
 
@@ -123,6 +124,7 @@ def pool_opened(store: Store, job: DueJob) -> None:
     everywhere = store.find_setting(_EVERY_POOL)
     if everywhere and not any(live.crowd.workers for live in crowds):
         form = orjson.loads(everywhere)
+        log_not_simulated(store, pool_id)
         _begin(store, LiveCrowd(pool_id, Crowd(**form["crowd"]), job.at, form["speed"], comes_to_every_pool=True))
 
 

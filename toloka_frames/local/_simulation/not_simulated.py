@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from toloka_frames.local._api.pool_lifecycle import find_pool
 from toloka_frames.local._api.quality_control import ACTIONS, ASSESSMENT, configs_of
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from toloka_frames.local._store.store import Row, Store
+
+_logger = logging.getLogger("toloka_frames.local")
+# the pools of each store whose warning is in the log
+_logged: WeakKeyDictionary[Store, set[str]] = WeakKeyDictionary()
 
 
 def _has(*path: str) -> Callable[[Row, Row], bool]:
@@ -95,6 +101,14 @@ NOT_SIMULATED: tuple[tuple[str, str, Callable[[Row, Row], bool]], ...] = (
         lambda _pool, project: bool(project.get("localization_config")),
     ),
 )
+
+
+def log_not_simulated(store: Store, pool_id: str) -> None:
+    """Log once what a pool or training uses that is not simulated: for work that no caller in this process has asked for."""
+    message, logged = not_simulated(store, pool_id), _logged.setdefault(store, set())
+    if message and pool_id not in logged:
+        logged.add(pool_id)
+        _logger.warning(message)
 
 
 def not_simulated(store: Store, pool_id: str) -> str:
