@@ -672,7 +672,18 @@ def test_a_price_that_smaller_pages_can_raise_is_said_to_be_one(
 
 
 UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
-    "overlap": ({"dynamic_overlap_config": {"type": "BASIC", "max_overlap": 5}}, "dynamic overlap, up to 5"),
+    "overlap": (
+        {
+            "dynamic_overlap_config": {
+                "type": "BASIC",
+                "max_overlap": 5,
+                "min_confidence": 0.8,
+                "answer_weight_skill_id": "1",
+                "fields": [{"name": "result"}],
+            }
+        },
+        "dynamic overlap, up to 5",
+    ),
     "price": ({"dynamic_pricing_config": {"type": "SKILL", "intervals": []}}, "dynamic price"),
 }
 
