@@ -48,7 +48,8 @@ HOMES = {
     "ipywidgets": {"_runtime/displays.py"},
     "matplotlib": {"_frames/drawing.py", "_frames/plots.py"},
     "nest_asyncio": {"_runtime/event_loop.py"},
-    "orjson": {"_uploading/requests.py", "local"},  # the client and the local service share no code
+    # the client and the local service share no code; pages that the fast reader rejects are parsed by it
+    "orjson": {"_uploading/requests.py", "_reading/page.py", "local"},
     "platformdirs": {"_runtime/user_data.py"},
     "sniffio": {"_runtime/event_loop.py"},
     "starlette": {"local/_server"},

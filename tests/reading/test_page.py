@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.all_cases import examples
 from support.list_catalog import RESOURCES
-from support.wire_rows import columns_of, is_preserved, rows_of
+from support.wire_rows import ANY, columns_of, is_preserved, rows_of
 
 import toloka_frames as tf
-from toloka_frames._reading.page import Page, _read_exactly, _read_fast, last_id, read_dicts, read_page
+from toloka_frames._reading.page import Page, _plain_columns, _read_exactly, _read_fast, last_id, read_dicts, read_page
 from toloka_frames._schema.columns import TIMESTAMP, Column, Layout, Specification, expand_columns
-from toloka_frames._schema.json_rows import batch_of
+from toloka_frames._schema.json_rows import batch_of, parse_json
 from toloka_frames._schema.lists import ASSIGNMENTS, POOLS, PROJECTS, TASK_SUITES, TASKS
 
 if TYPE_CHECKING:
@@ -373,6 +373,35 @@ def test_both_parsers_agree_on_pages_that_both_can_parse(resource: Resource, wil
     assert fast is not None or wild
     assert exact.batch.schema == layout.schema
     assert fast is None or (fast.ids, fast.has_more, fast.batch.to_pylist()) == (exact.ids, True, exact.batch.to_pylist())
+
+
+@pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
+@settings(max_examples=examples(20), deadline=None)
+@given(data=st.data())
+def test_unknown_fields_and_free_form_values_do_not_change_the_other_columns(resource: Resource, data: st.DataObject) -> None:
+    """Arrow makes the other columns of such a page, and all columns if nothing else is on it."""
+    layout = layout_of(resource)
+    free = [column.path[0] for column in layout.columns if column.json is not None and len(column.path) == 1]
+    others = st.dictionaries(st.sampled_from(["unknown", *free]), ANY, max_size=2)
+    rows = data.draw(st.lists(st.builds(dict.__or__, rows_of(resource, IDS, wild=False), others), max_size=3))
+    body = json.dumps({resource.rows_key: rows, "has_more": False}).encode()
+    page, exact = read_page(body, layout), _read_exactly(body, layout)
+    assert _plain_columns(body, layout).keys() == {column.name for column in layout.columns if column.json is None}
+    assert (page.ids, page.batch.schema, page.batch.to_pylist()) == (exact.ids, exact.batch.schema, exact.batch.to_pylist())
+
+
+NUMBERS = ("1", "-0", "-0.0", "1.0", "1E5", "1e22", "1e400", "0.1e-400", "123456789012345678", "0.12345678901234567890123")
+LONG_NUMBERS = ("18446744073709551615", "18446744073709551616", "-9223372036854775809", "9" * 40, f"{10**20}.5")
+OTHERS = ("NaN", "-Infinity", '"\\ud800"', '{"a":1,"a":2}', f'"{10**30}"', '"\\u0000"', "[" * 200 + "]" * 200)
+
+
+@pytest.mark.parametrize("spaces", ["", " ", "\t", "\r\n"], ids=["none", "space", "tab", "newline"])
+@pytest.mark.parametrize("text", [*NUMBERS, *LONG_NUMBERS, *OTHERS])
+def test_the_values_of_an_exact_page_are_those_of_pythons_parser(text: str, spaces: str) -> None:
+    body = f'{{"items":[{{"id":"a","x":{spaces}{text},"y":[{spaces}{text},{spaces}{text}]}}],"has_more":true}}'
+    (row,) = read_dicts(body.encode(), layout_of(TASKS), objects=None).rows
+    assert repr(row) == repr(parse_json(body)["items"][0])
+    assert list(map(type, row["y"])) == list(map(type, parse_json(body)["items"][0]["y"]))
 
 
 def test_lists_of_timestamps_are_parsed_in_every_format() -> None:

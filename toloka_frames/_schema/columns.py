@@ -113,6 +113,12 @@ class Layout:
         return replace(self, columns=tuple(column for column in self.columns if column.name in names), all_columns=self.columns)
 
     @cached_property
+    def plain(self) -> Layout:
+        """The layout that reads neither free-form values nor `extra`."""
+        plain = tuple(column for column in self.columns if column.json is None)
+        return replace(self, columns=plain, all_columns=self.all_columns or self.columns)
+
+    @cached_property
     def has_extra(self) -> bool:
         """Whether all columns are read, so that it is known what fits none of them."""
         return self.all_columns is None

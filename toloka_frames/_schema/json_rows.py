@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import pyarrow as pa
@@ -36,6 +37,8 @@ COLUMN_JSON_TYPES = {kind.arrow: kind.json_types for kind in SCALAR_TYPES.values
 # are errors: `json_text` then writes them itself.
 UTF8_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 ASCII_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+NONE_KNOWN: Mapping[str, pa.Array] = MappingProxyType({})
+EMPTY_JSON: dict[type, str] = {dict: "{}", list: "[]"}
 
 
 class BeyondFloat(float):
@@ -95,7 +98,9 @@ def _parse_constant(name: str) -> float:
     return BeyondFloat(f'"{name}"')
 
 
-def batch_of(rows: Sequence[Row], columns: Sequence[Column], to_array: ToArray | None = None) -> pa.RecordBatch:
+def batch_of(
+    rows: Sequence[Row], columns: Sequence[Column], to_array: ToArray | None = None, known: Mapping[str, pa.Array] = NONE_KNOWN
+) -> pa.RecordBatch:
     """Convert rows to a record batch with the declared columns and `extra`.
 
     A value that does not fit the type of its column is null there, and is in `extra` instead, together with the undeclared
@@ -105,6 +110,7 @@ def batch_of(rows: Sequence[Row], columns: Sequence[Column], to_array: ToArray |
         rows: The rows.
         columns: The declared columns.
         to_array: How a column's values become an array; by default as values of JSON.
+        known: Arrays of columns, by name, that are not to be made again.
 
     Raises:
         NotJsonError: If JSON cannot represent a value that does not fit its column, or has none.
@@ -113,16 +119,21 @@ def batch_of(rows: Sequence[Row], columns: Sequence[Column], to_array: ToArray |
     # a dict for each row; a column adds the values that do not fit it
     extras = [_undeclared(row, declared) for row in rows]
     reader = ValueReader(rows)
-    arrays = [_array(reader, column, extras, to_array or json_array) for column in columns]
+    arrays = [
+        known[column.name] if column.name in known else _array(reader, column, extras, to_array or json_array)
+        for column in columns
+    ]
     arrays.append(pa.array(json_texts([extra or None for extra in extras]), TEXT))
     names = [*(column.name for column in columns), EXTRA]
     return pa.RecordBatch.from_arrays(arrays, names=names)
 
 
-def batch_without_extra(rows: Sequence[Row], columns: Sequence[Column]) -> pa.RecordBatch:
-    """Convert some fields of rows to the columns that `batch_of` makes of them."""
+def batch_without_extra(
+    rows: Sequence[Row], columns: Sequence[Column], known: Mapping[str, pa.Array] = NONE_KNOWN
+) -> pa.RecordBatch:
+    """Convert some fields of rows to the columns that `batch_of` makes of them; arguments as there."""
     reader = ValueReader(rows)
-    arrays = [_array(reader, column, None, json_array) for column in columns]
+    arrays = [known[column.name] if column.name in known else _array(reader, column, None, json_array) for column in columns]
     return pa.RecordBatch.from_arrays(arrays, names=[column.name for column in columns])
 
 
@@ -144,6 +155,8 @@ def json_text(value: Any) -> str:
     Raises:
         NotJsonError: If it holds a value that JSON cannot represent.
     """
+    if not value and (empty := EMPTY_JSON.get(type(value))):
+        return empty
     try:
         text = UTF8_JSON.encode(value)
         return text if _is_encodable(text) else ASCII_JSON.encode(value)
@@ -207,10 +220,11 @@ def _steps(column: Column) -> ValuePath:
 
 def _undeclared(row: Mapping[Any, Any], declared: _Declared) -> Row:
     """Return the part of a row that has no column, nested like the row."""
-    undeclared = {} if row.keys() <= declared.keys else {key: row[key] for key in row if key not in declared.keys}
+    undeclared = {} if declared.keys.issuperset(row) else {key: row[key] for key in row if key not in declared.keys}
     for key, inside in declared.inside.items():
         value = row.get(key)
-        if value is None:
+        # most objects hold no others and are fully declared: without a call for each
+        if value is None or (type(value) is dict and not inside.inside and inside.keys.issuperset(value)):
             continue
         if inside.first is None and isinstance(value, dict):
             if rest := _undeclared(value, inside):
