@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING
 from footprint import OWN, SINKS, STATUS, LargeUpload, imports, streams
 from ledgers import listing, lookup
 from overhead import calls, iteration, parsing
-from pulls import DEFAULT, EIGHT, FLOOR, PARQUET, SEQUENTIAL, Pull
-from results import NO_LATENCY, machine, table, write
+from pulls import DEFAULT, EIGHT, PARQUET, SEQUENTIAL, Pull
+from results import NO_LATENCY, machine, table, together, write
 from rows import LISTS, ListName
 from stages import stages
 from turns import DLT, KIT, Contender, Figures, in_turns, is_made, seconds, serving
@@ -47,6 +46,7 @@ def main() -> None:
         if name in (options.groups or GROUPS):
             print(name, flush=True)
             figures += group(options.rows, options.rounds)
+    figures = together(figures)
     summary = f"Medians of ratios, measured in turns, on {machine()}; {options.rows:,} rows.{_left_out()}"
     print(f"\n{summary}\n\n{table(figures)}")
     if options.into:
@@ -56,21 +56,33 @@ def main() -> None:
 def pull(name: ListName, rows: int, rounds: int) -> Iterator[Figures]:
     """Measure pulls of one list without and with latency, and the stages of a pull."""
     with serving("pages.py", name, str(rows)) as server:
-        what = f"{rows:,} {name.replace('_', ' ')}, pages of {LISTS[name].page_rows:,}"
+        what = _what(name, rows)
         short = LISTS[name].page_rows <= SMALL_PAGE_ROWS
         near, far = (Pull(name, f"{server}/{latency}/0", rows) for latency in (0, LATENCY_MS))
-        contenders = [*near.bare(), *near.ours({DEFAULT: 1.0, PARQUET: 1.1}), *near.others()]
+        contenders = [*near.bare(), *near.ours({DEFAULT: 1.0, PARQUET: 1.1})]
         yield from in_turns(f"pull {what}{NO_LATENCY}", contenders, rounds, server=server, rehearsal=short)
         yield from _slowly(f"pull {what}, {LATENCY_MS} ms latency", name, far, few(rounds), server)
         what = f"stages of a sequential pull of {what}, each alone"
-        yield from in_turns(what, stages(near), few(rounds), unit="s CPU", rehearsal=False)
+        yield from in_turns(what, stages(near), 1, unit="s CPU", rehearsal=False)
+
+
+def alternatives(rows: int, rounds: int) -> Iterator[Figures]:
+    """Pull each list without latency by the alternatives, which take longer than all other groups together."""
+    for name in LISTS:
+        with serving("pages.py", name, str(rows)) as server:
+            pull = Pull(name, f"{server}/0/0", rows)
+            contenders, work = [pull.floor(), *pull.others()], f"pull {_what(name, rows)}{NO_LATENCY}"
+            yield from in_turns(work, contenders, few(rounds), server=server, rehearsal=False)
+
+
+def _what(name: ListName, rows: int) -> str:
+    return f"{rows:,} {name.replace('_', ' ')}, pages of {LISTS[name].page_rows:,}"
 
 
 def _slowly(what: str, name: ListName, far: Pull, rounds: int, server: str) -> Iterator[Figures]:
     """Measure pulls with latency, as ratios to the sequential pull of the same list."""
     fast = {EIGHT: 1 / 8, DEFAULT: 1 / 8} if LISTS[name].page_rows <= SMALL_PAGE_ROWS else {}
-    contenders = [*far.ours(fast), *(replace(contender, rounds=1) for contender in far.bare() if contender.name == FLOOR)]
-    figures = in_turns(what, contenders, rounds, server=server, rehearsal=False)
+    figures = in_turns(what, far.ours(fast), rounds, server=server, rehearsal=False)
     yield from figures
     counted = {row.name: row.tally["requests"] for row in figures}
     for way in (EIGHT, DEFAULT):
@@ -180,6 +192,7 @@ def _left_out() -> str:
 
 GROUPS: dict[str, Callable[[int, int], Iterator[Figures]]] = {
     **{name: partial(pull, name) for name in LISTS},
+    "alternatives": alternatives,
     "misfits": misfits,
     "upload": upload,
     "small": small,

@@ -55,14 +55,18 @@ class Pull:
         """Return the least that any client must do, also with httpx2 where it is installed, and the page server's speed."""
         libraries = [httpx, import_module("httpx2")] if find_spec("httpx2") else [httpx]
         return [
-            Contender(FLOOR, partial(seconds, self.uncollected)),
-            Contender("the same with garbage collection", partial(seconds, self.decoded)),
+            self.floor(),
+            Contender("the same with garbage collection", partial(seconds, self.decoded), rounds=1),
             *(
                 Contender(f"bytes only: {library.__name__} async", partial(seconds, partial(self.undecoded, library=library)))
                 for library in libraries
             ),
             Contender(BYTES, partial(seconds, self.socket)),
         ]
+
+    def floor(self) -> Contender:
+        """Return the base of all ratios of pulls without latency."""
+        return Contender(FLOOR, partial(seconds, self.uncollected))
 
     def ours(self, limits: dict[str, float]) -> list[Contender]:
         """Return the ways of this package."""

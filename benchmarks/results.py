@@ -39,6 +39,15 @@ def table(figures: Sequence[Figures]) -> str:
     return HEAD + "".join(lines)
 
 
+def together(figures: Sequence[Figures]) -> list[Figures]:
+    """Return the figures with those of one work next to each other: the alternatives of a pull are measured after others."""
+    works = list(dict.fromkeys(row.work for row in figures))
+    first: dict[tuple[str, str], Figures] = {}
+    for row in figures:
+        first.setdefault((row.work, row.name), row)  # the floor takes part with the alternatives, too
+    return sorted(first.values(), key=lambda row: works.index(row.work))
+
+
 def matrix(figures: Sequence[Figures]) -> str:
     """Return the pulls without latency as ratios to the floor: a row for each contender, a column for each list."""
     pulls: dict[str, dict[str, str]] = {
