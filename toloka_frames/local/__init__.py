@@ -43,6 +43,7 @@ from toloka_frames.local._faults.faults import Faults
 from toloka_frames.local._server.scheduler import run_due_jobs
 from toloka_frames.local._simulation import example_forms
 from toloka_frames.local._simulation.exports import load_export
+from toloka_frames.local._simulation.idle_crowd import why_idle
 from toloka_frames.local._simulation.live_work import call_back_from_every_pool, send_to_every_pool, start_live_work
 from toloka_frames.local._simulation.not_simulated import not_simulated
 from toloka_frames.local._simulation.past_work import answer_pool
@@ -58,12 +59,6 @@ if TYPE_CHECKING:
     from toloka_frames._client.client import AsyncTolokaClient, BaseClient, TolokaClient
     from toloka_frames._schema.row import Row
     from toloka_frames.local._simulation.workers import Worker
-
-
-_NOBODY_ADMITTED = (
-    "No worker may work on pool {}: bans, its filter or its training requirement admit none of them. "
-    "answer(training) lets workers with the same seed pass a training."
-)
 
 __all__ = ["Fault", "Faults", "LocalToloka", "Request"]
 
@@ -326,7 +321,7 @@ class LocalToloka:
                 attachment that exists; of `array_file` a list of them. By default, workers attach a small picture.
 
         It warns once of each pool that uses what is not simulated (a list is on the page "Simulated Tolokers" of the docs), and
-        if bans, the pool's filter or its training requirement admit no worker.
+        if tasks wait for answers, and no worker may do one: because each has done them, or is kept out.
 
         Returns:
             The number of assignments created; with `live` 0, because they come later.
@@ -353,8 +348,9 @@ class LocalToloka:
                 start_live_work(store, pool_id, crowd, float(speed), solve)
                 return 0
             work = answer_pool(store, pool_id, crowd, solve)
-        if not work.created and len(work.refused) == workers > 0:
-            warnings.warn(_NOBODY_ADMITTED.format(pool_id), stacklevel=2)
+            idle = why_idle(store, pool_id, work)
+        if idle:
+            warnings.warn(idle, stacklevel=2)
         return work.created
 
     def _warn(self, message: str, pool_id: str) -> None:

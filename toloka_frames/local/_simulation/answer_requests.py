@@ -5,11 +5,13 @@ Its body is an object with `pool_id` and the arguments of `LocalToloka.answer` e
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from toloka_frames.local._api.pool_lifecycle import find_pool
 from toloka_frames.local._base.errors import ServiceError, conflict, does_not_exist, field_error, invalid
 from toloka_frames.local._base.responses import Response, json_response
+from toloka_frames.local._simulation.idle_crowd import why_idle
 from toloka_frames.local._simulation.live_work import start_live_work
 from toloka_frames.local._simulation.not_simulated import log_not_simulated
 from toloka_frames.local._simulation.past_work import answer_pool
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from toloka_frames.local._api.request import ApiRequest
     from toloka_frames.local._store.store import Row, Store
 
+_logger = logging.getLogger("toloka_frames.local")
 _TYPES: dict[str, tuple[type, ...]] = {
     "workers": (int,),
     "accuracy": (int, float),
@@ -50,7 +53,10 @@ def answer(store: Store, request: ApiRequest) -> Response:
 
 def _answer(store: Store, pool_id: str, crowd: Crowd, *, live: bool, speed: float) -> int:
     if not live:
-        return answer_pool(store, pool_id, crowd).created
+        work = answer_pool(store, pool_id, crowd)
+        if idle := why_idle(store, pool_id, work):
+            _logger.warning(idle)
+        return work.created
     start_live_work(store, pool_id, crowd, speed)
     return 0
 

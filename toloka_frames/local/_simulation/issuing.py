@@ -109,9 +109,17 @@ class Issuing:
         """Whether every task and suite with a finite overlap has been issued as often as its overlap."""
         return self._open_overlap == 0
 
+    def waiting(self) -> list[WorkItem]:
+        """Return the tasks or suites that workers may still do, without those that other tasks are mixed with."""
+        return [item for item in self.items.values() if item.id in self._real_ids and item.remaining != 0]
+
+    def done_by(self, user_id: str) -> set[str]:
+        """Return the ids of the tasks or suites that a worker has got."""
+        return self._position(user_id).done
+
     def next_page(self, user_id: str) -> Page | None:
         """Issue the next page to a worker; None if there is none for this worker."""
-        position = self._positions.get(user_id) or self._positions.setdefault(user_id, _Position(self._done(user_id)))
+        position = self._position(user_id)
         items = self._next_returned(user_id, position) or self._next_block(user_id, position)
         if not items or len(items) < self._min_size():
             return None
@@ -176,6 +184,9 @@ class Issuing:
         else:
             sql = "SELECT value ->> 'id' FROM assignments, json_each(body, '$.tasks') WHERE pool_id = ? AND user_id = ?"
         return {item_id for (item_id,) in self._store.select(sql, parameters)}
+
+    def _position(self, user_id: str) -> _Position:
+        return self._positions.get(user_id) or self._positions.setdefault(user_id, _Position(self._done(user_id)))
 
     def _min_size(self) -> int:
         if self._mixer.get("force_last_assignment", True):

@@ -96,6 +96,7 @@ class Work:
         self._training = Training(store, pool, answers) if is_training(pool) else None
         self._accepts = bool(self._training) or pool["auto_accept_solutions"]
         self._reward = 0.0 if self._training else pool["reward_per_assignment"]
+        self.is_training = self._training is not None
         self.is_open = pool["status"] == "OPEN"
         self._events: list[tuple[float, int, int, ActivePage | None]] = []
         self._numbers = itertools.count()
