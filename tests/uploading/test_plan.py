@@ -25,6 +25,7 @@ from toloka_frames._schema.bulk import CREATE_TASKS
 from toloka_frames._uploading import ledger_reading
 from toloka_frames._uploading.cells import column_roles
 from toloka_frames._uploading.ledger import Ledger
+from toloka_frames._uploading.requests import body_of
 from toloka_frames._uploading.tasks import DefaultOverlap, TaskRows
 
 if TYPE_CHECKING:
@@ -225,8 +226,8 @@ def tasks_in(plan: UploadPlan) -> list[dict[str, Any]]:
     """Return the tasks in the bodies of all requests, by position, and check that each request keeps both limits."""
     tasks: dict[int, dict[str, Any]] = {}
     for chunk in plan.chunks:
-        sent = json.loads(chunk.body, parse_constant=pytest.fail)
-        assert orjson.dumps(sent) == chunk.body  # so that the lengths below are those in the body
+        sent = json.loads(body_of(chunk.text), parse_constant=pytest.fail)
+        assert orjson.dumps(sent) == body_of(chunk.text)  # so that the lengths below are those in the body
         assert sum(len(orjson.dumps(task["input_values"])) for task in sent) <= MAX_BYTES
         assert len(sent) == len(chunk.positions) <= MAX_ROWS
         assert {task["pool_id"] for task in sent} == {chunk.pool_id}

@@ -19,6 +19,7 @@ from toloka_frames._uploading.requests import (
     BLOCK_ROWS,
     Chunk,
     PoolObjects,
+    body_of,
     byte_lengths,
     concatenate,
     joined_runs,
@@ -69,7 +70,7 @@ def test_the_next_attempts_id_is_derived_from_the_previous_one() -> None:
 def test_halves_share_the_chunks_number_and_split_its_rows() -> None:
     first, second = replace(CHUNK, pending_operation_id="too large").halves()
     assert [*first.positions, *second.positions] == [0, 1, 2, 3]
-    assert first.body == b'[{"a":1},{"a":2}]'
+    assert body_of(first.text) == b'[{"a":1},{"a":2}]'
     assert (first.number, second.number, first.pending_operation_id, second.pending_operation_id) == (0, 0, None, None)
     assert first.operation_id != second.operation_id
 

@@ -370,6 +370,8 @@ class OperationLog(NamedTuple):
     def mentions(self, positions: Sequence[int]) -> bool:
         """Return whether the log has an entry for each of these objects."""
         where = np.arange(positions.start, positions.stop) if isinstance(positions, range) else np.asarray(positions)
+        if np.array_equal(where, self.positions):  # as in most logs
+            return True
         errors = np.fromiter(self.errors, np.int64, len(self.errors))
         return bool(np.isin(where, np.concatenate([self.positions.astype(np.int64), errors])).all())
 

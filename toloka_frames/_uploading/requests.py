@@ -155,12 +155,6 @@ class Chunk:
         """The JSON text of each object."""
         return self.text.split(b"\n")
 
-    @property
-    def body(self) -> bytes:
-        """The JSON text of the request."""
-        # within an object, JSON escapes every line break
-        return b"[%b]" % self.text.replace(b"\n", b",")
-
     @cached_property
     def content_hash(self) -> str:
         """A hash of the objects."""
@@ -235,6 +229,12 @@ def make_plan(
     count = sum(len(chunk.positions) for chunk in chunks)
     in_order = array("I", [digests[position] for position in range(len(digests))])
     return UploadPlan(kind, account, id_, key, content_hash, count, in_order, chunks, object_of_row, pools, destination)
+
+
+def body_of(text: bytes) -> bytes:
+    """Return the JSON text of the request for objects, one on each line."""
+    # within an object, JSON escapes every line break
+    return b"[%b]" % text.replace(b"\n", b",")
 
 
 def pack(text: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -26,10 +27,7 @@ RowStatus: TypeAlias = Literal["CREATED", "INVALID", "FAILED", "UNKNOWN", "NOT_S
 UncreatedObject: TypeAlias = "tuple[int, RowStatus, str | None, str | None, str | None]"
 
 COLUMNS = ("status", "object_id", "error_field", "error_code", "error_message", "operation_id", "chunk")
-ZERO, BASE, FIRST_BEYOND_ASCII = b"0"[0], 16, 128
-# the value of each character as a hexadecimal digit; BASE for those that are none
-DIGIT_VALUES = np.full(256, BASE, np.uint8)
-DIGIT_VALUES[list(b"0123456789abcdef")] = np.arange(BASE)
+HEXADECIMAL, ZERO = re.compile(b"[0-9a-f]"), b"0"[0]
 CODED_TYPES = {name: pa.large_string() for name in (*COLUMNS, "batch_id") if name != "object_id"} | {"chunk": pa.int64()}
 # ids as UTF-8 text, empty for a row without one
 IdTexts: TypeAlias = "np.ndarray[Any, np.dtype[np.bytes_]]"
@@ -176,7 +174,7 @@ class Results:
             The number of objects that the log does not mention.
         """
         where = _index_array(positions)
-        created = np.isin(log.positions, where)
+        created = slice(None) if np.array_equal(log.positions, where) else np.isin(log.positions, where)
         self.put(log.positions[created], status="CREATED", object_id=log.ids[created], **NO_ERROR)
         rejected = set(where[~self._status.equals("CREATED", where)].tolist()) if log.errors else ()
         for position, output in log.errors.items():
@@ -283,21 +281,28 @@ def packed_ids(ids: Sequence[str | None] | IdTexts) -> bytes | str:
     """
     texts = id_texts(ids)
     is_missing = texts == b""
-    characters = np.ascontiguousarray(texts[~is_missing]).view(np.uint8).reshape(-1, texts.dtype.itemsize)
-    values = DIGIT_VALUES[characters]
-    is_digit = (values < BASE).any(axis=0)
-    if not len(characters) or (values[:, is_digit] >= BASE).any() or not _are_equal_ascii(characters[:, ~is_digit]):
+    created = texts[~is_missing]
+    pattern = HEXADECIMAL.sub(b"0", created.tobytes()[: created.itemsize]) if len(created) else b""
+    packed = _packed_digits(created, pattern) if pattern else None
+    if packed is None:
         return dumps([text.decode() or None for text in texts.tolist()]).decode()
-    pattern = np.where(is_digit, ZERO, characters[0]).tobytes().decode("latin-1")
-    digits = values[:, is_digit].ravel()
-    digits = np.append(digits, np.zeros(len(digits) % 2, np.uint8))
-    header = dumps([pattern, len(characters), np.flatnonzero(is_missing).tolist()])
-    return header + b"\n" + (digits[::2] << 4 | digits[1::2]).tobytes()
+    return dumps([pattern.decode(), len(created), np.flatnonzero(is_missing).tolist()]) + b"\n" + packed
 
 
-def _are_equal_ascii(rows: np.ndarray[Any, np.dtype[np.uint8]]) -> bool:
-    """Return whether all rows have the same characters of ASCII, and are equally long: NumPy fills shorter ones with zeros."""
-    return bool(((rows == rows[0]) & (rows > 0) & (rows < FIRST_BEYOND_ASCII)).all())
+def _packed_digits(ids: IdTexts, pattern: bytes) -> bytes | None:
+    """Return the digits of ids, two in a byte; None if an id differs from the pattern, in which each digit is 0."""
+    columns = [column for column, character in enumerate(pattern) if character != ZERO]
+    form = np.frombuffer(pattern, np.uint8)[columns]
+    others = np.frombuffer(ids.tobytes(), np.uint8).reshape(-1, ids.itemsize)[:, columns]
+    digits = ids.tobytes().translate(None, pattern.replace(b"0", b"")).decode("latin-1")
+    if not pattern.isascii() or (others != form).any() or len(digits) != len(ids) * pattern.count(b"0"):
+        return None
+    try:
+        packed = bytes.fromhex(digits + "0" * (len(digits) % 2))
+    except ValueError:
+        return None
+    # fromhex also takes capital letters and spaces
+    return packed if packed.hex().startswith(digits) else None
 
 
 def unpacked_ids(packed: bytes | str) -> list[str | None]:

@@ -30,7 +30,7 @@ from toloka_frames._transport.operations import POSITION, OperationPoller
 from toloka_frames._transport.responses import to_text
 from toloka_frames._uploading import ledger_reading
 from toloka_frames._uploading.ledger_entry import ChunkTakenError
-from toloka_frames._uploading.requests import retry_operation_id
+from toloka_frames._uploading.requests import body_of, retry_operation_id
 from toloka_frames._uploading.results import NO_ERROR
 from toloka_frames._validation import path_part
 
@@ -161,6 +161,8 @@ class OperationSender(ChunkSender):
         super().__init__(service, *args, **options)
         self._poller = OperationPoller(service)
         self._started: set[str] = set()
+        # of requests whose log was not read, by the id of their chunk
+        self._samples: dict[str, dict[int, dict[str, Any]]] = {}
 
     async def send(self, chunks: list[Chunk], concurrency: int) -> None:
         """Send chunks, at most `concurrency` at once, and remove them from the list."""
@@ -241,7 +243,7 @@ class OperationSender(ChunkSender):
         self._started.add(operation_id)
         self._tracker.enter(SENDING, len(chunk.positions))
         try:
-            return await operations.start(self._service, self._entry.kind.path, query, chunk.body)
+            return await operations.start(self._service, self._entry.kind.path, query, self._body(chunk))
         except TolokaError as error:
             if not error.may_have_taken_effect:
                 self._started.remove(operation_id)
@@ -252,6 +254,12 @@ class OperationSender(ChunkSender):
                 raise
             await self._send_halves(chunk)
             return None
+
+    def _body(self, chunk: Chunk) -> bytes:
+        """Return the JSON text of a request; keep a sample of it, because decompressing the text again takes time."""
+        text = chunk.text
+        self._samples[chunk.operation_id] = _sample(text)
+        return body_of(text)
 
     async def _operation_despite(self, error: TolokaError, chunk: Chunk, operation_id: str) -> dict[str, Any] | None:
         """Return the operation that a request has started although it ended with an error; None if it has started none.
@@ -294,7 +302,7 @@ class OperationSender(ChunkSender):
             OutcomeUnknown: If an entry repeats another row than the one that was sent with its position.
             ApiError: If the log cannot be read.
         """
-        sample = _sample(chunk)
+        sample = self._samples.pop(chunk.operation_id, None) or _sample(chunk.text)
         for pause in (*LOG_PAUSES, None):
             try:
                 log = await operations.read_log(self._service, ended["id"], self._entry.kind.object_id, list(sample))
@@ -346,9 +354,9 @@ def _has_flags(operation: Mapping[str, Any], flags: Mapping[str, str]) -> bool:
     )
 
 
-def _sample(chunk: Chunk) -> dict[int, dict[str, Any]]:
-    """Return some objects of a chunk by position, as they were sent: the first, the last and a few between."""
-    text, sample = chunk.text, {}
+def _sample(text: bytes) -> dict[int, dict[str, Any]]:
+    """Return some objects of a request by position, as they were sent: the first, the last and a few between."""
+    sample = {}
     for part in range(SAMPLE_ROWS):
         place = part * (len(text) - 1) // (SAMPLE_ROWS - 1)
         start, end = text.rfind(b"\n", 0, place) + 1, text.find(b"\n", place)
