@@ -37,6 +37,7 @@ except ImportError as error:
 from toloka_frames.local._api.apps import offer_apps
 from toloka_frames.local._api.attachments import attach
 from toloka_frames.local._api.language_skills import offer_language_skills
+from toloka_frames.local._base.tracebacks import ShortTracebacks
 from toloka_frames.local._faults.exchange import Request
 from toloka_frames.local._faults.fault_plan import Fault, FaultPlan
 from toloka_frames.local._faults.faults import Faults
@@ -114,6 +115,7 @@ class LocalToloka:
     def __repr__(self) -> str:
         return f"<LocalToloka at {self.url}>" if self._running else "<LocalToloka that is not running>"
 
+    @ShortTracebacks()
     def start(self) -> Self:
         """Start the service, if it is not running.
 
@@ -222,6 +224,7 @@ class LocalToloka:
         self._service.clients.add(client)
         return client
 
+    @ShortTracebacks()
     def example_pool(self, control_tasks: int = 0) -> Row:
         """Create a project and a pool to try things with, and return the pool as `client.get_pool` returns it.
 
@@ -258,6 +261,7 @@ class LocalToloka:
             project = client.create_project(example_forms.PROJECT)
             return client.create_pool(form | {"project_id": project.id})
 
+    @ShortTracebacks()
     def load_export(self, source: str | os.PathLike[str] | pd.DataFrame) -> str:
         """Create a project and a closed pool with tasks, suites and assignments from a pool-result export.
 
@@ -282,6 +286,7 @@ class LocalToloka:
         """
         return load_export(self._store_up_to_date(), source)
 
+    @ShortTracebacks()
     def answer(
         self,
         pool_id: str | int | Mapping[str, Any],
@@ -350,15 +355,16 @@ class LocalToloka:
             work = answer_pool(store, pool_id, crowd, solve)
             idle = why_idle(store, pool_id, work)
         if idle:
-            warnings.warn(idle, stacklevel=2)
+            warnings.warn(idle, stacklevel=3)  # this method, and its decorator
         return work.created
 
     def _warn(self, message: str, pool_id: str) -> None:
         """Warn once of what a pool uses."""
         if message and pool_id not in self._warned:
             self._warned.add(pool_id)
-            warnings.warn(message, stacklevel=3)
+            warnings.warn(message, stacklevel=4)
 
+    @ShortTracebacks()
     def attach(self, assignment_id: str, name: str, data: bytes, *, media_type: str = "application/octet-stream") -> str:
         """Attach a file to an assignment, as its Toloker would.
 
