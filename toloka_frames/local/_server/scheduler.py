@@ -6,6 +6,7 @@ A job that raises is dropped, and its operation, if it has one, fails: a client 
 from __future__ import annotations
 
 import logging
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -57,24 +58,29 @@ _JOBS: dict[str, Callable[[Store, DueJob], None]] = {
 
 
 def run_due_jobs(store: Store) -> None:
-    """Run all jobs that are due, so that a service without recent requests appears to have worked all the time."""
+    """Run all jobs that are due, so that a service without recent requests appears to have worked all the time.
+
+    Those that become due meanwhile are left to the next request: on a slow machine, live work of a large pool is due again at
+    once, and the request would wait until all of it is done.
+    """
     with store.lock:
+        until = time.time()
         while True:
             try:
                 with store.transaction():
                     # removed and run in one transaction, because a kill between the two would lose the job
-                    job = store.pop_due_job()
+                    job = store.pop_due_job(until)
                     if job is None:
                         return
                     _JOBS[job.name](store, job)
             except Exception:
                 _logger.exception("A scheduled job failed and is dropped")
                 # the rollback has scheduled the job again, and it would fail forever
-                _drop_due_job(store)
+                _drop_due_job(store, until)
 
 
-def _drop_due_job(store: Store) -> None:
+def _drop_due_job(store: Store, until: float) -> None:
     with store.transaction():
-        job = store.pop_due_job()
+        job = store.pop_due_job(until)
         if job and "operation_id" in job.argument:
             fail_unfinished(store, job)

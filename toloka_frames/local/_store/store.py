@@ -6,7 +6,6 @@ import os
 import secrets
 import sqlite3
 import threading
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -212,12 +211,12 @@ class Store:
         sql = f"DELETE FROM agenda WHERE job = ?{equal}"  # noqa: S608  # no names from requests
         self.execute_many(sql, ((job_name, *argument.values()),))
 
-    def pop_due_job(self) -> DueJob | None:
-        """Remove the earliest scheduled job whose time has come and return it; None if no job is due."""
+    def pop_due_job(self, until: float) -> DueJob | None:
+        """Remove the earliest job that is scheduled until a time, in Unix seconds, and return it; None if there is none."""
         found = self.select(
             "DELETE FROM agenda WHERE rowid = (SELECT rowid FROM agenda WHERE at <= ? ORDER BY at, rowid LIMIT 1)"
             " RETURNING at, job, argument",
-            (time.time(),),
+            (until,),
         )
         return DueJob(found[0][0], found[0][1], orjson.loads(found[0][2])) if found else None
 
