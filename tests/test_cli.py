@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 from support.child_process import child_process
 from support.forked_scripts import run_script
+from support.free_ports import free_port
 from support.scripted_server import reply
 
 import toloka_frames as tf
@@ -225,11 +226,11 @@ def test_serve_lets_tolokers_answer_every_open_pool(tmp_path: Path) -> None:
 
 @on_posix
 def test_serve_with_a_file_keeps_its_state_across_a_restart(tmp_path: Path) -> None:
-    with serving(tmp_path, "--db", "toloka.db", "--port", "0") as (process, first_line, before):
+    port = str(free_port())
+    with serving(tmp_path, "--db", "toloka.db", "--port", port) as (process, first_line, before):
         assert "toloka.db" in first_line
         project = tf.run(before.create_project(PROJECT))
         assert interrupt(process) in (0, 130)
-    port = before.service.url.rpartition(":")[2]
     with serving(tmp_path, "--db", "toloka.db", "--port", port) as (process, _, after):
         assert after.service.url == before.service.url
         assert tf.run(after.get_project(project["id"])) == project
@@ -237,11 +238,11 @@ def test_serve_with_a_file_keeps_its_state_across_a_restart(tmp_path: Path) -> N
 
 
 def test_a_killed_service_keeps_everything_that_it_has_confirmed(tmp_path: Path) -> None:
-    with serving(tmp_path, "--db", "toloka.db", "--port", "0") as (process, _, client):
+    port = str(free_port())
+    with serving(tmp_path, "--db", "toloka.db", "--port", port) as (process, _, client):
         projects = [tf.run(client.create_project(PROJECT)) for _ in range(20)]
         process.kill()
         process.wait(TIMEOUT_SECONDS)
-        port = client.service.url.rpartition(":")[2]
         with serving(tmp_path, "--db", "toloka.db", "--port", port):
             assert [tf.run(client.get_project(project["id"])) for project in projects] == projects
             assert tf.run(client.create_project(PROJECT))["id"] not in {project["id"] for project in projects}

@@ -13,16 +13,16 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import nbformat
 import pytest
-from jupyter_client.manager import start_new_kernel
 from jupyter_core.utils import ensure_event_loop
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 from support import stored_notebooks
+from support.kernels import CONFIG, START_SECONDS, runtime_folder, start_kernel
 from support.open_pools import cell_of_open_pools
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 KERNEL = "python-under-test"
-CELL_SECONDS = 60
+CELL_SECONDS = 300
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 POOL = '''
@@ -240,13 +240,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("HOME", str(home))
         environment.setenv("JUPYTER_PATH", str(home / "jupyter"))
-        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
             environment.setenv(name, str(home / name.lower()))
         for name in ("TOLOKA_TOKEN", "TOLOKA_ENVIRONMENT", "TOLOKA_URL"):
             environment.delenv(name, raising=False)
         # the first import lists the system's fonts, and logs a warning if that takes long
         subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], capture_output=True, check=True)
-        yield home
+        with runtime_folder():
+            yield home
     # jupyter_client makes a loop for its calls, and leaves it open
     ensure_event_loop().close()
     asyncio.set_event_loop(None)
@@ -262,7 +263,7 @@ def execute(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[N
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("TMPDIR", str(temporary))
             where = {"metadata": {"path": str(folder)}}
-            NotebookClient(notebook, kernel_name=KERNEL, timeout=CELL_SECONDS, resources=where).execute()
+            run_notebook(notebook, where)
         nbformat.write(notebook, tmp_path_factory.mktemp("executed") / "saved.ipynb")  # and searched for tokens
         return Executed(notebook, folder, temporary)
 
@@ -272,7 +273,7 @@ def execute(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[N
 @pytest.fixture(scope="module")
 def console(home: Path) -> Iterator[Console]:
     """Return a kernel with a client whose list of tasks takes ten seconds to read."""
-    manager, client = start_new_kernel(kernel_name=KERNEL, cwd=str(home))
+    manager, client = start_kernel(KERNEL, cwd=str(home))
     made = Console(manager, client)
     try:
         begun = made.run(POOL + SCAN.format(rows=LONG) + "len(created)")
@@ -362,7 +363,7 @@ pictures(10).pipe(tf.create_tasks, client, new_pool(client), allow_defaults=True
     assert home.exists()
     notebook = notebook_of(POOL, kill)
     with pytest.raises(DeadKernelError):
-        NotebookClient(notebook, kernel_name=KERNEL, timeout=CELL_SECONDS, resources={"metadata": {"path": tmp_path}}).execute()
+        run_notebook(notebook, {"metadata": {"path": tmp_path}})
     card, beside = displayed(notebook)
     assert VIEW in card
     for kind in ("text/plain", "text/html"):
@@ -429,6 +430,11 @@ def test_a_watch_is_updated_in_its_own_cell_while_others_run(
 def catching(code: str, errors: str = "(KeyboardInterrupt, asyncio.CancelledError)") -> str:
     """Return the cell with Stop caught in it, because IPython cannot print some of the tracebacks."""
     return f"try:\n{textwrap.indent(code, '    ')}\nexcept {errors}:\n    print('stopped here')"
+
+
+def run_notebook(notebook: NotebookNode, where: dict[str, Any]) -> None:
+    limits = {"timeout": CELL_SECONDS, "startup_timeout": START_SECONDS}
+    NotebookClient(notebook, kernel_name=KERNEL, config=CONFIG, resources=where, **limits).execute()
 
 
 def notebook_of(*cells: str) -> NotebookNode:

@@ -8,7 +8,6 @@ import socket
 import ssl
 import time
 import uuid
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -164,7 +163,7 @@ FAULTS: dict[str, tuple[Callable[[LocalToloka], object], set[str], str]] = {
     "a slow list": (
         lambda toloka: toloka.faults.slow("GET /v1/message-threads", seconds=A_WHILE),
         {"message threads"},
-        "no complete response within 3 s",
+        "no complete response within {timeout} s",
     ),
     "a refused requester": (lambda toloka: toloka.faults.answer(403, "GET /v1/requester"), {"account"}, "403 ACCESS_DENIED"),
     "a refused item list": (
@@ -180,13 +179,16 @@ def test_a_check_that_fails_is_one_line_and_the_others_go_on(
     account: tf.TolokaClient, toloka: LocalToloka, plan: Callable[[LocalToloka], object], names: set[str], message: str
 ) -> None:
     plan(toloka)
-    report = tf.doctor(account, timeout=3)
+    for timeout in (3, 30):  # a busy machine may take longer for the other checks
+        report = tf.doctor(account, timeout=timeout)
+        if failed(report) == names:
+            break
     assert failed(report) == names
     assert not report.is_well
     (name,) = names
     (line,) = [line for line in str(report).splitlines() if line.startswith("  FAIL ")]
     assert name in line
-    assert message in line
+    assert message.format(timeout=timeout) in line
     waiting = IN_POOL if name == "pools" else {"aggregated solutions"} if name == "operations" else set()
     assert {name for name, level in levels(report).items() if level == "-"} == waiting
     assert str(report).endswith("1 of these checks failed.")
@@ -333,22 +335,20 @@ def test_text_of_the_service_cannot_control_a_terminal(scripted: Scripted) -> No
 # -- no network
 
 
-def closed_port() -> int:
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """The port of a socket that refuses connections and lets nobody else listen there."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
 
 
-HOSTS = {
-    "a closed port": lambda: f"http://127.0.0.1:{closed_port()}",
-    "a name that does not resolve": lambda: "https://toloka.invalid",
-}
+HOSTS = {"a closed port": "http://127.0.0.1:{}", "a name that does not resolve": "https://toloka.invalid"}
 
 
-@pytest.mark.parametrize("make_url", HOSTS.values(), ids=HOSTS)
-def test_without_network_the_report_names_the_host_and_the_reason_at_once(make_url: Callable[[], str]) -> None:
-    url = make_url()
+@pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
+def test_without_network_the_report_names_the_host_and_the_reason_at_once(host: str, closed_port: int) -> None:
+    url = host.format(closed_port)
     begin = time.monotonic()
     with tf.TolokaClient(f"token-{uuid.uuid4().hex}", url=url) as client:
         report = tf.doctor(client, timeout=10)
@@ -361,8 +361,8 @@ def test_without_network_the_report_names_the_host_and_the_reason_at_once(make_u
     assert {findings(report)[name].text for name in LISTS} == {"not checked: the host does not respond"}
 
 
-def test_a_proxy_that_does_not_respond_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", f"http://user:{PASSWORD}@127.0.0.1:{closed_port()}")
+def test_a_proxy_that_does_not_respond_is_named(monkeypatch: pytest.MonkeyPatch, closed_port: int) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:{PASSWORD}@127.0.0.1:{closed_port}")
     with tf.TolokaClient(f"token-{uuid.uuid4().hex}", url="https://toloka.invalid") as client:
         report = tf.doctor(client, timeout=10)
     assert "HTTPS_PROXY (the requests go through this proxy)" in findings(report)["host"].text

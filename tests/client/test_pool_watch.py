@@ -227,11 +227,12 @@ def responses(*pools: Any) -> Callable[[str], bytes]:
 
 
 def test_a_failure_is_shown_and_waited_out(scripted: Scripted) -> None:
-    scripted.answers = [responses(OPEN, b"", b"", COMPLETE)]
+    scripted.answers = [responses(OPEN, b"")]
     watch = tf.watch(scripted.async_client(retries=1), 1, every=1)
     until(lambda: "Trying again" in repr(watch))
     assert watch.state == "running"
     rows = len(watch.history)
+    scripted.answers = [responses(COMPLETE)]
     until(lambda: watch.state == "done")
     assert ("Trying again" in repr(watch), len(watch.history)) == (False, rows + 1)
 

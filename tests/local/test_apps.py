@@ -22,7 +22,7 @@ STATES = {"NEW", "PROCESSING", "COMPLETED", "ERROR", "CANCELLED", "NO_MONEY", "A
 
 def wait_until(get: Callable[[], Any], condition: Callable[[Any], bool]) -> Any:
     """Return the first value that meets the condition."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         value = get()
         if condition(value):

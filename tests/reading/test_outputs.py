@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import pyarrow as pa
 import pyarrow.fs as pa_fs
 import pyarrow.parquet as pq
 import pytest
+from support.free_ports import free_port
 
 import toloka_frames as tf
 
@@ -68,13 +68,11 @@ def s3_server() -> Iterator[str]:
     """The address of an S3 server with a bucket."""
     if find_spec("moto") is None or find_spec("flask") is None:
         pytest.skip("the S3 server is not installed: moto and flask, of the test group")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", address.partition(":")[2]]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(600):
+        for _ in range(3_000):
             try:
                 httpx.get(f"http://{address}/", trust_env=False)
                 break
@@ -167,6 +165,8 @@ def test_a_missing_bucket_is_an_error_of_the_package_that_shows_no_secret(s3_ser
 
 FULL_TEMPORARY_FOLDER = """
 import resource, sys
+from support.free_ports import free_port
+
 import toloka_frames as tf
 
 sys.dont_write_bytecode = True  # Python does not notice that it writes a part of a module only
@@ -266,6 +266,8 @@ def test_a_file_url_is_the_path_of_a_copy(client: tf.AsyncTolokaClient, pool_id:
 NO_FSSPEC = """
 import sys
 sys.modules["fsspec"] = None
+from support.free_ports import free_port
+
 import toloka_frames as tf
 try:
     tf.to_parquet([{"a": 1}], "memory://bucket/x.parquet")

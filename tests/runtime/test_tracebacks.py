@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from jupyter_client.manager import start_new_kernel
 from jupyter_core.utils import ensure_event_loop
 from support.failing_calls import CALLS, PREPARE
+from support.kernels import runtime_folder, start_kernel
 
 import toloka_frames as tf
 
@@ -29,7 +29,7 @@ MAX_LINES = 20
 FRONT_ENDS = ("Python", "IPython", "JupyterLab")
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
 FRAME = re.compile(r'^(?:  File "(?P<file>[^"]+)", line|File (?P<path>\S+?):\d+, in|Cell In)', re.MULTILINE)
-WAIT_SECONDS = 60
+WAIT_SECONDS = 300
 # prints each error as the interpreter does at the end of a script, without its own frame
 SCRIPT = (
     PREPARE
@@ -96,7 +96,12 @@ def shown_by_ipython(folder: Path) -> dict[str, str]:
 
 
 def shown_by_jupyter(folder: Path) -> dict[str, str]:
-    manager, client = start_new_kernel(cwd=str(folder), env=environment(IPYTHONDIR=str(folder)))
+    with runtime_folder():
+        return shown_by_kernel(folder)
+
+
+def shown_by_kernel(folder: Path) -> dict[str, str]:
+    manager, client = start_kernel(cwd=str(folder), env=environment(IPYTHONDIR=str(folder)))
     try:
         assert run_cell(client, PREPARE) == ""
         shown = {name: run_cell(client, code) for name, code in CALLS.items()}

@@ -14,9 +14,9 @@ from support.sample_project import create_pool
 toloka = LocalToloka(operation_seconds=0.05).start()
 client, awaited = toloka.client(), toloka.async_client()
 stranger = tf.TolokaClient("0123456789abcdef012345.wrong.token", url=toloka.url, retries=1)
-with socket.socket() as unused:
-    unused.bind(("127.0.0.1", 0))
-    port = unused.getsockname()[1]
+unused = socket.socket()  # bound to the end, so that nobody else listens at its port
+unused.bind(("127.0.0.1", 0))
+port = unused.getsockname()[1]
 offline = tf.TolokaClient("t", url=f"http://127.0.0.1:{port}", retries=1)
 offline_awaited = tf.AsyncTolokaClient("t", url=f"http://127.0.0.1:{port}", retries=1)
 impatient = tf.TolokaClient(toloka.token, url=toloka.url, retries=1)

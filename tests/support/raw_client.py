@@ -45,7 +45,7 @@ class RawClient:
     """A plain HTTP client, with a method for each action that many tests need."""
 
     def __init__(self, toloka: LocalToloka) -> None:
-        self.http = httpx.Client(base_url=f"{toloka.url}/api", headers=authorization(toloka), timeout=30)
+        self.http = httpx.Client(base_url=f"{toloka.url}/api", headers=authorization(toloka), timeout=120)
 
     def get(self, path: str, **query: Any) -> Any:
         """Return the JSON of a 200 response."""
@@ -72,7 +72,7 @@ class RawClient:
 
     def wait_operation(self, operation_id: str) -> dict[str, Any]:
         """Wait until an operation has ended and return it."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             operation = self.get(f"/v1/operations/{operation_id}")
             if operation["status"] in {"SUCCESS", "FAIL"}:

@@ -9,7 +9,6 @@ import os
 import random
 import re
 import signal
-import socket
 import sqlite3
 import sys
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.child_process import child_process
 from support.deleted_locks import locks_deleted
+from support.free_ports import free_port
 from support.killed_uploads import Uploads, killed_uploads
 from support.sample_project import create_pool
 from support.self_killing_upload import create, frame_of
@@ -183,12 +183,6 @@ def served(db: Path, port: int) -> Iterator[str]:
         assert process.stdout is not None
         output = process.stdout.readline() + process.stdout.readline()
         yield re.findall(r"TolokaClient\('(.+?)'", output)[0]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize("part", [part / SERVICE_KILLS for part in range(SERVICE_KILLS)])

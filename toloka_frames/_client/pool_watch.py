@@ -13,6 +13,7 @@ import pandas as pd
 
 from toloka_frames._client.pool_answers import PoolAnswers
 from toloka_frames._client.pool_progress import (
+    MAX_STATISTICS_SECONDS,
     Figures,
     check_client,
     check_every,
@@ -268,7 +269,9 @@ class Watching:
         return not error
 
     async def _add_figures(self) -> None:
-        self._figures |= await fetch_figures(self._client.service, self._ids, self._every)
+        # the last ones, which stay, delay no other look
+        seconds = MAX_STATISTICS_SECONDS if self._is_over() else self._every
+        self._figures |= await fetch_figures(self._client.service, self._ids, seconds)
 
     async def _read_answers(self) -> None:
         for pool_id, answers in self._answers.items():
