@@ -76,6 +76,7 @@ def test_an_example_runs(
     name: str, account: ExampleAccount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")  # pandas prints frames as wide as the terminal
     mpl.use("agg")
     with account.names() as names:
         example = doctest.DocTestParser().get_doctest(with_run(EXAMPLES[name]), names, name, None, None)

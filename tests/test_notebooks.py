@@ -22,7 +22,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 from support import stored_notebooks
-from support.kernels import CONFIG, START_SECONDS, runtime_folder, start_kernel
+from support.kernels import START_SECONDS, kernel, kernel_config
 from support.open_pools import cell_of_open_pools
 
 if TYPE_CHECKING:
@@ -233,21 +233,20 @@ class Console:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return an empty home directory whose one kernel runs this interpreter."""
     home = tmp_path_factory.mktemp("home")
-    kernel = home / "jupyter" / "kernels" / KERNEL
-    kernel.mkdir(parents=True)
+    specification = home / "jupyter" / "kernels" / KERNEL
+    specification.mkdir(parents=True)
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": KERNEL, "language": "python"}))
+    (specification / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": KERNEL, "language": "python"}))
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("HOME", str(home))
         environment.setenv("JUPYTER_PATH", str(home / "jupyter"))
-        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
+        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
             environment.setenv(name, str(home / name.lower()))
         for name in ("TOLOKA_TOKEN", "TOLOKA_ENVIRONMENT", "TOLOKA_URL"):
             environment.delenv(name, raising=False)
         # the first import lists the system's fonts, and logs a warning if that takes long
         subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], capture_output=True, check=True)
-        with runtime_folder():
-            yield home
+        yield home
     # jupyter_client makes a loop for its calls, and leaves it open
     ensure_event_loop().close()
     asyncio.set_event_loop(None)
@@ -273,15 +272,11 @@ def execute(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[N
 @pytest.fixture(scope="module")
 def console(home: Path) -> Iterator[Console]:
     """Return a kernel with a client whose list of tasks takes ten seconds to read."""
-    manager, client = start_kernel(KERNEL, cwd=str(home))
-    made = Console(manager, client)
-    try:
+    with kernel_config() as config, kernel(config, KERNEL, cwd=str(home)) as (manager, client):
+        made = Console(manager, client)
         begun = made.run(POOL + SCAN.format(rows=LONG) + "len(created)")
         assert begun.text == str(LONG), begun
         yield made
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -434,7 +429,8 @@ def catching(code: str, errors: str = "(KeyboardInterrupt, asyncio.CancelledErro
 
 def run_notebook(notebook: NotebookNode, where: dict[str, Any]) -> None:
     limits = {"timeout": CELL_SECONDS, "startup_timeout": START_SECONDS}
-    NotebookClient(notebook, kernel_name=KERNEL, config=CONFIG, resources=where, **limits).execute()
+    with kernel_config() as config:
+        NotebookClient(notebook, kernel_name=KERNEL, config=config, resources=where, **limits).execute()
 
 
 def notebook_of(*cells: str) -> NotebookNode:

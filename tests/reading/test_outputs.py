@@ -165,8 +165,6 @@ def test_a_missing_bucket_is_an_error_of_the_package_that_shows_no_secret(s3_ser
 
 FULL_TEMPORARY_FOLDER = """
 import resource, sys
-from support.free_ports import free_port
-
 import toloka_frames as tf
 
 sys.dont_write_bytecode = True  # Python does not notice that it writes a part of a module only
@@ -266,8 +264,6 @@ def test_a_file_url_is_the_path_of_a_copy(client: tf.AsyncTolokaClient, pool_id:
 NO_FSSPEC = """
 import sys
 sys.modules["fsspec"] = None
-from support.free_ports import free_port
-
 import toloka_frames as tf
 try:
     tf.to_parquet([{"a": 1}], "memory://bucket/x.parquet")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from jupyter_core.utils import ensure_event_loop
 from support.failing_calls import CALLS, PREPARE
-from support.kernels import runtime_folder, start_kernel
+from support.kernels import kernel, kernel_config
 
 import toloka_frames as tf
 
@@ -96,20 +96,14 @@ def shown_by_ipython(folder: Path) -> dict[str, str]:
 
 
 def shown_by_jupyter(folder: Path) -> dict[str, str]:
-    with runtime_folder():
-        return shown_by_kernel(folder)
-
-
-def shown_by_kernel(folder: Path) -> dict[str, str]:
-    manager, client = start_kernel(cwd=str(folder), env=environment(IPYTHONDIR=str(folder)))
+    variables = environment(IPYTHONDIR=str(folder))
     try:
-        assert run_cell(client, PREPARE) == ""
-        shown = {name: run_cell(client, code) for name, code in CALLS.items()}
-        run_cell(client, "toloka.close()")
-        return shown
+        with kernel_config() as config, kernel(config, cwd=str(folder), env=variables) as (_, client):
+            assert run_cell(client, PREPARE) == ""
+            shown = {name: run_cell(client, code) for name, code in CALLS.items()}
+            run_cell(client, "toloka.close()")
+            return shown
     finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
         # jupyter_client makes a loop for its calls, and leaves it open
         ensure_event_loop().close()
         asyncio.set_event_loop(None)

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from jupyter_client.manager import KernelManager
 from traitlets.config import Config
 
@@ -20,28 +19,30 @@ if TYPE_CHECKING:
 
     from jupyter_client.blocking import BlockingKernelClient
 
-CONFIG = Config({"KernelManager": {"transport": "tcp" if os.name == "nt" else "ipc"}})
 START_SECONDS = 300
 
 
 @contextmanager
-def runtime_folder() -> Iterator[None]:
-    """Let the sockets be in a folder whose path is short: that of a socket has at most 103 characters."""
-    with TemporaryDirectory(dir=None if os.name == "nt" else "/tmp") as folder, pytest.MonkeyPatch.context() as environment:  # noqa: S108 -- a short path
-        environment.setenv("JUPYTER_RUNTIME_DIR", folder)
-        yield
+def kernel_config() -> Iterator[Config]:
+    """Make a folder for the sockets, and yield the settings of kernels that use it."""
+    if os.name == "nt":  # it has no Unix sockets
+        yield Config()
+        return
+    # the path of a socket has at most 103 characters, so it is not in the folder of the tests
+    with TemporaryDirectory(dir="/tmp") as folder:
+        yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
 
 
-def start_kernel(name: str = "python3", **options: Any) -> tuple[KernelManager, BlockingKernelClient]:
-    """Start a kernel; the caller stops its client and shuts it down."""
-    manager = KernelManager(kernel_name=name, config=CONFIG)
+@contextmanager
+def kernel(config: Config, name: str = "python3", **options: Any) -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
+    """Start a kernel, and shut it down at the end."""
+    manager = KernelManager(kernel_name=name, config=config)
     manager.start_kernel(**options)
     client = manager.client()
     client.start_channels()
     try:
         client.wait_for_ready(timeout=START_SECONDS)
-    except RuntimeError:
+        yield manager, client
+    finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
-        raise
-    return manager, client
