@@ -176,7 +176,7 @@ def test_several_connections_return_the_selected_columns(scripted: Scripted) -> 
     scripted.answers = [bonuses := BonusList(range(0, 300 * 10**6, 10**6))]
     scan = scripted.async_client().get_user_bonuses(batch_size=20)
     assert scan.to_arrow(columns=["user_id"], concurrency=4).to_pydict() == {"user_id": ["a"] * 300}
-    assert {"created", "-created"} <= {query["sort"] for query in bonuses.queries}
+    assert any("id_lte" in query for query in bonuses.queries)
 
 
 LISTS = [TASKS, ASSIGNMENTS, APP_ITEMS]

@@ -1,168 +1,203 @@
-"""Ranges of ids cover the whole list, and hold about a page each if ids are uniformly distributed."""
+"""The requests for ranges of ids leave no row out, and are few more than the pages that the rows fill."""
 
 from __future__ import annotations
 
-import random
-import string
-import uuid
-from math import ceil
-from typing import TYPE_CHECKING
+import heapq
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.all_cases import examples
-from support.bonus_list_server import app_ids
 
-from toloka_frames._reading.id_ranges import IdScale, between, split_after
+from toloka_frames._reading.id_axis import IdAxis
+from toloka_frames._reading.id_ranges import IdRange, RangeQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from toloka_frames._reading.id_ranges import IdRangeSplitter
+    Microseconds = np.ndarray[Any, np.dtype[np.int64]]
 
 PAGE = 1_000
-APP_SYMBOLS = "".join(sorted(string.digits + string.ascii_letters))
-seeded = random.Random
+SECOND = 10**6
+YEAR = 365 * 86_400 * SECOND
 
 
-def split_after_first_page(ids: list[str], **query: str) -> IdRangeSplitter | None:
-    return split_after(sorted(ids)[:PAGE], PAGE, PAGE, query, "id")
+@dataclass(frozen=True)
+class IdPage:
+    """A page of ids only."""
+
+    ids: list[str]
+    has_more: bool
+
+    def keep(self, wanted: Sequence[bool]) -> IdPage:
+        return IdPage([id_ for id_, want in zip(self.ids, wanted, strict=True) if want], self.has_more)
+
+    def reversed(self) -> IdPage:
+        return IdPage(self.ids[::-1], self.has_more)
 
 
-def ranges(splitter: IdRangeSplitter) -> list[tuple[str, str | None]]:
-    return list(iter(splitter.next, None))
+@dataclass
+class SimulatedPull:
+    """A pull of numbers over several connections, after its first two pages.
+
+    Attributes:
+        ids: The ids of the list, ascending.
+        connections: The number of requests in flight.
+        most_pages: The most pages that the queue holds.
+        fetched: The ids that were taken from the queue.
+        requests: The number of requests.
+        seconds: The simulated duration.
+        held: The most pages that were fetched and not taken.
+    """
+
+    ids: list[int]
+    connections: int
+    seed: int = 0
+    most_pages: float = math.inf
+    fetched: list[str] = field(default_factory=list)
+    requests: int = 2
+    seconds: float = 0.0
+    held: int = 0
+
+    def run(self) -> SimulatedPull:
+        generator = np.random.default_rng(self.seed)
+        self.fetched = [str(id_) for id_ in self.ids[: 2 * PAGE]]
+        if len(self.ids) <= 2 * PAGE:
+            return self
+        queue = RangeQueue[IdPage](IdAxis("", ""), self.fetched[0], self.fetched[-1], 2 * PAGE, lambda: PAGE, self.most_pages)
+        self.requests += 1
+        in_flight: list[tuple[float, int, IdRange[IdPage] | None, IdPage]] = [(0.11, 0, None, self._last_page())]
+        while not queue.is_empty:
+            while len(in_flight) < self.connections and (part := queue.next()):
+                self.requests += 1
+                arrival = self.seconds + generator.uniform(0.1, 0.12)
+                heapq.heappush(in_flight, (arrival, self.requests, part, self._page(part)))
+            self.seconds, _, part, page = heapq.heappop(in_flight)
+            if part is None:
+                queue.set_last_page(page)
+            else:
+                queue.record(part, page)
+            self._take(queue)
+        return self
+
+    def _take(self, queue: RangeQueue[IdPage]) -> None:
+        while (taken := queue.take()) is not None:
+            self.fetched += taken.ids
+        self.held = max(self.held, sum(len(part.pages) for part in queue._ranges))
+
+    def _page(self, part: IdRange[IdPage]) -> IdPage:
+        first = int(np.searchsorted(self.ids, int(part.low), "right"))
+        end = len(self.ids) if part.high is None else int(np.searchsorted(self.ids, int(part.high), "right"))
+        return IdPage([str(id_) for id_ in self.ids[first : min(end, first + PAGE)]], end - first > PAGE)
+
+    def _last_page(self) -> IdPage:
+        return IdPage([str(id_) for id_ in self.ids[2 * PAGE :][-PAGE:]], len(self.ids) > 3 * PAGE)
 
 
-def of_app(number: int) -> list[str]:
-    return app_ids(number, seed=number)
+def pull(
+    shape: Callable[[np.random.Generator, int], Microseconds],
+    rows: int,
+    connections: int,
+    seed: int = 1,
+    most_pages: float = math.inf,
+) -> SimulatedPull:
+    """Pull numbers that ascend with time, a million a second, as rows that are created at these times get them."""
+    created = np.sort(shape(np.random.default_rng(seed), rows))
+    # as many rows of a timestamp as there are have consecutive ids
+    steps = np.arange(len(created))
+    ids = np.maximum.accumulate(created - steps) + steps
+    return SimulatedPull([int(id_) for id_ in ids], connections, seed, most_pages).run()
 
 
-def of_uuids(number: int) -> list[str]:
-    generator = seeded(number)
-    return [str(uuid.UUID(int=generator.getrandbits(128), version=4)) for _ in range(number)]
+def bursts(generator: np.random.Generator, rows: int, starts: Microseconds, length: int) -> Microseconds:
+    return np.asarray(generator.choice(starts, rows) + generator.integers(0, length, rows))
 
 
-UNIFORM = {"app ids": of_app, "UUIDs": of_uuids}
-
-
-@pytest.mark.parametrize("ids_of", UNIFORM.values(), ids=UNIFORM)
-@pytest.mark.parametrize("rows", [1_500, 10_000, 30_000])
-def test_ranges_of_uniform_ids_take_few_more_requests_than_pages(ids_of: Callable[[int], list[str]], rows: int) -> None:
-    ids = sorted(ids_of(rows))
-    splitter = split_after_first_page(ids)
-    assert splitter
-    start, counts = ids[PAGE - 1], []
-    while id_range := splitter.next():
-        low, high = id_range
-        assert low == start
-        counts.append(sum(between([id_], low, high) for id_ in ids))
-        if high:
-            splitter.record(low, high, counts[-1])
-            start = high
-    assert sum(counts) == rows - PAGE
-    assert 1 + sum(max(1, ceil(count / PAGE)) for count in counts) <= 1.15 * rows / PAGE + 1
-
-
-NOT_UNIFORM = {
-    "of one pool, by time": [
-        f"000248a756--{second:08x}e5997032541d856b" for second in range(0x6422CA21, 0x6422CA21 + 5 * PAGE)
-    ],
-    "by time": [f"{second:08x}e5997032541d856b" for second in range(0x6422CA21, 0x6422CA21 + 5 * PAGE)],
-    "consecutive numbers": [str(number) for number in range(163_295_269, 163_295_269 + 2 * PAGE)],
-    "numbers of all lengths": [str(number) for number in range(2 * PAGE)],
-    "clustered": ["0" * 6 + id_[:14] for id_ in app_ids(PAGE // 2)] + app_ids(PAGE),
-    "short": [id_[:4] for id_ in app_ids(2 * PAGE)],
-    "all equal": ["a" * 20] * (2 * PAGE),
-    "with equal prefixes": ["0" * 8 + id_ for id_ in app_ids(2 * PAGE)],
+SHAPES: dict[str, Callable[[np.random.Generator, int], Microseconds]] = {
+    "evenly over a year": lambda generator, rows: generator.integers(0, YEAR, rows),
+    "more and more": lambda generator, rows: (YEAR * np.log1p(generator.random(rows) * 400) / 6).astype(np.int64),
+    "in office hours": lambda generator, rows: bursts(generator, rows, np.arange(365) * (YEAR // 365), YEAR // 365 // 3),
+    "in one second": lambda generator, rows: generator.integers(0, SECOND, rows),
+    "in two seconds, a year apart": lambda generator, rows: bursts(generator, rows, np.array([0, YEAR]), SECOND),
+    "half of them in one second": lambda generator, rows: np.concatenate(
+        [generator.integers(0, YEAR, rows // 2), YEAR // 2 + generator.integers(0, SECOND, rows - rows // 2)]
+    ),
+    "all but a few in one hour": lambda generator, rows: np.concatenate(
+        [generator.integers(0, YEAR, rows // 100), YEAR // 2 + generator.integers(0, 3_600 * SECOND, rows - rows // 100)]
+    ),
+    "partly in twenty bursts": lambda generator, rows: np.concatenate(
+        [
+            generator.integers(0, YEAR, rows * 3 // 5),
+            bursts(generator, rows * 2 // 5, generator.integers(0, YEAR, 20), 60 * SECOND),
+        ]
+    ),
 }
 
 
-@pytest.mark.parametrize("ids", NOT_UNIFORM.values(), ids=NOT_UNIFORM)
-def test_ids_that_are_not_uniform_are_not_split(ids: list[str]) -> None:
-    assert split_after_first_page(ids) is None
+ALL_SHAPES: dict[str, Callable[[np.random.Generator, int], Microseconds]] = SHAPES | {
+    "at one timestamp": lambda _, rows: np.arange(rows),
+    "at a few timestamps": lambda generator, rows: generator.choice(generator.integers(0, YEAR, 5), rows),
+    "500 at each timestamp": lambda generator, rows: generator.choice(generator.integers(0, YEAR, 1 + rows // 500), rows),
+    "in a few milliseconds": lambda generator, rows: generator.integers(0, 5_000, rows),
+    "uploads of a page": lambda generator, rows: np.repeat(generator.integers(0, YEAR, rows // PAGE + 1), PAGE)[:rows],
+}
 
 
-def test_lists_with_small_pages_are_not_split() -> None:
-    assert split_after(sorted(app_ids(5_000))[:100], 100, 100, {}, "id") is None
+@pytest.mark.parametrize("connections", [8, 16])
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_100_pages_take_at_most_120_requests(
+    shape: Callable[[np.random.Generator, int], Microseconds], connections: int
+) -> None:
+    assert pull(shape, 100 * PAGE, connections).requests <= 120
 
 
-def test_the_ranges_are_within_the_bounds_of_the_user() -> None:
-    ids = sorted(id_ for id_ in app_ids(30_000) if "M" < id_ < "h")
-    assert split_after_first_page(ids) is None
-    splitter = split_after_first_page(ids, id_gt="M", id_lt="h")
-    assert splitter
-    id_ranges = ranges(splitter)
-    assert len(id_ranges) <= 1.2 * len(ids) / PAGE
-    assert max(str(low) for low, _ in id_ranges) < "h"
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("shape", ["evenly over a year", "in one second", "uploads of a page"])
+def test_10_pages_take_at_most_13_requests(shape: str, seed: int) -> None:
+    assert pull(ALL_SHAPES[shape], 10 * PAGE, 20, seed).requests <= 13
 
 
-def test_consecutive_numbers_after_a_cursor_are_not_split() -> None:
-    assert split_after_first_page(NOT_UNIFORM["consecutive numbers"], id_gt=NOT_UNIFORM["consecutive numbers"][0]) is None
+SPEEDUPS = {
+    "evenly over a year": 7,
+    "in one second": 7,
+    "in office hours": 7,
+    "more and more": 6,
+    "all but a few in one hour": 7,
+    "partly in twenty bursts": 3,
+    "in two seconds, a year apart": 3,
+}
 
 
-def test_a_list_with_an_inclusive_upper_bound_of_the_user_is_not_split() -> None:
-    assert split_after_first_page(app_ids(30_000), id_lte="zz") is None
-
-
-def test_a_range_is_never_empty_even_after_a_cluster() -> None:
-    seconds = NOT_UNIFORM["by time"]
-    splitter = split_after_first_page(seconds, id_gt=seconds[0])
-    assert splitter
-    low, high = splitter.next() or ("", "")
-    assert splitter.record(low, str(high), PAGE**3)
-    low, high = splitter.next() or ("", "")
-    assert low < str(high)
-
-
-def test_recorded_rows_change_the_length_of_the_next_ranges() -> None:
-    splitter = split_after_first_page(app_ids(10_000))
-    assert splitter
-    scale = IdScale(APP_SYMBOLS, "")
-    low, high = splitter.next() or ("", "")
-    before = scale.position(str(high)) - scale.position(low)
-    assert splitter.record(low, str(high), 10 * PAGE)
-    low, high = splitter.next() or ("", "")
-    assert scale.position(str(high)) - scale.position(low) < before / 3
-
-
-def test_a_range_with_far_too_few_rows_shows_that_ids_are_not_uniform() -> None:
-    for rows, is_uniform in [(950, True), (700, True), (400, False), (0, False)]:
-        splitter = split_after_first_page(app_ids(10_000))
-        assert splitter
-        low, high = splitter.next() or ("", "")
-        assert splitter.record(low, str(high), rows) is is_uniform
-    assert splitter.record("0Z", "0a", 0)  # too short to tell
-
-
-@settings(max_examples=examples(50), deadline=None)
-@given(st.text(string.digits + string.ascii_letters, min_size=20, max_size=20), st.integers(0, 62**8 - 1))
-def test_positions_ascend_like_ids_and_convert_back_to_them(text: str, position: int) -> None:
-    scale = IdScale(APP_SYMBOLS, "rest")
-    assert scale.id_at(scale.position(text)) == text[:8] + "rest"
-    assert scale.position(scale.id_at(position)) == position
-    assert (scale.position(text) < position) == (text[:8] < scale.id_at(position)[:8])
-
-
-def test_an_id_with_other_symbols_or_length_has_a_position() -> None:
-    scale = IdScale("0123456789abcdef", "")
-    assert scale.position("") == scale.position("0") == 0
-    assert scale.position("8") == scale.end // 2
-    assert scale.position("8-") < scale.position("81")
+@pytest.mark.parametrize(("shape", "speedup"), SPEEDUPS.items())
+def test_16_connections_take_a_fraction_of_the_time_of_one(shape: str, speedup: int) -> None:
+    assert pull(SHAPES[shape], 100 * PAGE, 16).seconds <= 100 * 0.11 / speedup
 
 
 @pytest.mark.parametrize(
-    ("ids", "is_within"),
-    [
-        ([], True),
-        (["c"], True),
-        (["c", "e", "f"], True),
-        (["b", "c"], False),
-        (["c", "g"], False),
-        (["d", "c"], False),
-        (["c", "c"], False),
-    ],
+    ("shape", "speedup"),
+    {"evenly over a year": 3, "in one second": 3, "at one timestamp": 3, "in two seconds, a year apart": 2}.items(),
 )
-def test_between_requires_ascending_ids_above_low_and_up_to_high(ids: list[str], is_within: bool) -> None:
-    assert between(ids, "b", "f") is is_within
-    assert between(ids, "b", None) is (is_within or ids == ["c", "g"])
+def test_streams_hold_few_pages_and_are_faster_than_one_connection(shape: str, speedup: int) -> None:
+    stream = pull(ALL_SHAPES[shape], 100 * PAGE, 16, most_pages=6)
+    assert stream.held <= 6 + 1  # and the last page
+    assert stream.requests <= 120
+    assert stream.seconds <= 100 * 0.11 / speedup
+
+
+@settings(max_examples=examples(150), deadline=None)
+@given(
+    shape=st.sampled_from(list(ALL_SHAPES)),
+    rows=st.integers(0, 20 * PAGE),
+    connections=st.integers(1, 40),
+    seed=st.integers(0, 2**32),
+    most_pages=st.sampled_from([math.inf, 1, 6]),
+)
+def test_all_rows_are_fetched_however_they_are_distributed(
+    shape: str, rows: int, connections: int, seed: int, most_pages: float
+) -> None:
+    simulated = pull(ALL_SHAPES[shape], rows, connections, seed, most_pages)
+    assert simulated.fetched == [str(id_) for id_ in simulated.ids]

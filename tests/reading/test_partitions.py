@@ -40,9 +40,13 @@ SHAPES: dict[str, list[float]] = {
 
 
 def pools(seconds: Iterable[float]) -> list[dict[str, Any]]:
-    """Return pools created this many seconds after START."""
-    times = ((START + timedelta(seconds=second)).replace(tzinfo=None).isoformat() for second in seconds)
-    return [{"id": f"{number}", "project_id": "1", "status": "OPEN", "created": time} for number, time in enumerate(times)]
+    """Return pools created this many seconds after START; their ids ascend with time, 1,000 a second."""
+    times = sorted(seconds)
+    ids = [round(1_000 * second) + number for number, second in enumerate(times)]
+    created = ((START + timedelta(seconds=second)).replace(tzinfo=None).isoformat() for second in times)
+    return [
+        {"id": f"{id_}", "project_id": "1", "status": "OPEN", "created": time} for id_, time in zip(ids, created, strict=True)
+    ]
 
 
 @pytest.fixture
@@ -67,12 +71,12 @@ def test_each_row_is_in_one_partition(
     set_pools(seconds)
     partitions = ids(client.get_pools().partitions(6))
     assert 1 <= len(partitions) <= 6
-    assert Counter(id_ for partition in partitions for id_ in partition) == Counter(map(str, range(len(seconds))))
+    assert Counter(id_ for partition in partitions for id_ in partition) == Counter(row["id"] for row in pools(seconds))
 
 
 @pytest.mark.parametrize(
     ("shape", "max_requests"),
-    {"steady": 40, "days of work": 40, "two bursts, a month apart": 80, "uploads of many rows at once": 200}.items(),
+    {"steady": 40, "days of work": 40, "two bursts, a month apart": 40, "uploads of many rows at once": 80}.items(),
 )
 def test_partitions_are_about_equal_and_take_few_requests(
     client: tf.AsyncTolokaClient, toloka: LocalToloka, set_pools: Callable[..., None], shape: str, max_requests: int
@@ -87,13 +91,21 @@ def test_partitions_are_about_equal_and_take_few_requests(
 
 def test_few_rows_are_in_partitions_of_one_row(client: tf.AsyncTolokaClient, set_pools: Callable[..., None]) -> None:
     set_pools([0, 1, 1, 5, 86_400])
-    assert ids(client.get_pools().partitions(10)) == [["0"], ["1", "2"], ["3"], ["4"]]
+    assert ids(client.get_pools().partitions(10)) == [["0"], ["1001"], ["1002"], ["5003"], ["86400004"]]
 
 
 def test_a_single_partition_is_the_whole_list(client: tf.AsyncTolokaClient, set_pools: Callable[..., None]) -> None:
     set_pools(range(150))
     (partition,) = ids(client.get_pools().partitions(1))
     assert len(partition) == 150
+
+
+def test_a_list_whose_order_the_service_ignores_is_one_partition(scripted: Scripted) -> None:
+    rows = [{**row, "id": f"{int(row['id']) + 1_000_000}"} for row in pools(range(150))]
+    page = reply({"items": rows, "has_more": False})
+    scripted.answers = [page]
+    (partition,) = scripted.async_client().get_pools().partitions(4)
+    assert "id_lte" not in partition._source.request.query
 
 
 def test_an_empty_list_is_one_partition_with_all_columns(client: tf.AsyncTolokaClient, set_pools: Callable[..., None]) -> None:
@@ -140,12 +152,12 @@ def test_existing_rows_are_in_a_partition_and_rows_created_later_are_not(
     client: tf.AsyncTolokaClient, set_pools: Callable[..., None]
 ) -> None:
     future = (datetime(2090, 1, 1, tzinfo=UTC) - START).total_seconds()
-    set_pools([0, 60, future])
+    set_pools(existing := [0, 60, future])
     scan = client.get_pools()
     partitions = scan.partitions(2)
-    set_pools([0, 60, future, future + 1])
-    assert ids(partitions) == [["0", "1"], ["2"]]
-    assert [row["id"] for row in scan] == ["0", "1", "2", "3"]
+    set_pools([*existing, future + 1])
+    assert [id_ for partition in ids(partitions) for id_ in partition] == [row["id"] for row in pools(existing)]
+    assert len([*scan]) == 4
 
 
 # Partitions in other processes

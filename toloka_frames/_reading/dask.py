@@ -44,7 +44,7 @@ def to_dask(
         dtype_backend: As in `Scan.to_dataframe`.
 
     Returns:
-        The rows of `scan.to_dataframe()`, in partitions by creation time. Each partition has its own RangeIndex.
+        The rows of `scan.to_dataframe()`, in partitions by id. Each partition has its own RangeIndex.
 
     Raises:
         InputError: If `scan` is not a scan, or a number is not valid.

@@ -17,8 +17,8 @@ from toloka_frames._reading.follow_cursor import Cursor, PendingFrame
 from toloka_frames._reading.follow_position import Position
 from toloka_frames._reading.follow_times import followed_time
 from toloka_frames._reading.follow_until import End, check_until
+from toloka_frames._reading.interruptions import Handover
 from toloka_frames._reading.output_paths import check_output_file
-from toloka_frames._reading.pager import Handover
 from toloka_frames._reading.scan import check_scan
 from toloka_frames._reading.sinks import check_dtype_backend, to_frame
 from toloka_frames._reading.sync import DEFAULT_LAG, MAX_LAG

@@ -1,150 +1,257 @@
-"""From the ids of the first rows, estimate id boundaries that split the rest of a list into page-sized ranges.
+"""The ranges of ids of a list that have not been fetched yet, which one to request next, and where to cut one in two.
 
-Ids of the Apps API are twenty letters and digits in no order of time (its examples), so ranges of ids of equal length hold
-about the same number of rows. The ranges cover the whole list whatever the estimate: it only affects the number of requests.
+The ranges are in the order of the list and leave no id out, wherever they are cut: estimates only affect the number of requests
+and the time. This module sends no request and waits for nothing.
 """
 
 from __future__ import annotations
 
-import operator
-from bisect import bisect_left
-from dataclasses import dataclass
-from math import sqrt
-from typing import TYPE_CHECKING
+from bisect import bisect_right
+from dataclasses import dataclass, field, replace
+from math import inf, sqrt
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-# Only this prefix of an id is used: enough to tell a thousand pages of any list apart, and as a number in base 62 less than
-# 2**53, so that a float holds it exactly.
-PREFIX_LENGTH = 8
-# Uniformly distributed ids exceed this Kolmogorov-Smirnov statistic, sqrt(n) * D, with a probability of
-# 2 * exp(-2 * 2.2**2), about 1e-4.
-MAX_KS_STATISTIC = 2.2
-# Ranges are sized this many standard deviations below a full page, so that 1 in 40 needs a second request. With a larger margin
-# there are more ranges, with a smaller one more second requests.
+    from toloka_frames._reading.id_axis import IdAxis
+
+# Doubling or halving one of these changes the requests for the lists of tests/reading/test_id_ranges.py by 3 % on average.
+
+# A range that is to hold a page is cut this many standard deviations before it is full, so that 1 in 40 needs a second request.
 MARGIN_DEVIATIONS = 2.0
-# The margin of small pages is large: below this share of a page per range there would be many more requests than pages.
+# The margin of small pages is large: below this share of a page per range, cutting in halves takes fewer requests.
 MIN_SHARE_OF_PAGE = 0.8
-# A range with fewer rows than expected by this many standard deviations means that the ids are not uniform.
-MAX_MISSING_DEVIATIONS = 10.0
+# Each cut leaves a page that is not full. It is not worthwhile for fewer pages than these.
+MIN_PAGES_TO_CUT = 4.0
+# The share of pages that cuts at wrong places may waste. Until its rows are here, a request for a new range counts as a wasted
+# page, or as this much of one if it is for the rows that are expected next.
+MAX_WASTED_SHARE = 0.1
+NEAR_GUESS_RISK = 0.5
+# Where a range would have more than this multiple of all rows seen, its first rows are a burst, and tell nothing of the others.
+MAX_GROWTH = 100
 
 
-@dataclass(frozen=True)
-class IdScale:
-    """The position of ids on a scale of all possible ids.
+class IdPage(Protocol):
+    """What is needed of a page."""
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of its rows."""
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the list has rows after this page."""
+
+    def keep(self, wanted: Sequence[bool]) -> Self:
+        """Return the page with the wanted rows only."""
+
+    def reversed(self) -> Self:
+        """Return the page with its rows in reverse order."""
+
+
+PageT = TypeVar("PageT", bound=IdPage)
+
+
+@dataclass(eq=False)
+class IdRange(Generic[PageT]):
+    """A range of ids, and the pages that were fetched from its beginning.
 
     Attributes:
-        symbols: The characters of ids, sorted.
-        suffix: The rest of an id after its prefix, to build ids from.
+        low: The id that it begins after: of the last fetched row, or where it was cut.
+        high: The last id that belongs to it; None is the end of the list.
+        start: The position of `low`.
+        end: The position of `high`, or where the list is expected to end; None if that is not known yet.
+        density: The expected number of rows per position.
+        is_guess: Whether no row of it has been fetched.
+        ends_empty: Whether a part without rows was cut off from its end.
+        is_requested: Whether a request for a page of it is in flight, or has failed.
+        is_complete: Whether all its rows have been fetched.
+        pages: The fetched pages that were not taken yet.
+        error: The error of its last request.
     """
 
-    symbols: str
-    suffix: str
+    low: str
+    high: str | None
+    start: int
+    end: int | None
+    density: float
+    is_guess: bool = False
+    ends_empty: bool = False
+    is_requested: bool = False
+    is_complete: bool = False
+    pages: list[PageT] = field(default_factory=list)
+    error: Exception | None = None
 
     @property
-    def end(self) -> int:
-        """The position after the last possible id."""
-        return int(len(self.symbols) ** PREFIX_LENGTH)
-
-    def position(self, id_: str) -> int:
-        """Return the position of an id, from 0; it may be incomplete."""
-        position = 0
-        for symbol in id_[:PREFIX_LENGTH]:
-            position = position * len(self.symbols) + bisect_left(self.symbols, symbol)
-        return position * int(len(self.symbols) ** max(PREFIX_LENGTH - len(id_), 0))
-
-    def id_at(self, position: int) -> str:
-        """Return an id at a position, in the form of the list's ids."""
-        prefix = ""
-        for _ in range(PREFIX_LENGTH):
-            position, symbol = divmod(position, len(self.symbols))
-            prefix = self.symbols[symbol] + prefix
-        return prefix + self.suffix
+    def expected_rows(self) -> float:
+        """The number of rows if all of it is as dense as its first rows."""
+        return 0.0 if self.end is None or self.is_complete else (self.end - self.start) * self.density
 
 
-class IdRangeSplitter:
-    """Split the rest of a list into ranges of ids, each with a little less than a page of rows.
+class RangeQueue(Generic[PageT]):
+    """The rest of a list after its first pages, in ranges.
 
     Args:
-        scale: The scale of its ids.
-        start: The position at which the fetched rows start.
-        last_id: The id of the last fetched row.
-        rows: The number of fetched rows.
-        page_rows: Rows per page.
-        end: The position at which the list ends.
+        axis: The axis of its ids.
+        first: The id of the first row.
+        last: The id of the last row of the first pages.
+        rows: The number of their rows.
+        page_rows: Returns the rows per page.
+        most_pages: The most pages that may be requested, or fetched and not taken yet. If given, the ranges that come next in
+            the list are requested first.
     """
 
-    def __init__(self, scale: IdScale, start: int, last_id: str, rows: int, page_rows: int, end: int) -> None:
-        self._scale, self._page_rows, self._end = scale, page_rows, end
-        self._low: str | None = last_id
-        self._rows, self._length = rows, scale.position(last_id) - start
+    def __init__(
+        self, axis: IdAxis, first: str, last: str, rows: int, page_rows: Callable[[], int], most_pages: float = inf
+    ) -> None:
+        self._axis, self._page_rows, self._most_pages = axis, page_rows, most_pages
+        self.is_even = False
+        self._rows, self._requests, self._wasted = rows, 0, 0.0
+        start = axis.position(last)
+        self._ranges = [IdRange[PageT](last, None, start, None, rows / max(start - axis.position(first), 1))]
 
-    def next(self) -> tuple[str, str | None] | None:
-        """Return the next range: ids above the first up to the second, or to the end of the list; None after the last."""
-        if (low := self._low) is None:
+    def set_even(self, start: int, end: int) -> None:
+        """Cut ranges that hold a page each, because rows are evenly distributed between two positions, if pages are large."""
+        if self._are_pages_large:
+            self.is_even, first = True, self._ranges[0]
+            first.density, first.end = self._rows / (first.start - start), end
+
+    def set_last_page(self, page: PageT) -> None:
+        """Set the last page of the list, so that ranges before it can be cut."""
+        if not self._ranges:
+            return
+        part, order = self._ranges[-1], self._axis.order
+        fetched = bisect_right(page.ids, order(part.low), key=order)
+        ids = page.ids[fetched:]
+        if not ids:
+            return
+        # the first one stays in the range before, whose end it is
+        rest = page.keep([row > fetched for row in range(len(page.ids))])
+        self._ranges.append(replace(part, low=ids[0], is_requested=False, is_complete=True, pages=[rest]))
+        part.high, part.end = ids[0], self._axis.position(ids[0])
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all pages were fetched and taken."""
+        return not self._ranges
+
+    def next(self) -> IdRange[PageT] | None:
+        """Return the range to request a page of: the first idle one, or a part of another; None if that is not worthwhile."""
+        idle = next((part for part in self._ranges if not part.is_requested and not part.is_complete), None)
+        pages = sum(len(part.pages) + part.is_requested for part in self._ranges)
+        if pages >= self._most_pages and idle is not self._ranges[0]:
             return None
-        high = self._scale.position(low) + max(int(self._rows_per_range * self._length / self._rows), 1)
-        self._low = self._scale.id_at(high) if high < self._end else None
-        return low, self._low
+        if (part := idle or self._cut_off()) is not None:
+            part.is_requested = True
+        return part
 
-    def record(self, low: str, high: str, rows: int) -> bool:
-        """Add the number of rows between two ids to the estimate; return False if they are too few for uniform ids."""
-        length = self._scale.position(high) - self._scale.position(low)
-        expected_rows = length * self._rows / self._length
-        self._rows, self._length = self._rows + rows, self._length + length
-        return rows >= expected_rows - MAX_MISSING_DEVIATIONS * sqrt(self._page_rows)
+    def take(self) -> PageT | None:
+        """Return the next page in the order of the list; None if it was not fetched yet.
+
+        Raises:
+            Exception: The error of the range whose page would be next.
+        """
+        while self._ranges:
+            first = self._ranges[0]
+            if first.pages:
+                return first.pages.pop(0)
+            if first.error is not None:
+                raise first.error
+            if not first.is_complete:
+                return None
+            self._ranges.pop(0)
+        return None
+
+    def fail(self, part: IdRange[PageT], error: Exception) -> None:
+        """Record the error of a request; ranges after it are not fetched any more."""
+        if part in self._ranges:
+            part.error = error
+            del self._ranges[self._ranges.index(part) + 1 :]
+
+    def record(self, part: IdRange[PageT], page: PageT) -> None:
+        """Record the page that a request for a range has returned."""
+        if part not in self._ranges:  # a request before it failed meanwhile
+            return
+        inside = self._inside(part, page)
+        rows, expected_rows = len(inside.ids), part.expected_rows
+        part.is_requested, part.is_complete = False, inside is not page or not page.has_more
+        self._requests, self._wasted = self._requests + 1, self._wasted + max(1 - rows / self._rows_per_cut, 0)
+        if self.is_even and part.is_complete and rows < expected_rows / 2:
+            self.is_even = False
+        self._rows += rows
+        if rows:
+            self._follow(part, inside)
+        elif part.is_guess and (index := self._ranges.index(part)):
+            self._ranges[index - 1].ends_empty = True
+        part.is_guess = False
+
+    def _inside(self, part: IdRange[PageT], page: PageT) -> PageT:
+        """Return the rows of a page that belong to its range, which may have been cut since the request."""
+        if part.high is None:
+            return page
+        order = self._axis.order
+        rows = bisect_right(page.ids, order(part.high), key=order)
+        return page if rows == len(page.ids) else page.keep([row < rows for row in range(len(page.ids))])
+
+    def _follow(self, part: IdRange[PageT], page: PageT) -> None:
+        """Expect the rest of a range to be as dense as this page."""
+        end = self._axis.position(page.ids[-1])
+        length = max(end - (self._axis.position(page.ids[0]) if part.is_guess else part.start), 1)
+        part.low, part.start = page.ids[-1], end
+        if not self.is_even:
+            part.density = len(page.ids) / length
+        part.pages.append(page)
+
+    def _cut_off(self) -> IdRange[PageT] | None:
+        """Cut the range with the most expected rows in two, or the last one; return the upper part."""
+        parts = [part for part in self._ranges if not part.is_complete and not part.error]
+        by_rows = sorted(parts, key=lambda part: part.expected_rows, reverse=True)
+        for part in parts[-1:] if self._is_in_order else by_rows:
+            at = None if self._is_wasteful(part) else self._cut(part)
+            if at is not None and self._axis.between([self._axis.id_at(at)], part.low, part.high):
+                upper = replace(part, low=self._axis.id_at(at), start=at, is_guess=True, pages=[])
+                part.high, part.end = upper.low, at
+                self._ranges.insert(self._ranges.index(part) + 1, upper)
+                return upper
+        return None
+
+    def _cut(self, part: IdRange[PageT]) -> int | None:
+        """Return where to cut a range: after a page, after half of its pages, or where a burst may end."""
+        rows, page_rows = part.expected_rows, self._page_rows()
+        if part.end is None or rows <= page_rows:
+            return None
+        if self._is_in_order:
+            return part.start + max(int(self._rows_per_cut / part.density), 1) if self._are_pages_large else None
+        if not self._begins_with_burst(part):
+            half = page_rows * max(round(rows / page_rows / 2), 1)
+            return part.start + int(half / part.density) if rows >= MIN_PAGES_TO_CUT * page_rows else None
+        if part.is_guess:
+            return None
+        middle, after_pages = (part.start + part.end) // 2, part.start + int(MIN_PAGES_TO_CUT * page_rows / part.density)
+        # other bursts are looked for, and the end of this one where there is none behind it
+        return min(middle, after_pages) if part.ends_empty else middle
 
     @property
-    def worthwhile(self) -> bool:
-        """Whether there are not many more ranges than pages."""
-        return self._rows_per_range >= MIN_SHARE_OF_PAGE * self._page_rows
+    def _is_in_order(self) -> bool:
+        return self.is_even or self._most_pages < inf
+
+    def _is_wasteful(self, part: IdRange[PageT]) -> bool:
+        """Whether cuts have wasted many pages, or may do so."""
+        guesses = sum(other.is_requested and other.is_guess for other in self._ranges)
+        is_near = self._is_in_order and not self._begins_with_burst(part)
+        at_risk = NEAR_GUESS_RISK * guesses if is_near else guesses
+        return not self.is_even and self._wasted + at_risk > MAX_WASTED_SHARE * (self._requests + guesses)
+
+    def _begins_with_burst(self, part: IdRange[PageT]) -> bool:
+        return part.expected_rows > MAX_GROWTH * self._rows
 
     @property
-    def _rows_per_range(self) -> float:
+    def _rows_per_cut(self) -> float:
         # the variance of the rows in a range, plus that of the estimated density
-        return self._page_rows - MARGIN_DEVIATIONS * sqrt(self._page_rows + self._page_rows**2 / self._rows)
+        page_rows = self._page_rows()
+        return max(page_rows - MARGIN_DEVIATIONS * sqrt(page_rows + page_rows**2 / self._rows), 1)
 
-
-def split_after(ids: Sequence[str], rows: int, page_rows: int, query: Mapping[str, str], key: str) -> IdRangeSplitter | None:
-    """Return how to split the list after a page; None if its ids are not uniformly distributed, such as ids by time or counted.
-
-    Args:
-        ids: The ids of the page.
-        rows: The number of rows up to the end of the page.
-        page_rows: Rows per page.
-        query: The filters of the list.
-        key: The name of ids in filters.
-    """
-    symbols = "".join(sorted({symbol for id_ in ids for symbol in id_[:PREFIX_LENGTH]}))
-    # consecutive numbers are uniform too, but where they end is unknown
-    if len({len(id_) for id_ in ids}) != 1 or len(ids[0]) < PREFIX_LENGTH or len(symbols) == 1 or symbols.isdecimal():
-        return None
-    # the upper bound of a range would replace the user's, and be tighter only if the service compares ids as text
-    if f"{key}_lte" in query:
-        return None
-    scale = IdScale(symbols, ids[-1][PREFIX_LENGTH:])
-    start = scale.position(query.get(f"{key}_gt", query.get(f"{key}_gte", "")))
-    if not _is_uniform([scale.position(id_) - start for id_ in ids], rows):
-        return None
-    end = min(scale.position(query[f"{key}_lt"]), scale.end) if f"{key}_lt" in query else scale.end
-    splitter = IdRangeSplitter(scale, start, ids[-1], rows, page_rows, end)
-    return splitter if splitter.worthwhile else None
-
-
-def _is_uniform(positions: Sequence[int], rows: int) -> bool:
-    """Test whether rows are uniformly distributed up to the last one (Kolmogorov-Smirnov).
-
-    Args:
-        positions: The positions of the last rows, from the start of the list.
-        rows: The number of rows up to the last one.
-    """
-    rows_before = rows - len(positions)
-    distances = (abs(position / positions[-1] - (rows_before + number) / rows) for number, position in enumerate(positions, 1))
-    return positions[-1] > 0 and sqrt(rows) * max(distances) <= MAX_KS_STATISTIC
-
-
-def between(ids: Sequence[str], low: str, high: str | None) -> bool:
-    """Whether ids ascend as text, from above `low` up to `high`."""
-    steps = [low, *ids]
-    return all(map(operator.lt, steps, ids)) and (high is None or not ids or ids[-1] <= high)
+    @property
+    def _are_pages_large(self) -> bool:
+        return self._rows_per_cut >= MIN_SHARE_OF_PAGE * self._page_rows()

@@ -70,6 +70,13 @@ class Page:
         parents = (np.cumsum(mask) - 1)[self.parents[kept]]
         return replace(self, batch=self.batch.filter(pa.array(kept)), ids=ids, parents=parents)
 
+    def reversed(self) -> Page:
+        """Return the page with the rows of its ids in reverse order."""
+        parents = np.arange(len(self.ids)) if self.parents is None else self.parents
+        order = np.argsort(-parents, kind="stable")  # those of one id stay in order
+        reverse = None if self.parents is None else len(self.ids) - 1 - parents[order]
+        return replace(self, batch=self.batch.take(pa.array(order)), ids=self.ids[::-1], parents=reverse)
+
 
 @dataclass(frozen=True)
 class DictPage:
@@ -83,6 +90,10 @@ class DictPage:
         """Return the page with the wanted rows only."""
         rows = [row for row, want in zip(self.rows, wanted, strict=True) if want]
         return replace(self, rows=rows, ids=[row for row, want in zip(self.ids, wanted, strict=True) if want])
+
+    def reversed(self) -> DictPage:
+        """Return the page with its rows in reverse order."""
+        return replace(self, rows=self.rows[::-1], ids=self.ids[::-1])
 
 
 def read_page(body: bytes, layout: Layout, *, is_sorted_by_id: bool = True) -> Page:

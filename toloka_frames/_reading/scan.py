@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 import pyarrow as pa
 
 from toloka_frames._errors import InputError, ScanInterrupted, TolokaError
-from toloka_frames._reading import field_specs, scan_display, time_pull
+from toloka_frames._reading import field_specs, scan_display
 from toloka_frames._reading.column_selection import Columns, check_columns, selected_names
+from toloka_frames._reading.interruptions import Handover
 from toloka_frames._reading.outputs import Destination, check_output
 from toloka_frames._reading.page import Page, read_dicts, read_page
-from toloka_frames._reading.pager import Concurrency, Handover, PageRequest, PageSize, is_in_id_order, pages_of
+from toloka_frames._reading.page_size import PageSize
+from toloka_frames._reading.pager import Concurrency, PageRequest, pages_of
 from toloka_frames._reading.parquet_file import ParquetFile, ParquetOptions
 from toloka_frames._reading.partitions import split
 from toloka_frames._reading.resumable import pull_resumable
@@ -145,12 +147,9 @@ class Scan:
                 "numpy_nullable" gives `string`, Int64, Float64 and `boolean`, also with tuples; "pyarrow" gives Arrow's types
                 without a copy; both as in `pandas.read_*`.
             concurrency: Maximum number of requests in flight. With None it is one, and 20 once a list has more than two pages
-                and each response takes 25 ms or more to begin. Several requests are used for lists whose ids are in no order
-                of time (those of the Apps API), in ranges of ids of about a page each, unless you gave `id_lte`; and for
-                lists that can be filtered and sorted by `created` (operations: by `submitted`), in ranges of time. All other
-                lists are pulled page after page: aggregated solutions, lists with `after_id`, pages of fewer than 20 rows, and
-                lists that the service does not return in the requested order. Rows without a creation time, of which the API
-                documents none, are only found with concurrency=1.
+                and each response takes 25 ms or more to begin. Each request is for a page of a range of ids. Lists with
+                `after_id`, with pages of fewer than 20 rows, or that the service does not return in the order of ids are
+                pulled page after page.
             progress: "auto", "notebook", "text", "log", False or a callable that gets `tf.Progress`.
 
         Returns:
@@ -244,12 +243,11 @@ class Scan:
     def partitions(self, n: int, *, workers: int | None = None) -> list[Self]:
         """Split the rows into at most `n` scans of about equal size, for other processes and machines; each row is in one.
 
-        Each partition is a range of `created` (operations: `submitted`) besides the filters of this scan. A few small requests
-        find the bounds; rows of the same millisecond stay together. Apps and aggregated solutions cannot be filtered by
-        time and are one partition.
+        Each partition is a range of ids besides the filters of this scan. A few small requests find the bounds. A list that
+        the service does not return in the order of ids is one partition.
 
-        The last partition ends now, by the later of the service's clock and this computer's, or after the last row, unless the
-        scan has an upper bound: read later or twice, the partitions hold the same rows.
+        The partitions end at the last row, or now, by the later of the service's clock and this computer's, if ids are in no
+        order of time (those of the Apps API): read later or twice, they hold the same rows.
 
         A pickled partition is a few kilobytes. It holds the columns, which are not requested again, but no token: the process
         that reads it takes TOLOKA_TOKEN, or calls the callable that the client was made with.
@@ -455,9 +453,8 @@ class Source:
             return self
         layout, resource, selected = await self.layout(), self.request.resource, copy_of(self)
         names = selected_names(columns, layout.schema.names, layout.api_names)
-        # rows that arrive in any order are sorted by the id, and ranges follow from the creation time
-        keys = [resource.life.id, *(resource.creation_key or ())[1:]]
-        vars(selected).update(_names=names, _layout=layout.narrowed({*names, *keys}))
+        # the next page is requested by the id
+        vars(selected).update(_names=names, _layout=layout.narrowed({*names, resource.life.id}))
         return selected
 
     async def schema(self) -> pa.Schema:
@@ -492,21 +489,13 @@ class Source:
     async def fetch_table(self, concurrency: int | None, progress: ProgressTracker) -> pa.Table:
         """Return all rows in the order of their ids; `concurrency` as in `Scan.to_dataframe`.
 
-        Pages are requested one after another until the service turns out to be slow. If the ids of the list can be split, the
-        pager then requests many pages at once; if its creation times can, `time_pull` fetches the rest.
+        Pages are requested one after another until the service turns out to be slow, and then many at once.
         """
-        requests, batches, rows, was_tried = Concurrency(concurrency), list[pa.RecordBatch](), 0, False
+        requests, batches = Concurrency(concurrency, is_stream=False), list[pa.RecordBatch]()
         async with aclosing(await self.pages(concurrency=requests, handover=Handover.NOTHING)) as pages:
-            async for cursor, page in pages:
+            async for _, page in pages:
                 batches.append(page.batch)
-                rows += len(page.batch)
-                # the rows of a split that failed were counted, and are requested again
-                progress.pages, progress.rows = progress.pages + 1, max(progress.rows, rows)
-                if requests.uses_id_ranges is False and not was_tried and page.has_more and is_in_id_order(page.ids):
-                    was_tried = True
-                    table = await time_pull.fetch_rest(self, batches, cursor, requests.maximum, progress)
-                    if table is not None:
-                        return self._selection(table)
+                progress.add_page(len(page.batch))
         return self._selection(pa.Table.from_batches(batches, (await self.layout()).schema))
 
     async def batches(

@@ -11,8 +11,6 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,7 +21,6 @@ from support.scripted_server import Scripted, reply
 from support.virtual_clock import api_clients, run_virtual
 
 import toloka_frames as tf
-from toloka_frames._reading.row_order import sort_by_id
 from toloka_frames._reading.scan import Source, list_request
 from toloka_frames._runtime.tracker import ProgressTracker
 from toloka_frames._schema.lists import USER_BONUSES
@@ -181,23 +178,14 @@ def test_a_short_list_is_pulled_in_one_request(scripted: Scripted) -> None:
     assert [query["sort"] for query in bonuses.queries] == ["id"]
 
 
-def created_in_order_of_ids(bonuses: BonusList) -> BonusList:
-    """Reorder the creation times, so that the first rows by id are the oldest."""
-    bonuses.rows = dict(zip(sorted(bonuses.rows, key=int), sorted(bonuses.rows.values()), strict=True))
-    return bonuses
+def served(*ignores: str) -> BonusList:
+    return BonusList(range(0, 200 * SECOND, SECOND), ignores=ignores)
 
 
-STEP = SECOND + 1_000
 IGNORING = {
-    "order": BonusList(range(0, 200 * STEP, STEP), ignores=["sort"]),
-    "bounds": BonusList(range(0, 200 * STEP, STEP), ignores=["created_gte", "created_lte"]),
-    "order and bounds": BonusList(range(0, 200 * STEP, STEP), ignores=["sort", "created_gte", "created_lte"]),
-    "order, after pages of one timestamp": created_in_order_of_ids(
-        BonusList([1_000] * 80 + list(range(0, 120 * STEP, STEP)), ignores=["sort"])
-    ),
-    "fractions of a second": BonusList(
-        [number * 100 * SECOND + fraction for number in range(70) for fraction in (100_000, 400_000, 700_000)], digits=-1
-    ),
+    "order": served("sort"),
+    "bounds": served("id_lte"),
+    "order and bounds": served("sort", "id_lte"),
 }
 
 
@@ -205,9 +193,8 @@ IGNORING = {
 def test_a_list_is_fetched_page_by_page_if_the_service_ignores_the_request(scripted: Scripted, bonuses: BonusList) -> None:
     scripted.answers = [bonuses]
     assert ids_of(scripted.async_client().get_user_bonuses(batch_size=PAGE), 8) == expected_ids(bonuses)
-    sorts = [query["sort"] for query in bonuses.queries]
-    assert {"created", "-created"} & set(sorts)
-    assert sorts[-1] == "id"
+    assert "-id" in {query["sort"] for query in bonuses.queries}
+    assert "id_lte" not in bonuses.queries[-1]
 
 
 @pytest.mark.parametrize("bonuses", IGNORING.values(), ids=IGNORING)
@@ -224,19 +211,19 @@ def test_rows_without_a_creation_time_are_fetched_page_by_page(scripted: Scripte
 
 
 def test_a_row_repeated_in_a_page_is_returned_once(scripted: Scripted) -> None:
-    bonuses = BonusList(range(0, 100 * STEP, STEP))
+    bonuses = BonusList(range(0, 200 * SECOND, SECOND))
 
     def with_duplicates(head: str) -> bytes:
         page = json.loads(bonuses(head).partition(b"\r\n\r\n")[2])
         return reply({**page, "items": [row for row in page["items"] for _ in range(2)]})
 
-    scripted.answers = [lambda head: bonuses(head) if "sort=id" in head else with_duplicates(head)]
+    scripted.answers = [lambda head: with_duplicates(head) if "id_lte" in head else bonuses(head)]
     assert ids_of(scripted.async_client().get_user_bonuses(batch_size=PAGE), 8) == expected_ids(bonuses)
-    assert "created" in {query["sort"] for query in bonuses.queries}
+    assert any("id_lte" in query for query in bonuses.queries)
 
 
 def test_a_list_is_fetched_page_by_page_if_the_service_rejects_the_sort_order(scripted: Scripted) -> None:
-    bonuses = BonusList(range(0, 100 * SECOND, SECOND))
+    bonuses = BonusList(range(0, 200 * SECOND, SECOND))
     rejection = reply({"code": "VALIDATION_ERROR", "message": "no such sort key"}, 400)
     scripted.answers = [lambda head: bonuses(head) if "sort=id" in head else rejection]
     assert ids_of(scripted.async_client().get_user_bonuses(batch_size=PAGE), 8) == expected_ids(bonuses)
@@ -284,15 +271,14 @@ def test_every_function_passes_the_concurrency_on(scripted: Scripted) -> None:
     for pull in pulls:
         bonuses.queries.clear()
         assert list(pull()) == expected_ids(bonuses)
-        assert {"created", "-created"} <= {query["sort"] for query in bonuses.queries}
+        assert any("id_lte" in query for query in bonuses.queries)
 
 
 def test_a_slow_service_gets_several_connections_by_default() -> None:
     bonuses = BonusList(SHAPES["evenly"](seeded(1), 100 * PAGE))
     assert fetched_ids(bonuses, None, latency=LATENCY) == expected_ids(bonuses)
-    sorts = [query["sort"] for query in bonuses.queries]
-    assert sorts[:2] == ["id", "id"]
-    assert sorts.count("id") <= 3
+    assert ["id_lte" in query for query in bonuses.queries[:2]] == [False, False]
+    assert sum("id_lte" in query for query in bonuses.queries) > 50
     assert len(bonuses.queries) <= 130
 
 
@@ -357,36 +343,11 @@ def test_no_request_is_left_running_after_a_keyboard_interrupt_and_the_same_call
     assert ids_of(scan, 4) == expected_ids(bonuses)
 
 
-def test_text_larger_than_a_chunk_is_sorted() -> None:
-    ids = [str(number) for number in seeded(1).sample(range(10_000), 300)]
-    batches = [
-        pa.record_batch({"id": ids[start : start + 10], "text": [id_ * 2**18 for id_ in ids[start : start + 10]]})
-        for start in range(0, 300, 10)
-    ]
-    repeated = pa.record_batch({"id": ids[:1], "text": ["second"]})
-    table = sort_by_id([*batches, repeated], repeated.schema, "id")
-    assert table["id"].to_pylist() == sorted(ids, key=int)
-    assert all(text[:100].startswith(id_) for id_, text in zip(table["id"].to_pylist(), table["text"].to_pylist(), strict=True))
-    assert pc.sum(pc.equal(table["text"], "second")).as_py() == 0
-
-
-def test_only_the_rows_of_the_first_page_with_an_id_are_kept_together() -> None:
-    batches = [
-        pa.record_batch(
-            {"id": pa.array(ids, pa.string()), "text": pa.array([f"{number}{row}" for row in range(len(ids))], pa.string())}
-        )
-        for number, ids in enumerate([["b", "b", "a"], ["c", "b"], [], ["a", "d", "d"]])
-    ]
-    table = sort_by_id(batches, batches[0].schema, "id")
-    assert table["id"].to_pylist() == ["a", "b", "b", "c", "d", "d"]
-    assert table["text"].to_pylist() == ["02", "00", "01", "10", "31", "32"]
-
-
 def test_the_rows_of_an_assignments_tasks_stay_together(
     toloka: LocalToloka, client: tf.AsyncTolokaClient, make_pool: Any
 ) -> None:
     pool_id = make_pool(mixer_config={"real_tasks_count": 4, "golden_tasks_count": 0, "training_tasks_count": 0})
-    frame = pd.DataFrame({"image": [f"https://example.com/{number}.jpg" for number in range(202)]})
+    frame = pd.DataFrame({"image": [f"https://example.com/{number}.jpg" for number in range(802)]})
     frame.pipe(tf.create_tasks, client, pool_id, allow_defaults=True, open_pool=True, progress=False)
     toloka.answer(pool_id)
     for scan in (
@@ -395,7 +356,6 @@ def test_the_rows_of_an_assignments_tasks_stay_together(
         client.get_assignments(pool_id=pool_id, batch_size=PAGE),
     ):
         expected = scan.to_arrow(concurrency=1)
-        assert len(expected) >= 202
+        assert len(expected) >= 802
         assert scan.to_arrow(concurrency=4).equals(expected)
-    sorts = [request.query.get("sort") for request in toloka.requests if request.path == "/api/v1/assignments"]
-    assert sorts.count("created") > 1
+    assert any("id_lte" in request.query for request in toloka.requests if request.path == "/api/v1/assignments")
