@@ -15,8 +15,7 @@ from support.scripted_server import Scripted, reply
 from support.virtual_clock import api_clients, run_virtual
 
 import toloka_frames as tf
-from toloka_frames._reading.page_size import MIN_ROWS, PAGES_BEFORE_GROWTH
-from toloka_frames._reading.pager import Concurrency
+from toloka_frames._reading.pager import MIN_ROWS, PAGES_BEFORE_GROWTH, Concurrency
 from toloka_frames._reading.scan import Source, list_request
 from toloka_frames._runtime.tracker import track_progress
 from toloka_frames._schema.lists import APP_BATCHES, USER_BONUSES

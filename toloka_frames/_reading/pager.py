@@ -9,23 +9,24 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from toloka_frames._errors import ScanInterrupted, TolokaError
-from toloka_frames._reading.id_axis import are_even, axis_of, lower_bound
+from toloka_frames._reading.id_axis import are_even, axis_of, is_ascending, lower_bound, orders_of
 from toloka_frames._reading.id_ranges import IdPage, RangeQueue
-from toloka_frames._reading.interruptions import Handover
+from toloka_frames._reading.interruptions import Handover, interruption
 from toloka_frames._reading.page import last_id
-from toloka_frames._reading.page_order import MIN_ROWS_FOR_ORDER, OrderGuard
-from toloka_frames._reading.page_size import parse_page, request_page
 from toloka_frames._reading.range_pull import RangePull, UnsplittableError
+from toloka_frames._runtime.current_tracker import current_progress
 from toloka_frames._runtime.event_loop import in_thread, shield_until_done
+from toloka_frames._transport.auth import shown_content
+from toloka_frames._transport.failures import was_late_or_cut
+from toloka_frames._transport.http import uncount
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 
-    from toloka_frames._reading.page_size import PageSize
     from toloka_frames._schema.columns import Layout
     from toloka_frames._transport.http import ApiClient, Response
 
@@ -42,7 +43,59 @@ SLOW_PAGES = 2
 PAGES_PER_CONNECTION = 2
 MAX_ROWS_AHEAD = 50_000
 
+# Ascending by accident: the ids of 20 rows in random order do so once in 20! lists.
+MIN_ROWS_FOR_ORDER = 20
+# A service that does not manage this many rows is in trouble whatever the number.
+MIN_ROWS = 100
+# After this many pages in a row, twice the rows are tried again; after each try that failed, twice as many pages.
+PAGES_BEFORE_GROWTH = 8
+
 PageT = TypeVar("PageT", bound=IdPage)
+ParsedT = TypeVar("ParsedT")
+
+
+@dataclass
+class PageSize:
+    """How many rows to request per page: at first the most, fewer after a page that the service could not manage.
+
+    Attributes:
+        most: The most rows per page.
+        rows: The rows per page of the next request.
+    """
+
+    most: int
+    rows: int = field(init=False)
+    _managed: int = field(default=0, init=False)
+    _pages_before_growth: int = field(default=PAGES_BEFORE_GROWTH, init=False)
+    _is_trying: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self.rows = self.most
+
+    def note_failure(self, error: TolokaError, query: Mapping[str, str]) -> bool:
+        """Reduce the rows if a page was late or ended early; return whether the next request is for fewer rows."""
+        if not was_late_or_cut(error):
+            return False
+        rows = int(query["limit"])
+        if rows > self.rows:  # of several requests in flight, another one failed before
+            return True
+        if self.rows <= MIN_ROWS:
+            if self.most > MIN_ROWS:
+                error.args = (f"{error}\nSmaller pages did not help: this one was to have {rows:,} rows.",)
+            return False
+        if self._is_trying:
+            self._pages_before_growth *= 2
+        self.rows, self._managed, self._is_trying = max(rows // 2, MIN_ROWS), 0, False
+        current_progress().note = f"pages of {rows:,} rows were too large for the service, so smaller ones were requested"
+        return True
+
+    def note_success(self, query: Mapping[str, str]) -> None:
+        """Count a page that the service has managed, and try twice the rows after enough of them."""
+        if int(query["limit"]) < self.rows or self.rows == self.most:
+            return
+        self._managed, self._is_trying = self._managed + 1, False
+        if self._managed >= self._pages_before_growth:
+            self.rows, self._managed, self._is_trying = min(2 * self.rows, self.most), 0, True
 
 
 @dataclass(frozen=True)
@@ -111,7 +164,7 @@ async def pages_of(request: PageRequest[PageT], concurrency: Concurrency) -> Asy
         ScanInterrupted: If a later page is refused, or the list's order is broken; the rows before were yielded.
     """
     key = request.layout.cursor
-    guard = OrderGuard(key, request.query.get(f"{key}_gt"), request.handover)
+    guard = _OrderGuard(key, request.query.get(f"{key}_gt"), request.handover)
     prefetcher = Prefetcher(request, concurrency)
     try:
         while prefetcher.has_more:
@@ -138,7 +191,7 @@ async def pages_of(request: PageRequest[PageT], concurrency: Concurrency) -> Asy
 
 
 def _range_pull(
-    request: PageRequest[PageT], concurrency: Concurrency, prefetcher: Prefetcher[PageT], ids: list[str], guard: OrderGuard
+    request: PageRequest[PageT], concurrency: Concurrency, prefetcher: Prefetcher[PageT], ids: list[str], guard: _OrderGuard
 ) -> RangePull[PageT] | None:
     """Return the pull of the rest of a list in ranges; None if its ids are in no known order."""
     axis, size, key, filters = axis_of(ids), request.size, request.layout.cursor, request.query
@@ -158,6 +211,115 @@ def _range_pull(
         ends = [axis.position(filters[bound]) for bound in (f"{key}_lt", f"{key}_lte") if bound in filters]
         queue.set_even(axis.position(low), min([axis.end, *ends]))
     return RangePull(queue, axis, prefetcher.page_within, key, concurrency.maximum + MAX_READERS)
+
+
+def request_page(service: ApiClient, path: str, query: Mapping[str, str], size: PageSize) -> Coroutine[Any, Any, Response]:
+    """Request a page of a list: again with half the rows if the response was late or ended early.
+
+    Raises:
+        ApiError: If the service rejects the request, or cannot manage a page of MIN_ROWS rows.
+        ConnectionFailed: If no response arrives.
+    """
+    return service.send(
+        "GET", path, query=lambda: {**query, "limit": str(size.rows)}, repeatable=True, change=size.note_failure
+    )
+
+
+async def parse_page(
+    service: ApiClient,
+    path: str,
+    query: Mapping[str, str],
+    size: PageSize,
+    response: Response,
+    parse: Callable[[bytes], Awaitable[ParsedT]],
+) -> ParsedT:
+    """Parse a page. If its JSON ends early, request it again, with half the rows.
+
+    Raises:
+        BadAnswer: If the last attempt is not a page of a list either.
+        ApiError, ConnectionFailed: As in `request_page`.
+    """
+    is_cut = False
+    async for attempt in service.attempts():
+        if is_cut:
+            response = await request_page(service, path, query, size)
+        with attempt:
+            try:
+                if (shown := shown_content(response)) is not response.content:
+                    await parse(shown)  # if it is not a page, its error does not show the token
+                parsed = await parse(response.content)
+            except TolokaError as error:
+                is_cut = True
+                if size.note_failure(error, response.request.url.params):
+                    uncount(attempt)
+                raise
+    size.note_success(response.request.url.params)
+    return parsed
+
+
+class _OrderGuard:
+    """Choose the cursor after each page, and detect a list that repeats itself.
+
+    While ids ascend (as numbers, or as text), a row that is not after the last page can only be a row of that page again. Of a
+    list whose first rows are in no such order, all ids are remembered.
+
+    Attributes:
+        cursor: The id of the last row so far.
+        rows: The number of rows so far.
+        first: The id of the first row.
+    """
+
+    def __init__(self, key: str, cursor: str | None, handover: Handover) -> None:
+        self._name = key
+        self._handover = handover
+        self.cursor = cursor
+        self.rows = 0
+        self.first = ""
+        # a service may return the row of the cursor again
+        self._seen: dict[str, None] = {} if cursor is None else {cursor: None}
+        # the orders in which all rows so far ascend: the first numbers of a list may ascend both as numbers and as text
+        self._orders: list[Callable[[str], Any]] = []
+        self._order_is_known = False
+
+    def accept(self, page: PageT) -> tuple[str | None, PageT]:
+        """Return the cursor after a page, and its new rows."""
+        is_new = self.check(page)
+        return self.cursor, page if all(is_new) else page.keep(is_new)
+
+    def check(self, page: IdPage) -> list[bool]:
+        """Return which rows of the page are new."""
+        ascending = [order for order in self._orders if is_ascending([self.cursor or "", *page.ids], order)]
+        is_new = [True] * len(page.ids) if ascending else [self._is_new(row_id) for row_id in page.ids]
+        if page.has_more and not any(is_new):
+            raise self.interrupted("a page brought no new row and says that there are more.")
+        self.rows += sum(is_new)
+        if ascending:
+            self._orders = ascending
+        self._remember(page.ids, is_ascending=bool(ascending))
+        return is_new
+
+    def _is_new(self, row_id: str) -> bool:
+        if row_id in self._seen:
+            return False
+        if self._orders:
+            after = [order for order in self._orders if order(row_id) > order(self.cursor or "")]
+            if not after:
+                raise self.interrupted(f"the row {row_id!r} came after {self.cursor!r}, against the list's order.")
+            self._orders = after
+        self._seen[row_id] = None
+        return True
+
+    def _remember(self, ids: list[str], *, is_ascending: bool) -> None:
+        if ids:
+            self.first = self.first or ids[0]
+            self.cursor = max(ids, key=self._orders[0]) if self._orders and not is_ascending else ids[-1]
+        if not self._order_is_known and len(self._seen) >= MIN_ROWS_FOR_ORDER:
+            self._order_is_known, self._orders = True, orders_of(list(self._seen))
+        if self._orders:
+            self._seen = dict.fromkeys(ids)
+
+    def interrupted(self, why: str) -> ScanInterrupted:
+        return interruption(why, self.rows, self._handover, self._name, self.cursor)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import numpy as np
 
 from toloka_frames._reading.id_axis import are_even, axis_of, bounds_of, lower_bound
 from toloka_frames._reading.page import read_page
-from toloka_frames._reading.page_size import PageSize, parse_page, request_page
+from toloka_frames._reading.pager import PageSize, parse_page, request_page
 from toloka_frames._runtime.event_loop import in_thread
 from toloka_frames._schema.columns import TEXT, Column, Layout
 from toloka_frames._schema.timestamps import format_timestamp

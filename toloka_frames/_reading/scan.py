@@ -16,8 +16,7 @@ from toloka_frames._reading.column_selection import Columns, check_columns, sele
 from toloka_frames._reading.interruptions import Handover
 from toloka_frames._reading.outputs import Destination, check_output
 from toloka_frames._reading.page import Page, read_dicts, read_page
-from toloka_frames._reading.page_size import PageSize
-from toloka_frames._reading.pager import Concurrency, PageRequest, pages_of
+from toloka_frames._reading.pager import Concurrency, PageRequest, PageSize, pages_of
 from toloka_frames._reading.parquet_file import ParquetFile, ParquetOptions
 from toloka_frames._reading.partitions import split
 from toloka_frames._reading.resumable import pull_resumable
