@@ -170,8 +170,7 @@ async def pages_of(request: PageRequest[PageT], concurrency: Concurrency) -> Asy
         while prefetcher.has_more:
             page = await prefetcher.page_after(guard.cursor)
             yield guard.accept(page)
-            if page.has_more and page.ids and concurrency.is_due:
-                await prefetcher.cancel_pending()
+            if page.has_more and page.ids and concurrency.is_due and not prefetcher.is_prefetching:
                 pull = _range_pull(request, concurrency, prefetcher, page.ids, guard)
                 concurrency.uses_ranges = pull is not None
                 if pull is not None:
@@ -364,6 +363,11 @@ class Prefetcher(Generic[PageT]):
     async def page_within(self, bounds: Mapping[str, str]) -> PageT:
         """Return the first page within bounds, which may have another sort order."""
         return await (await self._fetch(bounds)).parsed
+
+    @property
+    def is_prefetching(self) -> bool:
+        """Whether the next page has been requested."""
+        return self._pending is not None
 
     async def cancel_pending(self) -> None:
         """Cancel the prefetched page, and wait until nothing of it is running."""
