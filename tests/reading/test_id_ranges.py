@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -90,8 +91,8 @@ class SimulatedPull:
         self.held = max(self.held, sum(len(part.pages) for part in queue._ranges))
 
     def _page(self, part: IdRange[IdPage]) -> IdPage:
-        first = int(np.searchsorted(self.ids, int(part.low), "right"))
-        end = len(self.ids) if part.high is None else int(np.searchsorted(self.ids, int(part.high), "right"))
+        first = bisect_right(self.ids, int(part.low))
+        end = len(self.ids) if part.high is None else bisect_right(self.ids, int(part.high))
         return IdPage([str(id_) for id_ in self.ids[first : min(end, first + PAGE)]], end - first > PAGE)
 
     def _last_page(self) -> IdPage:
@@ -142,6 +143,7 @@ ALL_SHAPES: dict[str, Callable[[np.random.Generator, int], Microseconds]] = SHAP
     "at one timestamp": lambda _, rows: np.arange(rows),
     "at a few timestamps": lambda generator, rows: generator.choice(generator.integers(0, YEAR, 5), rows),
     "500 at each timestamp": lambda generator, rows: generator.choice(generator.integers(0, YEAR, 1 + rows // 500), rows),
+    "in ten seconds of a year": lambda generator, rows: bursts(generator, rows, generator.integers(0, YEAR, 10), SECOND),
     "in a few milliseconds": lambda generator, rows: generator.integers(0, 5_000, rows),
     "uploads of a page": lambda generator, rows: np.repeat(generator.integers(0, YEAR, rows // PAGE + 1), PAGE)[:rows],
 }
@@ -177,10 +179,17 @@ def test_16_connections_take_a_fraction_of_the_time_of_one(shape: str, speedup: 
     assert pull(SHAPES[shape], 100 * PAGE, 16).seconds <= 100 * 0.11 / speedup
 
 
-@pytest.mark.parametrize(
-    ("shape", "speedup"),
-    {"evenly over a year": 3, "in one second": 3, "at one timestamp": 3, "in two seconds, a year apart": 2}.items(),
-)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_pages_of_bursts_take_a_sixth_of_the_time_of_one_connection(seed: int) -> None:
+    bursty = pull(ALL_SHAPES["in ten seconds of a year"], 334 * PAGE, 20, seed)
+    assert bursty.seconds <= 334 * 0.11 / 6
+    assert bursty.requests <= 1.3 * 334
+
+
+STREAMS = {"evenly over a year": 3, "in one second": 3, "at one timestamp": 3, "in two seconds, a year apart": 2}
+
+
+@pytest.mark.parametrize(("shape", "speedup"), STREAMS.items())
 def test_streams_hold_few_pages_and_are_faster_than_one_connection(shape: str, speedup: int) -> None:
     stream = pull(ALL_SHAPES[shape], 100 * PAGE, 16, most_pages=6)
     assert stream.held <= 6 + 1  # and the last page
