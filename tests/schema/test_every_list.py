@@ -137,7 +137,7 @@ def test_after_id_returns_the_rows_that_follow_in_the_sort_order(service: Filled
 def test_partitions_have_every_row_once(service: FilledService, name: str) -> None:
     partitions = service.pull_partitions(name, 7)
     assert sorted(row_id for ids in partitions for row_id in ids) == sorted(service.fixtures[name].ids())
-    assert len(partitions) == 1 if name == "apps" else 1 < len(partitions) <= 7
+    assert 1 < len(partitions) <= 7
 
 
 @lists_with_fixed_columns
