@@ -210,3 +210,16 @@ def test_all_rows_are_fetched_however_they_are_distributed(
 ) -> None:
     simulated = pull(ALL_SHAPES[shape], rows, connections, seed, most_pages)
     assert simulated.fetched == [str(id_) for id_ in simulated.ids]
+
+
+def test_rows_that_were_added_after_the_last_range_was_complete_are_all_left_out() -> None:
+    queue = RangeQueue[IdPage](IdAxis("", ""), "1", "20", 20, lambda: 20)
+    part = queue.next()
+    assert part
+    queue.record(part, IdPage(["21", "22"], has_more=False))
+    queue.set_last_page(IdPage(["21", "22", "23", "24"], has_more=True))
+    taken = queue.take()
+    assert taken
+    assert taken.ids == ["21", "22"]
+    assert queue.take() is None
+    assert queue.is_empty

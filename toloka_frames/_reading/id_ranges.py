@@ -119,7 +119,7 @@ class RangeQueue(Generic[PageT]):
 
     def set_last_page(self, page: PageT) -> None:
         """Set the last page of the list, so that ranges before it can be cut."""
-        if not self._ranges:
+        if not self._ranges or self._ranges[-1].is_complete:
             return
         part, order = self._ranges[-1], self._axis.order
         fetched = bisect_right(page.ids, order(part.low), key=order)
