@@ -46,7 +46,8 @@ def filter_errors(condition: Json, path: str) -> FieldErrors:
             continue
         for number, part in enumerate(parts):
             errors |= filter_errors(part, f"{path}.{name}.{number}")
-    if not isinstance(condition.get("key", ""), str | int | None):
+    # Toloka-Kit's AutoQuality sends a whole skill in place of its id
+    if condition.get("category") != "skill" and not isinstance(condition.get("key", ""), str | int | None):
         errors[f"{path}.key"] = field_error("STRING_EXPECTED")
     if any(isinstance(value, list | dict) for value in _values(condition.get("value"))):
         errors[f"{path}.value"] = field_error("VALUE_NOT_ALLOWED")
