@@ -288,6 +288,10 @@ def test_the_async_function_returns_the_same_results(
     pd.testing.assert_frame_equal(results, upload(frame, client, pool_id))
 
 
+# a request with this response waits until the upload is stopped, however slow the machine is
+BUSY = reply({"code": "UNAVAILABLE", "message": "busy"}, 503, Retry_After="60")
+
+
 def test_a_cancelled_upload_keeps_known_results() -> None:
     async def stop_when_some_are_created(service: TaskServer) -> pd.DataFrame:
         some_are_created = asyncio.Event()
@@ -305,8 +309,9 @@ def test_a_cancelled_upload_keeps_known_results() -> None:
         return caught.value.results
 
     with TaskServer() as service:
-        service.respond = lambda number, _: b"LOST" if number > 1 else None
+        service.respond = lambda number, _: BUSY if number > 1 else None
         results = asyncio.run(stop_when_some_are_created(service))
+        service.respond = lambda *_: None
         assert results["status"].eq("CREATED").sum() >= 10_000
         assert len(results) == 25_000
         assert upload(IMAGES, service.async_client())["status"].eq("CREATED").all()
@@ -330,7 +335,7 @@ except tf.UploadInterrupted as stop:
 
 def test_ctrl_c_stops_sending_and_keeps_known_results() -> None:
     with TaskServer() as service:
-        service.respond = lambda number, _: b"LOST" if number > 1 else None
+        service.respond = lambda number, _: BUSY if number > 1 else None
         command = [sys.executable, "-c", STOPPED, service.url]
         with child_process(command) as process:
             assert process.stdout is not None
