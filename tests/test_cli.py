@@ -22,7 +22,7 @@ from support.free_ports import free_port
 from support.scripted_server import reply
 
 import toloka_frames as tf
-from toloka_frames._cli import CHECK_SECONDS, ENVIRONMENTS, main
+from toloka_frames._cli import CHECK_SECONDS, ENVIRONMENT_NAMES, main
 from toloka_frames._transport.connections import HOSTS
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def test_help_is_printed(capsys: pytest.CaptureFixture[str], arguments: list[str
 
 
 def test_the_environments_and_the_time_of_doctor_are_those_of_the_package() -> None:
-    assert tuple(HOSTS) == ENVIRONMENTS
+    assert tuple(HOSTS) == ENVIRONMENT_NAMES
     assert signature(tf.doctor).parameters["timeout"].default == CHECK_SECONDS
 
 

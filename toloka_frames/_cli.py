@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from toloka_frames._transport.connections import Environment
 
 MAX_PORT = 65_535
-ENVIRONMENTS: tuple[Environment, ...] = ("SANDBOX", "PRODUCTION")
+ENVIRONMENT_NAMES: tuple[Environment, ...] = ("SANDBOX", "PRODUCTION")
 CHECK_SECONDS = 20.0  # as in `tf.doctor`
 NOT_SET = (
     "TOLOKA_TOKEN is not set. Put the token there, in a shell by: read -rs TOLOKA_TOKEN && export TOLOKA_TOKEN. "
@@ -63,7 +63,9 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     host_options = doctor_options.add_mutually_exclusive_group()
     host_options.add_argument(
-        "--environment", choices=ENVIRONMENTS, help="the service; by default TOLOKA_ENVIRONMENT or TOLOKA_URL, or PRODUCTION"
+        "--environment",
+        choices=ENVIRONMENT_NAMES,
+        help="the service; by default TOLOKA_ENVIRONMENT or TOLOKA_URL, or PRODUCTION",
     )
     host_options.add_argument("--url", help="another host")
     doctor_options.add_argument("--timeout", type=_positive, default=CHECK_SECONDS, help="seconds for each check (%(default)g)")

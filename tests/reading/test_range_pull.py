@@ -203,7 +203,7 @@ def test_the_count_of_rows_never_goes_back_after_a_split_that_failed(bonuses: Bo
 
 
 @pytest.mark.parametrize("created", [None, "yesterday"])
-def test_rows_without_a_creation_time_are_fetched_page_by_page(scripted: Scripted, created: str | None) -> None:
+def test_rows_without_a_creation_time_are_fetched(scripted: Scripted, created: str | None) -> None:
     rows = [{"id": f"{number}", "created": created} for number in range(100, 100 + PAGE)]
     scripted.answers = [reply({"items": rows, "has_more": False})]
     assert len(ids_of(scripted.async_client().get_user_bonuses(batch_size=PAGE), 8)) == PAGE

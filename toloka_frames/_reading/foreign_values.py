@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 Path: TypeAlias = tuple[str, ...]
 
-NAIVE, NAIVE_NS = pa.timestamp("us"), pa.timestamp("ns")
+NAIVE = pa.timestamp("us")
 # missing values of these types show the type of a column that has no others
 MISSING_TYPES: dict[type, pa.DataType] = {float: FLOAT, type(pd.NaT): NAIVE}
 PLAIN_TYPES = {str, bool, int, type(None)}

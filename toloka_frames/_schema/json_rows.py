@@ -118,11 +118,7 @@ def batch_of(
     declared = _declared([_steps(column) for column in columns])
     # a dict for each row; a column adds the values that do not fit it
     extras = [_undeclared(row, declared) for row in rows]
-    reader = ValueReader(rows)
-    arrays = [
-        known[column.name] if column.name in known else _array(reader, column, extras, to_array or json_array)
-        for column in columns
-    ]
+    arrays = _arrays(rows, columns, extras, to_array or json_array, known)
     arrays.append(pa.array(json_texts([extra or None for extra in extras]), TEXT))
     names = [*(column.name for column in columns), EXTRA]
     return pa.RecordBatch.from_arrays(arrays, names=names)
@@ -132,8 +128,7 @@ def batch_without_extra(
     rows: Sequence[Row], columns: Sequence[Column], known: Mapping[str, pa.Array] = NONE_KNOWN
 ) -> pa.RecordBatch:
     """Convert some fields of rows to the columns that `batch_of` makes of them; arguments as there."""
-    reader = ValueReader(rows)
-    arrays = [known[column.name] if column.name in known else _array(reader, column, None, json_array) for column in columns]
+    arrays = _arrays(rows, columns, None, json_array, known)
     return pa.RecordBatch.from_arrays(arrays, names=[column.name for column in columns])
 
 
@@ -259,6 +254,14 @@ class ValueReader:
         if path not in self._objects:
             self._objects[path] = [value if isinstance(value, dict) else {} for value in self.values(path)]
         return self._objects[path]
+
+
+def _arrays(
+    rows: Sequence[Row], columns: Sequence[Column], extras: list[Row] | None, to_array: ToArray, known: Mapping[str, pa.Array]
+) -> list[pa.Array]:
+    """Return the arrays of columns: the known ones, and those of the others."""
+    reader = ValueReader(rows)
+    return [known[column.name] if column.name in known else _array(reader, column, extras, to_array) for column in columns]
 
 
 def _array(reader: ValueReader, column: Column, extras: list[Row] | None, to_array: ToArray) -> pa.Array:

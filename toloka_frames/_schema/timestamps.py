@@ -14,7 +14,6 @@ TimestampLike: TypeAlias = str | date | np.datetime64
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 MILLISECOND_US = 1_000
-SECOND_US = 1_000_000
 TIMESTAMP_TEXT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
 
 

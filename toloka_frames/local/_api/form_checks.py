@@ -45,43 +45,43 @@ def object_errors(value: Json, path: str, fields: Fields) -> FieldErrors:
 # -- checks of one value
 
 
-def is_anything(_value: Json) -> FieldError | None:
+def accept_anything(_value: Json) -> FieldError | None:
     """Take every value."""
     return None
 
 
-def is_object(value: Json) -> FieldError | None:
+def check_object(value: Json) -> FieldError | None:
     """Return the error of a value that is not an object."""
     return None if isinstance(value, dict) else field_error("OBJECT_EXPECTED")
 
 
-def is_text(value: Json) -> FieldError | None:
+def check_text(value: Json) -> FieldError | None:
     """Return the error of a value that is not text."""
     return None if isinstance(value, str) else field_error("STRING_EXPECTED")
 
 
-def is_id(value: Json) -> FieldError | None:
+def check_id(value: Json) -> FieldError | None:
     """Return the error of a value that is not an id."""
     # clients send numbers, too
     return None if str(value).isdecimal() else field_error("STRING_EXPECTED")
 
 
-def is_positive(value: Json) -> FieldError | None:
+def check_positive(value: Json) -> FieldError | None:
     """Return the error of a value that is not a whole number above 0."""
     return check_number(value, 1, None, "integer")
 
 
-def is_change(value: Json) -> FieldError | None:
+def check_change(value: Json) -> FieldError | None:
     """Return the error of a value that is not a whole number."""
     return check_number(value, float("-inf"), None, "integer")
 
 
-def is_percentage(value: Json) -> FieldError | None:
+def check_percentage(value: Json) -> FieldError | None:
     """Return the error of a value that is not a percentage."""
     return check_number(value, 0, 100)
 
 
-def is_number_or_its_text(value: Json) -> FieldError | None:
+def check_number_or_its_text(value: Json) -> FieldError | None:
     """Return the error of a value that is not a number."""
     try:
         # in examples of the API, numbers are text
@@ -99,16 +99,16 @@ def one_of(*names: str) -> Check:
     return check
 
 
-def is_flag(value: Json) -> FieldError | None:
+def check_flag(value: Json) -> FieldError | None:
     """Return the error of a value that is not true or false."""
     return None if isinstance(value, bool) else field_error("BOOLEAN_EXPECTED")
 
 
-def is_number(minimum: float, maximum: float) -> Check:
+def number_within(minimum: float, maximum: float) -> Check:
     """Return the check of a number within bounds."""
     return lambda value: check_number(value, minimum, maximum)
 
 
-def is_whole(minimum: int, maximum: int) -> Check:
+def whole_within(minimum: int, maximum: int) -> Check:
     """Return the check of a whole number within bounds."""
     return lambda value: check_number(value, minimum, maximum, "integer")

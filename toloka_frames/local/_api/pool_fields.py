@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toloka_frames.local._api.form_checks import (
-    is_flag,
-    is_id,
-    is_number,
-    is_object,
-    is_text,
-    is_whole,
+    check_flag,
+    check_id,
+    check_object,
+    check_text,
     list_errors,
+    number_within,
     object_errors,
+    whole_within,
 )
 from toloka_frames.local._base.errors import field_error
 
@@ -39,19 +39,19 @@ def pool_field_errors(form: Row) -> FieldErrors:
     return errors
 
 
-def _is_list_of_fields(value: Json) -> FieldError | None:
+def _check_fields(value: Json) -> FieldError | None:
     if not isinstance(value, list):
         return field_error("ARRAY_EXPECTED")
     return next(iter(list_errors(value, "", lambda part, path: object_errors(part, path, _FIELD)).values()), None)
 
 
 _FIELDS: Fields = {
-    "auto_accept_solutions": (is_flag, False),
-    "auto_accept_period_day": (is_whole(1, 21), False),
-    "auto_close_after_complete_delay_seconds": (is_whole(0, 259_200), False),
-    "priority": (is_whole(0, 100), False),
+    "auto_accept_solutions": (check_flag, False),
+    "auto_accept_period_day": (whole_within(1, 21), False),
+    "auto_close_after_complete_delay_seconds": (whole_within(0, 259_200), False),
+    "priority": (whole_within(0, 100), False),
 }
-_TASKS = is_whole(0, _MAX_TASKS)
+_TASKS = whole_within(0, _MAX_TASKS)
 _MIXER: Fields = {
     "real_tasks_count": (_TASKS, True),
     "golden_tasks_count": (_TASKS, True),
@@ -59,14 +59,14 @@ _MIXER: Fields = {
     "min_real_tasks_count": (_TASKS, False),
     "min_golden_tasks_count": (_TASKS, False),
     "min_training_tasks_count": (_TASKS, False),
-    "force_last_assignment": (is_flag, False),
-    "golden_task_distribution_function": (is_object, False),
-    "training_task_distribution_function": (is_object, False),
+    "force_last_assignment": (check_flag, False),
+    "golden_task_distribution_function": (check_object, False),
+    "training_task_distribution_function": (check_object, False),
 }
-_FIELD: Fields = {"name": (is_text, True)}
+_FIELD: Fields = {"name": (check_text, True)}
 _DYNAMIC_OVERLAP: Fields = {
-    "max_overlap": (is_whole(1, _MAX_OVERLAP), True),
-    "min_confidence": (is_number(0, 1), True),
-    "answer_weight_skill_id": (is_id, True),
-    "fields": (_is_list_of_fields, True),
+    "max_overlap": (whole_within(1, _MAX_OVERLAP), True),
+    "min_confidence": (number_within(0, 1), True),
+    "answer_weight_skill_id": (check_id, True),
+    "fields": (_check_fields, True),
 }
