@@ -151,6 +151,10 @@ def only(key: str, operator: str, value: Any, category: str = "computed") -> dic
 
 # fields of a pool that the service takes, and how many of two Tolokers then work
 TAKEN: dict[str, tuple[dict[str, Any], int]] = {
+    "a skill in place of its id, as Toloka-Kit's AutoQuality sends it": (
+        only({"id": "26366", "name": "Careful"}, "NE", 1, "skill"),  # type: ignore[arg-type]
+        2,
+    ),
     "no configs": ({"quality_control": {"configs": None}}, 2),
     "no rules": ({"quality_control": {"configs": [{"collector_config": {"type": "INCOME"}, "rules": None}]}}, 2),
     "an unknown key": ({"quality_control": control(CONDITION | {"key": "next_year"})}, 2),
