@@ -10,8 +10,8 @@ import asyncio
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
-from math import ceil
+from itertools import pairwise, starmap
+from math import ceil, isqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,12 +30,10 @@ if TYPE_CHECKING:
     from toloka_frames._reading.page import Page
     from toloka_frames._reading.scan import Source
 
-# Chosen with lists like those of tests/reading/test_partitions.py, of 1,000 and of 100,000 rows: eight partitions take 20 to 90
+# Chosen with lists like those of tests/reading/test_partitions.py, of 1,000 and of 100,000 rows: eight partitions take 16 to 90
 # requests.
 PROBE_ROWS = 100
 MAX_CONCURRENT_PROBES = 16
-# However many times as long as a burst a range is, its end is found in a few steps: it is near one of these powers of that.
-BURST_POWERS = (0.25, 0.5)
 # With this many ranges per partition, more precision is not worth the requests.
 MAX_RANGES_PER_PARTITION = 16
 
@@ -84,25 +82,21 @@ async def _quantiles_by_probes(source: Source, axis: IdAxis, first: Page, end: i
     """Return positions that split the list into partitions of about the same number of rows."""
     semaphore = asyncio.Semaphore(MAX_CONCURRENT_PROBES)
 
-    async def probe(low: int, high: int) -> _ProbedRange:
+    async def probe(low: int, high: int) -> tuple[list[int], bool]:
         async with semaphore:
             page = await _probe(source, axis.id_at(low), axis.id_at(high))
-        return _ProbedRange(high, tuple(map(axis.position, page.ids)), page.has_more and bool(page.ids))
+        return list(map(axis.position, page.ids)), page.has_more and bool(page.ids)
 
-    async def refine(probed: _ProbedRange) -> list[_ProbedRange]:
-        # the first rows of the first subrange are known
-        bounds = [*probed.cuts, probed.end]
-        return [replace(probed, end=bounds[0]), *await asyncio.gather(*(probe(low, high) for low, high in pairwise(bounds)))]
-
-    ranges = [_ProbedRange(end, tuple(map(axis.position, first.ids)), first.has_more)]
-    while len(ranges) < MAX_RANGES_PER_PARTITION * max_partitions:
+    # the first rows after each cut, and whether there are more up to the next one
+    probes = {0: (list(map(axis.position, first.ids)), first.has_more)}
+    while True:
+        ranges = [_ProbedRange(*probes[low], high) for low, high in pairwise([*sorted(probes), end])]
         partition_rows = sum(probed.estimated_rows for probed in ranges) / max_partitions
-        too_large = [probed for probed in ranges if probed.estimated_rows > partition_rows and probed.cuts]
-        if not too_large:
-            break
-        refined = dict(zip(too_large, await asyncio.gather(*map(refine, too_large)), strict=True))
-        ranges = [part for probed in ranges for part in refined.get(probed, [probed])]
-    return _quantiles(ranges, max_partitions)
+        too_large = [probed for probed in ranges if probed.estimated_rows > partition_rows]
+        parts = [part for probed in too_large for part in pairwise([*probed.cuts, probed.end])]
+        if not parts or len(ranges) >= MAX_RANGES_PER_PARTITION * max_partitions:
+            return _quantiles(ranges, max_partitions)
+        probes |= zip((low for low, _ in parts), await asyncio.gather(*starmap(probe, parts)), strict=True)
 
 
 def _quantiles(ranges: Sequence[_ProbedRange], max_partitions: int) -> list[int]:
@@ -113,10 +107,11 @@ def _quantiles(ranges: Sequence[_ProbedRange], max_partitions: int) -> list[int]
         positions += probed.positions
         rank += probed.estimated_rows
     quantile_ranks = [ceil(rank * number / max_partitions) for number in range(1, max_partitions)]
-    origin = positions[0]  # positions of long ids are larger than a float can hold exactly, but not their differences from it
-    distances = np.interp(quantile_ranks, [*ranks, rank], [float(end - origin) for end in [*positions, ranges[-1].end]])
+    origin, end = positions[0], ranges[-1].end
+    # positions of long ids are larger than a float can hold exactly, but not their differences from the first one
+    distances = np.interp(quantile_ranks, [*ranks, rank], [float(position - origin) for position in [*positions, end]])
     # a cut before the first row or at the last one would leave a partition without rows
-    return sorted({cut for distance in distances if origin <= (cut := origin + int(distance)) < ranges[-1].end})
+    return sorted({cut for distance in distances if origin <= (cut := origin + int(distance)) < end})
 
 
 @dataclass(frozen=True)
@@ -124,33 +119,33 @@ class _ProbedRange:
     """A range of ids.
 
     Attributes:
-        end: The position of its last id.
         positions: The positions of its first rows, ascending.
         has_more: Whether it has rows after these.
+        end: The position of its last id.
     """
 
-    end: int
-    positions: tuple[int, ...]
+    positions: list[int]
     has_more: bool
+    end: int
 
     @property
     def estimated_rows(self) -> float:
         """The number of rows, if they are as dense everywhere as among the first ones."""
-        if not self.has_more:
-            return len(self.positions)
-        return len(self.positions) * max(1, (self.end - self.positions[0]) / self._sampled)
+        return len(self.positions) * (1 + self._rest / self._sampled) if self.has_more else len(self.positions)
 
     @property
     def cuts(self) -> list[int]:
-        """Positions that split the unknown rest in the middle and near its first rows, which may be a burst."""
-        rest = self.end - self.positions[-1] if self.has_more else 0
-        growth = rest / self._sampled
-        distances = [int(self._sampled * growth**power) for power in BURST_POWERS] + [rest // 2]
-        return sorted({self.positions[-1] + distance for distance in distances if 0 < distance < rest})
+        """Positions that split the rest in the middle, and near the first rows, which may be a burst."""
+        distances = [isqrt(self._sampled * self._rest), self._rest // 2] if self.has_more else []
+        return sorted({self.positions[-1] + distance for distance in distances if 0 < distance < self._rest})
 
     @property
     def _sampled(self) -> int:
         return max(self.positions[-1] - self.positions[0], 1)
+
+    @property
+    def _rest(self) -> int:
+        return self.end - self.positions[-1]
 
 
 async def _probe(source: Source, low: str | None = None, high: str | None = None, *, is_descending: bool = False) -> Page:
