@@ -77,12 +77,12 @@ class IdAxis:
 
 def axis_of(ids: Sequence[str]) -> IdAxis | None:
     """Return the axis of a list's first ids; None if they do not ascend, or their form is unknown."""
-    symbols = set("".join(ids))
-    if not ids or not is_in_id_order(ids):
+    are_numbers = all(map(str.isdecimal, ids))
+    if not ids or not is_ascending(ids, number if are_numbers else str):
         return None
-    if all(map(str.isdecimal, ids)):
+    if are_numbers:
         return IdAxis("", ids[-1])
-    letters = {symbol for symbol in symbols if symbol.isalnum()}
+    letters = set(filter(str.isalnum, "".join(ids)))
     alphabet = next((alphabet for alphabet in ALPHABETS if letters <= set(alphabet)), None)
     return IdAxis(alphabet, ids[-1]) if alphabet and len(set(map(len, ids))) == 1 else None
 
@@ -117,11 +117,6 @@ def bounds_of(key: str, low: str | None, high: str | None) -> dict[str, str]:
 def lower_bound(query: Mapping[str, str], key: str) -> str:
     """Return the lower bound of ids in a query; empty if there is none."""
     return query.get(f"{key}_gt", query.get(f"{key}_gte", ""))
-
-
-def is_in_id_order(ids: Sequence[str]) -> bool:
-    """Return whether ids ascend: as numbers if all are numbers, else as text."""
-    return orders_of(ids)[:1] == [number if all(map(str.isdecimal, ids)) else str]
 
 
 def orders_of(ids: Sequence[str]) -> list[Callable[[str], Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from math import inf, sqrt
 from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
@@ -64,7 +65,6 @@ class IdRange(Generic[PageT]):
         end: The position of `high`, or where the list is expected to end; None if that is not known yet.
         density: The expected number of rows per position.
         is_guess: Whether no row of it has been fetched.
-        ends_empty: Whether a part without rows was cut off from its end.
         is_requested: Whether a request for a page of it is in flight, or has failed.
         is_complete: Whether all its rows have been fetched.
         pages: The fetched pages that were not taken yet.
@@ -77,7 +77,6 @@ class IdRange(Generic[PageT]):
     end: int | None
     density: float
     is_guess: bool = False
-    ends_empty: bool = False
     is_requested: bool = False
     is_complete: bool = False
     pages: list[PageT] = field(default_factory=list)
@@ -109,13 +108,14 @@ class RangeQueue(Generic[PageT]):
         self.is_even = False
         self._rows, self._requests, self._wasted = rows, 0, 0.0
         start = axis.position(last)
-        self._ranges = [IdRange[PageT](last, None, start, None, rows / max(start - axis.position(first), 1))]
+        self._length = max(start - axis.position(first), 1)
+        self._ranges = [IdRange[PageT](last, None, start, None, rows / self._length)]
 
     def set_even(self, start: int, end: int) -> None:
-        """Cut ranges that hold a page each, because rows are evenly distributed between two positions, if pages are large."""
-        if self._are_pages_large:
-            self.is_even, first = True, self._ranges[0]
-            first.density, first.end = self._rows / (first.start - start), end
+        """Expect rows to be evenly distributed between two positions."""
+        self.is_even, first = True, self._ranges[0]
+        self._length = first.start - start
+        first.density, first.end = self._rows / self._length, end
 
     def set_last_page(self, page: PageT) -> None:
         """Set the last page of the list, so that ranges before it can be cut."""
@@ -128,7 +128,7 @@ class RangeQueue(Generic[PageT]):
             return
         # the first one stays in the range before, whose end it is
         rest = page.keep([row > fetched for row in range(len(page.ids))])
-        self._ranges.append(replace(part, low=ids[0], is_requested=False, is_complete=True, pages=[rest]))
+        self._ranges.append(replace(part, low=ids[0], is_guess=False, is_requested=False, is_complete=True, pages=[rest]))
         part.high, part.end = ids[0], self._axis.position(ids[0])
 
     @property
@@ -174,16 +174,10 @@ class RangeQueue(Generic[PageT]):
         if part not in self._ranges:  # a request before it failed meanwhile
             return
         inside = self._inside(part, page)
-        rows, expected_rows = len(inside.ids), part.expected_rows
         part.is_requested, part.is_complete = False, inside is not page or not page.has_more
-        self._requests, self._wasted = self._requests + 1, self._wasted + max(1 - rows / self._rows_per_cut, 0)
-        if self.is_even and part.is_complete and rows < expected_rows / 2:
-            self.is_even = False
-        self._rows += rows
-        if rows:
+        self._requests, self._wasted = self._requests + 1, self._wasted + max(1 - len(inside.ids) / self._rows_per_cut, 0)
+        if inside.ids:
             self._follow(part, inside)
-        elif part.is_guess and (index := self._ranges.index(part)):
-            self._ranges[index - 1].ends_empty = True
         part.is_guess = False
 
     def _inside(self, part: IdRange[PageT], page: PageT) -> PageT:
@@ -195,12 +189,13 @@ class RangeQueue(Generic[PageT]):
         return page if rows == len(page.ids) else page.keep([row < rows for row in range(len(page.ids))])
 
     def _follow(self, part: IdRange[PageT], page: PageT) -> None:
-        """Expect the rest of a range to be as dense as this page."""
+        """Expect the rest of a range to be as dense as this page, and that of an even list as dense as all pages."""
+        start = self._axis.position(page.ids[0]) if part.is_guess else part.start
         end = self._axis.position(page.ids[-1])
-        length = max(end - (self._axis.position(page.ids[0]) if part.is_guess else part.start), 1)
-        part.low, part.start = page.ids[-1], end
-        if not self.is_even:
-            part.density = len(page.ids) / length
+        self._rows, self._length = self._rows + len(page.ids), self._length + end - part.start
+        part.low, part.start, part.density = page.ids[-1], end, len(page.ids) / max(end - start, 1)
+        if self.is_even:
+            self._ranges[-1].density = self._rows / self._length
         part.pages.append(page)
 
     def _cut_off(self) -> IdRange[PageT] | None:
@@ -208,40 +203,40 @@ class RangeQueue(Generic[PageT]):
         parts = [part for part in self._ranges if not part.is_complete and not part.error]
         by_rows = sorted(parts, key=lambda part: part.expected_rows, reverse=True)
         for part in parts[-1:] if self._is_in_order else by_rows:
-            at = None if self._is_wasteful(part) else self._cut(part)
-            if at is not None and self._axis.between([self._axis.id_at(at)], part.low, part.high):
-                upper = replace(part, low=self._axis.id_at(at), start=at, is_guess=True, pages=[])
-                part.high, part.end = upper.low, at
+            rows = 0 if self._is_wasteful(part) else self._rows_to_keep(part)
+            low = self._axis.id_at(at := part.start + int(rows / part.density))
+            if rows and self._axis.between([low], part.low, part.high):
+                upper = replace(part, low=low, start=at, is_guess=True, pages=[])
+                part.high, part.end = low, at
                 self._ranges.insert(self._ranges.index(part) + 1, upper)
                 return upper
         return None
 
-    def _cut(self, part: IdRange[PageT]) -> int | None:
-        """Return where to cut a range: after a page, after half of its pages, or where a burst may end."""
-        rows, page_rows = part.expected_rows, self._page_rows()
-        if part.end is None or rows <= page_rows:
-            return None
+    def _rows_to_keep(self, part: IdRange[PageT]) -> float:
+        """Return the expected rows of the lower part if a range is cut in two; 0 if it is not to be cut."""
+        page_rows, is_burst = self._page_rows(), self._begins_with_burst(part)
+        pages = part.expected_rows / page_rows
         if self._is_in_order:
-            return part.start + max(int(self._rows_per_cut / part.density), 1) if self._are_pages_large else None
-        if not self._begins_with_burst(part):
-            half = page_rows * max(round(rows / page_rows / 2), 1)
-            return part.start + int(half / part.density) if rows >= MIN_PAGES_TO_CUT * page_rows else None
-        if part.is_guess:
-            return None
-        middle, after_pages = (part.start + part.end) // 2, part.start + int(MIN_PAGES_TO_CUT * page_rows / part.density)
+            return self._rows_per_cut if pages > 1 and self._are_pages_large else 0
+        if pages < MIN_PAGES_TO_CUT or (is_burst and part.is_guess):
+            return 0
         # other bursts are looked for, and the end of this one where there is none behind it
-        return min(middle, after_pages) if part.ends_empty else middle
+        return page_rows * (MIN_PAGES_TO_CUT if is_burst and self._is_before_gap(part) else round(pages / 2))
+
+    def _is_before_gap(self, part: IdRange[PageT]) -> bool:
+        """Whether the range after a range has no rows."""
+        return any(low is part and high.is_complete and not high.pages for low, high in pairwise(self._ranges))
 
     @property
     def _is_in_order(self) -> bool:
-        return self.is_even or self._most_pages < inf
+        return self._most_pages < inf or (self.is_even and self._are_pages_large)
 
     def _is_wasteful(self, part: IdRange[PageT]) -> bool:
         """Whether cuts have wasted many pages, or may do so."""
-        guesses = sum(other.is_requested and other.is_guess for other in self._ranges)
+        guesses = sum(other.is_guess for other in self._ranges)
         is_near = self._is_in_order and not self._begins_with_burst(part)
-        at_risk = NEAR_GUESS_RISK * guesses if is_near else guesses
-        return not self.is_even and self._wasted + at_risk > MAX_WASTED_SHARE * (self._requests + guesses)
+        risk = 0 if self.is_even else NEAR_GUESS_RISK if is_near else 1
+        return self._wasted + risk * guesses > MAX_WASTED_SHARE * (self._requests + guesses)
 
     def _begins_with_burst(self, part: IdRange[PageT]) -> bool:
         return part.expected_rows > MAX_GROWTH * self._rows
