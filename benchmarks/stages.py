@@ -40,7 +40,7 @@ def stages(pull: Pull) -> list[Contender]:
     work: dict[str, Callable[[], object]] = {
         WHOLE: partial(pull.frame, concurrency=1),
         "bytes by httpx": pull.undecoded,
-        "the next page's cursor": lambda: [last_id(body, layout) for body in bodies],
+        "the next page's cursor": lambda: [last_id(body, layout.cursor) for body in bodies],
         "a page to a record batch": lambda: [read_page(body, layout).has_more for body in bodies],
         "of that, Arrow's JSON reader": lambda: [_read(body, layout) for body in bodies],
         "record batches to a frame": lambda: to_frame(table),

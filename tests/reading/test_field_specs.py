@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
 from support.scripted_server import Scripted, reply
+from support.virtual_clock import api_clients, loop_time, run_virtual
 
 import toloka_frames as tf
+from toloka_frames._reading.scan import Source, list_request
+from toloka_frames._runtime.current_tracker import current_progress
+from toloka_frames._schema.lists import APP_ITEMS, ASSIGNMENTS, TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    import pyarrow as pa
+
+    from toloka_frames._schema.lists import Resource
     from toloka_frames.local import LocalToloka
 
 
@@ -220,15 +228,47 @@ def test_a_list_is_pulled_without_field_columns_if_their_specification_cannot_be
     assert key in frame["extra"][0].as_py()
 
 
+@pytest.mark.parametrize("way", ["fetch_head", "fetch_table", "batches"])
+@pytest.mark.parametrize(
+    ("resource", "given"),
+    [(TASKS, {"pool_id": "1"}), (ASSIGNMENTS, {"pool_id": "1"}), (APP_ITEMS, {"app_project_id": "P"})],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_the_first_page_is_requested_while_fields_are_looked_up(resource: Resource, given: dict[str, str], way: str) -> None:
+    async def first_batch(source: Source) -> pa.RecordBatch:
+        async with aclosing(source.batches()) as batches:
+            return await anext(batches)
+
+    async def seconds(source: Source) -> float:
+        ways: dict[str, Callable[[], Awaitable[Any]]] = {
+            "fetch_head": lambda: source.fetch_head(5),
+            "fetch_table": lambda: source.fetch_table(None, current_progress()),
+            "batches": lambda: first_batch(source),
+        }
+        start = loop_time()
+        assert len(await ways[way]()) == 1
+        return loop_time() - start
+
+    async def work() -> None:
+        async with api_clients(service_of([{"id": "a"}]), latency=1.0) as (service,):
+            source = Source(service, list_request(resource, given), 10)
+            # two objects, one after the other, are requested for the fields, and only once
+            assert await seconds(source) == pytest.approx(2.0, abs=0.1)
+            assert await seconds(source) == pytest.approx(1.0, abs=0.1)
+
+    run_virtual(work())
+
+
 @pytest.mark.parametrize("parameters", [None, [], "text", {}, {"pool_id": None}, {"pool_id": 5}, {"pool_id": ".."}])
 def test_a_list_is_pulled_if_its_operation_names_no_pool(scripted: Scripted, parameters: Any) -> None:
     rows = service_of([{"task_id": "a", "output_values": VALUES}])
     operation = reply({"id": "op", "status": "SUCCESS", "parameters": parameters})
-    scripted.answers = [operation, REFUSALS["404"], REFUSALS["404"], rows]
+    others = {"operations": operation, "pools": REFUSALS["404"], "trainings": REFUSALS["404"]}
+    scripted.answers = [lambda head: others.get(head.split("/")[3]) or rows(head)]
     with pytest.warns(UserWarning, match="cannot be read"):
         frame = scripted.async_client().get_aggregated_solutions("op").to_arrow(progress=False)
     assert untyped_values(frame["extra"][0].as_py()) == VALUES
-    assert scripted.requests[1] == "GET /api/v1/pools/None"
+    assert "GET /api/v1/pools/None" in scripted.requests
 
 
 @pytest.mark.parametrize("way", ["to_arrow", "head", "to_reader", "iter_dataframes", "to_parquet", "resume"])

@@ -315,15 +315,15 @@ def test_the_error_of_an_invalid_body_has_an_excerpt(body: bytes, reader: Any) -
 
 def test_last_id_is_the_id_of_the_last_row() -> None:
     rows = [{"id": str(number), "nested": {"id": "no"}, "list": [{"id": "no"}]} for number in range(5)]
-    assert last_id(body_of(rows, has_more=True), layout_of(TASKS)) == "4"
-    assert last_id(body_of([{"list": [{"id": "no"}], "id": "yes"}], has_more=True), layout_of(TASKS)) == "yes"
-    assert last_id(body_of([{"text": '"},{"id":"no"', "id": "yes"}], has_more=True), layout_of(TASKS)) == "yes"
+    assert last_id(body_of(rows, has_more=True), "id") == "4"
+    assert last_id(body_of([{"list": [{"id": "no"}], "id": "yes"}], has_more=True), "id") == "yes"
+    assert last_id(body_of([{"text": '"},{"id":"no"', "id": "yes"}], has_more=True), "id") == "yes"
 
 
 def test_last_id_is_none_after_the_last_page_or_if_the_body_has_another_form() -> None:
-    assert last_id(body_of([{"id": "1"}], has_more=False), layout_of(TASKS)) is None
-    assert last_id(b'{"has_more":true,"items":[{"id":"1"}]}', layout_of(TASKS)) is None
-    assert last_id(b"<html>", layout_of(TASKS)) is None
+    assert last_id(body_of([{"id": "1"}], has_more=False), "id") is None
+    assert last_id(b'{"has_more":true,"items":[{"id":"1"}]}', "id") is None
+    assert last_id(b"<html>", "id") is None
 
 
 def test_the_objects_of_the_live_api_fit_the_declared_columns(data: Path) -> None:

@@ -99,7 +99,7 @@ def walk(limited: Limited, rows: int = MOST, *, retries: int = 2) -> tuple[list[
     async def pages() -> None:
         async with api_clients(limited, retries=retries) as (service,):
             source = Source(service, list_request(APP_BATCHES, {"app_project_id": "1"}), rows)
-            async with aclosing(await source.pages(concurrency=Concurrency(1))) as fetched:
+            async with aclosing(source.pages(concurrency=Concurrency(1))) as fetched:
                 async for _, page in fetched:
                     ids.extend(page.ids)
 

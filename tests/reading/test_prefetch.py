@@ -25,12 +25,13 @@ from toloka_frames._reading.interruptions import Handover
 from toloka_frames._reading.page import Page, read_page
 from toloka_frames._reading.pager import Concurrency, PageRequest, pages_of
 from toloka_frames._reading.scan import Source, list_request
+from toloka_frames._runtime.event_loop import in_thread
+from toloka_frames._schema.columns import Layout
 from toloka_frames._schema.lists import APP_BATCHES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from toloka_frames._schema.columns import Layout
 
 PAGE = 400
 LATENCY = 0.1
@@ -68,7 +69,7 @@ class Pull:
             source = Source(service, list_request(APP_BATCHES, {"app_project_id": "1", **filters}), page)
             start = loop_time()
             try:
-                async with aclosing(await source.pages(concurrency=Concurrency(connections))) as pages:
+                async with aclosing(source.pages(concurrency=Concurrency(connections))) as pages:
                     async for cursor, batch in pages:
                         self.ids += batch.ids
                         self.cursors.append(cursor)
@@ -208,7 +209,7 @@ def test_a_slow_consumer_has_a_bounded_number_of_prefetched_pages(scripted: Scri
     source = scripted.async_client().get_app_batches("1", batch_size=PAGE)._source
 
     async def read() -> None:
-        pages = await source.pages(concurrency=Concurrency(4))
+        pages = source.pages(concurrency=Concurrency(4))
         for number in range(1, 20):
             await anext(pages)
             await asyncio.sleep(0)
@@ -223,9 +224,9 @@ def test_cancelling_a_pull_waits_for_pages_that_are_being_parsed_even_if_cancell
     is_reading, released, started, ended = asyncio.Event(), threading.Event(), list[int](), list[int]()
 
     async def work() -> None:
-        loop = asyncio.get_running_loop()
+        loop, layout = asyncio.get_running_loop(), Layout("content", "id", ())
 
-        def read(body: bytes, layout: Layout) -> Page:
+        def parse(body: bytes) -> Page:
             started.append(len(body))
             if len(started) > 1:
                 loop.call_soon_threadsafe(is_reading.set)
@@ -233,11 +234,12 @@ def test_cancelling_a_pull_waits_for_pages_that_are_being_parsed_even_if_cancell
             ended.append(len(body))
             return read_page(body, layout)
 
+        async def read(body: bytes) -> Page:
+            return await in_thread(parse, body)
+
         async with api_clients(BatchList(app_ids(20 * PAGE)), latency=LATENCY) as (service,):
             source = Source(service, list_request(APP_BATCHES, {"app_project_id": "1"}), PAGE)
-            request = PageRequest(
-                service, source.request.path, {"sort": "id"}, source.page_size, await source.layout(), read, Handover.STREAM
-            )
+            request = PageRequest(service, source.request.path, source.query(), source.page_size, "id", read, Handover.STREAM)
             pages = pages_of(request, Concurrency(4))
             await anext(pages)
             next_page = asyncio.create_task(anext(pages))

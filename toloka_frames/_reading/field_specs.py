@@ -7,7 +7,6 @@ no column: their values are in `extra`.
 from __future__ import annotations
 
 import warnings
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,8 @@ from toloka_frames._schema.columns import NO_FIELDS, SpecFields, Specification
 from toloka_frames._validation import path_part
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import Mapping
 
-    from toloka_frames._reading.page import Page
     from toloka_frames._reading.scan import ListRequest
     from toloka_frames._transport.http import ApiClient
 
@@ -41,34 +39,21 @@ class UnreadableSpecification:
     error: ApiError
     was_reported: bool = False
 
-    async def report_with(
-        self, pages: AsyncGenerator[tuple[str | None, Page], None], request: ListRequest, *, is_filtered: bool
-    ) -> AsyncGenerator[tuple[str | None, Page], None]:
-        """Yield the pages of the list, and warn once if they have rows.
+    def report(self, where: str) -> None:
+        """Warn once that fields have no column of their own, and say where their values are."""
+        if not self.was_reported:
+            self.was_reported = True
+            why = first_line(self.error).rstrip(".")
+            warnings.warn(f"The specification of the fields cannot be read ({why}): {where}.", stacklevel=2)
 
-        Args:
-            pages: The pages.
-            request: What is requested.
-            is_filtered: Whether filters that are not the user's own are added to the request.
+    def check_reference(self, request: ListRequest) -> None:
+        """Check a list that turned out to be empty.
 
         Raises:
-            ApiError: If the list is empty and has no filters: then the id may be wrong.
+            ApiError: If it has no filters: then the id may be wrong.
         """
-        has_rows = False
-        async with aclosing(pages):
-            async for cursor, page in pages:
-                has_rows = has_rows or bool(page.ids)
-                if page.ids and not self.was_reported:
-                    self.report("their values are in `extra`, as JSON text")
-                yield cursor, page
-        if not has_rows and not is_filtered and request.query.keys() <= REFERENCES:
+        if request.query.keys() <= REFERENCES:
             raise self.error
-
-    def report(self, where: str) -> None:
-        """Warn that fields have no column of their own, and say where their values are."""
-        self.was_reported = True
-        why = first_line(self.error).rstrip(".")
-        warnings.warn(f"The specification of the fields cannot be read ({why}): {where}.", stacklevel=2)
 
 
 async def of_list(service: ApiClient, request: ListRequest) -> tuple[Specification, UnreadableSpecification | None]:

@@ -154,7 +154,7 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def last_id(body: bytes, layout: Layout) -> str | None:
+def last_id(body: bytes, key: str) -> str | None:
     """Return the cursor after a page by parsing its last row only; None if there is no next page, or it cannot be told cheaply.
 
     The last row starts at the last brace from which the text up to the end of the list is one JSON object.
@@ -168,7 +168,7 @@ def last_id(body: bytes, layout: Layout) -> str | None:
         if body[start - 1 : start] == b":":  # the value of a key, so not a row of the list
             continue
         try:
-            cursor: str | None = json.loads(body[start : end.start()]).get(layout.cursor)
+            cursor: str | None = json.loads(body[start : end.start()]).get(key)
         except (ValueError, RecursionError):
             continue
         return cursor

@@ -19,7 +19,7 @@ from toloka_frames._reading.interruptions import Handover, interruption
 from toloka_frames._reading.page import last_id
 from toloka_frames._reading.range_pull import RangePull, UnsplittableError
 from toloka_frames._runtime.current_tracker import current_progress
-from toloka_frames._runtime.event_loop import in_thread, shield_until_done
+from toloka_frames._runtime.event_loop import shield_until_done
 from toloka_frames._transport.auth import shown_content
 from toloka_frames._transport.failures import was_late_or_cut
 from toloka_frames._transport.http import uncount
@@ -27,7 +27,6 @@ from toloka_frames._transport.http import uncount
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 
-    from toloka_frames._schema.columns import Layout
     from toloka_frames._transport.http import ApiClient, Response
 
 # Measured with 100 ms a page: more connections do not make a list faster. 20 are few for the service, which allows 300 requests
@@ -107,7 +106,7 @@ class PageRequest(Generic[PageT]):
         path: Path of the list.
         query: Filters and sort.
         size: The rows per page that the service manages.
-        layout: The name of the cursor, and how pages are parsed.
+        cursor: The row's key of the value that pages are sorted and resumed by.
         read: Parses the body of a page.
         handover: What becomes of the pages before an interruption.
     """
@@ -116,8 +115,8 @@ class PageRequest(Generic[PageT]):
     path: str
     query: Mapping[str, str]
     size: PageSize
-    layout: Layout
-    read: Callable[[bytes, Layout], PageT]
+    cursor: str
+    read: Callable[[bytes], Awaitable[PageT]]
     handover: Handover = Handover.STREAM
 
 
@@ -163,7 +162,7 @@ async def pages_of(request: PageRequest[PageT], concurrency: Concurrency) -> Asy
         ApiError: If the first page is refused.
         ScanInterrupted: If a later page is refused, or the list's order is broken; the rows before were yielded.
     """
-    key = request.layout.cursor
+    key = request.cursor
     guard = _OrderGuard(key, request.query.get(f"{key}_gt"), request.handover)
     prefetcher = Prefetcher(request, concurrency)
     try:
@@ -193,7 +192,7 @@ def _range_pull(
     request: PageRequest[PageT], concurrency: Concurrency, prefetcher: Prefetcher[PageT], ids: list[str], guard: _OrderGuard
 ) -> RangePull[PageT] | None:
     """Return the pull of the rest of a list in ranges; None if its ids are in no known order."""
-    axis, size, key, filters = axis_of(ids), request.size, request.layout.cursor, request.query
+    axis, size, key, filters = axis_of(ids), request.size, request.cursor, request.query
     # `after_id` depends on the sort order
     if axis is None or len(ids) < MIN_ROWS_FOR_ORDER or "after_id" in filters:
         return None
@@ -341,7 +340,7 @@ class Prefetcher(Generic[PageT]):
 
     def __init__(self, request: PageRequest[PageT], concurrency: Concurrency) -> None:
         self._request, self._concurrency = request, concurrency
-        self._key = request.layout.cursor
+        self._key = request.cursor
         self._pending: asyncio.Task[_FetchedPage[PageT]] | None = None
         self._expected: str | None = None
         self._connections, self._readers = asyncio.Semaphore(concurrency.maximum), asyncio.Semaphore(MAX_READERS)
@@ -384,13 +383,13 @@ class Prefetcher(Generic[PageT]):
         async with self._connections:
             response = await request_page(self._request.service, self._request.path, query, self._request.size)
         self._concurrency.record(response.extensions.get("waited", 0.0))
-        cursor = last_id(response.content, self._request.layout)
+        cursor = last_id(response.content, self._key)
         return _FetchedPage(cursor, asyncio.create_task(self._parse(query, response)))
 
     async def _parse(self, query: Mapping[str, str], response: Response) -> PageT:
         async def parse(body: bytes) -> PageT:
             async with self._readers:
-                return await in_thread(self._request.read, body, self._request.layout)
+                return await self._request.read(body)
 
         return await parse_page(self._request.service, self._request.path, query, self._request.size, response, parse)
 

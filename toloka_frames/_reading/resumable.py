@@ -64,7 +64,7 @@ async def fill(source: Source, folder: CopyFolder, tracker: ProgressTracker) -> 
     part = await in_thread(_LastPart, folder)
     async with (
         save_on_error(folder, part.save),
-        aclosing(await source.pages(_bounds(folder.manifest, source.request.resource.cursor))) as pages,
+        aclosing(source.pages(_bounds(folder.manifest, source.request.resource.cursor))) as pages,
     ):
         async for cursor, page in pages:
             batch = (await in_thread(part.without_known_undated, page)).batch

@@ -15,13 +15,13 @@ from toloka_frames._reading import field_specs, scan_display
 from toloka_frames._reading.column_selection import Columns, check_columns, selected_names
 from toloka_frames._reading.interruptions import Handover
 from toloka_frames._reading.outputs import Destination, check_output
-from toloka_frames._reading.page import Page, read_dicts, read_page
-from toloka_frames._reading.pager import Concurrency, PageRequest, PageSize, pages_of
+from toloka_frames._reading.page import DictPage, Page, read_dicts, read_page
+from toloka_frames._reading.pager import Concurrency, PageRequest, PageSize, PageT, pages_of
 from toloka_frames._reading.parquet_file import ParquetFile, ParquetOptions
 from toloka_frames._reading.partitions import split
 from toloka_frames._reading.resumable import pull_resumable
 from toloka_frames._reading.sinks import ROW_GROUP_ROWS, DtypeBackend, Rebatcher, check_dtype_backend, to_frame
-from toloka_frames._runtime.event_loop import AsyncItems, in_thread, iterate, public_class, run
+from toloka_frames._runtime.event_loop import AsyncItems, in_thread, iterate, public_class, run, shield_until_done
 from toloka_frames._runtime.tracker import track_progress
 from toloka_frames._schema.columns import Column, Layout, SpecFields, expand_columns
 from toloka_frames._schema.lists import APP_ITEMS
@@ -29,7 +29,7 @@ from toloka_frames._transport.rate_limits import REQUESTS_PER_SECOND
 from toloka_frames._validation import flag_or_none, id_text, page_size, path_part, positive, validate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -51,10 +51,10 @@ class Scan:
     """A list, whose rows are requested page by page when they are wanted; returned by the client's `get_` methods.
 
     It can be used any number of times and requests its rows anew each time. Any Arrow consumer reads it as a stream (DuckDB,
-    Polars, pyarrow: `__arrow_c_stream__`). Columns and types are known before the first page and are the same for every page:
-    fixed fields are declared; `INPUT:`, `OUTPUT:` and `GOLDEN:` fields come from the specification of the project or app, which
-    is requested once per scan. The last column, `extra` (string), holds as JSON text what fits no column. If
-    the specification cannot be read any more, the values of these fields are there too, and a warning says so.
+    Polars, pyarrow: `__arrow_c_stream__`). Columns and types do not depend on the rows: fixed fields are declared; `INPUT:`,
+    `OUTPUT:` and `GOLDEN:` fields come from the specification of the project or app, which is requested once per scan. The last
+    column, `extra` (string), holds as JSON text what fits no column. If the specification cannot be read any more, the values
+    of these fields are there too, and a warning says so.
 
     Example:
         >>> tasks = client.get_tasks(pool.id, created_gte="2026-01-01")
@@ -474,16 +474,17 @@ class Source:
 
     async def fetch_head(self, rows: int) -> pa.Table:
         """Return the first rows; one request returns up to a page of them."""
-        head, schema = copy_of(self), await self.schema()
+        head = copy_of(self)
         head.page_size = PageSize(min(rows, self.request.resource.max_limit))
         batches, fetched = list[pa.RecordBatch](), 0
-        async with aclosing(await head.pages(concurrency=Concurrency(1, prefetches=False), handover=Handover.NOTHING)) as pages:
+        async with aclosing(head.pages(concurrency=Concurrency(1, prefetches=False), handover=Handover.NOTHING)) as pages:
             async for _, page in pages:
                 batches.append(self._selection(page.batch))
                 fetched += len(page.batch)
                 if fetched >= rows:
                     break
-        return pa.Table.from_batches(batches, schema).slice(0, rows)
+        self._layout, self.unreadable = await head.layout(), head.unreadable
+        return pa.Table.from_batches(batches, await self.schema()).slice(0, rows)
 
     async def fetch_table(self, concurrency: int | None, progress: ProgressTracker) -> pa.Table:
         """Return all rows in the order of their ids; `concurrency` as in `Scan.to_dataframe`.
@@ -491,7 +492,7 @@ class Source:
         Pages are requested one after another until the service turns out to be slow, and then many at once.
         """
         requests, batches = Concurrency(concurrency, is_stream=False), list[pa.RecordBatch]()
-        async with aclosing(await self.pages(concurrency=requests, handover=Handover.NOTHING)) as pages:
+        async with aclosing(self.pages(concurrency=requests, handover=Handover.NOTHING)) as pages:
             async for _, page in pages:
                 batches.append(page.batch)
                 progress.add_page(len(page.batch))
@@ -501,7 +502,7 @@ class Source:
         self, progress: ProgressTracker | None = None, handover: Handover = Handover.STREAM
     ) -> AsyncGenerator[pa.RecordBatch, None]:
         """Yield the rows as record batches, page after page, and count them."""
-        async with aclosing(await self.pages(handover=handover)) as pages:
+        async with aclosing(self.pages(handover=handover)) as pages:
             async for _, page in pages:
                 if progress:
                     progress.add_page(len(page.batch))
@@ -513,25 +514,53 @@ class Source:
         concurrency: Concurrency | None = None,
         handover: Handover = Handover.COPY,
     ) -> AsyncGenerator[tuple[str | None, Page], None]:
-        """Return an iterator over the pages as record batches, each with the cursor after it; close it when it is left early.
+        """Yield the pages as record batches, each with the cursor after it.
 
         Args:
             filters: Filters that replace those of the request.
             concurrency: How many requests are in flight at once; if not given, more than one where the service is slow.
             handover: What the caller does with the pages before an interruption.
         """
-        layout = await self.layout()
-        request = PageRequest(self.service, self.request.path, self.query(filters), self.page_size, layout, read_page, handover)
-        pages = pages_of(request, concurrency or Concurrency())
-        return pages if self.unreadable is None else self.unreadable.report_with(pages, self.request, is_filtered=bool(filters))
+        # the first page is requested meanwhile
+        layout, has_rows = asyncio.create_task(self.layout()), False
+
+        async def read(body: bytes) -> Page:
+            return await in_thread(read_page, body, await layout)
+
+        try:
+            async with aclosing(pages_of(self._page_request(read, filters, handover), concurrency or Concurrency())) as pages:
+                async for cursor, page in pages:
+                    has_rows = has_rows or bool(page.ids)
+                    if page.ids and self.unreadable is not None:
+                        self.unreadable.report("their values are in `extra`, as JSON text")
+                    yield cursor, page
+        finally:
+            layout.cancel()
+            await shield_until_done(asyncio.gather(layout, return_exceptions=True))
+        if self.unreadable is not None and not has_rows and not filters:
+            self.unreadable.check_reference(self.request)
 
     async def rows(self) -> AsyncGenerator[list[Row], None]:
         """Yield the rows of each page as dicts as in the API."""
         layout = Layout(self.request.resource.rows_key, self.request.resource.cursor, ())
-        request = PageRequest(self.service, self.request.path, self.query(), self.page_size, layout, read_dicts)
-        async with aclosing(pages_of(request, Concurrency())) as pages:
+
+        async def read(body: bytes) -> DictPage:
+            return await in_thread(read_dicts, body, layout)
+
+        async with aclosing(pages_of(self._page_request(read), Concurrency())) as pages:
             async for _, page in pages:
                 yield page.rows
+
+    def _page_request(
+        self,
+        read: Callable[[bytes], Awaitable[PageT]],
+        filters: Mapping[str, str] | None = None,
+        handover: Handover = Handover.STREAM,
+    ) -> PageRequest[PageT]:
+        request = self.request
+        return PageRequest(
+            self.service, request.path, self.query(filters), self.page_size, request.resource.cursor, read, handover
+        )
 
     def _selection(self, rows: RowsT) -> RowsT:
         """Return a batch or table with the selected columns."""
