@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, settings
 from support.sample_project import create_pool
 from support.scripted_server import TOKEN, Scripted
 
@@ -22,6 +23,9 @@ from toloka_frames.local import LocalToloka
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+# a busy machine must not fail a test
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 NUMBERS = count()
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 

@@ -85,7 +85,7 @@ def read(api: RawClient, pool_id: str) -> dict[str, Any]:
     return api.get(f"/v1/{kind}/{pool_id}")
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(case=CASES)
 def test_work_of_every_kind_keeps_the_times_and_the_overlaps(case: Case) -> None:
     # a service of its own, because the rate limit of one is soon reached

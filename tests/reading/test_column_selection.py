@@ -186,7 +186,7 @@ def layout_of(resource: Resource) -> Layout:
     return Layout(resource.rows_key, resource.cursor, columns_of(resource))
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(st.data(), st.sampled_from(LISTS), st.booleans())
 def test_the_values_of_any_columns_of_any_page_are_those_of_the_whole_frame(
     data: st.DataObject, resource: Resource, wild: bool

@@ -162,7 +162,7 @@ SCALARS = (
 VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(), SCALARS, max_size=3)
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), VALUES), max_size=5))
 def test_every_value_is_in_its_column_or_in_extra(rows: list[dict[str, Any]]) -> None:
     table = tf.to_arrow(rows)

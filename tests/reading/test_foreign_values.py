@@ -317,7 +317,7 @@ def strict_json(text: str) -> Any:
     return json.loads(text, parse_constant=reject)
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(st.lists(st.fixed_dictionaries({}, optional={"v": JSON_VALUES, "j": JSON_VALUES, "new": JSON_VALUES}), max_size=4))
 def test_any_json_in_any_column_of_a_page_is_valid_json_with_the_same_value(values: list[dict[str, Any]]) -> None:
     rows = [{"id": str(number), **value} for number, value in enumerate(values)]
@@ -330,7 +330,7 @@ def test_any_json_in_any_column_of_a_page_is_valid_json_with_the_same_value(valu
         assert extra.get("new") == row.get("new")
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(st.lists(JSON_VALUES, max_size=4))
 def test_any_json_from_elsewhere_comes_back_with_the_same_value(values: list[Any]) -> None:
     for read, value in zip(tf.to_arrow([{"v": [{"a": value}]} for value in values]).to_pylist(), values, strict=True):

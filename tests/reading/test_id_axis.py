@@ -41,7 +41,7 @@ FORMS: dict[str, Callable[[int], list[str]]] = {
 }
 
 
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(40))
 @given(form=st.sampled_from(list(FORMS)), share=st.floats(0, 1))
 def test_positions_ascend_like_ids_and_convert_back_to_them(form: str, share: float) -> None:
     ids = sorted(FORMS[form](200), key=lambda id_: (len(id_), id_) if form == "numbers" else id_)

@@ -197,7 +197,7 @@ def test_streams_hold_few_pages_and_are_faster_than_one_connection(shape: str, s
     assert stream.seconds <= 100 * 0.11 / speedup
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 @given(
     shape=st.sampled_from(list(ALL_SHAPES)),
     rows=st.integers(0, 20 * PAGE),

@@ -349,7 +349,7 @@ ONE_ROW_PER_ITEM = {name: item for name, item in RESOURCES.items() if item not i
 
 
 @pytest.mark.parametrize("resource", ONE_ROW_PER_ITEM.values(), ids=ONE_ROW_PER_ITEM)
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(data=st.data())
 def test_any_page_has_the_declared_schema_and_no_value_is_lost(resource: Resource, data: st.DataObject) -> None:
     layout = layout_of(resource)
@@ -363,7 +363,7 @@ def test_any_page_has_the_declared_schema_and_no_value_is_lost(resource: Resourc
 
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
 @pytest.mark.parametrize("wild", [False, True], ids=["fitting", "wild"])
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(40))
 @given(data=st.data())
 def test_both_parsers_agree_on_pages_that_both_can_parse(resource: Resource, wild: bool, data: st.DataObject) -> None:
     layout = layout_of(resource)
@@ -376,7 +376,7 @@ def test_both_parsers_agree_on_pages_that_both_can_parse(resource: Resource, wil
 
 
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(20))
 @given(data=st.data())
 def test_unknown_fields_and_free_form_values_do_not_change_the_other_columns(resource: Resource, data: st.DataObject) -> None:
     """Arrow makes the other columns of such a page, and all columns if nothing else is on it."""

@@ -148,7 +148,7 @@ TASK_PAGES = st.lists(st.tuples(st.lists(TASK_ROWS, max_size=3), st.booleans()),
 SPECS = reply({"id": "1", "project_id": "1", "task_spec": {"input_spec": FIELDS, "output_spec": SPECIFICATION.output}})
 
 
-@settings(max_examples=examples(80), deadline=None)
+@settings(max_examples=examples(80))
 @given(TASK_PAGES)
 def test_every_batch_of_any_pages_has_the_schema_and_every_row_is_returned_once(pages: list[tuple[list[Any], bool]]) -> None:
     with Scripted() as scripted:
@@ -165,7 +165,7 @@ def test_every_batch_of_any_pages_has_the_schema_and_every_row_is_returned_once(
     assert all(is_preserved(first[row["id"]], columns_of(TASKS), row) for row in rows)
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(st.lists(st.tuples(st.lists(st.sampled_from("abcdefgh"), max_size=4), st.booleans()), min_size=1, max_size=6))
 def test_any_list_ends_and_no_row_is_returned_twice(pages: list[tuple[list[str], bool]]) -> None:
     with Scripted() as scripted:

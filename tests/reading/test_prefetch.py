@@ -78,7 +78,7 @@ class Pull:
             self.seconds = loop_time() - start
 
 
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(40))
 @given(
     rows=st.sampled_from([0, 1, PAGE, PAGE + 1, 2 * PAGE, 2 * PAGE + 1, 3 * PAGE, 3_000]),
     connections=st.one_of(st.none(), st.integers(1, 12)),

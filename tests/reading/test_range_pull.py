@@ -61,7 +61,7 @@ def expected_ids(bonuses: BonusList, **query: str) -> list[str]:
     return sorted(bonuses.matching(query), key=int)
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(
     shape=st.sampled_from(list(SHAPES)),
     rows=st.one_of(st.sampled_from([0, 1, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE]), st.integers(0, 400)),
@@ -81,7 +81,7 @@ def test_rows_and_order_are_those_of_one_connection_however_rows_are_distributed
     assert table["id"].to_pylist() == expected_ids(bonuses)
 
 
-@settings(max_examples=examples(30), deadline=None)
+@settings(max_examples=examples(30))
 @given(
     bounds=st.dictionaries(
         st.sampled_from(["created_gt", "created_gte", "created_lt", "created_lte"]), st.integers(0, 9 * SECOND), max_size=3
@@ -106,7 +106,7 @@ def test_the_filters_of_the_user_apply(bounds: dict[str, int], ids: dict[str, in
             assert difference >= 0 if name == "created_gte" else difference <= 0 if name == "created_lte" else difference == 0
 
 
-@settings(max_examples=examples(25), deadline=None)
+@settings(max_examples=examples(25))
 @given(
     shape=st.sampled_from(list(SHAPES)),
     concurrency=st.integers(2, 12),

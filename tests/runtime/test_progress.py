@@ -286,7 +286,7 @@ STEADY = st.builds(
 
 
 @given(STEADY)
-@settings(deadline=None, max_examples=examples(50))
+@settings(max_examples=examples(50))
 def test_shown_rows_are_true_and_the_time_left_is_within_a_factor_of_two_after_the_first_tenth(schedule: Schedule) -> None:
     shown, truth = run_virtual(follow(schedule, step=schedule.slack / 8))
     assert [progress.rows for progress in shown] == truth

@@ -202,7 +202,7 @@ NUMBER_DTYPES = ["object", "int64", "Int64", "uint8", "float64", "Float64", "flo
 
 
 @pytest.mark.filterwarnings("ignore:NumPy will stop allowing:DeprecationWarning:pandas")  # NumPy 1 accepts -1 as uint8
-@settings(deadline=None, max_examples=examples(200), derandomize=True)
+@settings(max_examples=examples(200), derandomize=True)
 @example(numbers=[1.00390625], dtype="float32", field="share")
 @given(
     numbers=st.lists(NUMBERS, min_size=1, max_size=5),
@@ -272,7 +272,7 @@ def read(field: str, value: Any) -> Any:
         return value
 
 
-@settings(deadline=None, max_examples=examples(300), derandomize=True)
+@settings(max_examples=examples(300), derandomize=True)
 @example(values=[False, "null", '["a"]'], field="tags")
 @given(values=CELLS, field=st.sampled_from(["text", "number", "share", "flag", "tags", "meta"]))
 def test_values_of_a_wrong_type_are_named_by_column_and_rows_and_others_are_sent(values: list[Any], field: str) -> None:

@@ -508,7 +508,7 @@ def test_the_largest_integer_that_every_float_equals_is_not_created_twice(task_s
     assert len(tf.new_rows(floats, client, "1", **options)) == 0  # type: ignore[arg-type]
 
 
-@settings(deadline=None, max_examples=examples(25), derandomize=True)
+@settings(max_examples=examples(25), derandomize=True)
 @given(values=st.lists(VALUES, min_size=1, max_size=6), data=st.data())
 def test_rows_that_are_equal_in_pandas_are_not_created_twice(
     task_server: TaskServer, tmp_path_factory: pytest.TempPathFactory, values: list[Any], data: st.DataObject
@@ -524,7 +524,7 @@ def test_rows_that_are_equal_in_pandas_are_not_created_twice(
     assert len(other.iloc[order].pipe(tf.new_rows, client, "1", ledger=ledger)) == 0
 
 
-@settings(deadline=None, max_examples=examples(200), derandomize=True)
+@settings(max_examples=examples(200), derandomize=True)
 @given(hashes=st.lists(st.integers(0, 12), max_size=8), created=st.lists(st.lists(st.integers(0, 12), max_size=5), max_size=4))
 def test_like_rows_are_found_as_by_comparing_each_with_each(hashes: list[int], created: list[list[int]]) -> None:
     groups = [CreatedRows(str(number), None, "", np.array(rows, "<u8")) for number, rows in enumerate(created)]  # type: ignore[arg-type]
@@ -535,7 +535,7 @@ def test_like_rows_are_found_as_by_comparing_each_with_each(hashes: list[int], c
     ]
 
 
-@settings(deadline=None, max_examples=examples(50), derandomize=True)
+@settings(max_examples=examples(50), derandomize=True)
 @given(texts=st.lists(st.binary(max_size=5).map(bytes.hex).map(str.encode), max_size=9))
 def test_a_hash_depends_on_the_text_and_its_scope_only(texts: list[bytes]) -> None:
     one, again, other = (content_hashes(scope, [text_array(texts)]) for scope in ("pool 1", "pool 1", "pool 2"))

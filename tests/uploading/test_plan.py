@@ -246,7 +246,7 @@ def identity(plan: UploadPlan) -> tuple[str, list[str], str]:
 # -- from a frame to requests
 
 
-@settings(deadline=None, max_examples=examples(80), derandomize=True)
+@settings(max_examples=examples(80), derandomize=True)
 @given(example=frames(can_be_wrong=True))
 def test_requests_hold_every_cell_or_an_error_names_column_and_rows(client: Client, example: Example) -> None:
     if example.wrong is None:
@@ -264,7 +264,7 @@ def test_requests_hold_every_cell_or_an_error_names_column_and_rows(client: Clie
     assert repr(column) in str(caught.value)
 
 
-@settings(deadline=None, max_examples=examples(15), derandomize=True)
+@settings(max_examples=examples(15), derandomize=True)
 @given(example=frames())
 def test_the_service_receives_what_the_frame_holds(
     service: TaskServer, client: Client, tmp_path_factory: pytest.TempPathFactory, example: Example
@@ -295,7 +295,7 @@ def heavy_texts(draw: st.DrawFn) -> tuple[str, int]:
     return letter * letters, 8 + letters * width
 
 
-@settings(deadline=None, max_examples=examples(30), derandomize=True)
+@settings(max_examples=examples(30), derandomize=True)
 @given(texts=st.lists(heavy_texts(), min_size=1, max_size=6), pools=st.lists(st.sampled_from("12"), min_size=6, max_size=6))
 def test_no_request_exceeds_the_byte_limit_and_an_oversized_row_is_named(
     client: Client, texts: list[tuple[str, int]], pools: list[str]
@@ -358,7 +358,7 @@ def test_the_same_rows_have_the_same_ids_in_another_process(service: TaskServer,
     assert elsewhere == identity(plan_of(client, ODD_ROWS, None))
 
 
-@settings(deadline=None, max_examples=examples(30), derandomize=True)
+@settings(max_examples=examples(30), derandomize=True)
 @given(example=frames(), data=st.data())
 def test_column_order_and_index_do_not_change_the_ids(client: Client, example: Example, data: st.DataObject) -> None:
     plan = plan_of(client, example.frame, example.pool_id, overlap=example.overlap)
@@ -366,7 +366,7 @@ def test_column_order_and_index_do_not_change_the_ids(client: Client, example: E
     assert identity(plan_of(client, other, example.pool_id, overlap=example.overlap)) == identity(plan)
 
 
-@settings(deadline=None, max_examples=examples(30), derandomize=True)
+@settings(max_examples=examples(30), derandomize=True)
 @given(
     rows=st.lists(st.tuples(st.none() | TEXT, st.none() | INTEGERS, st.sampled_from("12")), min_size=1, max_size=9),
     data=st.data(),
@@ -423,7 +423,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     return (folder / f"{number}.db" for number in count())
 
 
-@settings(deadline=None, max_examples=examples(30), derandomize=True)
+@settings(max_examples=examples(30), derandomize=True)
 @given(example=frames())
 def test_a_plan_is_read_back_from_the_ledger_unchanged(client: Client, files: Iterator[Path], example: Example) -> None:
     plan = plan_of(client, example.frame, example.pool_id, overlap=example.overlap, upload_id="mine")

@@ -232,13 +232,13 @@ def check_rest(toloka: LocalToloka, client: tf.AsyncTolokaClient, case: Case, ve
 
 
 # A fifth of 200 by default: the first examples find most faults, and each is an upload with the work of a crowd.
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 @given(case=cases(in_suites=False))
 def test_tasks_are_refused_sent_and_paid_as_foreseen(toloka: LocalToloka, client: tf.AsyncTolokaClient, case: Case) -> None:
     check_case(toloka, client, case, tf.create_tasks)
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 @given(case=cases(in_suites=True))
 def test_task_suites_are_refused_sent_and_paid_as_foreseen(
     toloka: LocalToloka, client: tf.AsyncTolokaClient, case: Case
@@ -312,7 +312,7 @@ BONUSES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=examples(50), deadline=None)
+@settings(max_examples=examples(50))
 @given(rows=st.lists(BONUSES, min_size=1, max_size=4), skip=st.sampled_from([None, True]), data=st.data())
 def test_bonuses_are_refused_and_paid_as_foreseen(
     toloka: LocalToloka, client: tf.AsyncTolokaClient, rows: list[dict[str, Any]], skip: bool | None, data: st.DataObject

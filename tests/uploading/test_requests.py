@@ -75,7 +75,7 @@ def test_halves_share_the_chunks_number_and_split_its_rows() -> None:
     assert first.operation_id != second.operation_id
 
 
-@settings(deadline=None, max_examples=examples(50), derandomize=True)
+@settings(max_examples=examples(50), derandomize=True)
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=40, unique=True))
 def test_repeated_halving_keeps_every_row_with_its_task_once(rows: list[int]) -> None:
     whole = replace(CHUNK, positions=rows, packed=b"\n".join(b'{"row":%d}' % row for row in rows))
@@ -151,7 +151,7 @@ def expected(fields: dict[str, list[Any]]) -> list[bytes]:
     return [orjson.dumps(row, option=orjson.OPT_SORT_KEYS) for row in rows]
 
 
-@settings(deadline=None, max_examples=examples(300), derandomize=True)
+@settings(max_examples=examples(300), derandomize=True)
 @given(fields=st.dictionaries(st.text(max_size=3), COLUMNS, max_size=4))
 def test_each_row_is_written_as_orjson_writes_it(fields: dict[str, list[Any]]) -> None:
     assert text_list(json_objects(fields, LENGTH)) == expected(fields)
