@@ -49,6 +49,7 @@ class SimulatedPull:
         ids: The ids of the list, ascending.
         connections: The number of requests in flight.
         most_pages: The most pages that the queue holds.
+        end: Where the ids end, if they are known to be even.
         fetched: The ids that were taken from the queue.
         requests: The number of requests.
         seconds: The simulated duration.
@@ -59,6 +60,7 @@ class SimulatedPull:
     connections: int
     seed: int = 0
     most_pages: float = math.inf
+    end: int | None = None
     fetched: list[str] = field(default_factory=list)
     requests: int = 2
     seconds: float = 0.0
@@ -70,8 +72,12 @@ class SimulatedPull:
         if len(self.ids) <= 2 * PAGE:
             return self
         queue = RangeQueue[IdPage](IdAxis("", ""), self.fetched[0], self.fetched[-1], 2 * PAGE, lambda: PAGE, self.most_pages)
-        self.requests += 1
-        in_flight: list[tuple[float, int, IdRange[IdPage] | None, IdPage]] = [(0.11, 0, None, self._last_page())]
+        in_flight: list[tuple[float, int, IdRange[IdPage] | None, IdPage]] = []
+        if self.end is not None:
+            queue.set_even(0, self.end)
+        else:
+            self.requests += 1
+            in_flight.append((0.11, 0, None, self._last_page()))
         while not queue.is_empty:
             while len(in_flight) < self.connections and (part := queue.next()):
                 self.requests += 1
@@ -161,6 +167,15 @@ def test_100_pages_take_at_most_120_requests(
 @pytest.mark.parametrize("shape", ["evenly over a year", "in one second", "uploads of a page"])
 def test_10_pages_take_at_most_13_requests(shape: str, seed: int) -> None:
     assert pull(ALL_SHAPES[shape], 10 * PAGE, 20, seed).requests <= 13
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_300_pages_of_even_rows_take_at_most_333_requests(seed: int) -> None:
+    ids = np.unique(np.random.default_rng(seed).integers(0, YEAR, 300 * PAGE))
+    even = SimulatedPull([int(id_) for id_ in ids], 20, seed, end=YEAR).run()
+    assert even.fetched == [str(id_) for id_ in even.ids]
+    assert even.requests <= 333
+    assert even.seconds <= 300 * 0.11 / 14
 
 
 SPEEDUPS = {

@@ -27,7 +27,7 @@ MIN_SHARE_OF_PAGE = 0.8
 MIN_PAGES_TO_CUT = 4.0
 # The share of pages that cuts at wrong places may waste. Until its rows are here, a request for a new range counts as a wasted
 # page, or as this much of one if it is for the rows that are expected next.
-MAX_WASTED_SHARE = 0.1
+MAX_WASTED_SHARE = 0.12
 NEAR_GUESS_RISK = 0.5
 # Where a range would have more than this multiple of all rows seen, its first rows are a burst, and tell nothing of the others.
 MAX_GROWTH = 100
