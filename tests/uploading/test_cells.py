@@ -67,7 +67,7 @@ def sent(
     rows = range(len(frame))
     cells = convert_rows(frame, roles, SPECIFICATION, overlap=DefaultOverlap(overlap), positions=rows, strict=strict)
     tasks = [json.loads(b'{"input_values":' + values) for values in text_list(cells.texts)]
-    assert cells.input_bytes == [len(orjson.dumps(task["input_values"])) for task in tasks]
+    assert cells.input_bytes.tolist() == [len(orjson.dumps(task["input_values"])) for task in tasks]
     return tasks
 
 

@@ -191,9 +191,9 @@ def test_a_value_that_json_cannot_represent_is_an_error(value: Any) -> None:
 def test_row_texts_are_concatenated_and_sliced() -> None:
     rows = ["<", number_array(range(3, 6)), ":", text_array([b"a", "ж".encode(), b""]), ">"]
     assert text_list(rows) == [b"<3:a>", "<4:ж>".encode(), b"<5:>"]
-    assert byte_lengths(rows) == [5, 6, 4]
-    assert lines(rows, [slice(0, 1), slice(1, 3)]) == [b"<3:a>", "<4:ж>\n<5:>".encode()]
-    assert lines([text_array([b"a", b"b", b"c"]).slice(1)], [slice(0, 2)]) == [b"b\nc"]
+    assert byte_lengths(rows).tolist() == [5, 6, 4]
+    assert list(lines(rows, [slice(0, 1), slice(1, 3)])) == [b"<3:a>", "<4:ж>\n<5:>".encode()]
+    assert list(lines([text_array([b"a", b"b", b"c"]).slice(1)], [slice(0, 2)])) == [b"b\nc"]
     assert concatenate(["[", number_array([7, 5]), "]"]).to_pylist() == ["[7]", "[5]"]
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from toloka_frames._schema.columns import Specification
     from toloka_frames._schema.field_types import FieldType
-    from toloka_frames._uploading.requests import ColumnValues, RowTexts
+    from toloka_frames._uploading.requests import ColumnValues, Lengths, RowTexts
     from toloka_frames._uploading.tasks import DefaultOverlap
 
 PRIMITIVES = frozenset(
@@ -80,7 +80,7 @@ class ConvertedRows:
     """
 
     texts: RowTexts
-    input_bytes: list[int]
+    input_bytes: Lengths
     inputs: RowTexts
     known_solutions: list[bytes] | None
 
@@ -349,11 +349,11 @@ class ColumnReader:
                     values[row] = None
             return dump()
 
-    def check_sizes(self, sizes: Sequence[int]) -> None:
+    def check_sizes(self, sizes: Lengths) -> None:
         """Raise InputError if a row is too large for any request."""
-        if max(sizes, default=0) <= MAX_INPUT_BYTES:
+        large = [self._positions[index] for index in np.flatnonzero(sizes > MAX_INPUT_BYTES).tolist()]
+        if not large:
             return
-        large = [self._positions[index] for index, size in enumerate(sizes) if size > MAX_INPUT_BYTES]
         error = InputError(
             f"Rows {format_rows(large)}: their input values are over {MAX_INPUT_BYTES:,} bytes, the limit of one request.",
             rows=large[:MAX_SHOWN],

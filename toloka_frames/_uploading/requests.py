@@ -11,7 +11,6 @@ import json
 import uuid
 import zlib
 from array import array
-from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from hashlib import blake2b
@@ -34,6 +33,8 @@ ColumnValues: TypeAlias = "list[Any] | pa.Array"
 # A hash of each row, and the number of rows in each object.
 Hashes: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
 Counts: TypeAlias = "np.ndarray[Any, np.dtype[np.uint32]]"
+# the number of bytes in the text of each row
+Lengths: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 # The text of each row, as parts to be concatenated: an array has one text for each row, a str is the same in all rows.
 RowTexts: TypeAlias = "Sequence[str | pa.Array]"
 
@@ -76,7 +77,7 @@ class PoolObjects:
     pool_id: str
     positions: Sequence[int]
     texts: RowTexts
-    sizes: Sequence[int]
+    sizes: Sequence[int] | Lengths
     contents: Hashes
     row_counts: Sequence[int] | Counts | None = None
 
@@ -258,7 +259,7 @@ def retry_operation_id(operation_id: str) -> str:
     return str(uuid.uuid5(NAMESPACE, operation_id))
 
 
-def slices_within_limits(sizes: Sequence[int], max_objects: int, max_bytes: int = MAX_INPUT_BYTES) -> Iterator[slice]:
+def slices_within_limits(sizes: Sequence[int] | Lengths, max_objects: int, max_bytes: int = MAX_INPUT_BYTES) -> Iterator[slice]:
     """Iterate over consecutive slices of objects, each as long as both limits allow.
 
     Args:
@@ -266,9 +267,9 @@ def slices_within_limits(sizes: Sequence[int], max_objects: int, max_bytes: int 
         max_objects: The maximum number of objects in a slice.
         max_bytes: The maximum number of bytes in a slice; a larger object gets a slice of its own.
     """
-    start, ends = 0, list(accumulate(sizes, initial=0))
+    start, ends = 0, np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
     while start < len(sizes):
-        fit = bisect_right(ends, ends[start] + max_bytes, start) - 1
+        fit = int(ends.searchsorted(ends[start] + max_bytes, "right")) - 1
         stop = max(min(fit, start + max_objects), start + 1)
         yield slice(start, stop)
         start = stop
@@ -308,19 +309,20 @@ def content_hashes(scope: str, texts: RowTexts) -> Hashes:
 
 def _requests(groups: Iterable[PoolObjects], max_objects: int) -> Iterator[Chunk]:
     """Iterate over requests without numbers and keys; consecutive groups of one pool are cut as if they were one."""
-    left, sizes = None, list[int]()
+    left, sizes = None, np.zeros(0, np.int64)
     for group in groups:
         if left is not None and left.pool_id != group.pool_id:
             yield left
-            left, sizes = None, []
+            left, sizes = None, sizes[:0]
         # the last request of the group before may have room for more objects
-        before, sizes = len(sizes), [*sizes, *group.sizes]
+        before, sizes = len(sizes), np.concatenate([sizes, group.sizes])
         slices = list(slices_within_limits(sizes, max_objects))
-        chunks = list(_chunks_of(group, [slice(max(part.start - before, 0), part.stop - before) for part in slices]))
-        if left is not None:
-            chunks[0] = _joined(left, chunks[0])
-        *full, left = chunks
-        yield from full
+        chunks = _chunks_of(group, [slice(max(part.start - before, 0), part.stop - before) for part in slices])
+        left = next(chunks) if left is None else _joined(left, next(chunks))
+        # one after another, so that few are in memory as text
+        for chunk in chunks:
+            yield left
+            left = chunk
         sizes = sizes[slices[-1]]
     if left is not None:
         yield left
@@ -338,13 +340,15 @@ def _joined(one: Chunk, other: Chunk) -> Chunk:
     """Return the objects of two chunks as one; the other one may have none."""
     if not other.positions:
         return one
-    positions: Sequence[int] = [*one.positions, *other.positions]
+    positions: Sequence[int]
     if isinstance(one.positions, range) and isinstance(other.positions, range) and one.positions.stop == other.positions.start:
         positions = range(one.positions.start, other.positions.stop)
+    else:
+        positions = [*one.positions, *other.positions]
     return replace(
         one,
         positions=positions,
-        packed=one.packed + b"\n" + other.packed,
+        packed=b"\n".join((one.packed, other.packed)),
         contents=one.contents + other.contents,
         content_counts=one.content_counts + other.content_counts,
     )
@@ -409,6 +413,8 @@ def number_array(numbers: Sequence[int]) -> pa.Array:
 
 def concatenate(texts: RowTexts) -> pa.Array:
     """Return the text of each row; at least one part must be an array."""
+    if len(texts) == 1 and not isinstance(texts[0], str):
+        return texts[0]
     runs = [list(run) for _, run in groupby(texts, type)]
     merged = [part for run in runs for part in (["".join(run)] if isinstance(run[0], str) else run)]
     scalars = [pa.scalar(part, LARGE_STRING) if isinstance(part, str) else part for part in (*merged, "")]
@@ -436,11 +442,11 @@ def joined_runs(start: RowTexts, texts: pa.Array, between: str, end: RowTexts, c
     return pa.LargeStringArray.from_buffers(len(counts), pa.py_buffer(offsets[np.append(0, ends)]), rows.buffers()[2])
 
 
-def byte_lengths(texts: RowTexts) -> list[int]:
+def byte_lengths(texts: RowTexts) -> Lengths:
     """Return the number of bytes in the text of each row."""
     arrays = [pc.binary_length(part).to_numpy() for part in texts if not isinstance(part, str)]
     shared = sum(len(part.encode()) for part in texts if isinstance(part, str))
-    lengths: list[int] = (np.sum(arrays, axis=0) + shared).tolist()
+    lengths: Lengths = np.sum(arrays, axis=0) + shared
     return lengths
 
 
@@ -451,10 +457,10 @@ def text_list(texts: RowTexts) -> list[bytes]:
     return [text for block in blocks for text in block]
 
 
-def lines(texts: RowTexts, slices: Iterable[slice]) -> list[bytes]:
-    """Return the text of the rows of each slice, one row on each line."""
+def lines(texts: RowTexts, slices: Iterable[slice]) -> Iterator[bytes]:
+    """Iterate over the text of the rows of each slice, one row on each line."""
     ends, characters = _buffer(concatenate([*texts, "\n"]))
-    return [bytes(characters[ends[part.start] : ends[part.stop] - 1]) for part in slices]
+    return (bytes(characters[ends[part.start] : ends[part.stop] - 1]) for part in slices)
 
 
 def _column_texts(values: ColumnValues) -> tuple[pa.Array, str]:

@@ -471,7 +471,7 @@ def _suites_of_pool(
     numbers, counts = np.unique(suite_of_row, return_counts=True)
     suites = numbers.tolist()
     order, ends = np.argsort(suite_of_row, kind="stable"), counts.cumsum()
-    sizes = np.add.reduceat(np.asarray(converted.input_bytes)[order], ends - counts)
+    sizes = np.add.reduceat(converted.input_bytes[order], ends - counts)
     if len(large := counts[sizes > MAX_INPUT_BYTES]):
         error = InputError(
             f"A suite of {large[0]:,} rows has more than {MAX_INPUT_BYTES:,} bytes of input values, the limit of one request.",
