@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
@@ -99,7 +98,7 @@ def walk(limited: Limited, rows: int = MOST, *, retries: int = 2) -> tuple[list[
     async def pages() -> None:
         async with api_clients(limited, retries=retries) as (service,):
             source = Source(service, list_request(APP_BATCHES, {"app_project_id": "1"}), rows)
-            async with aclosing(source.pages(concurrency=Concurrency(1))) as fetched:
+            async with source.pages(concurrency=Concurrency(1)) as fetched:
                 async for _, page in fetched:
                     ids.extend(page.ids)
 

@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 import uuid
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -69,7 +68,7 @@ class Pull:
             source = Source(service, list_request(APP_BATCHES, {"app_project_id": "1", **filters}), page)
             start = loop_time()
             try:
-                async with aclosing(source.pages(concurrency=Concurrency(connections))) as pages:
+                async with source.pages(concurrency=Concurrency(connections)) as pages:
                     async for cursor, batch in pages:
                         self.ids += batch.ids
                         self.cursors.append(cursor)
@@ -209,12 +208,11 @@ def test_a_slow_consumer_has_a_bounded_number_of_prefetched_pages(scripted: Scri
     source = scripted.async_client().get_app_batches("1", batch_size=PAGE)._source
 
     async def read() -> None:
-        pages = source.pages(concurrency=Concurrency(4))
-        for number in range(1, 20):
-            await anext(pages)
-            await asyncio.sleep(0)
-            assert len(batches.queries) <= number + 2 * 4
-        await pages.aclose()
+        async with source.pages(concurrency=Concurrency(4)) as pages:
+            for number in range(1, 20):
+                await anext(pages)
+                await asyncio.sleep(0)
+                assert len(batches.queries) <= number + 2 * 4
 
     tf.run(read())
     assert left_on_our_loop() == set()

@@ -265,7 +265,7 @@ class FollowedList:
     async def look(self, position: Position, handover: Handover) -> AsyncGenerator[Chunk, None]:
         """Walk over the new rows, or continue a walk; the last chunk, which may be empty, has the position after the walk."""
         started, batches, ids = datetime.now(UTC), list[pa.RecordBatch](), list[str]()
-        async with aclosing(self.source.pages(self._filters(position), handover=handover)) as pages:
+        async with self.source.pages(self._filters(position), handover=handover) as pages:
             async for cursor, page in pages:
                 # only now is the service's clock known for sure
                 began = to_microseconds(started + (self.source.service.clock_skew or timedelta()))
@@ -285,7 +285,7 @@ class FollowedList:
         query = {name: value for name, value in source.request.query.items() if name != "status"}
         source.request = replace(source.request, query=query)
         batches = list[pa.RecordBatch]()
-        async with aclosing(source.pages({f"{key}_gte": ids[0], f"{key}_lte": ids[-1]})) as pages:
+        async with source.pages({f"{key}_gte": ids[0], f"{key}_lte": ids[-1]}) as pages:
             async for _, page in pages:
                 batches.append(page.keep([row_id in wanted for row_id in page.ids]).batch)
         return batches

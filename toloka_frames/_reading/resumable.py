@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -64,7 +64,7 @@ async def fill(source: Source, folder: CopyFolder, tracker: ProgressTracker) -> 
     part = await in_thread(_LastPart, folder)
     async with (
         save_on_error(folder, part.save),
-        aclosing(source.pages(_bounds(folder.manifest, source.request.resource.cursor))) as pages,
+        source.pages(_bounds(folder.manifest, source.request.resource.cursor)) as pages,
     ):
         async for cursor, page in pages:
             batch = (await in_thread(part.without_known_undated, page)).batch

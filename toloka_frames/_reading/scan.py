@@ -477,7 +477,7 @@ class Source:
         head = copy_of(self)
         head.page_size = PageSize(min(rows, self.request.resource.max_limit))
         batches, fetched = list[pa.RecordBatch](), 0
-        async with aclosing(head.pages(concurrency=Concurrency(1, prefetches=False), handover=Handover.NOTHING)) as pages:
+        async with head.pages(concurrency=Concurrency(1, prefetches=False), handover=Handover.NOTHING) as pages:
             async for _, page in pages:
                 batches.append(self._selection(page.batch))
                 fetched += len(page.batch)
@@ -492,7 +492,7 @@ class Source:
         Pages are requested one after another until the service turns out to be slow, and then many at once.
         """
         requests, batches = Concurrency(concurrency, is_stream=False), list[pa.RecordBatch]()
-        async with aclosing(self.pages(concurrency=requests, handover=Handover.NOTHING)) as pages:
+        async with self.pages(concurrency=requests, handover=Handover.NOTHING) as pages:
             async for _, page in pages:
                 batches.append(page.batch)
                 progress.add_page(len(page.batch))
@@ -502,19 +502,20 @@ class Source:
         self, progress: ProgressTracker | None = None, handover: Handover = Handover.STREAM
     ) -> AsyncGenerator[pa.RecordBatch, None]:
         """Yield the rows as record batches, page after page, and count them."""
-        async with aclosing(self.pages(handover=handover)) as pages:
+        async with self.pages(handover=handover) as pages:
             async for _, page in pages:
                 if progress:
                     progress.add_page(len(page.batch))
                 yield self._selection(page.batch)
 
+    @asynccontextmanager
     async def pages(
         self,
         filters: Mapping[str, str] | None = None,
         concurrency: Concurrency | None = None,
         handover: Handover = Handover.COPY,
-    ) -> AsyncGenerator[tuple[str | None, Page], None]:
-        """Yield the pages as record batches, each with the cursor after it.
+    ) -> AsyncIterator[AsyncGenerator[tuple[str | None, Page], None]]:
+        """Open an iterator over the pages as record batches, each with the cursor after it.
 
         Args:
             filters: Filters that replace those of the request.
@@ -525,15 +526,16 @@ class Source:
         layout, has_rows = asyncio.create_task(self.layout()), False
 
         async def read(body: bytes) -> Page:
-            return await in_thread(read_page, body, await layout)
+            nonlocal has_rows
+            page = await in_thread(read_page, body, await layout)
+            has_rows = has_rows or bool(page.ids)
+            if page.ids and self.unreadable is not None:
+                self.unreadable.report("their values are in `extra`, as JSON text")
+            return page
 
         try:
             async with aclosing(pages_of(self._page_request(read, filters, handover), concurrency or Concurrency())) as pages:
-                async for cursor, page in pages:
-                    has_rows = has_rows or bool(page.ids)
-                    if page.ids and self.unreadable is not None:
-                        self.unreadable.report("their values are in `extra`, as JSON text")
-                    yield cursor, page
+                yield pages
         finally:
             layout.cancel()
             await shield_until_done(asyncio.gather(layout, return_exceptions=True))

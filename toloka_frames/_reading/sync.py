@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -189,7 +188,7 @@ async def _count_created_after(source: Source, until: str | None) -> int:
     if until is None:
         return 0
     count = 0
-    async with aclosing(source.pages({"created_gt": until})) as pages:
+    async with source.pages({"created_gt": until}) as pages:
         async for _, page in pages:
             count += len(page.ids)
     return count
@@ -236,7 +235,7 @@ async def _refresh(
     fetched: list[pa.RecordBatch] = []
     async with save_on_error(folder, lambda: _replace_changed(folder, part_of_row, fetched)):
         for filters in ranges:
-            async with aclosing(source.pages(filters)) as pages:
+            async with source.pages(filters) as pages:
                 async for _, page in pages:
                     wanted = page.keep([id_ in missing for id_ in page.ids])
                     missing.difference_update(wanted.ids)
