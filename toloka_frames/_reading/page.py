@@ -123,7 +123,8 @@ def read_dicts(
         BadAnswer: If the body is not a page of a list.
     """
     try:
-        page = _parse_quickly(body) if objects is None else parse_json(body, objects)
+        with _uncollected():
+            page = _parse_quickly(body) if objects is None else parse_json(body, objects)
         rows, has_more = page[layout.rows_key], page["has_more"]
         ids = [row[layout.cursor] for row in rows]
         "\n".join(ids).encode()  # an id must be text that a query can hold
@@ -137,14 +138,14 @@ def read_dicts(
 def _parse_quickly(body: bytes) -> Any:
     """Return what `parse_json` does, in half the time: by orjson, which rejects what only Python's parser accepts."""
     if LONG_NUMBER not in body.translate(SHAPES):
-        with suppress(orjson.JSONDecodeError), _uncollected():
+        with suppress(orjson.JSONDecodeError):
             return orjson.loads(body)
     return parse_json(body)
 
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Postpone garbage collection, which a third of orjson's time goes to: it traverses new objects again and again."""
+    """Postpone garbage collection, which a third of a parser's time goes to: it traverses new objects again and again."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
