@@ -134,4 +134,4 @@ def _bars(axes: Axes, panel: Sequence[Figures]) -> None:
     axes.xaxis.set_major_formatter(NullFormatter())
     axes.xaxis.set_minor_formatter(NullFormatter())
     what, _, latency = panel[0].work.rpartition(", ")
-    axes.set_title(f"{what}\n{latency}; ratio to the first, on a logarithmic scale", loc="left", fontsize=8)
+    axes.set_title(f"{what.removeprefix('pull ')}\n{latency}; logarithmic ratios", loc="left", fontsize=8)

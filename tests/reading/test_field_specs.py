@@ -7,12 +7,13 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from support.scripted_server import Scripted, reply
 from support.virtual_clock import api_clients, loop_time, run_virtual
 
 import toloka_frames as tf
-from toloka_frames._reading.scan import Source, list_request
+from toloka_frames._reading.parquet_file import ParquetOptions
 from toloka_frames._runtime.current_tracker import current_progress
 from toloka_frames._schema.lists import APP_ITEMS, ASSIGNMENTS, TASKS
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from toloka_frames._reading.scan import Source
     from toloka_frames._schema.lists import Resource
     from toloka_frames.local import LocalToloka
 
@@ -228,22 +230,29 @@ def test_a_list_is_pulled_without_field_columns_if_their_specification_cannot_be
     assert key in frame["extra"][0].as_py()
 
 
-@pytest.mark.parametrize("way", ["fetch_head", "fetch_table", "batches"])
+@pytest.mark.parametrize("way", ["fetch_head", "fetch_table", "batches", "to_parquet"])
 @pytest.mark.parametrize(
     ("resource", "given"),
     [(TASKS, {"pool_id": "1"}), (ASSIGNMENTS, {"pool_id": "1"}), (APP_ITEMS, {"app_project_id": "P"})],
     ids=lambda value: getattr(value, "name", None),
 )
-def test_the_first_page_is_requested_while_fields_are_looked_up(resource: Resource, given: dict[str, str], way: str) -> None:
+def test_the_first_page_is_requested_while_fields_are_looked_up(
+    resource: Resource, given: dict[str, str], way: str, tmp_path: Path
+) -> None:
     async def first_batch(source: Source) -> pa.RecordBatch:
         async with aclosing(source.batches()) as batches:
             return await anext(batches)
 
-    async def seconds(source: Source) -> float:
+    async def written(scan: tf.Scan) -> pa.Table:
+        return pq.read_table(await scan._write_parquet(tmp_path / "rows.parquet", None, False, ParquetOptions(), False))
+
+    async def seconds(scan: tf.Scan) -> float:
+        source = scan._source
         ways: dict[str, Callable[[], Awaitable[Any]]] = {
             "fetch_head": lambda: source.fetch_head(5),
             "fetch_table": lambda: source.fetch_table(None, current_progress()),
             "batches": lambda: first_batch(source),
+            "to_parquet": lambda: written(scan),
         }
         start = loop_time()
         assert len(await ways[way]()) == 1
@@ -251,12 +260,22 @@ def test_the_first_page_is_requested_while_fields_are_looked_up(resource: Resour
 
     async def work() -> None:
         async with api_clients(service_of([{"id": "a"}]), latency=1.0) as (service,):
-            source = Source(service, list_request(resource, given), 10)
+            scan = tf.Scan(service, resource, given)
             # two objects, one after the other, are requested for the fields, and only once
-            assert await seconds(source) == pytest.approx(2.0, abs=0.1)
-            assert await seconds(source) == pytest.approx(1.0, abs=0.1)
+            assert await seconds(scan) == pytest.approx(2.0, abs=0.1)
+            assert await seconds(scan) == pytest.approx(1.0, abs=0.1)
 
     run_virtual(work())
+
+
+@pytest.mark.parametrize("way", ["to_arrow", "head"])
+def test_a_page_is_requested_once_if_its_fields_cannot_be_looked_up(scripted: Scripted, way: str) -> None:
+    scripted.answers = [service_of([{"id": "a"}], pools=reply({"code": "UNAVAILABLE", "message": "later"}, 503))]
+    with pytest.raises(tf.ApiError) as caught:
+        getattr(scripted.async_client(retries=2).get_tasks("1"), way)()
+    assert caught.value.status == 503
+    assert len([request for request in scripted.requests if "/v1/tasks" in request]) == 1
+    assert len([request for request in scripted.requests if "/v1/pools" in request]) == 2
 
 
 @pytest.mark.parametrize("parameters", [None, [], "text", {}, {"pool_id": None}, {"pool_id": 5}, {"pool_id": ".."}])

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,16 +21,16 @@ from support.virtual_clock import api_clients, loop_time, run_virtual
 
 import toloka_frames as tf
 from toloka_frames._errors import ScanInterrupted
-from toloka_frames._reading.interruptions import Handover
 from toloka_frames._reading.page import Page, read_page
 from toloka_frames._reading.pager import Concurrency, PageRequest, pages_of
 from toloka_frames._reading.scan import Source, list_request
 from toloka_frames._runtime.event_loop import in_thread
-from toloka_frames._schema.columns import Layout
 from toloka_frames._schema.lists import APP_BATCHES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from toloka_frames._schema.columns import Layout
 
 
 PAGE = 400
@@ -222,9 +223,9 @@ def test_cancelling_a_pull_waits_for_pages_that_are_being_parsed_even_if_cancell
     is_reading, released, started, ended = asyncio.Event(), threading.Event(), list[int](), list[int]()
 
     async def work() -> None:
-        loop, layout = asyncio.get_running_loop(), Layout("content", "id", ())
+        loop = asyncio.get_running_loop()
 
-        def parse(body: bytes) -> Page:
+        def read(body: bytes, layout: Layout) -> Page:
             started.append(len(body))
             if len(started) > 1:
                 loop.call_soon_threadsafe(is_reading.set)
@@ -232,12 +233,10 @@ def test_cancelling_a_pull_waits_for_pages_that_are_being_parsed_even_if_cancell
             ended.append(len(body))
             return read_page(body, layout)
 
-        async def read(body: bytes) -> Page:
-            return await in_thread(parse, body)
-
         async with api_clients(BatchList(app_ids(20 * PAGE)), latency=LATENCY) as (service,):
             source = Source(service, list_request(APP_BATCHES, {"app_project_id": "1"}), PAGE)
-            request = PageRequest(service, source.request.path, source.query(), source.page_size, "id", read, Handover.STREAM)
+            layout, parse = asyncio.ensure_future(source.layout()), partial(in_thread, read)
+            request = PageRequest(service, source.request.path, source.query(), source.page_size, "id", layout, parse)
             pages = pages_of(request, Concurrency(4))
             await anext(pages)
             next_page = asyncio.create_task(anext(pages))

@@ -27,6 +27,7 @@ from toloka_frames._transport.http import uncount
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 
+    from toloka_frames._schema.columns import Layout
     from toloka_frames._transport.http import ApiClient, Response
 
 # Measured with 100 ms a page: more connections do not make a list faster. 20 are few for the service, which allows 300 requests
@@ -107,6 +108,7 @@ class PageRequest(Generic[PageT]):
         query: Filters and sort.
         size: The rows per page that the service manages.
         cursor: The row's key of the value that pages are sorted and resumed by.
+        layout: How pages are parsed, which may be requested while the first page is.
         read: Parses the body of a page.
         handover: What becomes of the pages before an interruption.
     """
@@ -116,7 +118,8 @@ class PageRequest(Generic[PageT]):
     query: Mapping[str, str]
     size: PageSize
     cursor: str
-    read: Callable[[bytes], Awaitable[PageT]]
+    layout: asyncio.Future[Layout]
+    read: Callable[[bytes, Layout], Awaitable[PageT]]
     handover: Handover = Handover.STREAM
 
 
@@ -387,9 +390,11 @@ class Prefetcher(Generic[PageT]):
         return _FetchedPage(cursor, asyncio.create_task(self._parse(query, response)))
 
     async def _parse(self, query: Mapping[str, str], response: Response) -> PageT:
+        layout = await self._request.layout
+
         async def parse(body: bytes) -> PageT:
             async with self._readers:
-                return await self._request.read(body)
+                return await self._request.read(body, layout)
 
         return await parse_page(self._request.service, self._request.path, query, self._request.size, response, parse)
 

@@ -363,9 +363,11 @@ class Scan:
                 return await pull_resumable(self._source, folder, tracker)
         output, source = check_output(path, options.filesystem), await self._source.selected(columns)
         with track_progress(progress, self._title, quiet=QUIET_SECONDS) as tracker:
-            with ParquetFile(output, await source.schema(), options) as file:
-                batches = source.batches(tracker, Handover.NOTHING)
-                async with aclosing(batches), _estimating(source, None if progress is False else tracker):
+            batches = source.batches(tracker, Handover.NOTHING)
+            async with aclosing(batches), _estimating(source, None if progress is False else tracker):
+                first = await anext(batches)  # an empty list has a page, too
+                with ParquetFile(output, await source.schema(), options) as file:
+                    await in_thread(file.write, first)
                     async for batch in batches:
                         await in_thread(file.write, batch)
             return file.path
@@ -523,46 +525,47 @@ class Source:
             handover: What the caller does with the pages before an interruption.
         """
         # the first page is requested meanwhile
-        layout, has_rows = asyncio.create_task(self.layout()), False
+        lookup, has_rows = asyncio.create_task(self.layout()), False
 
-        async def read(body: bytes) -> Page:
+        async def read(body: bytes, layout: Layout) -> Page:
             nonlocal has_rows
-            page = await in_thread(read_page, body, await layout)
+            page = await in_thread(read_page, body, layout)
             has_rows = has_rows or bool(page.ids)
             if page.ids and self.unreadable is not None:
                 self.unreadable.report("their values are in `extra`, as JSON text")
             return page
 
+        request = self._page_request(lookup, read, filters, handover)
         try:
-            async with aclosing(pages_of(self._page_request(read, filters, handover), concurrency or Concurrency())) as pages:
+            async with aclosing(pages_of(request, concurrency or Concurrency())) as pages:
                 yield pages
         finally:
-            layout.cancel()
-            await shield_until_done(asyncio.gather(layout, return_exceptions=True))
+            lookup.cancel()
+            await shield_until_done(asyncio.gather(lookup, return_exceptions=True))
         if self.unreadable is not None and not has_rows and not filters:
             self.unreadable.check_reference(self.request)
 
     async def rows(self) -> AsyncGenerator[list[Row], None]:
         """Yield the rows of each page as dicts as in the API."""
-        layout = Layout(self.request.resource.rows_key, self.request.resource.cursor, ())
+        layout = asyncio.get_running_loop().create_future()
+        layout.set_result(Layout(self.request.resource.rows_key, self.request.resource.cursor, ()))
 
-        async def read(body: bytes) -> DictPage:
+        async def read(body: bytes, layout: Layout) -> DictPage:
             return await in_thread(read_dicts, body, layout)
 
-        async with aclosing(pages_of(self._page_request(read), Concurrency())) as pages:
+        async with aclosing(pages_of(self._page_request(layout, read), Concurrency())) as pages:
             async for _, page in pages:
                 yield page.rows
 
     def _page_request(
         self,
-        read: Callable[[bytes], Awaitable[PageT]],
+        layout: asyncio.Future[Layout],
+        read: Callable[[bytes, Layout], Awaitable[PageT]],
         filters: Mapping[str, str] | None = None,
         handover: Handover = Handover.STREAM,
     ) -> PageRequest[PageT]:
-        request = self.request
-        return PageRequest(
-            self.service, request.path, self.query(filters), self.page_size, request.resource.cursor, read, handover
-        )
+        request, query = self.request, self.query(filters)
+        return PageRequest(self.service, request.path, query, self.page_size, request.resource.cursor, layout, read, handover)
 
     def _selection(self, rows: RowsT) -> RowsT:
         """Return a batch or table with the selected columns."""
