@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from toloka_frames._schema.columns import Layout
 
-
 PAGE = 400
 LATENCY = 0.1
 DENIED = reply({"code": "ACCESS_DENIED", "message": "no"}, 403)

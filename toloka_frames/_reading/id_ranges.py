@@ -204,8 +204,11 @@ class RangeQueue(Generic[PageT]):
         by_rows = sorted(parts, key=lambda part: part.expected_rows, reverse=True)
         for part in parts[-1:] if self._is_in_order else by_rows:
             rows = 0 if self._is_wasteful(part) else self._rows_to_keep(part)
-            low = self._axis.id_at(at := part.start + int(rows / part.density))
-            if rows and self._axis.between([low], part.low, part.high):
+            if not rows:
+                continue
+            at = part.start + int(rows / part.density)
+            low = self._axis.id_at(at)
+            if self._axis.between([low], part.low, part.high):
                 upper = replace(part, low=low, start=at, is_guess=True, pages=[])
                 part.high, part.end = low, at
                 self._ranges.insert(self._ranges.index(part) + 1, upper)
